@@ -1,0 +1,344 @@
+"""Adapter: what a backend is to the library. Its operations are flows; it does no I/O itself.
+
+A backend subclasses `Adapter` (over HTTP: `convostore.http.HTTPAdapter`), writes the three reading
+operations and whichever others it can, and what it offers is derived from that. Carrying requests
+to the backend is its `Transport`'s work. No service and no protocol may be known here.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from .dsn import DSN
+from .errors import InvalidError, UnsupportedError
+from .flow import Flow, arun, run
+from .models import (
+    AnyTip,
+    Conversation,
+    ConversationChange,
+    Feedback,
+    Health,
+    Listing,
+    Message,
+    NewConversation,
+    Page,
+    RunStep,
+    Transcript,
+)
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Operation(StrEnum):
+    """The operations of a store, by the names of their methods."""
+
+    LIST_CONVERSATIONS = "list_conversations"
+    GET_CONVERSATION = "get_conversation"
+    LIST_MESSAGES = "list_messages"
+    CREATE_CONVERSATION = "create_conversation"
+    APPEND_MESSAGES = "append_messages"
+    REPLACE_MESSAGES = "replace_messages"
+    UPDATE_CONVERSATION = "update_conversation"
+    DELETE_CONVERSATION = "delete_conversation"
+    CLEAR_CONVERSATIONS = "clear_conversations"
+    DELETE_MESSAGE = "delete_message"
+    SET_FEEDBACK = "set_feedback"
+    GET_RUN_DETAILS = "get_run_details"
+    SUGGEST_QUESTIONS = "suggest_questions"
+    CHECK = "check"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """How a backend behaves where no method shows it; the worst case over its versions.
+
+    Attributes:
+        paging: ``native``, or ``whole`` when one answer always holds everything.
+        order: ``pinned_then_active`` (pinned first, then `last_active_at` descending, then id), or
+            the ``backend``'s own.
+        updated_at: Whether it moves with a conversation's ``content`` and with nothing else, with
+            ``any`` write or even a read, or there is ``none``.
+        deletes: ``message`` when `delete_message` takes what was named and no more; it
+            ``may_delete_turn`` when the other half of the turn can go with it.
+        reports_absent: Whether a write on an absent conversation raises `NotFoundError`. (A delete of
+            one is done at once, everywhere.)
+        deleted_readable: Whether a deleted conversation's messages can still be read by its id.
+        max_page: The most items that one page holds; None when there is no bound.
+    """
+
+    paging: Literal["native", "whole"] = "native"
+    order: Literal["backend", "pinned_then_active"] = "backend"
+    updated_at: Literal["content", "any", "none"] = "none"
+    deletes: Literal["message", "may_delete_turn"] = "message"
+    reports_absent: bool = True
+    deleted_readable: bool = False
+    max_page: int | None = None
+
+
+class Transport(ABC, Generic[Q, R]):
+    """Carries requests to a backend and brings its replies; shared by threads."""
+
+    @abstractmethod
+    def send(self, request: Q) -> R:
+        """Carries one request out.
+
+        Raises:
+            StoreError: The backend is out of reach or its reply is not whole.
+        """
+
+    def run(self, make: Callable[[], Flow[Q, R, T]]) -> T:
+        """Carries a whole flow out; a transport with transactions may make it anew and repeat it."""
+        return run(make(), self.send)
+
+    def close(self) -> None:  # noqa: B027  # most have nothing to close
+        """Lets go of connections; calling it twice is fine."""
+
+
+class AsyncTransport(ABC, Generic[Q, R]):
+    """Carries requests to a backend and brings its replies; belongs to one event loop.
+
+    Attributes:
+        concurrency: How many requests may be under way at a time.
+    """
+
+    concurrency: int = 1
+
+    @abstractmethod
+    async def send(self, request: Q) -> R:
+        """Carries one request out.
+
+        Raises:
+            StoreError: The backend is out of reach or its reply is not whole.
+        """
+
+    async def run(self, make: Callable[[], Flow[Q, R, T]]) -> T:
+        """Carries a whole flow out; a transport with transactions may make it anew and repeat it."""
+        return await arun(make(), self.send, concurrency=self.concurrency)
+
+    async def aclose(self) -> None:  # noqa: B027  # most have nothing to close
+        """Lets go of connections; calling it twice is fine."""
+
+
+class Options(BaseModel):
+    """The options of an adapter that has none; adapters subclass it and add theirs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Adapter(ABC, Generic[Q, R]):
+    """A backend.
+
+    Attributes:
+        name: How errors and tables call it.
+        Options: What may stand in its DSN's query, its profile or its arguments.
+        traits: What its methods do not show.
+        offers: The operations it overrides. An instance may set a smaller set after a look at the
+            service.
+    """
+
+    name: ClassVar[str]
+    Options: ClassVar[type[Options]] = Options
+    traits: Traits = Traits()
+    offers: frozenset[Operation] = frozenset()
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        always = {Operation.CHECK}
+        cls.offers = frozenset(
+            operation
+            for operation in Operation
+            if operation in always or getattr(cls, operation) is not getattr(Adapter, operation)
+        )
+
+    def __init__(self, dsn: DSN, options: Any) -> None:
+        """Keeps what it was given and does no I/O.
+
+        Args:
+            dsn: The address.
+            options: An instance of this class's `Options`; typed loosely so that a subclass may name
+                its own.
+        """
+        self.dsn = dsn
+        self.options = options
+
+    @property
+    def label(self) -> str:
+        """A name of this very store, without secrets: what an `Origin` records."""
+        return str(self.dsn).partition("?")[0]
+
+    @abstractmethod
+    def transport(self) -> Transport[Q, R]:
+        """Makes the transport of the sync face; opens no connection yet."""
+
+    @abstractmethod
+    def async_transport(self) -> AsyncTransport[Q, R]:
+        """Makes the transport of the async face; opens no connection yet."""
+
+    def surround(self, flow: Flow[Q, R, T]) -> Flow[Q, R, T]:
+        """Wraps each flow before it is carried out, to repeat requests or to read failures."""
+        return flow
+
+    @abstractmethod
+    def list_conversations(self, listing: Listing) -> Flow[Q, R, Page[Conversation]]:
+        """One page of the conversations, in the backend's order."""
+
+    @abstractmethod
+    def get_conversation(self, conversation_id: str) -> Flow[Q, R, Conversation]:
+        """One conversation.
+
+        Raises:
+            NotFoundError: It is not there.
+        """
+
+    @abstractmethod
+    def list_messages(self, conversation_id: str, listing: Listing) -> Flow[Q, R, Page[Message]]:
+        """One page of a conversation's messages, in `listing.order`.
+
+        Raises:
+            NotFoundError: The conversation is not there.
+        """
+
+    def read_transcript(
+        self, conversation_id: str, known: Conversation | None = None
+    ) -> Flow[Q, R, Transcript]:
+        """A conversation with all its messages; overridden where one request brings both.
+
+        Args:
+            conversation_id: Whose.
+            known: The conversation as a list just showed it.
+        """
+        conversation = known or (yield from self.get_conversation(conversation_id))
+        messages: list[Message] = []
+        limit = None if self.traits.paging == "whole" else self.traits.max_page or 100
+        cursor: str | None = None
+        while True:
+            page = yield from self.list_messages(
+                conversation_id, Listing(limit=limit, cursor=cursor)
+            )
+            messages += page.items
+            if (cursor := page.cursor) is None:
+                break
+        return Transcript(
+            conversation_id=conversation_id, conversation=conversation, messages=tuple(messages)
+        )
+
+    def create_conversation(self, new: NewConversation) -> Flow[Q, R, Conversation]:
+        """Makes a conversation.
+
+        Raises:
+            ConflictError: The id is taken by another one.
+        """
+        raise self._unsupported(Operation.CREATE_CONVERSATION)
+
+    def append_messages(
+        self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
+    ) -> Flow[Q, R, tuple[Message, ...]]:
+        """Stores messages behind the message `after`, all or none; see the store's method."""
+        raise self._unsupported(Operation.APPEND_MESSAGES)
+
+    def replace_messages(
+        self, conversation_id: str, messages: Sequence[Message], after: str | None
+    ) -> Flow[Q, R, tuple[Message, ...]]:
+        """Puts messages in the place of all that stand behind `after`, in one transaction."""
+        raise self._unsupported(Operation.REPLACE_MESSAGES)
+
+    def update_conversation(
+        self, conversation_id: str, change: ConversationChange
+    ) -> Flow[Q, R, None]:
+        """Changes what is not UNSET."""
+        raise self._unsupported(Operation.UPDATE_CONVERSATION)
+
+    def delete_conversation(self, conversation_id: str) -> Flow[Q, R, None]:
+        """Deletes; of an absent one, too, it may just return or raise `NotFoundError`."""
+        raise self._unsupported(Operation.DELETE_CONVERSATION)
+
+    def clear_conversations(self) -> Flow[Q, R, None]:
+        """Deletes every conversation that the store lists."""
+        raise self._unsupported(Operation.CLEAR_CONVERSATIONS)
+
+    def delete_message(self, conversation_id: str, message_id: str) -> Flow[Q, R, None]:
+        """Deletes; of an absent one, too, it may just return or raise `NotFoundError`."""
+        raise self._unsupported(Operation.DELETE_MESSAGE)
+
+    def set_feedback(
+        self, conversation_id: str, message_id: str, feedback: Feedback | None
+    ) -> Flow[Q, R, None]:
+        """Sets an answer's feedback; None clears it."""
+        raise self._unsupported(Operation.SET_FEEDBACK)
+
+    def get_run_details(
+        self, conversation_id: str, message_id: str
+    ) -> Flow[Q, R, tuple[RunStep, ...]]:
+        """The steps of the run that made an answer."""
+        raise self._unsupported(Operation.GET_RUN_DETAILS)
+
+    def suggest_questions(self, conversation_id: str) -> Flow[Q, R, tuple[str, ...]]:
+        """Questions that the backend thinks come next."""
+        raise self._unsupported(Operation.SUGGEST_QUESTIONS)
+
+    def check(self) -> Flow[Q, R, Health]:
+        """Looks whether the service answers; by default, by listing one conversation."""
+        yield from self.list_conversations(Listing(limit=1))
+        return Health()
+
+    def _unsupported(self, operation: Operation) -> UnsupportedError:
+        return UnsupportedError(
+            f"{self.name} does not offer {operation}: ask store.offers({operation.value!r}) first",
+            adapter=self.name,
+            operation=operation,
+        )
+
+
+def cut(
+    items: Sequence[T], listing: Listing, *, key: Callable[[T], str], what: str = "list"
+) -> Page[T]:
+    """Makes a page of a list that came whole, oldest first where it is of messages.
+
+    The cursor holds the ids of the last items seen, so that it survives the deletion of some of them.
+
+    Args:
+        items: All of them.
+        listing: What was asked for.
+        key: An item's id.
+        what: How an error names the list.
+
+    Raises:
+        InvalidError: Nothing of what the cursor remembers is there any more.
+    """
+    if listing.order == "newest_first":
+        items = items[::-1]
+    start = 0
+    if listing.cursor is not None:
+        places = {key(item): place for place, item in enumerate(items)}
+        surviving = [places[each] for each in _remembered(listing.cursor) if each in places]
+        if not surviving:
+            raise InvalidError(
+                f"what stood before this cursor's page of the {what} is gone: "
+                "start again without a cursor"
+            )
+        start = surviving[-1] + 1
+    end = len(items) if listing.limit is None else start + listing.limit
+    page = tuple(items[start:end])
+    if end >= len(items):
+        return Page(items=page, total=len(items))
+    last_seen = [key(item) for item in items[max(0, end - _REMEMBERED) : end]]
+    return Page(items=page, cursor=json.dumps(last_seen), total=len(items))
+
+
+_REMEMBERED = 5
+
+
+def _remembered(cursor: str) -> list[str]:
+    try:
+        return [str(each) for each in json.loads(cursor)]
+    except (ValueError, TypeError):
+        return []

@@ -1,0 +1,114 @@
+"""DSN: the address of a store as a value, whose text never shows a secret.
+
+``<scheme>[+http|+https]://host[:port][/prefix]?option=…``, ``sqlite:///file.db``, ``memory://``.
+Only the splitting lives here; which options a scheme knows, its adapter says.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final, Literal, Self
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from .errors import ConfigError
+
+_SCHEME: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9.-]*)(?:\+(?P<transport>https?))?")
+_SECRET_NAME: Final = re.compile(r"key|token|secret|passw|credential|auth|header|proxy", re.I)
+_MASK: Final = "***"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DSN:
+    """The parts of a DSN.
+
+    Attributes:
+        scheme: What names the adapter.
+        transport: What stands behind a ``+`` in the scheme; None when nothing does.
+        path: As written, with its leading slash.
+        options: The query, decoded, in its order; an option that comes twice is refused.
+    """
+
+    scheme: str
+    transport: Literal["http", "https"] | None = None
+    username: str | None = None
+    password: str | None = field(default=None)
+    host: str | None = None
+    port: int | None = None
+    path: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Splits a DSN.
+
+        Raises:
+            ConfigError: It is not of the form; the message repeats no part that may be secret.
+        """
+        head, separator, _ = text.partition("://")
+        found = _SCHEME.fullmatch(head.lower())
+        if not separator or found is None:
+            raise ConfigError(
+                "a DSN looks like scheme://host/path?option=value, such as "
+                "perplexica+http://localhost:3000 or memory://"
+            )
+        try:
+            parts = urlsplit(text)
+            port = parts.port
+        except ValueError:
+            raise ConfigError(f"the host or port of this {head}:// DSN cannot be read") from None
+        if parts.fragment or text.endswith("#"):
+            raise ConfigError(f"this {head}:// DSN holds a '#': write it as %23")
+        options = tuple(parse_qsl(parts.query, keep_blank_values=True))
+        for name in {name for name, _ in options}:
+            if [other for other, _ in options].count(name) > 1:
+                raise ConfigError(f"the option {name!r} stands twice in this {head}:// DSN")
+        return cls(
+            scheme=found["scheme"],
+            transport=found["transport"],  # type: ignore[arg-type]  # the pattern allows no other
+            username=_decoded(parts.username),
+            password=_decoded(parts.password),
+            host=parts.hostname,
+            port=port,
+            path=parts.path,
+            options=options,
+        )
+
+    @property
+    def base_url(self) -> str:
+        """The service's URL, without credentials and options.
+
+        ``https`` unless the scheme says ``+http``, so that nothing goes in the clear unasked.
+
+        Raises:
+            ConfigError: The DSN names no host.
+        """
+        if not self.host:
+            raise ConfigError(
+                f"this {self.scheme} DSN names no host: write {self.scheme}+http://host:port"
+            )
+        return f"{self.transport or 'https'}://{self._location()}{self.path}"
+
+    def _location(self) -> str:
+        host = self.host or ""
+        host = f"[{host}]" if ":" in host else host
+        return host if self.port is None else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        transport = f"+{self.transport}" if self.transport else ""
+        user = "" if self.username is None else quote(self.username, safe="")
+        if self.password is not None:
+            user += f":{_MASK}"
+        shown = [
+            (name, _MASK if _SECRET_NAME.search(name) else value) for name, value in self.options
+        ]
+        query = f"?{urlencode(shown, safe='*')}" if shown else ""
+        at = "@" if user else ""
+        return f"{self.scheme}{transport}://{user}{at}{self._location()}{self.path}{query}"
+
+    def __repr__(self) -> str:
+        return f"DSN({str(self)!r})"
+
+
+def _decoded(part: str | None) -> str | None:
+    return None if part is None else unquote(part)

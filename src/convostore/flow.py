@@ -1,0 +1,249 @@
+"""Flows: operations that do no I/O themselves, and the two drivers that carry them out.
+
+A flow is a generator that yields requests, is sent replies, and returns its result; errors are
+thrown into it. It may also yield `Sleep` and `Together`, which the drivers serve themselves. No
+adapter, transport or protocol may be known here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar, cast
+
+from .errors import StoreError
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+T = TypeVar("T")
+
+Flow: TypeAlias = Generator[Q, R, T]
+"""`Flow[Q, R, T]` yields requests `Q`, is sent replies `R`, and returns a `T`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Yielded by a flow that wants to go on only after some seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Together(Generic[Q, R, T]):
+    """Yielded by a flow that wants the results of several flows; see `together`."""
+
+    flows: tuple[Flow[Q, R, T], ...]
+
+
+def together(flows: Iterable[Flow[Q, R, T]]) -> Flow[Q, R, list[T]]:
+    """A flow of several: its result is the list of their results, in their order.
+
+    The async driver runs up to `concurrency` of them at a time, the sync one each in its turn. The
+    first that fails ends the rest, and its error is raised here. Not for flows over SQL, where one
+    connection can do one thing at a time.
+    """
+    # The drivers send a list for a `Together`, where for any other request they send an `R`.
+    result = yield cast(Q, Together(tuple(flows)))
+    return cast("list[T]", result)
+
+
+def run(
+    flow: Flow[Q, R, T], send: Callable[[Q], R], *, sleep: Callable[[float], None] = time.sleep
+) -> T:
+    """Carries a flow out by calls of `send`, one after the other.
+
+    An interrupt while `send` runs closes the flow and goes on to the caller.
+    """
+
+    def answer(request: object) -> object:
+        if isinstance(request, Sleep):
+            return sleep(request.seconds)
+        if isinstance(request, Together):
+            return _in_turn(request.flows)
+        return send(cast(Q, request))
+
+    def _in_turn(flows: tuple[Flow[Q, R, object], ...]) -> list[object]:
+        try:
+            return [run(each, send, sleep=sleep) for each in flows]
+        finally:
+            _close(flows)
+
+    resume: Callable[[Any], Q] = flow.send
+    value: object = None
+    try:
+        while True:
+            request = resume(value)
+            try:
+                value, resume = answer(request), flow.send
+            except Exception as error:
+                value, resume = error, flow.throw
+    except StopIteration as stop:
+        return cast(T, stop.value)
+    finally:
+        flow.close()
+
+
+async def arun(
+    flow: Flow[Q, R, T],
+    send: Callable[[Q], Awaitable[R]],
+    *,
+    concurrency: int = 1,
+    sleep: Callable[[float], Awaitable[None]] | None = None,
+) -> T:
+    """Carries a flow out by awaiting `send`; a cancellation closes the flow.
+
+    Args:
+        flow: What to carry out.
+        send: Takes a request to its reply.
+        concurrency: How many flows of one `together` run at a time.
+        sleep: Takes the place of `asyncio.sleep`.
+    """
+
+    async def answer(request: object) -> object:
+        if isinstance(request, Sleep):
+            return await (sleep or _asyncio_sleep)(request.seconds)
+        if isinstance(request, Together):
+            return await _side_by_side(request.flows)
+        return await send(cast(Q, request))
+
+    async def _side_by_side(flows: tuple[Flow[Q, R, object], ...]) -> list[object]:
+        import asyncio
+
+        results: list[object] = [None] * len(flows)
+        waiting = iter(enumerate(flows))
+
+        async def work() -> None:
+            for index, each in waiting:
+                results[index] = await arun(each, send, concurrency=concurrency, sleep=sleep)
+
+        first: BaseException | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(concurrency, len(flows))):
+                    group.create_task(work())
+        except BaseExceptionGroup as failures:
+            first = failures.exceptions[0]
+        finally:
+            _close(flows)
+        if first is not None:
+            raise first
+        return results
+
+    resume: Callable[[Any], Q] = flow.send
+    value: object = None
+    try:
+        while True:
+            request = resume(value)
+            try:
+                value, resume = await answer(request), flow.send
+            except Exception as error:
+                value, resume = error, flow.throw
+    except StopIteration as stop:
+        return cast(T, stop.value)
+    finally:
+        flow.close()
+
+
+async def _asyncio_sleep(seconds: float) -> None:
+    import asyncio
+
+    await asyncio.sleep(seconds)
+
+
+def _close(flows: Iterable[Flow[Any, Any, Any]]) -> None:
+    for flow in flows:
+        flow.close()
+
+
+async def in_order(
+    jobs: Iterable[Callable[[], Coroutine[Any, Any, T]]], *, ahead: int
+) -> AsyncGenerator[T]:
+    """Yields the jobs' results in the jobs' order, with up to `ahead` of them under way.
+
+    A job that fails raises when its turn has come; leaving early cancels what is under way and waits
+    until it has ended.
+    """
+    import asyncio
+
+    underway: deque[asyncio.Task[T]] = deque()
+    try:
+        for job in jobs:
+            underway.append(asyncio.create_task(job()))
+            if len(underway) >= ahead:
+                yield await underway.popleft()
+        while underway:
+            yield await underway.popleft()
+    finally:
+        for task in underway:
+            task.cancel()
+        await asyncio.gather(*underway, return_exceptions=True)
+
+
+def retrying(
+    flow: Flow[Q, R, T],
+    *,
+    retries: int,
+    failure: Callable[[Q, R], StoreError | None],
+    repeatable: Callable[[Q], bool],
+    delay: Callable[[int, StoreError], float | None],
+) -> Flow[Q, R, T]:
+    """Surrounds a flow: each failed request is repeated, or its error thrown into the flow.
+
+    It keeps no clock and so can be tested without one: waiting is a yielded `Sleep`.
+
+    Args:
+        flow: What to surround; the flows of its `together` are surrounded too.
+        retries: How often one request is repeated at the most.
+        failure: Says which error a reply stands for, if any.
+        repeatable: Says whether repeating a request is harmless.
+        delay: Takes the number of attempts so far and the error to the seconds to wait; None when
+            waiting is not worth it.
+    """
+
+    def surround(inner: Flow[Q, R, Any]) -> Flow[Q, R, Any]:
+        return retrying(
+            inner, retries=retries, failure=failure, repeatable=repeatable, delay=delay
+        )
+
+    def attempt(request: Q) -> Flow[Q, R, R | StoreError]:
+        try:
+            reply = yield request
+        except StoreError as error:
+            return error
+        return failure(request, reply) or reply
+
+    def persist(request: Q) -> Flow[Q, R, R | StoreError]:
+        attempts = 0
+        while True:
+            outcome = yield from attempt(request)
+            attempts += 1
+            if not isinstance(outcome, StoreError) or not outcome.retryable:
+                return outcome
+            if attempts > retries or not repeatable(request):
+                return outcome
+            seconds = delay(attempts, outcome)
+            if seconds is None:
+                return outcome
+            yield cast(Q, Sleep(seconds))
+
+    resume: Callable[[Any], Q] = flow.send
+    value: object = None
+    try:
+        while True:
+            request = resume(value)
+            try:
+                if isinstance(request, Together):
+                    value = yield cast(Q, Together(tuple(map(surround, request.flows))))
+                elif isinstance(request, Sleep):
+                    value = yield request
+                else:
+                    value = yield from persist(request)
+            except Exception as error:
+                value = error
+            resume = flow.throw if isinstance(value, Exception) else flow.send
+    except StopIteration as stop:
+        return cast(T, stop.value)
+    finally:
+        flow.close()

@@ -1,0 +1,119 @@
+"""Tolerant reading of what services send: JSON within bounds, and dates in every known spelling.
+
+What adapters of any service need lives here; what only one of them needs lives in its `wire.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
+
+from pydantic_core import from_json
+
+from .errors import ProtocolError
+from .models import JSON
+
+MAX_NESTING: Final = 200
+"""How deep a JSON value may be; the fast parser's own bound, kept for the slow one as well."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MONTHS: Final = {
+    name: number
+    for number, name in enumerate(
+        "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1
+    )
+}
+_JS_DATE: Final = re.compile(
+    r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d\d) (\d{4}) (\d\d):(\d\d):(\d\d) GMT([+-])(\d\d)(\d\d)(?: \(|$)"
+)
+
+
+def decode_json(data: bytes | str, what: str = "the answer") -> JSON:
+    """Decodes JSON text; of a repeated key the last one counts, lone surrogates are kept.
+
+    Args:
+        data: The text.
+        what: Its name in the error's message.
+
+    Raises:
+        ProtocolError: It is not JSON, is nested deeper than `MAX_NESTING`, or holds a number of more
+            digits than Python converts (4,300).
+    """
+    try:
+        return from_json(data)
+    except ValueError:
+        return _decode_slowly(data, what)
+
+
+def _decode_slowly(data: bytes | str, what: str) -> JSON:
+    """Decodes what the fast parser refused: lone surrogates are legal JSON to the services."""
+    try:
+        value = json.loads(data)
+    except RecursionError:
+        raise ProtocolError(f"{what} is nested too deeply to be read") from None
+    except ValueError as error:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else "a value is out of bounds"
+        raise ProtocolError(f"{what} is not JSON that can be read: {reason}") from None
+    if _deeper_than(value, MAX_NESTING):
+        raise ProtocolError(f"{what} is nested deeper than {MAX_NESTING} levels")
+    return value
+
+
+def _deeper_than(value: JSON, bound: int) -> bool:
+    level = [value]
+    for _ in range(bound + 1):
+        inner: list[JSON] = []
+        for item in level:
+            if isinstance(item, dict):
+                inner.extend(item.values())
+            elif isinstance(item, list):
+                inner.extend(item)
+        if not inner:
+            return False
+        level = inner
+    return True
+
+
+def read_time(value: object) -> datetime | None:
+    """Reads a point in time; None for what is none, never an error and never a guess.
+
+    Read are ISO 8601 with ``Z``, an offset or nothing (then UTC, as SQLite's column default writes
+    it), JavaScript's ``Date.toString()`` in any zone (the name in brackets is in the server's
+    language and is ignored), and milliseconds since 1970 as a number or as digits.
+    """
+    try:
+        if isinstance(value, str):
+            return _read_time_text(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return _from_milliseconds(value)
+    except (ValueError, OverflowError):
+        pass
+    return None
+
+
+def _read_time_text(text: str) -> datetime | None:
+    if found := _JS_DATE.match(text):
+        return _from_js_date(found)
+    if text[4:5] == "-":
+        time = datetime.fromisoformat(text)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    return _from_milliseconds(int(text)) if text.isascii() and text.isdecimal() else None
+
+
+def _from_js_date(found: re.Match[str]) -> datetime:
+    month, day, year, hour, minute, second, sign, zone_hours, zone_minutes = found.groups()
+    offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
+    if month not in _MONTHS:
+        raise ValueError(month)
+    local = datetime(
+        int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second),
+        tzinfo=timezone(-offset if sign == "-" else offset) if offset else UTC,
+    )  # fmt: skip
+    return local.astimezone(UTC) if offset else local
+
+
+def _from_milliseconds(number: float) -> datetime | None:
+    """Reads JavaScript's clock; what would lie before 1973 is some other number (seconds, an id)."""
+    return _EPOCH + timedelta(milliseconds=number) if abs(number) >= 1e11 else None

@@ -99,7 +99,7 @@ class Transport(ABC, Generic[Q, R]):
         """Carries a whole flow out; a transport with transactions may make it anew and repeat it."""
         return run(make(), self.send)
 
-    def close(self) -> None:  # noqa: B027  # most have nothing to close
+    def close(self) -> None:  # most have nothing to close
         """Lets go of connections; calling it twice is fine."""
 
 
@@ -124,11 +124,11 @@ class AsyncTransport(ABC, Generic[Q, R]):
         """Carries a whole flow out; a transport with transactions may make it anew and repeat it."""
         return await arun(make(), self.send, concurrency=self.concurrency)
 
-    async def aclose(self) -> None:  # noqa: B027  # most have nothing to close
+    async def aclose(self) -> None:  # most have nothing to close
         """Lets go of connections; calling it twice is fine."""
 
 
-class Options(BaseModel):
+class AdapterOptions(BaseModel):
     """The options of an adapter that has none; adapters subclass it and add theirs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -146,7 +146,7 @@ class Adapter(ABC, Generic[Q, R]):
     """
 
     name: ClassVar[str]
-    Options: ClassVar[type[Options]] = Options
+    Options: ClassVar[type[AdapterOptions]] = AdapterOptions
     traits: Traits = Traits()
     offers: frozenset[Operation] = frozenset()
 

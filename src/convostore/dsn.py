@@ -14,7 +14,9 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from .errors import ConfigError
 
 _SCHEME: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9.-]*)(?:\+(?P<transport>https?))?")
-_SECRET_NAME: Final = re.compile(r"key|token|secret|passw|credential|auth|header|proxy", re.I)
+_SECRET_NAME: Final = re.compile(
+    r"key|token|secret|passw|credential|auth|header|proxy", re.IGNORECASE
+)
 _MASK: Final = "***"
 
 

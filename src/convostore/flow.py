@@ -9,7 +9,15 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+)
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
@@ -45,7 +53,7 @@ def together(flows: Iterable[Flow[Q, R, T]]) -> Flow[Q, R, list[T]]:
     connection can do one thing at a time.
     """
     # The drivers send a list for a `Together`, where for any other request they send an `R`.
-    result = yield cast(Q, Together(tuple(flows)))
+    result = yield cast("Q", Together(tuple(flows)))
     return cast("list[T]", result)
 
 
@@ -59,10 +67,11 @@ def run(
 
     def answer(request: object) -> object:
         if isinstance(request, Sleep):
-            return sleep(request.seconds)
+            sleep(request.seconds)
+            return None
         if isinstance(request, Together):
             return _in_turn(request.flows)
-        return send(cast(Q, request))
+        return send(cast("Q", request))
 
     def _in_turn(flows: tuple[Flow[Q, R, object], ...]) -> list[object]:
         try:
@@ -80,8 +89,9 @@ def run(
             except Exception as error:
                 value, resume = error, flow.throw
     except StopIteration as stop:
-        return cast(T, stop.value)
+        return cast("T", stop.value)
     finally:
+        value = None  # an error kept here would hold this frame, and this frame the error
         flow.close()
 
 
@@ -103,10 +113,11 @@ async def arun(
 
     async def answer(request: object) -> object:
         if isinstance(request, Sleep):
-            return await (sleep or _asyncio_sleep)(request.seconds)
+            await (sleep or _asyncio_sleep)(request.seconds)
+            return None
         if isinstance(request, Together):
             return await _side_by_side(request.flows)
-        return await send(cast(Q, request))
+        return await send(cast("Q", request))
 
     async def _side_by_side(flows: tuple[Flow[Q, R, object], ...]) -> list[object]:
         import asyncio
@@ -141,8 +152,9 @@ async def arun(
             except Exception as error:
                 value, resume = error, flow.throw
     except StopIteration as stop:
-        return cast(T, stop.value)
+        return cast("T", stop.value)
     finally:
+        value = None
         flow.close()
 
 
@@ -158,7 +170,7 @@ def _close(flows: Iterable[Flow[Any, Any, Any]]) -> None:
 
 
 async def in_order(
-    jobs: Iterable[Callable[[], Coroutine[Any, Any, T]]], *, ahead: int
+    jobs: AsyncIterable[Callable[[], Coroutine[Any, Any, T]]], *, ahead: int
 ) -> AsyncGenerator[T]:
     """Yields the jobs' results in the jobs' order, with up to `ahead` of them under way.
 
@@ -169,7 +181,7 @@ async def in_order(
 
     underway: deque[asyncio.Task[T]] = deque()
     try:
-        for job in jobs:
+        async for job in jobs:
             underway.append(asyncio.create_task(job()))
             if len(underway) >= ahead:
                 yield await underway.popleft()
@@ -203,9 +215,7 @@ def retrying(
     """
 
     def surround(inner: Flow[Q, R, Any]) -> Flow[Q, R, Any]:
-        return retrying(
-            inner, retries=retries, failure=failure, repeatable=repeatable, delay=delay
-        )
+        return retrying(inner, retries=retries, failure=failure, repeatable=repeatable, delay=delay)
 
     def attempt(request: Q) -> Flow[Q, R, R | StoreError]:
         try:
@@ -226,7 +236,7 @@ def retrying(
             seconds = delay(attempts, outcome)
             if seconds is None:
                 return outcome
-            yield cast(Q, Sleep(seconds))
+            yield cast("Q", Sleep(seconds))
 
     resume: Callable[[Any], Q] = flow.send
     value: object = None
@@ -235,7 +245,7 @@ def retrying(
             request = resume(value)
             try:
                 if isinstance(request, Together):
-                    value = yield cast(Q, Together(tuple(map(surround, request.flows))))
+                    value = yield cast("Q", Together(tuple(map(surround, request.flows))))
                 elif isinstance(request, Sleep):
                     value = yield request
                 else:
@@ -244,6 +254,6 @@ def retrying(
                 value = error
             resume = flow.throw if isinstance(value, Exception) else flow.send
     except StopIteration as stop:
-        return cast(T, stop.value)
+        return cast("T", stop.value)
     finally:
         flow.close()

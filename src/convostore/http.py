@@ -1,163 +1,55 @@
-"""HTTP: requests and replies as values, what every HTTP adapter shares, and the two transports.
+"""HTTP adapters: what they share, and the two transports that carry their requests.
 
-The only module that imports an HTTP client, inside its transports, so that its values cost nothing
-to import. No httpx type may stand in a public signature, and no service's paths or fields here.
+The only module that imports an HTTP client, inside its transports, so that naming an adapter costs
+nothing. No httpx type may stand in a public signature, and no service's paths or fields here.
 """
 
 from __future__ import annotations
 
 import base64
+import json
 import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, TypeAlias, TypeVar
-from urllib.parse import quote, urljoin, urlsplit
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeVar
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
-from .adapter import Adapter, AsyncTransport, Options, Transport
+from .adapter import Adapter, AdapterOptions, AsyncTransport, Transport
 from .dsn import DSN
-from .errors import (
-    AuthError,
-    ConfigError,
-    ConflictError,
-    InvalidError,
-    NotFoundError,
-    ProtocolError,
-    RateLimitError,
-    StoreError,
-    UnavailableError,
-    redact,
-)
-from .flow import Flow, retrying
-from .models import JSON
-from .reading import decode_json
+from .errors import ConfigError, InvalidError, ProtocolError, StoreError, UnavailableError, redact
+from .exchange import Exchange, Method, Request, Response, path, status_error
+from .flow import Flow, arun, retrying, run
 
 if TYPE_CHECKING:
     import httpx
 
+__all__ = [
+    "AsyncHTTPTransport",
+    "Exchange",
+    "HTTPAdapter",
+    "HTTPOptions",
+    "HTTPTransport",
+    "Method",
+    "Request",
+    "Response",
+    "path",
+    "status_error",
+]
+
 T = TypeVar("T")
 
-Method: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
-
 _log: Final = logging.getLogger("convostore.http")
-_SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _MAX_REDIRECTS: Final = 5
-_EXCERPT: Final = 200
 _KEEP_ALIVE: Final = 4.0
 """Seconds that an idle connection is kept: Node closes its side after 5."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _RequestFields:
-    query: tuple[tuple[str, str], ...] = ()
-    json: JSON = None
-    headers: tuple[tuple[str, str], ...] = ()
-    idempotent: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One HTTP request, relative to the service's base URL.
-
-    Attributes:
-        path: Percent-encoded; made with `path` where it holds an id.
-        query: Added to the path; encoded by the transport.
-        json: The body, sent as JSON; None sends none.
-        idempotent: Whether repeating it is harmless. GET and HEAD are unless it says otherwise;
-            nothing else is, whatever its method is called.
-    """
-
-    method: Method
-    path: str
-    query: tuple[tuple[str, str], ...] = field(default=(), kw_only=True)
-    json: JSON = field(default=None, kw_only=True)
-    headers: tuple[tuple[str, str], ...] = field(default=(), kw_only=True, repr=False)
-    idempotent: bool | None = field(default=None, kw_only=True)
-
-    @property
-    def repeatable(self) -> bool:
-        """`idempotent`, or what the method means where that is None."""
-        return self.method in _SAFE_METHODS if self.idempotent is None else self.idempotent
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """One HTTP reply, read whole.
-
-    Attributes:
-        headers: By lower-case name.
-    """
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    content: bytes = field(default=b"", repr=False)
-
-    @property
-    def media_type(self) -> str:
-        """The content type without its parameters, lower-case; empty when there is none."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-    @property
-    def text(self) -> str:
-        """The body as UTF-8; what is none is replaced."""
-        return self.content.decode("utf-8", "replace")
-
-    def json(self) -> JSON:
-        """Decodes the body.
-
-        Raises:
-            ProtocolError: It is no JSON, or out of the bounds of `reading.decode_json`.
-        """
-        if self.media_type == "text/html":
-            raise ProtocolError(
-                "the service answered with an HTML page instead of JSON: check the base URL",
-                excerpt=self.text[:_EXCERPT],
-            )
-        try:
-            return decode_json(self.content)
-        except ProtocolError as error:
-            error.excerpt = self.text[:_EXCERPT]
-            raise
-
-
-def path(template: str, *ids: str) -> str:
-    """Fills ``{}`` of a path with ids, percent-encoded as one segment each.
-
-    Raises:
-        InvalidError: An id is empty, is ``.`` or ``..`` (clients and servers take these for steps in
-            the path, so that the request would reach another thing), or is no Unicode text.
-    """
-    for each in ids:
-        if each in {"", ".", ".."}:
-            raise InvalidError(f"the id {each!r} cannot be addressed over HTTP")
-    try:
-        return template.format(*[quote(each, safe="") for each in ids])
-    except UnicodeEncodeError:
-        raise InvalidError("an id holds a lone surrogate, which no URL can carry") from None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """What a `trace` callback is told of one HTTP exchange; it holds no header, body or secret.
-
-    Attributes:
-        path: As sent, without the query.
-        status: None when no reply came.
-        seconds: From sending to the end of the body.
-        size: Bytes of the reply's body.
-    """
-
-    method: str
-    path: str
-    status: int | None
-    seconds: float
-    size: int
-    error: StoreError | None = None
+_PATIENCE: Final = 60.0
+"""Seconds: a service that asks for a longer wait gets an error instead, with `retry_after`."""
 
 
 def _header_lines(value: object) -> object:
@@ -168,7 +60,7 @@ def _header_lines(value: object) -> object:
     return {name.strip(): content.strip() for name, _, content in lines}
 
 
-class HTTPOptions(Options):
+class HTTPOptions(AdapterOptions):
     """The options that every HTTP adapter takes.
 
     Attributes:
@@ -210,7 +102,7 @@ class HTTPAdapter(Adapter[Request, Response]):
     no, `failure`.
     """
 
-    Options: ClassVar[type[Options]] = HTTPOptions
+    Options: ClassVar[type[AdapterOptions]] = HTTPOptions
 
     def transport(self) -> Transport[Request, Response]:
         return HTTPTransport(self.base_url, self.options, self.authorization())
@@ -241,7 +133,7 @@ class HTTPAdapter(Adapter[Request, Response]):
         return retrying(
             self._redacting(flow),
             retries=self.options.retries,
-            failure=self._failure,
+            failure=self.failure,
             repeatable=lambda request: request.repeatable,
             delay=_delay,
         )
@@ -249,15 +141,9 @@ class HTTPAdapter(Adapter[Request, Response]):
     def _redacting(self, flow: Flow[Request, Response, T]) -> Flow[Request, Response, T]:
         try:
             return (yield from flow)
-        except ProtocolError as error:
-            error.excerpt = error.excerpt and redact(error.excerpt, self.secrets())
+        except StoreError as error:
+            _scrub(error, tuple(self.secrets()))
             raise
-
-    def _failure(self, request: Request, response: Response) -> StoreError | None:
-        error = self.failure(request, response)
-        if error is not None and error.detail is not None:
-            error.detail = redact(error.detail, self.secrets())
-        return error
 
     def failure(self, request: Request, response: Response) -> StoreError | None:
         """Says which error a reply stands for; None when it is a result.
@@ -267,66 +153,11 @@ class HTTPAdapter(Adapter[Request, Response]):
         return status_error(request, response)
 
 
-def status_error(
-    request: Request, response: Response, detail: str | None = None
-) -> StoreError | None:
-    """The error that an HTTP status stands for; None below 300.
-
-    Args:
-        request: What was asked.
-        response: What came.
-        detail: What the service itself said; by default the body's ``message``, if it has one.
-    """
-    status = response.status
-    if status < 300:
-        return None
-    said = detail if detail is not None else _said(response)
-    asked = f"{request.method} {request.path}"
-    told = f"{asked} was answered {status}" + (f": {said}" if said else "")
-    match status:
-        case 401 | 403:
-            return AuthError(f"{told}; check the credential and what it may do", detail=said)
-        case 404 | 410:
-            return NotFoundError(told, detail=said)
-        case 409 | 412:
-            return ConflictError(told, detail=said)
-        case 400 | 413 | 414 | 422 | 431:
-            return InvalidError(told, detail=said)
-        case 429:
-            return RateLimitError(told, detail=said, retry_after=_retry_after(response))
-        case 502 | 503 | 504:
-            return UnavailableError(told, detail=said, retry_after=_retry_after(response))
-    if status >= 500:
-        return UnavailableError(told, detail=said, retryable=False)
-    return ProtocolError(f"{told}; check the base URL", detail=said)
-
-
-def _said(response: Response) -> str | None:
-    if response.media_type != "application/json":
-        return None
-    try:
-        body = decode_json(response.content)
-    except ProtocolError:
-        return None
-    message = body.get("message") if isinstance(body, dict) else None
-    return message[:_EXCERPT] if isinstance(message, str) else None
-
-
-def _retry_after(response: Response) -> float | None:
-    """Reads ``Retry-After``: seconds, or a date."""
-    value = response.headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdecimal():
-        return float(value[:9])
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-_PATIENCE: Final = 60.0
-"""Seconds: a service that asks for a longer wait gets an error instead, with `retry_after`."""
+def _scrub(error: StoreError, secrets: tuple[str, ...]) -> None:
+    error.args = (redact(str(error), secrets),)
+    error.detail = error.detail and redact(error.detail, secrets)
+    if isinstance(error, ProtocolError):
+        error.excerpt = error.excerpt and redact(error.excerpt, secrets)
 
 
 def _delay(attempts: int, error: StoreError) -> float | None:
@@ -334,3 +165,247 @@ def _delay(attempts: int, error: StoreError) -> float | None:
     if asked is not None:
         return asked if asked <= _PATIENCE else None
     return min(8.0, 0.25 * 2.0**attempts) * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Hop:
+    """One request as the client sends it; a redirect makes another."""
+
+    method: Method
+    url: str
+    content: bytes | None
+    headers: dict[str, str]
+
+
+class _Exchanges:
+    """What both transports do around their client: a flow of hops, written once."""
+
+    def __init__(
+        self, base_url: str, options: HTTPOptions, authorization: str | None = None
+    ) -> None:
+        self.options = options
+        self._base_url = base_url.rstrip("/")
+        self._authorization = authorization
+        self._closed = False
+
+    def _client_arguments(self) -> dict[str, Any]:
+        from http.cookiejar import CookieJar, DefaultCookiePolicy
+        from importlib.metadata import version
+
+        import httpx
+
+        headers = {
+            "accept": "application/json",
+            "user-agent": f"convostore/{version('convostore')}",
+        }
+        if self._authorization is not None:
+            headers["authorization"] = self._authorization
+        for name, value in self.options.headers.items():
+            headers[name.lower()] = value.get_secret_value()
+        proxy = self.options.proxy
+        verify: object = self.options.verify
+        if isinstance(verify, str):
+            import ssl
+
+            try:
+                verify = ssl.create_default_context(cafile=verify)
+            except OSError:
+                raise ConfigError("verify names no readable file of certificates") from None
+        return {
+            "headers": headers,
+            "timeout": httpx.Timeout(self.options.timeout),
+            "limits": httpx.Limits(keepalive_expiry=_KEEP_ALIVE),
+            "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            "verify": verify,
+            "proxy": proxy.get_secret_value() if proxy else None,
+        }
+
+    def _exchange(self, request: Request) -> Flow[_Hop, Response, Response]:
+        """Sends a request, follows what may be followed, and tells of it."""
+        started = time.perf_counter()
+        response: Response | None = None
+        failed: StoreError | None = None
+        try:
+            response = yield from self._hops(request)
+            return response
+        except StoreError as error:
+            failed = error
+            raise
+        finally:
+            self._tell(
+                Exchange(
+                    method=request.method,
+                    path=request.path,
+                    status=response.status if response else None,
+                    seconds=time.perf_counter() - started,
+                    size=len(response.content) if response else 0,
+                    error=failed,
+                )
+            )
+
+    def _hops(self, request: Request) -> Flow[_Hop, Response, Response]:
+        if self._closed:
+            raise InvalidError("this store is closed: open it again")
+        url = self._base_url + request.path
+        if request.query:
+            url += f"?{urlencode(request.query)}"
+        headers = dict(request.headers)
+        content: bytes | None = None
+        if request.json is not None:
+            content = json.dumps(request.json, separators=(",", ":")).encode("ascii")
+            headers["content-type"] = "application/json"
+        for _ in range(_MAX_REDIRECTS + 1):
+            response = yield _Hop(request.method, url, content, headers)
+            if response.status not in {301, 302, 303, 307, 308}:
+                return response
+            url = _followed(request, url, response)
+        raise ProtocolError(f"{request.method} {request.path} is redirected in a circle")
+
+    def _tell(self, exchange: Exchange) -> None:
+        _log.debug(
+            "%s %s -> %s (%.1f ms, %d bytes)",
+            exchange.method,
+            exchange.path,
+            exchange.status or exchange.error,
+            exchange.seconds * 1000,
+            exchange.size,
+        )
+        if self.options.trace is not None:
+            try:
+                self.options.trace(exchange)
+            except Exception:
+                _log.exception("the trace callback failed; the request did not")
+
+    @contextmanager
+    def _translating(self, hop: _Hop) -> Iterator[None]:
+        """Turns the client's errors into ours, whose text repeats no header."""
+        import httpx
+
+        asked = f"{hop.method} {urlsplit(hop.url).path}"
+        try:
+            yield
+        except httpx.TimeoutException as error:
+            kind = type(error).__name__.removesuffix("Timeout").lower()
+            raise UnavailableError(
+                f"{asked}: no answer within {self.options.timeout:g} s ({kind})"
+            ) from None
+        except httpx.DecodingError:
+            raise ProtocolError(f"{asked}: the answer's compression is broken") from None
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+            raise ConfigError(f"{asked}: the base URL is none that HTTP can reach") from None
+        except httpx.LocalProtocolError:
+            raise InvalidError(f"{asked}: a header or the path is not legal HTTP") from None
+        except httpx.HTTPError as error:
+            host = urlsplit(self._base_url)
+            raise UnavailableError(
+                f"{asked}: {host.scheme}://{host.netloc} did not answer "
+                f"({type(error).__name__}: {error})"
+            ) from None
+
+    def _grown(self, size: int, chunk: bytes) -> int:
+        if size + len(chunk) > self.options.max_body:
+            raise ProtocolError(
+                f"the answer is larger than {self.options.max_body:,} bytes: raise max_body"
+            )
+        return size + len(chunk)
+
+
+def _followed(request: Request, url: str, response: Response) -> str:
+    """Where a redirect leads, if it may be followed: only reading, and only on the same origin.
+
+    A credential so never leaves its service, and a delete of one thing never becomes a call on the
+    collection that the thing stood in.
+    """
+    target = urljoin(url, response.headers.get("location", ""))
+    old, new = urlsplit(url), urlsplit(target)
+    if request.method not in {"GET", "HEAD"} or (old.scheme, old.netloc) != (
+        new.scheme,
+        new.netloc,
+    ):
+        raise ProtocolError(
+            f"{request.method} {request.path} is redirected to {new.scheme}://{new.hostname}, which is "
+            "not followed: check the base URL"
+        )
+    return target
+
+
+class HTTPTransport(_Exchanges, Transport[Request, Response]):
+    """Carries requests over one `httpx.Client`, made at the first; threads may share it."""
+
+    _client: httpx.Client | None = None
+
+    def __init__(
+        self, base_url: str, options: HTTPOptions, authorization: str | None = None
+    ) -> None:
+        super().__init__(base_url, options, authorization)
+        self._lock = threading.Lock()
+
+    def send(self, request: Request) -> Response:
+        return run(self._exchange(request), self._fetch)
+
+    def _fetch(self, hop: _Hop) -> Response:
+        client = self._client or self._connect()
+        with (
+            self._translating(hop),
+            client.stream(hop.method, hop.url, content=hop.content, headers=hop.headers) as reply,
+        ):
+            chunks, size = [], 0
+            for chunk in reply.iter_bytes():
+                size = self._grown(size, chunk)
+                chunks.append(chunk)
+            return Response(reply.status_code, dict(reply.headers), b"".join(chunks))
+
+    def _connect(self) -> httpx.Client:
+        import httpx
+
+        with self._lock:
+            if self._client is None:
+                self._client = httpx.Client(**self._client_arguments())
+            return self._client
+
+    def close(self) -> None:
+        self._closed = True
+        if self._client is not None:
+            self._client.close()
+
+
+class AsyncHTTPTransport(_Exchanges, AsyncTransport[Request, Response]):
+    """Carries requests over one `httpx.AsyncClient`, `concurrency` of them at a time."""
+
+    _client: httpx.AsyncClient | None = None
+
+    def __init__(
+        self, base_url: str, options: HTTPOptions, authorization: str | None = None
+    ) -> None:
+        super().__init__(base_url, options, authorization)
+        self.concurrency = options.concurrency
+
+    async def send(self, request: Request) -> Response:
+        return await arun(self._exchange(request), self._fetch)
+
+    async def _fetch(self, hop: _Hop) -> Response:
+        client = self._client or self._connect()
+        async with self._slots:
+            with self._translating(hop):
+                async with client.stream(
+                    hop.method, hop.url, content=hop.content, headers=hop.headers
+                ) as reply:
+                    chunks, size = [], 0
+                    async for chunk in reply.aiter_bytes():
+                        size = self._grown(size, chunk)
+                        chunks.append(chunk)
+                    return Response(reply.status_code, dict(reply.headers), b"".join(chunks))
+
+    def _connect(self) -> httpx.AsyncClient:
+        import asyncio
+
+        import httpx
+
+        self._slots = asyncio.Semaphore(self.concurrency)
+        self._client = httpx.AsyncClient(**self._client_arguments())
+        return self._client
+
+    async def aclose(self) -> None:
+        self._closed = True
+        if self._client is not None:
+            await self._client.aclose()

@@ -22,7 +22,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTHS: Final = {
     name: number
     for number, name in enumerate(
-        "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
+        start=1,
     )
 }
 _JS_DATE: Final = re.compile(
@@ -54,7 +55,9 @@ def _decode_slowly(data: bytes | str, what: str) -> JSON:
     except RecursionError:
         raise ProtocolError(f"{what} is nested too deeply to be read") from None
     except ValueError as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else "a value is out of bounds"
+        reason = (
+            error.msg if isinstance(error, json.JSONDecodeError) else "a value is out of bounds"
+        )
         raise ProtocolError(f"{what} is not JSON that can be read: {reason}") from None
     if _deeper_than(value, MAX_NESTING):
         raise ProtocolError(f"{what} is nested deeper than {MAX_NESTING} levels")

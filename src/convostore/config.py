@@ -1,0 +1,186 @@
+"""Opening a store: from a DSN or a profile's name, with options from five places.
+
+Precedence: argument > DSN > environment > profile > default. The environment's variable of an option
+is ``CONVOSTORE_<SCHEME>_<OPTION>``. Profiles stand in ``config.toml`` in the platform's folder for
+convostore (or the file that ``CONVOSTORE_CONFIG`` names):
+
+    [profiles.work]
+    dsn = "fastgpt+https://chat.example.org"
+    app_id = "0123456789abcdef01234567"
+    api_key = { env = "WORK_KEY" }            # or { command = ["pass", "show", "work"] }
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from .dsn import DSN
+from .errors import ConfigError
+from .store import AsyncConversationStore, ConversationStore
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+    from .adapter import Adapter, AdapterOptions, AsyncTransport, Transport
+
+_SECRET_SOURCES: Final = frozenset({"env", "command"})
+_COMMAND_TIMEOUT: Final = 60.0
+
+
+def open(
+    target: str, *, transport: Transport[Any, Any] | None = None, **options: object
+) -> ConversationStore:
+    """Opens a store; nothing is asked of the backend yet.
+
+    Args:
+        target: A DSN, or the name of a profile.
+        transport: Takes the place of the adapter's own transport; its requests are the adapter's.
+        **options: The adapter's options; they win over those of the DSN.
+
+    Raises:
+        ConfigError: The target, an option or the profile is wrong; says which, and how to mend it.
+        PluginError: The backend's plugin is installed but did not load.
+    """
+    adapter = adapter_of(target, **options)
+    return ConversationStore(adapter, transport or adapter.transport())
+
+
+def aopen(
+    target: str, *, transport: AsyncTransport[Any, Any] | None = None, **options: object
+) -> AsyncConversationStore:
+    """Opens a store for asyncio; a plain call, as nothing is asked of the backend yet.
+
+    Args:
+        target: A DSN, or the name of a profile.
+        transport: Takes the place of the adapter's own transport; its requests are the adapter's.
+        **options: The adapter's options; they win over those of the DSN.
+
+    Raises:
+        ConfigError: The target, an option or the profile is wrong; says which, and how to mend it.
+        PluginError: The backend's plugin is installed but did not load.
+    """
+    adapter = adapter_of(target, **options)
+    return AsyncConversationStore(adapter, transport or adapter.async_transport())
+
+
+def adapter_of(target: str, **options: object) -> Adapter[Any, Any]:
+    """Makes the adapter that a DSN or a profile names; `open` and `aopen` put a store around it."""
+    from .plugins import adapter_for
+
+    profile: Mapping[str, object] = {}
+    if "://" not in target:
+        profile = _profile(target)
+    dsn = DSN.parse(str(profile["dsn"]) if profile else target)
+    adapter = adapter_for(dsn.scheme)
+    merged: dict[str, object] = {
+        name: _revealed(name, value) for name, value in profile.items() if name != "dsn"
+    }
+    merged |= _environment(dsn.scheme, adapter.Options)
+    merged |= dict(dsn.options)
+    merged |= options
+    return adapter(dsn, _validated(adapter.Options, merged, dsn.scheme))
+
+
+def _environment(scheme: str, options: type[AdapterOptions]) -> dict[str, str]:
+    prefix = f"CONVOSTORE_{scheme.upper().replace('-', '_')}_"
+    names = {name: prefix + name.upper() for name in options.model_fields}
+    return {name: os.environ[key] for name, key in names.items() if os.environ.get(key)}
+
+
+def _validated(
+    options: type[AdapterOptions], values: Mapping[str, object], scheme: str
+) -> AdapterOptions:
+    from pydantic import ValidationError
+
+    try:
+        return options.model_validate(values)
+    except ValidationError as error:
+        message = "; ".join(_complaints(error, sorted(options.model_fields)))
+    raise ConfigError(f"{scheme}: {message}")
+
+
+def _complaints(error: ValidationError, known: list[str]) -> list[str]:
+    """Says what is wrong with each option, without its value, which may be a secret."""
+    import difflib
+
+    complaints = []
+    for each in error.errors(include_input=False, include_context=False, include_url=False):
+        name = str(each["loc"][0]) if each["loc"] else "options"
+        if each["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = (
+                f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
+            )
+            complaints.append(f"there is no option {name!r}: {hint}")
+        elif each["type"] == "missing":
+            complaints.append(f"the option {name!r} is needed")
+        else:
+            complaints.append(f"the option {name!r} is wrong: {each['msg']}")
+    return complaints
+
+
+def config_file() -> Path:
+    """Where profiles are read from."""
+    if named := os.environ.get("CONVOSTORE_CONFIG"):
+        return Path(named)
+    import platformdirs
+
+    return platformdirs.user_config_path("convostore") / "config.toml"
+
+
+def _profile(name: str) -> Mapping[str, object]:
+    import tomllib
+
+    file = config_file()
+    try:
+        with file.open("rb") as stream:
+            profiles = tomllib.load(stream).get("profiles", {})
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{name!r} is no DSN (scheme://…), and there are no profiles: {file} does not exist"
+        ) from None
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"the profiles in {file} cannot be read: {error}") from None
+    if name not in profiles:
+        known = ", ".join(sorted(profiles)) or "none"
+        raise ConfigError(f"there is no profile {name!r} in {file}; there are: {known}")
+    profile = profiles[name]
+    if not isinstance(profile, dict) or not isinstance(profile.get("dsn"), str):
+        raise ConfigError(f'the profile {name!r} in {file} has no dsn = "scheme://…"')
+    return profile
+
+
+def _revealed(name: str, value: object) -> object:
+    """Fetches a secret from where a profile says that it is kept."""
+    if not isinstance(value, dict) or len(value) != 1 or not _SECRET_SOURCES & set(value):
+        return value
+    if "env" in value:
+        variable = str(value["env"])
+        if variable not in os.environ:
+            raise ConfigError(f"{name}: the environment variable {variable} is not set")
+        return os.environ[variable]
+    return _output(name, value["command"])
+
+
+def _output(name: str, command: object) -> str:
+    import shlex
+    import subprocess
+
+    words = (
+        shlex.split(command) if isinstance(command, str) else [str(each) for each in _list(command)]
+    )
+    try:
+        done = subprocess.run(  # noqa: S603  # the user's own configuration says what to run
+            words, capture_output=True, check=True, text=True, timeout=_COMMAND_TIMEOUT
+        )
+    except (OSError, IndexError, subprocess.SubprocessError) as error:
+        failed = type(error).__name__
+        raise ConfigError(f"{name}: the command {words[:1]} gave no secret ({failed})") from None
+    return done.stdout.strip()
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,189 @@
+"""HTTP as values: a request, a reply, what was exchanged, and what a status means.
+
+Costs nothing to import: no client, no socket, no adapter may be known here. `convostore.http` gives
+the same names to those who write adapters.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+from urllib.parse import quote
+
+from .errors import (
+    AuthError,
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    ProtocolError,
+    RateLimitError,
+    StoreError,
+    UnavailableError,
+)
+from .models import JSON
+from .reading import decode_json
+
+Method: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
+_EXCERPT: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request, relative to the service's base URL.
+
+    Attributes:
+        path: Percent-encoded; made with `path` where it holds an id.
+        query: Added to the path; encoded by the transport.
+        json: The body, sent as JSON; None sends none.
+        idempotent: Whether repeating it is harmless. GET and HEAD are unless it says otherwise;
+            nothing else is, whatever its method is called.
+    """
+
+    method: Method
+    path: str
+    query: tuple[tuple[str, str], ...] = field(default=(), kw_only=True)
+    json: JSON = field(default=None, kw_only=True)
+    headers: tuple[tuple[str, str], ...] = field(default=(), kw_only=True, repr=False)
+    idempotent: bool | None = field(default=None, kw_only=True)
+
+    @property
+    def repeatable(self) -> bool:
+        """`idempotent`, or what the method means where that is None."""
+        return self.method in _SAFE_METHODS if self.idempotent is None else self.idempotent
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP reply, read whole.
+
+    Attributes:
+        headers: By lower-case name.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    content: bytes = field(default=b"", repr=False)
+
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters, lower-case; empty when there is none."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8; what is none is replaced."""
+        return self.content.decode("utf-8", "replace")
+
+    def json(self) -> JSON:
+        """Decodes the body.
+
+        Raises:
+            ProtocolError: It is no JSON, or out of the bounds of `reading.decode_json`.
+        """
+        if self.media_type == "text/html":
+            raise ProtocolError(
+                "the service answered with an HTML page instead of JSON: check the base URL",
+                excerpt=self.text[:_EXCERPT],
+            )
+        try:
+            return decode_json(self.content)
+        except ProtocolError as error:
+            error.excerpt = self.text[:_EXCERPT]
+            raise
+
+
+def path(template: str, *ids: str) -> str:
+    """Fills ``{}`` of a path with ids, percent-encoded as one segment each.
+
+    Raises:
+        InvalidError: An id is empty, is ``.`` or ``..`` (clients and servers take these for steps in
+            the path, so that the request would reach another thing), or is no Unicode text.
+    """
+    for each in ids:
+        if each in {"", ".", ".."}:
+            raise InvalidError(f"the id {each!r} cannot be addressed over HTTP")
+    try:
+        return template.format(*[quote(each, safe="") for each in ids])
+    except UnicodeEncodeError:
+        raise InvalidError("an id holds a lone surrogate, which no URL can carry") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """What a `trace` callback is told of one HTTP exchange; it holds no header, body or secret.
+
+    Attributes:
+        path: As sent, without the query.
+        status: None when no reply came.
+        seconds: From sending to the end of the body.
+        size: Bytes of the reply's body.
+    """
+
+    method: str
+    path: str
+    status: int | None
+    seconds: float
+    size: int
+    error: StoreError | None = None
+
+
+def status_error(
+    request: Request, response: Response, detail: str | None = None
+) -> StoreError | None:
+    """The error that an HTTP status stands for; None below 300.
+
+    Args:
+        request: What was asked.
+        response: What came.
+        detail: What the service itself said; by default the body's ``message``, if it has one.
+    """
+    status = response.status
+    if status < 300:
+        return None
+    said = detail if detail is not None else _said(response)
+    asked = f"{request.method} {request.path}"
+    told = f"{asked} was answered {status}" + (f": {said}" if said else "")
+    match status:
+        case 401 | 403:
+            return AuthError(f"{told}; check the credential and what it may do", detail=said)
+        case 404 | 410:
+            return NotFoundError(told, detail=said)
+        case 409 | 412:
+            return ConflictError(told, detail=said)
+        case 400 | 413 | 414 | 422 | 431:
+            return InvalidError(told, detail=said)
+        case 429:
+            return RateLimitError(told, detail=said, retry_after=_retry_after(response))
+        case 502 | 503 | 504:
+            return UnavailableError(told, detail=said, retry_after=_retry_after(response))
+    if status >= 500:
+        return UnavailableError(told, detail=said, retryable=False)
+    return ProtocolError(f"{told}; check the base URL", detail=said)
+
+
+def _said(response: Response) -> str | None:
+    if response.media_type != "application/json":
+        return None
+    try:
+        body = decode_json(response.content)
+    except ProtocolError:
+        return None
+    message = body.get("message") if isinstance(body, dict) else None
+    return message[:_EXCERPT] if isinstance(message, str) else None
+
+
+def _retry_after(response: Response) -> float | None:
+    """Reads ``Retry-After``: seconds, or a date."""
+    value = response.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdecimal():
+        return float(value[:9])
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None

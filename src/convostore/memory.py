@@ -1,0 +1,304 @@
+"""The in-memory adapter: the reference of what a store does, and a test double for apps.
+
+Everything that a store can promise is kept here in the plainest way; what other adapters must equal
+is read off this one by the contract kit. `memory://` is a new store each time, `memory://name` the
+same one for a whole process.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, Final, TypeAlias, TypeVar
+
+from .adapter import Adapter, AsyncTransport, Traits, Transport
+from .dsn import DSN
+from .errors import ConflictError, InvalidError, NotFoundError
+from .flow import Flow
+from .models import (
+    ANY,
+    UNSET,
+    AnyTip,
+    Conversation,
+    ConversationChange,
+    Feedback,
+    Listing,
+    Message,
+    NewConversation,
+    Page,
+)
+
+T = TypeVar("T")
+
+Call: TypeAlias = Callable[[], object]
+"""A request to the memory: what to do while nobody else does anything."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    conversation: Conversation
+    messages: dict[int, Message] = field(default_factory=dict)
+    next_sequence: int = 0
+
+    def find(self, message_id: str) -> int | None:
+        return next((seq for seq, each in self.messages.items() if each.id == message_id), None)
+
+    def put(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            self.messages[self.next_sequence] = message
+            self.next_sequence += 1
+
+
+@dataclass(slots=True)
+class _Shelf:
+    kept: dict[str, _Kept] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __getitem__(self, conversation_id: str) -> _Kept:
+        try:
+            return self.kept[conversation_id]
+        except KeyError:
+            raise NotFoundError(f"there is no conversation {conversation_id!r}") from None
+
+
+_shelves: Final[dict[str, _Shelf]] = {}
+
+
+def _do(call: Callable[[], T]) -> Flow[Call, object, T]:
+    return (yield call)  # type: ignore[return-value]  # a reply is what its call returned
+
+
+class MemoryAdapter(Adapter[Call, object]):
+    """Keeps conversations in this process; see the module."""
+
+    name: ClassVar[str] = "memory"
+    traits = Traits(order="pinned_then_active", updated_at="content")
+
+    def __init__(self, dsn: DSN, options: object) -> None:
+        super().__init__(dsn, options)
+        self._shelf = _shelves.setdefault(dsn.host, _Shelf()) if dsn.host else _Shelf()
+
+    def transport(self) -> Transport[Call, object]:
+        return MemoryTransport(self._shelf.lock)
+
+    def async_transport(self) -> AsyncTransport[Call, object]:
+        return AsyncMemoryTransport(self._shelf.lock)
+
+    def list_conversations(self, listing: Listing) -> Flow[Call, object, Page[Conversation]]:
+        def call() -> Page[Conversation]:
+            rows = sorted((kept.conversation for kept in self._shelf.kept.values()), key=_rank)
+            if listing.cursor is not None:
+                last = _position(listing.cursor)
+                rows = [row for row in rows if list(_rank(row)) > last]
+            page = tuple(rows[: listing.limit])
+            more = len(page) < len(rows)
+            return Page(
+                items=page,
+                cursor=json.dumps(_rank(page[-1])) if more else None,
+                total=len(self._shelf.kept),
+            )
+
+        return _do(call)
+
+    def get_conversation(self, conversation_id: str) -> Flow[Call, object, Conversation]:
+        return _do(lambda: self._shelf[conversation_id].conversation)
+
+    def list_messages(
+        self, conversation_id: str, listing: Listing
+    ) -> Flow[Call, object, Page[Message]]:
+        def call() -> Page[Message]:
+            rows = list(self._shelf[conversation_id].messages.items())
+            total = len(rows)
+            if listing.order == "newest_first":
+                rows.reverse()
+            if listing.cursor is not None:
+                last = _position(listing.cursor)
+                backwards = listing.order == "newest_first"
+                rows = [row for row in rows if (row[0] < last if backwards else row[0] > last)]
+            page = rows[: listing.limit]
+            cursor = json.dumps(page[-1][0]) if len(page) < len(rows) else None
+            return Page(items=tuple(row[1] for row in page), cursor=cursor, total=total)
+
+        return _do(call)
+
+    def create_conversation(self, new: NewConversation) -> Flow[Call, object, Conversation]:
+        def call() -> Conversation:
+            conversation_id = new.id or secrets.token_hex(16)
+            made = Conversation(
+                id=conversation_id,
+                title=new.title,
+                created_at=new.created_at,
+                updated_at=datetime.now(UTC),
+                origin=new.origin,
+            )
+            if conversation_id in self._shelf.kept:
+                return _same(self._shelf[conversation_id].conversation, made)
+            self._shelf.kept[conversation_id] = _Kept(made)
+            return made
+
+        return _do(call)
+
+    def append_messages(
+        self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
+    ) -> Flow[Call, object, tuple[Message, ...]]:
+        def call() -> tuple[Message, ...]:
+            kept = self._shelf[conversation_id]
+            stored = {message.id: message for message in kept.messages.values()}
+            fresh = _unstored(messages, stored)
+            if fresh:
+                tip = next(reversed(stored), None)
+                repeated = {message.id for message in messages if message.id in stored}
+                if after is not ANY and tip != after and tip not in repeated:
+                    raise ConflictError(
+                        f"the last message is {tip!r}, not {after!r}: read on, then append again"
+                    )
+                kept.put(fresh)
+                _touch(kept)
+            stored |= {message.id: message for message in fresh}
+            return tuple(stored[message.id] for message in messages)
+
+        return _do(call)
+
+    def replace_messages(
+        self, conversation_id: str, messages: Sequence[Message], after: str | None
+    ) -> Flow[Call, object, tuple[Message, ...]]:
+        def call() -> tuple[Message, ...]:
+            kept = self._shelf[conversation_id]
+            last = -1 if after is None else kept.find(after)
+            if last is None:
+                raise ConflictError(f"the message {after!r} is gone: read again, then replace")
+            head = {seq: message for seq, message in kept.messages.items() if seq <= last}
+            fresh = _unstored(messages, {message.id: message for message in head.values()})
+            if len(fresh) != len(messages):
+                raise ConflictError("a message stands before the place where it is to be put")
+            kept.messages = head
+            kept.put(fresh)
+            _touch(kept)
+            return tuple(fresh)
+
+        return _do(call)
+
+    def update_conversation(
+        self, conversation_id: str, change: ConversationChange
+    ) -> Flow[Call, object, None]:
+        def call() -> None:
+            kept = self._shelf[conversation_id]
+            given = {"title": change.title, "pinned": change.pinned}
+            kept.conversation = kept.conversation.model_copy(
+                update={name: value for name, value in given.items() if value is not UNSET}
+            )
+
+        return _do(call)
+
+    def delete_conversation(self, conversation_id: str) -> Flow[Call, object, None]:
+        return _do(lambda: void(self._shelf.kept.pop(conversation_id, None)))
+
+    def clear_conversations(self) -> Flow[Call, object, None]:
+        return _do(lambda: self._shelf.kept.clear())
+
+    def delete_message(self, conversation_id: str, message_id: str) -> Flow[Call, object, None]:
+        def call() -> None:
+            kept = self._shelf[conversation_id]
+            if (sequence := kept.find(message_id)) is not None:
+                del kept.messages[sequence]
+                _touch(kept)
+
+        return _do(call)
+
+    def set_feedback(
+        self, conversation_id: str, message_id: str, feedback: Feedback | None
+    ) -> Flow[Call, object, None]:
+        def call() -> None:
+            kept = self._shelf[conversation_id]
+            sequence = kept.find(message_id)
+            if sequence is None:
+                raise NotFoundError(f"there is no message {message_id!r} in {conversation_id!r}")
+            changed = kept.messages[sequence].model_copy(update={"feedback": feedback})
+            kept.messages[sequence] = changed
+
+        return _do(call)
+
+
+def void(_: object) -> None:
+    return None
+
+
+def _rank(row: Conversation) -> tuple[bool, float, str]:
+    """Pinned first, then the latest activity, then the id."""
+    active = row.last_active_at
+    return (not row.pinned, -active.timestamp() if active else 0.0, row.id)
+
+
+def _position(cursor: str) -> Any:
+    """What the cursor's page ended with; `_rank` or a sequence number, as the list has it."""
+    return json.loads(cursor)
+
+
+def _touch(kept: _Kept) -> None:
+    """Moves `updated_at` on, past what it was even where the clock stands still or goes back."""
+    before = kept.conversation.updated_at
+    now = datetime.now(UTC)
+    if before is not None and now <= before:
+        now = before + timedelta(microseconds=1)
+    kept.conversation = kept.conversation.model_copy(update={"updated_at": now})
+
+
+def _same(stored: Conversation, asked: Conversation) -> Conversation:
+    same = (stored.title, stored.created_at, stored.origin) == (
+        asked.title,
+        asked.created_at,
+        asked.origin,
+    )
+    if not same:
+        raise ConflictError(f"there is another conversation {stored.id!r} already")
+    return stored
+
+
+def _unstored(messages: Sequence[Message], stored: dict[str, Message]) -> list[Message]:
+    """Those of the messages that are not stored yet.
+
+    Raises:
+        ConflictError: One is stored with another content.
+    """
+    fresh: dict[str, Message] = {}
+    for message in messages:
+        known = stored.get(message.id) or fresh.get(message.id)
+        if known is None:
+            fresh[message.id] = message
+        elif known.fingerprint() != message.fingerprint():
+            raise ConflictError(f"another message {message.id!r} is stored already")
+    return list(fresh.values())
+
+
+class MemoryTransport(Transport[Call, object]):
+    """Makes each call while it holds the shelf's lock."""
+
+    def __init__(self, lock: threading.RLock) -> None:
+        self._lock = lock
+        self._closed = False
+
+    def send(self, request: Call) -> object:
+        if self._closed:
+            raise InvalidError("this store is closed: open it again")
+        with self._lock:
+            return request()
+
+    def close(self) -> None:
+        self._closed = True
+
+
+class AsyncMemoryTransport(AsyncTransport[Call, object]):
+    """The same for the async face; a call never waits, so it blocks no loop."""
+
+    def __init__(self, lock: threading.RLock) -> None:
+        self._sync = MemoryTransport(lock)
+
+    async def send(self, request: Call) -> object:
+        return self._sync.send(request)
+
+    async def aclose(self) -> None:
+        self._sync.close()

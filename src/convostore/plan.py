@@ -1,0 +1,316 @@
+"""What both faces of a store do around an adapter, as flows and values: written once.
+
+Arguments are checked, what is not offered is refused, cursors are sealed, errors say where they
+happened, and lists are walked to their end. Nothing is carried out here.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+
+from .adapter import Adapter, Operation, Traits
+from .errors import InvalidError, NotFoundError, StoreError, UnsupportedError
+from .flow import Flow
+from .models import (
+    AnyTip,
+    Conversation,
+    ConversationChange,
+    Feedback,
+    Health,
+    Listing,
+    Message,
+    NewConversation,
+    Order,
+    Page,
+    RunStep,
+    Transcript,
+)
+
+T = TypeVar("T")
+AnyFlow: TypeAlias = Flow[Any, Any, T]
+OnError: TypeAlias = Literal["raise", "yield"]
+
+_WALK_PAGE: Final = 100
+
+
+class Plan:
+    """The operations as flows, with all that does not depend on the face."""
+
+    def __init__(self, adapter: Adapter[Any, Any]) -> None:
+        self.adapter = adapter
+        self.closed = False
+
+    def offers(self, operation: Operation | str) -> bool:
+        try:
+            return Operation(operation) in self.adapter.offers
+        except ValueError:
+            raise InvalidError(
+                f"there is no operation {operation!r}; there are: {', '.join(Operation)}"
+            ) from None
+
+    def named(
+        self, operation: Operation, make: Callable[[], AnyFlow[T]]
+    ) -> Callable[[], AnyFlow[T]]:
+        """Surrounds a flow: refused when not offered; its errors say where they happened."""
+
+        def flow() -> AnyFlow[T]:
+            try:
+                if self.closed:
+                    raise InvalidError("this store is closed: open it again")
+                if operation not in self.adapter.offers:
+                    raise UnsupportedError(
+                        f"{self.adapter.name} does not offer {operation.value}: "
+                        f"store.offers({operation.value!r}) tells beforehand"
+                    )
+                return (yield from self.adapter.surround(make()))
+            except StoreError as error:
+                error.adapter = error.adapter or self.adapter.name
+                error.operation = error.operation or operation.value
+                raise
+
+        return flow
+
+    def page(
+        self,
+        operation: Operation,
+        scope: str,
+        listing: Listing,
+        make: Callable[[Listing], AnyFlow[Page[T]]],
+    ) -> Callable[[], AnyFlow[Page[T]]]:
+        """One page of a list, its cursors sealed for this operation, scope and order."""
+
+        def flow() -> AnyFlow[Page[T]]:
+            opened = replace(listing, cursor=_unseal(listing, operation, scope))
+            page = yield from make(self._bounded(opened))
+            return replace(page, cursor=_seal(page.cursor, listing, operation, scope))
+
+        return self.named(operation, flow)
+
+    def _bounded(self, listing: Listing) -> Listing:
+        limit, most = listing.limit, self.adapter.traits.max_page
+        if listing.order not in {"oldest_first", "newest_first"}:
+            raise InvalidError(f"order is oldest_first or newest_first, not {listing.order!r}")
+        if limit is not None and (
+            isinstance(limit, bool) or not isinstance(limit, int) or limit < 1
+        ):
+            raise InvalidError(f"limit is a whole number from 1, not {limit!r}")
+        return replace(listing, limit=most if limit is None else min(limit, most or limit))
+
+    def list_conversations(self, listing: Listing) -> Callable[[], AnyFlow[Page[Conversation]]]:
+        return self.page(Operation.LIST_CONVERSATIONS, "", listing, self.adapter.list_conversations)
+
+    def get_conversation(self, conversation_id: str) -> Callable[[], AnyFlow[Conversation]]:
+        return self.named(
+            Operation.GET_CONVERSATION,
+            lambda: self.adapter.get_conversation(_an_id(conversation_id)),
+        )
+
+    def list_messages(
+        self, conversation_id: str, listing: Listing
+    ) -> Callable[[], AnyFlow[Page[Message]]]:
+        return self.page(
+            Operation.LIST_MESSAGES,
+            conversation_id,
+            listing,
+            lambda bounded: self.adapter.list_messages(_an_id(conversation_id), bounded),
+        )
+
+    def read_transcript(
+        self, conversation_id: str, known: Conversation | None, on_error: OnError
+    ) -> Callable[[], AnyFlow[Transcript]]:
+        flow = self.named(
+            Operation.LIST_MESSAGES,
+            lambda: self.adapter.read_transcript(_an_id(conversation_id), known),
+        )
+
+        def kept() -> AnyFlow[Transcript]:
+            try:
+                return (yield from flow())
+            except StoreError as error:
+                if on_error == "raise":
+                    raise
+                return Transcript(conversation_id=conversation_id, conversation=known, error=error)
+
+        return kept
+
+    def create_conversation(self, new: NewConversation) -> Callable[[], AnyFlow[Conversation]]:
+        def flow() -> AnyFlow[Conversation]:
+            if new.id is not None:
+                _an_id(new.id)
+            return (
+                yield from self.adapter.create_conversation(
+                    replace(new, created_at=_in_utc(new.created_at))
+                )
+            )
+
+        return self.named(Operation.CREATE_CONVERSATION, flow)
+
+    def append_messages(
+        self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
+    ) -> Callable[[], AnyFlow[tuple[Message, ...]]]:
+        return self.named(
+            Operation.APPEND_MESSAGES,
+            lambda: self.adapter.append_messages(_an_id(conversation_id), tuple(messages), after),
+        )
+
+    def replace_messages(
+        self, conversation_id: str, messages: Sequence[Message], after: str | None
+    ) -> Callable[[], AnyFlow[tuple[Message, ...]]]:
+        return self.named(
+            Operation.REPLACE_MESSAGES,
+            lambda: self.adapter.replace_messages(_an_id(conversation_id), tuple(messages), after),
+        )
+
+    def update_conversation(
+        self, conversation_id: str, change: ConversationChange
+    ) -> Callable[[], AnyFlow[None]]:
+        return self.named(
+            Operation.UPDATE_CONVERSATION,
+            lambda: self.adapter.update_conversation(_an_id(conversation_id), change),
+        )
+
+    def delete_conversation(self, conversation_id: str) -> Callable[[], AnyFlow[None]]:
+        return self.named(
+            Operation.DELETE_CONVERSATION,
+            lambda: _absent_is_done(self.adapter.delete_conversation(_an_id(conversation_id))),
+        )
+
+    def clear_conversations(self) -> Callable[[], AnyFlow[None]]:
+        return self.named(Operation.CLEAR_CONVERSATIONS, self.adapter.clear_conversations)
+
+    def delete_message(self, conversation_id: str, message_id: str) -> Callable[[], AnyFlow[None]]:
+        return self.named(
+            Operation.DELETE_MESSAGE,
+            lambda: _absent_is_done(
+                self.adapter.delete_message(_an_id(conversation_id), _an_id(message_id))
+            ),
+        )
+
+    def set_feedback(
+        self, conversation_id: str, message_id: str, feedback: Feedback | None
+    ) -> Callable[[], AnyFlow[None]]:
+        return self.named(
+            Operation.SET_FEEDBACK,
+            lambda: self.adapter.set_feedback(
+                _an_id(conversation_id), _an_id(message_id), feedback
+            ),
+        )
+
+    def get_run_details(
+        self, conversation_id: str, message_id: str
+    ) -> Callable[[], AnyFlow[tuple[RunStep, ...]]]:
+        return self.named(
+            Operation.GET_RUN_DETAILS,
+            lambda: self.adapter.get_run_details(_an_id(conversation_id), _an_id(message_id)),
+        )
+
+    def suggest_questions(self, conversation_id: str) -> Callable[[], AnyFlow[tuple[str, ...]]]:
+        return self.named(
+            Operation.SUGGEST_QUESTIONS,
+            lambda: self.adapter.suggest_questions(_an_id(conversation_id)),
+        )
+
+    def check(self) -> Callable[[], AnyFlow[Health]]:
+        return self.named(Operation.CHECK, self.adapter.check)
+
+    def walk_conversations(self) -> Walk[Conversation]:
+        return Walk(self.adapter.traits, "oldest_first", again_from_head=True)
+
+    def walk_messages(self, order: Order) -> Walk[Message]:
+        return Walk(self.adapter.traits, order, again_from_head=False)
+
+
+def several(ids: Iterable[str]) -> Iterable[str]:
+    if isinstance(ids, str):
+        raise InvalidError("transcripts takes several ids: pass [id] for one")
+    return ids
+
+
+def _absent_is_done(flow: AnyFlow[None]) -> AnyFlow[None]:
+    """A delete of what is not there has nothing left to do."""
+    try:
+        yield from flow
+    except NotFoundError:
+        pass
+
+
+def _an_id(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise InvalidError(f"an id is a text that is not empty, not {value!r}")
+    return value
+
+
+def _in_utc(time: datetime | None) -> datetime | None:
+    if time is not None and time.utcoffset() is None:
+        raise InvalidError("created_at has no time zone: add one, such as datetime.now(UTC)")
+    return time and time.astimezone(UTC)
+
+
+def _seal(position: str | None, listing: Listing, operation: Operation, scope: str) -> str | None:
+    if position is None:
+        return None
+    text = json.dumps([operation.value, scope, listing.order, position])
+    return base64.urlsafe_b64encode(text.encode("ascii")).decode("ascii").rstrip("=")
+
+
+def _unseal(listing: Listing, operation: Operation, scope: str) -> str | None:
+    if listing.cursor is None:
+        return None
+    try:
+        padded = listing.cursor + "=" * (-len(listing.cursor) % 4)
+        made_for, its_scope, order, position = json.loads(
+            base64.b64decode(padded, altchars=b"-_", validate=True)
+        )
+        position = _an_id(position)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise InvalidError("this is no cursor of this library: pass page.cursor as it is") from None
+    if (made_for, its_scope, order) != (operation.value, scope, listing.order):
+        raise InvalidError(
+            f"this cursor is of {made_for} in the order {order}, perhaps of another conversation: "
+            "a cursor is good only for the list it came from"
+        )
+    return position
+
+
+class Walk(Generic[T]):
+    """Reads a list to its end while others may write: which page is next, and what of it is new.
+
+    Where a list's order moves (a conversation that is written to goes to the top), its head is read
+    again after the end, until that shows nothing unseen: what stood throughout is not dropped, and
+    nothing comes twice.
+    """
+
+    def __init__(self, traits: Traits, order: Order, *, again_from_head: bool) -> None:
+        self._whole = traits.paging == "whole"
+        self._again_from_head = again_from_head and not self._whole
+        self._seen: set[str] = set()
+        self._rereading = False
+        self._found_new = False
+        self._pages = 0
+        limit = None if self._whole else min(_WALK_PAGE, traits.max_page or _WALK_PAGE)
+        self.listing: Listing | None = Listing(limit=limit, order=order)
+
+    def take(self, page: Page[T]) -> list[T]:
+        """Notes a page, and returns what of it was not seen before."""
+        assert self.listing is not None  # noqa: S101  # else no page was asked for
+        fresh = []
+        for item in page.items:
+            item_id: str = item.id  # type: ignore[attr-defined]  # both kinds of item have one
+            if item_id not in self._seen:
+                self._seen.add(item_id)
+                fresh.append(item)
+        self._pages += 1
+        self._found_new |= bool(fresh)
+        if page.cursor is not None and (fresh or not self._rereading):
+            self.listing = replace(self.listing, cursor=page.cursor)
+        elif self._again_from_head and self._pages > 1 and self._found_new:
+            self.listing = replace(self.listing, cursor=None)
+            self._rereading, self._found_new = True, False
+        else:
+            self.listing = None
+        return fresh

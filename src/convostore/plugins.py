@@ -1,0 +1,174 @@
+"""Plugins: finding the installed backends and loading one at a time.
+
+A backend is a distribution with an entry point in the group ``convostore``: its name is the DSN
+scheme, its value a module that implements the hooks below. Opening one backend imports one plugin;
+what does not load is an error when, and only when, its scheme is asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import pluggy
+
+from .errors import ConfigError, PluginError
+
+if TYPE_CHECKING:
+    from .adapter import Adapter
+    from .dialect import Dialect
+
+GROUP: Final = "convostore"
+_BUILT_IN: Final = {"memory": ("convostore.memory", "MemoryAdapter")}
+_OURS: Final = {
+    "fastgpt": "convostore-fastgpt",
+    "perplexica": "convostore-perplexica",
+    "sqlite": "convostore-sql",
+    "postgresql": "convostore-sql",
+    "gateway": "convostore-gateway",
+}
+
+hookspec: Final = pluggy.HookspecMarker("convostore")
+hookimpl: Final = pluggy.HookimplMarker("convostore")
+"""Marks a plugin module's functions as the hooks below."""
+
+
+class Hooks:
+    """What a plugin module may implement, each function marked with `hookimpl`."""
+
+    @hookspec
+    def convostore_adapters(self) -> Mapping[str, type[Adapter[Any, Any]]]:  # type: ignore[empty-body]
+        """Returns the module's adapters by the schemes that they serve."""
+
+    @hookspec
+    def convostore_dialects(self) -> Mapping[str, type[Dialect]]:  # type: ignore[empty-body]
+        """Returns the module's dialects by the schemes of the adapters that speak them."""
+
+    @hookspec
+    def convostore_commands(self) -> Mapping[str, Any]:  # type: ignore[empty-body]
+        """Returns sub-commands of the command line by name, as Typer applications."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """A scheme that is installed, whether it loads or not."""
+
+    scheme: str
+    distribution: str
+    version: str
+
+
+def installed() -> tuple[Installed, ...]:
+    """The schemes that are installed, by name; imports none of them."""
+    found = [
+        Installed(scheme=point.name, distribution=_name(point), version=_version(point))
+        for points in _entry_points().values()
+        for point in points
+    ]
+    ours = metadata.version("convostore")
+    found += [
+        Installed(scheme=scheme, distribution="convostore", version=ours) for scheme in _BUILT_IN
+    ]
+    return tuple(sorted(found, key=lambda each: (each.scheme, each.distribution)))
+
+
+def adapter_for(scheme: str) -> type[Adapter[Any, Any]]:
+    """Loads the adapter of a scheme.
+
+    Raises:
+        ConfigError: No installed plugin serves it; the message lists those that are installed.
+        PluginError: The plugin did not load, or two distributions claim the scheme.
+    """
+    if scheme in _BUILT_IN:
+        module, name = _BUILT_IN[scheme]
+        return cast("type[Adapter[Any, Any]]", getattr(importlib.import_module(module), name))
+    hooks = _load(scheme)
+    for adapters in hooks.convostore_adapters():
+        if scheme in adapters:
+            return cast("type[Adapter[Any, Any]]", adapters[scheme])
+    raise PluginError(
+        f"the plugin of {scheme}:// is installed but brings no adapter for it: "
+        "its convostore_adapters() must return one under that name"
+    )
+
+
+def _load(scheme: str) -> Any:
+    """Imports the one plugin of a scheme and returns its hooks (pluggy's relay is untyped)."""
+    points = _entry_points().get(scheme, ())
+    if not points:
+        raise _unknown(scheme)
+    if len(points) > 1:
+        both = " and ".join(sorted(_name(point) for point in points))
+        raise PluginError(f"{both} both claim {scheme}://: uninstall one of them")
+    (point,) = points
+    manager = pluggy.PluginManager("convostore")
+    manager.add_hookspecs(Hooks)
+    try:
+        manager.register(point.load())
+        manager.check_pending()
+    except Exception as error:
+        told = f"{_name(point)} {_version(point)}, which serves {scheme}://, did not load"
+        raise PluginError(f"{told}: {_too_new(point) or _described(error)}") from error
+    if too_new := _too_new(point):
+        raise PluginError(f"{_name(point)} {_version(point)} cannot serve {scheme}://: {too_new}")
+    return manager.hook
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _too_new(point: metadata.EntryPoint) -> str | None:
+    """Says so when the plugin's own metadata asks for another convostore than this one."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    ours = metadata.version("convostore")
+    for line in (point.dist.requires if point.dist else None) or ():
+        try:
+            wanted = Requirement(line)
+        except InvalidRequirement:
+            continue
+        if _normalised(wanted.name) != "convostore" or (
+            wanted.marker and not wanted.marker.evaluate()
+        ):
+            continue
+        if not wanted.specifier.contains(ours, prereleases=True):
+            return f"it needs convostore{wanted.specifier}, this is {ours}: upgrade convostore"
+    return None
+
+
+def _unknown(scheme: str) -> ConfigError:
+    names = sorted({each.scheme for each in installed()})
+    message = f"no installed plugin serves {scheme}://"
+    if scheme in _OURS:
+        return ConfigError(f"{message}: pip install {_OURS[scheme]}")
+    near = difflib.get_close_matches(scheme, [*names, *_OURS], n=1)
+    hint = f"; did you mean {near[0]}://?" if near else ""
+    return ConfigError(f"{message}; installed: {', '.join(names)}{hint}")
+
+
+@cache
+def _entry_points() -> dict[str, tuple[metadata.EntryPoint, ...]]:
+    """The entry points by scheme; one distribution found twice on the path counts once."""
+    found: dict[str, dict[str, metadata.EntryPoint]] = {}
+    for point in metadata.entry_points(group=GROUP):
+        found.setdefault(point.name, {}).setdefault(_normalised(_name(point)), point)
+    return {scheme: tuple(points.values()) for scheme, points in found.items()}
+
+
+def _name(point: metadata.EntryPoint) -> str:
+    return point.dist.name if point.dist else point.value
+
+
+def _version(point: metadata.EntryPoint) -> str:
+    return point.dist.version if point.dist else "?"
+
+
+def _normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

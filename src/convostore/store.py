@@ -1,0 +1,489 @@
+"""The two faces of a store: what applications call, sync and async, one line an operation.
+
+What both do around an adapter stands in `plan`; here it is only carried out. No backend may be known
+here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import aclosing
+from datetime import datetime
+from functools import partial
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from .adapter import Adapter, AsyncTransport, Operation, Traits, Transport
+from .errors import InvalidError
+from .flow import in_order
+from .models import (
+    ANY,
+    UNSET,
+    AnyTip,
+    Conversation,
+    ConversationChange,
+    Feedback,
+    Health,
+    Listing,
+    Message,
+    NewConversation,
+    Order,
+    Origin,
+    Page,
+    RunStep,
+    Transcript,
+    Unset,
+)
+from .plan import AnyFlow, OnError, Plan, several
+
+T = TypeVar("T")
+
+
+class ConversationStore:
+    """A store; `open` makes one. Threads may share it.
+
+    Use it in a ``with``. Each method may also raise `UnsupportedError` (ask `offers`), `AuthError`,
+    `RateLimitError`, `UnavailableError` and `ProtocolError`, and `InvalidError` once it is closed.
+    """
+
+    def __init__(self, adapter: Adapter[Any, Any], transport: Transport[Any, Any]) -> None:
+        self._plan = Plan(adapter)
+        self._transport = transport
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.label}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes connections; calling it twice is fine, any other call then raises."""
+        self._plan.closed = True
+        self._transport.close()
+
+    def _run(self, make: Callable[[], AnyFlow[T]]) -> T:
+        return self._transport.run(make)
+
+    @property
+    def label(self) -> str:
+        """The store's address without options and secrets."""
+        return self._plan.adapter.label
+
+    @property
+    def traits(self) -> Traits:
+        """How the backend behaves where no method shows it."""
+        return self._plan.adapter.traits
+
+    def offers(self, operation: Operation | str) -> bool:
+        """Whether the backend can do an operation, named as its method is.
+
+        Raises:
+            InvalidError: There is no operation of that name.
+        """
+        return self._plan.offers(operation)
+
+    def list_conversations(
+        self, *, limit: int = 50, cursor: str | None = None
+    ) -> Page[Conversation]:
+        """Returns one page of the conversations, in the backend's order.
+
+        Args:
+            limit: The most conversations of the page; a backend may have a lower bound of its own.
+            cursor: The page before's `cursor`; None for the first page.
+
+        Raises:
+            InvalidError: The cursor is none of this list.
+        """
+        return self._run(self._plan.list_conversations(Listing(limit=limit, cursor=cursor)))
+
+    def conversations(self) -> Iterator[Conversation]:
+        """Yields all conversations, page by page; see `list_conversations`.
+
+        What others write meanwhile makes none come twice, and none is missed that stood throughout.
+        """
+        walk = self._plan.walk_conversations()
+        while walk.listing is not None:
+            yield from walk.take(self._run(self._plan.list_conversations(walk.listing)))
+
+    def get_conversation(self, conversation_id: str) -> Conversation:
+        """Returns one conversation.
+
+        Raises:
+            NotFoundError: It is not there.
+        """
+        return self._run(self._plan.get_conversation(conversation_id))
+
+    def list_messages(
+        self,
+        conversation_id: str,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        order: Order = "oldest_first",
+    ) -> Page[Message]:
+        """Returns one page of a conversation's messages.
+
+        Args:
+            conversation_id: Whose.
+            limit: The most messages of the page.
+            cursor: The page before's `cursor`; None for the first page.
+            order: From which end; `newest_first` reverses the whole sequence, not the page.
+
+        Raises:
+            NotFoundError: The conversation is not there.
+            InvalidError: The cursor is none of this list in this order.
+        """
+        return self._run(
+            self._plan.list_messages(
+                conversation_id, Listing(limit=limit, cursor=cursor, order=order)
+            )
+        )
+
+    def messages(self, conversation_id: str, *, order: Order = "oldest_first") -> Iterator[Message]:
+        """Yields all messages of a conversation, page by page; see `list_messages`."""
+        walk = self._plan.walk_messages(order)
+        while walk.listing is not None:
+            page = self._run(self._plan.list_messages(conversation_id, walk.listing))
+            yield from walk.take(page)
+
+    def transcripts(
+        self, ids: Iterable[str] | None = None, *, on_error: OnError = "raise"
+    ) -> Iterator[Transcript]:
+        """Yields conversations with all their messages, in the list's order, one after the other.
+
+        Args:
+            ids: Whose; None for all that `conversations` yields.
+            on_error: ``"yield"`` gives a transcript with its `error` for what cannot be read, and
+                goes on; an error of the list itself is always raised.
+        """
+        for conversation_id, known in self._wanted(ids):
+            yield self._run(self._plan.read_transcript(conversation_id, known, on_error))
+
+    def _wanted(self, ids: Iterable[str] | None) -> Iterator[tuple[str, Conversation | None]]:
+        if ids is None:
+            for conversation in self.conversations():
+                yield conversation.id, conversation
+        else:
+            for conversation_id in several(ids):
+                yield conversation_id, None
+
+    def create_conversation(
+        self,
+        *,
+        id: str | None = None,
+        title: str | None = None,
+        created_at: datetime | None = None,
+        origin: Origin | None = None,
+    ) -> Conversation:
+        """Makes a conversation; one that is there already with the same values is returned.
+
+        Args:
+            id: Chosen by the store when None.
+            title: As shown in lists.
+            created_at: With a time zone; None where it is not known.
+            origin: Where it was copied from.
+
+        Raises:
+            ConflictError: The id is taken by a conversation with other values.
+        """
+        return self._run(
+            self._plan.create_conversation(
+                NewConversation(id=id, title=title, created_at=created_at, origin=origin)
+            )
+        )
+
+    def append_messages(
+        self, conversation_id: str, messages: Sequence[Message], *, after: str | AnyTip | None = ANY
+    ) -> tuple[Message, ...]:
+        """Stores messages at the end of a conversation, all or none, and returns them as stored.
+
+        One that is stored already with the same `fingerprint` is left as it is, so that a call
+        which may or may not have arrived can simply be repeated.
+
+        Args:
+            conversation_id: Whose.
+            messages: In their order.
+            after: The id of the message that the caller takes for the last one; None when the
+                conversation is taken to be empty; ANY when it does not matter.
+
+        Raises:
+            NotFoundError: The conversation is not there.
+            ConflictError: Another message is the last, or an id is stored with another content.
+        """
+        return self._run(self._plan.append_messages(conversation_id, messages, after))
+
+    def replace_messages(
+        self, conversation_id: str, messages: Sequence[Message], *, after: str | None
+    ) -> tuple[Message, ...]:
+        """Puts messages in the place of all that stand behind `after`, in one transaction.
+
+        Args:
+            conversation_id: Whose.
+            messages: The new end of the conversation.
+            after: The id of the last message to keep; None to replace all.
+
+        Raises:
+            NotFoundError: The conversation is not there.
+            ConflictError: The message `after` is gone, or a new one stands before it.
+        """
+        return self._run(self._plan.replace_messages(conversation_id, messages, after))
+
+    def update_conversation(
+        self,
+        conversation_id: str,
+        *,
+        title: str | Unset | None = UNSET,
+        pinned: bool | Unset = UNSET,
+    ) -> None:
+        """Changes what is given.
+
+        Raises:
+            NotFoundError: The conversation is not there (where `traits.reports_absent`).
+        """
+        return self._run(
+            self._plan.update_conversation(
+                conversation_id, ConversationChange(title=title, pinned=pinned)
+            )
+        )
+
+    def delete_conversation(self, conversation_id: str) -> None:
+        """Deletes a conversation with its messages; one that is not there is done."""
+        return self._run(self._plan.delete_conversation(conversation_id))
+
+    def clear_conversations(self) -> None:
+        """Deletes every conversation of the store; what that takes in, the backend's page says."""
+        return self._run(self._plan.clear_conversations())
+
+    def delete_message(self, conversation_id: str, message_id: str) -> None:
+        """Deletes a message; one that is not there is done.
+
+        Where `traits.deletes` is ``may_delete_turn``, its question or answer may go with it.
+        """
+        return self._run(self._plan.delete_message(conversation_id, message_id))
+
+    def set_feedback(
+        self, conversation_id: str, message_id: str, feedback: Feedback | None
+    ) -> None:
+        """Sets what the user thought of an answer; None clears it.
+
+        Raises:
+            NotFoundError: The message is not there (where `traits.reports_absent`).
+        """
+        return self._run(self._plan.set_feedback(conversation_id, message_id, feedback))
+
+    def get_run_details(self, conversation_id: str, message_id: str) -> tuple[RunStep, ...]:
+        """Returns the steps of the run that made an answer; none for other messages."""
+        return self._run(self._plan.get_run_details(conversation_id, message_id))
+
+    def suggest_questions(self, conversation_id: str) -> tuple[str, ...]:
+        """Returns questions that the backend thinks come next; a model may have to be asked."""
+        return self._run(self._plan.suggest_questions(conversation_id))
+
+    def check(self) -> Health:
+        """Asks the service whether it answers, in which generation, and to this credential.
+
+        Raises:
+            StoreError: It does not, or not to this credential; the class says why.
+        """
+        return self._run(self._plan.check())
+
+
+class AsyncConversationStore:
+    """A store for asyncio; `aopen` makes one. It belongs to the event loop of its first call.
+
+    Use it in an ``async with``. Each method is that of `ConversationStore`, awaited.
+    """
+
+    def __init__(self, adapter: Adapter[Any, Any], transport: AsyncTransport[Any, Any]) -> None:
+        self._plan = Plan(adapter)
+        self._transport = transport
+        self._loop: object = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.label}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Closes connections; calling it twice is fine, any other call then raises."""
+        self._plan.closed = True
+        await self._transport.aclose()
+
+    async def _run(self, make: Callable[[], AnyFlow[T]]) -> T:
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        if self._loop not in (None, loop):
+            raise InvalidError("this store belongs to another event loop: open one per loop")
+        self._loop = loop
+        return await self._transport.run(make)
+
+    @property
+    def label(self) -> str:
+        return self._plan.adapter.label
+
+    @property
+    def traits(self) -> Traits:
+        return self._plan.adapter.traits
+
+    def offers(self, operation: Operation | str) -> bool:
+        return self._plan.offers(operation)
+
+    async def list_conversations(
+        self, *, limit: int = 50, cursor: str | None = None
+    ) -> Page[Conversation]:
+        return await self._run(self._plan.list_conversations(Listing(limit=limit, cursor=cursor)))
+
+    async def conversations(self) -> AsyncIterator[Conversation]:
+        walk = self._plan.walk_conversations()
+        while walk.listing is not None:
+            for each in walk.take(await self._run(self._plan.list_conversations(walk.listing))):
+                yield each
+
+    async def get_conversation(self, conversation_id: str) -> Conversation:
+        return await self._run(self._plan.get_conversation(conversation_id))
+
+    async def list_messages(
+        self,
+        conversation_id: str,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        order: Order = "oldest_first",
+    ) -> Page[Message]:
+        return await self._run(
+            self._plan.list_messages(
+                conversation_id, Listing(limit=limit, cursor=cursor, order=order)
+            )
+        )
+
+    async def messages(
+        self, conversation_id: str, *, order: Order = "oldest_first"
+    ) -> AsyncIterator[Message]:
+        walk = self._plan.walk_messages(order)
+        while walk.listing is not None:
+            page = await self._run(self._plan.list_messages(conversation_id, walk.listing))
+            for each in walk.take(page):
+                yield each
+
+    async def transcripts(
+        self, ids: Iterable[str] | None = None, *, on_error: OnError = "raise"
+    ) -> AsyncIterator[Transcript]:
+        """Yields conversations with all their messages, in the list's order.
+
+        Reads ahead, as far as the adapter's `concurrency` permits. Leave it early within
+        `contextlib.aclosing`, so that what is under way ends at once.
+
+        Args:
+            ids: Whose; None for all that `conversations` yields.
+            on_error: ``"yield"`` gives a transcript with its `error` for what cannot be read, and
+                goes on; an error of the list itself is always raised.
+        """
+
+        async def jobs() -> AsyncIterator[Callable[[], Coroutine[Any, Any, Transcript]]]:
+            async for conversation_id, known in self._wanted(ids):
+                make = self._plan.read_transcript(conversation_id, known, on_error)
+                yield partial(self._run, make)
+
+        ahead = in_order(jobs(), ahead=2 * self._transport.concurrency)
+        async with aclosing(ahead):
+            async for transcript in ahead:
+                yield transcript
+
+    async def _wanted(
+        self, ids: Iterable[str] | None
+    ) -> AsyncIterator[tuple[str, Conversation | None]]:
+        if ids is None:
+            async for conversation in self.conversations():
+                yield conversation.id, conversation
+        else:
+            for conversation_id in several(ids):
+                yield conversation_id, None
+
+    async def create_conversation(
+        self,
+        *,
+        id: str | None = None,
+        title: str | None = None,
+        created_at: datetime | None = None,
+        origin: Origin | None = None,
+    ) -> Conversation:
+        return await self._run(
+            self._plan.create_conversation(
+                NewConversation(id=id, title=title, created_at=created_at, origin=origin)
+            )
+        )
+
+    async def append_messages(
+        self, conversation_id: str, messages: Sequence[Message], *, after: str | AnyTip | None = ANY
+    ) -> tuple[Message, ...]:
+        return await self._run(self._plan.append_messages(conversation_id, messages, after))
+
+    async def replace_messages(
+        self, conversation_id: str, messages: Sequence[Message], *, after: str | None
+    ) -> tuple[Message, ...]:
+        return await self._run(self._plan.replace_messages(conversation_id, messages, after))
+
+    async def update_conversation(
+        self,
+        conversation_id: str,
+        *,
+        title: str | Unset | None = UNSET,
+        pinned: bool | Unset = UNSET,
+    ) -> None:
+        return await self._run(
+            self._plan.update_conversation(
+                conversation_id, ConversationChange(title=title, pinned=pinned)
+            )
+        )
+
+    async def delete_conversation(self, conversation_id: str) -> None:
+        return await self._run(self._plan.delete_conversation(conversation_id))
+
+    async def clear_conversations(self) -> None:
+        return await self._run(self._plan.clear_conversations())
+
+    async def delete_message(self, conversation_id: str, message_id: str) -> None:
+        return await self._run(self._plan.delete_message(conversation_id, message_id))
+
+    async def set_feedback(
+        self, conversation_id: str, message_id: str, feedback: Feedback | None
+    ) -> None:
+        return await self._run(self._plan.set_feedback(conversation_id, message_id, feedback))
+
+    async def get_run_details(self, conversation_id: str, message_id: str) -> tuple[RunStep, ...]:
+        return await self._run(self._plan.get_run_details(conversation_id, message_id))
+
+    async def suggest_questions(self, conversation_id: str) -> tuple[str, ...]:
+        return await self._run(self._plan.suggest_questions(conversation_id))
+
+    async def check(self) -> Health:
+        return await self._run(self._plan.check())
+
+
+def _share_docstrings() -> None:
+    """Gives the async methods the docstrings of their sync twins."""
+    for name, method in vars(ConversationStore).items():
+        twin = vars(AsyncConversationStore).get(name)
+        if twin is not None and not name.startswith("_") and twin.__doc__ is None:
+            twin.__doc__ = method.__doc__
+
+
+_share_docstrings()

@@ -69,7 +69,11 @@ ANY: Final = _Sentinel.ANY
 Unset: TypeAlias = Literal[_Sentinel.UNSET]
 AnyTip: TypeAlias = Literal[_Sentinel.ANY]
 
-_set_attribute = object.__setattr__
+# The slots of a pydantic model, set one by one where `model_construct` skips its validation.
+_set_dict = object.__setattr__
+_set_fields_set = BaseModel.__dict__["__pydantic_fields_set__"].__set__
+_set_extra = BaseModel.__dict__["__pydantic_extra__"].__set__
+_set_private = BaseModel.__dict__["__pydantic_private__"].__set__
 
 
 class Value(BaseModel):
@@ -79,7 +83,7 @@ class Value(BaseModel):
         frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True
     )
     _service_fields: ClassVar[frozenset[str]] = frozenset({"raw"})
-    _construct_fields: ClassVar[tuple[dict[str, Any], set[str]] | None] = None
+    _construct_fields: ClassVar[tuple[dict[str, Any], set[str]]]
 
     # pydantic's mypy plugin gives each model a narrower signature of its own.
     @classmethod
@@ -91,21 +95,31 @@ class Value(BaseModel):
         As pydantic's, but several times faster, and all values count their fields as set. It is for
         adapters, which have checked what they read; anything else calls the class.
         """
-        known = cls.__dict__.get("_construct_fields")
-        if known is None:
-            fields = cls.model_fields
-            defaults = {
+        try:
+            defaults, names = cls.__dict__["_construct_fields"]
+        except KeyError:
+            defaults, names = cls._prepare_construct()
+        made = cls.__new__(cls)
+        if len(values) < len(names):
+            values = {**defaults, **values}
+        _set_dict(made, "__dict__", values)
+        _set_fields_set(made, names)
+        _set_extra(made, None)
+        _set_private(made, None)
+        return made
+
+    @classmethod
+    def _prepare_construct(cls) -> tuple[dict[str, Any], set[str]]:
+        fields = cls.model_fields
+        cls._construct_fields = (
+            {
                 name: info.default
                 for name, info in fields.items()
                 if info.default is not PydanticUndefined
-            }
-            known = cls._construct_fields = (defaults, set(fields))
-        made = cls.__new__(cls)
-        _set_attribute(made, "__dict__", known[0] | values)
-        _set_attribute(made, "__pydantic_fields_set__", known[1])
-        _set_attribute(made, "__pydantic_extra__", None)
-        _set_attribute(made, "__pydantic_private__", None)
-        return made
+            },
+            set(fields),
+        )
+        return cls._construct_fields
 
     def portable(self) -> dict[str, JSON]:
         """Returns the value as plain data without `raw` and the service's own ids, at all depths.

@@ -95,9 +95,7 @@ class Plan:
         limit, most = listing.limit, self.adapter.traits.max_page
         if listing.order not in {"oldest_first", "newest_first"}:
             raise InvalidError(f"order is oldest_first or newest_first, not {listing.order!r}")
-        if limit is not None and (
-            isinstance(limit, bool) or not isinstance(limit, int) or limit < 1
-        ):
+        if limit is not None and limit < 1:
             raise InvalidError(f"limit is a whole number from 1, not {limit!r}")
         return replace(listing, limit=most if limit is None else min(limit, most or limit))
 

@@ -6,8 +6,7 @@ What adapters of any service need lives here; what only one of them needs lives 
 from __future__ import annotations
 
 import json
-import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from pydantic_core import from_json
@@ -20,15 +19,11 @@ MAX_NESTING: Final = 200
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTHS: Final = {
-    name: number
+    name: f"{number:02}"
     for number, name in enumerate(
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
-        start=1,
+        "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1
     )
 }
-_JS_DATE: Final = re.compile(
-    r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d\d) (\d{4}) (\d\d):(\d\d):(\d\d) GMT([+-])(\d\d)(\d\d)(?: \(|$)"
-)
 
 
 def decode_json(data: bytes | str, what: str = "the answer") -> JSON:
@@ -88,7 +83,12 @@ def read_time(value: object) -> datetime | None:
     """
     try:
         if isinstance(value, str):
-            return _read_time_text(value)
+            if value[24:28] == " GMT":
+                value = _js_to_iso(value)
+            if value[4:5] == "-":
+                time = datetime.fromisoformat(value)
+                return time if time.tzinfo is UTC else _in_utc(time)
+            return _from_milliseconds(int(value)) if value.isascii() and value.isdecimal() else None
         if isinstance(value, int | float) and not isinstance(value, bool):
             return _from_milliseconds(value)
     except (ValueError, OverflowError):
@@ -96,25 +96,14 @@ def read_time(value: object) -> datetime | None:
     return None
 
 
-def _read_time_text(text: str) -> datetime | None:
-    if found := _JS_DATE.match(text):
-        return _from_js_date(found)
-    if text[4:5] == "-":
-        time = datetime.fromisoformat(text)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    return _from_milliseconds(int(text)) if text.isascii() and text.isdecimal() else None
+def _js_to_iso(text: str) -> str:
+    """Writes ``Sat Dec 07 2024 17:35:59 GMT+0800 (中国标准时间)`` as ISO 8601."""
+    month = _MONTHS.get(text[4:7], "?")
+    return f"{text[11:15]}-{month}-{text[8:10]}T{text[16:24]}{text[28:33]}"
 
 
-def _from_js_date(found: re.Match[str]) -> datetime:
-    month, day, year, hour, minute, second, sign, zone_hours, zone_minutes = found.groups()
-    offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
-    if month not in _MONTHS:
-        raise ValueError(month)
-    local = datetime(
-        int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second),
-        tzinfo=timezone(-offset if sign == "-" else offset) if offset else UTC,
-    )  # fmt: skip
-    return local.astimezone(UTC) if offset else local
+def _in_utc(time: datetime) -> datetime:
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def _from_milliseconds(number: float) -> datetime | None:

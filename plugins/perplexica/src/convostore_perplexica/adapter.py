@@ -37,8 +37,8 @@ class Perplexica(HTTPAdapter):
         absent = request.path != _CHATS and error is not None and error.detail is not None
         if response.status == 404 and not absent:
             return ProtocolError(
-                f"{request.method} {request.path} was answered 404, but not by this service's list of "
-                "chats: check the base URL (releases before 1.7.1 cannot delete)",
+                f"{request.method} {request.path} was answered 404, but not by this service's list "
+                "of chats: check the base URL (releases before 1.7.1 cannot delete)",
                 excerpt=response.text[:200],
             )
         return error
@@ -63,7 +63,9 @@ class Perplexica(HTTPAdapter):
         return cut(messages, listing, key=lambda each: each.id, what="list of messages")
 
     def read_transcript(
-        self, conversation_id: str, known: Conversation | None = None
+        self,
+        conversation_id: str,
+        known: Conversation | None = None,  # noqa: ARG002  # the same request brings it again
     ) -> Flow[Request, Response, Transcript]:
         reply = yield Request("GET", path(_CHAT, conversation_id))
         body = reply.json()

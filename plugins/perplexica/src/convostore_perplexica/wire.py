@@ -5,8 +5,8 @@
     C        1.12.0 on, Vane      a row a turn: the question, and blocks of the answer
 
 Upgraded installations mix them, so each object is read by the keys it has; nothing asks for a
-version. Nothing is refused but an answer that holds no chat at all: what cannot be read is a note on
-its message, which keeps the row in `raw`. No request and no flow here.
+version. Nothing is refused but an answer that holds no chat at all: what cannot be read is a note
+on its message, which keeps the row in `raw`. No request and no flow here.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from convostore.reading import decode_json, read_time
 
 Row = dict[str, Any]
 
-_ROLES: Final[dict[object, Role]] = {
+_ROLES: Final[dict[str, Role]] = {
     "user": "user",
     "assistant": "assistant",
     "system": "system",
@@ -174,35 +174,51 @@ def _unreadable(row: JSON, ids: _Ids) -> Message:
 
 def _read_utterances(turn: list[Row], ids: _Ids) -> Iterator[Message]:
     """Reads the rows of one turn; B's source rows join the answer that they belong to."""
-    answers = [place for place, row in enumerate(turn) if row.get("role") == "assistant"]
-    joined: dict[int, list[int]] = {}
-    orphans: list[Row] = []
+    roles = [row.get("role") for row in turn]
+    answered = "assistant" in roles
+    joined, orphans = _join_sources(turn, roles) if "source" in roles else ({}, [])
     for place, row in enumerate(turn):
-        if row.get("role") == "source":
-            owner = _answer_of(place, turn, answers)
-            if owner is None:
-                orphans.append(row)
-            else:
-                joined.setdefault(owner, [owner]).append(place)
-    problems: list[Problem] = []
-    lost = tuple([source for row in orphans for source in _row_sources(row, problems)])
-    starts_with_question = turn[0].get("role") == "user"
-    if orphans and not lost and starts_with_question:
-        joined[0] = [0] + [place for place, row in enumerate(turn) if row.get("role") == "source"]
-        orphans = []
-    for place, row in enumerate(turn):
-        if row.get("role") != "source":
-            rows = [turn[each] for each in sorted(joined[place])] if place in joined else None
-            yield _utterance(row, rows, answered=bool(answers), ids=ids)
+        if roles[place] != "source":
+            yield _utterance(row, joined.get(place), answered=answered, ids=ids)
     if orphans:
-        yield _orphaned(orphans, _numbered(lost), problems, ids)
+        yield _orphaned(orphans, ids)
+
+
+def _join_sources(turn: list[Row], roles: list[JSON]) -> tuple[dict[int, list[Row]], list[Row]]:
+    """Finds the owners of a turn's source rows.
+
+    Returns:
+        By the place of an owner: its row and the source rows that belong to it, in the service's
+        order. And the rows that belong to none; where these hold no source, the question keeps them.
+    """
+    answers = [place for place, role in enumerate(roles) if role == "assistant"]
+    if len(answers) == 1:
+        (answer,) = answers
+        return {answer: [row for row in turn if row.get("role") in ("source", "assistant")]}, []
+    owners = {
+        place: _answer_of(place, turn, answers)
+        for place, role in enumerate(roles)
+        if role == "source"
+    }
+    orphans = [turn[place] for place, owner in owners.items() if owner is None]
+    if roles[0] == "user" and not any(_cited(row.get("sources"), "", []) for row in orphans):
+        owners = {place: 0 if owner is None else owner for place, owner in owners.items()}
+        orphans = []
+    joined = {
+        owner: [
+            row for place, row in enumerate(turn) if place == owner or owners.get(place) == owner
+        ]
+        for owner in owners.values()
+        if owner is not None
+    }
+    return joined, orphans
 
 
 def _answer_of(place: int, turn: list[Row], answers: list[int]) -> int | None:
     """The answer that a source row belongs to.
 
-    A migrated one says whose it is by its id. One made by 1.11 stands before its answer, a migrated
-    one behind; a turn of several answers is told apart by that.
+    A migrated one says whose it is by its id and stands behind its answer; one made by 1.11 stands
+    before it. A turn of several answers is told apart by that.
     """
     if not answers:
         return None
@@ -224,13 +240,15 @@ def _utterance(row: Row, rows: list[Row] | None, *, answered: bool, ids: _Ids) -
         ids: Those that are taken.
     """
     problems: list[Problem] = []
-    metadata = _metadata(row, problems)
-    sources = list(_sources(metadata.get("sources"), "metadata.sources", problems))
+    metadata = _metadata(row, problems) if "metadata" in row else {}
+    sources: list[Source] = []
+    if metadata:
+        sources = _cited(metadata.get("sources"), "metadata.sources", problems)
     for each in rows or (row,):
         if each.get("sources"):
-            sources += _row_sources(each, problems)
-    role = _ROLES.get(row.get("role")) if isinstance(row.get("role"), str) else None
-    if row.get("role") is None:
+            sources += _cited(each["sources"], "sources", problems, sources)
+    role = row.get("role")
+    if role is None:
         problems.append(Problem(where="role", what="is missing"))
     status: Status | None = "complete" if role == "assistant" else None
     if role == "user":
@@ -238,32 +256,33 @@ def _utterance(row: Row, rows: list[Row] | None, *, answered: bool, ids: _Ids) -
     created_at = row.get("createdAt")
     return Message.model_construct(
         id=ids.take(_id(row, "messageId", problems), row),
-        role=role or "other",
+        role=_ROLES.get(role, "other") if isinstance(role, str) else "other",
         parts=_content(row, problems),
         created_at=_time(metadata.get("createdAt") if created_at is None else created_at, problems),
-        sources=_numbered(sources),
+        sources=tuple(sources),
+        feedback=None,
         status=status,
+        model=None,
+        parent_id=None,
         problems=tuple(problems),
         raw=row if rows is None else rows,
     )
 
 
-def _orphaned(
-    rows: list[Row], sources: tuple[Source, ...], problems: list[Problem], ids: _Ids
-) -> Message:
-    """Sources whose answer was never given, as a message of their own."""
+def _orphaned(rows: list[Row], ids: _Ids) -> Message:
+    """Sources whose answer was never given, as one message of their own."""
+    problems: list[Problem] = []
+    sources: list[Source] = []
+    for row in rows:
+        sources += _cited(row.get("sources"), "sources", problems, sources)
     return Message.model_construct(
         id=ids.take(_id(rows[0], "messageId", problems), rows[0]),
         role="other",
         created_at=_time(rows[0].get("createdAt"), problems),
-        sources=sources,
+        sources=tuple(sources),
         problems=tuple(problems),
         raw=rows[0] if len(rows) == 1 else rows,
     )
-
-
-def _row_sources(row: Row, problems: list[Problem]) -> Iterator[Source]:
-    return _sources(row.get("sources"), "sources", problems)
 
 
 def _metadata(row: Row, problems: list[Problem]) -> Row:
@@ -277,7 +296,7 @@ def _metadata(row: Row, problems: list[Problem]) -> Row:
 def _content(row: Row, problems: list[Problem]) -> tuple[Part, ...]:
     content = row.get("content")
     if isinstance(content, str):
-        return (TextPart.model_construct(text=content),)
+        return (TextPart.model_construct(kind="text", text=content),)
     if content is None:
         return ()
     problems.append(Problem(where="content", what="is not text"))
@@ -303,7 +322,11 @@ def _read_blocks(row: Row, ids: _Ids) -> Iterator[Message]:
             role="user",
             parts=_query(row, problems),
             created_at=created_at,
+            sources=(),
+            feedback=None,
             status="complete" if blocks.answered else "unanswered",
+            model=None,
+            parent_id=None,
             problems=tuple(problems),
             raw=row,
         )
@@ -315,7 +338,10 @@ def _read_blocks(row: Row, ids: _Ids) -> Iterator[Message]:
             parts=tuple(blocks.parts),
             created_at=created_at,
             sources=blocks.sources,
+            feedback=None,
             status=_STATUSES.get(str(row.get("status"))) if blocks.answered else None,
+            model=None,
+            parent_id=None,
             problems=(*problems, *blocks.problems),
             raw=row,
         )
@@ -331,13 +357,13 @@ _STATUSES: Final[dict[str, Status]] = {
 def _query(row: Row, problems: list[Problem]) -> tuple[Part, ...]:
     query = row["query"]
     if isinstance(query, str):
-        return (TextPart.model_construct(text=query),)
+        return (TextPart.model_construct(kind="text", text=query),)
     problems.append(Problem(where="query", what="is not text"))
     return (OtherPart.model_construct(data=query),)
 
 
 class _Blocks:
-    """The blocks of an answer: found by their type, as their order changed from version to version."""
+    """The blocks of an answer: found by their type, as their order changed with the versions."""
 
     def __init__(self, value: JSON) -> None:
         self.answered = False
@@ -347,7 +373,7 @@ class _Blocks:
         self._researched: list[Source] = []
         for place, block in enumerate(_items(value, "responseBlocks", self.problems)):
             self._read(block, f"responseBlocks[{place}]")
-        self.sources = (*_numbered(self._cited), *self._researched)
+        self.sources = (*self._cited, *self._researched)
 
     def _read(self, block: JSON, where: str) -> None:
         row = block if isinstance(block, dict) else {}
@@ -355,9 +381,9 @@ class _Blocks:
         match row.get("type"):
             case "text" if isinstance(data, str):
                 self.answered = True
-                self.parts.append(TextPart.model_construct(text=data))
+                self.parts.append(TextPart.model_construct(kind="text", text=data))
             case "source":
-                self._cited += _sources(data, f"{where}.data", self.problems)
+                self._cited += _cited(data, f"{where}.data", self.problems, self._cited)
             case "research":
                 self._read_research(data, f"{where}.data")
             case str(kind):
@@ -376,18 +402,15 @@ class _Blocks:
         kind, reasoning = row.get("type"), row.get("reasoning")
         if isinstance(reasoning, str):
             self.parts.append(ReasoningPart.model_construct(text=reasoning))
-        elif kind in _SOURCE_STEPS:
-            key = _SOURCE_STEPS[kind]
-            self._researched += _sources(
-                row.get(key), f"{where}.{key}", self.problems, kind="researched"
-            )
+        elif isinstance(kind, str) and (key := _SOURCE_STEPS.get(kind)):
+            self._researched += _researched(row.get(key), f"{where}.{key}", self.problems)
         else:
             self.parts.append(
                 OtherPart.model_construct(type=kind if isinstance(kind, str) else None, data=step)
             )
 
 
-_SOURCE_STEPS: Final[dict[object, str]] = {
+_SOURCE_STEPS: Final[dict[str, str]] = {
     "search_results": "reading",
     "reading": "reading",
     "upload_search_results": "results",
@@ -397,50 +420,54 @@ _SOURCE_STEPS: Final[dict[object, str]] = {
 # What all shapes share.
 
 
-def _sources(
-    value: JSON, where: str, problems: list[Problem], kind: SourceKind = "cited"
-) -> Iterator[Source]:
-    """Reads a list of sources; one that is nothing keeps its place, as the answer counts them."""
-    for place, item in enumerate(_items(value, where, problems)):
-        if isinstance(item, dict):
-            yield _source(item, kind, where, place, problems)
-        elif isinstance(item, str):
-            yield Source.model_construct(url=item, kind=kind, raw=item)
-        else:
-            problems.append(Problem(where=f"{where}[{place}]", what="is not a source"))
-            yield Source.model_construct(kind=kind, raw=item)
+def _cited(
+    value: JSON, where: str, problems: list[Problem], before: Sequence[Source] = ()
+) -> list[Source]:
+    """Reads cited sources, marked by their place: ``[1]`` in a text is the first of all."""
+    first = len(before) + 1
+    return [
+        _source(item, "cited", str(first + place), where, place, problems)
+        for place, item in enumerate(_items(value, where, problems))
+    ]
 
 
-def _source(item: Row, kind: SourceKind, where: str, place: int, problems: list[Problem]) -> Source:
-    metadata = item.get("metadata")
-    if not isinstance(metadata, dict):
-        if metadata is not None:
+def _researched(value: JSON, where: str, problems: list[Problem]) -> list[Source]:
+    return [
+        _source(item, "researched", None, where, place, problems)
+        for place, item in enumerate(_items(value, where, problems))
+    ]
+
+
+def _source(
+    item: JSON, kind: SourceKind, mark: str | None, where: str, place: int, problems: list[Problem]
+) -> Source:
+    """Reads a source; one that is nothing keeps its place, as the answer counts them."""
+    title = url = content = None
+    if isinstance(item, dict):
+        content = item.get("content")
+        if content is None:
+            content = item.get("pageContent")
+        metadata = item.get("metadata")
+        if isinstance(metadata, dict):
+            title, url = metadata.get("title"), metadata.get("url")
+        elif metadata is not None:
             problems.append(Problem(where=f"{where}[{place}].metadata", what="is not an object"))
-        metadata = {}
-    content = item.get("content")
-    if content is None:
-        content = item.get("pageContent")
-    title, url = metadata.get("title"), metadata.get("url")
-    if not (_is_text(title) and _is_text(url) and _is_text(content)):
-        problems.append(Problem(where=f"{where}[{place}]", what="holds a field that is not text"))
+    elif isinstance(item, str):
+        url, title = (item, None) if "://" in item else (None, item)
+    else:
+        problems.append(Problem(where=f"{where}[{place}]", what="is not a source"))
+    if title is not None and not isinstance(title, str):
+        problems.append(Problem(where=f"{where}[{place}].metadata.title", what="is not text"))
+        title = None
+    if url is not None and not isinstance(url, str):
+        problems.append(Problem(where=f"{where}[{place}].metadata.url", what="is not text"))
+        url = None
+    if content is not None and not isinstance(content, str):
+        problems.append(Problem(where=f"{where}[{place}].content", what="is not text"))
+        content = None
     return Source.model_construct(
-        title=title if isinstance(title, str) else None,
-        url=url if isinstance(url, str) else None,
-        content=content if isinstance(content, str) else None,
-        kind=kind,
-        raw=item,
+        title=title, url=url, content=content, score=None, kind=kind, mark=mark, raw=item
     )
-
-
-def _is_text(value: JSON) -> bool:
-    return value is None or isinstance(value, str)
-
-
-def _numbered(sources: Sequence[Source]) -> tuple[Source, ...]:
-    """Marks cited sources by their place: ``[1]`` in a text is the first of the list."""
-    for number, source in enumerate(sources, start=1):
-        source.__dict__["mark"] = str(number)
-    return tuple(sources)
 
 
 def _items(value: JSON, where: str, problems: list[Problem]) -> Sequence[JSON]:
@@ -483,10 +510,10 @@ def _object(value: JSON, where: str, problems: list[Problem]) -> Row:
 
 def _id(row: Row, name: str, problems: list[Problem]) -> str | None:
     value = row.get(name)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
     if isinstance(value, str) and value:
         return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
     problems.append(Problem(where=name, what="is missing"))
     return None
 

@@ -1,0 +1,51 @@
+# `make demo` and `make test` need only Python >= 3.11 and make; both set up .venv from nothing.
+PYTHON ?= python3
+VENV ?= .venv
+RUN = $(VENV)/bin/python -m
+PACKAGES = -e ".[cli,testing]" -e plugins/perplexica -e docs/examples/convostore-notes
+
+export PIP_CONSTRAINT = $(CURDIR)/.ci/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: setup demo test check lint types layers bench test-pythons clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: Makefile pyproject.toml $(wildcard plugins/*/pyproject.toml docs/examples/*/pyproject.toml) .ci/requirements.txt .ci/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "convostore needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(RUN) pip install --quiet $(PACKAGES) -r .ci/requirements.txt
+	@touch $@
+
+demo: setup
+	@$(VENV)/bin/python docs/examples/demo/demo.py
+
+test: setup
+	$(RUN) pytest
+
+check: lint types layers test
+
+lint: setup
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+
+types: setup
+	$(RUN) mypy
+	$(RUN) pyright
+
+layers: setup
+	$(VENV)/bin/lint-imports
+
+bench: setup
+	@$(VENV)/bin/python benchmarks/run.py
+
+# The tests on each supported Python that this machine has.
+test-pythons:
+	@for version in 3.11 3.12 3.13; do \
+	  if python$$version --version >/dev/null 2>&1; then \
+	    $(MAKE) --no-print-directory test PYTHON=python$$version VENV=.venv-$$version || exit 1; \
+	  else echo "python$$version is not installed: not tested on it"; fi; \
+	done
+
+clean:
+	rm -rf .venv .venv-* .*_cache .hypothesis

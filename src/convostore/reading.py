@@ -14,7 +14,7 @@ from pydantic_core import from_json
 from .errors import ProtocolError
 from .models import JSON
 
-MAX_NESTING: Final = 200
+MAX_NESTING: Final = 201
 """How deep a JSON value may be; the fast parser's own bound, kept for the slow one as well."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -61,17 +61,20 @@ def _decode_slowly(data: bytes | str, what: str) -> JSON:
 
 def _deeper_than(value: JSON, bound: int) -> bool:
     level = [value]
-    for _ in range(bound + 1):
-        inner: list[JSON] = []
-        for item in level:
-            if isinstance(item, dict):
-                inner.extend(item.values())
-            elif isinstance(item, list):
-                inner.extend(item)
-        if not inner:
+    for _ in range(bound):
+        level = [inner for outer in level for inner in _within(outer)]
+        if not level:
             return False
-        level = inner
     return True
+
+
+def _within(value: JSON) -> list[JSON]:
+    """The containers that stand directly within a value."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return (
+        [each for each in value if isinstance(each, dict | list)] if isinstance(value, list) else []
+    )
 
 
 def read_time(value: object) -> datetime | None:

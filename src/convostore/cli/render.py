@@ -37,8 +37,8 @@ def conversations_table(
     table.add_column("Last active", no_wrap=True, style="dim")
     if with_store:
         table.add_column("Store", no_wrap=True, style="magenta")
-    table.add_column("Title", ratio=1, overflow="ellipsis", no_wrap=True)
-    table.add_column("Id", overflow="ellipsis", no_wrap=True, style="dim", max_width=16)
+    table.add_column("Title", overflow="ellipsis", no_wrap=True, min_width=20)
+    table.add_column("Id", overflow="fold", style="dim", min_width=10)
     for store, conversation in rows:
         title = Text(("📌 " if conversation.pinned else "") + _one_line(conversation.title))
         store_cells = [Text(store)] if with_store else []

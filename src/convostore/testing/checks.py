@@ -1,0 +1,89 @@
+"""What clauses are written with: a filled backend, an error asked for, what does not apply."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from ..adapter import Operation
+from ..errors import StoreError
+from ..models import Message, Page, Transcript
+from ..store import AsyncConversationStore
+from .backend import Kit
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StoreError)
+
+
+class NotOffered(Exception):  # noqa: N818  # it is no error: the clause does not apply
+    """A clause is of something that the backend does not offer, or does not say."""
+
+
+class Caught:
+    """Holds the error that a `raises` block ended in."""
+
+    error: StoreError
+
+
+@contextmanager
+def raises(*kinds: type[StoreError]) -> Iterator[Caught]:
+    """Asks for an error of one of these classes; any other outcome is a failed clause."""
+    caught = Caught()
+    names = " or ".join(kind.__name__ for kind in kinds)
+    try:
+        yield caught
+    except kinds as error:
+        caught.error = error
+    except StoreError as error:
+        raise AssertionError(f"{type(error).__name__} was raised, not {names}: {error}") from error
+    else:
+        raise AssertionError(f"nothing was raised, {names} was due")
+
+
+def require(store: AsyncConversationStore, *operations: Operation) -> None:
+    """Ends the clause where the store does not offer what it is of."""
+    for operation in operations:
+        if not store.offers(operation):
+            raise NotOffered(f"{operation} is not offered")
+
+
+async def filled(kit: Kit, samples: Sequence[Transcript]) -> AsyncConversationStore:
+    """Opens a store of the backend that holds the samples."""
+    store = kit.open()
+    if kit.backend.seed is not None:
+        kit.backend.seed(samples)
+        return store
+    require(store, Operation.CREATE_CONVERSATION, Operation.APPEND_MESSAGES)
+    for sample in samples:
+        assert sample.conversation is not None
+        await store.create_conversation(
+            id=sample.conversation_id,
+            title=sample.conversation.title,
+            created_at=sample.conversation.created_at,
+        )
+        await store.append_messages(sample.conversation_id, sample.messages)
+    return store
+
+
+async def collected(items: AsyncIterator[T]) -> list[T]:
+    """The items of an async iterator."""
+    return [item async for item in items]
+
+
+def said(messages: Sequence[Message]) -> list[tuple[str, str]]:
+    """What was said by whom: what any backend keeps of a message."""
+    return [(message.role, message.text) for message in messages]
+
+
+async def pages(read: Callable[[str | None], Awaitable[Page[T]]]) -> list[T]:
+    """Reads a list page by page, to its end."""
+    found: list[T] = []
+    cursor: str | None = None
+    for _ in range(1000):
+        page = await read(cursor)
+        found += page.items
+        cursor = page.cursor
+        if cursor is None:
+            return found
+    raise AssertionError("the pages do not end")

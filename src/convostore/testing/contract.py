@@ -1,0 +1,135 @@
+"""StoreContract: what every backend must do, each clause written once and run on both faces.
+
+A plugin's whole contract test is a subclass with one fixture:
+
+    class TestMine(StoreContract):
+        @pytest.fixture
+        def backend(self) -> Backend:
+            return Backend("mine+http://mine.test", service=…, seed=…)
+
+A clause that a backend cannot keep is waived with a word and a reason; it must then fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import pytest
+
+from .backend import Backend, Face, Kit, drive
+from .checks import NotOffered
+from .fault_clauses import FaultClauses
+from .read_clauses import ReadingClauses
+from .write_clauses import WritingClauses
+
+Clause: TypeAlias = Callable[[Any, Kit], Coroutine[Any, Any, None]]
+
+FACES: tuple[Face, ...] = ("sync", "async")
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """Why a clause need not hold."""
+
+    word: Literal["notimpl", "notyet", "never"]
+    reason: str
+
+
+def notimpl(reason: str) -> Waiver:
+    """The service could, the adapter does not."""
+    return Waiver("notimpl", reason)
+
+
+def notyet(reason: str) -> Waiver:
+    """The service cannot yet, a later version may."""
+    return Waiver("notyet", reason)
+
+
+def never(reason: str) -> Waiver:
+    """The service is not made for it."""
+    return Waiver("never", reason)
+
+
+class _Clauses(ReadingClauses, WritingClauses, FaultClauses):
+    """All clauses, as coroutines."""
+
+
+def clauses() -> Mapping[str, Clause]:
+    """The clauses of the contract by name."""
+    names = [name for name in dir(_Clauses) if name.startswith("test_")]
+    return {name: getattr(_Clauses, name) for name in names}
+
+
+class StoreContract:
+    """Subclass it as ``Test…`` and give it a `backend` fixture; see the module.
+
+    Attributes:
+        waivers: By a clause's name, why it need not hold. It is a strict expected failure: once the
+            clause holds, the waiver is an error.
+    """
+
+    waivers: ClassVar[Mapping[str, Waiver]] = {}
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        """Makes a test of each clause.
+
+        Raises:
+            TypeError: The subclass redefines a clause, or waives one that does not exist.
+        """
+        super().__init_subclass__(**kwargs)
+        known = clauses()
+        if redefined := sorted(known.keys() & vars(cls).keys()):
+            raise TypeError(f"{cls.__name__} redefines {redefined[0]}: waive it, with a reason")
+        if unknown := sorted(cls.waivers.keys() - known.keys()):
+            raise TypeError(f"{cls.__name__} waives {unknown[0]}, which is no clause")
+        for name, clause in known.items():
+            setattr(cls, name, _as_test(clause, cls.waivers.get(name)))
+
+    @pytest.fixture
+    def backend(self) -> Backend:
+        """What the clauses run on; a subclass must give one that starts empty."""
+        raise NotImplementedError(f"{type(self).__name__} needs a fixture named backend")
+
+
+def _as_test(clause: Clause, waiver: Waiver | None) -> Callable[..., None]:
+    @pytest.mark.parametrize("face", FACES)
+    @functools.wraps(clause)
+    def test(self: StoreContract, backend: Backend, face: Face) -> None:
+        try:
+            run_clause(clause, backend, face)
+        except NotOffered as reason:
+            pytest.skip(str(reason))
+
+    # pytest reads a function's arguments from what it wraps, where it wraps something.
+    del test.__wrapped__
+    if waiver is None:
+        return test
+    marked: Callable[..., None] = pytest.mark.xfail(
+        reason=f"{waiver.word}: {waiver.reason}", strict=True
+    )(test)
+    return marked
+
+
+def run_clause(clause: Clause, backend: Backend, face: Face) -> None:
+    """Runs one clause on one face.
+
+    Raises:
+        NotOffered: The clause is of an operation that the backend does not offer.
+        AssertionError: It does not hold.
+    """
+
+    async def carried_out() -> None:
+        kit = Kit(backend, face)
+        try:
+            await clause(_Clauses(), kit)
+        finally:
+            await kit.close()
+
+    if face == "async":
+        asyncio.run(carried_out())
+    else:
+        drive(carried_out())

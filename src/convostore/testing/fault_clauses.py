@@ -1,0 +1,194 @@
+"""Clauses of failure: every offered operation meets every way in which a service can fail.
+
+For backends over HTTP with a stand-in of their service; faults take its place, so no socket and no
+clock is needed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from ..adapter import Operation
+from ..errors import (
+    AuthError,
+    NotFoundError,
+    ProtocolError,
+    RateLimitError,
+    StoreError,
+    UnavailableError,
+)
+from ..exchange import Request, Response
+from .backend import Kit, Service
+from .checks import NotOffered, collected, filled, raises
+from .read_clauses import call, store_operations
+from .samples import several
+
+_JSON = {"content-type": "application/json"}
+_HTML = {"content-type": "text/html; charset=utf-8"}
+_PAGE = b"<!DOCTYPE html><html><body>another program</body></html>"
+_SECRET = "sesame-4711"  # noqa: S105  # the kit looks for it in what must not show it
+_DELETES = (Operation.DELETE_CONVERSATION, Operation.DELETE_MESSAGE)
+
+
+def answer(status: int, message: str = "no", **headers: str) -> Service:
+    """A service that answers everything with one status and a JSON message."""
+    body = json.dumps({"message": message}).encode()
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda _: Response(status, _JSON | named, body)
+
+
+def html(status: int) -> Service:
+    """A service that answers everything with an HTML page."""
+    return lambda _: Response(status, _HTML, _PAGE)
+
+
+def truncated(_: Request) -> Response:
+    """A service whose JSON ends in the middle."""
+    return Response(200, _JSON, b'{"half": [1, 2, {"an')
+
+
+def dropped(request: Request) -> Response:
+    """A service that drops the connection."""
+    raise UnavailableError(f"{request.method} {request.path}: the connection was dropped")
+
+
+class FaultClauses:
+    """What holds of every backend over HTTP."""
+
+    async def test_a_refused_credential_raises_auth_error(self, kit: Kit) -> None:
+        for status in (401, 403):
+            await _each_raises(kit, answer(status), AuthError)
+
+    async def test_what_the_service_calls_absent_is_not_found(self, kit: Kit) -> None:
+        for operation in await _prepared(kit):
+            store = kit.open(service=answer(404), retries=0)
+            if operation in _DELETES:
+                await call(store, operation, "c0000")
+            elif operation in {Operation.GET_CONVERSATION, Operation.LIST_MESSAGES}:
+                with raises(NotFoundError):
+                    await call(store, operation, "c0000")
+            else:
+                with raises(NotFoundError, ProtocolError):
+                    await call(store, operation, "c0000")
+
+    async def test_a_page_of_another_program_is_no_absence(self, kit: Kit) -> None:
+        for operation in await _prepared(kit):
+            store = kit.open(service=html(404), retries=0)
+            with raises(ProtocolError) as caught:
+                await call(store, operation, "c0000")
+            assert "base URL" in str(caught.error)
+
+    async def test_too_many_requests_say_how_long_to_wait(self, kit: Kit) -> None:
+        caught = await _each_raises(kit, answer(429, retry_after="7"), RateLimitError)
+        for error in caught:
+            assert isinstance(error, RateLimitError)
+            assert error.retry_after == 7
+            assert error.retryable
+
+    async def test_a_service_out_of_order_is_unavailable(self, kit: Kit) -> None:
+        assert not any(
+            error.retryable for error in await _each_raises(kit, answer(500), UnavailableError)
+        )
+        for broken in (answer(503), answer(502), dropped):
+            caught = await _each_raises(kit, broken, UnavailableError)
+            assert all(error.retryable for error in caught)
+
+    async def test_an_answer_that_is_no_json_is_a_protocol_error(self, kit: Kit) -> None:
+        await _each_raises(kit, html(200), ProtocolError)
+        await _each_raises(kit, truncated, ProtocolError)
+
+    async def test_a_harmless_request_is_repeated(self, kit: Kit) -> None:
+        for operation in await _prepared(kit):
+            if operation not in _READS:
+                continue
+            kit.backend.requests.clear()
+            store = kit.open(service=answer(503, retry_after="0"), retries=2)
+            with raises(UnavailableError):
+                await call(store, operation, "c0000")
+            first = kit.backend.requests[0]
+            expected = 3 if first.repeatable else 1
+            assert len(kit.backend.requests) == expected
+            assert operation is not Operation.LIST_CONVERSATIONS or expected == 3
+
+    async def test_a_repeated_read_succeeds_once_the_service_is_back(self, kit: Kit) -> None:
+        await _prepared(kit)
+        service = kit.backend.service
+        assert service is not None
+        failures = iter([True])
+
+        def recovering(request: Request) -> Response:
+            if next(failures, False):
+                return answer(503, retry_after="0")(request)
+            return service(request)
+
+        store = kit.open(service=recovering, retries=1)
+        assert len(await collected(store.conversations())) == 2
+
+    async def test_a_request_that_changes_something_is_never_repeated(self, kit: Kit) -> None:
+        for operation in await _prepared(kit):
+            kit.backend.requests.clear()
+            store = kit.open(service=answer(503, retry_after="0"), retries=3)
+            with raises(UnavailableError):
+                await call(store, operation, "c0000")
+            sent = kit.backend.requests
+            repeated = [request for request in sent if sent.count(request) > 1]
+            assert all(request.repeatable for request in repeated)
+            assert all(request.method in {"GET", "HEAD", "DELETE", "POST"} for request in repeated)
+            if operation in _WRITES:
+                assert not repeated
+
+    async def test_no_secret_shows_in_an_error(self, kit: Kit) -> None:
+        for operation in await _prepared(kit):
+            for echo in (answer(500, _SECRET), answer(403, _SECRET), _secret_html):
+                store = kit.open(service=echo, retries=0, headers={"x-api-key": _SECRET})
+                with raises(StoreError) as caught:
+                    await call(store, operation, "c0000")
+                assert _SECRET not in _all_text(caught.error)
+
+
+_READS = frozenset(
+    {
+        Operation.LIST_CONVERSATIONS,
+        Operation.GET_CONVERSATION,
+        Operation.LIST_MESSAGES,
+        Operation.CHECK,
+    }
+)
+_WRITES = frozenset(
+    {
+        Operation.CREATE_CONVERSATION,
+        Operation.APPEND_MESSAGES,
+        Operation.REPLACE_MESSAGES,
+    }
+)
+
+
+def _secret_html(_: Request) -> Response:
+    return Response(200, _HTML, f"<html>{_SECRET}</html>".encode())
+
+
+def _all_text(error: BaseException) -> str:
+    chain = () if error.__suppress_context__ else (error.__cause__, error.__context__)
+    shown = [str(error), repr(error), repr(vars(error))]
+    return "\n".join(shown + [_all_text(each) for each in chain if each is not None])
+
+
+async def _prepared(kit: Kit) -> list[Operation]:
+    """Fills the service, and says which operations to try."""
+    if kit.backend.service is None:
+        raise NotOffered("there is no stand-in of an HTTP service to fail")
+    store = await filled(kit, several(2))
+    return store_operations(store)
+
+
+async def _each_raises(kit: Kit, service: Service, kind: type[StoreError]) -> Sequence[StoreError]:
+    """Calls every offered operation on a failing service, and asks each for the same error."""
+    errors = []
+    for operation in await _prepared(kit):
+        store = kit.open(service=service, retries=0)
+        with raises(kind) as caught:
+            await call(store, operation, "c0000")
+        assert caught.error.operation == operation, operation
+        errors.append(caught.error)
+    return errors

@@ -1,0 +1,225 @@
+"""A small real HTTP server on 127.0.0.1, for what only a socket shows: reuse, time-outs.
+
+A test or a demonstration says what is answered, as a function of values; how it goes over the wire
+is this module's business. No service's paths or fields here, and no HTTP client.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Final, TypeAlias, cast
+from urllib.parse import parse_qsl, urlsplit
+
+from ..errors import ProtocolError
+from ..exchange import Method, Request, Response
+from ..models import JSON
+from ..reading import decode_json
+
+Handler: TypeAlias = Callable[[Request], Response]
+"""Answers a request; several threads may call it at a time."""
+
+_FRAMING: Final = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
+_WITHOUT_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+_POLL: Final = 0.02
+"""Seconds within which the server notes that it is to end."""
+
+
+class LoopbackServer:
+    """A server that runs while its ``with`` does; `serve` makes one.
+
+    Entering starts it and gives its URL, leaving ends its threads and closes its sockets.
+
+    Attributes:
+        url: ``http://127.0.0.1:<port>``; empty before it runs.
+        connections: How many connections it has accepted.
+        requests: How many requests it has read.
+        errors: What the handler raised, in order; the clients were answered 500.
+    """
+
+    def __init__(self, handler: Handler, *, latency: float = 0.0) -> None:
+        self.handler = handler
+        self.latency = latency
+        self.url = ""
+        self.connections = 0
+        self.requests = 0
+        self.errors: list[Exception] = []
+        self._lock = threading.Lock()
+        self._ending = threading.Event()
+
+    def __enter__(self) -> str:
+        self._ending.clear()
+        self._listener = _Listener(self)
+        self.url = f"http://127.0.0.1:{self._listener.server_address[1]}"
+        self._thread = threading.Thread(
+            target=self._listener.serve_forever, args=(_POLL,), name="loopback"
+        )
+        self._thread.start()
+        return self.url
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._ending.set()
+        self._listener.shutdown()
+        self._thread.join()
+        self._listener.hang_up()
+        self._listener.server_close()
+
+    def count_connection(self) -> None:
+        with self._lock:
+            self.connections += 1
+
+    def answer(self, request: Request) -> Response:
+        """Answers one request after the latency; a handler that raises is a 500 and an error."""
+        with self._lock:
+            self.requests += 1
+        self._ending.wait(self.latency)
+        try:
+            return self.handler(request)
+        except Exception as error:  # whatever it is, the client is to get an answer
+            self.errors.append(error)
+            text = f"{type(error).__name__}: {error}"
+            return Response(500, {"content-type": "text/plain; charset=utf-8"}, text.encode())
+
+
+def serve(handler: Handler, *, latency: float = 0.0) -> LoopbackServer:
+    """A server to be used in a ``with``, which gives its URL.
+
+    Args:
+        handler: Takes each request to its answer. `Request.path` is percent-encoded as it came,
+            header names are lower-case, and a body of JSON is decoded.
+        latency: Seconds to wait before each answer.
+    """
+    return LoopbackServer(handler, latency=latency)
+
+
+def replay(cassettes: Iterable[Mapping[str, Any]]) -> Handler:
+    """A handler that answers with recordings, by method and path in the order that they were made.
+
+    The last answer of a method and path repeats, so that a thing can be read twice; the query does
+    not count. What was not recorded raises `LookupError`, which a server keeps in its `errors`.
+
+    Args:
+        cassettes: In the format of vcrpy, parsed: the reading of YAML is the caller's.
+    """
+    recorded: defaultdict[tuple[str, str], deque[Response]] = defaultdict(deque)
+    for cassette in cassettes:
+        for exchange in cassette["interactions"]:
+            asked = exchange["request"]
+            key = (asked["method"], urlsplit(asked["uri"]).path)
+            recorded[key].append(_recorded_response(exchange["response"]))
+    lock = threading.Lock()
+
+    def handler(request: Request) -> Response:
+        with lock:
+            answers = recorded.get((request.method, request.path))
+            if answers is None:
+                raise LookupError(f"{request.method} {request.path} was not recorded")
+            return answers.popleft() if len(answers) > 1 else answers[0]
+
+    return handler
+
+
+def _recorded_response(response: Mapping[str, Any]) -> Response:
+    body: str | bytes = response["body"]["string"]
+    return Response(
+        status=response["status"]["code"],
+        headers={name.lower(): ", ".join(values) for name, values in response["headers"].items()},
+        content=body.encode() if isinstance(body, str) else body,
+    )
+
+
+class _Listener(ThreadingHTTPServer):
+    """Gives each connection a thread, and knows the open ones so that it can end them."""
+
+    daemon_threads = False  # so that closing waits for them
+    request_queue_size = 128
+
+    def __init__(self, loopback: LoopbackServer) -> None:
+        self.loopback = loopback
+        self._open: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", 0), _Connection)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        self.loopback.count_connection()
+        self._open.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """Ends the connections that clients keep alive, and with them their threads."""
+        for connection in tuple(self._open):
+            with contextlib.suppress(OSError):  # its thread may have closed it just now
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Keeps what went wrong here; a client that goes away in the middle is nothing wrong."""
+        error = sys.exception()
+        if isinstance(error, Exception) and not isinstance(error, ConnectionError):
+            self.loopback.errors.append(error)
+
+
+class _Connection(BaseHTTPRequestHandler):
+    """The wire's side of one connection: bytes to a `Request`, a `Response` to bytes."""
+
+    server: _Listener
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer leaves in one piece
+    disable_nagle_algorithm = True
+
+    def _serve(self) -> None:
+        if "transfer-encoding" in self.headers:
+            self.send_error(HTTPStatus.LENGTH_REQUIRED)
+            return
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        try:
+            request = self._request(body)
+        except ProtocolError as error:  # a body that says it is JSON, and is none
+            self.send_error(HTTPStatus.BAD_REQUEST, explain=str(error))
+            return
+        self._send(self.server.loopback.answer(request))
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815
+
+    def _request(self, body: bytes) -> Request:
+        path, _, query = self.path.partition("?")
+        return Request(
+            method=cast("Method", self.command),
+            path=path,
+            query=tuple(parse_qsl(query, keep_blank_values=True)),
+            json=self._json(body),
+            headers=tuple((name.lower(), value) for name, value in self.headers.items()),
+        )
+
+    def _json(self, body: bytes) -> JSON:
+        is_json = self.headers.get_content_subtype().rpartition("+")[2] == "json"
+        return decode_json(body, "the request's body") if body and is_json else None
+
+    def _send(self, response: Response) -> None:
+        self.send_response_only(response.status)
+        for name, value in response.headers.items():
+            if name not in _FRAMING:
+                self.send_header(name, value)
+        if response.status not in _WITHOUT_BODY:
+            self.send_header("content-length", str(len(response.content)))
+        self.end_headers()
+        if self.command != "HEAD" and response.status not in _WITHOUT_BODY:
+            self.wfile.write(response.content)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Says nothing."""

@@ -1,0 +1,317 @@
+"""Clauses of reading: values, order, paging, identity, absence, refusal, closing, side by side."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ..adapter import Operation
+from ..errors import InvalidError, NotFoundError, UnsupportedError
+from ..models import Conversation, Feedback, Order
+from ..store import AsyncConversationStore
+from .backend import Kit
+from .checks import collected, filled, pages, raises, require, said
+from .samples import HOSTILE_TEXTS, dialogue, several
+
+_ABSENT = "there-is-no-such-conversation"
+_ORDERS: tuple[Order, Order] = ("oldest_first", "newest_first")
+
+
+class ReadingClauses:
+    """What holds of any backend that can be filled."""
+
+    # Values
+
+    async def test_hostile_texts_come_back_the_same(self, kit: Kit) -> None:
+        sample = dialogue("hostile", HOSTILE_TEXTS)
+        store = await filled(kit, [sample])
+        assert said(await collected(store.messages("hostile"))) == said(sample.messages)
+
+    async def test_titles_come_back_the_same(self, kit: Kit) -> None:
+        titles = [text for text in HOSTILE_TEXTS if len(text) < 1000]
+        samples = [dialogue(f"t{place}", ["hi"], title) for place, title in enumerate(titles)]
+        store = await filled(kit, samples)
+        found = {each.id: each.title for each in await collected(store.conversations())}
+        assert found == {f"t{place}": title for place, title in enumerate(titles)}
+
+    async def test_times_are_utc_or_unknown(self, kit: Kit) -> None:
+        store = await filled(kit, several(2))
+        for transcript in await collected(store.transcripts()):
+            assert transcript.conversation is not None
+            times = [each.created_at for each in transcript.messages]
+            times += [transcript.conversation.created_at, transcript.conversation.updated_at]
+            for time in times:
+                assert time is None or time.utcoffset() == timedelta(0)
+
+    # Order
+
+    async def test_messages_come_in_the_order_they_were_written(self, kit: Kit) -> None:
+        sample = dialogue("long", [f"message {number}" for number in range(25)])
+        store = await filled(kit, [sample])
+        assert said(await collected(store.messages("long"))) == said(sample.messages)
+
+    async def test_newest_first_is_the_whole_sequence_reversed(self, kit: Kit) -> None:
+        store = await filled(kit, [dialogue("long", [f"message {each}" for each in range(12)])])
+        forwards = await collected(store.messages("long"))
+        backwards = await collected(store.messages("long", order="newest_first"))
+        assert backwards == forwards[::-1]
+        page = await store.list_messages("long", limit=3, order="newest_first")
+        assert list(page.items) == backwards[:3]
+
+    async def test_conversations_come_in_the_promised_order(self, kit: Kit) -> None:
+        store = await filled(kit, several(6))
+        listed = await collected(store.conversations())
+        assert [each.id for each in listed] == [
+            each.id for each in await collected(store.conversations())
+        ]
+        if store.traits.order == "pinned_then_active":
+            await store.update_conversation("c0002", pinned=True)
+            listed = await collected(store.conversations())
+            assert listed == sorted(listed, key=_pinned_then_active)
+            assert listed[0].id == "c0002"
+
+    # Paging
+
+    async def test_pages_of_conversations_join_to_the_whole(self, kit: Kit) -> None:
+        store = await filled(kit, several(7))
+        whole = await collected(store.conversations())
+        read = await pages(lambda cursor: store.list_conversations(limit=3, cursor=cursor))
+        assert read == whole
+        assert len(whole) == 7
+
+    async def test_pages_of_messages_join_to_the_whole(self, kit: Kit) -> None:
+        store = await filled(kit, several(1, messages=7))
+        for order in _ORDERS:
+            whole = await collected(store.messages("c0000", order=order))
+            read = await pages(
+                lambda cursor, order=order: store.list_messages(  # type: ignore[misc]
+                    "c0000", limit=2, cursor=cursor, order=order
+                )
+            )
+            assert read == whole
+            assert len(whole) == 7
+
+    async def test_a_page_holds_no_more_than_its_limit(self, kit: Kit) -> None:
+        store = await filled(kit, several(5, messages=5))
+        for limit in (1, 3, 1000):
+            most = min(limit, store.traits.max_page or limit)
+            conversations = await store.list_conversations(limit=limit)
+            messages = await store.list_messages("c0000", limit=limit)
+            assert len(conversations.items) == min(5, most)
+            assert len(messages.items) == min(5, most)
+
+    async def test_a_limit_below_one_is_refused(self, kit: Kit) -> None:
+        store = await filled(kit, several(1))
+        for limit in (0, -1):
+            with raises(InvalidError):
+                await store.list_conversations(limit=limit)
+            with raises(InvalidError):
+                await store.list_messages("c0000", limit=limit)
+
+    async def test_a_cursor_works_in_a_store_opened_later(self, kit: Kit) -> None:
+        store = await filled(kit, several(4, messages=4))
+        conversations = await store.list_conversations(limit=2)
+        messages = await store.list_messages("c0000", limit=2)
+        later = kit.open()
+        rest = await later.list_conversations(limit=9, cursor=conversations.cursor)
+        assert len({each.id for each in (*conversations.items, *rest.items)}) == 4
+        assert len(rest.items) == 2
+        tail = await later.list_messages("c0000", limit=9, cursor=messages.cursor)
+        assert said((*messages.items, *tail.items)) == said(
+            await collected(later.messages("c0000"))
+        )
+
+    async def test_a_cursor_of_another_list_is_refused(self, kit: Kit) -> None:
+        store = await filled(kit, several(4, messages=4))
+        of_messages = (await store.list_messages("c0000", limit=2)).cursor
+        with raises(InvalidError):
+            await store.list_conversations(cursor=of_messages)
+        with raises(InvalidError):
+            await store.list_messages("c0001", cursor=of_messages)
+        with raises(InvalidError):
+            await store.list_messages("c0000", cursor=of_messages, order="newest_first")
+
+    async def test_what_is_no_cursor_is_refused(self, kit: Kit) -> None:
+        store = await filled(kit, several(1))
+        for cursor in ("", "x", "!!!", "bnVsbA", "ʻ", "\ud800"):
+            with raises(InvalidError):
+                await store.list_conversations(cursor=cursor)
+
+    async def test_a_walk_survives_the_deletion_of_what_it_showed(self, kit: Kit) -> None:
+        store = await filled(kit, several(6))
+        require(store, Operation.DELETE_CONVERSATION)
+        first = await store.list_conversations(limit=3)
+        for each in first.items[1:]:
+            await store.delete_conversation(each.id)
+        rest = await store.list_conversations(limit=9, cursor=first.cursor)
+        assert len({each.id for each in (*first.items, *rest.items)}) == 6
+        assert not {each.id for each in first.items} & {each.id for each in rest.items}
+
+    # Identity
+
+    async def test_message_ids_are_unique_within_a_conversation(self, kit: Kit) -> None:
+        store = await filled(kit, several(1, messages=9))
+        ids = [each.id for each in await collected(store.messages("c0000"))]
+        assert len(set(ids)) == len(ids) == 9
+        assert all(ids)
+
+    async def test_every_read_shows_the_same(self, kit: Kit) -> None:
+        store = await filled(kit, several(2, messages=3))
+        once = await collected(store.transcripts())
+        again = await collected(kit.open().transcripts())
+        assert [(each.conversation, each.messages) for each in once] == [
+            (each.conversation, each.messages) for each in again
+        ]
+
+    async def test_ids_still_work_in_a_store_opened_later(self, kit: Kit) -> None:
+        store = await filled(kit, several(3))
+        ids = [each.id for each in await collected(store.conversations())]
+        await store.aclose()
+        later = kit.open()
+        for each in ids:
+            assert (await later.get_conversation(each)).id == each
+            assert len(await collected(later.messages(each))) == 2
+
+    async def test_a_listed_conversation_is_the_one_that_is_got(self, kit: Kit) -> None:
+        store = await filled(kit, several(3))
+        for listed in await collected(store.conversations()):
+            got = await store.get_conversation(listed.id)
+            assert got.portable() == listed.portable()
+            assert got.id == listed.id
+
+    async def test_transcripts_come_in_the_order_of_the_list(self, kit: Kit) -> None:
+        store = await filled(kit, several(9))
+        read = await collected(store.transcripts())
+        listed = [each.id for each in await collected(store.conversations())]
+        assert [each.conversation_id for each in read] == listed
+        for each in read:
+            assert said(each.messages) == said(
+                await collected(store.messages(each.conversation_id))
+            )
+        asked = ["c0005", "c0001"]
+        named = await collected(store.transcripts(asked))
+        assert [each.conversation_id for each in named] == asked
+
+    # Absence
+
+    async def test_reading_what_is_absent_raises_not_found(self, kit: Kit) -> None:
+        store = await filled(kit, several(1))
+        with raises(NotFoundError):
+            await store.get_conversation(_ABSENT)
+        with raises(NotFoundError):
+            await store.list_messages(_ABSENT)
+        with raises(NotFoundError):
+            await collected(store.transcripts([_ABSENT]))
+
+    async def test_an_absent_conversation_does_not_end_transcripts(self, kit: Kit) -> None:
+        store = await filled(kit, several(2))
+        asked = ["c0000", _ABSENT, "c0001"]
+        read = await collected(store.transcripts(asked, on_error="yield"))
+        assert [each.conversation_id for each in read] == asked
+        assert [type(each.error) for each in read] == [type(None), NotFoundError, type(None)]
+        assert len(read[2].messages) == 2
+
+    async def test_an_empty_id_is_refused_before_any_request(self, kit: Kit) -> None:
+        store = kit.open_refusing()
+        for operation in store_operations(store):
+            if operation in _WITH_AN_ID:
+                with raises(InvalidError):
+                    await call(store, operation, "")
+
+    # Refusal
+
+    async def test_what_is_not_offered_is_refused_before_any_request(self, kit: Kit) -> None:
+        store = kit.open_refusing()
+        for operation in Operation:
+            if not store.offers(operation):
+                with raises(UnsupportedError) as caught:
+                    await call(store, operation, "an-id")
+                assert caught.error.operation == operation
+
+    async def test_what_is_offered_is_not_unsupported(self, kit: Kit) -> None:
+        store = await filled(kit, several(1))
+        message = (await collected(store.messages("c0000")))[-1]
+        for operation in _HARMLESS:
+            if store.offers(operation):
+                await call(store, operation, "c0000", message.id)
+
+    async def test_an_error_says_where_it_happened(self, kit: Kit) -> None:
+        store = await filled(kit, several(1))
+        with raises(NotFoundError) as caught:
+            await store.get_conversation(_ABSENT)
+        assert caught.error.operation == "get_conversation"
+        assert caught.error.adapter
+        assert str(caught.error)
+
+    # Closing
+
+    async def test_a_closed_store_refuses_every_call(self, kit: Kit) -> None:
+        store = await filled(kit, several(1))
+        await store.aclose()
+        await store.aclose()
+        for operation in Operation:
+            if store.offers(operation):
+                with raises(InvalidError):
+                    await call(store, operation, "c0000")
+
+    # Side by side
+
+    async def test_readers_side_by_side_see_the_same(self, kit: Kit) -> None:
+        store = await filled(kit, several(4, messages=4))
+        read = await kit.at_once([lambda: _read_all(store)] * 8)
+        assert all(each == read[0] for each in read)
+        assert len(read[0]) == 16
+
+
+async def _read_all(store: AsyncConversationStore) -> list[tuple[str, str]]:
+    return [line for each in await collected(store.transcripts()) for line in said(each.messages)]
+
+
+def _pinned_then_active(row: Conversation) -> tuple[bool, float, str]:
+    active = row.last_active_at
+    return (not row.pinned, -active.timestamp() if active else 0.0, row.id)
+
+
+_HARMLESS = (
+    Operation.LIST_CONVERSATIONS,
+    Operation.GET_CONVERSATION,
+    Operation.LIST_MESSAGES,
+    Operation.GET_RUN_DETAILS,
+    Operation.CHECK,
+)
+_WITH_AN_ID = frozenset(Operation) - {
+    Operation.LIST_CONVERSATIONS,
+    Operation.CREATE_CONVERSATION,
+    Operation.CLEAR_CONVERSATIONS,
+    Operation.CHECK,
+}
+
+
+def store_operations(store: AsyncConversationStore) -> list[Operation]:
+    """What a store offers."""
+    return [operation for operation in Operation if store.offers(operation)]
+
+
+async def call(
+    store: AsyncConversationStore,
+    operation: Operation,
+    conversation_id: str,
+    message_id: str = "a-message",
+) -> object:
+    """Calls an operation with arguments that its signature takes."""
+    method = getattr(store, operation)
+    match operation:
+        case Operation.LIST_CONVERSATIONS | Operation.CLEAR_CONVERSATIONS | Operation.CHECK:
+            return await method()
+        case Operation.CREATE_CONVERSATION:
+            return await method(title="made")
+        case Operation.APPEND_MESSAGES:
+            return await method(conversation_id, dialogue("", ["x"]).messages)
+        case Operation.REPLACE_MESSAGES:
+            return await method(conversation_id, dialogue("", ["x"]).messages, after=None)
+        case Operation.UPDATE_CONVERSATION:
+            return await method(conversation_id, title="new")
+        case Operation.DELETE_MESSAGE | Operation.GET_RUN_DETAILS:
+            return await method(conversation_id, message_id)
+        case Operation.SET_FEEDBACK:
+            return await method(conversation_id, message_id, Feedback(rating="good"))
+    return await method(conversation_id)

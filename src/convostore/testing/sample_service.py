@@ -1,0 +1,89 @@
+"""A small HTTP service and its adapter, both right: what the saboteurs over HTTP spoil."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import ClassVar
+from urllib.parse import unquote
+
+from ..adapter import Traits, cut
+from ..errors import ProtocolError, StoreError
+from ..exchange import Request, Response, path, status_error
+from ..flow import Flow
+from ..http import HTTPAdapter
+from ..models import Conversation, Listing, Message, Page, TextPart, Transcript
+
+_JSON = {"content-type": "application/json"}
+
+
+class SampleService:
+    """Holds chats; answers ``GET /chats``, and ``GET``, ``POST`` and ``DELETE /chats/{id}``."""
+
+    def __init__(self) -> None:
+        self._chats: dict[str, Transcript] = {}
+
+    def seed(self, transcripts: Sequence[Transcript]) -> None:
+        """Puts conversations in."""
+        self._chats.update({each.conversation_id: each for each in transcripts})
+
+    def handle(self, request: Request) -> Response:
+        """Answers one request."""
+        if request.path == "/chats":
+            return _reply(200, {"chats": [_chat(each) for each in self._chats.values()]})
+        chat_id = unquote(request.path.removeprefix("/chats/"))
+        if chat_id not in self._chats:
+            return _reply(404, {"message": "no such chat"})
+        if request.method == "DELETE":
+            del self._chats[chat_id]
+            return _reply(200, {})
+        if request.method == "POST":
+            return _reply(200, {})
+        chat = self._chats[chat_id]
+        rows = [[each.id, each.role, each.text] for each in chat.messages]
+        return _reply(200, {"chat": _chat(chat), "messages": rows})
+
+
+def _reply(status: int, body: object) -> Response:
+    return Response(status, _JSON, json.dumps(body).encode())
+
+
+def _chat(transcript: Transcript) -> dict[str, object]:
+    title = transcript.conversation.title if transcript.conversation else None
+    return {"id": transcript.conversation_id, "title": title}
+
+
+class SampleAdapter(HTTPAdapter):
+    """Reads and deletes what a `SampleService` holds."""
+
+    name: ClassVar[str] = "sample"
+    traits = Traits(paging="whole")
+
+    def failure(self, request: Request, response: Response) -> StoreError | None:
+        error = status_error(request, response)
+        if response.status == 404 and response.media_type != "application/json":
+            return ProtocolError("an HTML page was answered: check the base URL")
+        return error
+
+    def list_conversations(self, listing: Listing) -> Flow[Request, Response, Page[Conversation]]:
+        reply = yield Request("GET", "/chats")
+        found = [Conversation(**chat) for chat in reply.json()["chats"]]
+        return cut(found, listing, key=lambda each: each.id)
+
+    def get_conversation(self, conversation_id: str) -> Flow[Request, Response, Conversation]:
+        reply = yield Request("GET", path("/chats/{}", conversation_id))
+        return Conversation(**reply.json()["chat"])
+
+    def list_messages(
+        self, conversation_id: str, listing: Listing
+    ) -> Flow[Request, Response, Page[Message]]:
+        reply = yield Request("GET", path("/chats/{}", conversation_id))
+        messages = [
+            Message(id=row, role=role, parts=(TextPart(text=text),))
+            for row, role, text in reply.json()["messages"]
+        ]
+        return cut(messages, listing, key=lambda each: each.id)
+
+    def delete_conversation(self, conversation_id: str) -> Flow[Request, Response, None]:
+        reply = yield Request("DELETE", path("/chats/{}", conversation_id), idempotent=True)
+        reply.json()

@@ -1,0 +1,98 @@
+"""Hypothesis strategies for hostile input: JSON of any kind, and documents spoilt in one place."""
+
+from __future__ import annotations
+
+import copy
+from typing import Final
+
+from hypothesis import strategies as st
+
+from ..models import JSON
+
+_AWKWARD: Final[tuple[JSON, ...]] = (
+    None,
+    True,
+    0,
+    -1,
+    10**400,
+    1.5,
+    float("inf"),
+    float("nan"),
+    "",
+    "\ud800",
+    "\x00",
+    "[]",
+    "{}",
+    '"\\"[]\\""',
+    "9" * 5000,
+    "not json {",
+    "Invalid Date",
+    "Sat Dec 07 2024 09:35:59 GMT+9999 (nowhere)",
+    "Sat Xxx 07 2024 09:35:59 GMT+0000",
+    "0000-00-00T00:00:00Z",
+    "9999-12-31T23:59:59-23:59",
+    "99999999999999999999",
+    [],
+    {},
+    [None],
+    [[]],
+    {"": None},
+)
+
+
+def texts() -> st.SearchStrategy[str]:
+    """Any text, lone surrogates and control characters included."""
+    return st.text(st.characters(codec=None), max_size=30)
+
+
+def json_values() -> st.SearchStrategy[JSON]:
+    """Any JSON value, with those in front that have broken readers before."""
+    scalars = st.one_of(
+        st.sampled_from(_AWKWARD), st.none(), st.booleans(), st.integers(), st.floats(), texts()
+    )
+    return st.recursive(
+        scalars,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts(), inner, max_size=4),
+        max_leaves=8,
+    )
+
+
+def nested(depth: int) -> JSON:
+    """A list within a list, `depth` levels deep."""
+    value: JSON = []
+    for _ in range(depth - 1):
+        value = [value]
+    return value
+
+
+@st.composite
+def spoilt(draw: st.DrawFn, document: JSON, places: int = 2) -> JSON:
+    """A copy of a JSON document in which some places hold any other JSON, or are missing."""
+    changed = copy.deepcopy(document)
+    for _ in range(draw(st.integers(1, places))):
+        paths = list(_paths(changed))
+        if not paths:
+            return draw(json_values())
+        *above, last = draw(st.sampled_from(paths))
+        holder = changed
+        for step in above:
+            holder = holder[step]
+        if draw(st.booleans()):
+            holder[last] = draw(json_values())
+        else:
+            del holder[last]
+    return changed
+
+
+def _paths(value: JSON, above: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """The ways to every place of a document, below its top."""
+    items: list[tuple[str | int, JSON]] = []
+    if isinstance(value, dict):
+        items = list(value.items())
+    elif isinstance(value, list):
+        items = list(enumerate(value))
+    found = []
+    for step, inner in items:
+        found.append((*above, step))
+        found += _paths(inner, (*above, step))
+    return found

@@ -1,0 +1,75 @@
+"""The kit itself: every clause fails for some saboteur, and a saboteur fails where it says."""
+
+from typing import ClassVar
+
+import pytest
+
+from convostore.dsn import DSN
+from convostore.errors import StoreError
+from convostore.http import HTTPOptions
+from convostore.testing import Backend, NotOffered, StoreContract, clauses, notyet, run_clause
+from convostore.testing.backend import Face
+from convostore.testing.contract import FACES
+from convostore.testing.saboteurs import ALL, Saboteur
+from convostore.testing.sample_service import SampleAdapter, SampleService
+
+CASES = [
+    pytest.param(saboteur, name, id=f"{saboteur.name}-{name.removeprefix('test_')}")
+    for saboteur in ALL
+    for name in saboteur.caught_by
+]
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize(("saboteur", "name"), CASES)
+def test_a_saboteur_is_caught_by_the_clauses_it_names(
+    saboteur: Saboteur, name: str, face: Face
+) -> None:
+    with pytest.raises((AssertionError, StoreError, BaseExceptionGroup)):
+        run_clause(clauses()[name], saboteur.backend(), face)
+
+
+def test_every_clause_is_failed_by_some_saboteur() -> None:
+    caught = {name for saboteur in ALL for name in saboteur.caught_by}
+    assert caught == set(clauses())
+
+
+class TestTheSampleService(StoreContract):
+    """What the saboteurs over HTTP spoil is right as long as nobody spoils it."""
+
+    @pytest.fixture
+    def backend(self) -> Backend:
+        service = SampleService()
+        dsn = DSN.parse("sample+http://sample.test")
+        return Backend(
+            lambda **options: SampleAdapter(dsn, HTTPOptions.model_validate(options)),
+            service=service.handle,
+            seed=service.seed,
+        )
+
+
+def test_redefining_a_clause_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="redefines"):
+
+        class TestCheating(StoreContract):
+            def test_raw_survives(self) -> None:
+                """Nothing is asked."""
+
+
+def test_waiving_what_is_no_clause_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="no clause"):
+
+        class TestMistaken(StoreContract):
+            waivers: ClassVar = {"test_nothing": notyet("never heard of")}
+
+
+def test_a_clause_of_what_is_not_offered_does_not_apply() -> None:
+    service = SampleService()
+    dsn = DSN.parse("sample+http://sample.test")
+    backend = Backend(
+        lambda **options: SampleAdapter(dsn, HTTPOptions.model_validate(options)),
+        service=service.handle,
+        seed=service.seed,
+    )
+    with pytest.raises(NotOffered):
+        run_clause(clauses()["test_raw_survives"], backend, "sync")

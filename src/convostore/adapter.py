@@ -69,7 +69,7 @@ class Traits:
             ``any`` write or even a read, or there is ``none``.
         deletes: ``message`` when `delete_message` takes what was named and no more; it
             ``may_delete_turn`` when the other half of the turn can go with it.
-        reports_absent: Whether a write on an absent conversation raises `NotFoundError`. (A delete of
+        reports_absent: Whether a write on an absent conversation raises `NotFoundError`. (To delete
             one is done at once, everywhere.)
         deleted_readable: Whether a deleted conversation's messages can still be read by its id.
         max_page: The most items that one page holds; None when there is no bound.
@@ -96,7 +96,7 @@ class Transport(ABC, Generic[Q, R]):
         """
 
     def run(self, make: Callable[[], Flow[Q, R, T]]) -> T:
-        """Carries a whole flow out; a transport with transactions may make it anew and repeat it."""
+        """Carries a whole flow out; one with transactions may make it anew and repeat it."""
         return run(make(), self.send)
 
     def close(self) -> None:  # most have nothing to close
@@ -121,7 +121,7 @@ class AsyncTransport(ABC, Generic[Q, R]):
         """
 
     async def run(self, make: Callable[[], Flow[Q, R, T]]) -> T:
-        """Carries a whole flow out; a transport with transactions may make it anew and repeat it."""
+        """Carries a whole flow out; one with transactions may make it anew and repeat it."""
         return await arun(make(), self.send, concurrency=self.concurrency)
 
     async def aclose(self) -> None:  # most have nothing to close
@@ -164,8 +164,8 @@ class Adapter(ABC, Generic[Q, R]):
 
         Args:
             dsn: The address.
-            options: An instance of this class's `Options`; typed loosely so that a subclass may name
-                its own.
+            options: An instance of this class's `Options`; typed loosely so that a subclass may
+                name its own.
         """
         self.dsn = dsn
         self.options = options
@@ -303,7 +303,7 @@ def cut(
 ) -> Page[T]:
     """Makes a page of a list that came whole, oldest first where it is of messages.
 
-    The cursor holds the ids of the last items seen, so that it survives the deletion of some of them.
+    The cursor holds the ids of the last items seen, so that some of them may be deleted.
 
     Args:
         items: All of them.

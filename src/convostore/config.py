@@ -1,8 +1,8 @@
 """Opening a store: from a DSN or a profile's name, with options from five places.
 
-Precedence: argument > DSN > environment > profile > default. The environment's variable of an option
-is ``CONVOSTORE_<SCHEME>_<OPTION>``. Profiles stand in ``config.toml`` in the platform's folder for
-convostore (or the file that ``CONVOSTORE_CONFIG`` names):
+Precedence: argument > DSN > environment > profile > default. The environment's variable of an
+option is ``CONVOSTORE_<SCHEME>_<OPTION>``. Profiles stand in ``config.toml`` in the platform's
+folder for convostore, or in the file that ``CONVOSTORE_CONFIG`` names:
 
     [profiles.work]
     dsn = "fastgpt+https://chat.example.org"

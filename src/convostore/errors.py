@@ -76,7 +76,7 @@ class StoreError(Exception):
 
 
 class ConfigError(StoreError, ValueError):
-    """A DSN, option, profile or environment variable is wrong; raised before any I/O to a backend."""
+    """A DSN, option, profile or environment variable is wrong; the backend was not asked yet."""
 
 
 class PluginError(ConfigError):

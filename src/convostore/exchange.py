@@ -100,8 +100,8 @@ def path(template: str, *ids: str) -> str:
     """Fills ``{}`` of a path with ids, percent-encoded as one segment each.
 
     Raises:
-        InvalidError: An id is empty, is ``.`` or ``..`` (clients and servers take these for steps in
-            the path, so that the request would reach another thing), or is no Unicode text.
+        InvalidError: An id is empty, is ``.`` or ``..`` (clients and servers take these for steps
+            in the path, so that the request would reach another thing), or is no Unicode text.
     """
     for each in ids:
         if each in {"", ".", ".."}:

@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterable,
     Awaitable,
     Callable,
     Coroutine,
@@ -64,35 +63,7 @@ def run(
 
     An interrupt while `send` runs closes the flow and goes on to the caller.
     """
-
-    def answer(request: object) -> object:
-        if isinstance(request, Sleep):
-            sleep(request.seconds)
-            return None
-        if isinstance(request, Together):
-            return _in_turn(request.flows)
-        return send(cast("Q", request))
-
-    def _in_turn(flows: tuple[Flow[Q, R, object], ...]) -> list[object]:
-        try:
-            return [run(each, send, sleep=sleep) for each in flows]
-        finally:
-            _close(flows)
-
-    resume: Callable[[Any], Q] = flow.send
-    value: object = None
-    try:
-        while True:
-            request = resume(value)
-            try:
-                value, resume = answer(request), flow.send
-            except Exception as error:
-                value, resume = error, flow.throw
-    except StopIteration as stop:
-        return cast("T", stop.value)
-    finally:
-        value = None  # an error kept here would hold this frame, and this frame the error
-        flow.close()
+    return _Driver(send, sleep).run(flow)
 
 
 async def arun(
@@ -110,16 +81,76 @@ async def arun(
         concurrency: How many flows of one `together` run at a time.
         sleep: Takes the place of `asyncio.sleep`.
     """
+    return await _AsyncDriver(send, sleep or _asyncio_sleep, concurrency).run(flow)
 
-    async def answer(request: object) -> object:
+
+@dataclass(frozen=True, slots=True)
+class _Driver(Generic[Q, R]):
+    send: Callable[[Q], R]
+    sleep: Callable[[float], None]
+
+    def run(self, flow: Flow[Q, R, T]) -> T:
+        resume: Callable[[Any], object] = flow.send
+        value: object = None
+        try:
+            while True:
+                request = resume(value)
+                try:
+                    value, resume = self._answer(request), flow.send
+                except Exception as error:
+                    value, resume = error, flow.throw
+        except StopIteration as stop:
+            return cast("T", stop.value)
+        finally:
+            value = None  # an error kept here would hold this frame, and this frame the error
+            flow.close()
+
+    def _answer(self, request: object) -> object:
         if isinstance(request, Sleep):
-            await (sleep or _asyncio_sleep)(request.seconds)
+            self.sleep(request.seconds)
             return None
         if isinstance(request, Together):
-            return await _side_by_side(request.flows)
-        return await send(cast("Q", request))
+            return self._in_turn(request.flows)
+        return self.send(cast("Q", request))
 
-    async def _side_by_side(flows: tuple[Flow[Q, R, object], ...]) -> list[object]:
+    def _in_turn(self, flows: tuple[Flow[Q, R, object], ...]) -> list[object]:
+        try:
+            return [self.run(each) for each in flows]
+        finally:
+            _close(flows)
+
+
+@dataclass(frozen=True, slots=True)
+class _AsyncDriver(Generic[Q, R]):
+    send: Callable[[Q], Awaitable[R]]
+    sleep: Callable[[float], Awaitable[None]]
+    concurrency: int
+
+    async def run(self, flow: Flow[Q, R, T]) -> T:
+        resume: Callable[[Any], object] = flow.send
+        value: object = None
+        try:
+            while True:
+                request = resume(value)
+                try:
+                    value, resume = await self._answer(request), flow.send
+                except Exception as error:
+                    value, resume = error, flow.throw
+        except StopIteration as stop:
+            return cast("T", stop.value)
+        finally:
+            value = None
+            flow.close()
+
+    async def _answer(self, request: object) -> object:
+        if isinstance(request, Sleep):
+            await self.sleep(request.seconds)
+            return None
+        if isinstance(request, Together):
+            return await self._side_by_side(request.flows)
+        return await self.send(cast("Q", request))
+
+    async def _side_by_side(self, flows: tuple[Flow[Q, R, object], ...]) -> list[object]:
         import asyncio
 
         results: list[object] = [None] * len(flows)
@@ -127,12 +158,12 @@ async def arun(
 
         async def work() -> None:
             for index, each in waiting:
-                results[index] = await arun(each, send, concurrency=concurrency, sleep=sleep)
+                results[index] = await self.run(each)
 
         first: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(concurrency, len(flows))):
+                for _ in range(min(self.concurrency, len(flows))):
                     group.create_task(work())
         except BaseExceptionGroup as failures:
             first = failures.exceptions[0]
@@ -141,21 +172,6 @@ async def arun(
         if first is not None:
             raise first
         return results
-
-    resume: Callable[[Any], Q] = flow.send
-    value: object = None
-    try:
-        while True:
-            request = resume(value)
-            try:
-                value, resume = await answer(request), flow.send
-            except Exception as error:
-                value, resume = error, flow.throw
-    except StopIteration as stop:
-        return cast("T", stop.value)
-    finally:
-        value = None
-        flow.close()
 
 
 async def _asyncio_sleep(seconds: float) -> None:
@@ -170,12 +186,12 @@ def _close(flows: Iterable[Flow[Any, Any, Any]]) -> None:
 
 
 async def in_order(
-    jobs: AsyncIterable[Callable[[], Coroutine[Any, Any, T]]], *, ahead: int
+    jobs: AsyncGenerator[Callable[[], Coroutine[Any, Any, T]]], *, ahead: int
 ) -> AsyncGenerator[T]:
     """Yields the jobs' results in the jobs' order, with up to `ahead` of them under way.
 
-    A job that fails raises when its turn has come; leaving early cancels what is under way and waits
-    until it has ended.
+    A job that fails raises when its turn has come; leaving early cancels what is under way and
+    waits until it has ended.
     """
     import asyncio
 
@@ -191,6 +207,7 @@ async def in_order(
         for task in underway:
             task.cancel()
         await asyncio.gather(*underway, return_exceptions=True)
+        await jobs.aclose()
 
 
 def retrying(
@@ -213,47 +230,57 @@ def retrying(
         delay: Takes the number of attempts so far and the error to the seconds to wait; None when
             waiting is not worth it.
     """
+    return _Retrying(retries, failure, repeatable, delay).surround(flow)
 
-    def surround(inner: Flow[Q, R, Any]) -> Flow[Q, R, Any]:
-        return retrying(inner, retries=retries, failure=failure, repeatable=repeatable, delay=delay)
 
-    def attempt(request: Q) -> Flow[Q, R, R | StoreError]:
+@dataclass(frozen=True, slots=True)
+class _Retrying(Generic[Q, R]):
+    retries: int
+    failure: Callable[[Q, R], StoreError | None]
+    repeatable: Callable[[Q], bool]
+    delay: Callable[[int, StoreError], float | None]
+
+    def surround(self, flow: Flow[Q, R, T]) -> Flow[Q, R, T]:
+        resume: Callable[[Any], Any] = flow.send
+        value: object = None
+        try:
+            while True:
+                request = resume(value)
+                try:
+                    value = yield from self._answer(request)
+                except Exception as error:
+                    value = error
+                resume = flow.throw if isinstance(value, Exception) else flow.send
+        except StopIteration as stop:
+            return cast("T", stop.value)
+        finally:
+            value = None
+            flow.close()
+
+    def _answer(self, request: Any) -> Flow[Any, Any, object]:
+        if isinstance(request, Together):
+            return (yield Together(tuple(map(self.surround, request.flows))))
+        if isinstance(request, Sleep):
+            return (yield request)
+        return (yield from self._persist(request))
+
+    def _persist(self, request: Q) -> Flow[Any, R, R | StoreError]:
+        attempts = 0
+        while True:
+            outcome = yield from self._attempt(request)
+            attempts += 1
+            if not isinstance(outcome, StoreError) or not outcome.retryable:
+                return outcome
+            if attempts > self.retries or not self.repeatable(request):
+                return outcome
+            seconds = self.delay(attempts, outcome)
+            if seconds is None:
+                return outcome
+            yield Sleep(seconds)
+
+    def _attempt(self, request: Q) -> Flow[Q, R, R | StoreError]:
         try:
             reply = yield request
         except StoreError as error:
             return error
-        return failure(request, reply) or reply
-
-    def persist(request: Q) -> Flow[Q, R, R | StoreError]:
-        attempts = 0
-        while True:
-            outcome = yield from attempt(request)
-            attempts += 1
-            if not isinstance(outcome, StoreError) or not outcome.retryable:
-                return outcome
-            if attempts > retries or not repeatable(request):
-                return outcome
-            seconds = delay(attempts, outcome)
-            if seconds is None:
-                return outcome
-            yield cast("Q", Sleep(seconds))
-
-    resume: Callable[[Any], Q] = flow.send
-    value: object = None
-    try:
-        while True:
-            request = resume(value)
-            try:
-                if isinstance(request, Together):
-                    value = yield cast("Q", Together(tuple(map(surround, request.flows))))
-                elif isinstance(request, Sleep):
-                    value = yield request
-                else:
-                    value = yield from persist(request)
-            except Exception as error:
-                value = error
-            resume = flow.throw if isinstance(value, Exception) else flow.send
-    except StopIteration as stop:
-        return cast("T", stop.value)
-    finally:
-        flow.close()
+        return self.failure(request, reply) or reply

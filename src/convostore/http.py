@@ -323,8 +323,8 @@ def _followed(request: Request, url: str, response: Response) -> str:
         new.netloc,
     ):
         raise ProtocolError(
-            f"{request.method} {request.path} is redirected to {new.scheme}://{new.hostname}, which is "
-            "not followed: check the base URL"
+            f"{request.method} {request.path} is redirected to {new.scheme}://{new.hostname}, "
+            "which is not followed: check the base URL"
         )
     return target
 

@@ -147,7 +147,7 @@ class Problem(Value):
     """Something of a row that could not be read; the rest of the row stands.
 
     Attributes:
-        where: The service's own name of the field, such as ``"metadata"`` or ``"sources[2].title"``.
+        where: The service's own name of the field, such as ``"metadata"`` or ``"sources[2]"``.
         what: What is wrong with it, such as ``"is not JSON"``.
     """
 
@@ -216,7 +216,7 @@ class ToolResultPart(Value):
 
 
 class FilePart(Value):
-    """A file that was given or made; `url` may expire, and may be one that only the service reads."""
+    """A file that was given or made; `url` may expire, or be one that only the service reads."""
 
     kind: Literal["file"] = "file"
     name: str | None = None
@@ -224,7 +224,7 @@ class FilePart(Value):
     media_type: str | None = None
 
     def portable(self) -> dict[str, JSON]:
-        """As for every value, and without the query of `url`: services sign it anew on each read."""
+        """As for every value, without the query of `url`: services sign it anew on each read."""
         plain = super().portable()
         return plain if self.url is None else plain | {"url": self.url.partition("?")[0]}
 

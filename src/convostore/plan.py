@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
@@ -231,10 +232,8 @@ def several(ids: Iterable[str]) -> Iterable[str]:
 
 def _absent_is_done(flow: AnyFlow[None]) -> AnyFlow[None]:
     """A delete of what is not there has nothing left to do."""
-    try:
+    with suppress(NotFoundError):
         yield from flow
-    except NotFoundError:
-        pass
 
 
 def _an_id(value: object) -> str:

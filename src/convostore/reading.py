@@ -21,7 +21,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTHS: Final = {
     name: f"{number:02}"
     for number, name in enumerate(
-        "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+        start=1,
     )
 }
 
@@ -34,8 +35,8 @@ def decode_json(data: bytes | str, what: str = "the answer") -> JSON:
         what: Its name in the error's message.
 
     Raises:
-        ProtocolError: It is not JSON, is nested deeper than `MAX_NESTING`, or holds a number of more
-            digits than Python converts (4,300).
+        ProtocolError: It is not JSON, is nested deeper than `MAX_NESTING`, or holds a number of
+            more digits than Python converts (4,300).
     """
     try:
         return from_json(data)
@@ -110,5 +111,5 @@ def _in_utc(time: datetime) -> datetime:
 
 
 def _from_milliseconds(number: float) -> datetime | None:
-    """Reads JavaScript's clock; what would lie before 1973 is some other number (seconds, an id)."""
+    """Reads JavaScript's clock; what would lie before 1973 is another number (seconds, an id)."""
     return _EPOCH + timedelta(milliseconds=number) if abs(number) >= 1e11 else None

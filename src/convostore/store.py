@@ -1,12 +1,20 @@
 """The two faces of a store: what applications call, sync and async, one line an operation.
 
-What both do around an adapter stands in `plan`; here it is only carried out. No backend may be known
-here.
+What both do around an adapter stands in `plan`; here it is only carried out. No backend may be
+known here.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import aclosing
 from datetime import datetime
 from functools import partial
@@ -397,7 +405,7 @@ class AsyncConversationStore:
                 goes on; an error of the list itself is always raised.
         """
 
-        async def jobs() -> AsyncIterator[Callable[[], Coroutine[Any, Any, Transcript]]]:
+        async def jobs() -> AsyncGenerator[Callable[[], Coroutine[Any, Any, Transcript]]]:
             async for conversation_id, known in self._wanted(ids):
                 make = self._plan.read_transcript(conversation_id, known, on_error)
                 yield partial(self._run, make)

@@ -1,7 +1,7 @@
 """Conversations as what a terminal shows, and as plain text for pipes.
 
-Titles, texts and addresses come from strangers: no control character of theirs reaches the terminal,
-and none of them is read as markup.
+Titles, texts and addresses come from strangers: no control character of theirs reaches the
+terminal, and none of them is read as markup.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _STYLES = {"user": "bold cyan", "assistant": "bold green", "system": "bold magen
 
 
 def printable(text: str) -> str:
-    """Returns the text with what could command a terminal replaced by ``�``; lines and tabs stay."""
+    """Returns the text with what could command a terminal replaced by ``�``; lines stay lines."""
     return _CONTROL.sub("�", text.replace("\r\n", "\n"))
 
 

@@ -1,7 +1,7 @@
 """The contract kit: what a backend's author tests it with; the public names.
 
-Needs pytest: ``pip install 'convostore[testing]'``. Beside it stand `convostore.testing.strategies`
-(needs Hypothesis), `convostore.testing.loopback` (needs neither) and `convostore.testing.saboteurs`.
+Needs pytest: ``pip install 'convostore[testing]'``. Beside it stand `strategies` (needs
+Hypothesis), `loopback` (needs neither) and `saboteurs`.
 """
 
 from .backend import Backend, Face, Kit, Service

@@ -32,7 +32,7 @@ class Backend:
             options to an adapter.
         service: The stand-in of an HTTP service; None for a backend that is no HTTP service, or
             is a real one.
-        seed: Puts sample conversations into the backend, for one that cannot create and append: each
+        seed: Puts sample conversations into a backend that cannot create and append: each
             `Transcript` has a conversation (id, title, created_at) and messages (id, role, one text
             part, created_at). The conversations' ids are to be kept, the messages' need not.
         options: Options of every opening.

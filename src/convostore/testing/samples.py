@@ -1,4 +1,4 @@
-"""The conversations that the kit fills a backend with: ordinary ones, and texts that break things."""
+"""The conversations that the kit fills a backend with: ordinary ones, and texts that break."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HOSTILE_TEXTS: Final = (
     "tab\tand \x0b\x0c control \x1b[31m characters \x7f",
     "line \u2028 and paragraph \u2029 separators",
     "Kapiʻolani · 夏威夷大学 · שלום · Ā̄ · e\u0301",
-    "\U0001f3c4\U0001f3fd\u200d\u2640\ufe0f \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f1ed\U0001f1fa",
+    "\U0001f3c4\U0001f3fd\u200d\u2640\ufe0f \U0001f468\u200d\U0001f469\u200d\U0001f467",
     "\u202eright to left\u202c",
     "'; DROP TABLE messages; --",
     "<script>alert(1)</script> & &amp; \" ' `",

@@ -1,4 +1,4 @@
-"""Clauses of writing: what is written is there, repeats are harmless, nothing is lost or doubled."""
+"""Clauses of writing: what is written is there, repeats do no harm, nothing is lost or doubled."""
 
 from __future__ import annotations
 

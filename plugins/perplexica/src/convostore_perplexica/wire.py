@@ -189,7 +189,7 @@ def _join_sources(turn: list[Row], roles: list[JSON]) -> tuple[dict[int, list[Ro
 
     Returns:
         By the place of an owner: its row and the source rows that belong to it, in the service's
-        order. And the rows that belong to none; where these hold no source, the question keeps them.
+        order. And the rows that belong to none; the question keeps those that hold no source.
     """
     answers = [place for place, role in enumerate(roles) if role == "assistant"]
     if len(answers) == 1:
@@ -235,7 +235,7 @@ def _utterance(row: Row, rows: list[Row] | None, *, answered: bool, ids: _Ids) -
 
     Args:
         row: It.
-        rows: It and the source rows that belong to it, in the service's order; None where none does.
+        rows: It and the source rows that belong to it, in the service's order; None for none.
         answered: Whether its turn has an answer.
         ids: Those that are taken.
     """
@@ -309,8 +309,8 @@ def _content(row: Row, problems: list[Problem]) -> tuple[Part, ...]:
 def _read_blocks(row: Row, ids: _Ids) -> Iterator[Message]:
     """Reads a turn as a question and its answer.
 
-    The server saves blocks only when the answer is done, and a failed model leaves ``answering`` for
-    ever: a turn without blocks is unanswered, whatever its status says.
+    The server saves blocks only when the answer is done, and a failed model leaves ``answering``
+    for ever: a turn without blocks is unanswered, whatever its status says.
     """
     problems: list[Problem] = []
     blocks = _Blocks(row.get("responseBlocks"))

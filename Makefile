@@ -39,10 +39,11 @@ layers: setup
 bench: setup
 	@$(VENV)/bin/python benchmarks/run.py
 
-# The tests on each supported Python that this machine has.
+# The tests on each supported Python that this machine has, but for the one that `test` runs on.
 test-pythons:
 	@for version in 3.11 3.12 3.13; do \
-	  if python$$version --version >/dev/null 2>&1; then \
+	  if $(PYTHON) --version | grep -q "^Python $$version\."; then continue; \
+	  elif python$$version --version >/dev/null 2>&1; then \
 	    $(MAKE) --no-print-directory test PYTHON=python$$version VENV=.venv-$$version || exit 1; \
 	  else echo "python$$version is not installed: not tested on it"; fi; \
 	done

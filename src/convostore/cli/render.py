@@ -41,7 +41,7 @@ def conversations_table(
     table.add_column("Id", overflow="fold", style="dim", min_width=10)
     for store, conversation in rows:
         title = Text(("📌 " if conversation.pinned else "") + _one_line(conversation.title))
-        store_cells = [Text(store)] if with_store else []
+        store_cells = [Text(printable(store))] if with_store else []
         table.add_row(
             _when(conversation.last_active_at),
             *store_cells,

@@ -9,7 +9,7 @@ from ..errors import InvalidError, NotFoundError, UnsupportedError
 from ..models import Conversation, Feedback, Order
 from ..store import AsyncConversationStore
 from .backend import Kit
-from .checks import collected, filled, pages, raises, require, said
+from .checks import NotOffered, collected, filled, pages, raises, require, said
 from .samples import HOSTILE_TEXTS, dialogue, several
 
 _ABSENT = "there-is-no-such-conversation"
@@ -98,6 +98,14 @@ class ReadingClauses:
             messages = await store.list_messages("c0000", limit=limit)
             assert len(conversations.items) == min(5, most)
             assert len(messages.items) == min(5, most)
+
+    async def test_a_list_that_comes_whole_is_asked_for_once(self, kit: Kit) -> None:
+        store = await filled(kit, several(6))
+        if store.traits.paging != "whole" or kit.backend.service is None:
+            raise NotOffered("its pages cannot be counted, or there are several")
+        kit.backend.requests.clear()
+        assert len(await collected(store.conversations())) == 6
+        assert len(kit.backend.requests) == 1
 
     async def test_a_limit_below_one_is_refused(self, kit: Kit) -> None:
         store = await filled(kit, several(1))

@@ -292,6 +292,13 @@ class KeepsCursorsInMemory(MemoryAdapter):
         return replace(page, cursor=name)
 
 
+@_over_http("test_a_list_that_comes_whole_is_asked_for_once")
+class LooksBeforeItLists(SampleAdapter):
+    def list_conversations(self, listing: Listing) -> Flow[Request, Response, Page[Conversation]]:
+        yield Request("HEAD", "/chats")
+        return (yield from super().list_conversations(listing))
+
+
 @_behind_plan("test_a_limit_below_one_is_refused")
 class TakesAnyLimit(Plan):
     def _bounded(self, listing: Listing) -> Listing:

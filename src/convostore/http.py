@@ -80,7 +80,7 @@ class HTTPOptions(AdapterOptions):
     headers: Annotated[dict[str, SecretStr], BeforeValidator(_header_lines)] = Field(
         default_factory=dict
     )
-    verify: bool | str = True
+    verify: Annotated[bool | str, Field(union_mode="left_to_right")] = True
     proxy: SecretStr | None = None
     max_body: int = Field(default=512 * 2**20, ge=1)
     trace: Callable[[Exchange], None] | None = Field(default=None, repr=False)

@@ -253,12 +253,14 @@ def _utterance(row: Row, rows: list[Row] | None, *, answered: bool, ids: _Ids) -
     status: Status | None = "complete" if role == "assistant" else None
     if role == "user":
         status = "complete" if answered else "unanswered"
-    created_at = row.get("createdAt")
+    created_at, said_in = row.get("createdAt"), "createdAt"
+    if created_at is None:
+        created_at, said_in = metadata.get("createdAt"), "metadata.createdAt"
     return Message.model_construct(
         id=ids.take(_id(row, "messageId", problems), row),
         role=_ROLES.get(role, "other") if isinstance(role, str) else "other",
         parts=_content(row, problems),
-        created_at=_time(metadata.get("createdAt") if created_at is None else created_at, problems),
+        created_at=_time(created_at, problems, said_in),
         sources=tuple(sources),
         feedback=None,
         status=status,
@@ -526,9 +528,9 @@ def _text(row: Row, name: str, problems: list[Problem]) -> str | None:
     return None
 
 
-def _time(value: JSON, problems: list[Problem]) -> Any:
+def _time(value: JSON, problems: list[Problem], where: str = "createdAt") -> Any:
     """A time, or None; only what is something else than nothing is a problem."""
     time = read_time(value)
     if time is None and value not in (None, ""):
-        problems.append(Problem(where="createdAt", what="is not a date"))
+        problems.append(Problem(where=where, what="is not a date"))
     return time

@@ -1,0 +1,256 @@
+"""The recorded traffic, and what it takes to play it to a store of either face.
+
+A case is named ``<folder>/<name>`` as its file in `cassettes`. Each exchange of a case is carried
+out by the operation of the store that makes such a request; a path that the adapter never makes is
+put in by a `Detour` below the adapter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+import vcr
+from vcr.serialize import deserialize
+from vcr.serializers import yamlserializer
+
+import convostore
+from convostore.adapter import AsyncTransport, Transport
+from convostore.config import adapter_of
+
+CASSETTES = Path(__file__).parent / "cassettes"
+CASES = sorted(
+    file.relative_to(CASSETTES).with_suffix("").as_posix() for file in CASSETTES.glob("*/*.yaml")
+)
+TARGET = "perplexica+http://perplexica.invalid:3000"
+# No TLS is spoken, and reading the trusted certificates anew for each test takes most of the time.
+OPTIONS = {"retries": 0, "verify": False}
+WAYS = ("get_conversation", "messages", "transcripts")
+
+_LIST = "/api/chats"
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One recorded request and its answer."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    status: int
+    media_type: str
+    location: str | None
+    content: bytes
+
+    @property
+    def body(self):
+        return json.loads(self.content)
+
+    @property
+    def conversation_id(self) -> str | None:
+        """Whom it is about; None for the list."""
+        segment = self.path.removeprefix(_LIST).strip("/")
+        return unquote(segment) if segment else None
+
+    @property
+    def is_made_by_the_adapter(self) -> bool:
+        if self.conversation_id is None:
+            return self.method == "GET" and self.path == _LIST and not self.query
+        own = f"{_LIST}/{quote(self.conversation_id, safe='')}"
+        return self.path == own and not self.query
+
+
+class Recorded:
+    """Gives vcrpy the cassettes of one or several cases, joined by ``+``, and writes none."""
+
+    @staticmethod
+    def load_cassette(cassette_path, serializer):
+        requests, responses = zip(*map(_loaded, cassette_path.split("+")), strict=True)
+        return list(chain(*requests)), list(chain(*responses))
+
+    @staticmethod
+    def save_cassette(cassette_path, cassette_dict, serializer):
+        raise AssertionError(f"a test was about to write the recording {cassette_path}")
+
+
+@cache
+def _loaded(case):
+    text = (CASSETTES / f"{case}.yaml").read_text("utf-8")
+    return deserialize(text, yamlserializer)
+
+
+_recorder = vcr.VCR(record_mode="none", match_on=["method", "path"])
+_recorder.register_persister(Recorded)
+
+
+@contextmanager
+def playing(*cases: str):
+    """Answers the requests of the block from recordings, each exchange once and in its order."""
+    with _recorder.use_cassette("+".join(cases)) as cassette:
+        yield cassette
+        assert cassette.all_played, f"not all of {cases} was asked for"
+
+
+@cache
+def exchanges_of(case: str) -> tuple[Exchange, ...]:
+    return tuple(_exchange(*pair) for pair in zip(*_loaded(case), strict=True))
+
+
+def _exchange(request, response) -> Exchange:
+    url = urlsplit(request.uri)
+    headers = {name: values[0] for name, values in response["headers"].items()}
+    return Exchange(
+        method=request.method,
+        path=url.path,
+        query=tuple(parse_qsl(url.query)),
+        status=response["status"]["code"],
+        media_type=headers.get("content-type", "").partition(";")[0],
+        location=headers.get("location"),
+        content=response["body"]["string"],
+    )
+
+
+class Detour(Transport):
+    """Sends each request of the adapter to the path of a recorded one."""
+
+    def __init__(self, inner, exchange: Exchange) -> None:
+        self.inner = inner
+        self.exchange = exchange
+
+    def send(self, request):
+        return self.inner.send(self._led_off(request))
+
+    def _led_off(self, request):
+        return replace(request, path=self.exchange.path, query=self.exchange.query)
+
+    def close(self):
+        self.inner.close()
+
+
+class AsyncDetour(AsyncTransport):
+    def __init__(self, inner, exchange: Exchange) -> None:
+        self.inner = inner
+        self.exchange = exchange
+
+    async def send(self, request):
+        return await self.inner.send(Detour._led_off(self, request))
+
+    async def aclose(self):
+        await self.inner.aclose()
+
+
+class SyncFace:
+    """A store as `convostore.open` gives it, each method with its whole result."""
+
+    name = "sync"
+
+    def __init__(self, transport=None) -> None:
+        self._store = convostore.open(TARGET, transport=transport, **OPTIONS)
+
+    @classmethod
+    def led_to(cls, exchange: Exchange) -> SyncFace:
+        return cls(transport=Detour(adapter_of(TARGET, **OPTIONS).transport(), exchange))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *raised) -> None:
+        self._store.close()
+
+    def conversations(self):
+        return list(self._store.conversations())
+
+    def get_conversation(self, conversation_id):
+        return self._store.get_conversation(conversation_id)
+
+    def messages(self, conversation_id):
+        return list(self._store.messages(conversation_id))
+
+    def transcripts(self, ids=None, on_error="raise"):
+        return list(self._store.transcripts(ids, on_error=on_error))
+
+    def delete_conversation(self, conversation_id):
+        return self._store.delete_conversation(conversation_id)
+
+
+class AsyncFace:
+    """A store as `convostore.aopen` gives it, in a loop of its own, called like `SyncFace`."""
+
+    name = "async"
+
+    def __init__(self, transport=None) -> None:
+        self._store = convostore.aopen(TARGET, transport=transport, **OPTIONS)
+        self._runner = asyncio.Runner()
+
+    @classmethod
+    def led_to(cls, exchange: Exchange) -> AsyncFace:
+        return cls(transport=AsyncDetour(adapter_of(TARGET, **OPTIONS).async_transport(), exchange))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *raised) -> None:
+        self._runner.run(self._store.aclose())
+        self._runner.close()
+
+    def _collect(self, items):
+        async def collect():
+            return [item async for item in items]
+
+        return self._runner.run(collect())
+
+    def conversations(self):
+        return self._collect(self._store.conversations())
+
+    def get_conversation(self, conversation_id):
+        return self._runner.run(self._store.get_conversation(conversation_id))
+
+    def messages(self, conversation_id):
+        return self._collect(self._store.messages(conversation_id))
+
+    def transcripts(self, ids=None, on_error="raise"):
+        return self._collect(self._store.transcripts(ids, on_error=on_error))
+
+    def delete_conversation(self, conversation_id):
+        return self._runner.run(self._store.delete_conversation(conversation_id))
+
+
+FACES = [SyncFace, AsyncFace]
+
+
+def carried_out(store, exchange: Exchange, way: str = "transcripts"):
+    """Does what makes the exchange's request: its result, or the error it ended in.
+
+    Args:
+        store: A face.
+        exchange: What was recorded.
+        way: By which of `WAYS` a conversation is read.
+    """
+    try:
+        if exchange.method == "DELETE":
+            return store.delete_conversation(exchange.conversation_id or "any")
+        if exchange.conversation_id is None:
+            return store.conversations()
+        if way != "transcripts":
+            return getattr(store, way)(exchange.conversation_id)
+        (transcript,) = store.transcripts([exchange.conversation_id], on_error="yield")
+        return transcript.error or transcript
+    except convostore.StoreError as error:
+        return error
+
+
+def played(face, case: str, way: str = "transcripts") -> Iterator[tuple[Exchange, object]]:
+    """Plays a case to a store: each of its exchanges with what came of it, in order."""
+    exchanges = exchanges_of(case)
+    follow_up = [case.replace("trailing_slash", "query_ignored")] if exchanges[0].location else []
+    led_off = [each for each in exchanges if not each.is_made_by_the_adapter]
+    with playing(case, *follow_up), face.led_to(led_off[0]) if led_off else face() as store:
+        for exchange in exchanges:
+            yield exchange, carried_out(store, exchange, way)

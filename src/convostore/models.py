@@ -1,8 +1,8 @@
 """The schema: conversations, messages and what they are made of, as closed, frozen values.
 
-Every backend's answer is read into these and nothing else. A thing is modelled here or it is in
-`raw`; there is no drawer for the rest. No I/O, no service's spelling, and no reading of foreign
-data may live here.
+Every backend's answer is read into these and nothing else. A thing is modelled here (a message's
+parts in `parts`) or it is in `raw`; there is no drawer for the rest. No I/O, no service's spelling,
+and no reading of foreign data may live here.
 """
 
 from __future__ import annotations
@@ -11,39 +11,75 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from typing import (
     Annotated,
-    Any,
     ClassVar,
     Final,
     Generic,
     Literal,
     NamedTuple,
-    Self,
     TypeAlias,
     TypeVar,
 )
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    model_validator,
-)
-from pydantic_core import PydanticUndefined
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from .errors import StoreError
+from .parts import (
+    FilePart,
+    InteractionField,
+    InteractionOption,
+    InteractionPart,
+    OtherPart,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from .values import JSON, Value
 
-JSON: TypeAlias = Any
-"""A decoded JSON value: only the service that made it knows its shape, hence no narrower type."""
+__all__ = [
+    "ANY",
+    "JSON",
+    "UNSET",
+    "AnyTip",
+    "Citation",
+    "Conversation",
+    "ConversationChange",
+    "Feedback",
+    "FilePart",
+    "Health",
+    "InteractionField",
+    "InteractionOption",
+    "InteractionPart",
+    "Listing",
+    "Message",
+    "NewConversation",
+    "Order",
+    "Origin",
+    "OtherPart",
+    "Page",
+    "Part",
+    "Problem",
+    "ReasoningPart",
+    "Role",
+    "RunStep",
+    "Source",
+    "SourceKind",
+    "Status",
+    "TextPart",
+    "Timestamp",
+    "ToolCallPart",
+    "ToolResultPart",
+    "Transcript",
+    "Unset",
+    "Value",
+]
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool", "other"]
 Status: TypeAlias = Literal["complete", "generating", "failed", "unanswered"]
@@ -68,79 +104,6 @@ ANY: Final = _Sentinel.ANY
 """`after=ANY`: append behind whatever message is the last."""
 Unset: TypeAlias = Literal[_Sentinel.UNSET]
 AnyTip: TypeAlias = Literal[_Sentinel.ANY]
-
-# The slots of a pydantic model, set one by one where `model_construct` skips its validation.
-_set_dict = object.__setattr__
-_set_fields_set = BaseModel.__dict__["__pydantic_fields_set__"].__set__
-_set_extra = BaseModel.__dict__["__pydantic_extra__"].__set__
-_set_private = BaseModel.__dict__["__pydantic_private__"].__set__
-
-
-class Value(BaseModel):
-    """What the schema's values share: frozen, closed, and able to forget where they came from."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True
-    )
-    _service_fields: ClassVar[frozenset[str]] = frozenset({"raw"})
-    _construct_fields: ClassVar[tuple[dict[str, Any], set[str]]]
-
-    # pydantic's mypy plugin gives each model a narrower signature of its own.
-    @classmethod
-    def model_construct(  # type: ignore[override]
-        cls, _fields_set: set[str] | None = None, **values: Any
-    ) -> Self:
-        """Makes a value from fields that are known to be right, without looking at them.
-
-        As pydantic's, but several times faster, and all values count their fields as set. It is for
-        adapters, which have checked what they read; anything else calls the class.
-        """
-        try:
-            defaults, names = cls.__dict__["_construct_fields"]
-        except KeyError:
-            defaults, names = cls._prepare_construct()
-        made = cls.__new__(cls)
-        if len(values) < len(names):
-            values = {**defaults, **values}
-        _set_dict(made, "__dict__", values)
-        _set_fields_set(made, names)
-        _set_extra(made, None)
-        _set_private(made, None)
-        return made
-
-    @classmethod
-    def _prepare_construct(cls) -> tuple[dict[str, Any], set[str]]:
-        fields = cls.model_fields
-        cls._construct_fields = (
-            {
-                name: info.default
-                for name, info in fields.items()
-                if info.default is not PydanticUndefined
-            },
-            set(fields),
-        )
-        return cls._construct_fields
-
-    def portable(self) -> dict[str, JSON]:
-        """Returns the value as plain data without `raw` and the service's own ids, at all depths.
-
-        What is left means the same in any store; it is what `fingerprint` compares.
-        """
-        return {
-            name: _portable(getattr(self, name))
-            for name in type(self).model_fields
-            if name not in self._service_fields
-        }
-
-
-def _portable(value: object) -> JSON:
-    if isinstance(value, Value):
-        return value.portable()
-    if isinstance(value, tuple):
-        return [_portable(item) for item in value]
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return value
 
 
 class Problem(Value):
@@ -181,129 +144,6 @@ class Source(Value):
     mark: str | None = None
     raw: JSON = Field(default=None, repr=False)
 
-
-class TextPart(Value):
-    """Text, as a rule Markdown, exactly as the service holds it."""
-
-    kind: Literal["text"] = "text"
-    text: str
-
-
-class ReasoningPart(Value):
-    """What the model thought before it answered."""
-
-    kind: Literal["reasoning"] = "reasoning"
-    text: str
-
-
-class ToolCallPart(Value):
-    """A call of a tool; `arguments` is JSON text as the model wrote it, perhaps broken."""
-
-    _service_fields: ClassVar = frozenset({"id"})
-    kind: Literal["tool_call"] = "tool_call"
-    id: str | None = None
-    name: str
-    arguments: str = ""
-
-
-class ToolResultPart(Value):
-    """What a tool answered to the call with the same `id`."""
-
-    _service_fields: ClassVar = frozenset({"id"})
-    kind: Literal["tool_result"] = "tool_result"
-    id: str | None = None
-    content: str = ""
-
-
-class FilePart(Value):
-    """A file that was given or made; `url` may expire, or be one that only the service reads."""
-
-    kind: Literal["file"] = "file"
-    name: str | None = None
-    url: str | None = None
-    media_type: str | None = None
-
-    def portable(self) -> dict[str, JSON]:
-        """As for every value, without the query of `url`: services sign it anew on each read."""
-        plain = super().portable()
-        return plain if self.url is None else plain | {"url": self.url.partition("?")[0]}
-
-
-class InteractionOption(Value):
-    """One choice of an interaction: `value` is what an answer sends."""
-
-    value: str
-    label: str | None = None
-
-
-class InteractionField(Value):
-    """One field of a form; `value` is what was filled in."""
-
-    key: str
-    label: str | None = None
-    required: bool = False
-    value: JSON = None
-
-
-class InteractionPart(Value):
-    """A question that a running flow put to its user: a choice, a form, a payment.
-
-    Attributes:
-        type: The service's own word for it, such as ``"userSelect"``.
-        answered: Whether it has been answered; the flow waits as long as it has not.
-        answer: The chosen option's value; None for a form, whose fields hold their values.
-    """
-
-    kind: Literal["interaction"] = "interaction"
-    type: str
-    prompt: str | None = None
-    options: tuple[InteractionOption, ...] = ()
-    fields: tuple[InteractionField, ...] = ()
-    answered: bool = False
-    answer: str | None = None
-
-
-class OtherPart(Value):
-    """A piece that the schema has no word for, whole.
-
-    Attributes:
-        type: The service's own word for it, when it has one.
-        data: What the service holds.
-    """
-
-    kind: Literal["other"] = "other"
-    type: str | None = None
-    data: JSON = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _wrap_unknown_kind(cls, value: JSON) -> JSON:
-        if isinstance(value, Mapping) and value.get("kind", "other") != "other":
-            return {"type": str(value["kind"]), "data": dict(value)}
-        return value
-
-
-_KINDS: Final = frozenset(
-    {"text", "reasoning", "tool_call", "tool_result", "file", "interaction", "other"}
-)
-
-
-def _kind_of(part: JSON) -> str:
-    kind = part.get("kind") if isinstance(part, Mapping) else getattr(part, "kind", None)
-    return kind if isinstance(kind, str) and kind in _KINDS else "other"
-
-
-Part: TypeAlias = Annotated[
-    Annotated[TextPart, Tag("text")]
-    | Annotated[ReasoningPart, Tag("reasoning")]
-    | Annotated[ToolCallPart, Tag("tool_call")]
-    | Annotated[ToolResultPart, Tag("tool_result")]
-    | Annotated[FilePart, Tag("file")]
-    | Annotated[InteractionPart, Tag("interaction")]
-    | Annotated[OtherPart, Tag("other")],
-    Discriminator(_kind_of),
-]
-"""One piece of a message; an unknown ``kind`` is read as `OtherPart`, whole."""
 
 _MARK: Final = re.compile(
     r"\[(?P<id>[0-9a-f]{24})\]\((?:CITE|QUOTE)\)|\[(?P<numbers>\d{1,4}(?:\s*,\s*\d{1,4})*)\](?![(\[:])"

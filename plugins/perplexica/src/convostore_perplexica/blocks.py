@@ -1,0 +1,140 @@
+"""Shape C: a row a turn, its question and the blocks of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from convostore.models import (
+    JSON,
+    Message,
+    OtherPart,
+    Part,
+    Problem,
+    ReasoningPart,
+    Source,
+    Status,
+    TextPart,
+)
+
+from .fields import (
+    Ids,
+    Row,
+    cited_sources,
+    id_of,
+    items_of,
+    object_of,
+    researched_sources,
+    time_of,
+)
+
+
+def read_turn(row: Row, ids: Ids) -> Iterator[Message]:
+    """Reads a turn as a question and its answer.
+
+    The server saves blocks only when the answer is done, and a failed model leaves ``answering``
+    for ever: a turn without blocks is unanswered, whatever its status says.
+    """
+    problems: list[Problem] = []
+    blocks = _Blocks(row.get("responseBlocks"))
+    message_id = id_of(row, "messageId", problems)
+    created_at = time_of(row.get("createdAt"), problems)
+    if row.get("query") is not None:
+        yield Message.model_construct(
+            id=ids.take(message_id, row),
+            role="user",
+            parts=_query(row, problems),
+            created_at=created_at,
+            sources=(),
+            feedback=None,
+            status="complete" if blocks.answered else "unanswered",
+            model=None,
+            parent_id=None,
+            problems=tuple(problems),
+            raw=row,
+        )
+        problems = []
+    if blocks.parts or blocks.sources or blocks.problems or row.get("query") is None:
+        yield Message.model_construct(
+            id=ids.take(message_id and f"{message_id}/answer", row),
+            role="assistant" if blocks.answered else "other",
+            parts=tuple(blocks.parts),
+            created_at=created_at,
+            sources=blocks.sources,
+            feedback=None,
+            status=_STATUSES.get(str(row.get("status"))) if blocks.answered else None,
+            model=None,
+            parent_id=None,
+            problems=(*problems, *blocks.problems),
+            raw=row,
+        )
+
+
+_STATUSES: Final[dict[str, Status]] = {
+    "completed": "complete",
+    "answering": "generating",
+    "error": "failed",
+}
+
+
+def _query(row: Row, problems: list[Problem]) -> tuple[Part, ...]:
+    query = row["query"]
+    if isinstance(query, str):
+        return (TextPart.model_construct(kind="text", text=query),)
+    problems.append(Problem(where="query", what="is not text"))
+    return (OtherPart.model_construct(data=query),)
+
+
+class _Blocks:
+    """The blocks of an answer: found by their type, as their order changed with the versions."""
+
+    def __init__(self, value: JSON) -> None:
+        self.answered = False
+        self.parts: list[Part] = []
+        self.problems: list[Problem] = []
+        self._cited: list[Source] = []
+        self._researched: list[Source] = []
+        for place, block in enumerate(items_of(value, "responseBlocks", self.problems)):
+            self._read(block, f"responseBlocks[{place}]")
+        self.sources = (*self._cited, *self._researched)
+
+    def _read(self, block: JSON, where: str) -> None:
+        row = block if isinstance(block, dict) else {}
+        data = row.get("data")
+        match row.get("type"):
+            case "text" if isinstance(data, str):
+                self.answered = True
+                self.parts.append(TextPart.model_construct(kind="text", text=data))
+            case "source":
+                self._cited += cited_sources(data, f"{where}.data", self.problems, self._cited)
+            case "research":
+                self._read_research(data, f"{where}.data")
+            case str(kind):
+                self.parts.append(OtherPart.model_construct(type=kind, data=data))
+            case _:
+                self.parts.append(OtherPart.model_construct(data=block))
+                self.problems.append(Problem(where=where, what="is not a block"))
+
+    def _read_research(self, data: JSON, where: str) -> None:
+        steps = object_of(data, where, self.problems).get("subSteps")
+        for place, step in enumerate(items_of(steps, f"{where}.subSteps", self.problems)):
+            self._read_step(step, f"{where}.subSteps[{place}]")
+
+    def _read_step(self, step: JSON, where: str) -> None:
+        row = object_of(step, where, self.problems)
+        kind, reasoning = row.get("type"), row.get("reasoning")
+        if isinstance(reasoning, str):
+            self.parts.append(ReasoningPart.model_construct(text=reasoning))
+        elif isinstance(kind, str) and (key := _SOURCE_STEPS.get(kind)):
+            self._researched += researched_sources(row.get(key), f"{where}.{key}", self.problems)
+        else:
+            self.parts.append(
+                OtherPart.model_construct(type=kind if isinstance(kind, str) else None, data=step)
+            )
+
+
+_SOURCE_STEPS: Final[dict[str, str]] = {
+    "search_results": "reading",
+    "reading": "reading",
+    "upload_search_results": "results",
+}

@@ -1,0 +1,151 @@
+"""What the shapes share: ids, texts, times, lists and sources, read as tolerantly as they come.
+
+Each reader returns the value or nothing, and notes what could not be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
+
+from convostore.errors import ProtocolError
+from convostore.models import JSON, Problem, Source, SourceKind
+from convostore.reading import decode_json, read_time
+
+Row: TypeAlias = dict[str, Any]
+"""One object of an answer, whose fields hold anything."""
+
+_TIMES_ENCODED: Final = 5
+"""How often text may hold JSON that is text: three were seen, more would be an attack."""
+
+
+class Ids:
+    """Gives each message an id of its own: one that is taken already gets ``~2``, ``~3``, …"""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def take(self, wanted: str | None, row: Row | None = None) -> str:
+        if wanted is None:
+            number = row.get("id") if row else None
+            wanted = f"row-{number}" if isinstance(number, int) else f"#{len(self._taken)}"
+        given, repeat = wanted, 1
+        while given in self._taken:
+            repeat += 1
+            given = f"{wanted}~{repeat}"
+        self._taken.add(given)
+        return given
+
+
+def cited_sources(
+    value: JSON, where: str, problems: list[Problem], before: Sequence[Source] = ()
+) -> list[Source]:
+    """Reads cited sources, marked by their place: ``[1]`` in a text is the first of all."""
+    first = len(before) + 1
+    return [
+        _source(item, "cited", str(first + place), where, place, problems)
+        for place, item in enumerate(items_of(value, where, problems))
+    ]
+
+
+def researched_sources(value: JSON, where: str, problems: list[Problem]) -> list[Source]:
+    return [
+        _source(item, "researched", None, where, place, problems)
+        for place, item in enumerate(items_of(value, where, problems))
+    ]
+
+
+def _source(
+    item: JSON, kind: SourceKind, mark: str | None, where: str, place: int, problems: list[Problem]
+) -> Source:
+    """Reads a source; one that is nothing keeps its place, as the answer counts them."""
+    title = url = content = None
+    if isinstance(item, dict):
+        content = item.get("content")
+        if content is None:
+            content = item.get("pageContent")
+        metadata = item.get("metadata")
+        if isinstance(metadata, dict):
+            title, url = metadata.get("title"), metadata.get("url")
+        elif metadata is not None:
+            problems.append(Problem(where=f"{where}[{place}].metadata", what="is not an object"))
+    elif isinstance(item, str):
+        url, title = (item, None) if "://" in item else (None, item)
+    else:
+        problems.append(Problem(where=f"{where}[{place}]", what="is not a source"))
+    if title is not None and not isinstance(title, str):
+        problems.append(Problem(where=f"{where}[{place}].metadata.title", what="is not text"))
+        title = None
+    if url is not None and not isinstance(url, str):
+        problems.append(Problem(where=f"{where}[{place}].metadata.url", what="is not text"))
+        url = None
+    if content is not None and not isinstance(content, str):
+        problems.append(Problem(where=f"{where}[{place}].content", what="is not text"))
+        content = None
+    return Source.model_construct(
+        title=title, url=url, content=content, score=None, kind=kind, mark=mark, raw=item
+    )
+
+
+def items_of(value: JSON, where: str, problems: list[Problem]) -> Sequence[JSON]:
+    """A list, or none where there is none; text is decoded, a lone object is a list of one."""
+    if value is None or isinstance(value, list):
+        return value or ()
+    value = decoded(value, where, problems)
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict) and value:
+        return (value,)
+    if value:
+        problems.append(Problem(where=where, what="is not a list"))
+    return ()
+
+
+def decoded(value: JSON, where: str, problems: list[Problem]) -> JSON:
+    """Decodes text for as long as it is text; the empty text is nothing."""
+    for _ in range(_TIMES_ENCODED):
+        if not isinstance(value, str):
+            return value
+        if not value:
+            return None
+        try:
+            value = decode_json(value)
+        except ProtocolError:
+            problems.append(Problem(where=where, what="is not JSON"))
+            return None
+    problems.append(Problem(where=where, what="is text within text within text"))
+    return None
+
+
+def object_of(value: JSON, where: str, problems: list[Problem]) -> Row:
+    if isinstance(value, dict):
+        return value
+    if value is not None:
+        problems.append(Problem(where=where, what="is not an object"))
+    return {}
+
+
+def id_of(row: Row, name: str, problems: list[Problem]) -> str | None:
+    value = row.get(name)
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    problems.append(Problem(where=name, what="is missing"))
+    return None
+
+
+def text_of(row: Row, name: str, problems: list[Problem]) -> str | None:
+    value = row.get(name)
+    if value is None or isinstance(value, str):
+        return value
+    problems.append(Problem(where=name, what="is not text"))
+    return None
+
+
+def time_of(value: JSON, problems: list[Problem], where: str = "createdAt") -> Any:
+    """A time, or None; only what is something else than nothing is a problem."""
+    time = read_time(value)
+    if time is None and value not in (None, ""):
+        problems.append(Problem(where=where, what="is not a date"))
+    return time

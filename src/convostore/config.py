@@ -75,13 +75,12 @@ def adapter_of(target: str, **options: object) -> Adapter[Any, Any]:
         profile = _profile(target)
     dsn = DSN.parse(str(profile["dsn"]) if profile else target)
     adapter = adapter_for(dsn.scheme)
-    merged: dict[str, object] = {
-        name: _revealed(name, value) for name, value in profile.items() if name != "dsn"
-    }
+    merged = {name: value for name, value in profile.items() if name != "dsn"}
     merged |= _environment(dsn.scheme, adapter.Options)
     merged |= dict(dsn.options)
     merged |= options
-    return adapter(dsn, _validated(adapter.Options, merged, dsn.scheme))
+    revealed = {name: _revealed(name, value) for name, value in merged.items()}
+    return adapter(dsn, _validated(adapter.Options, revealed, dsn.scheme))
 
 
 def _environment(scheme: str, options: type[AdapterOptions]) -> dict[str, str]:
@@ -138,11 +137,13 @@ def _profile(name: str) -> Mapping[str, object]:
     try:
         with file.open("rb") as stream:
             profiles = tomllib.load(stream).get("profiles", {})
+        if not isinstance(profiles, dict):
+            raise ValueError("profiles is no table: write [profiles.name]")
     except FileNotFoundError:
         raise ConfigError(
             f"{name!r} is no DSN (scheme://…), and there are no profiles: {file} does not exist"
         ) from None
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"the profiles in {file} cannot be read: {error}") from None
     if name not in profiles:
         known = ", ".join(sorted(profiles)) or "none"
@@ -169,18 +170,17 @@ def _output(name: str, command: object) -> str:
     import shlex
     import subprocess
 
-    words = (
-        shlex.split(command) if isinstance(command, str) else [str(each) for each in _list(command)]
-    )
+    words: list[str] = []
     try:
+        words = shlex.split(command) if isinstance(command, str) else _words(command)
         done = subprocess.run(  # noqa: S603  # the user's own configuration says what to run
-            words, capture_output=True, check=True, text=True, timeout=_COMMAND_TIMEOUT
+            words, capture_output=True, check=True, timeout=_COMMAND_TIMEOUT
         )
-    except (OSError, IndexError, subprocess.SubprocessError) as error:
+        return done.stdout.decode("utf-8").strip()
+    except (OSError, IndexError, ValueError, subprocess.SubprocessError) as error:
         failed = type(error).__name__
-        raise ConfigError(f"{name}: the command {words[:1]} gave no secret ({failed})") from None
-    return done.stdout.strip()
+    raise ConfigError(f"{name}: the command {words[:1]} gave no secret ({failed})")
 
 
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
+def _words(value: object) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else []

@@ -55,10 +55,11 @@ class DSN:
                 "perplexica+http://localhost:3000 or memory://"
             )
         try:
+            text.encode()
             parts = urlsplit(text)
             port = parts.port
         except ValueError:
-            raise ConfigError(f"the host or port of this {head}:// DSN cannot be read") from None
+            raise ConfigError(f"the host or port of this {head}:// DSN is none") from None
         if parts.fragment or text.endswith("#"):
             raise ConfigError(f"this {head}:// DSN holds a '#': write it as %23")
         options = tuple(parse_qsl(parts.query, keep_blank_values=True))

@@ -190,19 +190,29 @@ async def in_order(
 ) -> AsyncGenerator[T]:
     """Yields the jobs' results in the jobs' order, with up to `ahead` of them under way.
 
-    A job that fails raises when its turn has come; leaving early cancels what is under way and
-    waits until it has ended.
+    A job that fails raises when its turn has come, and so does an error of the jobs' iterator;
+    leaving early cancels what is under way and waits until it has ended.
     """
     import asyncio
 
     underway: deque[asyncio.Task[T]] = deque()
+    broke_off: Exception | None = None
     try:
-        async for job in jobs:
+        while True:
+            try:
+                job = await anext(jobs)
+            except StopAsyncIteration:
+                break
+            except Exception as error:
+                broke_off = error
+                break
             underway.append(asyncio.create_task(job()))
             if len(underway) >= ahead:
                 yield await underway.popleft()
         while underway:
             yield await underway.popleft()
+        if broke_off is not None:
+            raise broke_off
     finally:
         for task in underway:
             task.cancel()

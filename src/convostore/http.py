@@ -123,7 +123,7 @@ class HTTPAdapter(Adapter[Request, Response]):
 
     def secrets(self) -> Iterator[str]:
         """What must never show in a message: every secret option, password and header."""
-        yield from filter(None, (self.dsn.password, self.authorization()))
+        yield from filter(None, (self.dsn.password, *(self.authorization() or "").split()[1:]))
         for value in dict(self.options).values():
             for each in value.values() if isinstance(value, dict) else (value,):
                 if isinstance(each, SecretStr):
@@ -248,7 +248,7 @@ class _Exchanges:
             raise InvalidError("this store is closed: open it again")
         url = self._base_url + request.path
         if request.query:
-            url += f"?{urlencode(request.query)}"
+            url += f"?{_query(request)}"
         headers = dict(request.headers)
         content: bytes | None = None
         if request.json is not None:
@@ -291,7 +291,7 @@ class _Exchanges:
             ) from None
         except httpx.DecodingError:
             raise ProtocolError(f"{asked}: the answer's compression is broken") from None
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
             raise ConfigError(f"{asked}: the base URL is none that HTTP can reach") from None
         except httpx.LocalProtocolError:
             raise InvalidError(f"{asked}: a header or the path is not legal HTTP") from None
@@ -316,8 +316,12 @@ def _followed(request: Request, url: str, response: Response) -> str:
     A credential so never leaves its service, and a delete of one thing never becomes a call on the
     collection that the thing stood in.
     """
-    target = urljoin(url, response.headers.get("location", ""))
-    old, new = urlsplit(url), urlsplit(target)
+    old = urlsplit(url)
+    try:
+        target = urljoin(url, response.headers.get("location", ""))
+        new = urlsplit(target)
+    except ValueError:
+        raise ProtocolError(f"{request.method} {request.path} is redirected to nowhere") from None
     if request.method not in {"GET", "HEAD"} or (old.scheme, old.netloc) != (
         new.scheme,
         new.netloc,
@@ -327,6 +331,24 @@ def _followed(request: Request, url: str, response: Response) -> str:
             "which is not followed: check the base URL"
         )
     return target
+
+
+def _query(request: Request) -> str:
+    try:
+        return urlencode(request.query)
+    except UnicodeEncodeError:
+        raise InvalidError("a query holds a lone surrogate, which no URL can carry") from None
+
+
+@contextmanager
+def _configuring() -> Iterator[None]:
+    """Turns what a client says of its proxy, perhaps with a password, into an error of ours."""
+    import httpx
+
+    try:
+        yield
+    except (ValueError, TypeError, ImportError, httpx.InvalidURL):
+        raise ConfigError("proxy, or the environment's, is none that HTTP can use") from None
 
 
 class HTTPTransport(_Exchanges, Transport[Request, Response]):
@@ -360,7 +382,8 @@ class HTTPTransport(_Exchanges, Transport[Request, Response]):
 
         with self._lock:
             if self._client is None:
-                self._client = httpx.Client(**self._client_arguments())
+                with _configuring():
+                    self._client = httpx.Client(**self._client_arguments())
             return self._client
 
     def close(self) -> None:
@@ -402,7 +425,8 @@ class AsyncHTTPTransport(_Exchanges, AsyncTransport[Request, Response]):
         import httpx
 
         self._slots = asyncio.Semaphore(self.concurrency)
-        self._client = httpx.AsyncClient(**self._client_arguments())
+        with _configuring():
+            self._client = httpx.AsyncClient(**self._client_arguments())
         return self._client
 
     async def aclose(self) -> None:

@@ -85,7 +85,23 @@ Role: TypeAlias = Literal["system", "user", "assistant", "tool", "other"]
 Status: TypeAlias = Literal["complete", "generating", "failed", "unanswered"]
 Order: TypeAlias = Literal["oldest_first", "newest_first"]
 SourceKind: TypeAlias = Literal["cited", "researched", "quote"]
-Timestamp: TypeAlias = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
+
+
+def _in_utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("UTC cannot hold this time") from None
+
+
+def _not_empty(text: str) -> str:
+    # Not a constraint of pydantic's: those refuse lone surrogates, which services do send.
+    if not text:
+        raise ValueError("must not be empty")
+    return text
+
+
+Timestamp: TypeAlias = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 T = TypeVar("T")
 
@@ -146,8 +162,8 @@ class Source(Value):
 
 
 _MARK: Final = re.compile(
-    r"\[(?P<id>[0-9a-f]{24})\]\((?:CITE|QUOTE)\)|\[(?P<numbers>\d{1,4}(?:\s*,\s*\d{1,4})*)\](?![(\[:])"
-    r"|\[(?P<adjoining>\d{1,4})\](?=\[\d)"
+    r"\[(?P<id>[0-9a-f]{24})\]\((?:CITE|QUOTE)\)"
+    r"|\[(?P<numbers>\d{1,4}(?:\s*,\s*\d{1,4})*)\](?!\(|:|\[(?!\d))"  # no link, no reference
 )
 
 
@@ -176,7 +192,9 @@ class Message(Value):
 
     _service_fields: ClassVar = frozenset({"raw", "id", "parent_id"})
 
-    id: str = Field(default_factory=lambda: secrets.token_hex(16), min_length=1)
+    id: Annotated[str, AfterValidator(_not_empty)] = Field(
+        default_factory=lambda: secrets.token_hex(16)
+    )
     role: Role
     parts: tuple[Part, ...] = ()
     created_at: Timestamp | None = None
@@ -201,9 +219,7 @@ class Message(Value):
         """
         known = {source.mark: source for source in self.sources if source.mark is not None}
         for found in _MARK.finditer(self.text):
-            for mark in re.findall(
-                r"[0-9a-f]+", found["id"] or found["numbers"] or found["adjoining"]
-            ):
+            for mark in re.findall(r"[0-9a-f]+", found["id"] or found["numbers"]):
                 yield Citation(found.start(), found.end(), mark, known.get(mark))
 
     def fingerprint(self) -> str:

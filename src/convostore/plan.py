@@ -86,9 +86,10 @@ class Plan:
         """One page of a list, its cursors sealed for this operation, scope and order."""
 
         def flow() -> AnyFlow[Page[T]]:
-            opened = replace(listing, cursor=_unseal(listing, operation, scope))
+            seal = [self.adapter.name, operation.value, scope, listing.order]
+            opened = replace(listing, cursor=_unseal(listing.cursor, seal))
             page = yield from make(self._bounded(opened))
-            return replace(page, cursor=_seal(page.cursor, listing, operation, scope))
+            return replace(page, cursor=_seal(page.cursor, seal))
 
         return self.named(operation, flow)
 
@@ -96,7 +97,7 @@ class Plan:
         limit, most = listing.limit, self.adapter.traits.max_page
         if listing.order not in {"oldest_first", "newest_first"}:
             raise InvalidError(f"order is oldest_first or newest_first, not {listing.order!r}")
-        if limit is not None and limit < 1:
+        if limit is not None and (type(limit) is not int or limit < 1):
             raise InvalidError(f"limit is a whole number from 1, not {limit!r}")
         return replace(listing, limit=most if limit is None else min(limit, most or limit))
 
@@ -245,30 +246,32 @@ def _an_id(value: object) -> str:
 def _in_utc(time: datetime | None) -> datetime | None:
     if time is not None and time.utcoffset() is None:
         raise InvalidError("created_at has no time zone: add one, such as datetime.now(UTC)")
-    return time and time.astimezone(UTC)
+    try:
+        return time and time.astimezone(UTC)
+    except OverflowError:
+        raise InvalidError("created_at is a time that UTC cannot hold") from None
 
 
-def _seal(position: str | None, listing: Listing, operation: Operation, scope: str) -> str | None:
+def _seal(position: str | None, seal: list[str]) -> str | None:
+    """Makes a cursor of an adapter's position: good only for the list that the seal names."""
     if position is None:
         return None
-    text = json.dumps([operation.value, scope, listing.order, position])
+    text = json.dumps([*seal, position])
     return base64.urlsafe_b64encode(text.encode("ascii")).decode("ascii").rstrip("=")
 
 
-def _unseal(listing: Listing, operation: Operation, scope: str) -> str | None:
-    if listing.cursor is None:
+def _unseal(cursor: str | None, seal: list[str]) -> str | None:
+    if cursor is None:
         return None
     try:
-        padded = listing.cursor + "=" * (-len(listing.cursor) % 4)
-        made_for, its_scope, order, position = json.loads(
-            base64.b64decode(padded, altchars=b"-_", validate=True)
-        )
+        padded = cursor + "=" * (-len(cursor) % 4)
+        *found, position = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         position = _an_id(position)
     except (ValueError, TypeError, AttributeError, RecursionError):
         raise InvalidError("this is no cursor of this library: pass page.cursor as it is") from None
-    if (made_for, its_scope, order) != (operation.value, scope, listing.order):
+    if found != seal:
         raise InvalidError(
-            f"this cursor is of {made_for} in the order {order}, perhaps of another conversation: "
+            f"this cursor is of another list than {seal[1]} in the order {seal[3]}: "
             "a cursor is good only for the list it came from"
         )
     return position
@@ -278,14 +281,14 @@ class Walk(Generic[T]):
     """Reads a list to its end while others may write: which page is next, and what of it is new.
 
     Where a list's order moves (a conversation that is written to goes to the top), its head is read
-    again after the end, until that shows nothing unseen: what stood throughout is not dropped, and
-    nothing comes twice.
+    again after the end, down to one that has not moved since it was seen, until that shows nothing
+    new: what stood throughout is not dropped, and nothing comes twice.
     """
 
     def __init__(self, traits: Traits, order: Order, *, again_from_head: bool) -> None:
         self._whole = traits.paging == "whole"
         self._again_from_head = again_from_head and not self._whole
-        self._seen: set[str] = set()
+        self._seen: dict[str, datetime | None] = {}
         self._rereading = False
         self._found_new = False
         self._pages = 0
@@ -295,15 +298,18 @@ class Walk(Generic[T]):
     def take(self, page: Page[T]) -> list[T]:
         """Notes a page, and returns what of it was not seen before."""
         assert self.listing is not None  # noqa: S101  # else no page was asked for
-        fresh = []
+        fresh: list[T] = []
+        settled = False
         for item in page.items:
-            item_id: str = item.id  # type: ignore[attr-defined]  # both kinds of item have one
+            item_id, moved_at = _place_of(item)
             if item_id not in self._seen:
-                self._seen.add(item_id)
                 fresh.append(item)
+            elif moved_at == self._seen[item_id] and not getattr(item, "pinned", False):
+                settled = True
+            self._seen[item_id] = moved_at
         self._pages += 1
         self._found_new |= bool(fresh)
-        if page.cursor is not None and (fresh or not self._rereading):
+        if page.cursor is not None and not (self._rereading and settled):
             self.listing = replace(self.listing, cursor=page.cursor)
         elif self._again_from_head and self._pages > 1 and self._found_new:
             self.listing = replace(self.listing, cursor=None)
@@ -311,3 +317,11 @@ class Walk(Generic[T]):
         else:
             self.listing = None
         return fresh
+
+
+def _place_of(item: object) -> tuple[str, datetime | None]:
+    """An item's id, and what moves it to the top of its list when it changes."""
+    if isinstance(item, Conversation):
+        return item.id, item.last_active_at
+    assert isinstance(item, Message)  # noqa: S101  # the two kinds that are listed
+    return item.id, None

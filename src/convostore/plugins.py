@@ -88,14 +88,23 @@ def adapter_for(scheme: str) -> type[Adapter[Any, Any]]:
     if scheme in _BUILT_IN:
         module, name = _BUILT_IN[scheme]
         return cast("type[Adapter[Any, Any]]", getattr(importlib.import_module(module), name))
-    hooks = _load(scheme)
-    for adapters in hooks.convostore_adapters():
-        if scheme in adapters:
-            return cast("type[Adapter[Any, Any]]", adapters[scheme])
+    for adapters in _asked(scheme, _load(scheme)):
+        found = adapters.get(scheme) if isinstance(adapters, Mapping) else None
+        if isinstance(found, type):
+            return cast("type[Adapter[Any, Any]]", found)
     raise PluginError(
         f"the plugin of {scheme}:// is installed but brings no adapter for it: "
-        "its convostore_adapters() must return one under that name"
+        "its convostore_adapters() must return a dict with the adapter's class under that name"
     )
+
+
+def _asked(scheme: str, hooks: Any) -> list[object]:
+    try:
+        return list(hooks.convostore_adapters())
+    except Exception as error:
+        raise PluginError(
+            f"the plugin of {scheme}:// failed in convostore_adapters(): {_described(error)}"
+        ) from error
 
 
 def _load(scheme: str) -> Any:

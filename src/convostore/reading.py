@@ -40,7 +40,7 @@ def decode_json(data: bytes | str, what: str = "the answer") -> JSON:
     """
     try:
         return from_json(data)
-    except ValueError:
+    except (ValueError, TypeError):  # it takes no text with lone surrogates for text
         return _decode_slowly(data, what)
 
 

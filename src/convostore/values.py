@@ -21,6 +21,10 @@ _set_extra = BaseModel.__dict__["__pydantic_extra__"].__set__
 _set_private = BaseModel.__dict__["__pydantic_private__"].__set__
 
 
+_ConstructFields: TypeAlias = tuple[dict[str, Any], dict[str, Any], set[str]]
+"""The fields' defaults in their order, the factories of those that have one, and the names."""
+
+
 class Value(BaseModel):
     """What the schema's values share: frozen, closed, and able to forget where they came from."""
 
@@ -28,7 +32,7 @@ class Value(BaseModel):
         frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True
     )
     _service_fields: ClassVar[frozenset[str]] = frozenset({"raw"})
-    _construct_fields: ClassVar[tuple[dict[str, Any], set[str]]]
+    _construct_fields: ClassVar[_ConstructFields]
 
     # pydantic's mypy plugin gives each model a narrower signature of its own.
     @classmethod
@@ -41,12 +45,15 @@ class Value(BaseModel):
         adapters, which have checked what they read; anything else calls the class.
         """
         try:
-            defaults, names = cls.__dict__["_construct_fields"]
+            defaults, factories, names = cls.__dict__["_construct_fields"]
         except KeyError:
-            defaults, names = cls._prepare_construct()
+            defaults, factories, names = cls._prepare_construct()
         made = cls.__new__(cls)
         if len(values) < len(names):
             values = {**defaults, **values}
+            for name, factory in factories.items():
+                if values[name] is PydanticUndefined:
+                    values[name] = factory()
         _set_dict(made, "__dict__", values)
         _set_fields_set(made, names)
         _set_extra(made, None)
@@ -54,14 +61,11 @@ class Value(BaseModel):
         return made
 
     @classmethod
-    def _prepare_construct(cls) -> tuple[dict[str, Any], set[str]]:
+    def _prepare_construct(cls) -> _ConstructFields:
         fields = cls.model_fields
         cls._construct_fields = (
-            {
-                name: info.default
-                for name, info in fields.items()
-                if info.default is not PydanticUndefined
-            },
+            {name: info.default for name, info in fields.items()},
+            {name: info.default_factory for name, info in fields.items() if info.default_factory},
             set(fields),
         )
         return cls._construct_fields

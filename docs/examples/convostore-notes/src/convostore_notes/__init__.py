@@ -1,0 +1,12 @@
+"""The plugin of `notes://`."""
+
+from collections.abc import Mapping
+
+from convostore.plugins import hookimpl
+
+from .adapter import Notes
+
+
+@hookimpl
+def convostore_adapters() -> Mapping[str, type[Notes]]:
+    return {"notes": Notes}

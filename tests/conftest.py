@@ -1,0 +1,246 @@
+"""What every test of the core stands on: loopback only, no settings of this machine, no deadlines.
+
+A server on loopback and temporary plugins are made here, as fixtures; what is tested is not.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import packaging.requirements  # noqa: F401  # plugins need it where `site` hides site-packages
+import platformdirs  # noqa: F401
+import pytest
+from hypothesis import settings
+
+from convostore import plugins
+
+settings.register_profile("convostore", deadline=None)
+settings.load_profile("convostore")
+
+_PROXY_VARIABLES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuses every connection to, and every look-up of, what is not on loopback."""
+
+    def guard(name: str) -> None:
+        original = getattr(socket.socket, name)
+
+        def connect(self: socket.socket, address: Any) -> Any:
+            if self.family in {socket.AF_INET, socket.AF_INET6} and not _is_loopback(address[0]):
+                raise AssertionError(f"a test connects to {address!r}")
+            return original(self, address)
+
+        monkeypatch.setattr(socket.socket, name, connect)
+
+    def look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host is not None and not _is_loopback(host):
+            if isinstance(host, str):
+                host.encode("idna")  # what no look-up takes fails as it does without us
+            raise AssertionError(f"a test looks up {host!r}")
+        return getaddrinfo(host, *args, **kwargs)
+
+    getaddrinfo = socket.getaddrinfo
+    guard("connect")
+    guard("connect_ex")
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+def _is_loopback(host: Any) -> bool:
+    name = host.decode() if isinstance(host, bytes) else str(host)
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith("CONVOSTORE_") or name.lower() in _PROXY_VARIABLES:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("CONVOSTORE_CONFIG", str(tmp_path / "config.toml"))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as it reached the server; header names in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class Service:
+    """A server on loopback, and what has reached it."""
+
+    port: int
+    scheme: str = "http"
+    asked: list[Asked] = field(default_factory=list)
+    connections: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.port}"
+
+
+Handler = Callable[[Asked], Any]
+"""Answers `(status, body)` or `(status, body, headers)`, where a body is bytes or JSON; or bytes,
+which are written as they are before the connection is closed."""
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Service]]:
+    """Starts servers: `serve(handler)`, with `tls=context` one over TLS."""
+    running: list[_Server] = []
+
+    def start(handler: Handler, tls: Any = None) -> Service:
+        server = _Server(handler, tls)
+        running.append(server)
+        return server.service
+
+    yield start
+    for server in running:
+        server.stop()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False
+    block_on_close = True
+
+    def __init__(self, handler: Handler, tls: Any) -> None:
+        super().__init__(("127.0.0.1", 0), _RequestHandler)
+        self.handler, self.tls = handler, tls
+        self.service = Service(self.server_address[1], "https" if tls else "http")
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def get_request(self) -> Any:
+        connection, address = super().get_request()
+        with self._lock:
+            self.service.connections += 1
+            self._open.add(connection)
+        return connection, address
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        if self.tls is None:
+            super().finish_request(request, client_address)
+            return
+        with self.tls.wrap_socket(request, server_side=True) as wrapped:
+            super().finish_request(wrapped, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that leaves early, or that does not trust us, is none of the server's errors."""
+
+    def stop(self) -> None:
+        self.shutdown()
+        self._thread.join()
+        with self._lock:
+            for connection in self._open:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    continue  # it was gone already
+        self.server_close()
+
+
+class _RequestHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def handle_any(self) -> None:
+        asked = Asked(
+            self.command,
+            self.path,
+            {name.lower(): value for name, value in self.headers.items()},
+            self.rfile.read(int(self.headers.get("content-length", 0))),
+        )
+        self.server.service.asked.append(asked)
+        answer = self.server.handler(asked)
+        if isinstance(answer, bytes):
+            self.wfile.write(answer)
+            self.close_connection = True
+            return
+        status, body, headers = (*answer, {})[:3]
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        told = {"Content-Type": "application/json", "Content-Length": str(len(content))} | headers
+        self.send_response(status)
+        for name, value in told.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815
+
+    def log_message(self, *args: Any) -> None:
+        """The tests' output is not the place for an access log."""
+
+
+@dataclass
+class Site:
+    """A folder of temporary distributions, which stands in the place of site-packages."""
+
+    folder: Path
+    modules: list[str] = field(default_factory=list)
+
+    def install(
+        self, distribution: str, schemes: Mapping[str, str], *requires: str, version: str = "1.0"
+    ) -> None:
+        """Installs a distribution with a plugin module for each scheme, given by its source."""
+        info = self.folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        lines = [
+            "Metadata-Version: 2.1",
+            f"Name: {distribution}",
+            f"Version: {version}",
+            *(f"Requires-Dist: {each}" for each in requires),
+        ]
+        (info / "METADATA").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        points = ["[convostore]"]
+        for scheme, source in schemes.items():
+            module = f"{distribution}_{scheme}".replace("-", "_").replace(".", "_")
+            (self.folder / f"{module}.py").write_text(source, encoding="utf-8")
+            self.modules.append(module)
+            points.append(f"{scheme} = {module}")
+        if schemes:
+            (info / "entry_points.txt").write_text("\n".join(points) + "\n", encoding="utf-8")
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """The only place where distributions are found; `convostore` itself is one of them."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    made = Site(folder)
+    made.install("convostore", {}, version="0.1.0")
+    without_others = [each for each in sys.path if not list(Path(each).glob("*.dist-info"))]
+    monkeypatch.setattr(sys, "path", [str(folder), *without_others])
+    plugins._entry_points.cache_clear()
+    yield made
+    plugins._entry_points.cache_clear()
+    for module in made.modules:
+        sys.modules.pop(module, None)

@@ -1,0 +1,246 @@
+"""Adapters: what they offer is what they override, and how a list that came whole is cut."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convostore import (
+    DSN,
+    Conversation,
+    InvalidError,
+    Message,
+    NotFoundError,
+    Operation,
+    Page,
+    TextPart,
+    Traits,
+    UnsupportedError,
+)
+from convostore.adapter import Adapter, AdapterOptions, cut
+from convostore.flow import run
+from convostore.models import ConversationChange, Listing, NewConversation
+
+READING = {
+    Operation.LIST_CONVERSATIONS,
+    Operation.GET_CONVERSATION,
+    Operation.LIST_MESSAGES,
+    Operation.CHECK,
+}
+
+
+class Library(Adapter):
+    """Yields the names of what it wants, and is sent lists of ids."""
+
+    name = "library"
+
+    def transport(self):
+        raise NotImplementedError
+
+    def async_transport(self):
+        raise NotImplementedError
+
+    def list_conversations(self, listing):
+        ids = yield "conversations"
+        return cut([Conversation(id=each) for each in ids], listing, key=lambda each: each.id)
+
+    def get_conversation(self, conversation_id):
+        ids = yield "conversations"
+        if conversation_id not in ids:
+            raise NotFoundError(conversation_id)
+        return Conversation(id=conversation_id, title="looked up")
+
+    def list_messages(self, conversation_id, listing):
+        texts = yield conversation_id, listing.limit, listing.cursor
+        messages = [Message(id=each, role="user", parts=(TextPart(text=each),)) for each in texts]
+        return cut(messages, listing, key=lambda each: each.id)
+
+
+class Deleting(Library):
+    def delete_conversation(self, conversation_id):
+        yield conversation_id
+
+
+class DeletingMessages(Deleting):
+    def delete_message(self, conversation_id, message_id):
+        yield conversation_id, message_id
+
+
+def library(kind=Library, dsn="library://shelf"):
+    return kind(DSN.parse(dsn), AdapterOptions())
+
+
+def test_an_adapter_must_write_the_three_reading_operations():
+    class Lacking(Adapter):
+        name = "lacking"
+
+    with pytest.raises(TypeError, match="list_messages"):
+        library(Lacking)
+
+
+def test_what_is_overridden_is_offered_and_nothing_else():
+    assert Library.offers == READING
+    assert Deleting.offers == READING | {Operation.DELETE_CONVERSATION}
+
+
+def test_what_is_inherited_is_offered_too():
+    assert DeletingMessages.offers == Deleting.offers | {Operation.DELETE_MESSAGE}
+
+
+def test_a_subclass_does_not_change_what_its_base_offers():
+    assert Operation.DELETE_MESSAGE not in Deleting.offers
+
+
+def test_an_instance_may_offer_less_after_a_look():
+    narrowed = library(Deleting)
+    narrowed.offers = frozenset(READING)
+    assert narrowed.offers == READING
+    assert Operation.DELETE_CONVERSATION in library(Deleting).offers
+
+
+def test_every_operation_is_a_method_of_an_adapter():
+    assert all(callable(getattr(Adapter, operation)) for operation in Operation)
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments"),
+    [
+        ("create_conversation", (NewConversation(),)),
+        ("append_messages", ("c", (), None)),
+        ("replace_messages", ("c", (), None)),
+        ("update_conversation", ("c", ConversationChange())),
+        ("delete_conversation", ("c",)),
+        ("clear_conversations", ()),
+        ("delete_message", ("c", "m")),
+        ("set_feedback", ("c", "m", None)),
+        ("get_run_details", ("c", "m")),
+        ("suggest_questions", ("c",)),
+    ],
+)
+def test_what_is_not_overridden_raises_at_once(operation, arguments):
+    with pytest.raises(UnsupportedError, match=operation) as caught:
+        getattr(library(), operation)(*arguments)
+    assert (caught.value.adapter, caught.value.operation) == ("library", operation)
+
+
+def test_the_label_names_the_store_without_options_and_secrets():
+    adapter = library(dsn="library+http://user:s3cret@host:1/shelf?colour=blue&key=s3cret")
+    assert adapter.label == "library+http://user:***@host:1/shelf"
+
+
+def test_a_check_lists_by_default():
+    sent = []
+    health = run(library().check(), lambda request: sent.append(request) or ["a", "b"])
+    assert sent == ["conversations"]
+    assert health.generation is None
+
+
+def test_a_transcript_has_all_messages_page_by_page():
+    class Paging(Library):
+        traits = Traits(max_page=2)
+
+    asked = []
+
+    def send(request):
+        asked.append(request)
+        return ["c"] if request == "conversations" else ["m1", "m2", "m3", "m4", "m5"]
+
+    transcript = run(library(Paging).read_transcript("c"), send)
+    assert [message.id for message in transcript.messages] == ["m1", "m2", "m3", "m4", "m5"]
+    assert transcript.conversation.title == "looked up"
+    assert transcript.conversation_id == "c"
+    assert [request[1] for request in asked[1:]] == [2, 2, 2]
+
+
+def test_a_transcript_of_a_known_conversation_does_not_ask_for_it_again():
+    known = Conversation(id="c", title="from the list")
+    asked = []
+    transcript = run(
+        library().read_transcript("c", known), lambda request: asked.append(request) or ["m"]
+    )
+    assert transcript.conversation is known
+    assert len(asked) == 1
+
+
+def test_a_transcript_of_a_service_that_does_not_page_is_one_request():
+    class Whole(Library):
+        traits = Traits(paging="whole", max_page=1)
+
+    asked = []
+    run(
+        library(Whole).read_transcript("c", Conversation(id="c")),
+        lambda request: asked.append(request) or ["m1", "m2"],
+    )
+    assert asked == [("c", None, None)]
+
+
+def pages(items, *, limit, order="oldest_first", change=lambda items: items):
+    """All pages of a list, which is changed before each next one."""
+    found, cursor = [], None
+    while True:
+        page = cut(items, Listing(limit=limit, cursor=cursor, order=order), key=lambda each: each)
+        found.append(page.items)
+        if page.cursor is None:
+            return found
+        cursor, items = page.cursor, change(items)
+
+
+def test_a_list_without_a_limit_is_one_page():
+    assert cut("abc", Listing(), key=str) == Page(items=("a", "b", "c"), total=3)
+
+
+def test_an_empty_list_is_an_empty_page():
+    assert cut([], Listing(limit=5), key=str) == Page(items=(), total=0)
+
+
+@given(
+    st.lists(st.text(st.characters(exclude_categories=())), unique=True),
+    st.integers(1, 7),
+    st.sampled_from(["oldest_first", "newest_first"]),
+)
+def test_the_pages_of_a_list_are_the_list(items, limit, order):
+    found = pages(items, limit=limit, order=order)
+    expected = items if order == "oldest_first" else items[::-1]
+    assert [item for page in found for item in page] == expected
+    assert all(len(page) == limit for page in found[:-1])
+    assert len(found[-1]) <= limit
+    assert found[-1] or not items
+
+
+def test_the_last_page_has_no_cursor_even_when_it_is_full():
+    assert cut("ab", Listing(limit=2), key=str).cursor is None
+
+
+def test_every_page_tells_the_total():
+    first = cut("abc", Listing(limit=2), key=str)
+    second = cut("abc", Listing(limit=2, cursor=first.cursor), key=str)
+    assert (first.total, second.total) == (3, 3)
+
+
+def test_newest_first_reverses_the_list_and_not_the_page():
+    assert pages("abcde", limit=2, order="newest_first") == [("e", "d"), ("c", "b"), ("a",)]
+
+
+def test_a_cursor_survives_new_items_at_the_head():
+    assert pages(list("abcd"), limit=2, change=lambda items: ["new", *items]) == [
+        ("a", "b"),
+        ("c", "d"),
+    ]
+
+
+def test_a_cursor_survives_the_deletion_of_the_last_item_that_was_seen():
+    assert pages(list("abcd"), limit=2, change=lambda _: ["a", "c", "d"]) == [
+        ("a", "b"),
+        ("c", "d"),
+    ]
+
+
+def test_a_cursor_is_refused_when_all_that_it_remembers_is_gone():
+    first = cut("abcd", Listing(limit=2), key=str)
+    with pytest.raises(InvalidError, match="list of notes"):
+        cut("cd", Listing(limit=2, cursor=first.cursor), key=str, what="list of notes")
+
+
+@pytest.mark.parametrize("cursor", ["", "a", "5", "null", "{}", "[]", "[[]]", "\ud800"])
+def test_what_is_no_cursor_of_a_list_is_refused(cursor):
+    with pytest.raises(InvalidError):
+        cut("abcd", Listing(limit=2, cursor=cursor), key=str)

@@ -1,0 +1,288 @@
+"""The documents: their code runs, shows what they say it shows, and is the example's own."""
+
+import contextlib
+import importlib.util
+import io
+import logging
+import re
+import textwrap
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from convostore import ConversationStore
+from convostore.errors import UnavailableError
+from convostore.exchange import Exchange
+from convostore.testing.loopback import replay, serve
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+EXAMPLE = DOCS / "examples" / "convostore-notes"
+RECORDINGS = ROOT / "plugins" / "perplexica" / "tests" / "cassettes" / "next-1.12.1"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+RUN = [
+    ROOT / "README.md",
+    DOCS / "tutorial" / "first-steps.md",
+    DOCS / "how-to" / "perplexica.md",
+    DOCS / "how-to" / "test-your-app.md",
+    DOCS / "how-to" / "trace-and-log.md",
+    DOCS / "reference" / "contract-kit.md",
+]
+FENCE = re.compile(
+    r"^(?:<!-- (?P<file>\S+) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+
+
+@dataclass
+class Block:
+    """A fenced block; `file` is the one that a comment above says it is of."""
+
+    language: str
+    text: str
+    file: str | None
+    line: int
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks(page: Path) -> list[Block]:
+    text = page.read_text(encoding="utf-8")
+    return [
+        Block(found["language"], found["text"], found["file"], text.count("\n", 0, found.start(2)))
+        for found in FENCE.finditer(text)
+    ]
+
+
+def run_blocks(page: Path, service: str) -> dict[str, Any]:
+    """Runs a page's Python in one namespace; a text block next to one is what that prints."""
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    try:
+        _run_blocks(page, service, namespace)
+    finally:  # a page that fails half-way has not come to closing what it opened
+        for value in namespace.values():
+            if isinstance(value, contextlib.ExitStack | ConversationStore):
+                value.close()
+    return namespace
+
+
+def _run_blocks(page: Path, service: str, namespace: dict[str, Any]) -> None:
+    found = [block for block in blocks(page) if block.file is None]
+    for block, following in zip(found, [*found[1:], None], strict=True):
+        if block.language != "python":
+            continue
+        code = block.text.replace("http://localhost:3000", service)
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile("\n" * block.line + code, str(page), "exec"), namespace)
+        if following is not None and following.language == "text":
+            assert printed.getvalue() == following.text, f"{name_of(page)}:{following.line}"
+
+
+def load(file: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def service() -> Iterator[str]:
+    """The address of a server that replays what a real one answered."""
+    cases = ["list_made_by_program", *(file.stem for file in RECORDINGS.glob("get_prog_*.yaml"))]
+    texts = [(RECORDINGS / f"{case}.yaml").read_text(encoding="utf-8") for case in cases]
+    with serve(replay([yaml.safe_load(text) for text in texts])) as url:
+        yield url
+
+
+@pytest.fixture(autouse=True)
+def as_a_reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """At the top of a clone, as the documents say; what a page sets up for logging is undone."""
+    monkeypatch.chdir(ROOT)
+    logger = logging.getLogger("convostore.http")
+    level = logger.level
+    yield
+    logger.setLevel(level)
+
+
+@pytest.mark.parametrize("page", RUN, ids=name_of)
+def test_the_code_of_a_page_runs_and_prints_what_it_shows(page: Path, service: str) -> None:
+    run_blocks(page, service)
+
+
+def test_every_page_with_code_of_its_own_is_run() -> None:
+    with_code = {
+        page
+        for page in PAGES
+        if any(block.language == "python" and block.file is None for block in blocks(page))
+    }
+    assert with_code - {EXAMPLE / "README.md"} == set(RUN)
+
+
+def test_the_tracing_example_records_answers_and_failures(service: str) -> None:
+    record = run_blocks(DOCS / "how-to" / "trace-and-log.md", service)["spans"]
+    tracer = Tracer()
+    record(tracer)(Exchange(method="GET", path="/x", status=200, seconds=0.5, size=7))
+    lost = UnavailableError("no answer")
+    record(tracer)(Exchange(method="GET", path="/x", status=None, seconds=0.5, size=0, error=lost))
+    answered, failed = tracer.spans
+    assert answered.attributes["http.response.status_code"] == 200
+    assert answered.end_time - answered.start_time == 500_000_000
+    assert "error.type" not in answered.attributes
+    assert failed.attributes["error.type"] == "UnavailableError"
+    assert "http.response.status_code" not in failed.attributes
+
+
+class Span:
+    def __init__(self, start_time: int, attributes: dict[str, object]) -> None:
+        self.start_time = start_time
+        self.attributes = attributes
+        self.end_time = 0
+
+    def set_attribute(self, name: str, value: object) -> None:
+        self.attributes[name] = value
+
+    def end(self, end_time: int) -> None:
+        self.end_time = end_time
+
+
+class Tracer:
+    """What OpenTelemetry's tracer does, as far as the example uses it."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+
+    def start_span(self, name: str, *, start_time: int, attributes: dict[str, object]) -> Span:
+        assert name
+        self.spans.append(Span(start_time, attributes))
+        return self.spans[-1]
+
+
+QUOTED = [(page, block) for page in PAGES for block in blocks(page) if block.file is not None]
+
+
+@pytest.mark.parametrize(
+    ("page", "block"), QUOTED, ids=[f"{page.stem}:{block.line}" for page, block in QUOTED]
+)
+def test_a_block_that_names_a_file_is_of_that_file(page: Path, block: Block) -> None:
+    assert block.file is not None
+    wanted = said(block.text)
+    lines = said((ROOT / block.file).read_text(encoding="utf-8"))
+    windows = ("\n".join(lines[start : start + len(wanted)]) for start in range(len(lines)))
+    assert wanted in [said(window) for window in windows]
+
+
+def said(code: str) -> list[str]:
+    """The lines of some code, wherever it is indented and however it is spaced out."""
+    return [line for line in textwrap.dedent(code).splitlines() if line]
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "pyproject.toml",
+        "src/convostore_notes/__init__.py",
+        "src/convostore_notes/adapter.py",
+        "src/convostore_notes/wire.py",
+    ],
+)
+def test_the_guide_shows_the_whole_file(file: str) -> None:
+    guide = DOCS / "how-to" / "write-an-adapter.md"
+    shown = {
+        line.strip()
+        for block in blocks(guide)
+        if block.file == name_of(EXAMPLE / file)
+        for line in block.text.splitlines()
+    }
+    lines = (EXAMPLE / file).read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.strip() not in {*shown, ""}] == []
+
+
+def test_an_adapter_takes_no_more_than_sixty_lines() -> None:
+    adapter = EXAMPLE / "src" / "convostore_notes" / "adapter.py"
+    assert len(adapter.read_text(encoding="utf-8").splitlines()) <= 60
+
+
+def test_what_is_generated_is_up_to_date() -> None:
+    generate = load(DOCS / "reference" / "generate.py")
+    pages = list(generate.pages())
+    assert ROOT / "README.md" in pages
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert text == generate.written(text), f"run generate.py: {name_of(page)} is out of date"
+
+
+def test_every_generated_part_has_its_place() -> None:
+    generate = load(DOCS / "reference" / "generate.py")
+    placed = [
+        found["name"]
+        for page in generate.pages()
+        for found in generate.SECTION.finditer(page.read_text(encoding="utf-8"))
+    ]
+    assert sorted(placed) == sorted(generate.MAKERS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    for target in LINK.findall(text):
+        file, _, anchor = target.partition("#")
+        assert "://" not in file, f"{target}: a link out of the project cannot be tested"
+        other = (page.parent / file).resolve() if file else page
+        assert other.exists(), target
+        if anchor:
+            assert anchor in anchors(other), target
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page as its links name them."""
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_index_leads_to_every_page() -> None:
+    reached = {
+        (index.parent / target.partition("#")[0]).resolve()
+        for index in (DOCS / "README.md", DOCS / "decisions" / "README.md")
+        for target in LINK.findall(index.read_text(encoding="utf-8"))
+    }
+    pages = {page for page in DOCS.rglob("*.md") if DOCS / "examples" not in page.parents}
+    assert pages - reached == {DOCS / "README.md"}
+
+
+def test_decisions_are_numbered_and_dated() -> None:
+    notes = sorted((DOCS / "decisions").glob("[0-9]*.md"))
+    for number, note in enumerate(notes, start=1):
+        title, _, date = note.read_text(encoding="utf-8").splitlines()[:3]
+        assert note.name.startswith(f"{number:04}-")
+        assert title.startswith(f"# {number:04} ")
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d", date)
+
+
+def test_the_changelog_knows_the_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"\n## {project['version']}\n" in changes
+
+
+def test_the_profiles_that_are_shown_are_toml() -> None:
+    shown = [
+        block.text
+        for block in blocks(DOCS / "reference" / "dsn-and-options.md")
+        if block.language == "toml"
+    ]
+    assert [tomllib.loads(textwrap.dedent(text))["profiles"].keys() for text in shown] == [
+        {"work", "home"}
+    ]

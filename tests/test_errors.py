@@ -1,0 +1,125 @@
+"""The tree of errors: what each is, and what it carries."""
+
+import copy
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convostore import (
+    AuthError,
+    ConfigError,
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    PluginError,
+    ProtocolError,
+    RateLimitError,
+    StoreError,
+    UnavailableError,
+    UnsupportedError,
+)
+from convostore.errors import redact
+
+ALL = [
+    AuthError,
+    ConfigError,
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    PluginError,
+    ProtocolError,
+    RateLimitError,
+    UnavailableError,
+    UnsupportedError,
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "builtin"),
+    [
+        (ConfigError, ValueError),
+        (PluginError, ConfigError),
+        (UnsupportedError, NotImplementedError),
+        (NotFoundError, LookupError),
+        (InvalidError, ValueError),
+        (AuthError, PermissionError),
+        (UnavailableError, ConnectionError),
+    ],
+)
+def test_an_error_is_caught_as_the_builtin_of_its_meaning(error, builtin):
+    assert issubclass(error, StoreError)
+    with pytest.raises(builtin):
+        raise error("no")
+
+
+@pytest.mark.parametrize("error", ALL)
+def test_an_error_tells_only_its_message(error):
+    made = error("it is so", adapter="notes", operation="check", detail="the service's words")
+    assert str(made) == "it is so"
+
+
+@pytest.mark.parametrize("error", ALL)
+def test_an_error_carries_where_it_happened(error):
+    made = error("no", adapter="notes", operation="check", detail="said")
+    assert (made.adapter, made.operation, made.detail) == ("notes", "check", "said")
+
+
+@pytest.mark.parametrize("error", ALL)
+def test_an_error_made_bare_knows_of_no_place(error):
+    made = error("no")
+    assert (made.adapter, made.operation, made.detail) == (None, None, None)
+
+
+@pytest.mark.parametrize("error", ALL)
+def test_only_a_rate_limit_and_an_outage_are_retryable_of_themselves(error):
+    assert error("no").retryable is (error in {RateLimitError, UnavailableError})
+
+
+@pytest.mark.parametrize("error", ALL)
+@pytest.mark.parametrize("retryable", [True, False])
+def test_retryable_can_be_said_otherwise(error, retryable):
+    assert error("no", retryable=retryable).retryable is retryable
+
+
+@pytest.mark.parametrize("error", [RateLimitError, UnavailableError])
+def test_a_wait_that_the_service_asked_for_is_kept(error):
+    assert error("wait", retry_after=2.5, adapter="notes").retry_after == 2.5
+    assert error("wait").retry_after is None
+
+
+def test_a_protocol_error_keeps_an_excerpt():
+    assert ProtocolError("what?", excerpt="<html>").excerpt == "<html>"
+    assert ProtocolError("what?").excerpt is None
+
+
+@pytest.mark.parametrize("error", ALL)
+@pytest.mark.parametrize("again", [copy.copy, lambda each: pickle.loads(pickle.dumps(each))])
+def test_an_error_survives_a_copy_to_another_process(error, again):
+    made = again(error("no", adapter="notes", operation="check", retryable=True, detail="said"))
+    assert type(made) is error
+    assert (str(made), made.adapter, made.operation) == ("no", "notes", "check")
+    assert (made.retryable, made.detail) == (True, "said")
+
+
+def test_redacting_hides_every_occurrence():
+    assert redact("key-1 and key-1", ["key-1"]) == "*** and ***"
+
+
+def test_redacting_hides_a_secret_that_holds_another_one_whole():
+    assert redact("token abcdef", ["abc", "abcdef"]) == "token ***"
+
+
+def test_redacting_leaves_text_alone_where_a_secret_is_empty():
+    assert redact("plain", [""]) == "plain"
+
+
+@given(
+    before=st.text(alphabet="xyz "),
+    after=st.text(alphabet="xyz "),
+    secrets=st.lists(st.text(alphabet="abc", min_size=1), min_size=1),
+)
+def test_no_secret_is_left_after_redacting(before, after, secrets):
+    text = before.join(secrets) + after
+    assert not any(secret in redact(text, secrets) for secret in secrets)

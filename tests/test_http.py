@@ -1,0 +1,802 @@
+"""HTTP adapters: failures by triples without a network, both transports on loopback servers."""
+
+import asyncio
+import base64
+import contextlib
+import json
+import logging
+import socket
+import ssl
+import threading
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from convostore import (
+    DSN,
+    AuthError,
+    ConfigError,
+    Conversation,
+    ConversationStore,
+    InvalidError,
+    NotFoundError,
+    ProtocolError,
+    RateLimitError,
+    StoreError,
+    UnavailableError,
+)
+from convostore.adapter import cut
+from convostore.flow import run, together
+from convostore.http import Exchange, HTTPAdapter, HTTPOptions, Request, Response, path
+from convostore.models import Page
+
+CERTIFICATE = Path(__file__).with_name("loopback.pem")
+GET, POST, DELETE = Request("GET", "/a"), Request("POST", "/a", json={}), Request("DELETE", "/a")
+
+
+class Notes(HTTPAdapter):
+    """A service of notes: the plainest HTTP adapter there can be."""
+
+    name = "notes"
+
+    def list_conversations(self, listing):
+        reply = yield Request("GET", "/notes")
+        return cut(
+            [Conversation(id=each) for each in reply.json()], listing, key=lambda each: each.id
+        )
+
+    def get_conversation(self, conversation_id):
+        reply = yield Request("GET", path("/notes/{}", conversation_id))
+        return Conversation(id=conversation_id, title=reply.json()["title"])
+
+    def list_messages(self, conversation_id, listing):
+        yield Request("GET", path("/notes/{}", conversation_id))
+        return Page(items=())
+
+    def delete_conversation(self, conversation_id):
+        yield Request("DELETE", path("/notes/{}", conversation_id))
+
+
+def notes(url="http://127.0.0.1:9", **options):
+    """An adapter that gives up at once, unless `options` say otherwise."""
+    dsn = DSN.parse(f"notes+{url}")
+    return Notes(dsn, HTTPOptions.model_validate({"retries": 0, **dict(dsn.options), **options}))
+
+
+def ask(*requests):
+    replies = []
+    for request in requests:
+        replies += [(yield request)]
+    return replies
+
+
+def carry_sync(adapter, make):
+    transport = adapter.transport()
+    try:
+        return transport.run(lambda: adapter.surround(make()))
+    finally:
+        transport.close()
+
+
+def carry_async(adapter, make):
+    async def main():
+        transport = adapter.async_transport()
+        try:
+            return await transport.run(lambda: adapter.surround(make()))
+        finally:
+            await transport.aclose()
+
+    return asyncio.run(main())
+
+
+@pytest.fixture(params=[carry_sync, carry_async], ids=["sync", "async"])
+def fetch(request):
+    """Sends requests through a transport of an adapter, and returns the replies."""
+    return lambda adapter, *requests: request.param(adapter, partial(ask, *requests))
+
+
+def fail(fetch, adapter, *requests, error=StoreError):
+    with pytest.raises(error) as caught:
+        fetch(adapter, *requests)
+    return caught.value
+
+
+# What failures mean, by triples.
+
+
+def answered(response, request=GET, adapter=None, slept=None):
+    """Carries one request out that is answered so each time."""
+    sleep = (slept if slept is not None else []).append
+    return run((adapter or notes()).surround(ask(request)), lambda _: response, sleep=sleep)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, InvalidError),
+        (401, AuthError),
+        (403, AuthError),
+        (404, NotFoundError),
+        (418, ProtocolError),
+        (429, RateLimitError),
+        (500, UnavailableError),
+        (503, UnavailableError),
+    ],
+)
+def test_a_failure_is_thrown_into_the_flow_as_the_error_of_its_status(status, error):
+    with pytest.raises(error, match=f"GET /a was answered {status}"):
+        answered(Response(status))
+
+
+def test_a_success_is_sent_into_the_flow():
+    assert answered(Response(204)) == [Response(204)]
+
+
+def test_an_adapter_may_read_failures_in_its_own_way():
+    class Polite(Notes):
+        def failure(self, request, response):
+            body = response.json()
+            return NotFoundError("gone") if body == {"ok": False} else None
+
+    polite = Polite(DSN.parse("notes+http://h"), HTTPOptions(retries=0))
+    with pytest.raises(NotFoundError):
+        answered(Response(200, content=b'{"ok": false}'), adapter=polite)
+    assert answered(Response(500, content=b'{"ok": true}'), adapter=polite)
+
+
+def test_waits_between_attempts_grow_and_are_never_long():
+    slept = []
+    with pytest.raises(UnavailableError):
+        answered(Response(503), adapter=notes(retries=9), slept=slept)
+    assert len(slept) == 9
+    assert all(0 < seconds <= 8 for seconds in slept)
+    assert slept[0] < slept[3] < slept[-1]
+
+
+def test_a_wait_that_the_service_asks_for_is_kept_to():
+    slept = []
+    with pytest.raises(RateLimitError):
+        answered(Response(429, {"retry-after": "60"}), adapter=notes(retries=2), slept=slept)
+    assert slept == [60, 60]
+
+
+def test_a_service_that_asks_for_a_longer_wait_than_a_minute_gets_none():
+    slept = []
+    with pytest.raises(RateLimitError) as caught:
+        answered(Response(429, {"retry-after": "3600"}), adapter=notes(retries=2), slept=slept)
+    assert slept == []
+    assert caught.value.retry_after == 3600
+
+
+@pytest.mark.parametrize("request_", [POST, DELETE])
+def test_what_is_not_harmless_is_not_repeated(request_):
+    slept = []
+    with pytest.raises(UnavailableError):
+        answered(Response(503), request_, notes(retries=2), slept)
+    assert slept == []
+
+
+def test_a_dropped_request_is_repeated():
+    replies = [UnavailableError("dropped"), Response(200)]
+
+    def send(_):
+        reply = replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    adapter = notes(retries=1)
+    assert run(adapter.surround(ask(GET)), send, sleep=lambda _: None) == [Response(200)]
+
+
+SECRETS = {
+    "password": "pa/ss w0rd",
+    "header": "s3cret-header",
+    "proxy": "http://p:s3cret-proxy@127.0.0.1:1",
+}
+SECRET_OPTIONS = {"headers": {"X-Key": SECRETS["header"]}, "proxy": SECRETS["proxy"]}
+SECRET_URL = "http://user:pa%2Fss%20w0rd@127.0.0.1:9"
+BASIC = base64.b64encode(b"user:pa/ss w0rd").decode()
+
+
+@pytest.mark.parametrize(
+    "secret", [*SECRETS.values(), f"Basic {BASIC}", BASIC], ids=[*SECRETS, "basic", "encoded"]
+)
+@pytest.mark.parametrize("status", [400, 401, 404, 418, 429, 500])
+def test_a_service_that_repeats_a_secret_does_not_bring_it_into_an_error(secret, status):
+    said = json.dumps({"message": f"bad credential {secret}!"}).encode()
+    with pytest.raises(StoreError) as caught:
+        answered(
+            Response(status, {"content-type": "application/json"}, said),
+            adapter=notes(SECRET_URL, **SECRET_OPTIONS),
+        )
+    assert "bad credential" in str(caught.value)
+    assert "***!" in caught.value.detail
+    assert secret not in f"{caught.value} {caught.value!r} {caught.value.detail}"
+
+
+def test_an_excerpt_repeats_no_secret():
+    def flow():
+        reply = yield GET
+        return reply.json()
+
+    adapter = notes(SECRET_URL, **SECRET_OPTIONS)
+    page = Response(200, {"content-type": "text/html"}, b"<p>s3cret-header</p>")
+    with pytest.raises(ProtocolError) as caught:
+        run(adapter.surround(flow()), lambda _: page)
+    assert caught.value.excerpt == "<p>***</p>"
+
+
+def test_options_and_adapters_show_no_secret():
+    adapter = notes(SECRET_URL, **SECRET_OPTIONS)
+    shown = f"{adapter.options!r} {adapter.label} {adapter.dsn}"
+    assert not any(secret in shown for secret in SECRETS.values())
+
+
+# Options.
+
+
+def test_header_lines_are_read_as_headers():
+    options = HTTPOptions(headers="X-A: 1\n\n X-B :two: 2 \n")
+    revealed = {name: value.get_secret_value() for name, value in options.headers.items()}
+    assert revealed == {"X-A": "1", "X-B": "two: 2"}
+
+
+@pytest.mark.parametrize("headers", [{"X-A": "1\r\nX-B: 2"}, {"": "1"}, {"X-A": "ä"}, {"X\n": "1"}])
+def test_a_header_that_cannot_be_sent_is_refused(headers):
+    with pytest.raises(ValueError, match="printable ASCII"):
+        HTTPOptions(headers=headers)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"timeout": 0}, {"retries": -1}, {"concurrency": 0}, {"max_body": 0}, {"verfy": False}],
+)
+def test_an_option_out_of_bounds_is_refused(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        HTTPOptions(**options)
+
+
+@pytest.mark.parametrize(
+    ("written", "verify"),
+    [("false", False), ("0", False), ("true", True), ("1", True), ("ca.pem", "ca.pem")],
+)
+def test_verify_in_a_dsn_or_the_environment_is_read_as_a_yes_or_no_first(written, verify):
+    assert HTTPOptions.model_validate({"verify": written}).verify == verify
+
+
+@pytest.mark.parametrize("url", ["http://h/api/", "http://h/api"])
+def test_the_base_url_ends_without_a_slash(url):
+    assert notes(url).base_url == "http://h/api"
+
+
+# The transports, on loopback.
+
+
+def ok(_):
+    return 200, {"ok": True}
+
+
+def test_a_reply_is_brought_whole(serve, fetch):
+    service = serve(lambda _: (201, b"\x00\xff body", {"X-Mark": "One", "Content-Type": "a/b"}))
+    (reply,) = fetch(notes(service.url), GET)
+    assert (reply.status, reply.content, reply.media_type) == (201, b"\x00\xff body", "a/b")
+    assert reply.headers["x-mark"] == "One"
+
+
+def test_a_request_is_brought_whole(serve, fetch):
+    service = serve(ok)
+    request = Request(
+        "PUT",
+        path("/a/{}", "b/c é"),
+        query=(("q", "x y&z"), ("q", "é")),
+        json={"text": "é\ud800"},
+        headers=(("x-mark", "one"),),
+    )
+    fetch(notes(f"{service.url}/prefix/"), request)
+    (asked,) = service.asked
+    assert (asked.method, asked.path) == ("PUT", "/prefix/a/b%2Fc%20%C3%A9?q=x+y%26z&q=%C3%A9")
+    assert json.loads(asked.body) == {"text": "é\ud800"}
+    assert asked.headers["content-type"] == "application/json"
+    assert asked.headers["x-mark"] == "one"
+
+
+def test_a_request_without_a_body_sends_none(serve, fetch):
+    service = serve(ok)
+    fetch(notes(service.url), DELETE)
+    assert service.asked[0].body == b""
+    assert "content-type" not in service.asked[0].headers
+
+
+def test_a_query_that_no_url_can_carry_is_refused(serve, fetch):
+    service = serve(ok)
+    fail(
+        fetch,
+        notes(service.url),
+        Request("GET", "/a", query=(("q", "\ud800"),)),
+        error=InvalidError,
+    )
+    assert service.asked == []
+
+
+def test_an_id_of_dots_and_slashes_reaches_the_server_as_it_is(serve, fetch):
+    service = serve(ok)
+    for identifier in ("../up", "a/../b", "%2e%2e", "a//b"):
+        fetch(notes(service.url), Request("GET", path("/a/{}", identifier)))
+    assert [asked.path for asked in service.asked] == [
+        "/a/..%2Fup",
+        "/a/a%2F..%2Fb",
+        "/a/%252e%252e",
+        "/a/a%2F%2Fb",
+    ]
+
+
+def test_a_connection_is_used_again(serve, fetch):
+    service = serve(ok)
+    fetch(notes(service.url), GET, POST, DELETE, GET)
+    assert (len(service.asked), service.connections) == (4, 1)
+
+
+def test_the_client_says_who_it_is(serve, fetch):
+    service = serve(ok)
+    fetch(notes(service.url), GET)
+    assert service.asked[0].headers["user-agent"].startswith("convostore/")
+    assert service.asked[0].headers["accept"] == "application/json"
+
+
+def test_headers_of_the_options_are_sent_and_win(serve, fetch):
+    service = serve(ok)
+    fetch(notes(service.url, headers={"X-Key": "1", "User-Agent": "mine"}), GET)
+    assert service.asked[0].headers["x-key"] == "1"
+    assert service.asked[0].headers["user-agent"] == "mine"
+
+
+def test_the_dsn_s_user_is_sent_as_basic_authorization(serve, fetch):
+    service = serve(ok)
+    fetch(notes(service.url.replace("//", "//user:pa%2Fss%20w0rd@")), GET)
+    assert service.asked[0].headers["authorization"] == f"Basic {BASIC}"
+
+
+def test_without_a_user_no_authorization_is_sent(serve, fetch):
+    service = serve(ok)
+    fetch(notes(service.url), GET)
+    assert "authorization" not in service.asked[0].headers
+
+
+def test_cookies_are_not_kept(serve, fetch):
+    service = serve(lambda _: (200, {}, {"Set-Cookie": "session=1; Path=/"}))
+    fetch(notes(service.url), GET, GET)
+    assert "cookie" not in service.asked[1].headers
+
+
+def redirecting(status, location):
+    def handle(asked):
+        if asked.path == "/end":
+            return 200, {"here": True}
+        return status, {}, {"Location": location}
+
+    return handle
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_reading_is_redirected_on_the_same_origin(serve, fetch, status, method):
+    service = serve(redirecting(status, "/end"))
+    (reply,) = fetch(notes(service.url), Request(method, "/a"))
+    assert reply.status == 200
+    assert [(asked.method, asked.path) for asked in service.asked] == [
+        (method, "/a"),
+        (method, "/end"),
+    ]
+
+
+def test_a_redirect_may_name_its_own_origin(serve, fetch):
+    service = serve(lambda asked: redirecting(302, f"{service.url}/end")(asked))
+    (reply,) = fetch(notes(service.url), GET)
+    assert reply.json() == {"here": True}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", ["DELETE", "POST", "PUT", "PATCH"])
+def test_writing_is_never_redirected(serve, fetch, status, method):
+    service = serve(redirecting(status, "/end"))
+    error = fail(fetch, notes(service.url), Request(method, "/a"), error=ProtocolError)
+    assert "check the base URL" in str(error)
+    assert [asked.path for asked in service.asked] == ["/a"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_to_another_origin_is_not_followed_and_gets_no_credential(serve, fetch, status):
+    other = serve(ok)
+    service = serve(redirecting(status, f"{other.url}/end"))
+    adapter = notes(service.url.replace("//", "//user:s3cret@"), headers={"X-Key": "s3cret"})
+    fail(fetch, adapter, GET, error=ProtocolError)
+    assert len(service.asked) == 1
+    assert (other.asked, other.connections) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["http://[", "//", "ftp://127.0.0.1/", "http://user:pw@127.0.0.1/", "\xff\xfe", ""],
+)
+def test_a_redirect_to_nowhere_is_a_protocol_error(serve, fetch, location):
+    service = serve(redirecting(302, location))
+    fail(fetch, notes(service.url), GET, error=ProtocolError)
+
+
+@pytest.mark.parametrize("location", ["http://127.0.0.1:notaport/", "javascript:1", "mailto:a"])
+def test_a_redirect_to_what_the_client_cannot_read_is_an_error_of_ours(serve, fetch, location):
+    service = serve(redirecting(302, location))
+    fail(fetch, notes(service.url), GET)
+    assert len(service.asked) == 1
+
+
+def test_a_redirect_without_a_location_is_a_protocol_error(serve, fetch):
+    service = serve(lambda _: (302, {}))
+    fail(fetch, notes(service.url), GET, error=ProtocolError)
+
+
+def test_a_circle_of_redirects_is_a_protocol_error(serve, fetch):
+    service = serve(lambda asked: (302, {}, {"Location": "/b" if asked.path == "/a" else "/a"}))
+    error = fail(fetch, notes(service.url), GET, error=ProtocolError)
+    assert "circle" in str(error)
+    assert len(service.asked) <= 10
+
+
+def test_an_answer_as_large_as_the_bound_is_read_and_a_larger_one_is_refused(serve, fetch):
+    service = serve(lambda _: (200, b"x" * 1000))
+    (reply,) = fetch(notes(service.url, max_body=1000), GET)
+    assert len(reply.content) == 1000
+    error = fail(fetch, notes(service.url, max_body=999), GET, error=ProtocolError)
+    assert "max_body" in str(error)
+
+
+def test_a_compressed_answer_is_bounded_by_what_it_unfolds_to(serve, fetch):
+    import gzip
+
+    body = gzip.compress(b"x" * 100_000)
+    service = serve(lambda _: (200, body, {"Content-Encoding": "gzip"}))
+    (reply,) = fetch(notes(service.url, max_body=100_000), GET)
+    assert reply.content == b"x" * 100_000
+    fail(fetch, notes(service.url, max_body=99_999), GET, error=ProtocolError)
+
+
+def test_broken_compression_is_a_protocol_error(serve, fetch):
+    service = serve(lambda _: (200, b"no gzip", {"Content-Encoding": "gzip"}))
+    fail(fetch, notes(service.url), GET, error=ProtocolError)
+
+
+def test_a_service_that_is_too_slow_is_unavailable_and_may_be_asked_again(serve, fetch):
+    over = threading.Event()
+    service = serve(lambda _: (over.wait(), (200, {}))[1])
+    try:
+        error = fail(fetch, notes(service.url, timeout=0.05), GET, error=UnavailableError)
+    finally:
+        over.set()
+    assert error.retryable
+    assert "0.05 s" in str(error)
+
+
+def test_a_refused_connection_is_unavailable_and_may_be_tried_again(fetch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        adapter = notes(f"http://127.0.0.1:{taken.getsockname()[1]}")
+        error = fail(fetch, adapter, GET, error=UnavailableError)
+    assert error.retryable
+    assert adapter.base_url in str(error)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"no HTTP at all\r\n\r\n",
+    ],
+    ids=["nothing", "half a body", "half a chunk", "half a head", "no HTTP"],
+)
+def test_an_answer_that_breaks_off_is_unavailable_and_may_be_asked_again(serve, fetch, answer):
+    service = serve(lambda _: answer)
+    assert fail(fetch, notes(service.url), GET, error=UnavailableError).retryable
+
+
+def test_reading_is_repeated_after_a_passing_failure(serve, fetch):
+    replies = [(503, {}, {"Retry-After": "0"}), (200, {"ok": True})]
+    service = serve(lambda _: replies.pop(0))
+    (reply,) = fetch(notes(service.url, retries=1), GET)
+    assert reply.json() == {"ok": True}
+    assert len(service.asked) == 2
+
+
+def test_writing_is_not_repeated_after_a_passing_failure(serve, fetch):
+    service = serve(lambda _: (503, {}, {"Retry-After": "0"}))
+    fail(fetch, notes(service.url, retries=2), POST, error=UnavailableError)
+    assert len(service.asked) == 1
+
+
+def test_retries_can_be_turned_off(serve, fetch):
+    service = serve(lambda _: (503, {}, {"Retry-After": "0"}))
+    fail(fetch, notes(service.url, retries=0), GET, error=UnavailableError)
+    assert len(service.asked) == 1
+
+
+def test_requests_go_through_the_proxy_that_was_named(serve, fetch):
+    proxy = serve(ok)
+    (reply,) = fetch(notes("http://notes.invalid/api", proxy=proxy.url), GET)
+    assert reply.json() == {"ok": True}
+    assert proxy.asked[0].path == "http://notes.invalid/api/a"
+
+
+@pytest.mark.parametrize(
+    "proxy", ["nonsense", "ftp://u:s3cret@127.0.0.1:1", "http://u:s3cret@h:port"]
+)
+def test_a_proxy_that_cannot_be_one_is_a_config_error_that_does_not_repeat_it(fetch, proxy):
+    with pytest.raises((ConfigError, ValidationError)) as caught:  # on use, or as an option
+        fetch(notes(proxy=proxy), GET)
+    assert "proxy" in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_proxy_of_the_environment_that_cannot_be_one_is_a_config_error(fetch, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "ftp://u:s3cret@127.0.0.1:1")
+    error = fail(fetch, notes(), GET, error=ConfigError)
+    assert "s3cret" not in str(error)
+
+
+@pytest.mark.parametrize("url", ["http://xn--", "http://ex☃ample", "http://127.0.0.1:0"])
+def test_a_base_url_that_http_cannot_reach_is_an_error_of_ours(fetch, url):
+    fail(fetch, notes(url), GET)
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64])
+def test_a_host_that_no_look_up_takes_is_an_error_of_ours(host):
+    fail(lambda *args: carry_sync(args[0], lambda: ask(GET)), notes(f"http://{host}"))
+
+
+@pytest.fixture
+def encrypted(serve):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    return serve(ok, tls=context)
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(encrypted, fetch):
+    error = fail(fetch, notes(encrypted.url), GET, error=UnavailableError)
+    assert "CERTIFICATE_VERIFY_FAILED" in str(error)
+    assert encrypted.asked == []
+
+
+def test_a_file_of_trusted_certificates_is_used(encrypted, fetch):
+    (reply,) = fetch(notes(encrypted.url, verify=str(CERTIFICATE)), GET)
+    assert reply.json() == {"ok": True}
+
+
+def test_verification_can_be_turned_off(encrypted, fetch):
+    (reply,) = fetch(notes(encrypted.url, verify=False), GET)
+    assert reply.json() == {"ok": True}
+
+
+def test_verification_can_be_turned_off_in_the_dsn(encrypted, fetch):
+    (reply,) = fetch(notes(f"{encrypted.url}?verify=false"), GET)
+    assert reply.json() == {"ok": True}
+
+
+def test_a_missing_file_of_certificates_is_a_config_error(tmp_path, fetch):
+    fail(fetch, notes(verify=str(tmp_path / "none.pem")), GET, error=ConfigError)
+
+
+def test_a_file_that_holds_no_certificates_is_a_config_error(tmp_path, fetch):
+    (tmp_path / "empty.pem").write_text("nothing")
+    fail(fetch, notes(verify=str(tmp_path / "empty.pem")), GET, error=ConfigError)
+
+
+# What is told of it: traces and logs.
+
+
+def test_a_trace_is_told_of_each_exchange(serve, fetch):
+    service, told = serve(lambda _: (404, b"0123456789")), []
+    with pytest.raises(NotFoundError):
+        fetch(notes(service.url, trace=told.append), Request("GET", "/a", query=(("q", "1"),)))
+    (exchange,) = told
+    assert isinstance(exchange, Exchange)
+    assert (exchange.method, exchange.path, exchange.status) == ("GET", "/a", 404)
+    assert (exchange.size, exchange.error) == (10, None)
+    assert exchange.seconds > 0
+
+
+def test_a_trace_is_told_of_an_exchange_without_an_answer(serve, fetch):
+    service, told = serve(lambda _: b""), []
+    error = fail(fetch, notes(service.url, trace=told.append), GET)
+    (exchange,) = told
+    assert (exchange.status, exchange.size) == (None, 0)
+    assert exchange.error is error
+
+
+def test_a_trace_is_told_of_each_attempt(serve, fetch):
+    service, told = serve(lambda _: (503, {}, {"Retry-After": "0"})), []
+    fail(fetch, notes(service.url, retries=2, trace=told.append), GET)
+    assert [exchange.status for exchange in told] == [503, 503, 503]
+
+
+def test_a_trace_that_fails_loses_no_result_and_is_logged(serve, fetch, caplog):
+    def trace(exchange):
+        raise RuntimeError("the trace is broken")
+
+    service = serve(ok)
+    (reply,) = fetch(notes(service.url, trace=trace), GET)
+    assert reply.json() == {"ok": True}
+    assert "the trace is broken" in caplog.text
+
+
+def test_each_exchange_is_logged_for_debugging(serve, fetch, caplog):
+    service = serve(ok)
+    with caplog.at_level(logging.DEBUG, logger="convostore"):
+        fetch(notes(service.url), GET)
+    (record,) = [each for each in caplog.records if each.name.startswith("convostore")]
+    assert record.levelno == logging.DEBUG
+    assert record.getMessage().startswith("GET /a -> 200")
+
+
+def _echo(asked):
+    """Answers with all that was sent, where an answer can hold text."""
+    sent = f"{asked.path} {asked.headers.get('x-key')} {asked.headers.get('authorization')}"
+    match asked.path:
+        case "/body":
+            return 401, {"message": sent}
+        case "/html":
+            return 404, sent.encode(), {"Content-Type": "text/html"}
+        case "/redirect":
+            return 302, {}, {"Location": f"http://{asked.headers['x-key']}.invalid/"}
+        case "/status-line":
+            return f"HTTP/1.1 {sent}\r\n\r\n".encode()
+        case "/header":
+            return f"HTTP/1.1 200 OK\r\n{sent}\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize("where", ["body", "html", "redirect", "status-line", "header"])
+def test_no_secret_is_in_an_error_a_trace_or_a_log(serve, fetch, caplog, where):
+    service, told = serve(_echo), []
+    adapter = notes(
+        service.url.replace("//", "//user:s3cret-password@"),
+        headers={"X-Key": "s3cret-header"},
+        trace=told.append,
+    )
+    with caplog.at_level(logging.DEBUG):
+        error = fail(fetch, adapter, Request("GET", f"/{where}"))
+    basic = base64.b64encode(b"user:s3cret-password").decode()
+    shown = f"{error} {error!r} {error.detail} {getattr(error, 'excerpt', '')} {told}"
+    ours = [each for each in caplog.records if each.name.startswith("convostore")]
+    assert ours
+    logged = " ".join(each.getMessage() for each in ours)
+    for secret in ("s3cret-password", "s3cret-header", basic):
+        assert secret not in shown
+        assert secret not in logged
+
+
+def test_what_the_client_itself_logs_holds_no_credential(serve, fetch, caplog):
+    service = serve(ok)
+    adapter = notes(service.url.replace("//", "//user:s3cret@"), headers={"X-Key": "s3cret"})
+    with caplog.at_level(logging.DEBUG):
+        fetch(adapter, GET)
+    assert "s3cret" not in caplog.text
+    assert base64.b64encode(b"user:s3cret").decode() not in caplog.text
+
+
+# Closing, threads, concurrency.
+
+
+def test_a_closed_sync_transport_refuses_requests_and_may_be_closed_again(serve):
+    service = serve(ok)
+    transport = notes(service.url).transport()
+    transport.send(GET)
+    transport.close()
+    transport.close()
+    with pytest.raises(InvalidError, match="closed"):
+        transport.send(GET)
+    assert len(service.asked) == 1
+
+
+def test_a_closed_async_transport_refuses_requests_and_may_be_closed_again(serve):
+    service = serve(ok)
+
+    async def main():
+        transport = notes(service.url).async_transport()
+        await transport.send(GET)
+        await transport.aclose()
+        await transport.aclose()
+        with pytest.raises(InvalidError, match="closed"):
+            await transport.send(GET)
+
+    asyncio.run(main())
+    assert len(service.asked) == 1
+
+
+def test_a_transport_that_was_never_used_can_be_closed():
+    notes().transport().close()
+    asyncio.run(notes().async_transport().aclose())
+
+
+def test_making_an_adapter_and_its_transports_connects_to_nothing(serve):
+    service = serve(ok)
+    adapter = notes(service.url)
+    adapter.transport().close()
+    asyncio.run(adapter.async_transport().aclose())
+    assert service.connections == 0
+
+
+class Meeting:
+    """A handler that lets requests go on in pairs only, and counts how many are there at a time."""
+
+    def __init__(self, pairs=2):
+        self.most = self.here = 0
+        self._lock = threading.Lock()
+        self._pair = threading.Barrier(pairs, timeout=10)
+
+    def __call__(self, _):
+        with self._lock:
+            self.here += 1
+            self.most = max(self.most, self.here)
+        self._pair.wait()
+        with self._lock:
+            self.here -= 1
+        return 200, {"title": "T"}
+
+
+def test_no_more_requests_are_under_way_than_the_option_permits(serve):
+    meeting = Meeting()
+    service = serve(meeting)
+
+    async def main():
+        transport = notes(service.url, concurrency=2).async_transport()
+        replies = await asyncio.gather(*[transport.send(GET) for _ in range(6)])
+        await transport.aclose()
+        return replies
+
+    assert [reply.status for reply in asyncio.run(main())] == [200] * 6
+    assert meeting.most == 2
+
+
+def test_the_flows_of_a_together_use_the_concurrency_that_the_option_permits(serve):
+    meeting = Meeting()
+    service = serve(meeting)
+    adapter = notes(service.url, concurrency=2)
+    replies = carry_async(adapter, lambda: together([ask(GET) for _ in range(6)]))
+    assert len(replies) == 6
+    assert meeting.most == 2
+
+
+def test_threads_share_a_store_and_its_client(serve):
+    meeting = Meeting(pairs=4)
+    service = serve(meeting)
+    adapter = notes(service.url)
+    titles = []
+    with ConversationStore(adapter, adapter.transport()) as store:
+
+        def read(identifier):
+            titles.append(store.get_conversation(identifier).title)
+
+        threads = [threading.Thread(target=read, args=(name,)) for name in "abcd"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert titles == ["T"] * 4
+    assert meeting.most == 4
+
+
+@given(st.binary(max_size=40))
+def test_whatever_a_service_answers_is_a_value_or_a_protocol_error(content):
+    def flow():
+        reply = yield GET
+        return reply.json()
+
+    for media_type in ("application/json", "text/html", ""):
+        reply = Response(200, {"content-type": media_type}, content)
+        with contextlib.suppress(ProtocolError):
+            run(notes().surround(flow()), lambda _, reply=reply: reply)

@@ -1,0 +1,450 @@
+"""What both faces do around an adapter: refusals, sealed cursors, and walks while others write."""
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convostore import (
+    DSN,
+    Conversation,
+    InvalidError,
+    Message,
+    NotFoundError,
+    Operation,
+    Page,
+    TextPart,
+    Traits,
+    UnsupportedError,
+)
+from convostore.adapter import Adapter, AdapterOptions, cut
+from convostore.flow import run
+from convostore.memory import MemoryAdapter
+from convostore.models import ANY, ConversationChange, Listing, NewConversation
+from convostore.plan import Plan, several
+
+
+def memory(kind=MemoryAdapter):
+    return Plan(kind(DSN.parse("memory://"), AdapterOptions()))
+
+
+def carry(make):
+    return run(make(), lambda call: call())
+
+
+def filled(kind=MemoryAdapter, count=5):
+    plan = memory(kind)
+    for number in range(count):
+        carry(plan.create_conversation(NewConversation(id=f"c{number}")))
+        messages = [
+            Message(id=f"m{each}", role="user", parts=(TextPart(text=str(each)),))
+            for each in range(count)
+        ]
+        carry(plan.append_messages(f"c{number}", messages, ANY))
+    return plan
+
+
+def refused(make, error=InvalidError):
+    with pytest.raises(error) as caught:
+        carry(make)
+    return caught.value
+
+
+# Ids and limits.
+
+BAD_IDS = [None, "", 5, b"c0", ["c0"]]
+
+
+@pytest.mark.parametrize("bad", BAD_IDS)
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda plan, bad: plan.get_conversation(bad),
+        lambda plan, bad: plan.list_messages(bad, Listing(limit=5)),
+        lambda plan, bad: plan.read_transcript(bad, None, "raise"),
+        lambda plan, bad: plan.append_messages(bad, (), ANY),
+        lambda plan, bad: plan.replace_messages(bad, (), None),
+        lambda plan, bad: plan.update_conversation(bad, ConversationChange()),
+        lambda plan, bad: plan.delete_conversation(bad),
+        lambda plan, bad: plan.delete_message(bad, "m0"),
+        lambda plan, bad: plan.delete_message("c0", bad),
+        lambda plan, bad: plan.set_feedback(bad, "m0", None),
+        lambda plan, bad: plan.set_feedback("c0", bad, None),
+    ],
+)
+def test_an_id_that_is_no_text_or_empty_is_refused_before_any_request(bad, operation):
+    plan = filled(count=1)
+
+    def send(_):
+        pytest.fail("a request was made")
+
+    with pytest.raises(InvalidError, match="an id is"):
+        run(operation(plan, bad)(), send)
+
+
+@pytest.mark.parametrize("bad", ["", 5])
+def test_a_new_conversation_takes_no_such_id_either(bad):
+    refused(memory().create_conversation(NewConversation(id=bad)))
+
+
+@pytest.mark.parametrize("limit", [0, -1, 2.5, "5", float("nan")])
+def test_a_limit_that_is_no_whole_number_from_one_is_refused(limit):
+    error = refused(filled().list_conversations(Listing(limit=limit)))
+    assert "limit" in str(error)
+
+
+@pytest.mark.parametrize("order", ["newest", "", None])
+def test_an_order_that_is_none_of_the_two_is_refused(order):
+    refused(filled().list_messages("c0", Listing(limit=5, order=order)))
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(1, 1), (3, 3), (4, 3), (None, 3)])
+def test_a_limit_is_bounded_by_what_the_backend_takes(limit, expected):
+    class Narrow(MemoryAdapter):
+        traits = Traits(max_page=3)
+
+    page = carry(filled(Narrow).list_messages("c0", Listing(limit=limit)))
+    assert len(page.items) == expected
+    assert page.total == 5
+
+
+def test_a_naive_creation_time_is_refused():
+    naive = datetime(2026, 3, 1)  # noqa: DTZ001
+    refused(memory().create_conversation(NewConversation(created_at=naive)))
+
+
+def test_a_creation_time_becomes_utc():
+    east = datetime(2026, 3, 1, 20, tzinfo=timezone(timedelta(hours=8)))
+    made = carry(memory().create_conversation(NewConversation(created_at=east)))
+    assert made.created_at == east
+    assert made.created_at.tzinfo is UTC
+
+
+@pytest.mark.parametrize(("year", "hours"), [(1, 14), (9999, -14)])
+def test_a_creation_time_that_utc_cannot_hold_is_refused(year, hours):
+    edge = datetime(year, 1 if year == 1 else 12, 1 if year == 1 else 31, 12, tzinfo=UTC)
+    local = edge.replace(tzinfo=timezone(timedelta(hours=hours)))
+    refused(memory().create_conversation(NewConversation(created_at=local)))
+
+
+def test_several_ids_are_not_one_text():
+    assert list(several(["abc"])) == ["abc"]
+    with pytest.raises(InvalidError):
+        several("abc")
+
+
+# Where an error happened; what is not offered; closed.
+
+
+def test_an_error_says_where_it_happened():
+    error = refused(memory().get_conversation("absent"), NotFoundError)
+    assert (error.adapter, error.operation) == ("memory", "get_conversation")
+
+
+def test_an_error_of_the_arguments_says_where_it_happened():
+    error = refused(memory().get_conversation(""))
+    assert (error.adapter, error.operation) == ("memory", "get_conversation")
+
+
+class ReadOnly(MemoryAdapter):
+    name = "read-only"
+
+    def __init__(self, dsn, options):
+        super().__init__(dsn, options)
+        self.offers = self.offers - {Operation.DELETE_CONVERSATION, Operation.LIST_MESSAGES}
+
+
+def test_what_is_not_offered_is_refused_before_any_request():
+    plan = memory(ReadOnly)
+
+    def send(_):
+        pytest.fail("a request was made")
+
+    with pytest.raises(UnsupportedError, match="delete_conversation") as caught:
+        run(plan.delete_conversation("c0")(), send)
+    assert (caught.value.adapter, caught.value.operation) == ("read-only", "delete_conversation")
+
+
+def test_what_is_offered_can_be_asked_by_name_or_by_value():
+    plan = memory(ReadOnly)
+    assert plan.offers("get_conversation")
+    assert plan.offers(Operation.GET_CONVERSATION)
+    assert not plan.offers("delete_conversation")
+
+
+def test_asking_for_an_operation_that_there_is_not_is_refused():
+    with pytest.raises(InvalidError, match="get_conversation"):
+        memory().offers("get_conversatoin")
+
+
+def test_after_closing_every_operation_is_refused():
+    plan = filled(count=1)
+    plan.closed = True
+    for make in (
+        plan.list_conversations(Listing()),
+        plan.get_conversation("c0"),
+        plan.delete_conversation("c0"),
+        plan.check(),
+    ):
+        assert "closed" in str(refused(make))
+
+
+def test_deleting_what_is_absent_is_done_where_the_adapter_says_that_it_is_absent():
+    class Telling(MemoryAdapter):
+        def delete_conversation(self, conversation_id):
+            yield lambda: None
+            raise NotFoundError("absent")
+
+        def delete_message(self, conversation_id, message_id):
+            yield lambda: None
+            raise NotFoundError("absent")
+
+    plan = memory(Telling)
+    assert carry(plan.delete_conversation("c")) is None
+    assert carry(plan.delete_message("c", "m")) is None
+
+
+# Cursors.
+
+
+def test_a_cursor_leads_through_the_whole_list():
+    plan, ids, cursor = filled(), [], None
+    for _ in range(3):
+        page = carry(plan.list_messages("c0", Listing(limit=2, cursor=cursor)))
+        ids += [message.id for message in page.items]
+        cursor = page.cursor
+    assert (ids, cursor) == (["m0", "m1", "m2", "m3", "m4"], None)
+
+
+def test_a_cursor_survives_a_restart():
+    plan = filled()
+    cursor = carry(plan.list_messages("c0", Listing(limit=2))).cursor
+    again = Plan(plan.adapter)
+    page = carry(again.list_messages("c0", Listing(limit=2, cursor=cursor)))
+    assert [message.id for message in page.items] == ["m2", "m3"]
+
+
+def test_a_cursor_is_text_that_fits_into_a_url():
+    cursor = carry(filled().list_conversations(Listing(limit=2))).cursor
+    assert cursor.replace("-", "").replace("_", "").isalnum()
+    assert cursor.isascii()
+
+
+def test_a_cursor_of_another_list_is_refused():
+    plan = filled()
+    of_conversations = carry(plan.list_conversations(Listing(limit=2))).cursor
+    of_messages = carry(plan.list_messages("c0", Listing(limit=2))).cursor
+    assert "list_messages" in str(refused(plan.list_conversations(Listing(cursor=of_messages))))
+    refused(plan.list_messages("c0", Listing(cursor=of_conversations)))
+
+
+def test_a_cursor_of_another_conversation_is_refused():
+    plan = filled()
+    cursor = carry(plan.list_messages("c0", Listing(limit=2))).cursor
+    refused(plan.list_messages("c1", Listing(limit=2, cursor=cursor)))
+
+
+def test_a_cursor_of_the_other_order_is_refused():
+    plan = filled()
+    cursor = carry(plan.list_messages("c0", Listing(limit=2))).cursor
+    refused(plan.list_messages("c0", Listing(limit=2, cursor=cursor, order="newest_first")))
+
+
+class Whole(Adapter):
+    """A service that answers everything at once; its requests are calls, as the memory's."""
+
+    name = "whole"
+    traits = Traits(paging="whole")
+
+    def transport(self):
+        raise NotImplementedError
+
+    def async_transport(self):
+        raise NotImplementedError
+
+    def list_conversations(self, listing):
+        ids = yield lambda: ["c0", "c1", "c2", "c3"]
+        return cut([Conversation(id=each) for each in ids], listing, key=lambda each: each.id)
+
+    def get_conversation(self, conversation_id):
+        raise NotImplementedError
+
+    def list_messages(self, conversation_id, listing):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(("one", "other"), [(MemoryAdapter, Whole), (Whole, MemoryAdapter)])
+def test_a_cursor_of_another_backend_is_refused(one, other):
+    def plan(kind):
+        return filled() if kind is MemoryAdapter else memory(Whole)
+
+    cursor = carry(plan(one).list_conversations(Listing(limit=2))).cursor
+    refused(plan(other).list_conversations(Listing(limit=2, cursor=cursor)))
+
+
+def _sealed(value):
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "next",
+        "é",
+        "\ud800",
+        5,
+        b"abcd",
+        "=" * 8,
+        _sealed("abcd"),
+        _sealed([]),
+        _sealed({"a": 1, "b": 2, "c": 3, "d": 4}),
+        _sealed(["list_conversations", "", "oldest_first", None]),
+        _sealed(["list_conversations", "", "oldest_first", 5]),
+        base64.urlsafe_b64encode(b"[" * 100_000).decode(),
+    ],
+)
+def test_what_is_no_cursor_is_refused(cursor):
+    refused(filled(count=1).list_conversations(Listing(limit=2, cursor=cursor)))
+
+
+@given(st.text(st.characters(exclude_categories=())), st.integers(0, 60))
+def test_a_damaged_cursor_is_refused_or_read_but_nothing_else(noise, place):
+    plan = filled(count=3)
+    cursor = carry(plan.list_messages("c0", Listing(limit=1))).cursor
+    try:
+        page = carry(plan.list_messages("c0", Listing(limit=1, cursor=cursor[:place] + noise)))
+    except InvalidError:
+        return
+    assert isinstance(page, Page)
+
+
+# Walks.
+
+
+class Shelf:
+    """Pages of ids, as a backend shows them one after the other, whatever was asked."""
+
+    def __init__(self, *pages):
+        self.pages = list(pages)
+        self.asked = []
+
+    def walk(self, walk):
+        found = []
+        while walk.listing is not None:
+            self.asked.append(walk.listing.cursor)
+            ids, cursor = self.pages.pop(0)
+            page = Page(items=tuple(Conversation(id=each) for each in ids), cursor=cursor)
+            found += [item.id for item in walk.take(page)]
+        return found
+
+
+class Paging(MemoryAdapter):
+    traits = Traits(max_page=2)
+
+
+def test_a_list_of_one_page_is_asked_once():
+    shelf = Shelf(("ab", None))
+    assert shelf.walk(memory().walk_conversations()) == ["a", "b"]
+    assert shelf.asked == [None]
+
+
+def test_an_empty_list_is_asked_once():
+    shelf = Shelf(("", None))
+    assert shelf.walk(memory().walk_conversations()) == []
+
+
+def test_the_head_is_read_again_until_it_shows_nothing_new():
+    shelf = Shelf(
+        *[("ab", "1"), ("cd", None)],
+        *[("xa", "1"), ("bc", "2")],
+        *[("yx", "1"), ("ab", "2")],
+        ("yx", "1"),
+    )
+    assert shelf.walk(memory().walk_conversations()) == ["a", "b", "c", "d", "x", "y"]
+
+
+def test_reading_the_head_again_ends_with_the_first_page_that_shows_nothing_new():
+    shelf = Shelf(("ab", "1"), ("cd", None), ("ab", "1"))
+    assert shelf.walk(memory().walk_conversations()) == ["a", "b", "c", "d"]
+    assert shelf.asked == [None, "1", None]
+
+
+def test_an_empty_page_in_the_middle_does_not_end_a_list():
+    shelf = Shelf(("ab", "1"), ("", "2"), ("cd", None), ("ab", "1"))
+    assert shelf.walk(memory().walk_conversations()) == ["a", "b", "c", "d"]
+
+
+def test_pages_that_overlap_are_joined_by_id():
+    shelf = Shelf(("abc", "1"), ("cde", "2"), ("ef", None))
+    assert shelf.walk(memory().walk_messages("oldest_first")) == list("abcdef")
+
+
+def test_messages_are_not_read_again_from_the_head():
+    shelf = Shelf(("ab", "1"), ("cd", None))
+    shelf.walk(memory().walk_messages("oldest_first"))
+    assert shelf.asked == [None, "1"]
+
+
+def test_a_service_that_does_not_page_is_asked_once_and_for_everything():
+    walk = memory(Whole).walk_conversations()
+    assert walk.listing.limit is None
+    shelf = Shelf(("abc", None))
+    assert shelf.walk(walk) == ["a", "b", "c"]
+    assert shelf.asked == [None]
+
+
+def test_a_walk_asks_for_no_larger_pages_than_the_backend_takes():
+    assert memory(Paging).walk_conversations().listing.limit == 2
+    assert memory().walk_messages("newest_first").listing == Listing(
+        limit=100, order="newest_first"
+    )
+
+
+def walk_while(plan, *between):
+    """Walks the conversations; after each page, the next of the given changes is made."""
+    changes, found = list(between), []
+    walk = plan.walk_conversations()
+    while walk.listing is not None:
+        found += [each.id for each in walk.take(carry(plan.list_conversations(walk.listing)))]
+        if changes:
+            changes.pop(0)()
+    return found
+
+
+def touch(plan, *ids):
+    for each in ids:
+        carry(plan.append_messages(each, [Message(role="user")], ANY))
+
+
+def test_a_conversation_that_goes_to_the_top_meanwhile_is_not_missed():
+    plan = filled(Paging, count=4)
+    found = walk_while(plan, lambda: touch(plan, "c0"))
+    assert sorted(found) == ["c0", "c1", "c2", "c3"]
+
+
+def test_conversations_that_go_to_the_top_one_after_the_other_are_not_missed():
+    plan = filled(Paging, count=4)
+    # Seen are c3 and c2; then c0 goes to the top, and behind it those that were seen.
+    found = walk_while(plan, lambda: touch(plan, "c0", "c2", "c3"))
+    assert sorted(found) == ["c0", "c1", "c2", "c3"]
+
+
+def test_a_conversation_that_is_made_meanwhile_comes_once_or_not_at_all():
+    plan = filled(Paging, count=4)
+    found = walk_while(
+        plan,
+        lambda: carry(plan.create_conversation(NewConversation(id="new"))),
+        lambda: touch(plan, "c3"),
+    )
+    assert len(found) == len(set(found))
+    assert {"c0", "c1", "c2", "c3"} <= set(found)
+
+
+def test_a_conversation_that_is_deleted_meanwhile_takes_no_other_with_it():
+    plan = filled(Paging, count=5)
+    found = walk_while(plan, lambda: carry(plan.delete_conversation("c3")))
+    assert {"c0", "c1", "c2", "c4"} <= set(found)

@@ -1,6 +1,7 @@
 """(d) The peak memory of iterating over `transcripts()`, for ten times as many of them.
 
-Each run is a process of its own; what it had when everything was imported is taken off.
+Each run is a process of its own; what it held when everything was imported is taken off. The list
+of conversations comes in one answer and is held whole; transcripts are not.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ async def walk(url: str) -> tuple[int, int]:
     import convostore
 
     async with convostore.aopen(f"perplexica+{url}") as store:
-        await store.check()
         before = peak()
         messages = 0
         async for transcript in store.transcripts():
@@ -52,4 +52,6 @@ if __name__ == "__main__":
         print(*asyncio.run(walk(sys.argv[1])))
     else:
         heading("(d) peak memory of iterating over transcripts()", "200,000", "20,000")
-        compare("above what imports take", [growth(MANY)], [growth(FEW)], "about 1x", unit="MiB")
+        compare(
+            "above what imports take", [growth(MANY)], [growth(FEW)], "far below 10x", unit="MiB"
+        )

@@ -14,7 +14,7 @@ from recordings import SHAPES, encoded, recorded_chat, tiled
 from convostore.reading import decode_json
 from convostore_perplexica import wire
 
-ROUNDS = 7
+ROUNDS = 5
 MESSAGES = 20_000
 
 

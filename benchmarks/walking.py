@@ -18,7 +18,7 @@ import convostore
 CONVERSATIONS = 1000
 MESSAGES = 4
 LATENCY = 0.020
-ROUNDS = {4: 3, 16: 7}
+ROUNDS = {4: 3, 16: 5}
 
 
 async def ours(url: str, concurrency: int) -> None:

@@ -29,6 +29,11 @@ def carry(request):
     return blocking if request.param == "run" else awaiting
 
 
+def play(main):
+    """Runs a test of the async driver, which fails instead of waiting for ever."""
+    asyncio.run(asyncio.wait_for(main(), 30))
+
+
 def ask(*requests):
     """A flow that returns the replies to its requests."""
     replies = []
@@ -246,7 +251,7 @@ def test_the_async_driver_carries_out_as_many_flows_at_a_time_as_it_may():
         assert result == [["A"], ["B"], ["C"], ["D"], ["E"], ["F"]]
         assert most == 2
 
-    asyncio.run(main())
+    play(main)
 
 
 def test_without_concurrency_the_async_driver_takes_one_flow_at_a_time():
@@ -261,7 +266,7 @@ def test_without_concurrency_the_async_driver_takes_one_flow_at_a_time():
         await arun(together([ask("a1", "a2"), ask("b1", "b2")]), send)
         assert sent == ["a1", "a2", "b1", "b2"]
 
-    asyncio.run(main())
+    play(main)
 
 
 def test_the_first_failure_cancels_the_requests_that_are_under_way():
@@ -291,7 +296,7 @@ def test_the_first_failure_cancels_the_requests_that_are_under_way():
         assert (cancelled, closed) == (["forever"], ["forever"])
         assert is_closed(unbegun)
 
-    asyncio.run(main())
+    play(main)
 
 
 @pytest.mark.parametrize("wrap", [lambda flow: flow, lambda flow: together([flow, ask("b")])])
@@ -318,7 +323,7 @@ def test_a_cancellation_closes_the_flow(wrap):
             await task
         assert ended == ["closed"]
 
-    asyncio.run(main())
+    play(main)
 
 
 class Bug(Exception):  # noqa: N818  # no error of any library
@@ -502,7 +507,7 @@ def test_jobs_give_their_results_in_their_order_whichever_ends_first():
         results = in_order(_jobs([first, second], []), ahead=2)
         assert [each async for each in results] == ["first", "second"]
 
-    asyncio.run(main())
+    play(main)
 
 
 def test_no_more_jobs_are_begun_than_may_be_ahead():
@@ -522,7 +527,7 @@ def test_no_more_jobs_are_begun_than_may_be_ahead():
         with pytest.raises(StopAsyncIteration):
             await anext(results)
 
-    asyncio.run(main())
+    play(main)
 
 
 def test_a_job_that_fails_raises_when_its_turn_has_come():
@@ -538,7 +543,7 @@ def test_a_job_that_fails_raises_when_its_turn_has_come():
         with pytest.raises(UnavailableError, match="bad"):
             await anext(results)
 
-    asyncio.run(main())
+    play(main)
 
 
 def test_an_error_of_the_jobs_themselves_comes_after_the_results_before_it():
@@ -556,7 +561,7 @@ def test_an_error_of_the_jobs_themselves_comes_after_the_results_before_it():
         with pytest.raises(UnavailableError, match="the list broke off"):
             await anext(results)
 
-    asyncio.run(main())
+    play(main)
 
 
 def test_leaving_early_cancels_what_is_under_way_and_waits_for_its_end():
@@ -581,7 +586,7 @@ def test_leaving_early_cancels_what_is_under_way_and_waits_for_its_end():
         assert ended == ["forever"]
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    asyncio.run(main())
+    play(main)
 
 
 def test_a_failure_leaves_no_job_behind():
@@ -597,4 +602,4 @@ def test_a_failure_leaves_no_job_behind():
                 pass
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    asyncio.run(main())
+    play(main)

@@ -1,12 +1,16 @@
 """The in-memory adapter beyond what the contract kit asks of every store."""
 
 import asyncio
+import itertools
 import threading
+from datetime import datetime, timedelta
 
 import pytest
 
 import convostore
+import convostore.memory
 from convostore import ConfigError, ConflictError, InvalidError, Message, TextPart
+from convostore.memory import MemoryTransport
 
 
 def said(text, **fields):
@@ -81,6 +85,37 @@ def test_of_writers_that_saw_the_same_tip_one_wins():
         for thread in threads:
             thread.join()
     assert sorted(outcomes) == ["lost"] * 7 + ["won"]
+
+
+def test_a_call_is_made_while_nobody_else_can_make_one():
+    lock, free = threading.RLock(), []
+
+    def call():
+        other = threading.Thread(target=lambda: free.append(lock.acquire(blocking=False)))
+        other.start()
+        other.join()
+
+    MemoryTransport(lock).send(call)
+    assert free == [False]
+
+
+@pytest.mark.parametrize("step", [0, -1], ids=["stands still", "goes back"])
+def test_updated_at_moves_on_even_where_the_clock_does_not(monkeypatch, step):
+    class Clock(datetime):
+        ticks = itertools.count(0, step)
+
+        @classmethod
+        def now(cls, tz=None):
+            return datetime(2026, 3, 1, tzinfo=tz) + timedelta(seconds=next(cls.ticks))
+
+    monkeypatch.setattr(convostore.memory, "datetime", Clock)
+    with convostore.open("memory://") as store:
+        times = [store.create_conversation(id="c").updated_at]
+        for number in range(3):
+            store.append_messages("c", [said(str(number))])
+            times.append(store.get_conversation("c").updated_at)
+    assert times == sorted(set(times))
+    assert len(times) == 4
 
 
 def test_updated_at_moves_on_with_every_write_of_content():

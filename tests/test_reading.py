@@ -1,6 +1,7 @@
 """Tolerant reading: JSON within bounds, and points in time."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -150,6 +151,17 @@ def test_every_known_spelling_of_a_time_is_read(written):
     assert read_time(written) == SEVENTH
 
 
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system has no way to change the zone")
+def test_a_time_without_a_zone_is_utc_and_not_the_zone_of_this_machine(monkeypatch):
+    try:
+        monkeypatch.setenv("TZ", "XXX-8")
+        time.tzset()
+        assert read_time("2024-12-07 09:35:59") == SEVENTH
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_milliseconds_are_kept():
     expected = SEVENTH + timedelta(milliseconds=119)
     assert read_time("2024-12-07T09:35:59.119Z") == expected
@@ -203,8 +215,8 @@ ALMOST_TIMES = (
 
 @given(JSON | ALMOST_TIMES | st.binary() | st.datetimes() | st.decimals() | st.dates())
 def test_whatever_stands_for_a_time_is_aware_utc_or_none(value):
-    time = read_time(value)
-    assert time is None or time.tzinfo is UTC
+    read = read_time(value)
+    assert read is None or read.tzinfo is UTC
 
 
 OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -218,20 +230,20 @@ OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(
     ),
     ANY_TEXT,
 )
-def test_a_javascript_date_of_any_zone_and_language_is_read(time, zone):
-    time = time.replace(microsecond=0)
+def test_a_javascript_date_of_any_zone_and_language_is_read(moment, zone):
+    moment = moment.replace(microsecond=0)
     days, months = "Mon Tue Wed Thu Fri Sat Sun", "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
-    day, month = days.split()[time.weekday()], months.split()[time.month - 1]
-    clock = f"{time.hour:02}:{time.minute:02}:{time.second:02}"
-    text = f"{day} {month} {time.day:02} {time.year:04} {clock} GMT{time:%z} ({zone})"
-    assert read_time(text) == time
+    day, month = days.split()[moment.weekday()], months.split()[moment.month - 1]
+    clock = f"{moment.hour:02}:{moment.minute:02}:{moment.second:02}"
+    text = f"{day} {month} {moment.day:02} {moment.year:04} {clock} GMT{moment:%z} ({zone})"
+    assert read_time(text) == moment
 
 
 @given(st.datetimes(timezones=OFFSETS))
-def test_an_iso_time_of_any_zone_is_read_exactly(time):
-    read = read_time(time.isoformat())
+def test_an_iso_time_of_any_zone_is_read_exactly(moment):
+    read = read_time(moment.isoformat())
     try:
-        expected = time.astimezone(UTC)
+        expected = moment.astimezone(UTC)
     except OverflowError:  # before year 1 or after year 9999 in UTC
         expected = None
     assert read == expected

@@ -335,7 +335,7 @@ def test_the_async_face_reads_ahead_as_far_as_concurrency_permits():
                 assert (await anext(transcripts)).conversation_id == "b"
                 assert not transport.under_way & {"a", "b", "f", "g", "h", "i", "j"}
 
-    asyncio.run(main())
+    asyncio.run(asyncio.wait_for(main(), 30))
 
 
 def test_leaving_the_async_transcripts_early_ends_what_is_under_way():
@@ -352,7 +352,7 @@ def test_leaving_the_async_transcripts_early_ends_what_is_under_way():
             assert transport.under_way <= {"b", "c", "d"}
             assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    asyncio.run(main())
+    asyncio.run(asyncio.wait_for(main(), 30))
 
 
 def test_a_failure_of_one_transcript_ends_the_others_that_are_under_way():
@@ -375,7 +375,7 @@ def test_a_failure_of_one_transcript_ends_the_others_that_are_under_way():
             assert transport.cancelled == transport.under_way
             assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    asyncio.run(main())
+    asyncio.run(asyncio.wait_for(main(), 30))
 
 
 # Threads and loops.

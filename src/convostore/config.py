@@ -137,14 +137,14 @@ def _profile(name: str) -> Mapping[str, object]:
     try:
         with file.open("rb") as stream:
             profiles = tomllib.load(stream).get("profiles", {})
-        if not isinstance(profiles, dict):
-            raise ValueError("profiles is no table: write [profiles.name]")
     except FileNotFoundError:
         raise ConfigError(
             f"{name!r} is no DSN (scheme://…), and there are no profiles: {file} does not exist"
         ) from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"the profiles in {file} cannot be read: {error}") from None
+    if not isinstance(profiles, dict):
+        raise ConfigError(f"profiles in {file} is no table: write [profiles.{name}]")
     if name not in profiles:
         known = ", ".join(sorted(profiles)) or "none"
         raise ConfigError(f"there is no profile {name!r} in {file}; there are: {known}")
@@ -156,8 +156,10 @@ def _profile(name: str) -> Mapping[str, object]:
 
 def _revealed(name: str, value: object) -> object:
     """Fetches a secret from where a profile says that it is kept."""
-    if not isinstance(value, dict) or len(value) != 1 or not _SECRET_SOURCES & set(value):
+    if not isinstance(value, dict):
         return value
+    if len(value) != 1 or not _SECRET_SOURCES & set(value):
+        return {key: _revealed(name, each) for key, each in value.items()}
     if "env" in value:
         variable = str(value["env"])
         if variable not in os.environ:

@@ -7,10 +7,12 @@ the same names to those who write adapters.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, TypeVar
 from urllib.parse import quote
+
+from pydantic import ValidationError
 
 from .errors import (
     AuthError,
@@ -24,6 +26,8 @@ from .errors import (
 )
 from .models import JSON
 from .reading import decode_json
+
+T = TypeVar("T")
 
 Method: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -78,6 +82,11 @@ class Response:
         """The body as UTF-8; what is none is replaced."""
         return self.content.decode("utf-8", "replace")
 
+    @property
+    def excerpt(self) -> str:
+        """The text's first characters, for an error."""
+        return self.text[:_EXCERPT]
+
     def json(self) -> JSON:
         """Decodes the body.
 
@@ -87,13 +96,40 @@ class Response:
         if self.media_type == "text/html":
             raise ProtocolError(
                 "the service answered with an HTML page instead of JSON: check the base URL",
-                excerpt=self.text[:_EXCERPT],
+                excerpt=self.excerpt,
             )
         try:
             return decode_json(self.content)
         except ProtocolError as error:
-            error.excerpt = self.text[:_EXCERPT]
+            error.excerpt = self.excerpt
             raise
+
+    def read(self, reader: Callable[[JSON], T]) -> T:
+        """Decodes the body and hands it to a reader that expects a shape.
+
+        Args:
+            reader: Takes the body to a value; a field that is missing or of another kind may raise
+                what Python or pydantic raises for it.
+
+        Raises:
+            ProtocolError: It is no JSON, or not of that shape; the message names the field.
+        """
+        body = self.json()
+        try:
+            return reader(body)
+        except KeyError as error:
+            reason = f"there is no field {error}"
+        except (TypeError, ValueError, IndexError, AttributeError) as error:
+            reason = _reason(error)
+        raise ProtocolError(f"the answer has another shape: {reason}", excerpt=self.excerpt)
+
+
+def _reason(error: Exception) -> str:
+    """What an error says without the value that it was about, which may be anything."""
+    if not isinstance(error, ValidationError):
+        return f"{type(error).__name__}: {str(error)[:_EXCERPT]}"
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    return f"{error.title}.{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def path(template: str, *ids: str) -> str:
@@ -150,6 +186,12 @@ def status_error(
     match status:
         case 401 | 403:
             return AuthError(f"{told}; check the credential and what it may do", detail=said)
+        case 404 | 410 if response.media_type == "text/html":
+            return ProtocolError(
+                f"{asked} was answered {status} with an HTML page, as by another program: "
+                "check the base URL",
+                excerpt=response.excerpt,
+            )
         case 404 | 410:
             return NotFoundError(told, detail=said)
         case 409 | 412:

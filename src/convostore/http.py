@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeAlias, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
@@ -33,6 +33,7 @@ __all__ = [
     "AsyncHTTPTransport",
     "Exchange",
     "HTTPAdapter",
+    "HTTPFlow",
     "HTTPOptions",
     "HTTPTransport",
     "Method",
@@ -43,6 +44,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+HTTPFlow: TypeAlias = Flow[Request, Response, T]
+"""A flow over HTTP: yields `Request`, is sent `Response`, returns a `T`."""
 
 _log: Final = logging.getLogger("convostore.http")
 _MAX_REDIRECTS: Final = 5
@@ -123,13 +127,13 @@ class HTTPAdapter(Adapter[Request, Response]):
 
     def secrets(self) -> Iterator[str]:
         """What must never show in a message: every secret option, password and header."""
-        yield from filter(None, (self.dsn.password, *(self.authorization() or "").split()[1:]))
+        yield from filter(None, (self.dsn.password, (self.authorization() or "").partition(" ")[2]))
         for value in dict(self.options).values():
             for each in value.values() if isinstance(value, dict) else (value,):
                 if isinstance(each, SecretStr):
                     yield each.get_secret_value()
 
-    def surround(self, flow: Flow[Request, Response, T]) -> Flow[Request, Response, T]:
+    def surround(self, flow: HTTPFlow[T]) -> HTTPFlow[T]:
         return retrying(
             self._redacting(flow),
             retries=self.options.retries,
@@ -138,7 +142,7 @@ class HTTPAdapter(Adapter[Request, Response]):
             delay=_delay,
         )
 
-    def _redacting(self, flow: Flow[Request, Response, T]) -> Flow[Request, Response, T]:
+    def _redacting(self, flow: HTTPFlow[T]) -> HTTPFlow[T]:
         try:
             return (yield from flow)
         except StoreError as error:

@@ -271,7 +271,7 @@ def _unseal(cursor: str | None, seal: list[str]) -> str | None:
         raise InvalidError("this is no cursor of this library: pass page.cursor as it is") from None
     if found != seal:
         raise InvalidError(
-            f"this cursor is of another list than {seal[1]} in the order {seal[3]}: "
+            f"this cursor is of {' '.join(map(str, found)) or 'nothing'}, not of {' '.join(seal)}: "
             "a cursor is good only for the list it came from"
         )
     return position
@@ -309,7 +309,7 @@ class Walk(Generic[T]):
             self._seen[item_id] = moved_at
         self._pages += 1
         self._found_new |= bool(fresh)
-        if page.cursor is not None and not (self._rereading and settled):
+        if page.cursor is not None and not (self._rereading and settled and not fresh):
             self.listing = replace(self.listing, cursor=page.cursor)
         elif self._again_from_head and self._pages > 1 and self._found_new:
             self.listing = replace(self.listing, cursor=None)

@@ -88,34 +88,44 @@ def adapter_for(scheme: str) -> type[Adapter[Any, Any]]:
     if scheme in _BUILT_IN:
         module, name = _BUILT_IN[scheme]
         return cast("type[Adapter[Any, Any]]", getattr(importlib.import_module(module), name))
-    for adapters in _asked(scheme, _load(scheme)):
-        found = adapters.get(scheme) if isinstance(adapters, Mapping) else None
-        if isinstance(found, type):
+    point = _entry_point(scheme)
+    for found in _asked(_load(point, scheme), point, scheme):
+        if _is_adapter(found):
             return cast("type[Adapter[Any, Any]]", found)
     raise PluginError(
-        f"the plugin of {scheme}:// is installed but brings no adapter for it: "
+        f"{_name(point)} is installed but brings no adapter of {scheme}://: "
         "its convostore_adapters() must return a dict with the adapter's class under that name"
     )
 
 
-def _asked(scheme: str, hooks: Any) -> list[object]:
+def _is_adapter(found: object) -> bool:
+    from .adapter import Adapter
+
+    return isinstance(found, type) and issubclass(found, Adapter)
+
+
+def _asked(hooks: Any, point: metadata.EntryPoint, scheme: str) -> list[object]:
+    """What the plugin's hooks return for the scheme."""
     try:
-        return list(hooks.convostore_adapters())
+        returned = hooks.convostore_adapters()
     except Exception as error:
-        raise PluginError(
-            f"the plugin of {scheme}:// failed in convostore_adapters(): {_described(error)}"
-        ) from error
+        told = f"{_name(point)} failed in convostore_adapters()"
+        raise PluginError(f"{told}: {_described(error)}") from error
+    return [each.get(scheme) for each in returned if isinstance(each, Mapping)]
 
 
-def _load(scheme: str) -> Any:
-    """Imports the one plugin of a scheme and returns its hooks (pluggy's relay is untyped)."""
+def _entry_point(scheme: str) -> metadata.EntryPoint:
     points = _entry_points().get(scheme, ())
     if not points:
         raise _unknown(scheme)
     if len(points) > 1:
         both = " and ".join(sorted(_name(point) for point in points))
         raise PluginError(f"{both} both claim {scheme}://: uninstall one of them")
-    (point,) = points
+    return points[0]
+
+
+def _load(point: metadata.EntryPoint, scheme: str) -> Any:
+    """Imports the one plugin of a scheme and returns its hooks (pluggy's relay is untyped)."""
     manager = pluggy.PluginManager("convostore")
     manager.add_hookspecs(Hooks)
     try:

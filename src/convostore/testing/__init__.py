@@ -1,21 +1,27 @@
-"""The contract kit: what a backend's author tests it with; the public names.
+"""The contract kit: what a backend's author tests it with; the public names, loaded on use.
 
-Needs pytest: ``pip install 'convostore[testing]'``. Beside it stand `strategies` (needs
-Hypothesis), `loopback` (needs neither) and `saboteurs`.
+`StoreContract` needs pytest: ``pip install 'convostore[testing]'``. Beside it stand `strategies`
+(needs Hypothesis), `saboteurs`, `loopback` and `pytest_plugin`.
 """
 
-from .backend import Backend, Face, Kit, Service
-from .checks import NotOffered, raises
-from .contract import (
-    Clause,
-    StoreContract,
-    Waiver,
-    clauses,
-    never,
-    notimpl,
-    notyet,
-    run_clause,
-)
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .backend import Backend, Face, Kit, Service
+    from .checks import NotOffered, raises
+    from .contract import (
+        Clause,
+        StoreContract,
+        Waiver,
+        clauses,
+        never,
+        notimpl,
+        notyet,
+        run_clause,
+    )
 
 __all__ = [
     "Backend",
@@ -33,3 +39,15 @@ __all__ = [
     "raises",
     "run_clause",
 ]
+
+_HOMES = {
+    "backend": ("Backend", "Face", "Kit", "Service"),
+    "checks": ("NotOffered", "raises"),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = next((home for home, names in _HOMES.items() if name in names), "contract")
+    return getattr(import_module(f".{home}", __name__), name)

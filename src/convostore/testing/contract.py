@@ -20,11 +20,19 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import pytest
 
-from .backend import Backend, Face, Kit, drive
-from .checks import NotOffered
-from .fault_clauses import FaultClauses
-from .read_clauses import ReadingClauses
-from .write_clauses import WritingClauses
+# Before they are imported: what a failed clause compared is then shown.
+pytest.register_assert_rewrite(
+    "convostore.testing.checks",
+    "convostore.testing.fault_clauses",
+    "convostore.testing.read_clauses",
+    "convostore.testing.write_clauses",
+)
+
+from .backend import Backend, Face, Kit, drive  # noqa: E402
+from .checks import NotOffered  # noqa: E402
+from .fault_clauses import FaultClauses  # noqa: E402
+from .read_clauses import ReadingClauses  # noqa: E402
+from .write_clauses import WritingClauses  # noqa: E402
 
 Clause: TypeAlias = Callable[[Any, Kit], Coroutine[Any, Any, None]]
 

@@ -1,30 +1,20 @@
-"""The pytest plugin, loaded wherever convostore is installed: readable failures, a test double.
+"""A pytest plugin for apps, taken up where a conftest asks for it.
 
-It must cost nothing where it is not used: the kit is imported by the tests that use it.
+pytest_plugins = ["convostore.testing.pytest_plugin"]
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from ..store import ConversationStore
-
-pytest.register_assert_rewrite(
-    "convostore.testing.read_clauses",
-    "convostore.testing.write_clauses",
-    "convostore.testing.fault_clauses",
-    "convostore.testing.checks",
-)
+from ..config import open as open_store
+from ..store import ConversationStore
 
 
 @pytest.fixture
 def memory_store() -> Iterator[ConversationStore]:
     """An empty in-memory store, for tests of an app that takes one; closed at the end."""
-    from ..config import open as open_store
-
     with open_store("memory://") as store:
         yield store

@@ -25,7 +25,7 @@ from ..errors import (
 )
 from ..exchange import Request, Response, path, status_error
 from ..flow import Flow
-from ..http import HTTPOptions
+from ..http import HTTPFlow, HTTPOptions
 from ..memory import Call, MemoryAdapter
 from ..models import (
     ANY,
@@ -294,7 +294,7 @@ class KeepsCursorsInMemory(MemoryAdapter):
 
 @_over_http("test_a_list_that_comes_whole_is_asked_for_once")
 class LooksBeforeItLists(SampleAdapter):
-    def list_conversations(self, listing: Listing) -> Flow[Request, Response, Page[Conversation]]:
+    def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
         yield Request("HEAD", "/chats")
         return (yield from super().list_conversations(listing))
 
@@ -620,7 +620,7 @@ class TakesAbsenceForATrouble(SampleAdapter):
 @_over_http("test_a_page_of_another_program_is_no_absence")
 class TakesAPageForAbsence(SampleAdapter):
     def failure(self, request: Request, response: Response) -> StoreError | None:
-        return status_error(request, response)
+        return status_error(request, replace(response, headers={}))
 
 
 @_over_http("test_too_many_requests_say_how_long_to_wait")
@@ -639,7 +639,7 @@ class RetriesPlain500s(SampleAdapter):
 
 @_over_http("test_an_answer_that_is_no_json_is_a_protocol_error")
 class TakesNonsenseForEmpty(SampleAdapter):
-    def list_conversations(self, listing: Listing) -> Flow[Request, Response, Page[Conversation]]:
+    def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
         try:
             return (yield from super().list_conversations(listing))
         except ProtocolError:
@@ -651,7 +651,7 @@ class TakesNonsenseForEmpty(SampleAdapter):
     "test_a_repeated_read_succeeds_once_the_service_is_back",
 )
 class NeverTriesAgain(SampleAdapter):
-    def list_conversations(self, listing: Listing) -> Flow[Request, Response, Page[Conversation]]:
+    def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
         reply = yield Request("GET", "/chats", idempotent=False)
         found = [Conversation(**chat) for chat in reply.json()["chats"]]
         return cut(found, listing, key=lambda each: each.id)
@@ -661,7 +661,7 @@ class NeverTriesAgain(SampleAdapter):
 class RepeatsWrites(SampleAdapter):
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
-    ) -> Flow[Request, Response, tuple[Message, ...]]:
+    ) -> HTTPFlow[tuple[Message, ...]]:
         yield Request("POST", path("/chats/{}", conversation_id), json={}, idempotent=True)
         return tuple(messages)
 

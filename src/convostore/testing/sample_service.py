@@ -8,10 +8,8 @@ from typing import ClassVar
 from urllib.parse import unquote
 
 from ..adapter import Traits, cut
-from ..errors import ProtocolError, StoreError
-from ..exchange import Request, Response, path, status_error
-from ..flow import Flow
-from ..http import HTTPAdapter
+from ..exchange import Request, Response, path
+from ..http import HTTPAdapter, HTTPFlow
 from ..models import Conversation, Listing, Message, Page, TextPart, Transcript
 
 _JSON = {"content-type": "application/json"}
@@ -59,24 +57,16 @@ class SampleAdapter(HTTPAdapter):
     name: ClassVar[str] = "sample"
     traits = Traits(paging="whole")
 
-    def failure(self, request: Request, response: Response) -> StoreError | None:
-        error = status_error(request, response)
-        if response.status == 404 and response.media_type != "application/json":
-            return ProtocolError("an HTML page was answered: check the base URL")
-        return error
-
-    def list_conversations(self, listing: Listing) -> Flow[Request, Response, Page[Conversation]]:
+    def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
         reply = yield Request("GET", "/chats")
-        found = [Conversation(**chat) for chat in reply.json()["chats"]]
+        found = reply.read(lambda body: [Conversation(**chat) for chat in body["chats"]])
         return cut(found, listing, key=lambda each: each.id)
 
-    def get_conversation(self, conversation_id: str) -> Flow[Request, Response, Conversation]:
+    def get_conversation(self, conversation_id: str) -> HTTPFlow[Conversation]:
         reply = yield Request("GET", path("/chats/{}", conversation_id))
-        return Conversation(**reply.json()["chat"])
+        return reply.read(lambda body: Conversation(**body["chat"]))
 
-    def list_messages(
-        self, conversation_id: str, listing: Listing
-    ) -> Flow[Request, Response, Page[Message]]:
+    def list_messages(self, conversation_id: str, listing: Listing) -> HTTPFlow[Page[Message]]:
         reply = yield Request("GET", path("/chats/{}", conversation_id))
         messages = [
             Message(id=row, role=role, parts=(TextPart(text=text),))
@@ -84,6 +74,6 @@ class SampleAdapter(HTTPAdapter):
         ]
         return cut(messages, listing, key=lambda each: each.id)
 
-    def delete_conversation(self, conversation_id: str) -> Flow[Request, Response, None]:
+    def delete_conversation(self, conversation_id: str) -> HTTPFlow[None]:
         reply = yield Request("DELETE", path("/chats/{}", conversation_id), idempotent=True)
         reply.json()

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 from convostore.adapter import Traits, cut
 from convostore.dsn import DSN
 from convostore.errors import ProtocolError, StoreError
-from convostore.flow import Flow, together
-from convostore.http import HTTPAdapter, Request, Response, path, status_error
+from convostore.flow import together
+from convostore.http import HTTPAdapter, HTTPFlow, Request, Response, path, status_error
 from convostore.models import Conversation, Health, Listing, Message, Page, Transcript
 
 from . import wire
@@ -39,25 +39,23 @@ class Perplexica(HTTPAdapter):
             return ProtocolError(
                 f"{request.method} {request.path} was answered 404, but not by this service's list "
                 "of chats: check the base URL (releases before 1.7.1 cannot delete)",
-                excerpt=response.text[:200],
+                excerpt=response.excerpt,
             )
         return error
 
-    def list_conversations(self, listing: Listing) -> Flow[Request, Response, Page[Conversation]]:
+    def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
         conversations = yield from self._conversations()
         return cut(conversations, listing, key=lambda each: each.id, what="list of conversations")
 
-    def _conversations(self) -> Flow[Request, Response, tuple[Conversation, ...]]:
+    def _conversations(self) -> HTTPFlow[tuple[Conversation, ...]]:
         reply = yield Request("GET", _CHATS)
         return wire.read_conversations(reply.json())
 
-    def get_conversation(self, conversation_id: str) -> Flow[Request, Response, Conversation]:
+    def get_conversation(self, conversation_id: str) -> HTTPFlow[Conversation]:
         reply = yield Request("GET", path(_CHAT, conversation_id))
         return wire.read_conversation(reply.json(), conversation_id)
 
-    def list_messages(
-        self, conversation_id: str, listing: Listing
-    ) -> Flow[Request, Response, Page[Message]]:
+    def list_messages(self, conversation_id: str, listing: Listing) -> HTTPFlow[Page[Message]]:
         reply = yield Request("GET", path(_CHAT, conversation_id))
         messages = wire.read_messages(reply.json())
         return cut(messages, listing, key=lambda each: each.id, what="list of messages")
@@ -66,7 +64,7 @@ class Perplexica(HTTPAdapter):
         self,
         conversation_id: str,
         known: Conversation | None = None,  # noqa: ARG002  # the same request brings it again
-    ) -> Flow[Request, Response, Transcript]:
+    ) -> HTTPFlow[Transcript]:
         reply = yield Request("GET", path(_CHAT, conversation_id))
         body = reply.json()
         return Transcript(
@@ -75,22 +73,22 @@ class Perplexica(HTTPAdapter):
             messages=wire.read_messages(body),
         )
 
-    def delete_conversation(self, conversation_id: str) -> Flow[Request, Response, None]:
+    def delete_conversation(self, conversation_id: str) -> HTTPFlow[None]:
         reply = yield Request("DELETE", path(_CHAT, conversation_id), idempotent=True)
         reply.json()
 
-    def clear_conversations(self) -> Flow[Request, Response, None]:
+    def clear_conversations(self) -> HTTPFlow[None]:
         """Deletes each chat that the list shows, one request each: the service has no other way."""
         conversations = yield from self._conversations()
         yield from together([self._delete_listed(each.id) for each in conversations])
 
-    def _delete_listed(self, conversation_id: str) -> Flow[Request, Response, None]:
+    def _delete_listed(self, conversation_id: str) -> HTTPFlow[None]:
         try:
             yield from self.delete_conversation(conversation_id)
         except LookupError:  # deleted by another since the list was read
             return
 
-    def check(self) -> Flow[Request, Response, Health]:
+    def check(self) -> HTTPFlow[Health]:
         reply = yield Request("GET", _CHATS)
         body = reply.json()
         return Health(

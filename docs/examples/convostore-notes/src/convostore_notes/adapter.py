@@ -3,9 +3,8 @@
 from pydantic import SecretStr
 
 from convostore.adapter import Traits
-from convostore.errors import NotFoundError, ProtocolError, StoreError
-from convostore.flow import Flow
-from convostore.http import HTTPAdapter, HTTPOptions, Request, Response, path, status_error
+from convostore.errors import AuthError, StoreError
+from convostore.http import HTTPAdapter, HTTPFlow, HTTPOptions, Request, Response, path
 from convostore.models import Conversation, Listing, Message, Page
 
 from . import wire
@@ -24,27 +23,24 @@ class Notes(HTTPAdapter):
         return f"Bearer {self.options.api_key.get_secret_value()}"
 
     def failure(self, request: Request, response: Response) -> StoreError | None:
-        error = status_error(request, response)
-        if isinstance(error, NotFoundError) and error.detail is None:
-            return ProtocolError(f"{error}, but not by Notes: check the base URL")
-        return error
+        if response.status == 402:
+            return AuthError("the account's plan has run out: renew it, then try again")
+        return super().failure(request, response)
 
-    def list_conversations(self, listing: Listing) -> Flow[Request, Response, Page[Conversation]]:
+    def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
         reply = yield Request("GET", "/threads", query=_query(listing))
-        return wire.read_page(reply, wire.thread)
+        return reply.read(wire.threads)
 
-    def get_conversation(self, conversation_id: str) -> Flow[Request, Response, Conversation]:
+    def get_conversation(self, conversation_id: str) -> HTTPFlow[Conversation]:
         reply = yield Request("GET", path("/threads/{}", conversation_id))
-        return wire.read(reply, wire.thread)
+        return reply.read(wire.thread)
 
-    def list_messages(
-        self, conversation_id: str, listing: Listing
-    ) -> Flow[Request, Response, Page[Message]]:
+    def list_messages(self, conversation_id: str, listing: Listing) -> HTTPFlow[Page[Message]]:
         entries = path("/threads/{}/entries", conversation_id)
         reply = yield Request("GET", entries, query=_query(listing))
-        return wire.read_page(reply, wire.entry)
+        return reply.read(wire.entries)
 
-    def delete_conversation(self, conversation_id: str) -> Flow[Request, Response, None]:
+    def delete_conversation(self, conversation_id: str) -> HTTPFlow[None]:
         reply = yield Request("DELETE", path("/threads/{}", conversation_id), idempotent=True)
         reply.json()
 

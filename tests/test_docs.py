@@ -194,7 +194,6 @@ def said(code: str) -> list[str]:
         "pyproject.toml",
         "src/convostore_notes/__init__.py",
         "src/convostore_notes/adapter.py",
-        "src/convostore_notes/wire.py",
     ],
 )
 def test_the_guide_shows_the_whole_file(file: str) -> None:

@@ -1,13 +1,13 @@
-"""The adapter of `notes://`: which request each operation is, and what a refusal means."""
+"""The adapter of `notes://`: which request each operation is, and how its answer is read."""
+
+from collections.abc import Callable
 
 from pydantic import SecretStr
 
 from convostore.adapter import Traits
-from convostore.errors import AuthError, StoreError
-from convostore.http import HTTPAdapter, HTTPFlow, HTTPOptions, Request, Response, path
-from convostore.models import Conversation, Listing, Message, Page
-
-from . import wire
+from convostore.http import HTTPAdapter, HTTPFlow, HTTPOptions, Request, path
+from convostore.models import JSON, Conversation, Listing, Message, Page, TextPart
+from convostore.reading import read_time
 
 
 class NotesOptions(HTTPOptions):
@@ -22,23 +22,18 @@ class Notes(HTTPAdapter):
     def authorization(self) -> str:
         return f"Bearer {self.options.api_key.get_secret_value()}"
 
-    def failure(self, request: Request, response: Response) -> StoreError | None:
-        if response.status == 402:
-            return AuthError("the account's plan has run out: renew it, then try again")
-        return super().failure(request, response)
-
     def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
         reply = yield Request("GET", "/threads", query=_query(listing))
-        return reply.read(wire.threads)
+        return reply.read(lambda body: _page(body, _thread))
 
     def get_conversation(self, conversation_id: str) -> HTTPFlow[Conversation]:
         reply = yield Request("GET", path("/threads/{}", conversation_id))
-        return reply.read(wire.thread)
+        return reply.read(_thread)
 
     def list_messages(self, conversation_id: str, listing: Listing) -> HTTPFlow[Page[Message]]:
         entries = path("/threads/{}/entries", conversation_id)
         reply = yield Request("GET", entries, query=_query(listing))
-        return reply.read(wire.entries)
+        return reply.read(lambda body: _page(body, _entry))
 
     def delete_conversation(self, conversation_id: str) -> HTTPFlow[None]:
         reply = yield Request("DELETE", path("/threads/{}", conversation_id), idempotent=True)
@@ -48,3 +43,17 @@ class Notes(HTTPAdapter):
 def _query(listing: Listing) -> tuple[tuple[str, str], ...]:
     after = (("after", listing.cursor),) if listing.cursor else ()
     return (("limit", str(listing.limit)), ("order", listing.order), *after)
+
+
+def _page(body: JSON, read: Callable[[JSON], JSON]) -> Page[JSON]:
+    return Page(items=tuple(map(read, body["items"])), cursor=body["next"])
+
+
+def _thread(row: JSON) -> Conversation:
+    times = {"created_at": read_time(row["created"]), "updated_at": read_time(row["changed"])}
+    return Conversation(id=row["id"], title=row["subject"], **times, raw=row)
+
+
+def _entry(row: JSON) -> Message:
+    role, said = "user" if row["by"] == "me" else "assistant", TextPart(text=row["text"])
+    return Message(id=row["id"], role=role, parts=(said,), created_at=read_time(row["at"]), raw=row)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.markdown import Markdown
 from rich.padding import Padding
 from rich.rule import Rule
@@ -21,6 +24,11 @@ from rich.text import Text
 from ..models import Conversation, Message, OtherPart, ReasoningPart, Source, TextPart
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_TIME_WIDTH: Final = 16
+_TITLE_WIDTH: Final = 30
+"""What a title is given before ids are shown beside it."""
+_GAP: Final = 3
+_NARROWEST: Final = 10
 _STYLES = {"user": "bold cyan", "assistant": "bold green", "system": "bold magenta"}
 
 
@@ -33,22 +41,41 @@ def conversations_table(
     rows: Iterable[tuple[str, Conversation]], *, with_store: bool = True
 ) -> RenderableType:
     """A table of conversations, each with the name of the store that it came from."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("Last active", no_wrap=True, style="dim")
-    if with_store:
-        table.add_column("Store", no_wrap=True, style="magenta")
-    table.add_column("Title", overflow="ellipsis", no_wrap=True, min_width=20)
-    table.add_column("Id", overflow="fold", style="dim", min_width=10)
-    for store, conversation in rows:
-        title = Text(("📌 " if conversation.pinned else "") + _one_line(conversation.title))
-        store_cells = [Text(printable(store))] if with_store else []
-        table.add_row(
-            _when(conversation.last_active_at),
-            *store_cells,
-            title,
-            Text(printable(conversation.id)),
-        )
-    return table
+    return _ConversationsTable(tuple(rows), with_store)
+
+
+@dataclass(frozen=True)
+class _ConversationsTable:
+    """Lays itself out for the console's width: titles are cut; ids are whole, or not shown.
+
+    In a list of one store, whose ids are what `show` takes, they are folded rather than left out.
+    """
+
+    rows: tuple[tuple[str, Conversation], ...]
+    with_store: bool
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        stores = max((cell_len(name) for name, _ in self.rows), default=5) if self.with_store else 0
+        ids = max((cell_len(row.id) for _, row in self.rows), default=2)
+        room = options.max_width - _TIME_WIDTH - _GAP - (stores + _GAP if stores else 0)
+        with_ids = not self.with_store or room - ids - _GAP >= _TITLE_WIDTH
+        ids = max(_NARROWEST, min(ids, room - _GAP - _NARROWEST))
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        table.add_column("Last active", width=_TIME_WIDTH, style="dim")
+        if self.with_store:
+            table.add_column("Store", width=stores, style="magenta")
+        width = max(_NARROWEST, room - ids - _GAP if with_ids else room)
+        table.add_column("Title", width=width, overflow="ellipsis", no_wrap=True)
+        if with_ids:
+            table.add_column("Id", width=ids, overflow="fold", style="dim")
+        for store, row in self.rows:
+            title = ("📌 " if row.pinned else "") + _one_line(row.title)
+            cells = [_when(row.last_active_at), printable(store), title, printable(row.id)]
+            shown = (True, self.with_store, True, with_ids)
+            table.add_row(
+                *[Text(cell) for cell, is_shown in zip(cells, shown, strict=True) if is_shown]
+            )
+        yield table
 
 
 def conversation_line(conversation: Conversation) -> str:

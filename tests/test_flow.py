@@ -31,7 +31,12 @@ def carry(request):
 
 def play(main):
     """Runs a test of the async driver, which fails instead of waiting for ever."""
-    asyncio.run(asyncio.wait_for(main(), 30))
+
+    async def bounded():
+        async with asyncio.timeout(30):
+            await main()
+
+    asyncio.run(bounded())
 
 
 def ask(*requests):

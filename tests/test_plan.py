@@ -302,13 +302,33 @@ def _sealed(value):
         _sealed("abcd"),
         _sealed([]),
         _sealed({"a": 1, "b": 2, "c": 3, "d": 4}),
-        _sealed(["list_conversations", "", "oldest_first", None]),
-        _sealed(["list_conversations", "", "oldest_first", 5]),
         base64.urlsafe_b64encode(b"[" * 100_000).decode(),
     ],
 )
 def test_what_is_no_cursor_is_refused(cursor):
     refused(filled(count=1).list_conversations(Listing(limit=2, cursor=cursor)))
+
+
+def _with_position(cursor, position):
+    """The cursor, as whole as it was, but with another note of the adapter's inside."""
+    padded = cursor + "=" * (-len(cursor) % 4)
+    *seal, _ = json.loads(base64.urlsafe_b64decode(padded))
+    return _sealed([*seal, position])
+
+
+@pytest.mark.parametrize(
+    "position",
+    [None, 5, "", "garbage", "null", "5.5", '"x"', "[]", '["x", 1, 2]', "{}", "[" * 100_000],
+    ids=lambda position: str(position)[:12],
+)
+def test_a_forged_position_is_refused(position):
+    plan = filled(count=3)
+    cursor = carry(plan.list_conversations(Listing(limit=1))).cursor
+    forged = _with_position(cursor, position)
+    refused(plan.list_conversations(Listing(limit=1, cursor=forged)))
+    of_messages = carry(plan.list_messages("c0", Listing(limit=1))).cursor
+    forged = _with_position(of_messages, position)
+    refused(plan.list_messages("c0", Listing(limit=1, cursor=forged)))
 
 
 @given(st.text(st.characters(exclude_categories=())), st.integers(0, 60))

@@ -282,6 +282,12 @@ def test_a_transcript_of_an_id_that_cannot_be_read_may_be_yielded_too(collect):
     assert (items[0].conversation, str(items[0].error)) == (None, "a is broken")
 
 
+def test_an_unknown_way_to_treat_errors_is_refused(collect):
+    items, error = collect(lambda store: store.transcripts(["a"], on_error="yeild"))
+    assert items == []
+    assert isinstance(error, InvalidError)
+
+
 @pytest.mark.parametrize("on_error", ["raise", "yield"])
 def test_an_error_of_the_list_is_raised_after_what_was_read_before_it(collect, on_error):
     items, error = collect(lambda store: store.transcripts(on_error=on_error), broken_page="2")
@@ -294,6 +300,16 @@ def test_the_sync_face_reads_no_transcript_ahead():
         transcripts = store.transcripts(["a", "b"])
         next(transcripts)
         assert ("messages", "b") not in store._transport.shelves.asked
+
+
+def play(main):
+    """Runs a test that waits for others, and fails instead of waiting for ever."""
+
+    async def bounded():
+        async with asyncio.timeout(30):
+            await main()
+
+    asyncio.run(bounded())
 
 
 class Gated(AsyncTransport):
@@ -335,7 +351,7 @@ def test_the_async_face_reads_ahead_as_far_as_concurrency_permits():
                 assert (await anext(transcripts)).conversation_id == "b"
                 assert not transport.under_way & {"a", "b", "f", "g", "h", "i", "j"}
 
-    asyncio.run(asyncio.wait_for(main(), 30))
+    play(main)
 
 
 def test_leaving_the_async_transcripts_early_ends_what_is_under_way():
@@ -352,7 +368,7 @@ def test_leaving_the_async_transcripts_early_ends_what_is_under_way():
             assert transport.under_way <= {"b", "c", "d"}
             assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    asyncio.run(asyncio.wait_for(main(), 30))
+    play(main)
 
 
 def test_a_failure_of_one_transcript_ends_the_others_that_are_under_way():
@@ -375,7 +391,7 @@ def test_a_failure_of_one_transcript_ends_the_others_that_are_under_way():
             assert transport.cancelled == transport.under_way
             assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    asyncio.run(asyncio.wait_for(main(), 30))
+    play(main)
 
 
 # Threads and loops.

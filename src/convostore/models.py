@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -26,7 +26,8 @@ from typing import (
     TypeVar,
 )
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from .errors import StoreError
 from .parts import (
@@ -41,7 +42,7 @@ from .parts import (
     ToolCallPart,
     ToolResultPart,
 )
-from .values import JSON, Value
+from .values import JSON, Portable, Value
 
 __all__ = [
     "ANY",
@@ -141,8 +142,16 @@ class Feedback(Value):
     comment: str | None = None
 
 
-class Source(Value):
+@pydantic_dataclass(
+    frozen=True,
+    slots=True,
+    kw_only=True,
+    config=ConfigDict(extra="forbid", defer_build=True, hide_input_in_errors=True),
+)
+class Source(Portable):
     """A place that an answer draws on.
+
+    By far the most numerous value, and so a slotted dataclass, half as many objects to collect.
 
     Attributes:
         content: The passage that was used.
@@ -158,7 +167,37 @@ class Source(Value):
     score: float | None = None
     kind: SourceKind = "cited"
     mark: str | None = None
-    raw: JSON = Field(default=None, repr=False)
+    raw: JSON = field(default=None, repr=False)
+
+    @classmethod
+    def _field_names(cls) -> Iterable[str]:
+        return cls.__slots__
+
+    @classmethod
+    def model_construct(
+        cls,
+        *,
+        title: str | None = None,
+        url: str | None = None,
+        content: str | None = None,
+        score: float | None = None,
+        kind: SourceKind = "cited",
+        mark: str | None = None,
+        raw: JSON = None,
+    ) -> Source:
+        """Makes a source from fields that are known to be right; see `Value.model_construct`."""
+        made = object.__new__(cls)
+        _set(made, "title", title)
+        _set(made, "url", url)
+        _set(made, "content", content)
+        _set(made, "score", score)
+        _set(made, "kind", kind)
+        _set(made, "mark", mark)
+        _set(made, "raw", raw)
+        return made
+
+
+_set = object.__setattr__
 
 
 _MARK: Final = re.compile(

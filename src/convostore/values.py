@@ -5,6 +5,7 @@ Only the base lives here; what is modelled with it stands in `parts` and `models
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar, Self, TypeAlias
 
@@ -25,13 +26,35 @@ _ConstructFields: TypeAlias = tuple[dict[str, Any], dict[str, Any], set[str]]
 """The fields' defaults in their order, the factories of those that have one, and the names."""
 
 
-class Value(BaseModel):
+class Portable:
+    """What can be told apart from where it is kept."""
+
+    __slots__ = ()
+
+    _service_fields: ClassVar[frozenset[str]] = frozenset({"raw"})
+
+    @classmethod
+    def _field_names(cls) -> Iterable[str]:
+        raise NotImplementedError
+
+    def portable(self) -> dict[str, JSON]:
+        """Returns the value as plain data without `raw` and the service's own ids, at all depths.
+
+        What is left means the same in any store; it is what `fingerprint` compares.
+        """
+        return {
+            name: _portable(getattr(self, name))
+            for name in self._field_names()
+            if name not in self._service_fields
+        }
+
+
+class Value(Portable, BaseModel):
     """What the schema's values share: frozen, closed, and able to forget where they came from."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True
     )
-    _service_fields: ClassVar[frozenset[str]] = frozenset({"raw"})
     _construct_fields: ClassVar[_ConstructFields]
 
     # pydantic's mypy plugin gives each model a narrower signature of its own.
@@ -61,6 +84,10 @@ class Value(BaseModel):
         return made
 
     @classmethod
+    def _field_names(cls) -> Iterable[str]:
+        return cls.model_fields
+
+    @classmethod
     def _prepare_construct(cls) -> _ConstructFields:
         fields = cls.model_fields
         cls._construct_fields = (
@@ -70,20 +97,9 @@ class Value(BaseModel):
         )
         return cls._construct_fields
 
-    def portable(self) -> dict[str, JSON]:
-        """Returns the value as plain data without `raw` and the service's own ids, at all depths.
-
-        What is left means the same in any store; it is what `fingerprint` compares.
-        """
-        return {
-            name: _portable(getattr(self, name))
-            for name in type(self).model_fields
-            if name not in self._service_fields
-        }
-
 
 def _portable(value: object) -> JSON:
-    if isinstance(value, Value):
+    if isinstance(value, Portable):
         return value.portable()
     if isinstance(value, tuple):
         return [_portable(item) for item in value]

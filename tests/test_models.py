@@ -1,12 +1,13 @@
 """The schema: closed, frozen values that survive being written down, and forget where they were."""
 
 import json
+from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from convostore import (
     ANY,
@@ -122,33 +123,42 @@ NAMES = [f"{kind.__name__}-{index}" for index, (kind, _) in enumerate(VALUES)]
 each_value = pytest.mark.parametrize(("kind", "fields"), VALUES, ids=NAMES)
 
 
+def written(value):
+    return TypeAdapter(type(value)).dump_python(value)
+
+
+def written_as_json(value):
+    return TypeAdapter(type(value)).dump_json(value)
+
+
 @each_value
 def test_a_value_cannot_be_changed(kind, fields):
     value = kind(**fields)
-    name = next(iter(kind.model_fields))
-    with pytest.raises(ValidationError, match="frozen"):
+    name = next(iter(written(value)))
+    with pytest.raises((ValidationError, FrozenInstanceError)):
         setattr(value, name, None)
+    assert value == kind(**fields)
 
 
 @each_value
 def test_a_value_takes_no_field_that_it_does_not_know(kind, fields):
     if kind is OtherPart:
         fields = {"type": "chart"}
-    with pytest.raises(ValidationError, match="Extra inputs"):
+    with pytest.raises(ValidationError, match=r"Extra inputs|Unexpected keyword"):
         kind(**fields, tilte="a slip of the pen")
 
 
 @each_value
 def test_a_value_is_the_same_after_being_written_as_plain_data(kind, fields):
     value = kind(**fields)
-    assert kind.model_validate(value.model_dump()) == value
+    assert TypeAdapter(kind).validate_python(written(value)) == value
 
 
 @each_value
 def test_a_value_is_the_same_after_being_written_as_json(kind, fields):
     value = kind(**fields)
-    assert kind.model_validate_json(value.model_dump_json()) == value
-    assert kind.model_validate(json.loads(json.dumps(value.model_dump(mode="json")))) == value
+    assert TypeAdapter(kind).validate_json(written_as_json(value)) == value
+    assert TypeAdapter(kind).validate_python(json.loads(written_as_json(value))) == value
 
 
 @each_value
@@ -156,8 +166,7 @@ def test_a_value_made_without_validation_is_the_same(kind, fields):
     quick, checked = kind.model_construct(**fields), kind(**fields)
     assert quick == checked
     assert checked == quick
-    assert quick.model_dump() == checked.model_dump()
-    assert json.loads(quick.model_dump_json()) == json.loads(checked.model_dump_json())
+    assert written(quick) == written(checked)
     assert quick.portable() == checked.portable()
 
 
@@ -165,7 +174,7 @@ def test_a_value_made_without_validation_is_the_same(kind, fields):
 def test_a_value_made_without_validation_shows_and_writes_its_fields_in_their_order(kind, fields):
     quick, checked = kind.model_construct(**fields), kind(**fields)
     assert repr(quick) == repr(checked)
-    assert quick.model_dump_json() == checked.model_dump_json()
+    assert written_as_json(quick) == written_as_json(checked)
 
 
 def test_a_message_made_without_validation_chooses_an_id_too():
@@ -174,10 +183,10 @@ def test_a_message_made_without_validation_chooses_an_id_too():
 
 
 def test_values_made_without_validation_do_not_share_what_is_changed_in_a_copy():
-    first, second = Source.model_construct(title="a"), Source.model_construct(title="a")
-    first.model_copy(update={"title": "b"})
-    assert (first, second) == (Source(title="a"), Source(title="a"))
-    assert first.model_fields_set == second.model_fields_set == set(Source.model_fields)
+    first, second = TextPart.model_construct(text="a"), TextPart.model_construct(text="a")
+    first.model_copy(update={"text": "b"})
+    assert (first, second) == (TextPart(text="a"), TextPart(text="a"))
+    assert first.model_fields_set == second.model_fields_set == set(TextPart.model_fields)
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.kind)
@@ -442,7 +451,7 @@ def _with_part(index, **change):
         FULL.model_copy(update={"feedback": None}),
         FULL.model_copy(update={"status": "failed"}),
         FULL.model_copy(update={"created_at": NOON.astimezone(timezone(timedelta(hours=8)))}),
-        FULL.model_copy(update={"sources": (FULL.sources[0].model_copy(update={"raw": None}),)}),
+        FULL.model_copy(update={"sources": (replace(FULL.sources[0], raw=None),)}),
         _with_part(1, id="call-9"),
         _with_part(2, id=None),
         _with_part(3, url="https://files.example/a?sig=2&expires=9"),

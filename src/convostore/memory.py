@@ -11,13 +11,14 @@ import json
 import secrets
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 
 from .adapter import Adapter, AsyncTransport, Traits, Transport
 from .dsn import DSN
-from .errors import ConflictError, InvalidError, NotFoundError
+from .errors import ConflictError, InvalidError, NotFoundError, ProtocolError
 from .flow import Flow
 from .models import (
     ANY,
@@ -31,6 +32,7 @@ from .models import (
     NewConversation,
     Page,
 )
+from .reading import decode_json
 
 T = TypeVar("T")
 
@@ -92,7 +94,7 @@ class MemoryAdapter(Adapter[Call, object]):
         def call() -> Page[Conversation]:
             rows = sorted((kept.conversation for kept in self._shelf.kept.values()), key=_rank)
             if listing.cursor is not None:
-                last = _position(listing.cursor)
+                last = _position(listing.cursor, bool, float, str)
                 rows = [row for row in rows if list(_rank(row)) > last]
             page = tuple(rows[: listing.limit])
             more = len(page) < len(rows)
@@ -116,11 +118,11 @@ class MemoryAdapter(Adapter[Call, object]):
             if listing.order == "newest_first":
                 rows.reverse()
             if listing.cursor is not None:
-                last = _position(listing.cursor)
+                (last,) = _position(listing.cursor, int)
                 backwards = listing.order == "newest_first"
                 rows = [row for row in rows if (row[0] < last if backwards else row[0] > last)]
             page = rows[: listing.limit]
-            cursor = json.dumps(page[-1][0]) if len(page) < len(rows) else None
+            cursor = json.dumps([page[-1][0]]) if len(page) < len(rows) else None
             return Page(items=tuple(row[1] for row in page), cursor=cursor, total=total)
 
         return _do(call)
@@ -233,9 +235,18 @@ def _rank(row: Conversation) -> tuple[bool, float, str]:
     return (not row.pinned, -active.timestamp() if active else 0.0, row.id)
 
 
-def _position(cursor: str) -> Any:
-    """What the cursor's page ended with; `_rank` or a sequence number, as the list has it."""
-    return json.loads(cursor)
+def _position(cursor: str, *kinds: type) -> list[Any]:
+    """What the cursor's page ended with.
+
+    Raises:
+        InvalidError: It is none that this adapter made.
+    """
+    position: object = None
+    with suppress(ProtocolError):
+        position = decode_json(cursor)
+    if not isinstance(position, list) or [type(each) for each in position] != list(kinds):
+        raise InvalidError("this is no cursor of this library: pass page.cursor as it is")
+    return position
 
 
 def _touch(kept: _Kept) -> None:

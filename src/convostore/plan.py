@@ -123,6 +123,8 @@ class Plan:
     def read_transcript(
         self, conversation_id: str, known: Conversation | None, on_error: OnError
     ) -> Callable[[], AnyFlow[Transcript]]:
+        if on_error not in {"raise", "yield"}:
+            raise InvalidError(f"on_error is raise or yield, not {on_error!r}")
         flow = self.named(
             Operation.LIST_MESSAGES,
             lambda: self.adapter.read_transcript(_an_id(conversation_id), known),

@@ -42,10 +42,11 @@ bench: setup
 # The tests on each supported Python that this machine has, but for the one that `test` runs on.
 test-pythons:
 	@for version in 3.11 3.12 3.13; do \
-	  if $(PYTHON) --version | grep -q "^Python $$version\."; then continue; \
-	  elif python$$version --version >/dev/null 2>&1; then \
-	    $(MAKE) --no-print-directory test PYTHON=python$$version VENV=.venv-$$version || exit 1; \
-	  else echo "python$$version is not installed: not tested on it"; fi; \
+	  if $(PYTHON) --version | grep -q "^Python $$version\."; then continue; fi; \
+	  python=$$(.ci/find-python $$version); \
+	  if [ -z "$$python" ]; then echo "Python $$version is not installed: NOT TESTED on it"; continue; fi; \
+	  echo "On Python $$version"; \
+	  $(MAKE) --no-print-directory test PYTHON=$$python VENV=.venv-$$version || exit 1; \
 	done
 
 clean:

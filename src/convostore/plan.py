@@ -144,6 +144,8 @@ class Plan:
         def flow() -> AnyFlow[Conversation]:
             if new.id is not None:
                 _an_id(new.id)
+            if new.title is not None and not isinstance(new.title, str):
+                raise InvalidError(f"a title is a text, not {new.title!r}")
             return (
                 yield from self.adapter.create_conversation(
                     replace(new, created_at=_in_utc(new.created_at))
@@ -157,7 +159,9 @@ class Plan:
     ) -> Callable[[], AnyFlow[tuple[Message, ...]]]:
         return self.named(
             Operation.APPEND_MESSAGES,
-            lambda: self.adapter.append_messages(_an_id(conversation_id), tuple(messages), after),
+            lambda: self.adapter.append_messages(
+                _an_id(conversation_id), _messages(messages), after
+            ),
         )
 
     def replace_messages(
@@ -165,7 +169,9 @@ class Plan:
     ) -> Callable[[], AnyFlow[tuple[Message, ...]]]:
         return self.named(
             Operation.REPLACE_MESSAGES,
-            lambda: self.adapter.replace_messages(_an_id(conversation_id), tuple(messages), after),
+            lambda: self.adapter.replace_messages(
+                _an_id(conversation_id), _messages(messages), after
+            ),
         )
 
     def update_conversation(
@@ -237,6 +243,14 @@ def _absent_is_done(flow: AnyFlow[None]) -> AnyFlow[None]:
     """A delete of what is not there has nothing left to do."""
     with suppress(NotFoundError):
         yield from flow
+
+
+def _messages(values: object) -> tuple[Message, ...]:
+    if isinstance(values, Message):
+        raise InvalidError("messages are given as several: pass [message] for one")
+    if not isinstance(values, Sequence) or not all(isinstance(each, Message) for each in values):
+        raise InvalidError("messages are a list of convostore.Message")
+    return tuple(values)
 
 
 def _an_id(value: object) -> str:

@@ -86,6 +86,10 @@ def adapter_for(scheme: str) -> type[Adapter[Any, Any]]:
         PluginError: The plugin did not load, or two distributions claim the scheme.
     """
     if scheme in _BUILT_IN:
+        if claimed := _entry_points().get(scheme):
+            raise PluginError(
+                f"{_name(claimed[0])} claims {scheme}://, which convostore has built in"
+            )
         module, name = _BUILT_IN[scheme]
         return cast("type[Adapter[Any, Any]]", getattr(importlib.import_module(module), name))
     point = _entry_point(scheme)

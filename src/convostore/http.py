@@ -108,15 +108,15 @@ class HTTPAdapter(Adapter[Request, Response]):
 
     Options: ClassVar[type[AdapterOptions]] = HTTPOptions
 
+    def __init__(self, dsn: DSN, options: Any) -> None:
+        super().__init__(dsn, options)
+        self.base_url = dsn.base_url.rstrip("/")
+
     def transport(self) -> Transport[Request, Response]:
         return HTTPTransport(self.base_url, self.options, self.authorization())
 
     def async_transport(self) -> AsyncTransport[Request, Response]:
         return AsyncHTTPTransport(self.base_url, self.options, self.authorization())
-
-    def __init__(self, dsn: DSN, options: Any) -> None:
-        super().__init__(dsn, options)
-        self.base_url = dsn.base_url.rstrip("/")
 
     def authorization(self) -> str | None:
         """The ``Authorization`` header; by default HTTP Basic when the DSN names a user."""

@@ -53,6 +53,11 @@ def dropped(request: Request) -> Response:
     raise UnavailableError(f"{request.method} {request.path}: the connection was dropped")
 
 
+def timed_out(request: Request) -> Response:
+    """A service that does not answer in time."""
+    raise UnavailableError(f"{request.method} {request.path}: no answer within 30 s (read)")
+
+
 class FaultClauses:
     """What holds of every backend over HTTP."""
 
@@ -90,7 +95,7 @@ class FaultClauses:
         assert not any(
             error.retryable for error in await _each_raises(kit, answer(500), UnavailableError)
         )
-        for broken in (answer(503), answer(502), dropped):
+        for broken in (answer(503), answer(502), dropped, timed_out):
             caught = await _each_raises(kit, broken, UnavailableError)
             assert all(error.retryable for error in caught)
 

@@ -23,6 +23,7 @@ class NotesOptions(AdapterOptions):
     colour: str = "default"
     size: int = Field(default=1, ge=1)
     api_key: SecretStr | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
 
 
 class NeedyOptions(NotesOptions):
@@ -307,3 +308,8 @@ def test_a_wrong_dsn_of_a_profile_is_refused_without_its_secrets():
 def test_a_dsn_does_not_touch_the_profiles():
     config_file().write_text("[broken", encoding="utf-8")
     assert options("notes://").colour == "default"
+
+
+def test_only_a_profile_may_say_where_a_secret_is_kept(monkeypatch):
+    monkeypatch.setenv("PROD", "a secret of somebody else's")
+    assert options("notes://", labels={"env": "PROD"}).labels == {"env": "PROD"}

@@ -51,17 +51,7 @@ def open(
 def aopen(
     target: str, *, transport: AsyncTransport[Any, Any] | None = None, **options: object
 ) -> AsyncConversationStore:
-    """Opens a store for asyncio; a plain call, as nothing is asked of the backend yet.
-
-    Args:
-        target: A DSN, or the name of a profile.
-        transport: Takes the place of the adapter's own transport; its requests are the adapter's.
-        **options: The adapter's options; they win over those of the DSN.
-
-    Raises:
-        ConfigError: The target, an option or the profile is wrong; says which, and how to mend it.
-        PluginError: The backend's plugin is installed but did not load.
-    """
+    """Opens a store for asyncio: a plain call, with the arguments and the errors of `open`."""
     adapter = adapter_of(target, **options)
     return AsyncConversationStore(adapter, transport or adapter.async_transport())
 
@@ -75,12 +65,16 @@ def adapter_of(target: str, **options: object) -> Adapter[Any, Any]:
         profile = _profile(target)
     dsn = DSN.parse(str(profile["dsn"]) if profile else target)
     adapter = adapter_for(dsn.scheme)
-    merged = {name: value for name, value in profile.items() if name != "dsn"}
-    merged |= _environment(dsn.scheme, adapter.Options)
-    merged |= dict(dsn.options)
-    merged |= options
-    revealed = {name: _revealed(name, value) for name, value in merged.items()}
-    return adapter(dsn, _validated(adapter.Options, revealed, dsn.scheme))
+    near: dict[str, object] = {}
+    near |= _environment(dsn.scheme, adapter.Options)
+    near |= dict(dsn.options)
+    near |= options
+    far = {
+        name: _revealed(name, value)
+        for name, value in profile.items()
+        if name != "dsn" and name not in near
+    }
+    return adapter(dsn, _validated(adapter.Options, far | near, dsn.scheme))
 
 
 def _environment(scheme: str, options: type[AdapterOptions]) -> dict[str, str]:

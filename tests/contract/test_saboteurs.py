@@ -7,7 +7,15 @@ import pytest
 from convostore.dsn import DSN
 from convostore.errors import StoreError
 from convostore.http import HTTPOptions
-from convostore.testing import Backend, NotOffered, StoreContract, clauses, notyet, run_clause
+from convostore.testing import (
+    Backend,
+    NotOffered,
+    StoreContract,
+    clauses,
+    never,
+    notyet,
+    run_clause,
+)
 from convostore.testing.backend import Face
 from convostore.testing.contract import FACES
 from convostore.testing.saboteurs import ALL, Saboteur
@@ -73,3 +81,12 @@ def test_a_clause_of_what_is_not_offered_does_not_apply() -> None:
     )
     with pytest.raises(NotOffered):
         run_clause(clauses()["test_raw_survives"], backend, "sync")
+
+
+def test_a_waiver_is_a_strict_expected_failure_with_its_word_and_reason() -> None:
+    class TestLossy(StoreContract):
+        waivers: ClassVar = {"test_raw_survives": never("there is no room for it")}
+
+    (mark,) = [m for m in TestLossy.test_raw_survives.pytestmark if m.name == "xfail"]
+    assert mark.kwargs == {"reason": "never: there is no room for it", "strict": True}
+    assert [m.name for m in TestLossy.test_titles_come_back_the_same.pytestmark] == ["parametrize"]

@@ -130,7 +130,7 @@ def test_a_misspelt_option_gets_the_nearest_name():
 
 
 def test_an_option_that_is_like_none_gets_the_list():
-    assert "there are api_key, colour, size" in refused("notes://?zzz=1")
+    assert "there are api_key, colour, labels, size" in refused("notes://?zzz=1")
 
 
 def test_a_missing_option_is_named():

@@ -34,6 +34,8 @@ from .models import (
 
 T = TypeVar("T")
 AnyFlow: TypeAlias = Flow[Any, Any, T]
+Make: TypeAlias = Callable[[], AnyFlow[T]]
+"""Makes a flow anew each time: a transport with transactions may have to carry it out again."""
 OnError: TypeAlias = Literal["raise", "yield"]
 
 _WALK_PAGE: Final = 100
@@ -54,9 +56,7 @@ class Plan:
                 f"there is no operation {operation!r}; there are: {', '.join(Operation)}"
             ) from None
 
-    def named(
-        self, operation: Operation, make: Callable[[], AnyFlow[T]]
-    ) -> Callable[[], AnyFlow[T]]:
+    def named(self, operation: Operation, make: Make[T]) -> Make[T]:
         """Surrounds a flow: refused when not offered; its errors say where they happened."""
 
         def flow() -> AnyFlow[T]:
@@ -82,7 +82,7 @@ class Plan:
         scope: str,
         listing: Listing,
         make: Callable[[Listing], AnyFlow[Page[T]]],
-    ) -> Callable[[], AnyFlow[Page[T]]]:
+    ) -> Make[Page[T]]:
         """One page of a list, its cursors sealed for this operation, scope and order."""
 
         def flow() -> AnyFlow[Page[T]]:
@@ -101,18 +101,16 @@ class Plan:
             raise InvalidError(f"limit is a whole number from 1, not {limit!r}")
         return replace(listing, limit=most if limit is None else min(limit, most or limit))
 
-    def list_conversations(self, listing: Listing) -> Callable[[], AnyFlow[Page[Conversation]]]:
+    def list_conversations(self, listing: Listing) -> Make[Page[Conversation]]:
         return self.page(Operation.LIST_CONVERSATIONS, "", listing, self.adapter.list_conversations)
 
-    def get_conversation(self, conversation_id: str) -> Callable[[], AnyFlow[Conversation]]:
+    def get_conversation(self, conversation_id: str) -> Make[Conversation]:
         return self.named(
             Operation.GET_CONVERSATION,
             lambda: self.adapter.get_conversation(_an_id(conversation_id)),
         )
 
-    def list_messages(
-        self, conversation_id: str, listing: Listing
-    ) -> Callable[[], AnyFlow[Page[Message]]]:
+    def list_messages(self, conversation_id: str, listing: Listing) -> Make[Page[Message]]:
         return self.page(
             Operation.LIST_MESSAGES,
             conversation_id,
@@ -122,7 +120,7 @@ class Plan:
 
     def read_transcript(
         self, conversation_id: str, known: Conversation | None, on_error: OnError
-    ) -> Callable[[], AnyFlow[Transcript]]:
+    ) -> Make[Transcript]:
         if on_error not in {"raise", "yield"}:
             raise InvalidError(f"on_error is raise or yield, not {on_error!r}")
         flow = self.named(
@@ -140,7 +138,7 @@ class Plan:
 
         return kept
 
-    def create_conversation(self, new: NewConversation) -> Callable[[], AnyFlow[Conversation]]:
+    def create_conversation(self, new: NewConversation) -> Make[Conversation]:
         def flow() -> AnyFlow[Conversation]:
             if new.id is not None:
                 _an_id(new.id)
@@ -156,7 +154,7 @@ class Plan:
 
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
-    ) -> Callable[[], AnyFlow[tuple[Message, ...]]]:
+    ) -> Make[tuple[Message, ...]]:
         return self.named(
             Operation.APPEND_MESSAGES,
             lambda: self.adapter.append_messages(
@@ -166,7 +164,7 @@ class Plan:
 
     def replace_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | None
-    ) -> Callable[[], AnyFlow[tuple[Message, ...]]]:
+    ) -> Make[tuple[Message, ...]]:
         return self.named(
             Operation.REPLACE_MESSAGES,
             lambda: self.adapter.replace_messages(
@@ -174,24 +172,22 @@ class Plan:
             ),
         )
 
-    def update_conversation(
-        self, conversation_id: str, change: ConversationChange
-    ) -> Callable[[], AnyFlow[None]]:
+    def update_conversation(self, conversation_id: str, change: ConversationChange) -> Make[None]:
         return self.named(
             Operation.UPDATE_CONVERSATION,
             lambda: self.adapter.update_conversation(_an_id(conversation_id), change),
         )
 
-    def delete_conversation(self, conversation_id: str) -> Callable[[], AnyFlow[None]]:
+    def delete_conversation(self, conversation_id: str) -> Make[None]:
         return self.named(
             Operation.DELETE_CONVERSATION,
             lambda: _absent_is_done(self.adapter.delete_conversation(_an_id(conversation_id))),
         )
 
-    def clear_conversations(self) -> Callable[[], AnyFlow[None]]:
+    def clear_conversations(self) -> Make[None]:
         return self.named(Operation.CLEAR_CONVERSATIONS, self.adapter.clear_conversations)
 
-    def delete_message(self, conversation_id: str, message_id: str) -> Callable[[], AnyFlow[None]]:
+    def delete_message(self, conversation_id: str, message_id: str) -> Make[None]:
         return self.named(
             Operation.DELETE_MESSAGE,
             lambda: _absent_is_done(
@@ -201,7 +197,7 @@ class Plan:
 
     def set_feedback(
         self, conversation_id: str, message_id: str, feedback: Feedback | None
-    ) -> Callable[[], AnyFlow[None]]:
+    ) -> Make[None]:
         return self.named(
             Operation.SET_FEEDBACK,
             lambda: self.adapter.set_feedback(
@@ -209,21 +205,19 @@ class Plan:
             ),
         )
 
-    def get_run_details(
-        self, conversation_id: str, message_id: str
-    ) -> Callable[[], AnyFlow[tuple[RunStep, ...]]]:
+    def get_run_details(self, conversation_id: str, message_id: str) -> Make[tuple[RunStep, ...]]:
         return self.named(
             Operation.GET_RUN_DETAILS,
             lambda: self.adapter.get_run_details(_an_id(conversation_id), _an_id(message_id)),
         )
 
-    def suggest_questions(self, conversation_id: str) -> Callable[[], AnyFlow[tuple[str, ...]]]:
+    def suggest_questions(self, conversation_id: str) -> Make[tuple[str, ...]]:
         return self.named(
             Operation.SUGGEST_QUESTIONS,
             lambda: self.adapter.suggest_questions(_an_id(conversation_id)),
         )
 
-    def check(self) -> Callable[[], AnyFlow[Health]]:
+    def check(self) -> Make[Health]:
         return self.named(Operation.CHECK, self.adapter.check)
 
     def walk_conversations(self) -> Walk[Conversation]:

@@ -42,7 +42,7 @@ from .models import (
     Transcript,
     Unset,
 )
-from .plan import AnyFlow, OnError, Plan, several
+from .plan import Make, OnError, Plan, several
 
 T = TypeVar("T")
 
@@ -77,7 +77,7 @@ class ConversationStore:
         self._plan.closed = True
         self._transport.close()
 
-    def _run(self, make: Callable[[], AnyFlow[T]]) -> T:
+    def _run(self, make: Make[T]) -> T:
         return self._transport.run(make)
 
     @property
@@ -334,7 +334,7 @@ class AsyncConversationStore:
         self._plan.closed = True
         await self._transport.aclose()
 
-    async def _run(self, make: Callable[[], AnyFlow[T]]) -> T:
+    async def _run(self, make: Make[T]) -> T:
         import asyncio
 
         loop = asyncio.get_running_loop()

@@ -27,7 +27,7 @@ from convostore import (
 from convostore.adapter import Adapter, AdapterOptions, AsyncTransport, Transport
 
 TWINS = {"close": "aclose"}
-PUBLIC = [name for name in vars(ConversationStore) if not name.startswith("_")]
+PUBLIC = [name for name in dir(ConversationStore) if not name.startswith("_")]
 
 
 class Library(Adapter):
@@ -147,16 +147,16 @@ def collect(request):
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_each_name_of_one_face_is_one_of_the_other(name):
-    assert TWINS.get(name, name) in vars(AsyncConversationStore)
+    assert TWINS.get(name, name) in dir(AsyncConversationStore)
 
 
 def test_the_async_face_has_no_name_of_its_own():
-    public = {name for name in vars(AsyncConversationStore) if not name.startswith("_")}
+    public = {name for name in dir(AsyncConversationStore) if not name.startswith("_")}
     assert public == {TWINS.get(name, name) for name in PUBLIC}
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in PUBLIC if callable(vars(ConversationStore)[name])]
+    "name", [name for name in PUBLIC if callable(getattr(ConversationStore, name))]
 )
 def test_both_faces_take_the_same_arguments(name):
     one = inspect.signature(getattr(ConversationStore, name))

@@ -237,62 +237,64 @@ class Adapter(ABC, Generic[Q, R]):
         Raises:
             ConflictError: The id is taken by another one.
         """
-        raise self._unsupported(Operation.CREATE_CONVERSATION)
+        raise self.unsupported(Operation.CREATE_CONVERSATION)
 
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
     ) -> Flow[Q, R, tuple[Message, ...]]:
         """Stores messages behind the message `after`, all or none; see the store's method."""
-        raise self._unsupported(Operation.APPEND_MESSAGES)
+        raise self.unsupported(Operation.APPEND_MESSAGES)
 
     def replace_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | None
     ) -> Flow[Q, R, tuple[Message, ...]]:
         """Puts messages in the place of all that stand behind `after`, in one transaction."""
-        raise self._unsupported(Operation.REPLACE_MESSAGES)
+        raise self.unsupported(Operation.REPLACE_MESSAGES)
 
     def update_conversation(
         self, conversation_id: str, change: ConversationChange
     ) -> Flow[Q, R, None]:
         """Changes what is not UNSET."""
-        raise self._unsupported(Operation.UPDATE_CONVERSATION)
+        raise self.unsupported(Operation.UPDATE_CONVERSATION)
 
     def delete_conversation(self, conversation_id: str) -> Flow[Q, R, None]:
         """Deletes; of an absent one, too, it may just return or raise `NotFoundError`."""
-        raise self._unsupported(Operation.DELETE_CONVERSATION)
+        raise self.unsupported(Operation.DELETE_CONVERSATION)
 
     def clear_conversations(self) -> Flow[Q, R, None]:
         """Deletes every conversation that the store lists."""
-        raise self._unsupported(Operation.CLEAR_CONVERSATIONS)
+        raise self.unsupported(Operation.CLEAR_CONVERSATIONS)
 
     def delete_message(self, conversation_id: str, message_id: str) -> Flow[Q, R, None]:
         """Deletes; of an absent one, too, it may just return or raise `NotFoundError`."""
-        raise self._unsupported(Operation.DELETE_MESSAGE)
+        raise self.unsupported(Operation.DELETE_MESSAGE)
 
     def set_feedback(
         self, conversation_id: str, message_id: str, feedback: Feedback | None
     ) -> Flow[Q, R, None]:
         """Sets an answer's feedback; None clears it."""
-        raise self._unsupported(Operation.SET_FEEDBACK)
+        raise self.unsupported(Operation.SET_FEEDBACK)
 
     def get_run_details(
         self, conversation_id: str, message_id: str
     ) -> Flow[Q, R, tuple[RunStep, ...]]:
         """The steps of the run that made an answer."""
-        raise self._unsupported(Operation.GET_RUN_DETAILS)
+        raise self.unsupported(Operation.GET_RUN_DETAILS)
 
     def suggest_questions(self, conversation_id: str) -> Flow[Q, R, tuple[str, ...]]:
         """Questions that the backend thinks come next."""
-        raise self._unsupported(Operation.SUGGEST_QUESTIONS)
+        raise self.unsupported(Operation.SUGGEST_QUESTIONS)
 
     def check(self) -> Flow[Q, R, Health]:
         """Looks whether the service answers; by default, by listing one conversation."""
         yield from self.list_conversations(Listing(limit=1))
         return Health()
 
-    def _unsupported(self, operation: Operation) -> UnsupportedError:
+    def unsupported(self, operation: Operation) -> UnsupportedError:
+        """The error of an operation that is not offered."""
         return UnsupportedError(
-            f"{self.name} does not offer {operation}: ask store.offers({operation.value!r}) first",
+            f"{self.name} does not offer {operation}: store.offers({operation.value!r}) tells "
+            "beforehand",
             adapter=self.name,
             operation=operation,
         )

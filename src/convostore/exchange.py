@@ -125,7 +125,7 @@ class Response:
 
 
 def _reason(error: Exception) -> str:
-    """What an error says without the value that it was about, which may be anything."""
+    """What an error says, shortened; of pydantic's, the field and not its value."""
     if not isinstance(error, ValidationError):
         return f"{type(error).__name__}: {str(error)[:_EXCERPT]}"
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]

@@ -300,10 +300,12 @@ class _Exchanges:
         except httpx.LocalProtocolError:
             raise InvalidError(f"{asked}: a header or the path is not legal HTTP") from None
         except httpx.HTTPError as error:
+            # Of a protocol error the text may repeat what the service sent, and that a secret.
+            said = f": {error}" if isinstance(error, httpx.NetworkError) else ""
             host = urlsplit(self._base_url)
             raise UnavailableError(
-                f"{asked}: {host.scheme}://{host.netloc} did not answer "
-                f"({type(error).__name__}: {error})"
+                f"{asked}: {host.scheme}://{host.netloc} gave no whole answer "
+                f"({type(error).__name__}{said})"
             ) from None
 
     def _grown(self, size: int, chunk: bytes) -> int:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from .adapter import Adapter, Operation, Traits
-from .errors import InvalidError, NotFoundError, StoreError, UnsupportedError
+from .errors import InvalidError, NotFoundError, StoreError
 from .flow import Flow
 from .models import (
     AnyTip,
@@ -64,10 +64,7 @@ class Plan:
                 if self.closed:
                     raise InvalidError("this store is closed: open it again")
                 if operation not in self.adapter.offers:
-                    raise UnsupportedError(
-                        f"{self.adapter.name} does not offer {operation.value}: "
-                        f"store.offers({operation.value!r}) tells beforehand"
-                    )
+                    raise self.adapter.unsupported(operation)
                 return (yield from self.adapter.surround(make()))
             except StoreError as error:
                 error.adapter = error.adapter or self.adapter.name

@@ -47,7 +47,35 @@ from .plan import Make, OnError, Plan, several
 T = TypeVar("T")
 
 
-class ConversationStore:
+class _Face:
+    """What both faces tell without asking the backend."""
+
+    def __init__(self, adapter: Adapter[Any, Any]) -> None:
+        self._plan = Plan(adapter)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.label}>"
+
+    @property
+    def label(self) -> str:
+        """The store's address without options and secrets."""
+        return self._plan.adapter.label
+
+    @property
+    def traits(self) -> Traits:
+        """How the backend behaves where no method shows it."""
+        return self._plan.adapter.traits
+
+    def offers(self, operation: Operation | str) -> bool:
+        """Whether the backend can do an operation, named as its method is.
+
+        Raises:
+            InvalidError: There is no operation of that name.
+        """
+        return self._plan.offers(operation)
+
+
+class ConversationStore(_Face):
     """A store; `open` makes one. Threads may share it.
 
     Use it in a ``with``. Each method may also raise `UnsupportedError` (ask `offers`), `AuthError`,
@@ -55,11 +83,8 @@ class ConversationStore:
     """
 
     def __init__(self, adapter: Adapter[Any, Any], transport: Transport[Any, Any]) -> None:
-        self._plan = Plan(adapter)
+        super().__init__(adapter)
         self._transport = transport
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.label}>"
 
     def __enter__(self) -> Self:
         return self
@@ -79,24 +104,6 @@ class ConversationStore:
 
     def _run(self, make: Make[T]) -> T:
         return self._transport.run(make)
-
-    @property
-    def label(self) -> str:
-        """The store's address without options and secrets."""
-        return self._plan.adapter.label
-
-    @property
-    def traits(self) -> Traits:
-        """How the backend behaves where no method shows it."""
-        return self._plan.adapter.traits
-
-    def offers(self, operation: Operation | str) -> bool:
-        """Whether the backend can do an operation, named as its method is.
-
-        Raises:
-            InvalidError: There is no operation of that name.
-        """
-        return self._plan.offers(operation)
 
     def list_conversations(
         self, *, limit: int = 50, cursor: str | None = None
@@ -304,19 +311,16 @@ class ConversationStore:
         return self._run(self._plan.check())
 
 
-class AsyncConversationStore:
+class AsyncConversationStore(_Face):
     """A store for asyncio; `aopen` makes one. It belongs to the event loop of its first call.
 
     Use it in an ``async with``. Each method is that of `ConversationStore`, awaited.
     """
 
     def __init__(self, adapter: Adapter[Any, Any], transport: AsyncTransport[Any, Any]) -> None:
-        self._plan = Plan(adapter)
+        super().__init__(adapter)
         self._transport = transport
         self._loop: object = None
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.label}>"
 
     async def __aenter__(self) -> Self:
         return self
@@ -342,17 +346,6 @@ class AsyncConversationStore:
             raise InvalidError("this store belongs to another event loop: open one per loop")
         self._loop = loop
         return await self._transport.run(make)
-
-    @property
-    def label(self) -> str:
-        return self._plan.adapter.label
-
-    @property
-    def traits(self) -> Traits:
-        return self._plan.adapter.traits
-
-    def offers(self, operation: Operation | str) -> bool:
-        return self._plan.offers(operation)
 
     async def list_conversations(
         self, *, limit: int = 50, cursor: str | None = None

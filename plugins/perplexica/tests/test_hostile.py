@@ -1,7 +1,7 @@
 """Whatever JSON an answer holds, there is a value or a `StoreError`, and every row stays whole."""
 
-import contextlib
 import json
+import re
 
 import pytest
 from hypothesis import example, given
@@ -75,7 +75,10 @@ def opened(body: object) -> convostore.ConversationStore:
 
 
 def read(body: object) -> list[object]:
-    """All that can be read of a body, in every way that there is; errors must be ours."""
+    """All that can be read of a body, in every way that there is.
+
+    An error must be ours, and name the field or the bound.
+    """
     store = opened(body)
     results: list[object] = []
     for look in (
@@ -85,8 +88,11 @@ def read(body: object) -> list[object]:
         lambda: list(store.transcripts(["chat"])),
         store.check,
     ):
-        with contextlib.suppress(convostore.ProtocolError):
+        try:
             results.append(look())
+        except convostore.ProtocolError as error:
+            told = str(error)
+            assert re.search(r"'(chats?|messages)'|not JSON|nested", told), told
     return results
 
 
@@ -147,7 +153,9 @@ def test_messages_can_be_compared_exported_and_told_apart(rows):
     assert len(set(ids)) == len(ids)
     for message in messages:
         assert len(message.fingerprint()) == 64
-        assert list(message.citations()) is not None
+        for citation in message.citations():
+            assert message.text[citation.start] == "["
+            assert citation.mark in message.text[citation.start : citation.end]
         copy = convostore.Message.model_validate(message.model_dump())
         assert copy.fingerprint() == message.fingerprint()
 

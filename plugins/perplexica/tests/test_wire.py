@@ -97,6 +97,13 @@ def test_an_answer_still_under_way_is_generating():
     assert message.status == "generating"
 
 
+def test_a_text_block_that_is_no_text_is_kept_and_noted():
+    question, message = read(blocks("q", "1", {"type": "text", "data": 5}))
+    assert (question.status, message.role) == ("unanswered", "other")
+    assert message.parts == (OtherPart(type="text", data=5),)
+    assert [problem.where for problem in message.problems] == ["responseBlocks[0].data"]
+
+
 def test_an_empty_answer_is_an_answer():
     question, message = read(blocks("q", "1", {"type": "text", "data": ""}))
     assert (question.status, message.role, message.text) == ("complete", "assistant", "")

@@ -111,6 +111,8 @@ class _Blocks:
                 self._read_research(data, f"{where}.data")
             case str(kind):
                 self.parts.append(OtherPart.model_construct(type=kind, data=data))
+                if kind == "text":
+                    self.problems.append(Problem(where=f"{where}.data", what="is not text"))
             case _:
                 self.parts.append(OtherPart.model_construct(data=block))
                 self.problems.append(Problem(where=where, what="is not a block"))

@@ -69,6 +69,8 @@ class Traits:
             ``any`` write or even a read, or there is ``none``.
         deletes: ``message`` when `delete_message` takes what was named and no more; it
             ``may_delete_turn`` when the other half of the turn can go with it.
+        clears: ``listed`` when `clear_conversations` takes what the store lists and no more; it
+            ``may_clear_others`` when conversations that the store does not show can go with them.
         reports_absent: Whether a write on an absent conversation raises `NotFoundError`. (To delete
             one is done at once, everywhere.)
         deleted_readable: Whether a deleted conversation's messages can still be read by its id.
@@ -79,6 +81,7 @@ class Traits:
     order: Literal["backend", "pinned_then_active"] = "backend"
     updated_at: Literal["content", "any", "none"] = "none"
     deletes: Literal["message", "may_delete_turn"] = "message"
+    clears: Literal["listed", "may_clear_others"] = "listed"
     reports_absent: bool = True
     deleted_readable: bool = False
     max_page: int | None = None

@@ -44,7 +44,12 @@ class ToolResultPart(Value):
 
 
 class FilePart(Value):
-    """A file that was given or made; `url` may expire, or be one that only the service reads."""
+    """A file that was given or made.
+
+    Attributes:
+        url: May expire, or be one that only the service reads.
+        media_type: A range such as ``"image/*"`` where the service says no more.
+    """
 
     kind: Literal["file"] = "file"
     name: str | None = None
@@ -65,11 +70,19 @@ class InteractionOption(Value):
 
 
 class InteractionField(Value):
-    """One field of a form; `value` is what was filled in."""
+    """One field of a form.
+
+    Attributes:
+        type: The service's own word for how it is filled in, such as ``"numberInput"``.
+        options: What may be chosen; empty for a field that takes anything.
+        value: What was filled in.
+    """
 
     key: str
     label: str | None = None
+    type: str | None = None
     required: bool = False
+    options: tuple[InteractionOption, ...] = ()
     value: JSON = None
 
 

@@ -1,5 +1,6 @@
-"""Tolerant reading of what services send: JSON within bounds, and dates in every known spelling.
+"""Tolerant reading of what services send: JSON within bounds, dates in every spelling, fields.
 
+A reader of a field returns the value or nothing, and notes as a `Problem` what could not be read.
 What adapters of any service need lives here; what only one of them needs lives in its `wire.py`.
 """
 
@@ -7,12 +8,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from pydantic_core import from_json
 
 from .errors import ProtocolError
-from .models import JSON
+from .models import JSON, Problem
+
+Row: TypeAlias = dict[str, Any]
+"""One object of an answer, whose fields hold anything."""
 
 MAX_NESTING: Final = 201
 """How deep a JSON value may be; the fast parser's own bound, kept for the slow one as well."""
@@ -113,3 +117,29 @@ def _in_utc(time: datetime) -> datetime:
 def _from_milliseconds(number: float) -> datetime | None:
     """Reads JavaScript's clock; what would lie before 1973 is another number (seconds, an id)."""
     return _EPOCH + timedelta(milliseconds=number) if abs(number) >= 1e11 else None
+
+
+def object_of(value: JSON, where: str, problems: list[Problem]) -> Row:
+    """An object; an empty one for null and, with a problem, for anything else."""
+    if isinstance(value, dict):
+        return value
+    if value is not None:
+        problems.append(Problem(where=where, what="is not an object"))
+    return {}
+
+
+def text_of(row: Row, name: str, problems: list[Problem]) -> str | None:
+    """A field's text; None for null and, with a problem, for anything else."""
+    value = row.get(name)
+    if value is None or isinstance(value, str):
+        return value
+    problems.append(Problem(where=name, what="is not text"))
+    return None
+
+
+def time_of(value: JSON, problems: list[Problem], where: str = "createdAt") -> datetime | None:
+    """A time; None for nothing or the empty text and, with a problem, for anything else."""
+    time = read_time(value)
+    if time is None and value not in (None, ""):
+        problems.append(Problem(where=where, what="is not a date"))
+    return time

@@ -16,17 +16,9 @@ from convostore.models import (
     Status,
     TextPart,
 )
+from convostore.reading import Row, object_of, time_of
 
-from .fields import (
-    Ids,
-    Row,
-    cited_sources,
-    id_of,
-    items_of,
-    object_of,
-    researched_sources,
-    time_of,
-)
+from .fields import Ids, cited_sources, id_of, items_of, researched_sources
 
 
 def read_turn(row: Row, ids: Ids) -> Iterator[Message]:

@@ -1,4 +1,4 @@
-"""What the shapes share: ids, texts, times, lists and sources, read as tolerantly as they come.
+"""What the shapes share: ids, lists and sources, read as tolerantly as they come.
 
 Each reader returns the value or nothing, and notes what could not be read.
 """
@@ -6,14 +6,11 @@ Each reader returns the value or nothing, and notes what could not be read.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from convostore.errors import ProtocolError
 from convostore.models import JSON, Problem, Source, SourceKind
-from convostore.reading import decode_json, read_time
-
-Row: TypeAlias = dict[str, Any]
-"""One object of an answer, whose fields hold anything."""
+from convostore.reading import Row, decode_json
 
 _TIMES_ENCODED: Final = 5
 """How often text may hold JSON that is text: three were seen, more would be an attack."""
@@ -117,14 +114,6 @@ def decoded(value: JSON, where: str, problems: list[Problem]) -> JSON:
     return None
 
 
-def object_of(value: JSON, where: str, problems: list[Problem]) -> Row:
-    if isinstance(value, dict):
-        return value
-    if value is not None:
-        problems.append(Problem(where=where, what="is not an object"))
-    return {}
-
-
 def id_of(row: Row, name: str, problems: list[Problem]) -> str | None:
     value = row.get(name)
     if isinstance(value, str) and value:
@@ -133,19 +122,3 @@ def id_of(row: Row, name: str, problems: list[Problem]) -> str | None:
         return str(value)
     problems.append(Problem(where=name, what="is missing"))
     return None
-
-
-def text_of(row: Row, name: str, problems: list[Problem]) -> str | None:
-    value = row.get(name)
-    if value is None or isinstance(value, str):
-        return value
-    problems.append(Problem(where=name, what="is not text"))
-    return None
-
-
-def time_of(value: JSON, problems: list[Problem], where: str = "createdAt") -> Any:
-    """A time, or None; only what is something else than nothing is a problem."""
-    time = read_time(value)
-    if time is None and value not in (None, ""):
-        problems.append(Problem(where=where, what="is not a date"))
-    return time

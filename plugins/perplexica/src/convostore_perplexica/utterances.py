@@ -16,8 +16,9 @@ from convostore.models import (
     Status,
     TextPart,
 )
+from convostore.reading import Row, time_of
 
-from .fields import Ids, Row, cited_sources, decoded, id_of, time_of
+from .fields import Ids, cited_sources, decoded, id_of
 
 _ROLES: Final[dict[str, Role]] = {
     "user": "user",

@@ -16,9 +16,10 @@ from typing import Any
 
 from convostore.errors import ProtocolError
 from convostore.models import JSON, Conversation, FilePart, Message, OtherPart, Problem
+from convostore.reading import Row, object_of, text_of, time_of
 
 from .blocks import read_turn
-from .fields import Ids, Row, id_of, items_of, object_of, text_of, time_of
+from .fields import Ids, id_of, items_of
 from .utterances import read_utterances
 
 

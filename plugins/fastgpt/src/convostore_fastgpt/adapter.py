@@ -1,0 +1,293 @@
+"""The adapter: which endpoints each operation asks, and in what order.
+
+Facts from the contract of the real programs, 4.8.12 to 4.16.0. Two of them shape most of this: a
+conversation cannot be asked for by its id, and an unknown one reads as an empty one.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from convostore.adapter import AdapterOptions, Traits
+from convostore.dsn import DSN
+from convostore.errors import NotFoundError, ProtocolError, StoreError, UnavailableError
+from convostore.flow import together
+from convostore.http import HTTPAdapter, HTTPFlow, Request, Response
+from convostore.models import (
+    JSON,
+    UNSET,
+    Conversation,
+    ConversationChange,
+    Feedback,
+    Health,
+    Listing,
+    Message,
+    Page,
+    RunStep,
+    Transcript,
+)
+
+from . import envelope, wire
+from .endpoints import (
+    CLEAR,
+    DELETE,
+    DELETE_RECORD,
+    FEEDBACK,
+    RUN_DETAILS,
+    STATUS,
+    UPDATE,
+    Service,
+)
+from .lists import Histories, Records
+from .options import FastGPTOptions
+from .paging import Window
+
+_PAGE = 100
+"""Rows of a page where the caller leaves it open."""
+
+
+class FastGPT(HTTPAdapter):
+    """Reads and edits what one app of a FastGPT server keeps; finds out which generation it is."""
+
+    name: ClassVar[str] = "fastgpt"
+    Options: ClassVar[type[AdapterOptions]] = FastGPTOptions
+    traits = Traits(
+        updated_at="any",
+        deletes="may_delete_turn",
+        clears="may_clear_others",
+        reports_absent=False,
+        deleted_readable=True,
+    )
+
+    def __init__(self, dsn: DSN, options: FastGPTOptions) -> None:
+        super().__init__(dsn, options)
+        options.require()
+        self.base_url = self.base_url.removesuffix("/v1").removesuffix("/api")
+        self._service = Service(options)
+        self._shared = options.share_id is not None
+        self._clears_by_one_request = not self._shared and options.source == "api"
+        if not self._clears_by_one_request:
+            self.traits = replace(self.traits, clears="listed")
+
+    @property
+    def label(self) -> str:
+        """The server and the app: ids of one app mean nothing in another."""
+        app_id = self.options.app_id
+        return f"{super().label}?app_id={app_id}" if app_id else super().label
+
+    def authorization(self) -> str | None:
+        key = self.options.api_key
+        return f"Bearer {key.get_secret_value()}" if key else super().authorization()
+
+    def failure(self, request: Request, response: Response) -> StoreError | None:
+        return envelope.failure(request, response)
+
+    # Reading
+
+    def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
+        window = yield from self._histories().page(listing.cursor, listing.limit or _PAGE)
+        return Page(
+            items=wire.read_conversations(window.rows, first=window.start),
+            cursor=str(window.end) if window.end else None,
+            total=window.total,
+        )
+
+    def get_conversation(self, conversation_id: str) -> HTTPFlow[Conversation]:
+        """Looks the conversation up in the list, the only place that tells of it.
+
+        `init` would tell more, but marks the conversation as read and knows no absent one.
+        """
+        if not self._service.lacks(STATUS):
+            status = yield from self._status(conversation_id)
+            if status is not None:
+                near = self._histories(_only(status.get("updateTime")))
+                found = yield from self._look_through(near, conversation_id, pages=1)
+                if found is not None:
+                    return found
+        histories = self._histories()
+        found = yield from self._look_through(histories, conversation_id)
+        if found is None:  # it may have been written to, and so gone to the top meanwhile
+            found = yield from self._look_through(histories, conversation_id, pages=1)
+        if found is None:
+            raise _absent(conversation_id)
+        return found
+
+    def list_messages(self, conversation_id: str, listing: Listing) -> HTTPFlow[Page[Message]]:
+        records = self._records(conversation_id, listing.order)
+        window = yield from records.page(listing.cursor, listing.limit or _PAGE)
+        if window.total == 0:
+            yield from self._look_whether_there(conversation_id)
+        return Page(
+            items=_messages(window, backwards=listing.order == "newest_first"),
+            cursor=str(window.end) if window.end else None,
+            total=window.total,
+        )
+
+    def read_transcript(
+        self, conversation_id: str, known: Conversation | None = None
+    ) -> HTTPFlow[Transcript]:
+        conversation = known or (yield from self.get_conversation(conversation_id))
+        newest_first: list[Message] = []
+        listing: Listing | None = Listing(limit=_PAGE, order="newest_first")
+        while listing is not None:
+            records = self._records(conversation_id, listing.order)
+            window = yield from records.page(listing.cursor, _PAGE)
+            newest_first += _messages(window, backwards=True)
+            listing = replace(listing, cursor=str(window.end)) if window.end else None
+        return Transcript(
+            conversation_id=conversation_id,
+            conversation=conversation,
+            messages=tuple(newest_first[::-1]),
+        )
+
+    def get_run_details(
+        self, conversation_id: str, message_id: str
+    ) -> HTTPFlow[tuple[RunStep, ...]]:
+        fields = {"chatId": conversation_id, "dataId": _data_id(message_id)}
+        return wire.read_run_steps((yield from self._service.ask(RUN_DETAILS, fields)))
+
+    def check(self) -> HTTPFlow[Health]:
+        window = yield from self._histories().page(None, 1)
+        new_paths = self._service.has_new_paths()
+        if new_paths:
+            with suppress(NotFoundError):  # whether it can be asked is what counts
+                yield from self._status("convostore")
+        return Health(
+            generation=wire.generation(
+                new_paths=new_paths, tells_status=not self._service.lacks(STATUS)
+            ),
+            detail=f"{window.total} conversations",
+        )
+
+    # Writing
+
+    def update_conversation(
+        self, conversation_id: str, change: ConversationChange
+    ) -> HTTPFlow[None]:
+        fields: dict[str, JSON] = {}
+        if change.title is not UNSET:
+            fields["customTitle"] = change.title or ""
+        if change.pinned is not UNSET:
+            fields["top"] = change.pinned
+        if fields:  # even an empty change would move the conversation to the top
+            yield from self._service.ask(UPDATE, {"chatId": conversation_id, **fields})
+
+    def delete_conversation(self, conversation_id: str) -> HTTPFlow[None]:
+        yield from self._service.ask(DELETE, {"chatId": conversation_id})
+
+    def clear_conversations(self) -> HTTPFlow[None]:
+        """Deletes what the store lists; with the source ``api``, what any key of the app made.
+
+        For every other list the service has no such request, and before 4.8.15 no key could make
+        it: each conversation is then deleted by itself.
+        """
+        if self._clears_by_one_request:
+            try:
+                yield from self._service.ask(CLEAR, {})
+                return
+            except UnavailableError as error:
+                if error.detail != "Param are error":
+                    raise
+        yield from self._delete_each()
+
+    def _delete_each(self) -> HTTPFlow[None]:
+        histories, cursor, listed = self._histories(), None, dict[str, None]()
+        while True:
+            window = yield from histories.page(cursor, _PAGE)
+            listed |= dict.fromkeys(map(histories.key, window.rows))
+            if window.end is None:
+                break
+            cursor = str(window.end)
+        yield from together([self.delete_conversation(each) for each in listed])
+
+    def delete_message(self, conversation_id: str, message_id: str) -> HTTPFlow[None]:
+        fields = {"chatId": conversation_id, "contentId": _data_id(message_id)}
+        yield from self._service.ask(DELETE_RECORD, fields)
+
+    def set_feedback(
+        self, conversation_id: str, message_id: str, feedback: Feedback | None
+    ) -> HTTPFlow[None]:
+        fields = {"chatId": conversation_id, "dataId": _data_id(message_id)}
+        yield from self._service.ask(FEEDBACK, fields | wire.feedback_fields(feedback))
+
+    # What the operations share
+
+    def _histories(self, filters: dict[str, JSON] | None = None) -> Histories:
+        source = self.options.source
+        by_source = {} if self._shared or source == "all" else {"source": source}
+        return Histories(self._service, by_source | (filters or {}))
+
+    def _records(self, conversation_id: str, order: Any) -> Records:
+        filters = {"type": "outLink"} if self._shared else {}
+        return Records(self._service, conversation_id, order, filters)
+
+    def _look_through(
+        self, histories: Histories, conversation_id: str, pages: int | None = None
+    ) -> HTTPFlow[Conversation | None]:
+        cursor: str | None = None
+        while pages is None or pages > 0:
+            window = yield from histories.page(cursor, _PAGE)
+            for row in window.rows:
+                if histories.key(row) == conversation_id:
+                    return wire.read_conversations([row])[0]
+            if window.end is None:
+                return None
+            cursor = str(window.end)
+            pages = pages and pages - 1
+        return None
+
+    def _status(self, conversation_id: str) -> HTTPFlow[dict[str, Any] | None]:
+        """What the service tells of one conversation; None where it has no such request.
+
+        Raises:
+            NotFoundError: It tells that there is none.
+        """
+        try:
+            data = yield from self._service.ask(STATUS, {"chatIds": [conversation_id]})
+        except ProtocolError:
+            if self._service.lacks(STATUS):
+                return None
+            raise
+        rows, _ = wire.list_of(data)
+        for row in rows:
+            if isinstance(row, dict) and row.get("chatId") == conversation_id:
+                return row
+        raise _absent(conversation_id)
+
+    def _look_whether_there(self, conversation_id: str) -> HTTPFlow[None]:
+        if not self._service.lacks(STATUS):
+            status = yield from self._status(conversation_id)
+            if status is not None:
+                return
+        yield from self.get_conversation(conversation_id)
+
+
+def _messages(window: Window, *, backwards: bool) -> tuple[Message, ...]:
+    """The messages of a window of records, in the order of its walk."""
+    rows, first = window.rows, window.start
+    if not backwards:
+        return wire.read_messages(
+            rows, first=first, following=window.after, ended=window.end is None
+        )
+    oldest = window.total - first - len(rows)
+    return wire.read_messages(rows[::-1], first=oldest, following=window.before, ended=first == 0)[
+        ::-1
+    ]
+
+
+def _only(time: JSON) -> dict[str, JSON]:
+    """Filters a list for what was last written to at this time."""
+    return {"startUpdateTime": time, "endUpdateTime": time} if isinstance(time, str) else {}
+
+
+def _data_id(message_id: str) -> str:
+    data_id = wire.data_id_of(message_id)
+    if data_id is None:
+        raise NotFoundError(f"{message_id!r} is no message of this service: ids are <_id>.<dataId>")
+    return data_id
+
+
+def _absent(conversation_id: str) -> NotFoundError:
+    return NotFoundError(f"there is no conversation {conversation_id!r}")

@@ -1,0 +1,156 @@
+"""The endpoints in each generation of the service, and finding out which one a server speaks.
+
+The paths moved in 4.14.5 (the old ones stayed as aliases, but for the deletion of a record, which
+moved in 4.14.11); the spelling of a share link changed in 4.15. No version is asked for: a page of
+HTML means that a path is absent, a refusal that a spelling is. What answered is remembered.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from convostore.errors import AuthError, ProtocolError
+from convostore.http import HTTPFlow, Method, Request
+from convostore.models import JSON
+
+from .envelope import AbsentPathError, data_of
+from .options import FastGPTOptions
+
+_ROOT: Final = "/api/core/chat/"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One thing that can be asked.
+
+    Attributes:
+        calls: Method and path in each generation, the newest first.
+        carries: Where its parameters stand; in ``both`` where generations look in different places.
+        reads: Whether it changes nothing, so that it may be repeated.
+    """
+
+    calls: tuple[tuple[Method, str], ...]
+    carries: Literal["body", "query", "both"] = "body"
+    reads: bool = False
+
+
+HISTORIES: Final = Endpoint(
+    (("POST", "history/getHistories"), ("POST", "getHistories")), reads=True
+)
+STATUS: Final = Endpoint((("POST", "history/getHistoryStatus"),), reads=True)
+RECORDS: Final = Endpoint(
+    (("POST", "record/getPaginationRecords"), ("POST", "getPaginationRecords")), reads=True
+)
+RUN_DETAILS: Final = Endpoint(
+    (("GET", "record/getResData"), ("GET", "getResData")), "query", reads=True
+)
+UPDATE: Final = Endpoint((("PUT", "history/updateHistory"), ("POST", "updateHistory")))
+DELETE: Final = Endpoint((("DELETE", "history/delHistory"), ("DELETE", "delHistory")), "query")
+CLEAR: Final = Endpoint(
+    (("DELETE", "history/clearHistories"), ("DELETE", "clearHistories")), "query"
+)
+DELETE_RECORD: Final = Endpoint((("DELETE", "record/delete"), ("DELETE", "item/delete")), "both")
+FEEDBACK: Final = Endpoint((("POST", "feedback/updateUserFeedback"),))
+
+_MOVED_TOGETHER: Final = frozenset({HISTORIES, RECORDS, RUN_DETAILS, UPDATE, DELETE, CLEAR})
+"""Of these the old path of one tells the old path of all."""
+
+
+class Service:
+    """Asks endpoints as one server wants them; lives as long as its store, shared by threads."""
+
+    def __init__(self, options: FastGPTOptions) -> None:
+        self._options = options
+        self._found: dict[Endpoint, int] = {}
+        self._absent: set[Endpoint] = set()
+        self._spelling: int | None = None
+
+    def ask(self, endpoint: Endpoint, fields: Mapping[str, JSON]) -> HTTPFlow[JSON]:
+        """Asks, and returns the answer's data.
+
+        Raises:
+            ProtocolError: The server has none of the endpoint's paths.
+        """
+        refused: AuthError | None = None
+        for number, scope in self._scopes():
+            try:
+                data = yield from self._ask(endpoint, {**scope, **fields})
+            except AuthError as error:
+                refused = refused or error
+                continue
+            self._spelling = number
+            return data
+        assert refused is not None  # noqa: S101  # there is a scope, and it was refused
+        if self._options.share_id and not self._options.app_id:
+            told = f"{refused}; servers before 4.15 need app_id beside the share link"
+            raise AuthError(told, detail=refused.detail) from None
+        raise refused
+
+    def has_new_paths(self) -> bool:
+        """Whether the last list came from a path of 4.14.5 or later."""
+        return self._found.get(HISTORIES) == 0
+
+    def lacks(self, endpoint: Endpoint) -> bool:
+        """Whether the server is known not to have it."""
+        return endpoint in self._absent or (endpoint is STATUS and 1 in self._found.values())
+
+    def _scopes(self) -> Iterator[tuple[int, Mapping[str, JSON]]]:
+        """What says whose conversations are meant: the app, or the share link in its spellings."""
+        scopes = self._spellings()
+        for number, scope in enumerate(scopes):
+            if self._spelling in (None, number):
+                yield number, scope
+
+    def _spellings(self) -> list[Mapping[str, JSON]]:
+        options = self._options
+        if options.share_id is None or options.outlink_uid is None:
+            return [{"appId": options.app_id}]
+        link = {
+            "shareId": options.share_id.get_secret_value(),
+            "outLinkUid": options.outlink_uid.get_secret_value(),
+        }
+        nested = {"outLinkAuthData": link}
+        # Without its app the old spelling would find no records, and not say so.
+        return [nested, {"appId": options.app_id, **link}] if options.app_id else [nested]
+
+    def _ask(self, endpoint: Endpoint, fields: Mapping[str, JSON]) -> HTTPFlow[JSON]:
+        absent: AbsentPathError | None = None
+        for number in self._order(endpoint):
+            try:
+                reply = yield _request(endpoint, number, fields)
+            except AbsentPathError as error:
+                absent = absent or error
+                continue
+            self._found[endpoint] = number
+            return data_of(reply)
+        self._absent.add(endpoint)
+        assert absent is not None  # noqa: S101  # there is a path, and it was absent
+        raise ProtocolError(str(absent), excerpt=absent.excerpt)
+
+    def _order(self, endpoint: Endpoint) -> list[int]:
+        """The endpoint's generations, the likeliest first."""
+        first = self._found.get(endpoint)
+        if first is None and endpoint in _MOVED_TOGETHER:
+            first = next((self._found[each] for each in _MOVED_TOGETHER & self._found.keys()), None)
+        return sorted(range(len(endpoint.calls)), key=lambda number: (number != first, number))
+
+
+def _request(endpoint: Endpoint, number: int, fields: Mapping[str, JSON]) -> Request:
+    method, path = endpoint.calls[number]
+    return Request(
+        method,
+        _ROOT + path,
+        query=() if endpoint.carries == "body" else _query(fields),
+        json=None if endpoint.carries == "query" else dict(fields),
+        idempotent=endpoint.reads,
+    )
+
+
+def _query(fields: Mapping[str, JSON]) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (name, value if isinstance(value, str) else json.dumps(value))
+        for name, value in fields.items()
+    )

@@ -1,0 +1,144 @@
+"""The envelope of every answer: what its `code` means, whatever the HTTP status says.
+
+A bad key is a 500 over HTTP, and a 200 may be a refusal: so the body's code decides first, by the
+contract's table. No endpoint and no record here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any, Final
+
+from convostore.errors import (
+    AuthError,
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    ProtocolError,
+    StoreError,
+    UnavailableError,
+)
+from convostore.http import Request, Response, status_error
+from convostore.models import JSON
+
+_SUCCESS: Final = re.compile(rb'\s*\{\s*"code"\s*:\s*200\s*,')
+"""How the real servers begin; an answer that begins otherwise is looked at more closely."""
+_ABSENT_PATH_STATUS: Final = 404
+_SHOWN: Final = 200
+
+
+class AbsentPathError(ProtocolError):
+    """The server has no such path: a page of HTML, as Next.js answers for unknown routes."""
+
+
+def data_of(response: Response) -> JSON:
+    """What an answer holds.
+
+    Raises:
+        ProtocolError: It is not in the envelope.
+    """
+    body = response.json()
+    if not isinstance(body, dict) or "data" not in body:
+        raise ProtocolError(
+            "the answer is not FastGPT's: it has no field 'data': check the base URL",
+            excerpt=response.excerpt,
+        )
+    return body["data"]
+
+
+def failure(request: Request, response: Response) -> StoreError | None:
+    """The error that an answer stands for; None for a result."""
+    if response.status < 300 and _SUCCESS.match(response.content[:64]):
+        return None
+    envelope = _envelope(response)
+    if envelope is not None and (envelope["code"] != 200 or response.status < 300):
+        return _meant(request, response, envelope)
+    error = status_error(request, response)
+    if response.status == _ABSENT_PATH_STATUS and response.media_type == "text/html":
+        return AbsentPathError(str(error), excerpt=response.excerpt)
+    return error
+
+
+def _envelope(response: Response) -> dict[str, Any] | None:
+    if response.media_type != "application/json":
+        return None
+    try:
+        body = response.json()
+    except ProtocolError:
+        return None
+    code = body.get("code") if isinstance(body, dict) else None
+    return body if isinstance(code, int) and not isinstance(code, bool) else None
+
+
+def _meant(request: Request, response: Response, envelope: dict[str, Any]) -> StoreError | None:
+    code: int = envelope["code"]
+    if code == 200:
+        return None
+    name = envelope.get("statusText")
+    name = name if isinstance(name, str) else ""
+    said = _said(envelope)
+    told = f"{request.method} {request.path} was answered {code} {name}".rstrip()
+    told = f"{told}: {said}" if said else told
+    if code == 501 and name == "linkUnInvalid":
+        return AuthError(f"{told}; the share link is not valid: check share_id", detail=said)
+    if code in _REFUSED or name.startswith("unAuth"):
+        return AuthError(f"{told}; {_REFUSED.get(code, _REFUSED[403])}", detail=said)
+    match code:
+        case 502000:
+            return NotFoundError(f"{told}; there is no such app: check app_id", detail=said)
+        case 504001:
+            return ConflictError(
+                f"{told}; an answer is being made in this conversation: try again when it is done",
+                detail=said,
+                retryable=True,
+            )
+        case 507004:
+            return InvalidError(f"{told}; the request lacks something", detail=said)
+        case 400:
+            return InvalidError(f"{told}{_fields(envelope)}", detail=said)
+        case 500:
+            return _thrown(told, said)
+    if 300 <= code < 600:
+        return status_error(request, replace(response, status=code), said)
+    return UnavailableError(told, detail=said, retryable=False)
+
+
+_REFUSED: Final = {
+    403: "the credential is missing or not accepted: check api_key, or the share link",
+    514: "the API key is not accepted: check api_key",
+    502001: "the API key's owner may not use this app: check app_id, or ask for the permission",
+    504000: "this conversation or app may not be read with this credential: check app_id, api_key "
+    "or the share link",
+}
+
+
+def _thrown(told: str, said: str | None) -> StoreError:
+    """What a handler's own text means; most texts mean that something is broken over there."""
+    match said or "":
+        case "Chat item not found":
+            return NotFoundError(f"{told}; it is no answer of this conversation", detail=said)
+        case text if text.startswith(("Cast to ObjectId failed", "appId is empty")):
+            return InvalidError(f"{told}; check app_id, 24 hexadecimal digits", detail=said)
+        case text if text.startswith("Key is error"):
+            return AuthError(f"{told}; check api_key", detail=said)
+    return UnavailableError(told, detail=said, retryable=False)
+
+
+def _said(envelope: dict[str, Any]) -> str | None:
+    message = envelope.get("message")
+    return message[:_SHOWN] if isinstance(message, str) and message else None
+
+
+def _fields(envelope: dict[str, Any]) -> str:
+    """The fields that a validation error names, and what is wrong with each."""
+    complaints = envelope.get("zodError")
+    if not isinstance(complaints, list):
+        return ""
+    told = []
+    for each in complaints:
+        if isinstance(each, dict):
+            place = each.get("path")
+            where = ".".join(map(str, place)) if isinstance(place, list) else ""
+            told.append(f"{where}: {each.get('message')}" if where else str(each.get("message")))
+    return f" ({'; '.join(told)})"[: 2 * _SHOWN] if told else ""

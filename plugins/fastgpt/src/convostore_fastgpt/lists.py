@@ -1,0 +1,85 @@
+"""The service's two lists: conversations, and the records of one; each in the order of a walk."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from convostore.http import HTTPFlow
+from convostore.models import JSON, Order
+from convostore.reading import read_time
+
+from . import wire
+from .endpoints import HISTORIES, RECORDS, Service
+from .paging import OffsetList, Slice
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+class Histories(OffsetList):
+    """Conversations: pinned ones first, then the last written to.
+
+    Args:
+        service: Whom to ask.
+        filters: What else the list is asked for.
+    """
+
+    def __init__(self, service: Service, filters: dict[str, JSON]) -> None:
+        self._service = service
+        self._filters = filters
+
+    def fetch(self, start: int, size: int, total: int | None) -> HTTPFlow[Slice]:  # noqa: ARG002
+        data = yield from self._service.ask(
+            HISTORIES, {"offset": start, "pageSize": size, **self._filters}
+        )
+        rows, found = wire.list_of(data)
+        return Slice(rows, start, max(found, start + len(rows)))
+
+    def rank(self, row: JSON) -> JSON:
+        if not isinstance(row, dict):
+            return None
+        time = read_time(row.get("updateTime"))
+        return [row.get("top") is not True, -((time - _EPOCH) // _MILLISECOND) if time else 0]
+
+    def key(self, row: JSON) -> str:
+        return str(row.get("chatId")) if isinstance(row, dict) else ""
+
+
+class Records(OffsetList):
+    """Records of a conversation. The service counts from the newest, by descending ``_id``."""
+
+    def __init__(
+        self, service: Service, conversation_id: str, order: Order, filters: dict[str, JSON]
+    ) -> None:
+        self._service = service
+        self._fields = {"chatId": conversation_id, "loadCustomFeedbacks": True, **filters}
+        self._backwards = order == "newest_first"
+
+    def fetch(self, start: int, size: int, total: int | None) -> HTTPFlow[Slice]:
+        if self._backwards:
+            rows, found = yield from self._ask(start, size)
+            return Slice(rows[::-1], start, found)
+        offset = 0 if total is None else total - start - size
+        if offset < 0:
+            offset, size = 0, max(1, size + offset)
+        rows, found = yield from self._ask(offset, size)
+        return Slice(rows, max(0, found - offset - len(rows)), found)
+
+    def _ask(self, offset: int, size: int) -> HTTPFlow[tuple[list[JSON], int]]:
+        data = yield from self._service.ask(
+            RECORDS, {"offset": offset, "pageSize": size, **self._fields}
+        )
+        rows, total = wire.list_of(data)
+        return rows, max(total, offset + len(rows))
+
+    def rank(self, row: JSON) -> JSON:
+        own = row.get("_id") if isinstance(row, dict) else None
+        try:
+            number = int(own, 16) if isinstance(own, str) else None
+        except ValueError:
+            return None
+        return None if number is None else -number if self._backwards else number
+
+    def key(self, row: JSON) -> str:
+        return wire.message_id(row, 0)

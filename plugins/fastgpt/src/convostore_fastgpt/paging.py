@@ -1,0 +1,189 @@
+"""Pages of a list that is served by offset while others write to it.
+
+An offset means another row as soon as one is made, moved or deleted before it. So a page begins one
+row early and is joined to the one before by what the list is sorted by; where it does not join, the
+window moves until it does. What rows hold is the business of the lists that are defined elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from convostore.errors import InvalidError, UnavailableError
+from convostore.http import HTTPFlow
+from convostore.models import JSON
+
+_MOVES: Final = 200
+"""How often a window moves before the list counts as one that cannot be read."""
+_WIDE: Final = 100
+"""Rows of a window that has lost its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Rows of a list in the order of the walk.
+
+    Attributes:
+        start: How many rows stand before them.
+        total: How many rows the list has.
+    """
+
+    rows: Sequence[JSON]
+    start: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page ended: what a cursor holds.
+
+    Attributes:
+        index: How many rows stood up to there.
+        total: How many rows the list had.
+        rank: What the list is sorted by, of the last row.
+        ids: The rows of that rank that were seen.
+    """
+
+    index: int
+    total: int
+    rank: JSON
+    ids: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return json.dumps([self.index, self.total, self.rank, self.ids])
+
+    @classmethod
+    def parse(cls, cursor: str) -> Place:
+        """Reads a cursor.
+
+        Raises:
+            InvalidError: It is none.
+        """
+        try:
+            index, total, rank, ids = json.loads(cursor)
+            return cls(int(index), int(total), rank, tuple(map(str, ids)))
+        except (ValueError, TypeError):
+            raise InvalidError(
+                "this is no cursor of this library: pass page.cursor as it is"
+            ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A page of rows with its neighbours in the order of the walk; None where there is none.
+
+    Attributes:
+        end: Where the page ended; None when it is the last.
+    """
+
+    rows: Sequence[JSON]
+    start: int
+    before: JSON
+    after: JSON
+    end: Place | None
+    total: int
+
+
+class OffsetList(ABC):
+    """A list of the service in one order, and how its rows are told apart."""
+
+    @abstractmethod
+    def fetch(self, start: int, size: int, total: int | None) -> HTTPFlow[Slice]:
+        """Asks for `size` rows behind the first `start`.
+
+        Args:
+            start: How many rows to leave out.
+            size: How many to bring.
+            total: How many rows the list had when last seen.
+        """
+
+    @abstractmethod
+    def rank(self, row: JSON) -> JSON:
+        """What the list is sorted by, growing along the walk; None where it cannot be read."""
+
+    @abstractmethod
+    def key(self, row: JSON) -> str:
+        """The row's id."""
+
+    def page(self, cursor: str | None, limit: int) -> HTTPFlow[Window]:
+        """The rows behind a cursor, up to `limit` of them.
+
+        Raises:
+            InvalidError: The cursor is none.
+            UnavailableError: The list changes faster than it can be read.
+        """
+        place = Place.parse(cursor) if cursor is not None else None
+        start = max(0, place.index - 1) if place else 0
+        size = limit + 1 + (place is not None)
+        total = place.total if place else None
+        for _ in range(_MOVES):
+            found = yield from self.fetch(start, size, total)
+            total = found.total
+            unseen = self._unseen(found.rows, place)
+            first = unseen[0] if unseen else len(found.rows)
+            more = found.start + len(found.rows) < total
+            if found.start > 0 and first == 0:
+                size = max(size, _WIDE)
+                start = max(0, min(found.start, total) - size // 2) if place else 0
+            elif not unseen and more:
+                size = max(size, _WIDE)
+                start = found.start + max(1, len(found.rows) - 1)
+            else:
+                return self._window(found, unseen, limit, place)
+        raise UnavailableError("the list changes faster than it can be read: try again")
+
+    def _unseen(self, rows: Sequence[JSON], place: Place | None) -> list[int]:
+        """Which of the rows stand behind the place."""
+        if place is None:
+            return list(range(len(rows)))
+        return [
+            number
+            for number, (row, rank) in enumerate(zip(rows, self._ranks(rows), strict=True))
+            if _beyond(rank, place.rank) and self.key(row) not in place.ids
+        ]
+
+    def _ranks(self, rows: Sequence[JSON]) -> list[JSON]:
+        """The rows' ranks; a row without one has its neighbour's."""
+        ranks = [self.rank(row) for row in rows]
+        known = next((rank for rank in ranks if rank is not None), None)
+        for number, rank in enumerate(ranks):
+            known = ranks[number] = known if rank is None else rank
+        return ranks
+
+    def _window(
+        self, found: Slice, unseen: Sequence[int], limit: int, place: Place | None
+    ) -> Window:
+        page = unseen[:limit]
+        rows = [found.rows[number] for number in page]
+        first = page[0] if page else len(found.rows)
+        last = page[-1] if page else first - 1
+        more = len(unseen) > limit or found.start + len(found.rows) < found.total
+        return Window(
+            rows=rows,
+            start=found.start + first,
+            before=found.rows[first - 1] if first else None,
+            after=found.rows[unseen[limit]] if len(unseen) > limit else None,
+            end=self._end(found, last, rows, place) if more and page else None,
+            total=found.total,
+        )
+
+    def _end(self, found: Slice, last: int, rows: Sequence[JSON], place: Place | None) -> Place:
+        ranks = self._ranks(rows)
+        ids = [self.key(row) for row, rank in zip(rows, ranks, strict=True) if rank == ranks[-1]]
+        if place is not None and place.rank == ranks[-1]:
+            ids = [*place.ids, *ids]
+        return Place(found.start + last + 1, found.total, ranks[-1], tuple(ids))
+
+
+def _beyond(rank: JSON, last: JSON) -> bool:
+    """Whether a row may stand behind the last one seen; those of its own rank are told by id."""
+    if rank is None or last is None:
+        return True
+    try:
+        return bool(rank >= last)
+    except TypeError:
+        raise InvalidError("this is no cursor of this list: start again without one") from None

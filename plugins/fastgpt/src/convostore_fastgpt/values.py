@@ -1,0 +1,145 @@
+"""The items of a record's value, read into parts by the keys that they have.
+
+Whatever `type` says: it was left out from 4.14.7 on, and is wrong for some kinds. One item may hold
+several pieces; each that is there becomes a part, and what is of another shape stays whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
+
+from convostore.models import (
+    JSON,
+    FilePart,
+    OtherPart,
+    Part,
+    Problem,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from convostore.reading import Row
+
+from .interactions import read_interaction
+
+_MEDIA_TYPES: Final = {"image": "image/*", "audio": "audio/*", "video": "video/*"}
+
+
+def read_value(value: JSON, problems: list[Problem]) -> tuple[Part, ...]:
+    """Reads a record's value; before 4.8 it was a plain text."""
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (TextPart.model_construct(kind="text", text=value),)
+    if not isinstance(value, list):
+        problems.append(Problem(where="value", what="is not a list"))
+        return (OtherPart(data=value),)
+    if len(value) == 1:
+        return tuple(_parts(value[0], 0, problems))
+    return tuple([part for n, item in enumerate(value) for part in _parts(item, n, problems)])
+
+
+def _parts(item: JSON, number: int, problems: list[Problem]) -> Iterator[Part]:
+    if not isinstance(item, dict):
+        problems.append(Problem(where=f"value[{number}]", what="is not an object"))
+        yield OtherPart(data=item)
+        return
+    known = False
+    for key, reader in _READERS.items():
+        content = item.get(key)
+        if content is None:
+            continue
+        known = True
+        parts = reader(content)
+        if parts is None:
+            problems.append(Problem(where=f"value[{number}].{key}", what="has another shape"))
+            parts = (OtherPart(type=key, data=content),)
+        yield from parts
+    if not known:
+        kind = item.get("type")
+        yield OtherPart(type=kind if isinstance(kind, str) else None, data=item)
+
+
+_Reader: TypeAlias = Callable[[JSON], tuple[Part, ...] | None]
+"""Takes what stands under a key to parts; None when it has another shape."""
+
+
+def _content(value: JSON) -> str | None:
+    content = value.get("content") if isinstance(value, dict) else value
+    return content if isinstance(content, str) else None
+
+
+def _text(value: JSON) -> tuple[Part, ...] | None:
+    text = _content(value)
+    return None if text is None else (TextPart.model_construct(kind="text", text=text),)
+
+
+def _reasoning(value: JSON) -> tuple[Part, ...] | None:
+    text = _content(value)
+    return None if text is None else (ReasoningPart.model_construct(kind="reasoning", text=text),)
+
+
+def _file(value: JSON) -> tuple[Part, ...] | None:
+    if not isinstance(value, dict):
+        return None
+    kind = value.get("type")
+    name, url = _some(value, "name"), _some(value, "url")
+    media_type = _MEDIA_TYPES.get(kind) if isinstance(kind, str) else None
+    return (FilePart.model_construct(kind="file", name=name, url=url, media_type=media_type),)
+
+
+def _tools(value: JSON) -> tuple[Part, ...] | None:
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        return None
+    return tuple([part for each in value for part in _call(each)])
+
+
+def _tool(value: JSON) -> tuple[Part, ...] | None:
+    return tuple(_call(value)) if isinstance(value, dict) else None
+
+
+def _call(row: Row) -> Iterator[Part]:
+    """A call of a tool and, once it has answered, its result."""
+    call_id, response = _some(row, "id"), _some(row, "response")
+    yield ToolCallPart.model_construct(
+        kind="tool_call",
+        id=call_id,
+        name=_some(row, "toolName") or _some(row, "functionName") or "",
+        arguments=_some(row, "params") or "",
+    )
+    if response is not None:
+        yield ToolResultPart.model_construct(kind="tool_result", id=call_id, content=response)
+
+
+def _interactive(value: JSON) -> tuple[Part, ...] | None:
+    part = read_interaction(value)
+    return None if part is None else (part,)
+
+
+def _whole(kind: str) -> _Reader:
+    return lambda value: (OtherPart(type=kind, data=value),)
+
+
+def _some(row: Row, name: str) -> str | None:
+    """A text that is not empty."""
+    value = row.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+_READERS: Final[dict[str, _Reader]] = {
+    "reasoning": _reasoning,
+    "text": _text,
+    "file": _file,
+    "tools": _tools,
+    "tool": _tool,
+    "agentPlanUpdate": _tool,
+    "agentAsk": _tool,
+    "interactive": _interactive,
+    "plan": _whole("plan"),
+    "skills": _whole("skills"),
+    "planStatus": _whole("planStatus"),
+    "contextCheckpoint": _whole("contextCheckpoint"),
+}
+"""By key, in the order in which the pieces of one item are shown."""

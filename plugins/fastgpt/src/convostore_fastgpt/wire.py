@@ -1,0 +1,289 @@
+"""What the history and record endpoints say, read into the schema by the keys that are there.
+
+Nothing asks for a version. Nothing is refused but an answer that holds no list at all: what cannot
+be read is a note on its row, which stays whole in `raw`. No request and no flow here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Literal
+
+from convostore.errors import ProtocolError
+from convostore.models import (
+    JSON,
+    Conversation,
+    Feedback,
+    Message,
+    Problem,
+    Role,
+    RunStep,
+    Source,
+    Status,
+)
+from convostore.reading import Row, object_of, text_of, time_of
+
+from .values import read_value
+
+_ROLES: Final[dict[str, Role]] = {"Human": "user", "AI": "assistant", "System": "system"}
+_NO_COMMENT: Final = "yes"
+"""What the service's own page stores for a thumb without words."""
+_SUB_STEPS: Final = (
+    "childrenResponses",
+    "toolDetail",
+    "pluginDetail",
+    "loopDetail",
+    "parallelDetail",
+    "loopRunDetail",
+)
+
+
+def list_of(data: JSON) -> tuple[list[Any], int]:
+    """The rows of a page, and how many there are in all.
+
+    Raises:
+        ProtocolError: There is no list in it.
+    """
+    rows = data.get("list") if isinstance(data, dict) else None
+    if not isinstance(rows, list):
+        raise ProtocolError("the answer's field 'data.list' is not a list: check the base URL")
+    total = data.get("total")
+    counted = isinstance(total, int) and not isinstance(total, bool) and total >= len(rows)
+    return rows, total if counted else len(rows)
+
+
+def read_conversations(rows: Sequence[JSON], *, first: int = 0) -> tuple[Conversation, ...]:
+    """Reads items of getHistories; `first` is the first one's place in the list."""
+    return tuple([_conversation(row, f"#{place}") for place, row in enumerate(rows, first)])
+
+
+def _conversation(item: JSON, id_if_lost: str) -> Conversation:
+    problems: list[Problem] = []
+    row = object_of(item, "list", problems)
+    chat_id = row.get("chatId")
+    if not isinstance(chat_id, str) or not chat_id:
+        problems.append(Problem(where="chatId", what="is missing"))
+        chat_id = id_if_lost
+    return Conversation.model_construct(
+        id=chat_id,
+        title=text_of(row, "customTitle", problems) or text_of(row, "title", problems) or None,
+        created_at=None,
+        updated_at=time_of(row.get("updateTime"), problems, "updateTime"),
+        pinned=row.get("top") is True,
+        origin=None,
+        files=(),
+        problems=tuple(problems),
+        raw=item,
+    )
+
+
+def message_id(row: JSON, number: int) -> str:
+    """A record's id: `_id` and `dataId`, since a turn's two records may share the latter."""
+    record = row if isinstance(row, dict) else {}
+    own, data_id = record.get("_id"), record.get("dataId")
+    if not isinstance(own, str) or not own:
+        own = record.get("obj")
+    if not isinstance(own, str) or not isinstance(data_id, str):
+        return f"#{number}"
+    return f"{own.partition('.')[0]}.{data_id}"
+
+
+def data_id_of(message_id: str) -> str | None:
+    """The `dataId` of a message's id; None when the id is none of this service."""
+    return message_id.partition(".")[2] or None
+
+
+def read_messages(
+    rows: Sequence[JSON], *, first: int, following: JSON, ended: bool
+) -> tuple[Message, ...]:
+    """Reads records, the oldest first.
+
+    Args:
+        rows: Some that stand together.
+        first: The place of the first of them, for ids of rows that have none.
+        following: The record behind the last of them; None when it is not known.
+        ended: Whether there is none behind the last.
+    """
+    nexts = [_obj(row) for row in rows[1:]]
+    nexts.append(_END if ended else _obj(following))
+    return tuple(
+        [
+            _message(row, message_id(row, first + number), nexts[number])
+            for number, row in enumerate(rows)
+        ]
+    )
+
+
+_END: Final = "the end"
+
+
+def _obj(row: JSON) -> str | None:
+    obj = row.get("obj") if isinstance(row, dict) else None
+    return obj if isinstance(obj, str) else None
+
+
+def _message(record: JSON, own_id: str, following: str | None) -> Message:
+    problems: list[Problem] = []
+    row = object_of(record, "list", problems)
+    obj = _obj(row)
+    if own_id.startswith("#"):
+        problems.append(Problem(where="dataId", what="is missing"))
+    elif not row.get("_id"):
+        problems.append(Problem(where="_id", what="is missing"))
+    return Message.model_construct(
+        id=own_id,
+        role=_ROLES.get(obj, "other") if obj else "other",
+        parts=read_value(row.get("value"), problems),
+        created_at=time_of(row.get("time"), problems, "time"),
+        sources=_sources(row, problems),
+        feedback=_feedback(row, problems),
+        status=_status(row, obj, following),
+        model=None,
+        parent_id=None,
+        problems=tuple(problems),
+        raw=record,
+    )
+
+
+def _status(row: Row, obj: str | None, following: str | None) -> Status | None:
+    """How a record stands; a question's answer is the record behind it."""
+    if obj == "AI":
+        if row.get("errorMsg") or row.get("errorText"):
+            return "failed"
+        return "generating" if row.get("value") == [] else "complete"
+    if obj == "Human":
+        if following == "AI":
+            return "complete"
+        return "unanswered" if following in ("Human", _END) else None
+    return None
+
+
+def _feedback(row: Row, problems: list[Problem]) -> Feedback | None:
+    if "userBadFeedback" not in row and "userGoodFeedback" not in row:
+        return None
+    bad = text_of(row, "userBadFeedback", problems)
+    good = text_of(row, "userGoodFeedback", problems)
+    if bad and good:
+        problems.append(Problem(where="userGoodFeedback", what="is there beside userBadFeedback"))
+    if bad:
+        return Feedback(rating="bad", comment=None if bad == _NO_COMMENT else bad)
+    if good:
+        return Feedback(rating="good", comment=None if good == _NO_COMMENT else good)
+    return None
+
+
+def feedback_fields(feedback: Feedback | None) -> dict[str, str]:
+    """What updateUserFeedback is sent: a call replaces both thumbs, so one field or none."""
+    if feedback is None:
+        return {}
+    name = "userGoodFeedback" if feedback.rating == "good" else "userBadFeedback"
+    return {name: feedback.comment or _NO_COMMENT}
+
+
+def _sources(row: Row, problems: list[Problem]) -> tuple[Source, ...]:
+    if not row.get("totalQuoteList") and not row.get("toolCiteLinks"):
+        return ()
+    return (
+        *[_quote(each) for each in _objects(row, "totalQuoteList", problems)],
+        *[_link(each) for each in _objects(row, "toolCiteLinks", problems)],
+    )
+
+
+def _objects(row: Row, name: str, problems: list[Problem]) -> Iterator[Row]:
+    value = row.get(name)
+    if value is not None and not isinstance(value, list):
+        problems.append(Problem(where=name, what="is not a list"))
+        return
+    for number, each in enumerate(value or ()):
+        yield object_of(each, f"{name}[{number}]", problems)
+
+
+def _quote(item: Row) -> Source:
+    """Reads a passage of a knowledge base; the text marks it as ``[id](CITE)``."""
+    place = _text(item, "sourceId")
+    passage = [text for name in ("q", "a") if (text := _text(item, name))]
+    return Source.model_construct(
+        title=_text(item, "sourceName"),
+        url=place if place and place.startswith(("http://", "https://")) else None,
+        content="\n".join(passage) if passage else None,
+        score=_score(item.get("score")),
+        kind="quote",
+        mark=_text(item, "id"),
+        raw=item,
+    )
+
+
+def _link(item: Row) -> Source:
+    return Source.model_construct(
+        title=_text(item, "name"), url=_text(item, "url"), kind="researched", raw=item
+    )
+
+
+def _score(value: JSON) -> float | None:
+    """The first of the measures that a quote was found by; once it was a plain number."""
+    measures = value if isinstance(value, list) else [{"value": value}]
+    for each in measures:
+        number = _number(each.get("value") if isinstance(each, dict) else None)
+        if number is not None:
+            return number
+    return None
+
+
+def _number(value: JSON) -> float | None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
+
+
+def _text(row: Row, name: str) -> str | None:
+    value = row.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def read_run_steps(data: JSON) -> tuple[RunStep, ...]:
+    """Reads the node responses of getResData.
+
+    Raises:
+        ProtocolError: There is no list of them.
+    """
+    if not isinstance(data, list):
+        raise ProtocolError("the answer's field 'data' is not a list: check the base URL")
+    return _steps(data)
+
+
+def _steps(items: list[JSON]) -> tuple[RunStep, ...]:
+    return tuple([_step(each if isinstance(each, dict) else {}, each) for each in items])
+
+
+def _step(row: Row, raw: JSON) -> RunStep:
+    inner = next((row[name] for name in _SUB_STEPS if row.get(name)), None)
+    return RunStep.model_construct(
+        id=_text(row, "id"),
+        name=_text(row, "moduleName") or "",
+        type=_text(row, "moduleType"),
+        seconds=_number(row.get("runningTime")),
+        error=_error(row.get("errorText")) or _error(row.get("error")),
+        steps=_steps(inner) if isinstance(inner, list) else (),
+        raw=raw,
+    )
+
+
+def _error(value: JSON) -> str | None:
+    if isinstance(value, dict):
+        value = value.get("message") or value
+    if not value or isinstance(value, str):
+        return value or None
+    return json.dumps(value, ensure_ascii=False)
+
+
+def generation(
+    *, new_paths: bool, tells_status: bool
+) -> Literal["4.8 - 4.14.4", "4.14.5 - 4.14.10", "4.14.11 or later"]:
+    """The versions that have the paths which a server was found to have."""
+    if not new_paths:
+        return "4.8 - 4.14.4"
+    return "4.14.11 or later" if tells_status else "4.14.5 - 4.14.10"

@@ -33,8 +33,8 @@ class Histories(OffsetList):
         data = yield from self._service.ask(
             HISTORIES, {"offset": start, "pageSize": size, **self._filters}
         )
-        rows, found = wire.list_of(data)
-        return Slice(rows, start, max(found, start + len(rows)))
+        rows, found = wire.list_of(data, start)
+        return Slice(rows, start, found)
 
     def rank(self, row: JSON) -> JSON:
         if not isinstance(row, dict):
@@ -55,13 +55,17 @@ class Records(OffsetList):
         self._service = service
         self._fields = {"chatId": conversation_id, "loadCustomFeedbacks": True, **filters}
         self._backwards = order == "newest_first"
+        # Whether a question was answered is told by the record behind it.
+        self.ahead = 0 if self._backwards else 1
 
     def fetch(self, start: int, size: int, total: int | None) -> HTTPFlow[Slice]:
         if self._backwards:
             rows, found = yield from self._ask(start, size)
             return Slice(rows[::-1], start, found)
         offset = 0 if total is None else total - start - size
-        if offset < 0:
+        if total is None:
+            size -= self.ahead
+        elif offset < 0:
             offset, size = 0, max(1, size + offset)
         rows, found = yield from self._ask(offset, size)
         return Slice(rows, max(0, found - offset - len(rows)), found)
@@ -70,8 +74,7 @@ class Records(OffsetList):
         data = yield from self._service.ask(
             RECORDS, {"offset": offset, "pageSize": size, **self._fields}
         )
-        rows, total = wire.list_of(data)
-        return rows, max(total, offset + len(rows))
+        return wire.list_of(data, offset)
 
     def rank(self, row: JSON) -> JSON:
         own = row.get("_id") if isinstance(row, dict) else None

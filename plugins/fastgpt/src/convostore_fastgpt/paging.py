@@ -89,7 +89,13 @@ class Window:
 
 
 class OffsetList(ABC):
-    """A list of the service in one order, and how its rows are told apart."""
+    """A list of the service in one order, and how its rows are told apart.
+
+    Attributes:
+        ahead: How many rows behind a page are brought with it, to be looked at.
+    """
+
+    ahead: int = 0
 
     @abstractmethod
     def fetch(self, start: int, size: int, total: int | None) -> HTTPFlow[Slice]:
@@ -118,7 +124,7 @@ class OffsetList(ABC):
         """
         place = Place.parse(cursor) if cursor is not None else None
         start = max(0, place.index - 1) if place else 0
-        size = limit + 1 + (place is not None)
+        size = limit + self.ahead + (place is not None)
         total = place.total if place else None
         for _ in range(_MOVES):
             found = yield from self.fetch(start, size, total)

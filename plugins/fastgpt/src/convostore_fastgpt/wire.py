@@ -39,8 +39,12 @@ _SUB_STEPS: Final = (
 )
 
 
-def list_of(data: JSON) -> tuple[list[Any], int]:
+def list_of(data: JSON, offset: int = 0) -> tuple[list[Any], int]:
     """The rows of a page, and how many there are in all.
+
+    Args:
+        data: The answer's data.
+        offset: How many rows were asked to be left out.
 
     Raises:
         ProtocolError: There is no list in it.
@@ -49,8 +53,8 @@ def list_of(data: JSON) -> tuple[list[Any], int]:
     if not isinstance(rows, list):
         raise ProtocolError("the answer's field 'data.list' is not a list: check the base URL")
     total = data.get("total")
-    counted = isinstance(total, int) and not isinstance(total, bool) and total >= len(rows)
-    return rows, total if counted else len(rows)
+    counted = total if isinstance(total, int) and not isinstance(total, bool) else 0
+    return rows, max(counted, offset + len(rows) if rows else 0)
 
 
 def read_conversations(rows: Sequence[JSON], *, first: int = 0) -> tuple[Conversation, ...]:

@@ -54,7 +54,7 @@ def cpu(costs: Iterable[Cost]) -> list[float]:
 
 
 def heading(title: str, ours: str = "ours", beside: str = "beside", ratio: str = "ratio") -> None:
-    print(f"\n{title}\n{'':50}{ours:>12}{beside:>12}{ratio:>9}  goal")
+    print(f"\n{title}\n{'':54}{ours:>12}{beside:>12}{ratio:>9}  goal")
 
 
 def compare(what: str, ours: list[float], beside: list[float], goal: str, unit: str = "ms") -> None:
@@ -69,13 +69,15 @@ def amount(values: list[float], unit: str) -> str:
 
 
 def line(what: str, ours: str, beside: str, ratio: str, goal: str = "") -> None:
-    print(f"  {what:48}{ours:>12}{beside:>12}{ratio:>9}  {goal}".rstrip(), flush=True)
+    print(f"  {what:52}{ours:>12}{beside:>12}{ratio:>9}  {goal}".rstrip(), flush=True)
 
 
 @contextmanager
-def chat_server(conversations: int, messages: int, latency: float = 0.0) -> Iterator[str]:
+def chat_server(
+    conversations: int, messages: int = 0, latency: float = 0.0, *, service: str = "perplexica"
+) -> Iterator[str]:
     """Runs `chat_server.py` in a process of its own, so that its work is not counted as ours."""
-    arguments = [str(conversations), str(messages), str(latency)]
+    arguments = [service, str(conversations), str(messages), str(latency)]
     with subprocess.Popen(
         [sys.executable, str(HERE / "chat_server.py"), *arguments],
         stdin=subprocess.PIPE,

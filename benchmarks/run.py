@@ -11,7 +11,7 @@ from importlib.metadata import version
 
 from harness import HERE
 
-BENCHMARKS = ("importing", "reading", "walking", "holding")
+BENCHMARKS = ("importing", "reading", "walking", "paging", "holding", "starting")
 
 
 def main() -> None:

@@ -22,7 +22,8 @@ def read_interaction(value: JSON) -> InteractionPart | None:
         return None
     answer = _text(params, "userSelectedVal") or _text(params, "answer")
     flags = (params.get("submitted"), params.get("continue"), params.get("confirmed"))
-    return InteractionPart(
+    return InteractionPart.model_construct(
+        kind="interaction",
         type=kind,
         prompt=_text(params, "description") or _text(params, "content"),
         options=_options(params),
@@ -34,23 +35,30 @@ def read_interaction(value: JSON) -> InteractionPart | None:
 
 def _options(params: Row) -> tuple[InteractionOption, ...]:
     choices = _rows(params, "userSelectOptions")
-    found = [InteractionOption(value=_string(each.get("value"))) for each in choices]
+    found = [
+        InteractionOption.model_construct(value=_string(each.get("value")), label=None)
+        for each in choices
+    ]
     texts = params.get("options")
     for each in texts if isinstance(texts, list) else ():
-        found += [InteractionOption(value=each)] if isinstance(each, str) else []
+        found += (
+            [InteractionOption.model_construct(value=each, label=None)]
+            if isinstance(each, str)
+            else []
+        )
     return tuple(found)
 
 
 def _form(params: Row) -> Sequence[InteractionField]:
     return [
-        InteractionField(
+        InteractionField.model_construct(
             key=_string(each.get("key")),
             label=_text(each, "label"),
             type=_text(each, "type"),
             required=each.get("required") is True,
             options=tuple(
                 [
-                    InteractionOption(value=value, label=_text(choice, "label"))
+                    InteractionOption.model_construct(value=value, label=_text(choice, "label"))
                     for choice in _rows(each, "list")
                     if (value := _string(choice.get("value")))
                 ]
@@ -64,13 +72,13 @@ def _form(params: Row) -> Sequence[InteractionField]:
 def _questions(params: Row) -> Sequence[InteractionField]:
     """An agent's questions, answered by a list of texts in their order."""
     return [
-        InteractionField(
+        InteractionField.model_construct(
             key=str(number),
             label=_text(each, "question"),
             required=True,
             options=tuple(
                 [
-                    InteractionOption(
+                    InteractionOption.model_construct(
                         value=_string(choice.get("value")), label=_text(choice, "summary")
                     )
                     for choice in _rows(each, "options")

@@ -129,7 +129,8 @@ class OffsetList(ABC):
         for _ in range(_MOVES):
             found = yield from self.fetch(start, size, total)
             total = found.total
-            unseen = self._unseen(found.rows, place)
+            ranks = self._ranks(found.rows)
+            unseen = self._unseen(found.rows, ranks, place)
             first = unseen[0] if unseen else len(found.rows)
             more = found.start + len(found.rows) < total
             if found.start > 0 and first == 0:
@@ -139,16 +140,18 @@ class OffsetList(ABC):
                 size = max(size, _WIDE)
                 start = found.start + max(1, len(found.rows) - 1)
             else:
-                return self._window(found, unseen, limit, place)
+                return self._window(found, ranks, unseen, limit, place)
         raise UnavailableError("the list changes faster than it can be read: try again")
 
-    def _unseen(self, rows: Sequence[JSON], place: Place | None) -> list[int]:
+    def _unseen(
+        self, rows: Sequence[JSON], ranks: Sequence[JSON], place: Place | None
+    ) -> list[int]:
         """Which of the rows stand behind the place."""
         if place is None:
             return list(range(len(rows)))
         return [
             number
-            for number, (row, rank) in enumerate(zip(rows, self._ranks(rows), strict=True))
+            for number, (row, rank) in enumerate(zip(rows, ranks, strict=True))
             if _beyond(rank, place.rank) and self.key(row) not in place.ids
         ]
 
@@ -161,28 +164,33 @@ class OffsetList(ABC):
         return ranks
 
     def _window(
-        self, found: Slice, unseen: Sequence[int], limit: int, place: Place | None
+        self,
+        found: Slice,
+        ranks: Sequence[JSON],
+        unseen: Sequence[int],
+        limit: int,
+        place: Place | None,
     ) -> Window:
         page = unseen[:limit]
-        rows = [found.rows[number] for number in page]
         first = page[0] if page else len(found.rows)
-        last = page[-1] if page else first - 1
         more = len(unseen) > limit or found.start + len(found.rows) < found.total
         return Window(
-            rows=rows,
+            rows=[found.rows[number] for number in page],
             start=found.start + first,
             before=found.rows[first - 1] if first else None,
             after=found.rows[unseen[limit]] if len(unseen) > limit else None,
-            end=self._end(found, last, rows, place) if more and page else None,
+            end=self._end(found, ranks, page, place) if more and page else None,
             total=found.total,
         )
 
-    def _end(self, found: Slice, last: int, rows: Sequence[JSON], place: Place | None) -> Place:
-        ranks = self._ranks(rows)
-        ids = [self.key(row) for row, rank in zip(rows, ranks, strict=True) if rank == ranks[-1]]
-        if place is not None and place.rank == ranks[-1]:
+    def _end(
+        self, found: Slice, ranks: Sequence[JSON], page: Sequence[int], place: Place | None
+    ) -> Place:
+        last = page[-1]
+        ids = [self.key(found.rows[each]) for each in page if ranks[each] == ranks[last]]
+        if place is not None and place.rank == ranks[last]:
             ids = [*place.ids, *ids]
-        return Place(found.start + last + 1, found.total, ranks[-1], tuple(ids))
+        return Place(found.start + last + 1, found.total, ranks[last], tuple(ids))
 
 
 def _beyond(rank: JSON, last: JSON) -> bool:

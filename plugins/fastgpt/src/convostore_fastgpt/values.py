@@ -6,7 +6,7 @@ several pieces; each that is there becomes a part, and what is of another shape 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeAlias
 
 from convostore.models import (
@@ -36,30 +36,32 @@ def read_value(value: JSON, problems: list[Problem]) -> tuple[Part, ...]:
     if not isinstance(value, list):
         problems.append(Problem(where="value", what="is not a list"))
         return (OtherPart(data=value),)
-    if len(value) == 1:
-        return tuple(_parts(value[0], 0, problems))
-    return tuple([part for n, item in enumerate(value) for part in _parts(item, n, problems)])
+    parts: list[Part] = []
+    for number, item in enumerate(value):
+        parts += _parts(item, number, problems)
+    return tuple(parts)
 
 
-def _parts(item: JSON, number: int, problems: list[Problem]) -> Iterator[Part]:
+def _parts(item: JSON, number: int, problems: list[Problem]) -> Iterable[Part]:
     if not isinstance(item, dict):
         problems.append(Problem(where=f"value[{number}]", what="is not an object"))
-        yield OtherPart(data=item)
-        return
-    known = False
-    for key, reader in _READERS.items():
-        content = item.get(key)
-        if content is None:
-            continue
-        known = True
-        parts = reader(content)
-        if parts is None:
-            problems.append(Problem(where=f"value[{number}].{key}", what="has another shape"))
-            parts = (OtherPart(type=key, data=content),)
-        yield from parts
-    if not known:
+        return (OtherPart(data=item),)
+    there = [key for key in item if key in _READERS and item[key] is not None]
+    if not there:
         kind = item.get("type")
-        yield OtherPart(type=kind if isinstance(kind, str) else None, data=item)
+        return (OtherPart(type=kind if isinstance(kind, str) else None, data=item),)
+    if len(there) == 1:
+        return _read(item, there[0], number, problems)
+    in_order = [key for key in _READERS if key in there]
+    return [part for key in in_order for part in _read(item, key, number, problems)]
+
+
+def _read(item: Row, key: str, number: int, problems: list[Problem]) -> Iterable[Part]:
+    parts = _READERS[key](item[key])
+    if parts is not None:
+        return parts
+    problems.append(Problem(where=f"value[{number}].{key}", what="has another shape"))
+    return (OtherPart(type=key, data=item[key]),)
 
 
 _Reader: TypeAlias = Callable[[JSON], tuple[Part, ...] | None]

@@ -170,11 +170,11 @@ def _feedback(row: Row, problems: list[Problem]) -> Feedback | None:
     good = text_of(row, "userGoodFeedback", problems)
     if bad and good:
         problems.append(Problem(where="userGoodFeedback", what="is there beside userBadFeedback"))
-    if bad:
-        return Feedback(rating="bad", comment=None if bad == _NO_COMMENT else bad)
-    if good:
-        return Feedback(rating="good", comment=None if good == _NO_COMMENT else good)
-    return None
+    if not bad and not good:
+        return None
+    rating: Literal["bad", "good"] = "bad" if bad else "good"
+    said = bad or good
+    return Feedback.model_construct(rating=rating, comment=None if said == _NO_COMMENT else said)
 
 
 def feedback_fields(feedback: Feedback | None) -> dict[str, str]:

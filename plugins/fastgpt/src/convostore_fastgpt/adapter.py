@@ -111,7 +111,9 @@ class FastGPT(HTTPAdapter):
         if found is None:  # it may have been written to, and so gone to the top meanwhile
             found = yield from self._look_through(histories, conversation_id, pages=1)
         if found is None:
-            raise _absent(conversation_id)
+            raise _absent(
+                conversation_id, f" among those that the source {self.options.source!r} lists"
+            )
         return found
 
     def list_messages(self, conversation_id: str, listing: Listing) -> HTTPFlow[Page[Message]]:
@@ -289,5 +291,5 @@ def _data_id(message_id: str) -> str:
     return data_id
 
 
-def _absent(conversation_id: str) -> NotFoundError:
-    return NotFoundError(f"there is no conversation {conversation_id!r}")
+def _absent(conversation_id: str, where: str = "") -> NotFoundError:
+    return NotFoundError(f"there is no conversation {conversation_id!r}{where}")

@@ -71,6 +71,7 @@ class Response:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     content: bytes = field(default=b"", repr=False)
+    _decoded: list[JSON] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def media_type(self) -> str:
@@ -88,7 +89,7 @@ class Response:
         return self.text[:_EXCERPT]
 
     def json(self) -> JSON:
-        """Decodes the body.
+        """Decodes the body, once: each call returns the same value.
 
         Raises:
             ProtocolError: It is no JSON, or out of the bounds of `reading.decode_json`.
@@ -98,11 +99,13 @@ class Response:
                 "the service answered with an HTML page instead of JSON: check the base URL",
                 excerpt=self.excerpt,
             )
-        try:
-            return decode_json(self.content)
-        except ProtocolError as error:
-            error.excerpt = self.excerpt
-            raise
+        if not self._decoded:
+            try:
+                self._decoded.append(decode_json(self.content))
+            except ProtocolError as error:
+                error.excerpt = self.excerpt
+                raise
+        return self._decoded[0]
 
     def read(self, reader: Callable[[JSON], T]) -> T:
         """Decodes the body and hands it to a reader that expects a shape.

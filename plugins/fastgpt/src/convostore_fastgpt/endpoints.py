@@ -8,15 +8,15 @@ HTML means that a path is absent, a refusal that a spelling is. What answered is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from convostore.errors import AuthError, ProtocolError
+from convostore.errors import AuthError, ConfigError, ProtocolError
 from convostore.http import HTTPFlow, Method, Request
 from convostore.models import JSON
 
-from .envelope import AbsentPathError, data_of
+from .envelope import AbsentPathError, InvalidLinkError, data_of
 from .options import FastGPTOptions
 
 _ROOT: Final = "/api/core/chat/"
@@ -66,7 +66,7 @@ class Service:
         self._options = options
         self._found: dict[Endpoint, int] = {}
         self._absent: set[Endpoint] = set()
-        self._spelling: int | None = None
+        self._link: Mapping[str, JSON] | None = None
 
     def ask(self, endpoint: Endpoint, fields: Mapping[str, JSON]) -> HTTPFlow[JSON]:
         """Asks, and returns the answer's data.
@@ -74,20 +74,11 @@ class Service:
         Raises:
             ProtocolError: The server has none of the endpoint's paths.
         """
-        refused: AuthError | None = None
-        for number, scope in self._scopes():
-            try:
-                data = yield from self._ask(endpoint, {**scope, **fields})
-            except AuthError as error:
-                refused = refused or error
-                continue
-            self._spelling = number
-            return data
-        assert refused is not None  # noqa: S101  # there is a scope, and it was refused
-        if self._options.share_id and not self._options.app_id:
-            told = f"{refused}; servers before 4.15 need app_id beside the share link"
-            raise AuthError(told, detail=refused.detail) from None
-        raise refused
+        if self._options.share_id is None:
+            scope: Mapping[str, JSON] = {"appId": self._options.app_id}
+        else:
+            scope = self._link = self._link or (yield from self._spelled_link())
+        return (yield from self._ask(endpoint, {**scope, **fields}))
 
     def has_new_paths(self) -> bool:
         """Whether the last list came from a path of 4.14.5 or later."""
@@ -97,24 +88,29 @@ class Service:
         """Whether the server is known not to have it."""
         return endpoint in self._absent or (endpoint is STATUS and 1 in self._found.values())
 
-    def _scopes(self) -> Iterator[tuple[int, Mapping[str, JSON]]]:
-        """What says whose conversations are meant: the app, or the share link in its spellings."""
-        scopes = self._spellings()
-        for number, scope in enumerate(scopes):
-            if self._spelling in (None, number):
-                yield number, scope
+    def _spelled_link(self) -> HTTPFlow[Mapping[str, JSON]]:
+        """The share link as the server spells it.
 
-    def _spellings(self) -> list[Mapping[str, JSON]]:
+        From 4.15 on the old spelling is refused. Before, anyone who spells it otherwise is answered
+        with an empty list; so it is the old one that is tried.
+        """
         options = self._options
-        if options.share_id is None or options.outlink_uid is None:
-            return [{"appId": options.app_id}]
+        assert options.share_id is not None  # noqa: S101  # else there is no link to spell
+        assert options.outlink_uid is not None  # noqa: S101
         link = {
             "shareId": options.share_id.get_secret_value(),
             "outLinkUid": options.outlink_uid.get_secret_value(),
         }
-        nested = {"outLinkAuthData": link}
-        # Without its app the old spelling would find no records, and not say so.
-        return [nested, {"appId": options.app_id, **link}] if options.app_id else [nested]
+        old = {**link, "appId": options.app_id} if options.app_id else link
+        try:
+            yield from self._ask(HISTORIES, {**old, "offset": 0, "pageSize": 1})
+        except InvalidLinkError:
+            raise
+        except AuthError:
+            return {"outLinkAuthData": link}
+        if not options.app_id:
+            raise ConfigError("fastgpt: this server is older than 4.15: give app_id, too")
+        return old
 
     def _ask(self, endpoint: Endpoint, fields: Mapping[str, JSON]) -> HTTPFlow[JSON]:
         absent: AbsentPathError | None = None

@@ -6,7 +6,6 @@ contract's table. No endpoint and no record here.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any, Final
 
@@ -22,14 +21,16 @@ from convostore.errors import (
 from convostore.http import Request, Response, status_error
 from convostore.models import JSON
 
-_SUCCESS: Final = re.compile(rb'\s*\{\s*"code"\s*:\s*200\s*,')
-"""How the real servers begin; an answer that begins otherwise is looked at more closely."""
 _ABSENT_PATH_STATUS: Final = 404
 _SHOWN: Final = 200
 
 
 class AbsentPathError(ProtocolError):
     """The server has no such path: a page of HTML, as Next.js answers for unknown routes."""
+
+
+class InvalidLinkError(AuthError):
+    """The server knows no such share link."""
 
 
 def data_of(response: Response) -> JSON:
@@ -49,8 +50,6 @@ def data_of(response: Response) -> JSON:
 
 def failure(request: Request, response: Response) -> StoreError | None:
     """The error that an answer stands for; None for a result."""
-    if response.status < 300 and _SUCCESS.match(response.content[:64]):
-        return None
     envelope = _envelope(response)
     if envelope is not None and (envelope["code"] != 200 or response.status < 300):
         return _meant(request, response, envelope)
@@ -81,7 +80,7 @@ def _meant(request: Request, response: Response, envelope: dict[str, Any]) -> St
     told = f"{request.method} {request.path} was answered {code} {name}".rstrip()
     told = f"{told}: {said}" if said else told
     if code == 501 and name == "linkUnInvalid":
-        return AuthError(f"{told}; the share link is not valid: check share_id", detail=said)
+        return InvalidLinkError(f"{told}; the share link is not valid: check share_id", detail=said)
     if code in _REFUSED or name.startswith("unAuth"):
         return AuthError(f"{told}; {_REFUSED.get(code, _REFUSED[403])}", detail=said)
     match code:

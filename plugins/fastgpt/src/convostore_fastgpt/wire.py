@@ -264,14 +264,15 @@ def _steps(items: list[JSON]) -> tuple[RunStep, ...]:
 
 
 def _step(row: Row, raw: JSON) -> RunStep:
-    inner = next((row[name] for name in _SUB_STEPS if row.get(name)), None)
+    lists = (row.get(name) for name in _SUB_STEPS)
+    inner: list[Any] = next((each for each in lists if each and isinstance(each, list)), [])
     return RunStep.model_construct(
         id=_text(row, "id"),
         name=_text(row, "moduleName") or "",
         type=_text(row, "moduleType"),
         seconds=_number(row.get("runningTime")),
         error=_error(row.get("errorText")) or _error(row.get("error")),
-        steps=_steps(inner) if isinstance(inner, list) else (),
+        steps=_steps(inner),
         raw=raw,
     )
 

@@ -1,4 +1,4 @@
-"""(a) `import convostore`, beside pydantic with one model, each in a new process.
+"""(a) `import convostore` with its names, beside pydantic with one model, each in a new process.
 
 The import alone is timed, inside the process: the interpreter's own start would flatter.
 """
@@ -11,7 +11,7 @@ import sys
 from harness import Cost, alternating, compare, cpu, heading, wall
 
 ROUNDS = 21
-OURS = "import convostore"
+OURS = "from convostore import Conversation, open"
 PEER = """
 import pydantic
 class Note(pydantic.BaseModel):
@@ -37,6 +37,9 @@ def imported(code: str) -> Cost:
 
 if __name__ == "__main__":
     costs = alternating(ROUNDS, {"ours": lambda: imported(OURS), "peer": lambda: imported(PEER)})
-    heading("(a) import convostore, beside pydantic with one model", beside="pydantic")
+    heading(
+        "(a) from convostore import Conversation, open; beside pydantic with a model",
+        beside="pydantic",
+    )
     compare("wall", wall(costs["ours"]), wall(costs["peer"]), "<= 1.5x")
     compare("user CPU", cpu(costs["ours"]), cpu(costs["peer"]), "<= 1.5x")

@@ -12,7 +12,7 @@ from harness import Cost, alternating, compare, cpu, heading, wall
 
 ROUNDS = 15
 OURS = [str(Path(sys.executable).with_name("convostore")), "--help"]
-PEER = [sys.executable, "-c", "import typer, rich.console"]
+PEER = [sys.executable, "-c", "import typer"]
 
 
 def started(command: list[str]) -> Cost:
@@ -24,6 +24,6 @@ def started(command: list[str]) -> Cost:
 
 if __name__ == "__main__":
     costs = alternating(ROUNDS, {"ours": lambda: started(OURS), "peer": lambda: started(PEER)})
-    heading("(e) convostore --help, beside python -c 'import typer, rich.console'", beside="typer")
+    heading("(e) convostore --help, beside python -c 'import typer'", beside="typer")
     compare("wall", wall(costs["ours"]), wall(costs["peer"]), "aim 1.5x")
     compare("CPU", cpu(costs["ours"]), cpu(costs["peer"]), "aim 1.5x")

@@ -1,6 +1,7 @@
 """What holds for the whole project and no single test sees: imports, docstrings, versions."""
 
 import ast
+import importlib
 import inspect
 import itertools
 import re
@@ -52,10 +53,31 @@ def _modules_after(code):
 
 
 def test_importing_the_library_brings_in_nothing_that_is_not_used_yet():
-    loaded = _modules_after("import convostore")
     unwanted = {"asyncio", "httpx", "pluggy", "rich", "sqlalchemy", "typer"}
+    assert not (unwanted | {"pydantic"}) & _modules_after("import convostore")
+    loaded = _modules_after("from convostore import *")
     assert not unwanted & loaded
     assert "pydantic" in loaded
+
+
+def test_a_public_name_is_the_one_that_its_module_defines():
+    assert set(convostore.__all__) <= set(dir(convostore))
+    for home, names in convostore._HOMES.items():
+        module = importlib.import_module(f"convostore.{home}")
+        assert getattr(convostore, home) is module
+        for name in names:
+            assert getattr(convostore, name) is getattr(module, name)
+    with pytest.raises(AttributeError, match="no attribute 'opne'"):
+        _ = convostore.opne
+
+
+def test_type_checkers_are_told_the_same_public_names():
+    (told,) = [
+        each for each in _tree(ROOT / "src/convostore/__init__.py").body if isinstance(each, ast.If)
+    ]
+    named = {(each.module, alias.name, alias.asname) for each in told.body for alias in each.names}
+    homes = convostore._HOMES.items()
+    assert named == {(home, name, name) for home, names in homes for name in names}
 
 
 def test_opening_the_memory_brings_in_no_http_client():
@@ -135,16 +157,6 @@ def test_every_public_method_has_a_docstring(name):
 def test_the_public_names_are_sorted_and_each_is_there():
     assert sorted(set(convostore.__all__)) == sorted(convostore.__all__)
     assert all(hasattr(convostore, name) for name in convostore.__all__)
-
-
-def test_what_is_public_is_all_that_the_package_imports_from_its_modules():
-    imported = {
-        alias.asname or alias.name
-        for node in _tree(ROOT / "src/convostore/__init__.py").body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    assert imported == set(convostore.__all__)
 
 
 def _project(file):

@@ -1,88 +1,115 @@
-"""One `ConversationStore` interface over many chat-history backends; the public names."""
+"""One `ConversationStore` interface over many chat-history backends; the public names.
 
-from .adapter import Operation, Traits
-from .config import aopen, open
-from .dsn import DSN
-from .errors import (
-    AuthError,
-    ConfigError,
-    ConflictError,
-    InvalidError,
-    NotFoundError,
-    PluginError,
-    ProtocolError,
-    RateLimitError,
-    StoreError,
-    UnavailableError,
-    UnsupportedError,
-)
-from .models import (
-    ANY,
-    UNSET,
-    Citation,
-    Conversation,
-    Feedback,
-    FilePart,
-    Health,
-    InteractionField,
-    InteractionOption,
-    InteractionPart,
-    Message,
-    Origin,
-    OtherPart,
-    Page,
-    Part,
-    Problem,
-    ReasoningPart,
-    RunStep,
-    Source,
-    TextPart,
-    ToolCallPart,
-    ToolResultPart,
-    Transcript,
-)
-from .store import AsyncConversationStore, ConversationStore
+Each is imported when it is first used, so that a program that only names the library, or shows its
+help, does not wait for pydantic and the models.
+"""
 
-__all__ = [
-    "ANY",
-    "DSN",
-    "UNSET",
-    "AsyncConversationStore",
-    "AuthError",
-    "Citation",
-    "ConfigError",
-    "ConflictError",
-    "Conversation",
-    "ConversationStore",
-    "Feedback",
-    "FilePart",
-    "Health",
-    "InteractionField",
-    "InteractionOption",
-    "InteractionPart",
-    "InvalidError",
-    "Message",
-    "NotFoundError",
-    "Operation",
-    "Origin",
-    "OtherPart",
-    "Page",
-    "Part",
-    "PluginError",
-    "Problem",
-    "ProtocolError",
-    "RateLimitError",
-    "ReasoningPart",
-    "RunStep",
-    "Source",
-    "StoreError",
-    "TextPart",
-    "ToolCallPart",
-    "ToolResultPart",
-    "Traits",
-    "Transcript",
-    "UnavailableError",
-    "UnsupportedError",
-    "aopen",
-    "open",
-]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .adapter import Operation as Operation
+    from .adapter import Traits as Traits
+    from .config import aopen as aopen
+    from .config import open as open
+    from .dsn import DSN as DSN
+    from .errors import AuthError as AuthError
+    from .errors import ConfigError as ConfigError
+    from .errors import ConflictError as ConflictError
+    from .errors import InvalidError as InvalidError
+    from .errors import NotFoundError as NotFoundError
+    from .errors import PluginError as PluginError
+    from .errors import ProtocolError as ProtocolError
+    from .errors import RateLimitError as RateLimitError
+    from .errors import StoreError as StoreError
+    from .errors import UnavailableError as UnavailableError
+    from .errors import UnsupportedError as UnsupportedError
+    from .models import ANY as ANY
+    from .models import UNSET as UNSET
+    from .models import Citation as Citation
+    from .models import Conversation as Conversation
+    from .models import Feedback as Feedback
+    from .models import FilePart as FilePart
+    from .models import Health as Health
+    from .models import InteractionField as InteractionField
+    from .models import InteractionOption as InteractionOption
+    from .models import InteractionPart as InteractionPart
+    from .models import Message as Message
+    from .models import Origin as Origin
+    from .models import OtherPart as OtherPart
+    from .models import Page as Page
+    from .models import Part as Part
+    from .models import Problem as Problem
+    from .models import ReasoningPart as ReasoningPart
+    from .models import RunStep as RunStep
+    from .models import Source as Source
+    from .models import TextPart as TextPart
+    from .models import ToolCallPart as ToolCallPart
+    from .models import ToolResultPart as ToolResultPart
+    from .models import Transcript as Transcript
+    from .store import AsyncConversationStore as AsyncConversationStore
+    from .store import ConversationStore as ConversationStore
+
+_HOMES: Final = {
+    "adapter": ("Operation", "Traits"),
+    "config": ("aopen", "open"),
+    "dsn": ("DSN",),
+    "errors": (
+        "AuthError",
+        "ConfigError",
+        "ConflictError",
+        "InvalidError",
+        "NotFoundError",
+        "PluginError",
+        "ProtocolError",
+        "RateLimitError",
+        "StoreError",
+        "UnavailableError",
+        "UnsupportedError",
+    ),
+    "models": (
+        "ANY",
+        "UNSET",
+        "Citation",
+        "Conversation",
+        "Feedback",
+        "FilePart",
+        "Health",
+        "InteractionField",
+        "InteractionOption",
+        "InteractionPart",
+        "Message",
+        "Origin",
+        "OtherPart",
+        "Page",
+        "Part",
+        "Problem",
+        "ReasoningPart",
+        "RunStep",
+        "Source",
+        "TextPart",
+        "ToolCallPart",
+        "ToolResultPart",
+        "Transcript",
+    ),
+    "store": ("AsyncConversationStore", "ConversationStore"),
+}
+_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str) -> object:
+    """Imports a public name, or one of the modules that they live in, when it is first used."""
+    if name in _HOMES:
+        return import_module(f".{name}", __name__)
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

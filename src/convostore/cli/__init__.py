@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+NEEDS = "the convostore command needs {}: pip install 'convostore[cli]'"
+
 
 def main() -> None:
     """Runs the command line; what `[project.scripts]` names."""
@@ -12,5 +14,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in {"typer", "rich"}:
             raise
-        sys.exit(f"the convostore command needs {error.name}: pip install 'convostore[cli]'")
+        sys.exit(NEEDS.format(error.name))
+    except KeyboardInterrupt:
+        sys.exit(130)
     app()

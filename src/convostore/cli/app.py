@@ -1,92 +1,84 @@
-"""The commands: arguments to store calls, results to `render`, errors to one line and a status."""
+"""The commands of `convostore`, each with examples of its use."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import islice
+from collections.abc import Callable
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 
-from ..config import open as open_store
-from ..errors import ConfigError, StoreError
-from ..models import Conversation
-from ..store import ConversationStore
-from . import render
+from .changing import feedback, pin, rename
+from .deleting import clear, rm
+from .inspecting import completion, doctor, plugins
+from .reading import ls, show
+from .rim import DEBUG, CommandGroup
 
-EXIT_FAILED: Final = 1
-"""The backend refused, is out of reach, or has no such thing."""
-EXIT_USAGE: Final = 2
-"""The DSN, the profile or an option is wrong."""
-
-app = typer.Typer(
-    no_args_is_help=True,
+app: Final = typer.Typer(
+    name="convostore",
+    cls=CommandGroup,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Reads the chat history of any backend that is installed.",
+    rich_markup_mode=None,  # so that asking for help need not wait for rich
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Target = Annotated[
-    str,
-    typer.Argument(
-        metavar="DSN", help="Such as perplexica+http://localhost:3000, or a profile's name."
-    ),
-]
+EXAMPLES: Final[dict[Callable[..., None], list[str]]] = {
+    plugins: ["convostore plugins", "convostore plugins --json"],
+    ls: [
+        "convostore ls perplexica+http://localhost:3000",
+        "convostore ls work --since 7d --title invoice",
+        "convostore ls work --since 2026-01-01 --until 2026-01-31 --jsonl",
+        "convostore ls fastgpt+https://chat.example.org -o app_id=0123456789abcdef01234567",
+    ],
+    show: [
+        "convostore show work tides",
+        "convostore show work tides --last 2",
+        "convostore show work tides --json --raw",
+    ],
+    rename: ["convostore rename work tides 'Tides of the North Sea'"],
+    pin: ["convostore pin work tides", "convostore pin work tides --unpin"],
+    rm: [
+        "convostore rm work tides moon",
+        "convostore rm work tides --message answer",
+        "convostore rm work tides --yes",
+    ],
+    clear: ["convostore clear work", "convostore clear work --yes"],
+    feedback: [
+        "convostore feedback work tides answer good",
+        "convostore feedback work tides answer bad --comment 'That was yesterday.'",
+        "convostore feedback work tides answer --clear",
+    ],
+    doctor: ["convostore doctor perplexica+http://localhost:3000", "convostore doctor work --json"],
+    completion: [
+        "convostore completion bash > ~/.local/share/bash-completion/completions/convostore",
+        "convostore completion fish > ~/.config/fish/completions/convostore.fish",
+    ],
+}
+"""The commands in the order in which they are listed; `work` is a profile."""
+
+for _command, _examples in EXAMPLES.items():
+    app.command(epilog="\b\nExamples:\n" + "\n".join(f"  {each}" for each in _examples))(_command)
 
 
-@app.callback()
-def _commands() -> None:
-    """Keeps the names of the commands where there is only one."""
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"convostore {version('convostore')}")
+        raise typer.Exit
 
 
-@app.command()
-def ls(
-    target: Target,
-    limit: Annotated[int, typer.Option(min=1, help="The most conversations to show.")] = 50,
+@app.callback(epilog="'convostore COMMAND --help' tells more of each, with examples.")
+def _commands(
+    debug: Annotated[
+        bool, typer.Option(DEBUG, help="Show where an error comes from; may stand anywhere.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
 ) -> None:
-    """Lists conversations: a table for people, lines of id, time and title in a pipe."""
-    with _opened(target) as store:
-        conversations = list(islice(store.conversations(), limit))
-    if sys.stdout.isatty():
-        rows = [(store.label, conversation) for conversation in conversations]
-        Console().print(render.conversations_table(rows, with_store=False))
-    else:
-        for conversation in conversations:
-            _write(render.conversation_line(conversation))
+    """Reads and tends the chat history of any backend that is installed.
 
-
-@app.command()
-def show(
-    target: Target,
-    conversation: Annotated[str, typer.Argument(help="The conversation's id, as ls shows it.")],
-) -> None:
-    """Shows one conversation with the sources of its answers."""
-    with _opened(target) as store:
-        (found,) = store.transcripts([conversation])
-    header = found.conversation or Conversation(id=conversation)
-    if sys.stdout.isatty():
-        Console().print(render.transcript(header, found.messages))
-    else:
-        _write(render.transcript_text(header, found.messages))
-
-
-def _write(text: str) -> None:
-    """Prints text that may hold what the output's encoding cannot."""
-    encoding = sys.stdout.encoding or "utf-8"
-    typer.echo(text.encode(encoding, "replace").decode(encoding))
-
-
-@contextmanager
-def _opened(target: str) -> Iterator[ConversationStore]:
-    try:
-        with open_store(target) as store:
-            yield store
-    except ConfigError as error:
-        typer.echo(f"convostore: {error}", err=True)
-        raise typer.Exit(EXIT_USAGE) from None
-    except StoreError as error:
-        typer.echo(f"convostore: {render.printable(str(error))}", err=True)
-        raise typer.Exit(EXIT_FAILED) from None
+    A TARGET is the DSN of a store, or the name of a profile.
+    """

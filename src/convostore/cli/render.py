@@ -1,7 +1,7 @@
-"""Conversations as what a terminal shows, and as plain text for pipes.
+"""Conversations as what a terminal shows; the words are those of `text`.
 
-Titles, texts and addresses come from strangers: no control character of theirs reaches the
-terminal, and none of them is read as markup.
+None of what strangers wrote is read as rich's markup, and no address of theirs is a link unless it
+is one of the web.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich import box
 from rich.cells import cell_len
@@ -21,20 +20,34 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from ..models import Conversation, Message, OtherPart, ReasoningPart, Source, TextPart
+from ..models import Conversation, Message, Source
+from .text import (
+    facts,
+    file_words,
+    labels_of,
+    marked,
+    one_line,
+    place,
+    printable,
+    problem_words,
+    remarks,
+    unmarked_quotes,
+    when,
+    words,
+)
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+if TYPE_CHECKING:
+    from .inspecting import Backend
+
 _TIME_WIDTH: Final = 16
 _TITLE_WIDTH: Final = 30
 """What a title is given before ids are shown beside it."""
 _GAP: Final = 3
 _NARROWEST: Final = 10
+_LONGEST: Final = 12
+"""Lines that a tool's words are cut to: a page that was read can be long."""
 _STYLES = {"user": "bold cyan", "assistant": "bold green", "system": "bold magenta"}
-
-
-def printable(text: str) -> str:
-    """Returns the text with what could command a terminal replaced by ``�``; lines stay lines."""
-    return _CONTROL.sub("�", text.replace("\r\n", "\n"))
+_STATUS_STYLES = {"failed": "red", "unanswered": "yellow", "generating": "yellow"}
 
 
 def conversations_table(
@@ -69,8 +82,8 @@ class _ConversationsTable:
         if with_ids:
             table.add_column("Id", width=ids, overflow="fold", style="dim")
         for store, row in self.rows:
-            title = ("📌 " if row.pinned else "") + _one_line(row.title)
-            cells = [_when(row.last_active_at), printable(store), title, printable(row.id)]
+            title = ("📌 " if row.pinned else "") + one_line(row.title)
+            cells = [when(row.last_active_at), printable(store), title, printable(row.id)]
             shown = (True, self.with_store, True, with_ids)
             table.add_row(
                 *[Text(cell) for cell, is_shown in zip(cells, shown, strict=True) if is_shown]
@@ -78,82 +91,86 @@ class _ConversationsTable:
         yield table
 
 
-def conversation_line(conversation: Conversation) -> str:
-    """A conversation as one line of a pipe: id, time and title, with tabs between."""
-    time = conversation.last_active_at
-    cells = (conversation.id, time.isoformat() if time else "", conversation.title or "")
-    return "\t".join(_one_line(cell) for cell in cells)
+def backends_table(rows: Iterable[tuple[str, Backend]]) -> RenderableType:
+    """A table of what is installed, each with the mark that says whether it loads."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("")
+    for head in ("Scheme", "Distribution", "Version"):
+        table.add_column(head, overflow="fold")
+    table.add_column("Offers", ratio=1)
+    for mark, each in rows:
+        cells = [Text(one_line(cell)) for cell in (each.scheme, each.distribution, each.version)]
+        table.add_row(
+            Text(mark, "green" if each.loads else "red"),
+            *cells,
+            Text(each.told, "dim" if each.loads else "red"),
+        )
+    return table
 
 
 def transcript(conversation: Conversation, messages: Iterable[Message]) -> RenderableType:
     """A conversation: Markdown, reasoning dimmed, sources numbered and linked."""
-    heading = Rule(Text(_one_line(conversation.title) or conversation.id, "bold"), align="left")
-    blocks: list[RenderableType] = [heading]
+    title = one_line(conversation.title) or one_line(conversation.id)
+    blocks: list[RenderableType] = [Rule(Text(title, "bold"), align="left")]
+    blocks += [Text(f"file: {file_words(file)}", "dim") for file in conversation.files]
+    blocks += [Text(problem_words(each), "yellow") for each in conversation.problems]
     for message in messages:
         blocks += _message(message)
     return Group(*blocks)
 
 
-def transcript_text(conversation: Conversation, messages: Iterable[Message]) -> str:
-    """The same as plain text."""
-    lines = [f"# {_one_line(conversation.title) or conversation.id}", ""]
-    for message in messages:
-        lines += [
-            f"## {message.role}, {_when(message.created_at)}",
-            "",
-            printable(message.text),
-            "",
-        ]
-        lines += [f"[{source.mark}] {_place(source)}" for source in _cited(message)]
-        lines += [""] if message.sources else []
-    return "\n".join(lines).rstrip()
-
-
 def _message(message: Message) -> Iterator[RenderableType]:
-    yield Text.assemble(
-        "\n",
-        (message.role, _STYLES.get(message.role, "bold")),
-        ("  " + _when(message.created_at), "dim"),
-        ("  unanswered", "yellow") if message.status == "unanswered" else "",
-        ("  failed", "red") if message.status == "failed" else "",
-    )
+    yield _heading(message)
+    labels = labels_of(message)
     for part in message.parts:
-        match part:
-            case TextPart(text=text):
-                yield Padding(Markdown(printable(text)), (0, 0, 0, 2))
-            case ReasoningPart(text=text):
-                yield Padding(Text(printable(text), "dim italic"), (0, 0, 0, 2))
-            case OtherPart(type=kind):
-                yield Padding(Text(f"({printable(kind or 'something')})", "dim"), (0, 0, 0, 2))
-            case _:
-                yield Padding(Text(f"({part.kind})", "dim"), (0, 0, 0, 2))
-    for source in _cited(message):
-        yield _linked(source)
-    researched = sum(source.kind == "researched" for source in message.sources)
-    if researched:
-        yield Padding(Text(f"{researched} more read on the way", "dim"), (0, 0, 0, 4))
+        yield Padding(_part(*words(part, message, labels)), (0, 0, 0, 2))
+    for source in marked(message):
+        yield from _source(source, f"[{labels[source.mark]}]")
+    for source in unmarked_quotes(message):
+        yield from _source(source, "[-]")
+    for remark in remarks(message):
+        yield Padding(Text(remark, "dim"), (0, 0, 0, 4))
+    for problem in message.problems:
+        yield Padding(Text(problem_words(problem), "yellow"), (0, 0, 0, 4))
 
 
-def _cited(message: Message) -> list[Source]:
-    return [source for source in message.sources if source.mark is not None]
+def _heading(message: Message) -> Text:
+    time, *others = facts(message)
+    heading = Text.assemble("\n", (message.role, _STYLES.get(message.role, "bold")))
+    heading.append(f"  {time}", "dim")
+    for each in others:
+        heading.append(f"  {each}", _STATUS_STYLES.get(each, "dim"))
+    return heading
 
 
-def _linked(source: Source) -> RenderableType:
+def _part(label: str, text: str) -> RenderableType:
+    match label:
+        case "":
+            return Markdown(text, hyperlinks=False)  # so that each shows where it leads
+        case "reasoning":
+            return Text(text, "dim italic")
+        case "question":
+            return Text(text, "yellow")
+        case "other":
+            return Text(f"({text})", "dim")
+        case _:
+            return Text.assemble((f"{label}: ", "magenta"), (_shortened(text), "dim"))
+
+
+def _shortened(text: str) -> str:
+    lines = text.split("\n")
+    if len(lines) <= _LONGEST:
+        return text
+    return "\n".join([*lines[:_LONGEST], f"… {len(lines) - _LONGEST} more lines"])
+
+
+def _source(source: Source, label: str) -> Iterator[RenderableType]:
     url = printable(source.url or "")
     style = f"link {url}" if re.fullmatch(r"https?://\S+", url) else ""
-    line = Text.assemble((f"[{source.mark}] ", "cyan"), (_one_line(source.title) or url, style))
+    line = Text.assemble((f"{label} ", "cyan"), (one_line(source.title) or place(source), style))
     if source.title and url:
         line.append(f"  {url}", "dim")
-    return Padding(line, (0, 0, 0, 4))
-
-
-def _place(source: Source) -> str:
-    return _one_line("  ".join(filter(None, (source.title, source.url)))) or "(unnamed)"
-
-
-def _one_line(text: str | None) -> str:
-    return " ".join(printable(text or "").split())
-
-
-def _when(time: datetime | None) -> str:
-    return f"{time.astimezone():%Y-%m-%d %H:%M}" if time else "-"
+    yield Padding(line, (0, 0, 0, 4))
+    if source.title and source.content:
+        excerpt = Text(one_line(source.content), "dim", no_wrap=True, overflow="ellipsis")
+        yield Padding(excerpt, (0, 0, 0, 8))

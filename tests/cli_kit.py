@@ -1,0 +1,158 @@
+"""Running the command in tests: within this process, and on a terminal of its own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import httpcore  # noqa: F401  # plugins need it where `site` hides site-packages
+import httpx  # noqa: F401
+import pytest
+from typer.testing import CliRunner
+
+import convostore
+from convostore import Message, Source, TextPart
+from convostore.cli.app import app
+
+SEEDED = """
+import sys
+from convostore import *
+import convostore
+with convostore.open("memory://seeded") as store:
+    store.create_conversation(id="tides", title="When is high tide? 潮汐")
+    store.append_messages("tides", [
+        Message(id="question", role="user", parts=(TextPart(text="When is **high** tide?"),)),
+        Message(id="answer", role="assistant", parts=(TextPart(text="At *six*."),)),
+    ])
+    store.create_conversation(id="moon", title="The moon")
+"""
+"""What a child process begins with: its own `memory://seeded`."""
+TAIL = """
+from convostore.cli import main
+main()
+"""
+PATIENCE = 60.0
+
+on_posix = pytest.mark.skipif(
+    sys.platform == "win32", reason="there are no pseudo-terminals and no such signals on Windows"
+)
+
+
+def run(*arguments, **more):
+    """Runs the command in this process, without a terminal."""
+    return CliRunner().invoke(app, [str(each) for each in arguments], **more)
+
+
+def seeded():
+    """The name of a new memory with two conversations: `tides`, of a turn, and `moon`, pinned."""
+    name = secrets.token_hex(8)
+    with convostore.open(f"memory://{name}") as store:
+        store.create_conversation(id="tides", title="When is\nhigh tide?")
+        store.append_messages("tides", [question(), answer()])
+        store.create_conversation(id="moon", title="The moon")
+        store.update_conversation("moon", pinned=True)
+    return name
+
+
+def question():
+    return Message(id="question", role="user", parts=(TextPart(text="When is **high** tide?"),))
+
+
+def answer(**more):
+    sources = (
+        Source(title="Tide table", url="https://example.org/tides", mark="1"),
+        Source(title="Moon", kind="researched"),
+    )
+    text = TextPart(text="At *six*[1], they say[7].")
+    return Message(id="answer", role="assistant", parts=(text,), sources=sources, **more)
+
+
+def child(*arguments, before="", **more):
+    """Runs the command in a process of its own that holds `memory://seeded`."""
+    return subprocess.run(
+        [sys.executable, "-c", SEEDED + before + TAIL, *arguments],
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+        **more,
+    )
+
+
+@dataclass(frozen=True)
+class Session:
+    """How a process on a terminal ended, and all that the terminal showed."""
+
+    status: int
+    shown: str
+
+
+def on_a_terminal(
+    *arguments: str,
+    before: str = "",
+    answers: Iterable[tuple[str, str | signal.Signals]] = (),
+    width: int = 80,
+) -> Session:
+    """Runs the command on a pseudo-terminal.
+
+    Args:
+        arguments: The command's.
+        before: What the process does first, behind `SEEDED`.
+        answers: What is waited for on the screen, and what is then typed, or the signal sent.
+        width: The terminal's.
+    """
+    import fcntl
+    import termios
+
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    environment = {**os.environ, "TERM": "xterm-256color", "PYTHONUTF8": "1"}
+    for name in ("NO_COLOR", "COLUMNS", "FORCE_COLOR"):
+        environment.pop(name, None)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SEEDED + before + TAIL, *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    try:
+        screen = _screen(process, ours, list(answers))
+        return Session(process.wait(PATIENCE), screen.decode())
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def _screen(process, ours, answers) -> bytes:
+    shown = b""
+    deadline = time.monotonic() + PATIENCE
+    while chunk := _read(ours, deadline):
+        shown += chunk
+        while answers and answers[0][0].encode() in shown:
+            _, reply = answers.pop(0)
+            if isinstance(reply, signal.Signals):
+                process.send_signal(reply)
+            else:
+                os.write(ours, reply.encode())
+    assert not answers, f"never asked: {answers[0][0]!r}\n{shown.decode()}"
+    return shown
+
+
+def _read(ours, deadline) -> bytes:
+    readable, _, _ = select.select([ours], [], [], max(0.0, deadline - time.monotonic()))
+    assert readable, "the command hangs"
+    try:
+        return os.read(ours, 65536)
+    except OSError:  # Linux says so when the other side is closed
+        return b""

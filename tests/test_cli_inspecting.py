@@ -1,0 +1,216 @@
+"""`plugins`, `doctor` and `completion`: what is installed, whether it works."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from convostore import Operation
+from convostore.cli.rim import ExitCode
+
+from .cli_kit import PATIENCE, TAIL, on_a_terminal, on_posix, run
+
+SAMPLE = """
+from convostore.plugins import hookimpl
+from convostore.testing.sample_service import SampleAdapter
+
+@hookimpl
+def convostore_adapters():
+    return {"sample": SampleAdapter}
+"""
+BROKEN = "raise ImportError('no such room\\nand no floor')"
+
+
+@pytest.fixture
+def sample(site):
+    site.install("convostore-sample", {"sample": SAMPLE}, version="2.0")
+
+
+def answering(serve, *answer):
+    return f"sample+{serve(lambda _: answer).url}?retries=0"
+
+
+def test_plugins_are_a_line_each_with_what_they_offer(sample):
+    result = run("plugins")
+    assert result.exit_code == 0
+    memory, sample = (line.split("\t") for line in result.stdout.splitlines())
+    assert memory[:2] == ["memory", "convostore"]
+    assert sample[:4] == ["sample", "convostore-sample", "2.0", "loads"]
+    assert "delete_conversation" in sample[4].split(",")
+    assert "clear_conversations" not in sample[4].split(",")
+
+
+def test_a_plugin_that_does_not_load_says_why_and_hides_no_other(sample, site):
+    site.install("convostore-broken", {"broken": BROKEN})
+    result = run("plugins")
+    assert result.exit_code == 0
+    broken, *others = result.stdout.splitlines()
+    assert "no such room and no floor" in broken
+    assert len(others) == 2
+
+
+def test_plugins_as_json(sample, site):
+    site.install("convostore-broken", {"broken": BROKEN})
+    broken, memory, sample = json.loads(run("plugins", "--json").stdout)
+    assert (broken["loads"], broken["offers"]) == (False, [])
+    assert "no such room" in broken["problem"]
+    assert (memory["loads"], memory["problem"]) == (True, None)
+    assert sample["distribution"] == "convostore-sample"
+
+
+@on_posix
+def test_plugins_on_a_terminal_are_a_table():
+    session = on_a_terminal("plugins", width=120)
+    assert session.status == 0
+    assert "✓" in session.shown
+    assert "rename and pin" in session.shown
+
+
+def test_doctor_finds_all_well():
+    result = run("doctor", "memory://")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert [line[0] for line in lines[:3]] == ["✓", "✓", "✓"]
+    assert [line.split()[-1] for line in lines[3:]] == list(Operation)
+    assert "- offers      suggest_questions" in lines
+
+
+def test_doctor_as_json():
+    found = json.loads(run("doctor", "memory://", "--json").stdout)
+    assert found["ok"] is True
+    assert found["error"] is None
+    assert found["offers"]["list_messages"] is True
+    assert found["offers"]["suggest_questions"] is False
+
+
+@pytest.mark.parametrize(
+    ("answer", "reachable", "understood", "accepted"),
+    [
+        ((200, {"chats": []}), True, True, True),
+        ((401, {"message": "no such key"}), True, None, False),
+        ((403, {"message": "not yours"}), True, None, False),
+        ((404, b"<html>", {"Content-Type": "text/html"}), True, False, None),
+        ((200, b"<html>", {"Content-Type": "text/html"}), True, False, None),
+        ((429, {}), True, None, None),
+        ((503, {}), False, None, None),
+    ],
+)
+def test_doctor_tells_apart_what_is_wrong(sample, serve, answer, reachable, understood, accepted):
+    dsn = answering(serve, *answer)
+    result = run("doctor", dsn, "--json")
+    found = json.loads(result.stdout)
+    assert (found["reachable"], found["understood"], found["accepted"]) == (
+        reachable,
+        understood,
+        accepted,
+    )
+    assert result.exit_code == (0 if accepted else ExitCode.FAILED)
+    assert found["ok"] is (result.exit_code == 0)
+    lines = run("doctor", dsn).stdout.splitlines()
+    marks = {True: "✓", False: "✗", None: "-"}
+    assert [line[0] for line in lines[:3]] == [marks[reachable], marks[understood], marks[accepted]]
+    assert not found["error"] or any(found["error"] in line for line in lines[:3])
+
+
+def test_doctor_of_a_port_where_nobody_listens(sample, serve):
+    service = serve(lambda _: (200, {}))
+    dsn = f"sample+http://127.0.0.1:{service.port}"
+    assert json.loads(run("doctor", dsn, "--json").stdout)["reachable"] is True
+    closed = run("doctor", "sample+http://127.0.0.1:1", "-o", "retries=0")
+    assert closed.exit_code == ExitCode.FAILED
+    assert closed.stdout.startswith("✗ reachable")
+
+
+def test_doctor_of_what_cannot_be_opened_is_a_usage_error():
+    result = run("doctor", "unheard-of://x")
+    assert result.exit_code == ExitCode.USAGE
+    assert "unheard-of" in result.stderr
+
+
+def test_marks_are_plain_where_the_output_has_no_others():
+    code = "import sys; sys.argv[1:] = ['doctor', 'memory://']" + TAIL
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    assert done.stdout.startswith("ok reachable")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_each_shell_has_a_completion_script(shell):
+    result = run("completion", shell)
+    assert result.exit_code == 0
+    assert "_CONVOSTORE_COMPLETE" in result.stdout
+    assert "convostore" in result.stdout
+
+
+def test_an_unknown_shell_is_refused_with_those_that_are_known():
+    result = run("completion", "cmd")
+    assert result.exit_code == ExitCode.USAGE
+    assert "powershell" in result.stderr
+
+
+def completed(*words):
+    """What the command answers to a shell that asks what comes next."""
+    done = subprocess.run(
+        [sys.executable, "-c", TAIL],
+        env={
+            **os.environ,
+            "_CONVOSTORE_COMPLETE": "complete_bash",
+            "COMP_WORDS": " ".join(words),
+            "COMP_CWORD": str(len(words) - 1),
+        },
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    return done.stdout.split()
+
+
+def test_commands_and_options_are_completed():
+    assert completed("convostore", "do") == ["doctor"]
+    assert completed("convostore", "ls", "--js") == ["--json", "--jsonl"]
+
+
+def test_names_of_profiles_are_completed(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text('[profiles.work]\ndsn = "memory://"\n[profiles.home]\ndsn = "memory://"\n')
+    assert completed("convostore", "ls", "wo") == ["work"]
+    assert completed("convostore", "doctor", "''") == ["home", "work"]
+
+
+@pytest.mark.parametrize("config", ["not toml [", "profiles = 3", "", "[profiles]\n"])
+def test_profiles_that_cannot_be_read_complete_to_nothing(tmp_path, config):
+    (tmp_path / "config.toml").write_text(config)
+    assert completed("convostore", "ls", "wo") == []
+
+
+@on_posix
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
+def test_bash_completes_with_the_script(tmp_path):
+    command = tmp_path / "convostore"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c \'{TAIL}\' "$@"\n')
+    command.chmod(0o755)
+    asked = (
+        'source /dev/stdin <<< "$(convostore completion bash)"; '
+        "COMP_WORDS=(convostore comp); COMP_CWORD=1; "
+        '_convostore_completion convostore; echo "${COMPREPLY[@]}"'
+    )
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", asked],
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    assert done.stdout.split() == ["completion"]

@@ -1,0 +1,268 @@
+"""What a terminal and a pipe show of a conversation: every part, and nothing that could harm."""
+
+import pytest
+from rich.console import Console
+
+from convostore import (
+    Conversation,
+    Feedback,
+    FilePart,
+    InteractionField,
+    InteractionOption,
+    InteractionPart,
+    Message,
+    OtherPart,
+    Problem,
+    ReasoningPart,
+    Source,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from convostore.cli import render, text
+
+from .cli_kit import answer, question
+
+HEX = "0123456789abcdef01234567"
+OTHER_HEX = "fedcba987654321001234567"
+
+
+def shown(renderable, width=80):
+    console = Console(width=width, force_terminal=True, color_system="truecolor", record=True)
+    with console.capture() as capture:
+        console.print(renderable)
+    return capture.get()
+
+
+def plainly(renderable, width=80):
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(renderable)
+    return capture.get()
+
+
+def both(message, conversation=None):
+    """What a terminal shows, without its colours, and what goes into a pipe."""
+    conversation = conversation or Conversation(id="c", title="t")
+    yield plainly(render.transcript(conversation, [message]))
+    yield text.transcript_text(conversation, (message,))
+
+
+def said(*parts, **more):
+    return Message(id="m", role="assistant", parts=parts, **more)
+
+
+def test_a_terminal_shows_markdown_links_and_what_was_researched():
+    terminal = shown(render.transcript(Conversation(id="c", title="t"), [question(), answer()]))
+    assert "https://example.org/tides" in terminal
+    assert "\x1b]8;" in terminal
+    assert "**high**" not in terminal
+    assert "[7]" in terminal
+    assert "1 more read on the way" in terminal
+
+
+def test_reasoning_is_dimmed_on_a_terminal():
+    terminal = shown(render.transcript(Conversation(id="c"), [said(ReasoningPart(text="hm"))]))
+    assert "\x1b[2;3mhm" in terminal
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        (TextPart(text="Yes."), ["Yes."]),
+        (ReasoningPart(text="hm"), ["hm"]),
+        (ToolCallPart(name="search", arguments='{"q": 1}'), ["tool call", 'search({"q": 1})']),
+        (ToolResultPart(content="found"), ["tool result", "found"]),
+        (FilePart(name="a.png", url="https://x/a"), ["file", "a.png", "https://x/a"]),
+        (FilePart(), ["unnamed"]),
+        (OtherPart(type="widget"), ["widget"]),
+        (OtherPart(), ["something"]),
+    ],
+)
+def test_every_kind_of_part_leaves_a_trace(part, words):
+    for output in both(said(part)):
+        for word in words:
+            assert word in output
+
+
+def options(*values):
+    return tuple(InteractionOption(value=each) for each in values)
+
+
+def test_a_choice_shows_what_was_chosen():
+    part = InteractionPart(
+        type="userSelect", prompt="Which?", options=options("a", "b"), answered=True, answer="b"
+    )
+    for output in both(said(part)):
+        assert "Which?" in output
+        assert "[ ] a" in output
+        assert "[x] b" in output
+        assert "waits" not in output
+
+
+def test_a_question_that_waits_says_so():
+    for output in both(said(InteractionPart(type="userSelect", options=options("a")))):
+        assert "userSelect" in output
+        assert "waits for an answer" in output
+
+
+def test_an_answer_that_is_none_of_the_options_is_shown():
+    part = InteractionPart(type="ask", options=options("a"), answered=True, answer="neither")
+    for output in both(said(part)):
+        assert "neither" in output
+
+
+def test_a_form_shows_its_fields_and_what_was_filled_in():
+    fields = (
+        InteractionField(key="n", label="Number", value=7),
+        InteractionField(key="day", options=options("Mon", "Tue")),
+    )
+    part = InteractionPart(type="userInput", fields=fields, answered=True)
+    for output in both(said(part)):
+        assert "Number: 7" in output
+        assert "day: -" in output
+        assert "Mon | Tue" in output
+
+
+def test_feedback_status_model_and_problems_are_told():
+    message = said(
+        status="failed",
+        model="some-model",
+        feedback=Feedback(rating="bad", comment="too\nlong"),
+        problems=(Problem(where="metadata", what="is not JSON"),),
+    )
+    for output in both(message):
+        assert "failed" in output
+        assert "some-model" in output
+        assert "feedback: bad (too long)" in output
+        assert "could not be read: metadata is not JSON" in output
+
+
+def test_files_and_problems_of_the_conversation_are_told():
+    conversation = Conversation(
+        id="c", files=(FilePart(name="a.pdf"),), problems=(Problem(where="files", what="is odd"),)
+    )
+    for output in both(said(), conversation):
+        assert "a.pdf" in output
+        assert "files is odd" in output
+
+
+def test_marks_that_are_no_numbers_are_numbered():
+    sources = (
+        Source(title="One", mark=HEX, kind="quote"),
+        Source(title="Two", mark=OTHER_HEX, kind="quote"),
+    )
+    message = said(TextPart(text=f"So[{OTHER_HEX}](CITE) it is[{HEX}](CITE)."), sources=sources)
+    for output in both(message):
+        assert "So[2] it is[1]." in output
+        assert "[1] One" in output
+        assert "[2] Two" in output
+        assert HEX not in output
+
+
+def test_a_mark_without_its_source_stays_readable():
+    for output in both(said(TextPart(text=f"So[{HEX}](CITE)."))):
+        assert HEX in output
+
+
+def test_a_number_is_not_given_twice():
+    sources = (Source(title="One", mark=HEX), Source(title="Two", mark="1"))
+    message = said(TextPart(text=f"a[1] b[{HEX}](CITE)"), sources=sources)
+    for output in both(message):
+        assert "a[1] b[2]" in output
+        assert "[2] One" in output
+        assert "[1] Two" in output
+
+
+def test_a_quote_without_a_mark_is_listed_all_the_same():
+    for output in both(said(sources=(Source(content="Neap tide", kind="quote"),))):
+        assert "Neap tide" in output
+
+
+def test_a_long_answer_of_a_tool_is_cut_on_a_terminal_only():
+    part = ToolResultPart(content="\n".join(f"line {number}" for number in range(100)))
+    terminal, pipe = both(said(part))
+    assert "line 99" not in terminal
+    assert "88 more lines" in terminal
+    assert "line 99" in pipe
+
+
+def test_a_table_names_the_store_of_each_row():
+    rows = [("one", Conversation(id="1", title="a")), ("two", Conversation(id="2", pinned=True))]
+    table = shown(render.conversations_table(rows))
+    assert "one" in table
+    assert "two" in table
+    assert "📌" in table
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_a_table_of_wide_characters_keeps_to_the_width(width):
+    rows = [("s", Conversation(id="x" * 30, title="今天的潮汐时间表" * 9))] * 2
+    table = plainly(render.conversations_table(rows, with_store=False), width)
+    assert max(map(render.cell_len, table.splitlines())) <= width
+    assert "今天" in table
+    assert "…" in table
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["\x1b[2J", "\x1b]0;title\x07", "\x9b31m", "a\rb", "\u202egnp.exe", "\u200f", "[bold]x[/bold]"],
+)
+def test_nothing_hostile_reaches_the_terminal(hostile):
+    conversation = Conversation(
+        id=hostile,
+        title=hostile,
+        files=(FilePart(name=hostile),),
+        problems=(Problem(where=hostile, what=hostile),),
+    )
+    parts = (
+        TextPart(text=hostile),
+        ReasoningPart(text=hostile),
+        ToolCallPart(name=hostile, arguments=hostile),
+        ToolResultPart(content=hostile),
+        FilePart(name=hostile, url=hostile, media_type=hostile),
+        InteractionPart(
+            type=hostile,
+            prompt=hostile,
+            options=(InteractionOption(value=hostile, label=hostile),),
+            fields=(InteractionField(key=hostile, value=hostile, options=options(hostile)),),
+            answered=True,
+            answer="x" + hostile,
+        ),
+        OtherPart(type=hostile),
+    )
+    message = Message(
+        id=hostile,
+        role="user",
+        parts=parts,
+        model=hostile,
+        sources=(
+            Source(title=hostile, url=f"https://x/{hostile}", content=hostile, mark="1"),
+            Source(content=hostile),
+        ),
+        feedback=Feedback(rating="bad", comment=hostile),
+        problems=(Problem(where=hostile, what=hostile),),
+    )
+    for output in (
+        shown(render.transcript(conversation, [message])),
+        shown(render.conversations_table([(hostile, conversation)])),
+        text.transcript_text(conversation, (message,)),
+        text.conversation_line(conversation),
+    ):
+        if "bold" in hostile:
+            assert hostile in output
+        else:
+            assert hostile not in output
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "File", "file_id://0f", ""])
+def test_only_web_addresses_become_links(url):
+    message = answer().model_copy(update={"sources": (Source(title="t", url=url, mark="1"),)})
+    assert "\x1b]8;" not in shown(render.transcript(Conversation(id="c"), [message]))
+
+
+def test_a_link_in_a_text_shows_where_it_leads():
+    message = said(TextPart(text="[your bank](https://elsewhere.example)"))
+    terminal = shown(render.transcript(Conversation(id="c"), [message]))
+    assert "https://elsewhere.example" in terminal
+    assert "\x1b]8;" not in terminal

@@ -1,0 +1,393 @@
+"""The rim of the command: one line and a status for each error, and no secret in any."""
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from convostore import errors
+from convostore.cli.rim import ExitCode
+from convostore.testing.loopback import serve as serve_loopback
+
+from .cli_kit import PATIENCE, SEEDED, TAIL, child, on_a_terminal, on_posix, run
+
+FAILING = """
+from convostore import errors
+from convostore.memory import MemoryAdapter
+from convostore.plugins import hookimpl
+
+class Failing(MemoryAdapter):
+    name = "failing"
+
+    def list_conversations(self, listing):
+        kind = getattr(errors, self.dsn.host, None) or RuntimeError
+        raise kind("it is so\\nfor a reason")
+
+@hookimpl
+def convostore_adapters():
+    return {"failing": Failing}
+"""
+SECRET = "s3cr3t-that-nobody-may-see"
+
+
+@pytest.fixture
+def failing(site, monkeypatch):
+    """`failing://NotFoundError` raises that; a DSN's host comes in small letters."""
+    site.install("convostore-failing", {"failing": FAILING})
+    for name in errors.__all__:
+        monkeypatch.setattr(errors, name.lower(), getattr(errors, name), raising=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("ConfigError", ExitCode.USAGE),
+        ("PluginError", ExitCode.USAGE),
+        ("UnsupportedError", ExitCode.USAGE),
+        ("NotFoundError", ExitCode.NOT_FOUND),
+        ("ConflictError", ExitCode.FAILED),
+        ("InvalidError", ExitCode.FAILED),
+        ("AuthError", ExitCode.CREDENTIAL),
+        ("RateLimitError", ExitCode.FAILED),
+        ("UnavailableError", ExitCode.FAILED),
+        ("ProtocolError", ExitCode.FAILED),
+    ],
+)
+def test_each_kind_of_error_has_its_status_and_one_line(failing, kind, status):
+    result = run("ls", f"failing://{kind}")
+    assert result.exit_code == status
+    assert result.stderr.startswith("convostore: ")
+    assert result.stderr.count("\n") == 1
+    assert "it is so for a reason" in result.stderr or kind == "UnsupportedError"
+
+
+def test_what_nobody_foresaw_is_one_line_too(failing):
+    result = run("ls", "failing://bug")
+    assert result.exit_code == ExitCode.FAILED
+    assert result.stderr == (
+        "convostore: RuntimeError, which was not foreseen: --debug shows where\n"
+    )
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_debug_shows_where_an_error_comes_from_wherever_it_stands(failing, place):
+    words = ["ls", "failing://AuthError"]
+    words.insert(place, "--debug")
+    result = run(*words)
+    assert result.exit_code == ExitCode.CREDENTIAL
+    assert "Traceback" in result.stderr
+    assert "in list_conversations" in result.stderr
+    assert result.stderr.splitlines()[-1] == "convostore: it is so for a reason"
+
+
+@pytest.mark.parametrize("target", ["unheard-of://x", "no-profile", "perplexica+http://x?timeot=1"])
+def test_a_wrong_target_is_one_line_and_a_usage_error(target):
+    result = run("ls", target)
+    assert result.exit_code == ExitCode.USAGE
+    assert result.stderr.startswith("convostore: ")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("lst",),
+        ("ls",),
+        ("ls", "memory://", "more"),
+        ("ls", "memory://", "--unheard-of"),
+        ("ls", "memory://", "--limit", "0"),
+        ("ls", "memory://", "--limit", "many"),
+        ("ls", "memory://", "-o"),
+        ("ls", "memory://", "-o", "timeout"),
+        ("ls", "memory://", "-o", "=1"),
+        ("ls", "memory://", "-o", "timeout=1"),
+        ("ls", "memory://", "-o", "a=1", "-o", "a=2"),
+        ("ls", "memory://", "-o", "transport=x"),
+        ("ls", "memory://", "-o", "target=x"),
+        ("--unheard-of",),
+    ],
+)
+def test_a_command_line_that_is_wrong_is_one_line_and_a_usage_error(words):
+    result = run(*words)
+    assert result.exit_code == ExitCode.USAGE
+    assert result.stderr.startswith("convostore: ")
+    assert result.stderr.count("\n") == 1
+    assert not result.stdout
+
+
+def test_a_usage_error_leads_to_the_help_of_its_command():
+    assert "see convostore ls --help" in run("ls").stderr
+    assert "see convostore --help" in run("lst").stderr
+
+
+def test_options_reach_the_backend_and_win_over_the_dsn(serve, site):
+    site.install("convostore-sample", {"sample": SAMPLE})
+    service = serve(lambda _: (200, {"chats": []}))
+    dsn = f"sample+{service.url}?headers=X-One:%20dsn"
+    assert run("ls", dsn, "-o", "headers=X-One: option").exit_code == 0
+    assert service.asked[0].headers["x-one"] == "option"
+
+
+SAMPLE = """
+from convostore.plugins import hookimpl
+from convostore.testing.sample_service import SampleAdapter
+
+@hookimpl
+def convostore_adapters():
+    return {"sample": SampleAdapter}
+"""
+
+
+@pytest.mark.parametrize("debug", [(), ("--debug",)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ls", "{dsn}", "-o", "headers=X-Key: {secret}"),
+        ("ls", "{dsn}", "-oheaders=X-Key: {secret}", "more"),
+        ("ls", "{dsn}", "headers=X-Key: {secret}"),
+        ("ls", "{dsn}", "-o", "headers=X-Key: {secret}\x01"),
+        ("ls", "{dsn}", "-o", "api_key={secret}"),
+        ("ls", "{dsn}", "-o", "{secret}"),
+        ("ls", "{dsn}", "--api-key={secret}"),
+        ("ls", "sample+http://me:{secret}@127.0.0.1:1", "-o", "retries=0"),
+        ("ls", "memory://", "sample+http://me:{secret}@127.0.0.1:1"),
+        ("ls", "memory://", "sample+http://127.0.0.1:1?api_key={secret}"),
+        ("ls", "memory://", "no dsn://{secret}"),
+        ("doctor", "{dsn}", "-o", "headers=X-Key: {secret}"),
+        ("doctor", "{dsn}", "--json", "-o", "headers=X-Key: {secret}"),
+    ],
+)
+def test_no_secret_shows(serve, site, words, debug):
+    site.install("convostore-sample", {"sample": SAMPLE})
+
+    def refuse(asked):
+        return 401, {"message": f"not with {asked.headers.get('x-key')}"}
+
+    dsn = f"sample+{serve(refuse).url}"
+    result = run(*(word.format(dsn=dsn, secret=SECRET) for word in words), *debug)
+    assert result.exit_code != 0
+    assert result.output
+    assert SECRET not in result.output
+
+
+def test_no_word_is_help():
+    result = run()
+    assert result.exit_code == 0
+    assert "Usage: convostore" in result.stdout
+
+
+def test_the_version_is_told():
+    assert re.fullmatch(r"convostore \d+\.\d+\.\d+\n", run("--version").stdout)
+
+
+COMMANDS = [
+    "plugins",
+    "ls",
+    "show",
+    "rename",
+    "pin",
+    "rm",
+    "clear",
+    "feedback",
+    "doctor",
+    "completion",
+]
+
+
+def test_help_lists_every_command():
+    listed = re.findall(
+        r"^  (\w+) {2,}\w", run("--help").stdout.partition("Commands:")[2], re.MULTILINE
+    )
+    assert listed == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_every_command_has_examples(command):
+    result = run(command, "--help", env={"COLUMNS": "80"})
+    assert result.exit_code == 0
+    assert f"    convostore {command}" in result.stdout.partition("Examples:")[2]
+
+
+def modules_after(*words):
+    code = f"import sys; sys.argv[1:] = {list(words)}\ntry:\n    from convostore.cli import main\n"
+    code += "    main()\nfinally:\n    print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return set(done.stderr.split())
+
+
+def test_help_waits_for_nothing_that_it_does_not_need():
+    loaded = modules_after("--help")
+    assert "typer" in loaded
+    assert not {"asyncio", "httpx", "pluggy", "rich", "tomllib", "convostore.memory"} & loaded
+
+
+def test_lines_for_a_pipe_wait_for_nothing_that_draws():
+    loaded = modules_after("ls", "memory://")
+    assert "convostore.memory" in loaded
+    assert not {"httpx", "rich"} & loaded
+
+
+NEEDED = "the convostore command needs {}: pip install 'convostore[cli]'"
+
+
+def test_without_the_extra_the_command_says_what_to_install():
+    result = child("ls", "memory://seeded", before="sys.modules['typer'] = None\n")
+    assert result.returncode == ExitCode.FAILED
+    assert result.stderr.decode().strip() == NEEDED.format("typer")
+
+
+def test_a_pipe_needs_nothing_that_draws():
+    result = child("ls", "memory://seeded", before="sys.modules['rich'] = None\n")
+    assert result.returncode == 0
+    assert result.stdout.count(b"\n") == 2
+
+
+@on_posix
+def test_a_terminal_without_what_draws_says_what_to_install():
+    session = on_a_terminal("ls", "memory://seeded", before="sys.modules['rich'] = None\n")
+    assert session.status == ExitCode.FAILED
+    assert session.shown.strip() == "convostore: " + NEEDED.format("rich")
+
+
+@on_posix
+@pytest.mark.parametrize("form", [(), ("--jsonl",)])
+def test_a_reader_that_has_enough_is_no_error(form):
+    before = """
+with convostore.open("memory://seeded") as store:
+    for number in range(3_000):
+        store.create_conversation(id=f"{number:05}", title="x" * 100)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SEEDED + before + TAIL, "ls", "memory://seeded", *form],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout.readline()
+    process.stdout.close()
+    with process.stderr:
+        told = process.stderr.read()
+    assert process.wait(PATIENCE) == ExitCode.PIPE_CLOSED
+    assert told == b""
+
+
+@on_posix
+@pytest.mark.parametrize("words", [("ls", "memory://seeded"), ("--help",)])
+def test_a_full_disk_is_one_line(words):
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [sys.executable, "-c", SEEDED + TAIL, *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert done.returncode == ExitCode.FAILED
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("convostore: No space left")
+
+
+@pytest.mark.parametrize("stream", ["stdin", "stdout", "stderr"])
+def test_a_stream_that_is_closed_is_no_error(stream):
+    done = child("ls", "memory://seeded", before=f"sys.{stream} = None")
+    assert done.returncode == 0
+    assert done.stderr == b""
+
+
+@on_posix
+def test_an_interrupt_ends_quietly_with_its_status():
+    asked, hold = [], threading.Event()
+
+    def answer(request):
+        asked.append(request)
+        process.send_signal(signal.SIGINT)
+        hold.wait(PATIENCE)
+        raise LookupError("nobody waits any more")
+
+    with serve_loopback(answer) as url:
+        process = subprocess.Popen(
+            [sys.executable, "-c", TAIL, "ls", f"perplexica+{url}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        out, told = process.communicate(timeout=PATIENCE)
+        hold.set()
+    assert asked
+    assert (process.returncode, out, told) == (ExitCode.INTERRUPTED, "", "")
+
+
+IMPATIENT = """
+import threading
+from convostore.cli import output
+from convostore.store import ConversationStore
+output.PATIENCE = 0.0
+every = ConversationStore.conversations
+
+def slowly(self):
+    for each in every(self):
+        for thread in threading.enumerate():
+            if isinstance(thread, threading.Timer):
+                thread.join()
+        yield each
+
+ConversationStore.conversations = slowly
+"""
+
+
+@on_posix
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_people_who_wait_are_told_what_for(form):
+    session = on_a_terminal("ls", "memory://seeded", *form, before=IMPATIENT)
+    assert session.status == 0
+    assert "reading conversations" in session.shown
+    assert session.shown.index("reading") < session.shown.index("The moon")
+
+
+def test_nobody_is_told_where_nobody_looks_on():
+    done = child("ls", "memory://seeded", "--json", before=IMPATIENT)
+    assert done.returncode == 0
+    assert done.stderr == b""
+
+
+@on_posix
+def test_a_terminal_gets_a_table_and_says_that_there_is_more():
+    before = """
+with convostore.open("memory://seeded") as store:
+    for number in range(60):
+        store.create_conversation(id=f"{number:05}")
+"""
+    session = on_a_terminal("ls", "memory://seeded", before=before)
+    assert session.status == 0
+    assert "Last active" in session.shown
+    assert "more than these 50" in session.shown
+    assert "--limit" in session.shown
+    whole = on_a_terminal("ls", "memory://seeded", "--limit", "70", before=before)
+    assert "00059" in whole.shown
+    assert "00000" in whole.shown
+    assert "more than" not in whole.shown
+
+
+@on_posix
+def test_a_terminal_shows_a_conversation_with_its_markdown():
+    session = on_a_terminal("show", "memory://seeded", "tides")
+    assert session.status == 0
+    assert "潮汐" in session.shown
+    assert "\x1b[1mhigh\x1b[0m" in session.shown
+    assert "question" in session.shown
+
+
+@on_posix
+def test_a_terminal_says_so_when_there_is_nothing():
+    session = on_a_terminal("ls", "memory://seeded", "--title", "nothing")
+    assert (session.status, session.shown.strip()) == (0, "no conversations")
+
+
+@on_posix
+def test_a_terminal_confirms_a_change():
+    session = on_a_terminal("rename", "memory://seeded", "tides", "\x1b[2JTides")
+    assert session.status == 0
+    assert "tides is now called �[2JTides" in session.shown

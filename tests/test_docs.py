@@ -3,11 +3,12 @@
 import contextlib
 import importlib.util
 import io
+import json
 import logging
 import re
 import textwrap
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -18,26 +19,44 @@ import yaml
 
 from convostore import ConversationStore
 from convostore.errors import UnavailableError
-from convostore.exchange import Exchange
+from convostore.exchange import Exchange, Request, Response
 from convostore.testing.loopback import replay, serve
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 EXAMPLE = DOCS / "examples" / "convostore-notes"
-RECORDINGS = ROOT / "plugins" / "perplexica" / "tests" / "cassettes" / "next-1.12.1"
+PERPLEXICA = ROOT / "plugins" / "perplexica" / "tests" / "cassettes" / "next-1.12.1"
+FASTGPT = ROOT / "plugins" / "fastgpt" / "tests" / "cassettes" / "v4.16.0"
+WITH_A_KEY = {
+    "history_getHistories": [0],
+    "history_status_and_read": [0],
+    "history_updateHistory": [0],
+    "history_delete": [1, 10],
+    "record_getPaginationRecords": [0],
+    "record_getResData": [0],
+    "record_delete": [1],
+    "feedback_updateUserFeedback": [8],
+}
+"""By case, the exchanges that a page's store with a key meets."""
+WITH_A_LINK = {"share_outlink": [1, 6, 7]}
+"""The same with a share link: the old spelling is refused, the new one answered."""
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 RUN = [
     ROOT / "README.md",
     DOCS / "tutorial" / "first-steps.md",
+    DOCS / "how-to" / "fastgpt.md",
     DOCS / "how-to" / "perplexica.md",
     DOCS / "how-to" / "test-your-app.md",
     DOCS / "how-to" / "trace-and-log.md",
     DOCS / "reference" / "contract-kit.md",
 ]
+ADDRESS = re.compile(r"http://localhost:300[01]")
+"""Where the pages have their services: Perplexica and FastGPT both listen on 3000 by themselves."""
 FENCE = re.compile(
     r"^(?:<!-- (?P<file>\S+) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
+CODE = re.compile(r"`[^`\n]+`")
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 
 
@@ -80,7 +99,7 @@ def _run_blocks(page: Path, service: str, namespace: dict[str, Any]) -> None:
     for block, following in zip(found, [*found[1:], None], strict=True):
         if block.language != "python":
             continue
-        code = block.text.replace("http://localhost:3000", service)
+        code = ADDRESS.sub(service, block.text)
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(compile("\n" * block.line + code, str(page), "exec"), namespace)
@@ -97,19 +116,38 @@ def load(file: Path) -> ModuleType:
     return module
 
 
+def recorded(folder: Path, cases: Mapping[str, Iterable[int]]) -> Iterator[dict[str, Any]]:
+    """What a real program answered: of each case the exchanges at these places."""
+    for case, places in cases.items():
+        exchanges = yaml.safe_load((folder / f"{case}.yaml").read_text("utf-8"))["interactions"]
+        yield {"interactions": [exchanges[place] for place in places]}
+
+
 @pytest.fixture
 def service() -> Iterator[str]:
-    """The address of a server that replays what a real one answered."""
-    cases = ["list_made_by_program", *(file.stem for file in RECORDINGS.glob("get_prog_*.yaml"))]
-    texts = [(RECORDINGS / f"{case}.yaml").read_text(encoding="utf-8") for case in cases]
-    with serve(replay([yaml.safe_load(text) for text in texts])) as url:
+    """The address of a server that replays what real ones answered, a Perplexica and a FastGPT."""
+    read = ["list_made_by_program", *(file.stem for file in PERPLEXICA.glob("get_prog_*.yaml"))]
+    chats = [yaml.safe_load((PERPLEXICA / f"{case}.yaml").read_text("utf-8")) for case in read]
+    usual = replay([*chats, *recorded(FASTGPT, WITH_A_KEY)])
+    shared = replay(recorded(FASTGPT, WITH_A_LINK))
+
+    def answer(request: Request) -> Response:
+        return (shared if "shareId" in json.dumps(request.json) else usual)(request)
+
+    server = serve(answer)
+    with server as url:
         yield url
+    assert server.errors == [], "a page asks for what was not recorded"
 
 
 @pytest.fixture(autouse=True)
 def as_a_reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """At the top of a clone, as the documents say; what a page sets up for logging is undone."""
+    """At the top of a clone with a key in the environment, as the documents say.
+
+    What a page sets up for logging is undone.
+    """
     monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("CONVOSTORE_FASTGPT_API_KEY", "fastgpt-not-a-real-key")
     logger = logging.getLogger("convostore.http")
     level = logger.level
     yield
@@ -235,7 +273,7 @@ def test_every_generated_part_has_its_place() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_somewhere(page: Path) -> None:
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
-    for target in LINK.findall(text):
+    for target in LINK.findall(CODE.sub("", text)):
         file, _, anchor = target.partition("#")
         assert "://" not in file, f"{target}: a link out of the project cannot be tested"
         other = (page.parent / file).resolve() if file else page

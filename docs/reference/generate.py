@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, fields, is_dataclass
@@ -18,18 +19,23 @@ from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
+from typer.testing import CliRunner
 
 from convostore import adapter, dsn, errors, models
 from convostore.adapter import Adapter, Operation, Traits
-from convostore.http import HTTPOptions
+from convostore.cli.app import EXAMPLES, app
+from convostore.cli.rim import ExitCode
+from convostore.config import adapter_of
+from convostore.http import HTTPAdapter, HTTPOptions, Request, Response
 from convostore.plugins import adapter_for
-from convostore.testing import clauses
+from convostore.testing import FaultContract, clauses
+from convostore.testing.fault_contract import ERRORS as FAULT_ERRORS
 
 ROOT: Final = Path(__file__).parent.parent.parent
 SECTION: Final = re.compile(
     r"(?P<begin><!-- generated: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL
 )
-SCHEMES: Final = ("memory", "perplexica")
+SCHEMES: Final = ("memory", "perplexica", "fastgpt")
 
 
 def pages() -> Iterable[Path]:
@@ -100,11 +106,14 @@ def _fields(owner: type) -> Iterable[tuple[str, str]]:
             yield each.name, _default(each.default, each.default_factory)
 
 
-def fields_of(owner: type) -> str:
+def fields_of(owner: type, *, beside: type[BaseModel] | None = None) -> str:
+    """The fields of a class, without those that it shares with another."""
     told = attributes(owner)
+    shared = beside.model_fields if beside is not None else ()
     rows = [
         [f"`{name}`", f"`{_annotation(owner, name)}`", default, told.get(name, "")]
         for name, default in _fields(owner)
+        if name not in shared
     ]
     return table(["field", "type", "default", "meaning"], rows)
 
@@ -175,6 +184,54 @@ def error_classes() -> str:
 
 def http_options() -> str:
     return fields_of(HTTPOptions)
+
+
+def fastgpt_options() -> str:
+    options = adapter_for("fastgpt").Options
+    sources = get_args(options.model_fields["source"].annotation)
+    words = ", ".join(f"`{each}`" for each in sources)
+    return fields_of(options, beside=HTTPOptions) + f"\n`source` is one of {words}.\n"
+
+
+_FASTGPT_REFUSALS: Final = (
+    (403, "unAuthorization", "no key, or none that can be read as one"),
+    (514, "unAuthApiKey", "a key that does not exist"),
+    (502001, "unAuthApp", "an app that the key's owner may not use"),
+    (502000, "appUnExist", "an app that does not exist"),
+    (504000, "unAuthChat", "somebody else's conversation; a share link in the other spelling"),
+    (504001, "chatIsGenerating", "an answer is being made in the conversation"),
+    (501, "linkUnInvalid", "a share link that does not exist"),
+    (507004, "missingParams", "a page of no rows"),
+    (400, "Data validation error", "a field of another shape; the message names the field"),
+    (429, "", "too many requests of a team"),
+    (500, "Chat item not found", "feedback for a question, or for a message that is not there"),
+    (500, "Cast to ObjectId failed …", "an `app_id` that is none, before 4.14.5"),
+    (500, "", "any other text: something broke over there"),
+)
+"""Body code, its text, and when a server says so."""
+
+
+def fastgpt_errors() -> str:
+    """What the adapter itself makes of each refusal."""
+    adapter = adapter_of("fastgpt+http://chat.test", app_id="0" * 24, api_key="fastgpt-none")
+    assert isinstance(adapter, HTTPAdapter)
+
+    def row(said: str, when: str, response: Response) -> list[str]:
+        error = adapter.failure(Request("POST", "/"), response)
+        assert error is not None, f"{said} is no refusal"
+        kind = next(each for each in type(error).__mro__ if each.__module__ == errors.__name__)
+        return [said, when, f"`{kind.__name__}`", "yes" if error.retryable else "no"]
+
+    rows = []
+    for code, text, when in _FASTGPT_REFUSALS:
+        body = {"code": code, "statusText": text, "message": text, "data": None}
+        answer = Response(500, {"content-type": "application/json"}, json.dumps(body).encode())
+        rows.append(row(f"{code} {text}".rstrip(), when, answer))
+    plain = Response(400, {"content-type": "text/plain"}, b"Invalid JSON")
+    page = Response(404, {"content-type": "text/html"}, b"<!DOCTYPE html>")
+    rows.append(row("HTTP 400, `Invalid JSON`", "a body that is no JSON", plain))
+    rows.append(row("HTTP 404, a page", "no path that is known: another program", page))
+    return table(["body", "when", "error", "retryable"], rows)
 
 
 def dsn_grammar() -> str:
@@ -255,17 +312,58 @@ def kit_clauses() -> str:
     return "\n".join(made)
 
 
+def fault_clauses() -> str:
+    found = [each for name, each in vars(FaultContract).items() if name.startswith("test_")]
+    in_order = sorted(found, key=lambda each: inspect.getsourcelines(each)[1])
+    return "".join(f"* `{each.__name__}`\n" for each in in_order)
+
+
+def faults() -> str:
+    rows = [
+        [
+            ", ".join(f"`{fault.name}`" for fault in group),
+            f"`{error.__name__}`",
+            "yes" if retryable else "no",
+        ]
+        for group, (error, retryable) in FAULT_ERRORS.items()
+    ]
+    return table(["faults", "end in", "retryable"], rows)
+
+
+def cli_help() -> str:
+    names = [command.__name__ for command in EXAMPLES]
+    sections = [f"### {name}\n\n```text\n{_help(name)}\n```\n" for name in names]
+    return "\n".join([f"```text\n{_help()}\n```\n", *sections])
+
+
+def _help(*command: str) -> str:
+    shown = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "100"}).stdout
+    return "\n".join(line.rstrip() for line in shown.strip().splitlines())
+
+
+def exit_codes() -> str:
+    told = attributes(ExitCode)
+    rows = [[f"`{each.value}`", told[each.name]] for each in ExitCode]
+    return table(["status", "meaning"], rows)
+
+
 MAKERS: Final[dict[str, Callable[[], str]]] = {
     "schema": schema,
     "words": words,
     "error-tree": error_tree,
     "error-classes": error_classes,
     "http-options": http_options,
+    "fastgpt-options": fastgpt_options,
+    "fastgpt-errors": fastgpt_errors,
     "dsn-grammar": dsn_grammar,
     "support": support,
     "support-short": support_short,
     "traits": traits,
     "clauses": kit_clauses,
+    "cli-help": cli_help,
+    "exit-codes": exit_codes,
+    "fault-clauses": fault_clauses,
+    "faults": faults,
 }
 
 

@@ -12,7 +12,13 @@ from typing import Any, ClassVar
 
 from convostore.adapter import AdapterOptions, Traits
 from convostore.dsn import DSN
-from convostore.errors import NotFoundError, ProtocolError, StoreError, UnavailableError
+from convostore.errors import (
+    InvalidError,
+    NotFoundError,
+    ProtocolError,
+    StoreError,
+    UnavailableError,
+)
 from convostore.flow import together
 from convostore.http import HTTPAdapter, HTTPFlow, Request, Response
 from convostore.models import (
@@ -38,8 +44,10 @@ from .endpoints import (
     RUN_DETAILS,
     STATUS,
     UPDATE,
+    Endpoint,
     Service,
 )
+from .envelope import AbsentAppError
 from .lists import Histories, Records
 from .options import FastGPTOptions
 from .paging import Window
@@ -79,7 +87,9 @@ class FastGPT(HTTPAdapter):
 
     def authorization(self) -> str | None:
         key = self.options.api_key
-        return f"Bearer {key.get_secret_value()}" if key else super().authorization()
+        if key is None or self._shared:
+            return super().authorization()
+        return f"Bearer {key.get_secret_value()}"
 
     def failure(self, request: Request, response: Response) -> StoreError | None:
         return envelope.failure(request, response)
@@ -177,7 +187,7 @@ class FastGPT(HTTPAdapter):
             yield from self._service.ask(UPDATE, {"chatId": conversation_id, **fields})
 
     def delete_conversation(self, conversation_id: str) -> HTTPFlow[None]:
-        yield from self._service.ask(DELETE, {"chatId": conversation_id})
+        yield from self._delete(DELETE, {"chatId": conversation_id})
 
     def clear_conversations(self) -> HTTPFlow[None]:
         """Deletes what the store lists; with the source ``api``, what any key of the app made.
@@ -206,7 +216,14 @@ class FastGPT(HTTPAdapter):
 
     def delete_message(self, conversation_id: str, message_id: str) -> HTTPFlow[None]:
         fields = {"chatId": conversation_id, "contentId": _data_id(message_id)}
-        yield from self._service.ask(DELETE_RECORD, fields)
+        yield from self._delete(DELETE_RECORD, fields)
+
+    def _delete(self, endpoint: Endpoint, fields: dict[str, JSON]) -> HTTPFlow[None]:
+        """Deletes; that there is no app at all does not count as done."""
+        try:
+            yield from self._service.ask(endpoint, fields)
+        except AbsentAppError as error:
+            raise InvalidError(str(error), detail=error.detail) from None
 
     def set_feedback(
         self, conversation_id: str, message_id: str, feedback: Feedback | None

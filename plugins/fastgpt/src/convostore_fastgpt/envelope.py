@@ -33,6 +33,10 @@ class InvalidLinkError(AuthError):
     """The server knows no such share link."""
 
 
+class AbsentAppError(NotFoundError):
+    """The server knows no such app."""
+
+
 def data_of(response: Response) -> JSON:
     """What an answer holds.
 
@@ -85,7 +89,7 @@ def _meant(request: Request, response: Response, envelope: dict[str, Any]) -> St
         return AuthError(f"{told}; {_REFUSED.get(code, _REFUSED[403])}", detail=said)
     match code:
         case 502000:
-            return NotFoundError(f"{told}; there is no such app: check app_id", detail=said)
+            return AbsentAppError(f"{told}; there is no such app: check app_id", detail=said)
         case 504001:
             return ConflictError(
                 f"{told}; an answer is being made in this conversation: try again when it is done",

@@ -65,7 +65,7 @@ class FastGPTOptions(HTTPOptions):
         if not self.app_id:
             raise ConfigError(
                 "fastgpt: the option 'app_id' is needed: the 24 digits in the address of the app's "
-                "page, as fastgpt+https://host?app_id=… or app_id=…"
+                "page; pass app_id=…, or set CONVOSTORE_FASTGPT_APP_ID"
             )
         if self.api_key is None or not self.api_key.get_secret_value():
             raise ConfigError(

@@ -66,7 +66,7 @@ class Place:
         try:
             index, total, rank, ids = json.loads(cursor)
             return cls(int(index), int(total), rank, tuple(map(str, ids)))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError, RecursionError):
             raise InvalidError(
                 "this is no cursor of this library: pass page.cursor as it is"
             ) from None
@@ -133,6 +133,8 @@ class OffsetList(ABC):
             unseen = self._unseen(found.rows, ranks, place)
             first = unseen[0] if unseen else len(found.rows)
             more = found.start + len(found.rows) < total
+            if not found.rows and found.start < total:  # it promised more than there is
+                return self._window(found, ranks, [], limit, place)
             if found.start > 0 and first == 0:
                 size = max(size, _WIDE)
                 start = max(0, min(found.start, total) - size // 2) if place else 0

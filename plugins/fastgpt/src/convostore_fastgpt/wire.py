@@ -133,7 +133,7 @@ def _message(record: JSON, own_id: str, following: str | None) -> Message:
     obj = _obj(row)
     if own_id.startswith("#"):
         problems.append(Problem(where="dataId", what="is missing"))
-    elif not row.get("_id"):
+    elif not isinstance(row.get("_id"), str) or not row["_id"]:
         problems.append(Problem(where="_id", what="is missing"))
     return Message.model_construct(
         id=own_id,
@@ -189,21 +189,21 @@ def _sources(row: Row, problems: list[Problem]) -> tuple[Source, ...]:
     if not row.get("totalQuoteList") and not row.get("toolCiteLinks"):
         return ()
     return (
-        *[_quote(each) for each in _objects(row, "totalQuoteList", problems)],
-        *[_link(each) for each in _objects(row, "toolCiteLinks", problems)],
+        *[_quote(*each) for each in _objects(row, "totalQuoteList", problems)],
+        *[_link(*each) for each in _objects(row, "toolCiteLinks", problems)],
     )
 
 
-def _objects(row: Row, name: str, problems: list[Problem]) -> Iterator[Row]:
+def _objects(row: Row, name: str, problems: list[Problem]) -> Iterator[tuple[Row, JSON]]:
     value = row.get(name)
     if value is not None and not isinstance(value, list):
         problems.append(Problem(where=name, what="is not a list"))
         return
     for number, each in enumerate(value or ()):
-        yield object_of(each, f"{name}[{number}]", problems)
+        yield object_of(each, f"{name}[{number}]", problems), each
 
 
-def _quote(item: Row) -> Source:
+def _quote(item: Row, raw: JSON) -> Source:
     """Reads a passage of a knowledge base; the text marks it as ``[id](CITE)``."""
     place = _text(item, "sourceId")
     passage = [text for name in ("q", "a") if (text := _text(item, name))]
@@ -214,13 +214,13 @@ def _quote(item: Row) -> Source:
         score=_score(item.get("score")),
         kind="quote",
         mark=_text(item, "id"),
-        raw=item,
+        raw=raw,
     )
 
 
-def _link(item: Row) -> Source:
+def _link(item: Row, raw: JSON) -> Source:
     return Source.model_construct(
-        title=_text(item, "name"), url=_text(item, "url"), kind="researched", raw=item
+        title=_text(item, "name"), url=_text(item, "url"), kind="researched", raw=raw
     )
 
 

@@ -36,7 +36,7 @@ class Notes(HTTPAdapter):
         return reply.read(lambda body: _page(body, _entry))
 
     def delete_conversation(self, conversation_id: str) -> HTTPFlow[None]:
-        reply = yield Request("DELETE", path("/threads/{}", conversation_id), idempotent=True)
+        reply = yield Request("DELETE", path("/threads/{}", conversation_id))
         reply.json()
 
 

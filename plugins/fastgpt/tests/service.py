@@ -1,0 +1,547 @@
+"""A stateful stand-in of FastGPT's history, record and feedback API, built from the contract.
+
+It speaks as any of `GENERATIONS`. Of each the paths, the spellings of share links, the ways to
+delete and the refusals are those of the contract; chats and apps are as few as the tests need. Its
+clock ticks with each write, and only then.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from convostore.http import Request, Response
+from convostore.models import Transcript
+from convostore.testing import Service
+from convostore.testing.samples import START
+
+Row = dict[str, Any]
+
+JSON_TYPE = {"content-type": "application/json; charset=utf-8"}
+HTML_TYPE = {"content-type": "text/html; charset=utf-8"}
+PAGE = b"<!DOCTYPE html><html><head><title>404</title></head><body>page shortened</body></html>"
+
+ROOT = "/api/core/chat/"
+APP = "65f000000000000000000010"
+FOREIGN_APP = "65f00000000000000000001f"
+KEY = "fastgpt-key4711"
+SHARE = "share-abc"
+UID = "u-9"
+OPTIONS: Mapping[str, object] = {"app_id": APP, "api_key": KEY}
+SHARED: Mapping[str, object] = {"share_id": SHARE, "outlink_uid": UID}
+
+SOURCES = ("test", "online", "share", "api", "cronJob", "feishu", "official_account", "wecom")
+_OBJECT_ID = re.compile(r"[0-9a-fA-F]{24}")
+_HISTORY = ("getHistories", "updateHistory", "delHistory", "clearHistories")
+_RECORD = ("getPaginationRecords", "getResData")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generation:
+    """What one span of versions does in its own way.
+
+    Attributes:
+        new_paths: ``history/…`` and ``record/…`` are there, beside the old ones.
+        deletes_at: The path that deletes one record, and where it reads what to delete.
+        soft: Deleted things are hidden, not gone.
+        validates: The paths whose parameters are checked against a schema.
+        mapped: The HTTP status of a refusal follows its code, for those that are statuses.
+        status: ``history/getHistoryStatus`` is there, and its fields in lists.
+        shared_data_id: A question and its answer have one ``dataId``.
+        nested_share: A share link is told in ``outLinkAuthData``, not by two fields of their own.
+        lenient: The list of another's app, or of none, is an empty one.
+    """
+
+    new_paths: bool
+    deletes_at: str
+    deletes_by: tuple[str, ...]
+    soft: bool = True
+    validates: tuple[str, ...] = ()
+    mapped: bool = False
+    status: bool = False
+    shared_data_id: bool = False
+    nested_share: bool = False
+    lenient: bool = False
+
+
+_FIRST_CHECKED = (*_HISTORY, "updateUserFeedback")
+_ALL_CHECKED = (*_FIRST_CHECKED, *_RECORD, "getHistoryStatus", "delete")
+
+GENERATIONS = {
+    "4.9": Generation(
+        new_paths=False,
+        deletes_at="item/delete",
+        deletes_by=("query",),
+        soft=False,
+        lenient=True,
+    ),
+    "4.14.5": Generation(
+        new_paths=True,
+        deletes_at="item/delete",
+        deletes_by=("body",),
+        validates=_FIRST_CHECKED,
+    ),
+    "4.14.11": Generation(
+        new_paths=True,
+        deletes_at="record/delete",
+        deletes_by=("query",),
+        validates=_ALL_CHECKED,
+        mapped=True,
+        status=True,
+    ),
+    "4.16": Generation(
+        new_paths=True,
+        deletes_at="record/delete",
+        deletes_by=("query", "body"),
+        validates=_ALL_CHECKED,
+        mapped=True,
+        status=True,
+        shared_data_id=True,
+        nested_share=True,
+    ),
+}
+
+
+class Refusal(Exception):  # noqa: N818  # what the service says no with
+    """An error body."""
+
+    def __init__(self, code: int, status_text: str, message: str, **more: object) -> None:
+        super().__init__(message)
+        self.code = code
+        body = {"code": code, "statusText": status_text, "message": message, "data": None}
+        self.body: Row = body | more
+
+
+def un_authorization() -> Refusal:
+    return Refusal(403, "unAuthorization", "common:code_error.error_message.403")
+
+
+def un_auth_api_key() -> Refusal:
+    return Refusal(514, "unAuthApiKey", "common:code_error.error_message.514")
+
+
+def un_auth_app() -> Refusal:
+    return Refusal(502001, "unAuthApp", "common:code_error.app_error.un_auth_app")
+
+
+def app_un_exist() -> Refusal:
+    return Refusal(502000, "appUnExist", "common:code_error.app_error.not_exist")
+
+
+def un_auth_chat() -> Refusal:
+    return Refusal(504000, "unAuthChat", "common:code_error.chat_error.un_auth")
+
+
+def link_un_invalid() -> Refusal:
+    return Refusal(501, "linkUnInvalid", "common:code_error.outlink_error.invalid_link")
+
+
+def missing_params() -> Refusal:
+    return Refusal(507004, "missingParams", "common:error.missingParams")
+
+
+def invalid(*where: str, message: str = "Invalid input") -> Refusal:
+    fault = {"code": "custom", "path": list(where), "message": message}
+    return Refusal(400, "error", "Data validation error", zodError=[fault])
+
+
+def thrown(message: str) -> Refusal:
+    return Refusal(500, "error", message)
+
+
+@dataclass
+class Chat:
+    """A session with its records, the oldest first.
+
+    Attributes:
+        owner: The member, or the user of a share link, that it belongs to.
+    """
+
+    chat_id: str
+    number: int
+    updated: datetime
+    title: str = ""
+    custom_title: str = ""
+    top: bool = False
+    source: str = "api"
+    owner: str = "me"
+    deleted: bool = False
+    records: list[Row] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as a handler sees it.
+
+    Attributes:
+        given: Its parameters, wherever they stood.
+        owner: Who asks; a member's name, or a share link's user.
+        shared: Whether by a share link.
+    """
+
+    body: Row
+    query: Row
+    given: Row
+    owner: str = ""
+    shared: bool = False
+
+
+class FastGPTService:
+    """Answers as a real program of one generation does.
+
+    Attributes:
+        exchanges: What was asked and answered, in turn.
+        tick: How far the clock goes with each write; nothing of it makes equal times.
+    """
+
+    def __init__(self, generation: str) -> None:
+        self.generation = GENERATIONS[generation]
+        self.exchanges: list[tuple[Request, Response]] = []
+        self.tick = timedelta(milliseconds=1)
+        self._now = START
+        self._made = 0
+        self.chats: dict[str, Chat] = {}
+        self._handlers = dict(self._routes())
+
+    def _routes(self) -> Iterable[tuple[str, tuple[str, Callable[[Asked], Any]]]]:
+        for folder, names in (("history/", _HISTORY), ("record/", _RECORD)):
+            for name in names:
+                handler = getattr(self, f"_{_snake(name)}")
+                yield name, (name, handler)
+                if self.generation.new_paths:
+                    yield folder + name, (name, handler)
+        yield "feedback/updateUserFeedback", ("updateUserFeedback", self._update_user_feedback)
+        yield self.generation.deletes_at, ("delete", self._delete)
+        if self.generation.status:
+            yield "history/getHistoryStatus", ("getHistoryStatus", self._get_history_status)
+
+    # What tests put in and move about
+
+    def seed(self, transcripts: Sequence[Transcript]) -> None:
+        for each in transcripts:
+            assert each.conversation is not None
+            self.insert(each.conversation_id, title=each.conversation.title or "")
+            for message in each.messages:
+                self.append(each.conversation_id, message.role, message.text, message.created_at)
+
+    def insert(self, chat_id: str, **fields: Any) -> Chat:
+        self._made += 1
+        chat = Chat(chat_id, self._made, self._tick(), **fields)
+        self.chats[chat_id] = chat
+        return chat
+
+    def append(self, chat_id: str, role: str, text: str, time: datetime | None = None) -> Row:
+        chat = self.chats[chat_id]
+        self._made += 1
+        answers = role == "assistant"
+        before = chat.records[-1] if chat.records else None
+        row: Row = {
+            "_id": f"{self._made:024x}",
+            "dataId": f"d{self._made:023}",
+            "obj": "AI" if answers else "Human",
+            "value": [{"type": "text", "text": {"content": text}}],
+            "time": _iso(time or self._now),
+            "hideInUI": False,
+        }
+        if self.generation.shared_data_id and answers and before and before["obj"] == "Human":
+            row["dataId"] = before["dataId"]
+        chat.records.append(row)
+        return row
+
+    def touch(self, chat_id: str) -> None:
+        """Does to a chat's place what any write to it does."""
+        self.chats[chat_id].updated = self._tick()
+
+    def pin(self, chat_id: str, top: bool) -> None:
+        self.chats[chat_id].top = top
+        self.touch(chat_id)
+
+    def remove(self, chat_id: str) -> None:
+        if self.generation.soft:
+            self.chats[chat_id].deleted = True
+        else:
+            del self.chats[chat_id]
+
+    def erase(self, chat_id: str, row: Row) -> None:
+        """Deletes a record, and the other half of its turn where the two share an id."""
+        chat = self.chats[chat_id]
+        chat.records = [each for each in chat.records if each["dataId"] != row["dataId"]]
+
+    def wait(self) -> None:
+        """Lets time go by: what is written from now on is newer than all before."""
+        self._now += timedelta(seconds=1)
+
+    def shown(self) -> list[str]:
+        """The ids of the member's API chats, in the order of the list."""
+        return [each.chat_id for each in self._listed("me") if each.source == "api"]
+
+    def _listed(self, owner: str) -> list[Chat]:
+        """The chats of an owner, as they are sorted; of equals the one made last is first."""
+        found = [each for each in self.chats.values() if each.owner == owner and not each.deleted]
+        return sorted(found, key=lambda each: (each.top, each.updated, each.number), reverse=True)
+
+    def _tick(self) -> datetime:
+        self._now += self.tick
+        return self._now
+
+    # Requests
+
+    def handle(self, request: Request) -> Response:
+        """Answers one who holds the key; share links are told from what is sent."""
+        return self._answered(request, f"Bearer {KEY}")
+
+    def keyless(self, request: Request) -> Response:
+        """Answers one who sends no key."""
+        return self._answered(request, None)
+
+    def as_seen_with(self, authorization: str | None) -> Service:
+        """The service as one meets it who sends this header."""
+        return lambda request: self._answered(request, authorization)
+
+    def _answered(self, request: Request, authorization: str | None) -> Response:
+        found = self._handlers.get(request.path.removeprefix(ROOT))
+        if found is None or not request.path.startswith(ROOT):
+            response = Response(404, HTML_TYPE, PAGE)
+        else:
+            try:
+                data = found[1](self._asked(found[0], request, authorization))
+                response = _reply(200, {"code": 200, "statusText": "", "message": "", "data": data})
+            except Refusal as refusal:
+                response = self.refused(refusal)
+        self.exchanges.append((request, response))
+        return response
+
+    def refused(self, refusal: Refusal) -> Response:
+        """A refusal, with the HTTP status that this generation gives it."""
+        follows = self.generation.mapped and refusal.code in {400, 403, 404, 413, 429}
+        return _reply(refusal.code if follows else 500, refusal.body)
+
+    def _asked(self, name: str, request: Request, authorization: str | None) -> Asked:
+        body: Row = request.json if isinstance(request.json, dict) else {}
+        query: Row = dict(request.query)
+        given = query | body
+        share = self._share_link(given)
+        if name in self.generation.validates:
+            self._validate(name, given, share)
+        if share is not None:
+            if share.get("shareId") != SHARE:
+                raise link_un_invalid()
+            return Asked(body, query, given, f"share:{share.get('outLinkUid')}", shared=True)
+        if "appId" not in given:
+            return self._without_target(name, body, query)
+        owner = _owner(authorization)
+        self._permit(name, given["appId"])
+        return Asked(body, query, given, owner)
+
+    def _without_target(self, name: str, body: Row, query: Row) -> Asked:
+        """Before share links moved, a list of nothing was an empty one, whoever asked."""
+        if self.generation.nested_share or name not in {"getHistories", "getPaginationRecords"}:
+            raise un_auth_chat()
+        return Asked(body, query, {})
+
+    def _share_link(self, given: Row) -> Row | None:
+        if not self.generation.nested_share:
+            return given if given.get("shareId") and given.get("outLinkUid") else None
+        link = given.get("outLinkAuthData")
+        link = json.loads(link) if isinstance(link, str) else link
+        return link if isinstance(link, dict) and link.get("shareId") else None
+
+    def _validate(self, name: str, given: Row, share: Row | None) -> None:
+        if "appId" in given and not _OBJECT_ID.fullmatch(str(given["appId"])):
+            raise invalid("appId", message="Invalid string: must match pattern")
+        if self.generation.nested_share and share is not None and "appId" in given:
+            raise invalid(message="appId cannot be used with share auth")
+        if name != "getHistories" and "appId" not in given and share is None:
+            raise invalid(message="appId, skillId or share auth must be provided")
+        for key in _REQUIRED.get(name, ()):
+            if not isinstance(given.get(key), str) or not given[key]:
+                raise invalid(key, message="Invalid input: expected string")
+        known = self.generation.nested_share
+        if known and given.get("source", "api") not in (*SOURCES, "mcp", "wechat"):
+            raise invalid("source", message="Invalid option")
+        ids = given.get("chatIds", ["x"])
+        if name == "getHistoryStatus" and not (isinstance(ids, list) and 1 <= len(ids) <= 200):
+            raise invalid("chatIds", message="Too small: expected array to have >=1 items")
+
+    def _permit(self, name: str, app_id: Any) -> None:
+        if not _OBJECT_ID.fullmatch(str(app_id)):
+            raise thrown(
+                f'Cast to ObjectId failed for value "{app_id}" (type string) at path "appId" for '
+                'model "chat"'
+            )
+        if self.generation.lenient and name == "getHistories":
+            return
+        if app_id == FOREIGN_APP:
+            raise un_auth_app()
+        if app_id != APP:
+            raise app_un_exist()
+
+    def _readable(self, asked: Asked) -> Chat | None:
+        """The chat that is meant, hidden ones too; None where there is none."""
+        chat = self.chats.get(asked.given.get("chatId", ""))
+        if chat is not None and chat.owner != asked.owner:
+            raise un_auth_chat()
+        return chat
+
+    # Handlers
+
+    def _get_histories(self, asked: Asked) -> Row:
+        if not asked.shared and asked.given.get("appId") != APP:
+            return {"list": [], "total": 0}
+        found = self._listed(asked.owner)
+        source = asked.body.get("source")
+        if source is not None and not asked.shared:
+            found = [each for each in found if each.source == source]
+        if (earliest := asked.body.get("startUpdateTime")) is not None:
+            found = [each for each in found if each.updated >= _time(earliest)]
+        if (latest := asked.body.get("endUpdateTime")) is not None:
+            found = [each for each in found if each.updated <= _time(latest)]
+        start, end = _span(asked)
+        return {"list": [self._item(each) for each in found[start:end]], "total": len(found)}
+
+    def _item(self, chat: Chat) -> Row:
+        item = {"chatId": chat.chat_id, "updateTime": _iso(chat.updated), "appId": APP}
+        item |= {"customTitle": chat.custom_title, "title": chat.title, "top": chat.top}
+        return item | self._progress()
+
+    def _progress(self) -> Row:
+        return {"chatGenerateStatus": 1, "hasBeenRead": False} if self.generation.status else {}
+
+    def _get_history_status(self, asked: Asked) -> Row:
+        wanted = [
+            each for each in self._listed(asked.owner) if each.chat_id in asked.body["chatIds"]
+        ]
+        return {
+            "list": [
+                {"chatId": each.chat_id, "updateTime": _iso(each.updated)} | self._progress()
+                for each in wanted
+            ]
+        }
+
+    def _update_history(self, asked: Asked) -> None:
+        chat = self._readable(asked)
+        if chat is None or chat.deleted:
+            return
+        chat.title = asked.body.get("title", chat.title)
+        chat.custom_title = asked.body.get("customTitle", chat.custom_title)
+        chat.top = asked.body.get("top", chat.top)
+        self.touch(chat.chat_id)
+
+    def _del_history(self, asked: Asked) -> None:
+        chat = self._readable(Asked({}, asked.query, asked.query, asked.owner))
+        if chat is not None:
+            self.remove(chat.chat_id)
+
+    def _clear_histories(self, asked: Asked) -> None:
+        """Of a key the API chats of everybody, as the service has it; of a share link its own."""
+        for chat in list(self.chats.values()):
+            if chat.owner == asked.owner if asked.shared else chat.source == "api":
+                self.remove(chat.chat_id)
+
+    def _get_pagination_records(self, asked: Asked) -> Row:
+        chat = self._readable(asked) if asked.shared or asked.given.get("appId") == APP else None
+        newest_first = chat.records[::-1] if chat else []
+        start, end = _span(asked)
+        with_custom = asked.body.get("loadCustomFeedbacks") is True
+        return {
+            "list": [self._record(each, with_custom) for each in newest_first[start:end][::-1]],
+            "total": len(newest_first),
+        }
+
+    def _record(self, row: Row, with_custom: bool) -> Row:
+        shown = row | ({"customFeedbacks": []} if with_custom else {})
+        if row["obj"] == "AI":
+            shown |= {"durationSeconds": 0.5, "totalQuoteList": [], "llmModuleAccount": 1}
+        return shown
+
+    def _get_res_data(self, asked: Asked) -> list[Row]:
+        chat = self._readable(asked)
+        answers = [
+            each
+            for each in (chat.records if chat else [])
+            if each["obj"] == "AI" and each["dataId"] == asked.given.get("dataId")
+        ]
+        node = {"nodeId": "ai", "moduleName": "AI chat", "moduleType": "chatNode"}
+        return [node | {"id": f"run-{each['_id']}", "runningTime": 0.5} for each in answers]
+
+    def _delete(self, asked: Asked) -> None:
+        """Takes what bears the id: where ids are shared, a question and its answer."""
+        given: Row = {}
+        for where in self.generation.deletes_by:
+            given |= getattr(asked, where)
+        gone, chat_id = given.get("contentId"), given.get("chatId")
+        if not gone or not chat_id:
+            if self.generation.shared_data_id:
+                return
+            raise thrown("contentId or chatId is empty")
+        chat = self._readable(Asked({}, {}, given, asked.owner))
+        if chat is not None:
+            self.erase(chat.chat_id, {"dataId": gone})
+
+    def _update_user_feedback(self, asked: Asked) -> None:
+        if not asked.body.get("chatId") or not asked.body.get("dataId"):
+            raise thrown("chatId or dataId is empty")
+        chat = self._readable(asked)
+        rated = [
+            each
+            for each in (chat.records if chat else [])
+            if each["dataId"] == asked.body["dataId"]
+            and (each["obj"] == "AI" or not self.generation.shared_data_id)
+        ]
+        if not rated and self.generation.shared_data_id:
+            raise thrown("Chat item not found")
+        for row in rated:
+            for name in ("userGoodFeedback", "userBadFeedback"):
+                row.pop(name, None)
+                if name in asked.body:
+                    row[name] = asked.body[name]
+
+
+_REQUIRED = {
+    "updateHistory": ("chatId",),
+    "delHistory": ("chatId",),
+    "updateUserFeedback": ("chatId", "dataId"),
+    "getResData": ("dataId",),
+    "delete": ("chatId",),
+}
+
+
+def _owner(authorization: str | None) -> str:
+    """Whose key it is; only the second word of the header counts."""
+    words = (authorization or "").split(" ")
+    if len(words) < 2 or len(words[1].split("-")) not in {2, 3}:
+        raise un_authorization()
+    if words[1] != KEY:
+        raise un_auth_api_key()
+    return "me"
+
+
+def _span(asked: Asked) -> tuple[int, int]:
+    given = asked.body if "pageSize" in asked.body else asked.query
+    if "pageSize" not in given:
+        return 0, 10
+    size = int(given["pageSize"])
+    if not size:
+        raise missing_params()
+    offset = int(given.get("offset", 0)) or (int(given.get("pageNum", 1)) - 1) * size
+    return offset, offset + size
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"[A-Z]", lambda found: "_" + found[0].lower(), name)
+
+
+def _iso(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03}Z"
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _reply(status: int, body: Row) -> Response:
+    return Response(status, JSON_TYPE, json.dumps(body).encode())

@@ -1,0 +1,413 @@
+"""Lists are read whole while others write: nothing that stood is dropped, nothing comes twice."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import convostore
+from convostore.dsn import DSN
+from convostore.http import Request, Response
+from convostore.testing import Backend, Service
+from convostore_fastgpt import FastGPT
+from convostore_fastgpt.options import FastGPTOptions
+
+from .service import GENERATIONS, OPTIONS, ROOT, FastGPTService
+
+PAGE = 10
+"""More than a schedule moves: the head of the list then shows a row that stood still."""
+
+
+class SmallPages(FastGPT):
+    """The adapter, with pages so small that a few rows make several."""
+
+    traits = replace(FastGPT.traits, max_page=PAGE)
+
+
+def small_pages(**options: object) -> FastGPT:
+    return SmallPages(DSN.parse("fastgpt+http://chat.test"), FastGPTOptions(**options))
+
+
+def opened(service: Service, *, small: bool = False, **options: object):
+    target = small_pages if small else "fastgpt+http://chat.test"
+    return Backend(target, service=service, options=OPTIONS | options).open()
+
+
+Step = tuple[str, int]
+Schedule = Sequence[Sequence[Step]]
+
+
+def schedules(*kinds: str) -> st.SearchStrategy[Schedule]:
+    """What others do behind each request, in all fewer things than a page holds."""
+    step = st.tuples(st.sampled_from(kinds), st.integers(0, 60))
+    return st.lists(st.lists(step, max_size=2), max_size=PAGE // 2 - 1)
+
+
+class Disturbed:
+    """A service that others write to, a little behind each request."""
+
+    def __init__(self, service: FastGPTService, schedule: Schedule, act: Callable) -> None:
+        self._service = service
+        self._pending = iter(schedule)
+        self._act = act
+        self._left = 300
+
+    def handle(self, request: Request) -> Response:
+        self._left -= 1
+        assert self._left, "the walk does not end"
+        response = self._service.handle(request)
+        for step in next(self._pending, ()):
+            self._act(*step)
+        return response
+
+
+class OtherHands:
+    """Moves conversations about, and keeps a record of which."""
+
+    def __init__(self, service: FastGPTService) -> None:
+        self._service = service
+        self.deleted: set[str] = set()
+        self.moved: set[str] = set()
+
+    def act(self, kind: str, number: int) -> None:
+        shown = self._service.shown()
+        if kind == "insert" or not shown:
+            made = self._service.insert(f"new{len(self._service.chats)}")
+            self.moved.add(made.chat_id)
+            return
+        chosen = shown[number % len(shown)]
+        if kind == "delete":
+            self._service.remove(chosen)
+            self.deleted.add(chosen)
+            return
+        self.moved.add(chosen)
+        if kind == "touch":
+            self._service.touch(chosen)
+        else:
+            self._service.pin(chosen, kind == "pin")
+
+
+CONVERSATION_STEPS = ("insert", "touch", "delete", "pin", "unpin")
+
+
+@st.composite
+def lists_of_conversations(draw: st.DrawFn) -> FastGPTService:
+    """A service with some conversations, of which several may be of the same millisecond."""
+    service = FastGPTService(draw(st.sampled_from(sorted(GENERATIONS))))
+    for number in range(draw(st.integers(0, 45))):
+        service.tick = timedelta(milliseconds=draw(st.sampled_from((0, 0, 1))))
+        service.insert(f"c{number}", title=str(number))
+    for number in draw(st.lists(st.integers(0, 44), max_size=2)):
+        if f"c{number}" in service.chats:
+            service.pin(f"c{number}", True)
+    service.wait()
+    service.tick = timedelta(milliseconds=draw(st.sampled_from((0, 1))))
+    return service
+
+
+def forty() -> FastGPTService:
+    service = FastGPTService("4.16")
+    for number in range(40):
+        service.insert(f"c{number}")
+    service.wait()
+    return service
+
+
+@given(lists_of_conversations(), schedules(*CONVERSATION_STEPS))
+@example(forty(), [[("touch", 39)], [("touch", 39)], [("touch", 39)]])
+@example(forty(), [[("delete", 0), ("touch", 39)], [("delete", 0), ("touch", 38)]])
+@example(forty(), [[("pin", 39)], [("unpin", 0)], [("pin", 30)]])
+def test_a_walk_shows_each_conversation_that_stood_throughout_once(service, schedule):
+    before = service.shown()
+    hands = OtherHands(service)
+    store = opened(Disturbed(service, schedule, hands.act).handle, small=True)
+    seen = [each.id for each in store.conversations()]
+    assert len(set(seen)) == len(seen)
+    assert set(before) - hands.deleted <= set(seen)
+
+
+@given(lists_of_conversations(), schedules(*CONVERSATION_STEPS), st.integers(1, 7))
+@example(forty(), [[("delete", 0), ("delete", 0)], [("delete", 0), ("delete", 0)]], 2)
+@example(forty(), [[("insert", 0)]] * 4, 1)
+def test_pages_show_each_conversation_that_stood_still_once_and_in_order(service, schedule, limit):
+    before = service.shown()
+    hands = OtherHands(service)
+    store = opened(Disturbed(service, schedule, hands.act).handle)
+    pages = paged(lambda cursor: store.list_conversations(limit=limit, cursor=cursor))
+    seen = [each.id for each in pages]
+    still = [each for each in before if each not in hands.deleted | hands.moved]
+    assert [each for each in seen if each in still] == still
+
+
+def paged(read: Callable) -> list:
+    """What pages hold that are read one by one, to the end."""
+    found: list = []
+    cursor = None
+    for _ in range(200):
+        page = read(cursor)
+        found += page.items
+        cursor = page.cursor
+        if cursor is None:
+            return found
+    raise AssertionError("the pages do not end")
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_walk_over_pages_of_full_size_survives_a_busy_service(generation):
+    service = FastGPTService(generation)
+    for number in range(250):
+        service.insert(f"c{number}")
+    schedule = [
+        [("touch", 249), ("pin", 200), ("insert", 0)],
+        [("delete", 0), ("touch", 180), ("unpin", 0)],
+        [("delete", 240), ("touch", 120), ("insert", 0)],
+    ]
+    before = service.shown()
+    hands = OtherHands(service)
+    store = opened(Disturbed(service, schedule, hands.act).handle)
+    seen = [each.id for each in store.conversations()]
+    assert len(set(seen)) == len(seen)
+    assert set(before) - hands.deleted <= set(seen)
+
+
+# Messages
+
+
+@st.composite
+def lists_of_messages(draw: st.DrawFn) -> FastGPTService:
+    """A service with one conversation, whose turns may lack their question or answer."""
+    service = FastGPTService(draw(st.sampled_from(sorted(GENERATIONS))))
+    service.insert("c")
+    for role in draw(st.lists(st.sampled_from(("user", "assistant")), max_size=30)):
+        service.append("c", role, "text")
+    return service
+
+
+class OtherWriters:
+    """Adds and deletes records, and keeps a record of what went."""
+
+    def __init__(self, service: FastGPTService) -> None:
+        self._service = service
+
+    def act(self, kind: str, number: int) -> None:
+        rows = self._service.chats["c"].records
+        if kind == "append" or not rows:
+            self._service.append("c", "assistant" if number % 2 else "user", "new")
+        else:
+            self._service.erase("c", rows[number % len(rows)])
+
+
+def ids_of(service: FastGPTService) -> list[str]:
+    return [f"{row['_id']}.{row['dataId']}" for row in service.chats["c"].records]
+
+
+def shown_throughout(seen: Sequence[str], before: Sequence[str], service: FastGPTService) -> None:
+    """Asks for each id once and in order that was there before and is there after."""
+    assert len(set(seen)) == len(seen)
+    left = set(ids_of(service))
+    stood = [each for each in before if each in left]
+    assert [each for each in seen if each in stood] == stood
+
+
+ORDERS = st.sampled_from(("oldest_first", "newest_first"))
+
+
+@given(lists_of_messages(), schedules("append", "erase"), ORDERS)
+def test_a_walk_shows_each_message_that_stood_throughout_once_and_in_order(
+    service, schedule, order
+):
+    before = ids_of(service)[:: 1 if order == "oldest_first" else -1]
+    store = opened(Disturbed(service, schedule, OtherWriters(service).act).handle, small=True)
+    shown_throughout([each.id for each in store.messages("c", order=order)], before, service)
+
+
+@given(lists_of_messages(), schedules("append", "erase"), ORDERS, st.integers(1, 7))
+def test_pages_show_each_message_that_stood_throughout_once_and_in_order(
+    service, schedule, order, limit
+):
+    before = ids_of(service)[:: 1 if order == "oldest_first" else -1]
+    store = opened(Disturbed(service, schedule, OtherWriters(service).act).handle)
+    found = paged(lambda cursor: store.list_messages("c", limit=limit, cursor=cursor, order=order))
+    shown_throughout([each.id for each in found], before, service)
+
+
+@given(lists_of_messages(), schedules("append", "erase"))
+def test_a_transcript_holds_each_message_that_stood_throughout_once_and_in_order(service, schedule):
+    before = ids_of(service)
+    store = opened(Disturbed(service, schedule, OtherWriters(service).act).handle)
+    (transcript,) = store.transcripts(["c"])
+    shown_throughout([each.id for each in transcript.messages], before, service)
+
+
+@given(lists_of_messages(), ORDERS, st.integers(1, 7))
+def test_a_message_reads_the_same_on_any_page_and_in_either_order(service, order, limit):
+    store = opened(service.handle)
+    whole = list(store.messages("c"))
+    found = paged(lambda cursor: store.list_messages("c", limit=limit, cursor=cursor, order=order))
+    assert found[:: 1 if order == "oldest_first" else -1] == whole
+
+
+@pytest.mark.parametrize("order", ["oldest_first", "newest_first"])
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_messages_of_several_pages_of_full_size_come_in_order(generation, order):
+    service = FastGPTService(generation)
+    service.insert("c")
+    for number in range(253):
+        service.append("c", "assistant" if number % 2 else "user", str(number))
+    texts = [each.text for each in opened(service.handle).messages("c", order=order)]
+    assert texts[:: 1 if order == "oldest_first" else -1] == [str(each) for each in range(253)]
+
+
+# One conversation
+
+
+def many(generation: str, count: int = 250, *, ties: bool = False) -> FastGPTService:
+    service = FastGPTService(generation)
+    service.tick = timedelta(0) if ties else service.tick
+    for number in range(count):
+        service.insert(f"c{number}", title=f"title {number}")
+    service.tick = timedelta(milliseconds=1)
+    service.wait()
+    return service
+
+
+def asked(service: FastGPTService) -> list[str]:
+    """The last words of the paths that were asked for and are there."""
+    return [
+        request.path.rpartition("/")[2]
+        for request, response in service.exchanges
+        if response.status != 404
+    ]
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_conversation_deep_in_the_list_is_found(generation, ties):
+    service = many(generation, ties=ties)
+    assert opened(service.handle).get_conversation("c0").title == "title 0"
+
+
+@pytest.mark.parametrize("generation", ["4.14.11", "4.16"])
+def test_where_the_service_tells_of_one_conversation_it_is_asked_first(generation):
+    service = many(generation)
+    store = opened(service.handle)
+    store.get_conversation("c0")
+    assert asked(service) == ["getHistoryStatus", "getHistories"]
+    with pytest.raises(convostore.NotFoundError):
+        store.get_conversation("nobody's")
+    assert asked(service)[2:] == ["getHistoryStatus"]
+
+
+@pytest.mark.parametrize("generation", ["4.9", "4.14.5"])
+def test_where_it_does_not_the_list_is_read_and_it_is_not_asked_again(generation):
+    service = many(generation)
+    store = opened(service.handle)
+    for _ in range(2):
+        store.get_conversation("c0")
+    absent = [request.path for request, response in service.exchanges if response.status == 404]
+    assert len(absent) == len(set(absent))
+    assert set(asked(service)) == {"getHistories"}
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_looking_a_conversation_up_never_marks_it_as_read(generation):
+    service = many(generation, 3)
+    store = opened(service.handle)
+    store.get_conversation("c1")
+    list(store.messages("c1"))
+    assert not [each for each, _ in service.exchanges if each.path == f"{ROOT}init"]
+
+
+@pytest.mark.parametrize("requests", range(6))
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_conversation_that_is_written_to_while_it_is_looked_for_is_found(generation, requests):
+    service = many(generation)
+
+    def touch(kind: str, number: int) -> None:
+        service.touch("c0")
+
+    disturbed = Disturbed(service, [*[[]] * requests, [("touch", 0)]], touch)
+    assert opened(disturbed.handle).get_conversation("c0").id == "c0"
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_conversation_of_another_source_is_not_this_stores(generation):
+    service = many(generation, 2)
+    service.insert("online", source="online")
+    with pytest.raises(convostore.NotFoundError):
+        opened(service.handle).get_conversation("online")
+    assert opened(service.handle, source="all").get_conversation("online").id == "online"
+    assert opened(service.handle, source="online").get_conversation("online").id == "online"
+
+
+@pytest.mark.parametrize("source", ["api", "online", "all"])
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_store_lists_the_conversations_of_its_source(generation, source):
+    service = many(generation, 2)
+    service.insert("online", source="online")
+    service.insert("test", source="test")
+    service.insert("somebody's", owner="somebody")
+    wanted = {"api": {"c0", "c1"}, "online": {"online"}, "all": {"c0", "c1", "online", "test"}}
+    listed = {each.id for each in opened(service.handle, source=source).conversations()}
+    assert listed == wanted[source]
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_conversation_without_messages_has_none_and_an_unknown_one_is_not_found(generation):
+    service = many(generation, 1)
+    store = opened(service.handle)
+    assert list(store.messages("c0")) == []
+    with pytest.raises(convostore.NotFoundError):
+        list(store.messages("nobody's"))
+
+
+@pytest.mark.parametrize("source", ["api", "online"])
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_clearing_takes_everybodys_of_the_app_only_where_the_trait_says_so(generation, source):
+    service = many(generation, 120)
+    for number in range(120):
+        service.insert(f"o{number}", source="online")
+    service.insert("somebody's", owner="somebody")
+    service.insert("another's", owner="somebody", source="online")
+    store = opened(service.handle, source=source)
+    store.clear_conversations()
+    assert list(store.conversations()) == []
+    left = {each.chat_id for each in service.chats.values() if not each.deleted}
+    if source == "api":
+        assert store.traits.clears == "may_clear_others"
+        assert left == {*[f"o{number}" for number in range(120)], "another's"}
+    else:
+        assert store.traits.clears == "listed"
+        assert left == {*[f"c{number}" for number in range(120)], "somebody's", "another's"}
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_deleted_conversations_messages_stay_readable_where_the_service_hides_it(generation):
+    service = many(generation, 1)
+    service.append("c0", "user", "still here")
+    store = opened(service.handle)
+    store.delete_conversation("c0")
+    with pytest.raises(convostore.NotFoundError):
+        store.get_conversation("c0")
+    if GENERATIONS[generation].soft:
+        assert [each.text for each in store.messages("c0")] == ["still here"]
+    else:
+        with pytest.raises(convostore.NotFoundError):
+            list(store.messages("c0"))
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_of_a_turn_only_the_named_message_goes_unless_the_two_share_an_id(generation):
+    service = many(generation, 1)
+    for text in ("q1", "q2"):
+        service.append("c0", "user", text)
+        service.append("c0", "assistant", f"{text}'s answer")
+    store = opened(service.handle)
+    messages = list(store.messages("c0"))
+    store.delete_message("c0", messages[1].id)
+    left = [each.text for each in store.messages("c0")]
+    shared = GENERATIONS[generation].shared_data_id
+    assert left == (["q2", "q2's answer"] if shared else ["q1", "q2", "q2's answer"])

@@ -3,11 +3,13 @@
 import asyncio
 import base64
 import contextlib
+import gc
 import json
 import logging
 import socket
 import ssl
 import threading
+import time
 from functools import partial
 from pathlib import Path
 
@@ -33,6 +35,9 @@ from convostore.adapter import cut
 from convostore.flow import run, together
 from convostore.http import Exchange, HTTPAdapter, HTTPOptions, Request, Response, path
 from convostore.models import Page
+from convostore.network import BoundedBackend, BoundedStream, ClosingBackend, Deadline
+from convostore.testing.fault_contract import guarded
+from convostore.testing.fault_server import DELAYS, FaultServer
 
 CERTIFICATE = Path(__file__).with_name("loopback.pem")
 GET, POST, DELETE = Request("GET", "/a"), Request("POST", "/a", json={}), Request("DELETE", "/a")
@@ -429,10 +434,23 @@ def test_a_redirect_to_nowhere_is_a_protocol_error(serve, fetch, location):
 
 
 @pytest.mark.parametrize("location", ["http://127.0.0.1:notaport/", "javascript:1", "mailto:a"])
-def test_a_redirect_to_what_the_client_cannot_read_is_an_error_of_ours(serve, fetch, location):
+def test_a_redirect_to_what_the_client_cannot_read_is_not_followed(serve, fetch, location):
     service = serve(redirecting(302, location))
-    fail(fetch, notes(service.url), GET)
+    error = fail(fetch, notes(service.url), GET, error=ProtocolError)
+    assert f"redirected to {location.partition(':')[0]}:" in str(error)
     assert len(service.asked) == 1
+
+
+def test_a_redirect_to_a_path_that_no_url_can_hold_leads_nowhere(serve, fetch):
+    service = serve(redirecting(302, "/\x01"))
+    error = fail(fetch, notes(service.url), GET, error=ProtocolError)
+    assert "redirected to nowhere" in str(error)
+
+
+def test_where_a_reply_points_to_is_one_of_its_headers(serve, fetch):
+    service = serve(lambda _: (201, {}, {"Location": "mailto:a"}))
+    (reply,) = fetch(notes(service.url), POST)
+    assert reply.headers["location"] == "mailto:a"
 
 
 def test_a_redirect_without_a_location_is_a_protocol_error(serve, fetch):
@@ -479,6 +497,226 @@ def test_a_service_that_is_too_slow_is_unavailable_and_may_be_asked_again(serve,
         over.set()
     assert error.retryable
     assert "0.05 s" in str(error)
+
+
+@pytest.fixture
+def in_time():
+    """Fails what hangs, rather than to hang with it."""
+    with guarded():
+        yield
+
+
+@pytest.mark.usefixtures("in_time")
+@pytest.mark.parametrize("fault", DELAYS, ids=lambda fault: fault.name)
+def test_an_answer_that_does_not_come_to_an_end_is_unavailable_after_the_time_out(fetch, fault):
+    with FaultServer(fault) as url:
+        error = fail(fetch, notes(url, timeout=0.05), GET, error=UnavailableError)
+    assert error.retryable
+    assert "0.05 s" in str(error)
+
+
+@pytest.mark.usefixtures("in_time")
+@pytest.mark.parametrize("fault", DELAYS, ids=lambda fault: fault.name)
+def test_a_proxy_that_does_not_come_to_an_end_is_unavailable_after_the_time_out(fetch, fault):
+    with FaultServer(fault) as url:
+        adapter = notes("http://notes.invalid", proxy=url, timeout=0.05)
+        fail(fetch, adapter, GET, error=UnavailableError)
+
+
+@pytest.mark.usefixtures("in_time")
+def test_an_encrypted_connection_that_is_not_made_is_unavailable_after_the_time_out(fetch):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        fail(fetch, notes(url, timeout=0.05, verify=False), GET, error=UnavailableError)
+        connection, _ = silent.accept()
+        with connection:
+            connection.settimeout(10)
+            while connection.recv(4096):  # until the client has closed it
+                pass
+    gc.collect()  # what was not closed warns
+
+
+@pytest.fixture
+def once():
+    """Serves one connection in a thread: `once(talk)` gives a port, `talk(connection, over)`."""
+    over, running = threading.Event(), []
+
+    def start(talk):
+        listener = socket.create_server(("127.0.0.1", 0))
+
+        def serve_it():
+            with listener, contextlib.suppress(OSError):
+                connection, _ = listener.accept()
+                with connection:
+                    talk(connection, over)
+
+        running.append(threading.Thread(target=serve_it))
+        running[-1].start()
+        return listener.getsockname()[1]
+
+    yield start
+    over.set()
+    for thread in running:
+        thread.join()
+
+
+@pytest.mark.usefixtures("in_time")
+def test_an_encrypted_answer_that_drips_is_unavailable_after_the_time_out(once, fetch):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+
+    def drip(connection, over):
+        with context.wrap_socket(connection, server_side=True) as encrypted:
+            encrypted.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            while not over.wait(0.02):
+                encrypted.sendall(b"s")
+
+    adapter = notes(f"https://127.0.0.1:{once(drip)}", timeout=0.3, verify=str(CERTIFICATE))
+    fail(fetch, adapter, GET, error=UnavailableError)
+
+
+@pytest.mark.usefixtures("in_time")
+def test_a_service_that_sips_a_large_request_is_unavailable_after_the_time_out(once, fetch):
+    sipped = []
+
+    def sip(connection, over):
+        while not over.wait(0.005) and (sip := connection.recv(2**16)):
+            sipped.append(len(sip))
+
+    adapter = notes(f"http://127.0.0.1:{once(sip)}", timeout=0.2)
+    large = Request("POST", "/a", json="x" * 2**26)
+    fail(fetch, adapter, large, error=UnavailableError)
+    assert sum(sipped) < 2**26  # it did not wait until all was taken, however slowly
+
+
+def test_all_that_a_request_is_redirected_to_has_one_deadline():
+    transport = notes("http://127.0.0.1:9").transport()
+    flow = transport._exchange(GET)
+    first = next(flow)
+    second = flow.send(Response(302, {"location": "/b"}))
+    assert (first.url, second.url) == ("http://127.0.0.1:9/a", "http://127.0.0.1:9/b")
+    assert first.deadline == second.deadline
+    flow.close()
+    transport.close()
+
+
+def test_the_making_of_the_client_is_none_of_a_request_s_time(monkeypatch):
+    transport, made = notes("http://127.0.0.1:9", timeout=3).transport(), []
+    monkeypatch.setattr(transport, "_connect", lambda: made.append(time.monotonic()))
+    flow = transport._hops(GET)
+    assert next(flow).deadline >= made[0] + 3
+    flow.close()
+
+
+def test_each_address_of_a_name_is_tried(serve, fetch, monkeypatch):
+    service = serve(ok)
+    port = service.port
+    found = [
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
+    ]
+    look_up = socket.getaddrinfo
+
+    def both(host, *args, **kwargs):
+        return found if host in {"localhost", b"localhost"} else look_up(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    (reply,) = fetch(notes(f"http://localhost:{port}"), GET)
+    assert reply.json() == {"ok": True}
+
+
+class Swallowing:
+    """A network backend to whose connections nobody answers."""
+
+    def __init__(self):
+        self.tried = []
+
+    def connect_tcp(self, host, port, timeout):
+        self.tried.append((host, timeout))
+        raise OSError(f"nobody at {host}")
+
+
+def test_the_addresses_of_a_name_share_the_time(monkeypatch):
+    found = [(socket.AF_INET, 1, 6, "", (f"127.0.0.{each}", 9)) for each in (1, 2, 3)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: found)
+    backend, deadline = Swallowing(), Deadline()
+    with deadline.at(time.monotonic() + 60), pytest.raises(OSError, match=r"127\.0\.0\.3"):
+        BoundedBackend(backend, deadline).connect_tcp("three", 9, timeout=60)
+    hosts, bounds = zip(*backend.tried, strict=True)
+    assert hosts == ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+    assert [round(60 / bound) for bound in bounds] == [3, 2, 1]
+
+
+def test_a_deadline_bounds_what_is_done_before_it_and_ends_what_is_done_after():
+    deadline = Deadline()
+    assert deadline.bounded(None) is None
+    assert deadline.bounded(5) == 5
+    with deadline.at(time.monotonic() + 60):
+        assert deadline.bounded(5) == 5
+        assert 0 < deadline.bounded(600) <= 60
+        assert 0 < deadline.bounded(None) <= 60
+    with deadline.at(time.monotonic()), pytest.raises(TimeoutError):
+        deadline.bounded(5)
+    assert deadline.bounded(5) == 5
+
+
+def test_a_deadline_is_one_thread_s_own():
+    deadline, seen = Deadline(), []
+    with deadline.at(time.monotonic()):
+        thread = threading.Thread(target=lambda: seen.append(deadline.bounded(5)))
+        thread.start()
+        thread.join()
+    assert seen == [5]
+
+
+@pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:9", "https://127.0.0.1:9"])
+def test_every_pool_of_the_client_takes_the_deadline(proxy):
+    transport = notes(proxy=proxy).transport()
+    client = transport._connect()
+    used = [client._transport, *client._mounts.values()]
+    assert len(used) == (1 if proxy is None else 2)
+    assert all(isinstance(each._pool._network_backend, BoundedBackend) for each in used)
+    transport.close()
+
+
+@pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:9", "https://127.0.0.1:9"])
+def test_every_pool_of_the_async_client_closes_what_is_given_up(proxy):
+    async def main():
+        transport = notes(proxy=proxy).async_transport()
+        client = transport._connect()
+        used = [client._transport, *client._mounts.values()]
+        assert len(used) == (1 if proxy is None else 2)
+        assert all(isinstance(each._pool._network_backend, ClosingBackend) for each in used)
+        await transport.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_connection_that_is_given_up_while_it_is_encrypted_is_closed():
+    async def main():
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+            transport = notes(url, verify=False).async_transport()
+            task = asyncio.create_task(transport.send(GET))
+            connection, _ = await asyncio.to_thread(silent.accept)
+            with connection:
+                connection.settimeout(10)
+                assert await asyncio.to_thread(connection.recv, 4096)  # it begins the handshake
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+                assert not await asyncio.to_thread(connection.recv, 4096)
+            await transport.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_connection_keeps_to_the_deadline(serve):
+    transport = notes(serve(ok).url).transport()
+    client = transport._connect()
+    with client.stream("GET", f"{transport._base_url}/a") as reply:
+        assert isinstance(reply.extensions["network_stream"], BoundedStream)
+    transport.close()
 
 
 def test_a_refused_connection_is_unavailable_and_may_be_tried_again(fetch):

@@ -12,6 +12,7 @@ import logging
 import random
 import threading
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from .dsn import DSN
 from .errors import ConfigError, InvalidError, ProtocolError, StoreError, UnavailableError, redact
 from .exchange import Exchange, Method, Request, Response, path, status_error
 from .flow import Flow, arun, retrying, run
+from .network import BoundedBackend, ClosingBackend, Deadline
 
 if TYPE_CHECKING:
     import httpx
@@ -52,6 +54,7 @@ _log: Final = logging.getLogger("convostore.http")
 _MAX_REDIRECTS: Final = 5
 _KEEP_ALIVE: Final = 4.0
 """Seconds that an idle connection is kept: Node closes its side after 5."""
+_LOCATION: Final = "convostore.location"
 _PATIENCE: Final = 60.0
 """Seconds: a service that asks for a longer wait gets an error instead, with `retry_after`."""
 
@@ -68,7 +71,8 @@ class HTTPOptions(AdapterOptions):
     """The options that every HTTP adapter takes.
 
     Attributes:
-        timeout: Seconds for each of: connecting, sending, and waiting for the next bytes.
+        timeout: Seconds for one request: from connecting to the end of its answer. Each attempt
+            has as many, and the waits between attempts are not counted.
         retries: How often one harmless request is repeated after a passing failure; 0 turns it off.
         concurrency: How many requests of one store are under way at a time (async).
         headers: Sent with every request; in a DSN or the environment as ``Name: value`` lines.
@@ -173,12 +177,18 @@ def _delay(attempts: int, error: StoreError) -> float | None:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Hop:
-    """One request as the client sends it; a redirect makes another."""
+    """One request as the client sends it; a redirect makes another.
+
+    Attributes:
+        deadline: When its answer has to be whole, by `time.monotonic`; the same for all that a
+            request is redirected to.
+    """
 
     method: Method
     url: str
     content: bytes | None
     headers: dict[str, str]
+    deadline: float
 
 
 class _Exchanges:
@@ -191,6 +201,10 @@ class _Exchanges:
         self._base_url = base_url.rstrip("/")
         self._authorization = authorization
         self._closed = False
+
+    @abstractmethod
+    def _connect(self) -> object:
+        """Makes the client, where it is not made yet."""
 
     def _client_arguments(self) -> dict[str, Any]:
         from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -258,8 +272,15 @@ class _Exchanges:
         if request.json is not None:
             content = json.dumps(request.json, separators=(",", ":")).encode("ascii")
             headers["content-type"] = "application/json"
-        for _ in range(_MAX_REDIRECTS + 1):
-            response = yield _Hop(request.method, url, content, headers)
+        self._connect()  # before the time runs: making the client is none of the request's
+        deadline = time.monotonic() + self.options.timeout
+        for redirects in range(_MAX_REDIRECTS + 1):
+            try:
+                response = yield _Hop(request.method, url, content, headers, deadline)
+            except ConfigError:
+                if redirects:
+                    raise _nowhere(request) from None
+                raise
             if response.status not in {301, 302, 303, 307, 308}:
                 return response
             url = _followed(request, url, response)
@@ -288,10 +309,9 @@ class _Exchanges:
         asked = f"{hop.method} {urlsplit(hop.url).path}"
         try:
             yield
-        except httpx.TimeoutException as error:
-            kind = type(error).__name__.removesuffix("Timeout").lower()
+        except (TimeoutError, httpx.TimeoutException):
             raise UnavailableError(
-                f"{asked}: no answer within {self.options.timeout:g} s ({kind})"
+                f"{asked}: no whole answer within {self.options.timeout:g} s"
             ) from None
         except httpx.DecodingError:
             raise ProtocolError(f"{asked}: the answer's compression is broken") from None
@@ -299,9 +319,9 @@ class _Exchanges:
             raise ConfigError(f"{asked}: the base URL is none that HTTP can reach") from None
         except httpx.LocalProtocolError:
             raise InvalidError(f"{asked}: a header or the path is not legal HTTP") from None
-        except httpx.HTTPError as error:
+        except (OSError, httpx.HTTPError) as error:
             # Of a protocol error the text may repeat what the service sent, and that a secret.
-            said = f": {error}" if isinstance(error, httpx.NetworkError) else ""
+            said = f": {error}" if isinstance(error, OSError | httpx.NetworkError) else ""
             host = urlsplit(self._base_url)
             raise UnavailableError(
                 f"{asked}: {host.scheme}://{host.netloc} gave no whole answer "
@@ -327,16 +347,33 @@ def _followed(request: Request, url: str, response: Response) -> str:
         target = urljoin(url, response.headers.get("location", ""))
         new = urlsplit(target)
     except ValueError:
-        raise ProtocolError(f"{request.method} {request.path} is redirected to nowhere") from None
+        raise _nowhere(request) from None
     if request.method not in {"GET", "HEAD"} or (old.scheme, old.netloc) != (
         new.scheme,
         new.netloc,
     ):
+        place = f"{new.scheme}:" + (f"//{new.hostname}" if new.hostname else "")
         raise ProtocolError(
-            f"{request.method} {request.path} is redirected to {new.scheme}://{new.hostname}, "
+            f"{request.method} {request.path} is redirected to {place}, "
             "which is not followed: check the base URL"
         )
     return target
+
+
+def _nowhere(request: Request) -> ProtocolError:
+    return ProtocolError(f"{request.method} {request.path} is redirected to nowhere")
+
+
+def _take_location(reply: httpx.Response) -> None:
+    """Puts aside where a redirect leads: the client reads it even when it is not to follow it."""
+    reply.extensions[_LOCATION] = reply.headers.pop("location", None)
+
+
+def _response(reply: httpx.Response, chunks: list[bytes]) -> Response:
+    headers = dict(reply.headers)
+    if (location := reply.extensions[_LOCATION]) is not None:
+        headers["location"] = location
+    return Response(reply.status_code, headers, b"".join(chunks))
 
 
 def _query(request: Request) -> str:
@@ -357,6 +394,15 @@ def _configuring() -> Iterator[None]:
         raise ConfigError("proxy, or the environment's, is none that HTTP can use") from None
 
 
+def _underlay(client: httpx.Client | httpx.AsyncClient, put: Callable[[Any], object]) -> None:
+    """Puts something below a client's pools; httpx has no argument for it, httpcore has one."""
+    for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001
+        pool: Any = getattr(transport, "_pool", None)  # Any: httpcore's, and private in httpx
+        backend = getattr(pool, "_network_backend", None)
+        if backend is not None:
+            pool._network_backend = put(backend)  # noqa: SLF001
+
+
 class HTTPTransport(_Exchanges, Transport[Request, Response]):
     """Carries requests over one `httpx.Client`, made at the first; threads may share it."""
 
@@ -367,29 +413,37 @@ class HTTPTransport(_Exchanges, Transport[Request, Response]):
     ) -> None:
         super().__init__(base_url, options, authorization)
         self._lock = threading.Lock()
+        self._deadline = Deadline()
 
     def send(self, request: Request) -> Response:
         return run(self._exchange(request), self._fetch)
 
     def _fetch(self, hop: _Hop) -> Response:
-        client = self._client or self._connect()
+        client = self._connect()
         with (
             self._translating(hop),
+            self._deadline.at(hop.deadline),
             client.stream(hop.method, hop.url, content=hop.content, headers=hop.headers) as reply,
         ):
             chunks, size = [], 0
             for chunk in reply.iter_bytes():
                 size = self._grown(size, chunk)
                 chunks.append(chunk)
-            return Response(reply.status_code, dict(reply.headers), b"".join(chunks))
+            return _response(reply, chunks)
 
     def _connect(self) -> httpx.Client:
+        if self._client is not None:
+            return self._client
         import httpx
 
         with self._lock:
             if self._client is None:
                 with _configuring():
-                    self._client = httpx.Client(**self._client_arguments())
+                    client = httpx.Client(
+                        **self._client_arguments(), event_hooks={"response": [_take_location]}
+                    )
+                _underlay(client, lambda backend: BoundedBackend(backend, self._deadline))
+                self._client = client
             return self._client
 
     def close(self) -> None:
@@ -406,33 +460,46 @@ class AsyncHTTPTransport(_Exchanges, AsyncTransport[Request, Response]):
     def __init__(
         self, base_url: str, options: HTTPOptions, authorization: str | None = None
     ) -> None:
-        super().__init__(base_url, options, authorization)
-        self.concurrency = options.concurrency
-
-    async def send(self, request: Request) -> Response:
-        return await arun(self._exchange(request), self._fetch)
-
-    async def _fetch(self, hop: _Hop) -> Response:
-        client = self._client or self._connect()
-        async with self._slots:
-            with self._translating(hop):
-                async with client.stream(
-                    hop.method, hop.url, content=hop.content, headers=hop.headers
-                ) as reply:
-                    chunks, size = [], 0
-                    async for chunk in reply.aiter_bytes():
-                        size = self._grown(size, chunk)
-                        chunks.append(chunk)
-                    return Response(reply.status_code, dict(reply.headers), b"".join(chunks))
-
-    def _connect(self) -> httpx.AsyncClient:
         import asyncio
 
+        super().__init__(base_url, options, authorization)
+        self.concurrency = options.concurrency
+        self._slots = asyncio.Semaphore(self.concurrency)
+
+    async def send(self, request: Request) -> Response:
+        async with self._slots:
+            return await arun(self._exchange(request), self._fetch)
+
+    async def _fetch(self, hop: _Hop) -> Response:
+        import asyncio
+
+        client = self._connect()
+        with self._translating(hop):
+            async with (
+                asyncio.timeout(hop.deadline - time.monotonic()),
+                client.stream(
+                    hop.method, hop.url, content=hop.content, headers=hop.headers
+                ) as reply,
+            ):
+                chunks, size = [], 0
+                async for chunk in reply.aiter_bytes():
+                    size = self._grown(size, chunk)
+                    chunks.append(chunk)
+                return _response(reply, chunks)
+
+    def _connect(self) -> httpx.AsyncClient:
+        if self._client is not None:
+            return self._client
         import httpx
 
-        self._slots = asyncio.Semaphore(self.concurrency)
+        async def take_location(reply: httpx.Response) -> None:
+            _take_location(reply)
+
         with _configuring():
-            self._client = httpx.AsyncClient(**self._client_arguments())
+            self._client = httpx.AsyncClient(
+                **self._client_arguments(), event_hooks={"response": [take_location]}
+            )
+        _underlay(self._client, ClosingBackend)
         return self._client
 
     async def aclose(self) -> None:

@@ -1,7 +1,7 @@
 """The contract kit: what a backend's author tests it with; the public names, loaded on use.
 
-`StoreContract` needs pytest: ``pip install 'convostore[testing]'``. Beside it stand `strategies`
-(needs Hypothesis), `saboteurs`, `loopback` and `pytest_plugin`.
+`StoreContract` and `FaultContract` need pytest: ``pip install 'convostore[testing]'``. Beside them
+stand `strategies` (needs Hypothesis), `saboteurs`, `loopback`, `fault_server` and `pytest_plugin`.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
         notyet,
         run_clause,
     )
+    from .fault_contract import FaultContract
 
 __all__ = [
     "Backend",
     "Clause",
     "Face",
+    "FaultContract",
     "Kit",
     "NotOffered",
     "Service",
@@ -43,6 +45,7 @@ __all__ = [
 _HOMES = {
     "backend": ("Backend", "Face", "Kit", "Service"),
     "checks": ("NotOffered", "raises"),
+    "fault_contract": ("FaultContract",),
 }
 
 

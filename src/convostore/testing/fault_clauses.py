@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from ..adapter import Operation
 from ..errors import (
@@ -19,6 +20,7 @@ from ..errors import (
     UnavailableError,
 )
 from ..exchange import Request, Response
+from ..store import AsyncConversationStore
 from .backend import Kit, Service
 from .checks import NotOffered, collected, filled, raises
 from .read_clauses import call, store_operations
@@ -27,7 +29,7 @@ from .samples import several
 _JSON = {"content-type": "application/json"}
 _HTML = {"content-type": "text/html; charset=utf-8"}
 _PAGE = b"<!DOCTYPE html><html><body>another program</body></html>"
-_SECRET = "sesame-4711"  # noqa: S105  # the kit looks for it in what must not show it
+SECRET = "sesame-4711"  # noqa: S105  # the kit looks for it in what must not show it
 _DELETES = (Operation.DELETE_CONVERSATION, Operation.DELETE_MESSAGE)
 
 
@@ -66,22 +68,24 @@ class FaultClauses:
             await _each_raises(kit, answer(status), AuthError)
 
     async def test_what_the_service_calls_absent_is_not_found(self, kit: Kit) -> None:
-        for operation in await _prepared(kit):
+        ground = await prepared(kit)
+        for operation in ground.operations:
             store = kit.open(service=answer(404), retries=0)
             if operation in _DELETES:
-                await call(store, operation, "c0000")
+                await ground.call(store, operation)
             elif operation in {Operation.GET_CONVERSATION, Operation.LIST_MESSAGES}:
                 with raises(NotFoundError):
-                    await call(store, operation, "c0000")
+                    await ground.call(store, operation)
             else:
                 with raises(NotFoundError, ProtocolError):
-                    await call(store, operation, "c0000")
+                    await ground.call(store, operation)
 
     async def test_a_page_of_another_program_is_no_absence(self, kit: Kit) -> None:
-        for operation in await _prepared(kit):
+        ground = await prepared(kit)
+        for operation in ground.operations:
             store = kit.open(service=html(404), retries=0)
             with raises(ProtocolError) as caught:
-                await call(store, operation, "c0000")
+                await ground.call(store, operation)
             assert "base URL" in str(caught.error)
 
     async def test_too_many_requests_say_how_long_to_wait(self, kit: Kit) -> None:
@@ -104,20 +108,21 @@ class FaultClauses:
         await _each_raises(kit, truncated, ProtocolError)
 
     async def test_a_harmless_request_is_repeated(self, kit: Kit) -> None:
-        for operation in await _prepared(kit):
+        ground = await prepared(kit)
+        for operation in ground.operations:
             if operation not in _READS:
                 continue
             kit.backend.requests.clear()
             store = kit.open(service=answer(503, retry_after="0"), retries=2)
             with raises(UnavailableError):
-                await call(store, operation, "c0000")
+                await ground.call(store, operation)
             first = kit.backend.requests[0]
             expected = 3 if first.repeatable else 1
             assert len(kit.backend.requests) == expected
             assert operation is not Operation.LIST_CONVERSATIONS or expected == 3
 
     async def test_a_repeated_read_succeeds_once_the_service_is_back(self, kit: Kit) -> None:
-        await _prepared(kit)
+        await prepared(kit)
         service = kit.backend.service
         assert service is not None
         failures = iter([True])
@@ -131,25 +136,31 @@ class FaultClauses:
         assert len(await collected(store.conversations())) == 2
 
     async def test_a_request_that_changes_something_is_never_repeated(self, kit: Kit) -> None:
-        for operation in await _prepared(kit):
+        ground = await prepared(kit)
+        service = kit.backend.service
+        assert service is not None
+
+        def refusing_writes(request: Request) -> Response:
+            busy = answer(503, retry_after="0")
+            return (busy if ground.changes(request) else service)(request)
+
+        for operation in filter(WRITES.__contains__, ground.operations):
             kit.backend.requests.clear()
-            store = kit.open(service=answer(503, retry_after="0"), retries=3)
+            store = kit.open(service=refusing_writes, retries=3)
             with raises(UnavailableError):
-                await call(store, operation, "c0000")
-            sent = kit.backend.requests
-            repeated = [request for request in sent if sent.count(request) > 1]
-            assert all(request.repeatable for request in repeated)
-            assert all(request.method in {"GET", "HEAD", "DELETE", "POST"} for request in repeated)
-            if operation in _WRITES:
-                assert not repeated
+                await ground.call(store, operation)
+            writes = list(filter(ground.changes, kit.backend.requests))
+            assert writes, operation
+            assert all(writes.count(each) == 1 for each in writes), operation
 
     async def test_no_secret_shows_in_an_error(self, kit: Kit) -> None:
-        for operation in await _prepared(kit):
-            for echo in (answer(500, _SECRET), answer(403, _SECRET), _secret_html):
-                store = kit.open(service=echo, retries=0, headers={"x-api-key": _SECRET})
+        ground = await prepared(kit)
+        for operation in ground.operations:
+            for echo in (answer(500, SECRET), answer(403, SECRET), _secret_html):
+                store = kit.open(service=echo, retries=0, headers={"x-api-key": SECRET})
                 with raises(StoreError) as caught:
-                    await call(store, operation, "c0000")
-                assert _SECRET not in _all_text(caught.error)
+                    await ground.call(store, operation)
+                assert SECRET not in _all_text(caught.error)
 
 
 _READS = frozenset(
@@ -160,17 +171,23 @@ _READS = frozenset(
         Operation.CHECK,
     }
 )
-_WRITES = frozenset(
+WRITES = frozenset(
     {
         Operation.CREATE_CONVERSATION,
         Operation.APPEND_MESSAGES,
         Operation.REPLACE_MESSAGES,
+        Operation.UPDATE_CONVERSATION,
+        Operation.DELETE_CONVERSATION,
+        Operation.CLEAR_CONVERSATIONS,
+        Operation.DELETE_MESSAGE,
+        Operation.SET_FEEDBACK,
     }
 )
+"""The operations that change something in the backend."""
 
 
 def _secret_html(_: Request) -> Response:
-    return Response(200, _HTML, f"<html>{_SECRET}</html>".encode())
+    return Response(200, _HTML, f"<html>{SECRET}</html>".encode())
 
 
 def _all_text(error: BaseException) -> str:
@@ -179,21 +196,56 @@ def _all_text(error: BaseException) -> str:
     return "\n".join(shown + [_all_text(each) for each in chain if each is not None])
 
 
-async def _prepared(kit: Kit) -> list[Operation]:
-    """Fills the service, and says which operations to try."""
+@dataclass(frozen=True)
+class Ground:
+    """What faults meet: a filled service, and what is known of it.
+
+    Attributes:
+        operations: Those that are offered.
+        message_id: Of a message that feedback and run details can be of.
+        reads: Method and path of each request of those operations that only read.
+    """
+
+    operations: tuple[Operation, ...]
+    message_id: str
+    reads: frozenset[tuple[str, str]]
+
+    def changes(self, request: Request) -> bool:
+        """Whether a request is one that only writing operations make."""
+        return (request.method, request.path) not in self.reads
+
+    async def call(self, store: AsyncConversationStore, operation: Operation) -> object:
+        """Calls an operation on what is there."""
+        return await call(store, operation, "c0000", self.message_id)
+
+
+async def prepared(kit: Kit) -> Ground:
+    """Fills the service with two conversations, and looks at what it is asked.
+
+    Raises:
+        NotOffered: There is no stand-in of a service.
+    """
     if kit.backend.service is None:
         raise NotOffered("there is no stand-in of an HTTP service to fail")
     store = await filled(kit, several(2))
-    return store_operations(store)
+    message_id = (await collected(store.messages("c0000")))[-1].id
+    ground = Ground(tuple(store_operations(store)), message_id, frozenset())
+    kit.backend.requests.clear()
+    for operation in ground.operations:
+        if operation not in WRITES:
+            await ground.call(store, operation)
+    reads = frozenset((each.method, each.path) for each in kit.backend.requests)
+    return replace(ground, reads=reads)
 
 
 async def _each_raises(kit: Kit, service: Service, kind: type[StoreError]) -> Sequence[StoreError]:
     """Calls every offered operation on a failing service, and asks each for the same error."""
     errors = []
-    for operation in await _prepared(kit):
+    ground = await prepared(kit)
+    for operation in ground.operations:
         store = kit.open(service=service, retries=0)
         with raises(kind) as caught:
-            await call(store, operation, "c0000")
+            await ground.call(store, operation)
         assert caught.error.operation == operation, operation
         errors.append(caught.error)
     return errors

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, Protocol, TypeAlias, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from ..errors import ProtocolError
@@ -23,7 +23,15 @@ from ..exchange import Method, Request, Response
 from ..models import JSON
 from ..reading import decode_json
 
-Handler: TypeAlias = Callable[[Request], Response]
+
+class Spoken(Protocol):
+    """An answer that speaks to the client itself, in bytes: what no `Response` can say."""
+
+    def speak(self, connection: socket.socket) -> bool:
+        """Writes to the client; says whether its next request is waited for."""
+
+
+Handler: TypeAlias = Callable[[Request], Response | Spoken]
 """Answers a request; several threads may call it at a time."""
 
 _FRAMING: Final = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
@@ -51,7 +59,7 @@ class LoopbackServer:
         self.connections = 0
         self.requests = 0
         self.errors: list[Exception] = []
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._ending = threading.Event()
 
     def __enter__(self) -> str:
@@ -76,14 +84,33 @@ class LoopbackServer:
         self._listener.hang_up()
         self._listener.server_close()
 
-    def count_connection(self) -> None:
-        with self._lock:
-            self.connections += 1
+    def wait_until(self, condition: Callable[[], bool], *, seconds: float) -> bool:
+        """Waits until something holds of this server, which is looked at whenever it changes.
 
-    def answer(self, request: Request) -> Response:
+        Returns:
+            Whether it came to hold within the time.
+        """
+        with self._changed:
+            return self._changed.wait_for(condition, seconds)
+
+    def is_left(self) -> bool:
+        """Whether no client is connected."""
+        return not self._listener.open_connections
+
+    def count_connection(self) -> None:
+        with self._changed:
+            self.connections += 1
+            self._changed.notify_all()
+
+    def note_end_of_connection(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def answer(self, request: Request) -> Response | Spoken:
         """Answers one request after the latency; a handler that raises is a 500 and an error."""
-        with self._lock:
+        with self._changed:
             self.requests += 1
+            self._changed.notify_all()
         self._ending.wait(self.latency)
         try:
             return self.handler(request)
@@ -148,22 +175,23 @@ class _Listener(ThreadingHTTPServer):
 
     def __init__(self, loopback: LoopbackServer) -> None:
         self.loopback = loopback
-        self._open: set[socket.socket] = set()
+        self.open_connections: set[socket.socket] = set()
         super().__init__(("127.0.0.1", 0), _Connection)
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
+        self.open_connections.add(connection)
         self.loopback.count_connection()
-        self._open.add(connection)
         return connection, address
 
     def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
         super().shutdown_request(request)
+        self.open_connections.discard(request)
+        self.loopback.note_end_of_connection()
 
     def hang_up(self) -> None:
         """Ends the connections that clients keep alive, and with them their threads."""
-        for connection in tuple(self._open):
+        for connection in tuple(self.open_connections):
             with contextlib.suppress(OSError):  # its thread may have closed it just now
                 connection.shutdown(socket.SHUT_RDWR)
 
@@ -210,7 +238,10 @@ class _Connection(BaseHTTPRequestHandler):
         is_json = self.headers.get_content_subtype().rpartition("+")[2] == "json"
         return decode_json(body, "the request's body") if body and is_json else None
 
-    def _send(self, response: Response) -> None:
+    def _send(self, response: Response | Spoken) -> None:
+        if not isinstance(response, Response):
+            self.close_connection = not response.speak(self.connection)
+            return
         self.send_response_only(response.status)
         for name, value in response.headers.items():
             if name not in _FRAMING:

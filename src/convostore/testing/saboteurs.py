@@ -666,6 +666,12 @@ class RepeatsWrites(SampleAdapter):
         return tuple(messages)
 
 
+@_over_http("test_a_request_that_changes_something_is_never_repeated")
+class RepeatsDeletes(SampleAdapter):
+    def delete_conversation(self, conversation_id: str) -> HTTPFlow[None]:
+        yield Request("DELETE", path("/chats/{}", conversation_id), idempotent=True)
+
+
 @_over_http("test_no_secret_shows_in_an_error")
 class KeepsNoSecret(SampleAdapter):
     def secrets(self) -> Iterator[str]:

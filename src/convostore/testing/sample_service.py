@@ -75,5 +75,5 @@ class SampleAdapter(HTTPAdapter):
         return cut(messages, listing, key=lambda each: each.id)
 
     def delete_conversation(self, conversation_id: str) -> HTTPFlow[None]:
-        reply = yield Request("DELETE", path("/chats/{}", conversation_id), idempotent=True)
+        reply = yield Request("DELETE", path("/chats/{}", conversation_id))
         reply.json()

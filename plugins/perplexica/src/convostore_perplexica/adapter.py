@@ -74,7 +74,7 @@ class Perplexica(HTTPAdapter):
         )
 
     def delete_conversation(self, conversation_id: str) -> HTTPFlow[None]:
-        reply = yield Request("DELETE", path(_CHAT, conversation_id), idempotent=True)
+        reply = yield Request("DELETE", path(_CHAT, conversation_id))
         reply.json()
 
     def clear_conversations(self) -> HTTPFlow[None]:

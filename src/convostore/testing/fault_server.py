@@ -1,0 +1,256 @@
+"""A real server that fails on the wire: it resets, breaks off, drips, stalls, lies about lengths.
+
+What a stand-in in the same process cannot show: that nothing hangs past its time-out, that no
+connection stays behind, that a write leaves once. A fault is a value, what is sent and how it ends;
+`FAULTS` has those that every client meets some day.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from types import TracebackType
+from typing import Final, Literal, TypeAlias
+
+from ..exchange import Request, Response
+from .backend import Service
+from .loopback import LoopbackServer, Spoken
+
+Ending: TypeAlias = Literal["close", "reset", "stall", "keep"]
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Sends the same bytes again and again, until the client has gone.
+
+    Attributes:
+        every: Seconds between them; 0 sends them as fast as they are read.
+    """
+
+    content: bytes
+    every: float = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One way to answer wrongly.
+
+    Attributes:
+        name: For the tests' ids.
+        sent: What is sent first, byte for byte.
+        then: Whether the connection is then closed, reset (so that the client's next read or write
+            fails), stalled until the client has gone, or kept for its next request; or what is sent
+            for ever.
+    """
+
+    name: str
+    sent: bytes = field(default=b"", repr=False)
+    then: Ending | Again = "close"
+
+    def speak(self, connection: socket.socket) -> bool:
+        """Carries the fault out; says whether the connection goes on."""
+        connection.sendall(self.sent)
+        if isinstance(self.then, Again):
+            _repeat(connection, self.then)
+        elif self.then == "stall":
+            _wait_for_departure(connection)
+        elif self.then == "reset":
+            _reset(connection)
+        return self.then == "keep"
+
+
+def _repeat(connection: socket.socket, again: Again) -> None:
+    while True:
+        connection.sendall(again.content)
+        if again.every and _has_left_within(connection, again.every):
+            return
+
+
+def _has_left_within(connection: socket.socket, seconds: float) -> bool:
+    connection.settimeout(seconds)
+    try:
+        return not connection.recv(4096)
+    except TimeoutError:
+        return False
+    finally:
+        connection.settimeout(None)
+
+
+def _wait_for_departure(connection: socket.socket) -> None:
+    while connection.recv(4096):
+        pass
+
+
+def _reset(connection: socket.socket) -> None:
+    """Ends a connection by RST, at once: the readers and writers of it would put a close off."""
+    shorts_or_ints = "hh" if os.name == "nt" else "ii"
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(shorts_or_ints, 1, 0))
+    socket.close(connection.detach())
+
+
+class FaultServer(LoopbackServer):
+    """A server on 127.0.0.1 that has one fault, used in a ``with`` that gives its URL.
+
+    Args:
+        fault: What is wrong; None for nothing. It may be set anew while the server runs.
+        service: Answers what the fault does not strike; without one, a 404.
+        strikes: Which requests the fault strikes; by default, all.
+
+    Attributes:
+        received: The requests, in the order in which they came.
+        struck: Those that the fault struck.
+    """
+
+    def __init__(
+        self,
+        fault: Fault | None,
+        *,
+        service: Service | None = None,
+        strikes: Callable[[Request], bool] = lambda _: True,
+    ) -> None:
+        super().__init__(self._answer)
+        self.fault = fault
+        self.received: list[Request] = []
+        self.struck: list[Request] = []
+        self._service = service or _absent
+        self._strikes = strikes
+
+    def _answer(self, request: Request) -> Response | Spoken:
+        fault = self.fault if self._strikes(request) else None
+        with self._changed:
+            self.received.append(request)
+            if fault is not None:
+                self.struck.append(request)
+            self._changed.notify_all()
+        return fault or self._service(request)
+
+    def wait_until_struck(self, *, seconds: float = 10.0) -> bool:
+        """Waits until the fault has struck a request; says whether it has."""
+        return self.wait_until(lambda: bool(self.struck), seconds=seconds)
+
+    def wait_until_left(self, *, seconds: float = 10.0) -> bool:
+        """Waits until every client has closed its connections; says whether they have."""
+        return self.wait_until(self.is_left, seconds=seconds)
+
+
+class RefusingServer:
+    """An address on 127.0.0.1 that refuses connections, used in a ``with`` that gives its URL."""
+
+    def __enter__(self) -> str:
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))  # taken, so that nobody else gets it; no one listens
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._socket.close()
+
+
+def _absent(_: Request) -> Response:
+    return Response(404, {"content-type": "application/json"}, b'{"message": "nothing is here"}')
+
+
+_JSON: Final = "application/json"
+_HTML: Final = "text/html; charset=utf-8"
+_BODY: Final = json.dumps({"message": "whole", "data": list(range(100))}).encode()
+_PAGE: Final = b"<!DOCTYPE html><html><body>another program</body></html>"
+
+
+def _head(status: int, *lines: str, media_type: str = _JSON) -> bytes:
+    first = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"
+    return "\r\n".join([first, f"Content-Type: {media_type}", *lines, "", ""]).encode("latin-1")
+
+
+def answered(
+    name: str, status: int, body: bytes = b"{}", *lines: str, media_type: str = _JSON
+) -> Fault:
+    """A fault that is a whole answer, rightly framed; `lines` are further lines of its head."""
+    head = _head(status, f"Content-Length: {len(body)}", *lines, media_type=media_type)
+    return Fault(name, head + body, "keep")
+
+
+def redirect(status: int, location: str) -> Fault:
+    """A redirect, with nothing in its body."""
+    return answered(f"redirect-{status}", status, b"", f"Location: {location}")
+
+
+def _length(value: object) -> bytes:
+    return _head(200, f"Content-Length: {value}")
+
+
+_CHUNKED: Final = _head(200, "Transfer-Encoding: chunked")
+_GZIPPED: Final = _head(200, "Content-Encoding: gzip", "Content-Length: 12")
+
+BREAKS: Final = (
+    Fault("closed-at-once"),
+    Fault("reset-at-once", then="reset"),
+    Fault("reset-in-the-head", _length(len(_BODY))[:30], "reset"),
+    Fault("reset-in-the-body", _length(len(_BODY)) + _BODY[:50], "reset"),
+    Fault("truncated-head", _length(len(_BODY))[:30]),
+    Fault("truncated-body", _length(len(_BODY)) + _BODY[:-1]),
+    Fault("truncated-chunk", _CHUNKED + b"ff\r\n" + _BODY[:50]),
+    Fault("no-last-chunk", _CHUNKED + b"2\r\n{}\r\n"),
+)
+"""The connection breaks."""
+
+DELAYS: Final = (
+    Fault("stalled", then="stall"),
+    Fault("stalled-in-the-head", _length(len(_BODY))[:30], "stall"),
+    Fault("stalled-before-the-body", _length(len(_BODY)), "stall"),
+    Fault("stalled-in-the-body", _length(len(_BODY)) + _BODY[:50], "stall"),
+    Fault("length-too-large", _length(len(_BODY) + 1) + _BODY, "stall"),
+    Fault("slow-head", _length(2)[:-2] + b"X-Slow: ", Again(b"s")),
+    Fault("slow-body", _length(10**6), Again(b" ")),
+    Fault("slow-chunks", _CHUNKED, Again(b"1\r\n \r\n")),
+    Fault("endless-body", _CHUNKED, Again(b"400\r\n" + b" " * 1024 + b"\r\n", 0)),
+    Fault("endless-body-without-a-length", _head(200), Again(b" " * 1024, 0)),
+    Fault("endless-informing", b"", Again(b"HTTP/1.1 102 Processing\r\n\r\n", 0)),
+)
+"""The answer does not come to an end: it stalls, drips, or goes on for ever."""
+
+NO_HTTP: Final = (
+    Fault("garbage", b"\x00\xff\x16\x03\x01 this is no HTTP\r\n\r\n"),
+    Fault("another-protocol", b"220 mail.example ESMTP ready\r\n"),
+    Fault("huge-header", _length(2)[:-2] + b"X-Huge: " + b"h" * 2**20 + b"\r\n\r\n{}"),
+    Fault("length-negative", _length(-1) + _BODY),
+    Fault("length-no-number", _length("many") + _BODY),
+    Fault("length-two-ways", _length("2\r\nContent-Length: 3") + b"{} "),
+    Fault("chunk-size-no-number", _CHUNKED + b"many\r\n{}\r\n0\r\n\r\n"),
+)
+"""The answer's frame is none."""
+
+NO_JSON: Final = (
+    answered("page-200", 200, _PAGE, media_type=_HTML),
+    answered("page-404", 404, _PAGE, media_type=_HTML),
+    answered("broken-json", 200, _BODY[:-1]),
+    answered("empty", 200, b""),
+    Fault("length-too-small", _length(len(_BODY) - 1) + _BODY, "keep"),
+    Fault("broken-gzip", _GZIPPED + b"this is none", "keep"),
+)
+"""The answer is whole, and nothing that could be read."""
+
+REFUSALS: Final = (
+    answered("page-502", 502, _PAGE, media_type=_HTML),
+    answered("status-503", 503),
+    answered("status-503-retry-after", 503, b"{}", "Retry-After: 0"),
+    answered("status-504", 504),
+)
+"""The service, or what stands before it, is out of order for a while."""
+
+LIMITS: Final = (
+    answered("status-429", 429),
+    answered("status-429-retry-after", 429, b"{}", "Retry-After: 0"),
+    answered("status-429-retry-after-an-hour", 429, b"{}", "Retry-After: 3600"),
+)
+"""The service asks for patience."""
+
+FAULTS: Final = (*BREAKS, *DELAYS, *NO_HTTP, *NO_JSON, *REFUSALS, *LIMITS)

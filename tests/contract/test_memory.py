@@ -4,10 +4,18 @@ import uuid
 
 import pytest
 
+import convostore
 from convostore.testing import Backend, StoreContract
 
 
 class TestMemory(StoreContract):
     @pytest.fixture
     def backend(self) -> Backend:
-        return Backend(f"memory://{uuid.uuid4().hex}")
+        name = uuid.uuid4().hex
+
+        def beside():
+            other = convostore.open(f"memory://{name}-beside")
+            other.create_conversation(id="a neighbour's")
+            return lambda: len(list(other.conversations()))
+
+        return Backend(f"memory://{name}", beside=beside)

@@ -1,10 +1,11 @@
 """The adapter keeps the contract in every generation of the service."""
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import pytest
 
+from convostore.models import Transcript
 from convostore.testing import Backend, StoreContract, never
 from convostore.testing.contract import Waiver
 from convostore.testing.samples import HOSTILE_TEXTS, dialogue
@@ -25,13 +26,35 @@ class TestFastGPT(StoreContract):
         return _backend(FastGPTService(generation))
 
 
-def _backend(service: FastGPTService) -> Backend:
-    return Backend(
-        "fastgpt+http://chat.test",
-        service=service.handle,
-        seed=service.seed,
-        options=dict(OPTIONS),
-    )
+class TestFastGPTsOtherLists(StoreContract):
+    """Of another source, where each conversation is deleted by itself."""
+
+    waivers = TestFastGPT.waivers
+
+    @pytest.fixture
+    def backend(self) -> Backend:
+        service = FastGPTService("4.16")
+
+        def seed(transcripts: Sequence[Transcript]) -> None:
+            service.seed(transcripts)
+            for each in transcripts:
+                service.chats[each.conversation_id].source = "online"
+
+        return _backend(service, seed=seed, options=OPTIONS | {"source": "online"})
+
+
+def _backend(service: FastGPTService, **changed: Any) -> Backend:
+    """A backend on the service, with other owners' conversations beside its own."""
+
+    def beside() -> Callable[[], int]:
+        service.insert("of another owner", owner="somebody")
+        service.insert("of another source", source="test")
+        own = ("of another owner", "of another source")
+        there = service.chats
+        return lambda: sum(each in there and not there[each].deleted for each in own)
+
+    given = {"seed": service.seed, "options": dict(OPTIONS)} | changed
+    return Backend("fastgpt+http://chat.test", service=service.handle, beside=beside, **given)
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)

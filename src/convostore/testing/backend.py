@@ -36,6 +36,9 @@ class Backend:
             `Transcript` has a conversation (id, title, created_at) and messages (id, role, one text
             part, created_at). The conversations' ids are to be kept, the messages' need not.
         options: Options of every opening.
+        beside: Puts conversations beside those that the store lists, such as another user's in the
+            same place, and returns a function that counts those still there. None where a store is
+            all that there is.
     """
 
     def __init__(
@@ -45,11 +48,13 @@ class Backend:
         service: Service | None = None,
         seed: Callable[[Sequence[Transcript]], None] | None = None,
         options: dict[str, object] | None = None,
+        beside: Callable[[], Callable[[], int]] | None = None,
     ) -> None:
         self.target = target
         self.service = service
         self.seed = seed
         self.options = options or {}
+        self.beside = beside
         self.requests: list[Request] = []
 
     def adapter(self, **options: object) -> Adapter[Any, Any]:

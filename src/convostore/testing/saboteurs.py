@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from ..adapter import Adapter, AsyncTransport, Operation, Transport, cut
+from ..config import open as open_store
 from ..dsn import DSN
 from ..errors import (
     ConflictError,
@@ -72,13 +73,28 @@ def _in_memory(*caught_by: str) -> Callable[[type[MemoryAdapter]], type[MemoryAd
 
     def register(adapter: type[MemoryAdapter]) -> type[MemoryAdapter]:
         def backend() -> Backend:
-            dsn = DSN.parse(f"memory://saboteur-{next(_names)}")
-            return Backend(lambda **options: adapter(dsn, options))
+            target = f"memory://saboteur-{next(_names)}"
+            return Backend(
+                lambda **options: adapter(DSN.parse(target), options),
+                beside=lambda: _neighbours(f"{target}-beside"),
+            )
 
         ALL.append(Saboteur(adapter.__name__, backend, caught_by))
         return adapter
 
     return register
+
+
+def _neighbours(target: str) -> Callable[[], int]:
+    """Puts a conversation into another store in the memory, and counts what is there."""
+    with open_store(target) as store:
+        store.create_conversation(id="neighbour")
+
+    def count() -> int:
+        with open_store(target) as store:
+            return len(store.list_conversations().items)
+
+    return count
 
 
 def _over_http(*caught_by: str) -> Callable[[type[SampleAdapter]], type[SampleAdapter]]:
@@ -485,6 +501,14 @@ class DeletesTheWholeTurn(MemoryAdapter):
         yield from super().delete_message(conversation_id, message_id)
         if message_id in ids:
             yield from super().delete_message(conversation_id, ids[ids.index(message_id) - 1])
+
+
+@_in_memory("test_a_clear_takes_what_is_listed_or_says_that_it_takes_more")
+class ClearsNeighbours(MemoryAdapter):
+    def clear_conversations(self) -> Flow[Call, object, None]:
+        yield from super().clear_conversations()
+        beside = MemoryAdapter(DSN.parse(f"memory://{self.dsn.host}-beside"), None)
+        yield from beside.clear_conversations()
 
 
 @_in_memory("test_feedback_is_set_and_cleared")

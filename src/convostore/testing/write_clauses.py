@@ -82,6 +82,19 @@ class WritingClauses:
         assert await collected(store.conversations()) == []
         await store.clear_conversations()
 
+    async def test_a_clear_takes_what_is_listed_or_says_that_it_takes_more(self, kit: Kit) -> None:
+        store = await filled(kit, several(2))
+        require(store, Operation.CLEAR_CONVERSATIONS)
+        if kit.backend.beside is None:
+            raise NotOffered("there is nothing beside what the store lists")
+        count = kit.backend.beside()
+        before = count()
+        assert before > 0
+        await store.clear_conversations()
+        assert await collected(store.conversations()) == []
+        if store.traits.clears == "listed":
+            assert count() == before
+
     async def test_a_deleted_message_is_gone(self, kit: Kit) -> None:
         store = await _with_one(kit, Operation.DELETE_MESSAGE, messages=6)
         before = await collected(store.messages("c0000"))

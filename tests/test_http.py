@@ -447,6 +447,16 @@ def test_a_redirect_to_a_path_that_no_url_can_hold_leads_nowhere(serve, fetch):
     assert "redirected to nowhere" in str(error)
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [Request("GET", "/" + "a" * 70_000), Request("GET", "/", query=(("q", "a" * 70_000),))],
+)
+def test_an_address_too_long_to_be_sent_is_invalid_and_no_fault_of_the_base_url(fetch, request_):
+    error = fail(fetch, notes(), request_, error=InvalidError)
+    assert "too long" in str(error)
+    assert "base URL" not in str(error)
+
+
 def test_where_a_reply_points_to_is_one_of_its_headers(serve, fetch):
     service = serve(lambda _: (201, {}, {"Location": "mailto:a"}))
     (reply,) = fetch(notes(service.url), POST)

@@ -54,6 +54,8 @@ _log: Final = logging.getLogger("convostore.http")
 _MAX_REDIRECTS: Final = 5
 _KEEP_ALIVE: Final = 4.0
 """Seconds that an idle connection is kept: Node closes its side after 5."""
+_LONGEST_URL: Final = 65_536
+"""Characters; the client takes no more."""
 _LOCATION: Final = "convostore.location"
 _PATIENCE: Final = 60.0
 """Seconds: a service that asks for a longer wait gets an error instead, with `retry_after`."""
@@ -267,6 +269,8 @@ class _Exchanges:
         url = self._base_url + request.path
         if request.query:
             url += f"?{_query(request)}"
+        if len(url) > _LONGEST_URL:
+            raise InvalidError(f"{request.method}: an id or a query is too long for an address")
         headers = dict(request.headers)
         content: bytes | None = None
         if request.json is not None:

@@ -11,28 +11,15 @@ import typer
 
 from ..errors import AuthError, ConfigError, RateLimitError, StoreError, UnavailableError
 from .arguments import Given, Target, opened
+from .backends import installed_backends
 from .output import AsJSON, Form, display, form, waiting, write, write_json
 from .rim import COMPLETE_VARIABLE, NAME, ExitCode
 from .text import one_line, tabbed
 
 if TYPE_CHECKING:
-    from ..plugins import Installed
     from ..store import ConversationStore
 
 _MARKS: Final = {True: "✓", False: "✗", None: "-"}
-_IN_WORDS: Final = {
-    "create_conversation": "create",
-    "append_messages": "append",
-    "replace_messages": "replace",
-    "update_conversation": "rename and pin",
-    "delete_conversation": "delete",
-    "clear_conversations": "clear",
-    "delete_message": "delete messages",
-    "set_feedback": "feedback",
-    "get_run_details": "run details",
-    "suggest_questions": "suggestions",
-}
-"""The operations that not every backend has."""
 _MARKS_IN_ASCII: Final = {True: "ok", False: "NO", None: "-"}
 
 
@@ -45,33 +32,13 @@ class Shell(Enum):
     POWERSHELL = "powershell"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backend:
-    """An installed scheme, and whether it loads."""
-
-    scheme: str
-    distribution: str
-    version: str
-    loads: bool
-    problem: str | None = None
-    offers: tuple[str, ...] = ()
-
-    @property
-    def told(self) -> str:
-        """What it offers in people's words, or why it does not load."""
-        words = ["read", *(word for name, word in _IN_WORDS.items() if name in self.offers)]
-        return self.problem or ", ".join(words)
-
-
 def plugins(as_json: AsJSON = False) -> None:
     """Lists the backends that are installed.
 
     With the distribution that brings each, whether it loads, and what it offers.
     """
-    from ..plugins import installed
-
     wanted = form(as_json=as_json)
-    backends = [_backend(each) for each in installed()]
+    backends = installed_backends()
     if wanted is Form.JSON:
         write_json([{**asdict(each), "offers": list(each.offers)} for each in backends], indent=2)
     elif wanted is Form.TERMINAL:
@@ -82,25 +49,6 @@ def plugins(as_json: AsJSON = False) -> None:
         for each in backends:
             told = each.problem or "loads"
             write(tabbed(each.scheme, each.distribution, each.version, told, ",".join(each.offers)))
-
-
-def _backend(found: Installed) -> Backend:
-    from ..adapter import Operation
-    from ..plugins import adapter_for
-
-    problem, offers = None, frozenset[Operation]()
-    try:
-        offers = adapter_for(found.scheme).offers
-    except ConfigError as error:
-        problem = one_line(str(error))
-    return Backend(
-        scheme=found.scheme,
-        distribution=found.distribution,
-        version=found.version,
-        loads=problem is None,
-        problem=problem,
-        offers=tuple(each.value for each in Operation if each in offers),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

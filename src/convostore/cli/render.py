@@ -37,7 +37,7 @@ from .text import (
 )
 
 if TYPE_CHECKING:
-    from .inspecting import Backend
+    from .backends import Backend
 
 _TIME_WIDTH: Final = 16
 _TITLE_WIDTH: Final = 30

@@ -97,9 +97,10 @@ class FaultServer(LoopbackServer):
     """A server on 127.0.0.1 that has one fault, used in a ``with`` that gives its URL.
 
     Args:
-        fault: What is wrong; None for nothing. It may be set anew while the server runs.
+        fault: What is wrong; None for nothing.
         service: Answers what the fault does not strike; without one, a 404.
-        strikes: Which requests the fault strikes; by default, all.
+        strikes: Which requests the fault strikes; by default, all. Both it and the fault may be set
+            anew while the server runs.
 
     Attributes:
         received: The requests, in the order in which they came.
@@ -118,10 +119,10 @@ class FaultServer(LoopbackServer):
         self.received: list[Request] = []
         self.struck: list[Request] = []
         self._service = service or _absent
-        self._strikes = strikes
+        self.strikes = strikes
 
     def _answer(self, request: Request) -> Response | Spoken:
-        fault = self.fault if self._strikes(request) else None
+        fault = self.fault if self.strikes(request) else None
         with self._changed:
             self.received.append(request)
             if fault is not None:

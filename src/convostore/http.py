@@ -51,6 +51,7 @@ HTTPFlow: TypeAlias = Flow[Request, Response, T]
 """A flow over HTTP: yields `Request`, is sent `Response`, returns a `T`."""
 
 _log: Final = logging.getLogger("convostore.http")
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS: Final = 5
 _KEEP_ALIVE: Final = 4.0
 """Seconds that an idle connection is kept: Node closes its side after 5."""
@@ -285,7 +286,7 @@ class _Exchanges:
                 if redirects:
                     raise _nowhere(request) from None
                 raise
-            if response.status not in {301, 302, 303, 307, 308}:
+            if response.status not in _REDIRECTS:
                 return response
             url = _followed(request, url, response)
         raise ProtocolError(f"{request.method} {request.path} is redirected in a circle")
@@ -370,12 +371,13 @@ def _nowhere(request: Request) -> ProtocolError:
 
 def _take_location(reply: httpx.Response) -> None:
     """Puts aside where a redirect leads: the client reads it even when it is not to follow it."""
-    reply.extensions[_LOCATION] = reply.headers.pop("location", None)
+    if reply.status_code in _REDIRECTS:
+        reply.extensions[_LOCATION] = reply.headers.pop("location", None)
 
 
 def _response(reply: httpx.Response, chunks: list[bytes]) -> Response:
     headers = dict(reply.headers)
-    if (location := reply.extensions[_LOCATION]) is not None:
+    if (location := reply.extensions.get(_LOCATION)) is not None:
         headers["location"] = location
     return Response(reply.status_code, headers, b"".join(chunks))
 

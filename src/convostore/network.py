@@ -141,9 +141,8 @@ class ClosingStream:
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        self.read, self.write, self.aclose = stream.read, stream.write, stream.aclose
+        self.get_extra_info = stream.get_extra_info
 
     async def start_tls(self, *args: Any, **options: Any) -> ClosingStream:
         try:

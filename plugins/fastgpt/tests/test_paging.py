@@ -411,3 +411,16 @@ def test_of_a_turn_only_the_named_message_goes_unless_the_two_share_an_id(genera
     left = [each.text for each in store.messages("c0")]
     shared = GENERATIONS[generation].shared_data_id
     assert left == (["q2", "q2's answer"] if shared else ["q1", "q2", "q2's answer"])
+
+
+def test_what_is_deleted_between_the_list_and_its_reading_is_no_empty_conversation():
+    service = FastGPTService("4.9")
+    for chat_id in ("second", "first"):
+        service.insert(chat_id)
+        service.append(chat_id, "user", "hi")
+    walk = opened(service.handle).transcripts(on_error="yield")
+    assert len(next(walk).messages) == 1
+    service.remove("second")
+    (gone,) = walk
+    assert (gone.conversation_id, gone.messages) == ("second", ())
+    assert isinstance(gone.error, convostore.NotFoundError)

@@ -30,6 +30,7 @@ from convostore.models import (
     Health,
     Listing,
     Message,
+    Order,
     Page,
     RunStep,
     Transcript,
@@ -141,13 +142,17 @@ class FastGPT(HTTPAdapter):
         self, conversation_id: str, known: Conversation | None = None
     ) -> HTTPFlow[Transcript]:
         conversation = known or (yield from self.get_conversation(conversation_id))
+        records = self._records(conversation_id, "newest_first")
         newest_first: list[Message] = []
-        listing: Listing | None = Listing(limit=_PAGE, order="newest_first")
-        while listing is not None:
-            records = self._records(conversation_id, listing.order)
-            window = yield from records.page(listing.cursor, _PAGE)
+        cursor: str | None = None
+        while True:
+            window = yield from records.page(cursor, _PAGE)
             newest_first += _messages(window, backwards=True)
-            listing = replace(listing, cursor=str(window.end)) if window.end else None
+            if window.end is None:
+                break
+            cursor = str(window.end)
+        if known and not newest_first:  # it may have been deleted since it was listed
+            yield from self._look_whether_there(conversation_id)
         return Transcript(
             conversation_id=conversation_id,
             conversation=conversation,
@@ -238,7 +243,7 @@ class FastGPT(HTTPAdapter):
         by_source = {} if self._shared or source == "all" else {"source": source}
         return Histories(self._service, by_source | (filters or {}))
 
-    def _records(self, conversation_id: str, order: Any) -> Records:
+    def _records(self, conversation_id: str, order: Order) -> Records:
         filters = {"type": "outLink"} if self._shared else {}
         return Records(self._service, conversation_id, order, filters)
 

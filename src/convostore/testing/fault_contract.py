@@ -23,6 +23,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from types import FrameType
 from typing import Any, Final, TypeAlias
@@ -226,28 +227,9 @@ class FaultContract:
 
     def test_a_cancelled_operation_leaves_a_store_that_works(self, backend: Backend) -> None:
         ground = _prepared(backend)
-        for operation, strikes in _places(ground):
-            server = FaultServer(_STALL, service=backend.service, strikes=strikes)
-            told: list[Exchange] = []
-
-            async def clause(
-                kit: Kit,
-                operation: Operation = operation,
-                server: FaultServer = server,
-                told: list[Exchange] = told,
-            ) -> None:
-                store = kit.open(timeout=_LONG, retries=2, trace=told.append)
-                task = asyncio.create_task(_called(ground, store, operation))
-                await asyncio.to_thread(server.wait_until_struck)
-                task.cancel()
-                with pytest.raises(asyncio.CancelledError):
-                    await task
-                _assert_flows_were_closed(server, told)
-                server.strikes = ground.changes  # a write that was still on its way stays undone
-                await _assert_it_is_well(store)
-
-            with _served(server) as url:
-                self._carry_out(clause, backend, url, "async")
+        for stall in _stalls(ground, backend):
+            with _served(stall.server) as url:
+                self._carry_out(partial(_is_cancelled, ground, stall), backend, url, "async")
 
     @_each_face
     def test_an_interrupted_operation_leaves_a_store_that_works(
@@ -256,32 +238,15 @@ class FaultContract:
         if not hasattr(signal, "pthread_kill"):
             pytest.skip("a thread cannot be interrupted here")
         ground = _prepared(backend)
-        for operation, strikes in _places(ground):
-            server = FaultServer(_STALL, service=backend.service, strikes=strikes)
-            told: list[Exchange] = []
-
-            async def clause(
-                kit: Kit,
-                operation: Operation = operation,
-                server: FaultServer = server,
-                told: list[Exchange] = told,
-            ) -> None:
-                store = kit.open(timeout=_LONG, retries=2, trace=told.append)
-                if kit.face == "async":  # the loop cancels what it runs, and ends
-                    await ground.call(store, operation)
-                with _interrupted(server), pytest.raises(KeyboardInterrupt):
-                    await ground.call(store, operation)
-                _assert_flows_were_closed(server, told)
-                server.strikes = ground.changes  # a write that was still on its way stays undone
-                await _assert_it_is_well(store)
-
-            with _served(server) as url:
+        for stall in _stalls(ground, backend):
+            clause = partial(_is_interrupted, ground, stall)
+            with _served(stall.server) as url:
                 if face == "sync":
                     self._carry_out(clause, backend, url, face)
                 else:
-                    with _interrupted(server), pytest.raises(KeyboardInterrupt):
+                    with _interrupted(stall.server), pytest.raises(KeyboardInterrupt):
                         self._carry_out(clause, backend, url, face)
-                    _assert_flows_were_closed(server, told)
+                    stall.assert_flows_were_closed()
 
     def _carry_out(self, clause: Clause, backend: Backend, url: str, face: Face) -> None:
         """Carries a clause out on the adapter at a URL; no task may be left."""
@@ -315,12 +280,55 @@ def _prepared(backend: Backend) -> Ground:
         drive(kit.close())
 
 
-def _places(ground: Ground) -> Iterator[tuple[Operation, Callable[[Request], bool]]]:
-    """In the middle of what: each operation's first request, and a writing one's first write."""
+@dataclass(frozen=True)
+class _Stall:
+    """An operation in whose middle the server stalls; `told` is what its trace was told."""
+
+    operation: Operation
+    server: FaultServer
+    told: list[Exchange] = field(default_factory=list)
+
+    def open(self, kit: Kit) -> AsyncConversationStore:
+        return kit.open(timeout=_LONG, retries=2, trace=self.told.append)
+
+    def assert_flows_were_closed(self) -> None:
+        """A flow tells of its exchange as it ends, however that is."""
+        assert len(self.told) >= len(self.server.received)
+        assert any(exchange.status is None for exchange in self.told)
+
+
+def _stalls(ground: Ground, backend: Backend) -> Iterator[_Stall]:
+    """At each operation's first request, and at a writing one's first write."""
     for operation in ground.operations:
-        yield operation, lambda _: True
+        yield _Stall(operation, FaultServer(_STALL, service=backend.service))
         if operation in WRITES:
-            yield operation, ground.changes
+            server = FaultServer(_STALL, service=backend.service, strikes=ground.changes)
+            yield _Stall(operation, server)
+
+
+async def _is_cancelled(ground: Ground, stall: _Stall, kit: Kit) -> None:
+    store = stall.open(kit)
+    task = asyncio.create_task(_called(ground, store, stall.operation))
+    await asyncio.to_thread(stall.server.wait_until_struck)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await _assert_it_goes_on(ground, stall, store)
+
+
+async def _is_interrupted(ground: Ground, stall: _Stall, kit: Kit) -> None:
+    store = stall.open(kit)
+    if kit.face == "async":  # the loop cancels what it runs, and ends
+        await ground.call(store, stall.operation)
+    with _interrupted(stall.server), pytest.raises(KeyboardInterrupt):
+        await ground.call(store, stall.operation)
+    await _assert_it_goes_on(ground, stall, store)
+
+
+async def _assert_it_goes_on(ground: Ground, stall: _Stall, store: AsyncConversationStore) -> None:
+    stall.assert_flows_were_closed()
+    stall.server.strikes = ground.changes  # a write that was still on its way stays undone
+    await _assert_it_is_well(store)
 
 
 def _next_of(answers: Iterator[bool], _: Request) -> bool:
@@ -364,12 +372,6 @@ def _assert_no_secret_shows(kit: Kit, error: StoreError) -> None:
 def _assert_no_secret_in(text: str, adapter: Adapter[Any, Any]) -> None:
     secrets = [SECRET, *getattr(adapter, "secrets", tuple)()]
     assert not [secret for secret in secrets if secret in text], "a secret shows"
-
-
-def _assert_flows_were_closed(server: FaultServer, told: list[Exchange]) -> None:
-    """A flow tells of its exchange as it ends, however that is."""
-    assert len(told) >= len(server.received)
-    assert any(exchange.status is None for exchange in told)
 
 
 @contextmanager

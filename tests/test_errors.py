@@ -111,6 +111,12 @@ def test_redacting_hides_a_secret_that_holds_another_one_whole():
     assert redact("token abcdef", ["abc", "abcdef"]) == "token ***"
 
 
+def test_redacting_hides_a_secret_of_which_only_the_beginning_was_kept():
+    secret = "fastgpt-sesame-4711-abcdefghij"
+    for kept in range(10, len(secret) + 1):
+        assert redact(f"refused: {secret[:kept]}; check", [secret]) == "refused: ***; check"
+
+
 def test_redacting_leaves_text_alone_where_a_secret_is_empty():
     assert redact("plain", [""]) == "plain"
 

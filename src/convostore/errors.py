@@ -20,6 +20,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypedDict, Unpack
 
+_TELLING = 10
+"""Characters of a secret's beginning that may show: less than these tell nothing."""
+
 __all__ = [
     "AuthError",
     "ConfigError",
@@ -152,8 +155,12 @@ class ProtocolError(StoreError):
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """Returns the text with each of the secrets replaced by ``***``."""
+    """Returns the text with each of the secrets replaced by ``***``.
+
+    So is a secret's beginning, as what services say is shortened, perhaps in the middle of one.
+    """
     for secret in sorted(secrets, key=len, reverse=True):
-        if secret:
-            text = text.replace(secret, "***")
+        for length in range(len(secret), min(_TELLING, len(secret)) - 1, -1):
+            if length:
+                text = text.replace(secret[:length], "***")
     return text

@@ -1,5 +1,6 @@
 """Lists are read whole while others write: nothing that stood is dropped, nothing comes twice."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -424,3 +425,44 @@ def test_what_is_deleted_between_the_list_and_its_reading_is_no_empty_conversati
     (gone,) = walk
     assert (gone.conversation_id, gone.messages) == ("second", ())
     assert isinstance(gone.error, convostore.NotFoundError)
+
+
+def listing_of(rows: list) -> Service:
+    """A service whose every list has these rows, in the order in which it sorts them."""
+
+    def answer(request: Request) -> Response:
+        start, size = request.json["offset"], request.json["pageSize"]
+        if "chatId" in request.json:  # records are counted from the newest
+            end = len(rows) - start
+            page = rows[max(0, end - size) : max(0, end)]
+        else:
+            page = rows[start : start + size]
+        body = {"code": 200, "data": {"list": page, "total": len(rows)}}
+        return Response(200, {"content-type": "application/json"}, json.dumps(body).encode())
+
+    return answer
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+@pytest.mark.parametrize("time", ["2026-11-20T21:22:11.835Z", None])
+def test_conversations_that_lost_their_ids_are_neither_dropped_nor_repeated(limit, time):
+    rows = [{"chatId": None, "title": str(number), "updateTime": time} for number in range(7)]
+    rows.insert(3, {"chatId": "c", "title": "whole", "updateTime": time})
+    store = opened(listing_of(rows))
+    found = paged(lambda cursor: store.list_conversations(limit=limit, cursor=cursor))
+    assert [each.title for each in found] == [each["title"] for each in rows]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+@pytest.mark.parametrize("order", ["oldest_first", "newest_first"])
+@pytest.mark.parametrize("own_id", [None, "{}" + "f" * 5000, "no hex {}", 7])
+def test_records_whose_ids_cannot_be_sorted_by_are_neither_dropped_nor_repeated(
+    own_id, order, limit
+):
+    rows = [{"_id": own_id, "obj": "AI", "dataId": "d", "value": str(each)} for each in range(7)]
+    for number, row in enumerate(rows):
+        row["_id"] = own_id.format(number) if isinstance(own_id, str) else own_id
+    store = opened(listing_of(rows))
+    found = paged(lambda cursor: store.list_messages("c", limit=limit, cursor=cursor, order=order))
+    texts = [each.text for each in found]
+    assert texts[:: 1 if order == "oldest_first" else -1] == [str(each) for each in range(7)]

@@ -210,14 +210,14 @@ class FastGPT(HTTPAdapter):
         yield from self._delete_each()
 
     def _delete_each(self) -> HTTPFlow[None]:
-        histories, cursor, listed = self._histories(), None, dict[str, None]()
+        histories, cursor, listed = self._histories(), None, dict[str | None, None]()
         while True:
             window = yield from histories.page(cursor, _PAGE)
             listed |= dict.fromkeys(map(histories.key, window.rows))
             if window.end is None:
                 break
             cursor = str(window.end)
-        yield from together([self.delete_conversation(each) for each in listed])
+        yield from together([self.delete_conversation(each) for each in listed if each])
 
     def delete_message(self, conversation_id: str, message_id: str) -> HTTPFlow[None]:
         fields = {"chatId": conversation_id, "contentId": _data_id(message_id)}

@@ -40,12 +40,11 @@ def _options(params: Row) -> tuple[InteractionOption, ...]:
         for each in choices
     ]
     texts = params.get("options")
-    for each in texts if isinstance(texts, list) else ():
-        found += (
-            [InteractionOption.model_construct(value=each, label=None)]
-            if isinstance(each, str)
-            else []
-        )
+    found += [
+        InteractionOption.model_construct(value=each, label=None)
+        for each in (texts if isinstance(texts, list) else ())
+        if isinstance(each, str)
+    ]
     return tuple(found)
 
 

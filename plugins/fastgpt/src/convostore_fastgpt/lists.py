@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -15,6 +16,8 @@ from .paging import OffsetList, Slice
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_OBJECT_ID: Final = re.compile(r"[0-9a-fA-F]{1,24}")
+"""What MongoDB sorts records by, as it writes it."""
 
 
 class Histories(OffsetList):
@@ -42,8 +45,8 @@ class Histories(OffsetList):
         time = read_time(row.get("updateTime"))
         return [row.get("top") is not True, -((time - _EPOCH) // _MILLISECOND) if time else 0]
 
-    def key(self, row: JSON) -> str:
-        return str(row.get("chatId")) if isinstance(row, dict) else ""
+    def key(self, row: JSON) -> str | None:
+        return _text(row, "chatId")
 
 
 class Records(OffsetList):
@@ -77,12 +80,16 @@ class Records(OffsetList):
         return wire.list_of(data, offset)
 
     def rank(self, row: JSON) -> JSON:
-        own = row.get("_id") if isinstance(row, dict) else None
-        try:
-            number = int(own, 16) if isinstance(own, str) else None
-        except ValueError:
+        own = self.key(row)
+        if own is None or not _OBJECT_ID.fullmatch(own):
             return None
-        return None if number is None else -number if self._backwards else number
+        number = int(own, 16)
+        return -number if self._backwards else number
 
-    def key(self, row: JSON) -> str:
-        return wire.message_id(row, 0)
+    def key(self, row: JSON) -> str | None:
+        return _text(row, "_id")
+
+
+def _text(row: JSON, name: str) -> str | None:
+    value = row.get(name) if isinstance(row, dict) else None
+    return value if isinstance(value, str) and value else None

@@ -11,6 +11,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from convostore.errors import InvalidError, UnavailableError
@@ -112,8 +113,8 @@ class OffsetList(ABC):
         """What the list is sorted by, growing along the walk; None where it cannot be read."""
 
     @abstractmethod
-    def key(self, row: JSON) -> str:
-        """The row's id."""
+    def key(self, row: JSON) -> str | None:
+        """The row's id; None when it is lost."""
 
     def page(self, cursor: str | None, limit: int) -> HTTPFlow[Window]:
         """The rows behind a cursor, up to `limit` of them.
@@ -154,8 +155,12 @@ class OffsetList(ABC):
         return [
             number
             for number, (row, rank) in enumerate(zip(rows, ranks, strict=True))
-            if _beyond(rank, place.rank) and self.key(row) not in place.ids
+            if _beyond(rank, place.rank) and self._told_apart(row) not in place.ids
         ]
+
+    def _told_apart(self, row: JSON) -> str:
+        """The row's id or, where that is lost, what else tells it from the others."""
+        return self.key(row) or "#" + sha256(json.dumps(row).encode("ascii")).hexdigest()
 
     def _ranks(self, rows: Sequence[JSON]) -> list[JSON]:
         """The rows' ranks; a row without one has its neighbour's."""
@@ -189,7 +194,7 @@ class OffsetList(ABC):
         self, found: Slice, ranks: Sequence[JSON], page: Sequence[int], place: Place | None
     ) -> Place:
         last = page[-1]
-        ids = [self.key(found.rows[each]) for each in page if ranks[each] == ranks[last]]
+        ids = [self._told_apart(found.rows[each]) for each in page if ranks[each] == ranks[last]]
         if place is not None and place.rank == ranks[last]:
             ids = [*place.ids, *ids]
         return Place(found.start + last + 1, found.total, ranks[last], tuple(ids))

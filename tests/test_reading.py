@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from convostore import ProtocolError
-from convostore.reading import MAX_NESTING, decode_json, read_time
+from convostore.reading import MAX_NESTING, decode_json, filled, read_time
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 NUMBERS = (
@@ -247,3 +247,19 @@ def test_an_iso_time_of_any_zone_is_read_exactly(moment):
     except OverflowError:  # before year 1 or after year 9999 in UTC
         expected = None
     assert read == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        ({"name": "a"}, "a"),
+        ({"name": ""}, None),
+        ({"name": None}, None),
+        ({"name": 1}, None),
+        ({}, None),
+        (None, None),
+        (["name"], None),
+    ],
+)
+def test_a_filled_field_is_a_text_that_is_not_empty(row, found):
+    assert filled(row, "name") == found

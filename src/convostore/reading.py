@@ -137,6 +137,12 @@ def text_of(row: Row, name: str, problems: list[Problem]) -> str | None:
     return None
 
 
+def filled(row: JSON, name: str) -> str | None:
+    """A field's text that is not empty; None for anything else, and of no object's."""
+    value = row.get(name) if isinstance(row, dict) else None
+    return value if isinstance(value, str) and value else None
+
+
 def time_of(value: JSON, problems: list[Problem], where: str = "createdAt") -> datetime | None:
     """A time; None for nothing or the empty text and, with a problem, for anything else."""
     time = read_time(value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from convostore.models import JSON, InteractionField, InteractionOption, InteractionPart
-from convostore.reading import Row
+from convostore.reading import Row, filled
 
 
 def read_interaction(value: JSON) -> InteractionPart | None:
@@ -20,12 +20,12 @@ def read_interaction(value: JSON) -> InteractionPart | None:
     kind = row.get("type") if isinstance(row, dict) else None
     if not isinstance(kind, str):
         return None
-    answer = _text(params, "userSelectedVal") or _text(params, "answer")
+    answer = filled(params, "userSelectedVal") or filled(params, "answer")
     flags = (params.get("submitted"), params.get("continue"), params.get("confirmed"))
     return InteractionPart.model_construct(
         kind="interaction",
         type=kind,
-        prompt=_text(params, "description") or _text(params, "content"),
+        prompt=filled(params, "description") or filled(params, "content"),
         options=_options(params),
         fields=(*_form(params), *_questions(params)),
         answered=answer is not None or True in flags,
@@ -52,12 +52,12 @@ def _form(params: Row) -> Sequence[InteractionField]:
     return [
         InteractionField.model_construct(
             key=_string(each.get("key")),
-            label=_text(each, "label"),
-            type=_text(each, "type"),
+            label=filled(each, "label"),
+            type=filled(each, "type"),
             required=each.get("required") is True,
             options=tuple(
                 [
-                    InteractionOption.model_construct(value=value, label=_text(choice, "label"))
+                    InteractionOption.model_construct(value=value, label=filled(choice, "label"))
                     for choice in _rows(each, "list")
                     if (value := _string(choice.get("value")))
                 ]
@@ -73,17 +73,17 @@ def _questions(params: Row) -> Sequence[InteractionField]:
     return [
         InteractionField.model_construct(
             key=str(number),
-            label=_text(each, "question"),
+            label=filled(each, "question"),
             required=True,
             options=tuple(
                 [
                     InteractionOption.model_construct(
-                        value=_string(choice.get("value")), label=_text(choice, "summary")
+                        value=_string(choice.get("value")), label=filled(choice, "summary")
                     )
                     for choice in _rows(each, "options")
                 ]
             ),
-            value=_text(each, "answer"),
+            value=filled(each, "answer"),
         )
         for number, each in enumerate(_rows(params, "questions"))
     ]
@@ -97,11 +97,6 @@ def _object(value: JSON, name: str) -> Row:
 def _rows(row: Row, name: str) -> list[Row]:
     value = row.get(name)
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
-
-
-def _text(row: Row, name: str) -> str | None:
-    value = row.get(name)
-    return value if isinstance(value, str) and value else None
 
 
 def _string(value: JSON) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 
 from convostore.http import HTTPFlow
 from convostore.models import JSON, Order
-from convostore.reading import read_time
+from convostore.reading import filled, read_time
 
 from . import wire
 from .endpoints import HISTORIES, RECORDS, Service
@@ -46,7 +46,7 @@ class Histories(OffsetList):
         return [row.get("top") is not True, -((time - _EPOCH) // _MILLISECOND) if time else 0]
 
     def key(self, row: JSON) -> str | None:
-        return _text(row, "chatId")
+        return filled(row, "chatId")
 
 
 class Records(OffsetList):
@@ -87,9 +87,4 @@ class Records(OffsetList):
         return -number if self._backwards else number
 
     def key(self, row: JSON) -> str | None:
-        return _text(row, "_id")
-
-
-def _text(row: JSON, name: str) -> str | None:
-    value = row.get(name) if isinstance(row, dict) else None
-    return value if isinstance(value, str) and value else None
+        return filled(row, "_id")

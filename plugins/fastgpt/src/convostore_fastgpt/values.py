@@ -20,7 +20,7 @@ from convostore.models import (
     ToolCallPart,
     ToolResultPart,
 )
-from convostore.reading import Row
+from convostore.reading import Row, filled
 
 from .interactions import read_interaction
 
@@ -87,7 +87,7 @@ def _file(value: JSON) -> tuple[Part, ...] | None:
     if not isinstance(value, dict):
         return None
     kind = value.get("type")
-    name, url = _some(value, "name"), _some(value, "url")
+    name, url = filled(value, "name"), filled(value, "url")
     media_type = _MEDIA_TYPES.get(kind) if isinstance(kind, str) else None
     return (FilePart.model_construct(kind="file", name=name, url=url, media_type=media_type),)
 
@@ -104,12 +104,12 @@ def _tool(value: JSON) -> tuple[Part, ...] | None:
 
 def _call(row: Row) -> Iterator[Part]:
     """A call of a tool and, once it has answered, its result."""
-    call_id, response = _some(row, "id"), _some(row, "response")
+    call_id, response = filled(row, "id"), filled(row, "response")
     yield ToolCallPart.model_construct(
         kind="tool_call",
         id=call_id,
-        name=_some(row, "toolName") or _some(row, "functionName") or "",
-        arguments=_some(row, "params") or "",
+        name=filled(row, "toolName") or filled(row, "functionName") or "",
+        arguments=filled(row, "params") or "",
     )
     if response is not None:
         yield ToolResultPart.model_construct(kind="tool_result", id=call_id, content=response)
@@ -122,12 +122,6 @@ def _interactive(value: JSON) -> tuple[Part, ...] | None:
 
 def _whole(kind: str) -> _Reader:
     return lambda value: (OtherPart(type=kind, data=value),)
-
-
-def _some(row: Row, name: str) -> str | None:
-    """A text that is not empty."""
-    value = row.get(name)
-    return value if isinstance(value, str) and value else None
 
 
 _READERS: Final[dict[str, _Reader]] = {

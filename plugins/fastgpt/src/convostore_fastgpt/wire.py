@@ -22,7 +22,7 @@ from convostore.models import (
     Source,
     Status,
 )
-from convostore.reading import Row, object_of, text_of, time_of
+from convostore.reading import Row, filled, object_of, text_of, time_of
 
 from .values import read_value
 
@@ -205,22 +205,22 @@ def _objects(row: Row, name: str, problems: list[Problem]) -> Iterator[tuple[Row
 
 def _quote(item: Row, raw: JSON) -> Source:
     """Reads a passage of a knowledge base; the text marks it as ``[id](CITE)``."""
-    place = _text(item, "sourceId")
-    passage = [text for name in ("q", "a") if (text := _text(item, name))]
+    place = filled(item, "sourceId")
+    passage = [text for name in ("q", "a") if (text := filled(item, name))]
     return Source.model_construct(
-        title=_text(item, "sourceName"),
+        title=filled(item, "sourceName"),
         url=place if place and place.startswith(("http://", "https://")) else None,
         content="\n".join(passage) if passage else None,
         score=_score(item.get("score")),
         kind="quote",
-        mark=_text(item, "id"),
+        mark=filled(item, "id"),
         raw=raw,
     )
 
 
 def _link(item: Row, raw: JSON) -> Source:
     return Source.model_construct(
-        title=_text(item, "name"), url=_text(item, "url"), kind="researched", raw=raw
+        title=filled(item, "name"), url=filled(item, "url"), kind="researched", raw=raw
     )
 
 
@@ -243,11 +243,6 @@ def _number(value: JSON) -> float | None:
         return None
 
 
-def _text(row: Row, name: str) -> str | None:
-    value = row.get(name)
-    return value if isinstance(value, str) and value else None
-
-
 def read_run_steps(data: JSON) -> tuple[RunStep, ...]:
     """Reads the node responses of getResData.
 
@@ -267,9 +262,9 @@ def _step(row: Row, raw: JSON) -> RunStep:
     lists = (row.get(name) for name in _SUB_STEPS)
     inner: list[Any] = next((each for each in lists if each and isinstance(each, list)), [])
     return RunStep.model_construct(
-        id=_text(row, "id"),
-        name=_text(row, "moduleName") or "",
-        type=_text(row, "moduleType"),
+        id=filled(row, "id"),
+        name=filled(row, "moduleName") or "",
+        type=filled(row, "moduleType"),
         seconds=_number(row.get("runningTime")),
         error=_error(row.get("errorText")) or _error(row.get("error")),
         steps=_steps(inner),

@@ -51,10 +51,7 @@ from .endpoints import (
 from .envelope import AbsentAppError
 from .lists import Histories, Records
 from .options import FastGPTOptions
-from .paging import Window
-
-_PAGE = 100
-"""Rows of a page where the caller leaves it open."""
+from .paging import PAGE, Window
 
 
 class FastGPT(HTTPAdapter):
@@ -98,7 +95,7 @@ class FastGPT(HTTPAdapter):
     # Reading
 
     def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
-        window = yield from self._histories().page(listing.cursor, listing.limit or _PAGE)
+        window = yield from self._histories().page(listing.cursor, listing.limit or PAGE)
         return Page(
             items=wire.read_conversations(window.rows, first=window.start),
             cursor=str(window.end) if window.end else None,
@@ -129,7 +126,7 @@ class FastGPT(HTTPAdapter):
 
     def list_messages(self, conversation_id: str, listing: Listing) -> HTTPFlow[Page[Message]]:
         records = self._records(conversation_id, listing.order)
-        window = yield from records.page(listing.cursor, listing.limit or _PAGE)
+        window = yield from records.page(listing.cursor, listing.limit or PAGE)
         if window.total == 0:
             yield from self._look_whether_there(conversation_id)
         return Page(
@@ -142,21 +139,13 @@ class FastGPT(HTTPAdapter):
         self, conversation_id: str, known: Conversation | None = None
     ) -> HTTPFlow[Transcript]:
         conversation = known or (yield from self.get_conversation(conversation_id))
-        records = self._records(conversation_id, "newest_first")
-        newest_first: list[Message] = []
-        cursor: str | None = None
-        while True:
-            window = yield from records.page(cursor, _PAGE)
-            newest_first += _messages(window, backwards=True)
-            if window.end is None:
-                break
-            cursor = str(window.end)
+        newest_first = yield from self._records(conversation_id, "newest_first").whole()
         if known and not newest_first:  # it may have been deleted since it was listed
             yield from self._look_whether_there(conversation_id)
         return Transcript(
             conversation_id=conversation_id,
             conversation=conversation,
-            messages=tuple(newest_first[::-1]),
+            messages=wire.read_messages(newest_first[::-1], first=0, following=None, ended=True),
         )
 
     def get_run_details(
@@ -210,13 +199,8 @@ class FastGPT(HTTPAdapter):
         yield from self._delete_each()
 
     def _delete_each(self) -> HTTPFlow[None]:
-        histories, cursor, listed = self._histories(), None, dict[str | None, None]()
-        while True:
-            window = yield from histories.page(cursor, _PAGE)
-            listed |= dict.fromkeys(map(histories.key, window.rows))
-            if window.end is None:
-                break
-            cursor = str(window.end)
+        histories = self._histories()
+        listed = dict.fromkeys(map(histories.key, (yield from histories.whole())))
         yield from together([self.delete_conversation(each) for each in listed if each])
 
     def delete_message(self, conversation_id: str, message_id: str) -> HTTPFlow[None]:
@@ -252,7 +236,7 @@ class FastGPT(HTTPAdapter):
     ) -> HTTPFlow[Conversation | None]:
         cursor: str | None = None
         while pages is None or pages > 0:
-            window = yield from histories.page(cursor, _PAGE)
+            window = yield from histories.page(cursor, PAGE)
             for row in window.rows:
                 if histories.key(row) == conversation_id:
                     return wire.read_conversations([row])[0]

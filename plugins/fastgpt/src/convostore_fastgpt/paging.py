@@ -20,8 +20,8 @@ from convostore.models import JSON
 
 _MOVES: Final = 200
 """How often a window moves before the list counts as one that cannot be read."""
-_WIDE: Final = 100
-"""Rows of a window that has lost its place."""
+PAGE: Final = 100
+"""Rows of a page where the caller leaves it open, and of a window that has lost its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +137,24 @@ class OffsetList(ABC):
             if not found.rows and found.start < total:  # it promised more than there is
                 return self._window(found, ranks, [], limit, place)
             if found.start > 0 and first == 0:
-                size = max(size, _WIDE)
+                size = max(size, PAGE)
                 start = max(0, min(found.start, total) - size // 2) if place else 0
             elif not unseen and more:
-                size = max(size, _WIDE)
+                size = max(size, PAGE)
                 start = found.start + max(1, len(found.rows) - 1)
             else:
                 return self._window(found, ranks, unseen, limit, place)
         raise UnavailableError("the list changes faster than it can be read: try again")
+
+    def whole(self) -> HTTPFlow[list[JSON]]:
+        """All rows, page by page."""
+        rows: list[JSON] = []
+        window = yield from self.page(None, PAGE)
+        rows += window.rows
+        while window.end is not None:
+            window = yield from self.page(str(window.end), PAGE)
+            rows += window.rows
+        return rows
 
     def _unseen(
         self, rows: Sequence[JSON], ranks: Sequence[JSON], place: Place | None

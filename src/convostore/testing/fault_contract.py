@@ -399,7 +399,11 @@ def _interrupted(server: FaultServer) -> Iterator[None]:
         while not over.wait(0.05):
             signal.pthread_kill(here, signal.SIGUSR1)
 
-    before = signal.signal(signal.SIGUSR1, lambda _number, _frame: None)
+    handlers = {
+        signal.SIGUSR1: lambda _number, _frame: None,
+        signal.SIGINT: signal.default_int_handler,  # what a shell starts in the background has none
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     thread = threading.Thread(target=interrupt)
     thread.start()
     try:
@@ -407,7 +411,8 @@ def _interrupted(server: FaultServer) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-        signal.signal(signal.SIGUSR1, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

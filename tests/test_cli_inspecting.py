@@ -95,6 +95,7 @@ def test_doctor_as_json():
         ((404, b"<html>", {"Content-Type": "text/html"}), True, False, None),
         ((200, b"<html>", {"Content-Type": "text/html"}), True, False, None),
         ((429, {}), True, None, None),
+        ((500, {}), True, False, None),
         ((503, {}), False, None, None),
     ],
 )

@@ -113,7 +113,7 @@ def _diagnosis(store: ConversationStore) -> Diagnosis:
 def _failing(label: str, error: StoreError) -> Diagnosis:
     told = one_line(str(error))
     match error:
-        case UnavailableError():
+        case UnavailableError(retryable=True):
             return Diagnosis(store=label, reachable=False, error=told)
         case AuthError():
             return Diagnosis(store=label, reachable=True, accepted=False, error=told)

@@ -1,6 +1,7 @@
 """The loopback server of the kit: a real one, quiet, counted, and gone when it is left."""
 
 import json
+import socket
 import threading
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
@@ -9,7 +10,7 @@ import pytest
 
 import convostore
 from convostore.http import HTTPOptions, HTTPTransport, Request, Response
-from convostore.testing.loopback import replay, serve
+from convostore.testing.loopback import closed_network, replay, serve
 
 JSON_TYPE = {"content-type": "application/json"}
 
@@ -98,3 +99,27 @@ def test_what_was_not_recorded_is_an_error_that_says_so(send):
     with server as url:
         assert send(url, Request("DELETE", "/a")).status == 500
     assert [type(error) for error in server.errors] == [LookupError]
+
+
+def test_a_closed_network_leaves_this_machine_open_but_for_some_ports():
+    with serve(echo) as url, closed_network():
+        port = urlsplit(url).port
+        with socket.socket() as here:
+            here.connect(("127.0.0.1", port))
+        with socket.socket() as here:
+            assert here.connect_ex(("127.0.0.1", port)) == 0
+        with closed_network(port), socket.socket() as here:
+            with pytest.raises(pytest.fail.Exception, match="network was used"):
+                here.connect(("127.0.0.1", port))
+            with pytest.raises(pytest.fail.Exception, match="network was used"):
+                here.connect_ex(("127.0.0.1", port))
+
+
+def test_a_closed_network_fails_what_goes_elsewhere_and_is_open_again_after():
+    before = (socket.getaddrinfo, socket.socket.connect)
+    with closed_network(), socket.socket() as here:
+        with pytest.raises(pytest.fail.Exception, match="network was used"):
+            here.connect(("192.0.2.1", 80))
+        with pytest.raises(pytest.fail.Exception, match="network was used"):
+            socket.getaddrinfo("chat.test", 80)
+    assert (socket.getaddrinfo, socket.socket.connect) == before

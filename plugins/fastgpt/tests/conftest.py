@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 
-from .recordings import FACES, PORTS
+from convostore.testing import loopback
 
-_LOOPBACK = {"127.0.0.1", "::1"}
+from .recordings import FACES, PORTS
 
 
 @pytest.fixture(params=FACES, ids=lambda face: face.name)
@@ -18,23 +16,7 @@ def face(request):
 
 
 @pytest.fixture
-def closed_network(monkeypatch):
-    """Makes any look-up of a host and any connection fail the test, whoever catches what."""
-    connect = socket.socket.connect
-
-    def refuse(*args, **kwargs):
-        pytest.fail(f"the network was used: {args} {kwargs}")
-
-    def refuse_far(self, address):
-        # On Windows an event loop connects to itself, to be woken by.
-        if (
-            isinstance(address, tuple)
-            and address[0] in _LOOPBACK
-            and address[1] not in PORTS.values()
-        ):
-            return connect(self, address)
-        return refuse(address)
-
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    monkeypatch.setattr(socket.socket, "connect", refuse_far)
-    monkeypatch.setattr(socket.socket, "connect_ex", refuse_far)
+def closed_network():
+    """Makes any look-up of a host and any connection elsewhere fail the test."""
+    with loopback.closed_network(*PORTS.values()):
+        yield

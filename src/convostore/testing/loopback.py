@@ -1,4 +1,4 @@
-"""A small real HTTP server on 127.0.0.1, for what only a socket shows: reuse, time-outs.
+"""A small real HTTP server on 127.0.0.1, for what only a socket shows; and no other network.
 
 A test or a demonstration says what is answered, as a function of values; how it goes over the wire
 is this module's business. No service's paths or fields here, and no HTTP client.
@@ -11,11 +11,11 @@ import socket
 import sys
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Final, Protocol, TypeAlias, cast
+from typing import Any, Final, NoReturn, Protocol, TypeAlias, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from ..errors import ProtocolError
@@ -36,6 +36,7 @@ Handler: TypeAlias = Callable[[Request], Response | Spoken]
 
 _FRAMING: Final = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
 _WITHOUT_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+_THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1"})
 _POLL: Final = 0.02
 """Seconds within which the server notes that it is to end."""
 
@@ -254,3 +255,33 @@ class _Connection(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Says nothing."""
+
+
+@contextlib.contextmanager
+def closed_network(*ports: int) -> Iterator[None]:
+    """Fails the test that looks a host up or connects to one, whoever catches what.
+
+    Connections within this machine stay open, as some event loops wake themselves by one.
+
+    Args:
+        *ports: Those of this machine that are closed all the same, such as a recorded server's.
+    """
+    import pytest
+
+    def refuse(*args: object, **options: object) -> NoReturn:
+        pytest.fail(f"the network was used: {args} {options}")
+
+    def within(connect: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
+        def connect_within(self: socket.socket, address: Any) -> Any:  # as wide as the socket's own
+            host, port = address[:2] if isinstance(address, tuple) else (None, None)
+            if host not in _THIS_MACHINE or port in ports:
+                refuse(address)
+            return connect(self, address)
+
+        return connect_within
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", refuse)
+        patch.setattr(socket.socket, "connect", within(socket.socket.connect))
+        patch.setattr(socket.socket, "connect_ex", within(socket.socket.connect_ex))
+        yield

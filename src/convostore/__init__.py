@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from .models import ToolCallPart as ToolCallPart
     from .models import ToolResultPart as ToolResultPart
     from .models import Transcript as Transcript
+    from .searching import Hit as Hit
+    from .searching import Snippet as Snippet
     from .store import AsyncConversationStore as AsyncConversationStore
     from .store import ConversationStore as ConversationStore
 
@@ -94,6 +96,7 @@ _HOMES: Final = {
         "ToolResultPart",
         "Transcript",
     ),
+    "searching": ("Hit", "Snippet"),
     "store": ("AsyncConversationStore", "ConversationStore"),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}

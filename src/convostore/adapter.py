@@ -11,6 +11,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
@@ -31,7 +32,9 @@ from .models import (
     Page,
     RunStep,
     Transcript,
+    Unset,
 )
+from .searching import Hit, Search
 
 Q = TypeVar("Q")
 R = TypeVar("R")
@@ -48,10 +51,14 @@ class Operation(StrEnum):
     APPEND_MESSAGES = "append_messages"
     REPLACE_MESSAGES = "replace_messages"
     UPDATE_CONVERSATION = "update_conversation"
+    PUT_CONVERSATION = "put_conversation"
+    FORK_CONVERSATION = "fork_conversation"
     DELETE_CONVERSATION = "delete_conversation"
+    DELETE_CONVERSATIONS = "delete_conversations"
     CLEAR_CONVERSATIONS = "clear_conversations"
     DELETE_MESSAGE = "delete_message"
     SET_FEEDBACK = "set_feedback"
+    SEARCH = "search"
     GET_RUN_DETAILS = "get_run_details"
     SUGGEST_QUESTIONS = "suggest_questions"
     CHECK = "check"
@@ -264,6 +271,27 @@ class Adapter(ABC, Generic[Q, R]):
         """Deletes; of an absent one, too, it may just return or raise `NotFoundError`."""
         raise self.unsupported(Operation.DELETE_CONVERSATION)
 
+    def put_conversation(self, conversation: Conversation) -> Flow[Q, R, None]:
+        """Stores a conversation's own fields as they are; its messages stay as they are."""
+        raise self.unsupported(Operation.PUT_CONVERSATION)
+
+    def fork_conversation(
+        self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
+    ) -> Flow[Q, R, Conversation]:
+        """Copies a conversation up to a message, that one included.
+
+        Args:
+            conversation_id: The original.
+            message_id: Its last message that the copy has.
+            new_id: The copy's id; None leaves the choice to the store.
+            title: The copy's; UNSET for the original's.
+        """
+        raise self.unsupported(Operation.FORK_CONVERSATION)
+
+    def delete_conversations(self, older_than: datetime) -> Flow[Q, R, int]:
+        """Deletes what a list with that `older_than` shows, and returns how many that were."""
+        raise self.unsupported(Operation.DELETE_CONVERSATIONS)
+
     def clear_conversations(self) -> Flow[Q, R, None]:
         """Deletes every conversation that the store lists."""
         raise self.unsupported(Operation.CLEAR_CONVERSATIONS)
@@ -277,6 +305,10 @@ class Adapter(ABC, Generic[Q, R]):
     ) -> Flow[Q, R, None]:
         """Sets an answer's feedback; None clears it."""
         raise self.unsupported(Operation.SET_FEEDBACK)
+
+    def search(self, search: Search, listing: Listing) -> Flow[Q, R, Page[Hit]]:
+        """One page of what was found: titles first, then messages, newest first in both."""
+        raise self.unsupported(Operation.SEARCH)
 
     def get_run_details(
         self, conversation_id: str, message_id: str

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,9 +30,12 @@ from .models import (
     Listing,
     Message,
     NewConversation,
+    Origin,
     Page,
+    Unset,
 )
 from .reading import decode_json
+from .searching import Hit, Search
 
 T = TypeVar("T")
 
@@ -43,7 +46,9 @@ Call: TypeAlias = Callable[[], object]
 @dataclass(slots=True)
 class _Kept:
     conversation: Conversation
+    stored_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     messages: dict[int, Message] = field(default_factory=dict)
+    times: dict[int, datetime] = field(default_factory=dict)
     next_sequence: int = 0
 
     def find(self, message_id: str) -> int | None:
@@ -52,6 +57,7 @@ class _Kept:
     def put(self, messages: Sequence[Message]) -> None:
         for message in messages:
             self.messages[self.next_sequence] = message
+            self.times[self.next_sequence] = message.created_at or datetime.now(UTC)
             self.next_sequence += 1
 
 
@@ -92,7 +98,8 @@ class MemoryAdapter(Adapter[Call, object]):
 
     def list_conversations(self, listing: Listing) -> Flow[Call, object, Page[Conversation]]:
         def call() -> Page[Conversation]:
-            rows = sorted((kept.conversation for kept in self._shelf.kept.values()), key=_rank)
+            rows = sorted(self._older(listing.older_than), key=_rank)
+            total = len(rows)
             if listing.cursor is not None:
                 last = _position(listing.cursor, bool, float, str)
                 rows = [row for row in rows if list(_rank(row)) > last]
@@ -101,10 +108,16 @@ class MemoryAdapter(Adapter[Call, object]):
             return Page(
                 items=page,
                 cursor=json.dumps(_rank(page[-1])) if more else None,
-                total=len(self._shelf.kept),
+                total=total,
             )
 
         return _do(call)
+
+    def _older(self, age: datetime | None) -> Iterator[Conversation]:
+        for kept in self._shelf.kept.values():
+            active = kept.conversation.last_active_at
+            if age is None or (active is not None and active < age):
+                yield kept.conversation
 
     def get_conversation(self, conversation_id: str) -> Flow[Call, object, Conversation]:
         return _do(lambda: self._shelf[conversation_id].conversation)
@@ -140,6 +153,33 @@ class MemoryAdapter(Adapter[Call, object]):
             if conversation_id in self._shelf.kept:
                 return _same(self._shelf[conversation_id].conversation, made)
             self._shelf.kept[conversation_id] = _Kept(made)
+            return made
+
+        return _do(call)
+
+    def put_conversation(self, conversation: Conversation) -> Flow[Call, object, None]:
+        def call() -> None:
+            kept = self._shelf.kept.setdefault(conversation.id, _Kept(conversation))
+            kept.conversation = conversation
+
+        return _do(call)
+
+    def fork_conversation(
+        self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
+    ) -> Flow[Call, object, Conversation]:
+        def call() -> Conversation:
+            kept = self._shelf[conversation_id]
+            last = _found(kept, message_id)
+            made = Conversation(
+                id=new_id or secrets.token_hex(16),
+                title=kept.conversation.title if title is UNSET else title,
+                updated_at=datetime.now(UTC),
+                origin=Origin(store=self.label, conversation_id=conversation_id),
+            )
+            if made.id in self._shelf.kept:
+                raise ConflictError(f"there is a conversation {made.id!r} already")
+            fork = self._shelf.kept[made.id] = _Kept(made)
+            fork.put([message for seq, message in kept.messages.items() if seq <= last])
             return made
 
         return _do(call)
@@ -199,6 +239,15 @@ class MemoryAdapter(Adapter[Call, object]):
     def delete_conversation(self, conversation_id: str) -> Flow[Call, object, None]:
         return _do(lambda: void(self._shelf.kept.pop(conversation_id, None)))
 
+    def delete_conversations(self, older_than: datetime) -> Flow[Call, object, int]:
+        def call() -> int:
+            old = [each.id for each in self._older(older_than)]
+            for conversation_id in old:
+                del self._shelf.kept[conversation_id]
+            return len(old)
+
+        return _do(call)
+
     def clear_conversations(self) -> Flow[Call, object, None]:
         return _do(lambda: self._shelf.kept.clear())
 
@@ -216,13 +265,52 @@ class MemoryAdapter(Adapter[Call, object]):
     ) -> Flow[Call, object, None]:
         def call() -> None:
             kept = self._shelf[conversation_id]
-            sequence = kept.find(message_id)
-            if sequence is None:
-                raise NotFoundError(f"there is no message {message_id!r} in {conversation_id!r}")
+            sequence = _found(kept, message_id)
             changed = kept.messages[sequence].model_copy(update={"feedback": feedback})
             kept.messages[sequence] = changed
 
         return _do(call)
+
+    def search(self, search: Search, listing: Listing) -> Flow[Call, object, Page[Hit]]:
+        def call() -> Page[Hit]:
+            found = sorted(self._found(search), key=lambda each: each[0])
+            if listing.cursor is not None:
+                last = _position(listing.cursor, int, float, str, int)
+                found = [each for each in found if list(each[0]) > last]
+            page = found[: listing.limit]
+            more = len(page) < len(found)
+            return Page(
+                items=tuple(hit for _, hit in page),
+                cursor=json.dumps(page[-1][0]) if more else None,
+            )
+
+        return _do(call)
+
+    def _found(self, search: Search) -> Iterator[tuple[tuple[int, float, str, int], Hit]]:
+        """The hits with their ranks: titles first, then the newest, then by id, the last first."""
+        for kept in self._shelf.kept.values():
+            conversation = kept.conversation
+            if search.conversation_id not in {None, conversation.id}:
+                continue
+            made_at = conversation.created_at or kept.stored_at
+            if search.role is None and search.covers(made_at):
+                hit = search.title_hit(conversation)
+                if hit is not None:
+                    yield (0, -made_at.timestamp(), conversation.id, 0), hit
+            for seq, message in kept.messages.items():
+                said_at = kept.times[seq]
+                if search.role in {None, message.role} and search.covers(said_at):
+                    hit = search.message_hit(conversation, message)
+                    if hit is not None:
+                        yield (1, -said_at.timestamp(), conversation.id, -seq), hit
+
+
+def _found(kept: _Kept, message_id: str) -> int:
+    if (sequence := kept.find(message_id)) is None:
+        raise NotFoundError(
+            f"there is no message {message_id!r} in conversation {kept.conversation.id!r}"
+        )
+    return sequence
 
 
 def void(_: object) -> None:

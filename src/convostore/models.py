@@ -341,11 +341,14 @@ class Listing:
         limit: The most items to return; None for all that one answer of the backend holds.
         cursor: The adapter's own note of where the page before ended; None for the head. The store
             wraps it for its callers, and has checked that it belongs to this list and order.
+        older_than: Only conversations that were last active before it. The store leaves out the
+            others in any case; an adapter that can need not fetch them.
     """
 
     limit: int | None = None
     cursor: str | None = None
     order: Order = "oldest_first"
+    older_than: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

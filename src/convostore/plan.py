@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
 
 from .adapter import Adapter, Operation, Traits
 from .errors import InvalidError, NotFoundError, StoreError
 from .flow import Flow
 from .models import (
+    UNSET,
     AnyTip,
     Conversation,
     ConversationChange,
@@ -28,9 +29,12 @@ from .models import (
     NewConversation,
     Order,
     Page,
+    Role,
     RunStep,
     Transcript,
+    Unset,
 )
+from .searching import Hit, Search
 
 T = TypeVar("T")
 AnyFlow: TypeAlias = Flow[Any, Any, T]
@@ -99,7 +103,14 @@ class Plan:
         return replace(listing, limit=most if limit is None else min(limit, most or limit))
 
     def list_conversations(self, listing: Listing) -> Make[Page[Conversation]]:
-        return self.page(Operation.LIST_CONVERSATIONS, "", listing, self.adapter.list_conversations)
+        age = _in_utc(listing.older_than, "older_than")
+
+        def make(bounded: Listing) -> AnyFlow[Page[Conversation]]:
+            return _aged(self.adapter.list_conversations(bounded), age)
+
+        scope = age.isoformat() if age else ""
+        aged = replace(listing, older_than=age)
+        return self.page(Operation.LIST_CONVERSATIONS, scope, aged, make)
 
     def get_conversation(self, conversation_id: str) -> Make[Conversation]:
         return self.named(
@@ -139,15 +150,39 @@ class Plan:
         def flow() -> AnyFlow[Conversation]:
             if new.id is not None:
                 _an_id(new.id)
-            if new.title is not None and not isinstance(new.title, str):
-                raise InvalidError(f"a title is a text, not {new.title!r}")
+            _a_title(new.title)
             return (
                 yield from self.adapter.create_conversation(
-                    replace(new, created_at=_in_utc(new.created_at))
+                    replace(new, created_at=_in_utc(new.created_at, "created_at"))
                 )
             )
 
         return self.named(Operation.CREATE_CONVERSATION, flow)
+
+    def put_conversation(self, conversation: Conversation) -> Make[None]:
+        def flow() -> AnyFlow[None]:
+            if not isinstance(conversation, Conversation):
+                raise InvalidError("what is put is a convostore.Conversation")
+            _an_id(conversation.id)
+            return (yield from self.adapter.put_conversation(conversation))
+
+        return self.named(Operation.PUT_CONVERSATION, flow)
+
+    def fork_conversation(
+        self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
+    ) -> Make[Conversation]:
+        def flow() -> AnyFlow[Conversation]:
+            if new_id is not None:
+                _an_id(new_id)
+            if title is not UNSET:
+                _a_title(title)
+            return (
+                yield from self.adapter.fork_conversation(
+                    _an_id(conversation_id), _an_id(message_id), new_id, title
+                )
+            )
+
+        return self.named(Operation.FORK_CONVERSATION, flow)
 
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
@@ -180,6 +215,21 @@ class Plan:
             Operation.DELETE_CONVERSATION,
             lambda: _absent_is_done(self.adapter.delete_conversation(_an_id(conversation_id))),
         )
+
+    def delete_conversations(self, older_than: datetime) -> Make[int]:
+        def flow() -> AnyFlow[int]:
+            age = _in_utc(older_than, "older_than")
+            if age is None:
+                raise InvalidError("older_than is a time; to delete all is clear_conversations")
+            return (yield from self.adapter.delete_conversations(age))
+
+        return self.named(Operation.DELETE_CONVERSATIONS, flow)
+
+    def search(self, search: Search, listing: Listing) -> Make[Page[Hit]]:
+        def flow(bounded: Listing) -> AnyFlow[Page[Hit]]:
+            return self.adapter.search(_checked(search), bounded)
+
+        return self.page(Operation.SEARCH, repr(search), listing, flow)
 
     def clear_conversations(self) -> Make[None]:
         return self.named(Operation.CLEAR_CONVERSATIONS, self.adapter.clear_conversations)
@@ -217,11 +267,12 @@ class Plan:
     def check(self) -> Make[Health]:
         return self.named(Operation.CHECK, self.adapter.check)
 
-    def walk_conversations(self) -> Walk[Conversation]:
-        return Walk(self.adapter.traits, "oldest_first", again_from_head=True)
+    def walk_conversations(self, older_than: datetime | None = None) -> Walk[Conversation]:
+        head = Listing(older_than=older_than)
+        return Walk(self.adapter.traits, head, again_from_head=True)
 
     def walk_messages(self, order: Order) -> Walk[Message]:
-        return Walk(self.adapter.traits, order, again_from_head=False)
+        return Walk(self.adapter.traits, Listing(order=order), again_from_head=False)
 
 
 def several(ids: Iterable[str]) -> Iterable[str]:
@@ -250,13 +301,50 @@ def _an_id(value: object) -> str:
     return value
 
 
-def _in_utc(time: datetime | None) -> datetime | None:
-    if time is not None and time.utcoffset() is None:
-        raise InvalidError("created_at has no time zone: add one, such as datetime.now(UTC)")
+def _in_utc(time: datetime | None, name: str) -> datetime | None:
+    if time is None:
+        return None
+    if not isinstance(time, datetime):
+        raise InvalidError(f"{name} is a datetime, not {time!r}")
+    if time.utcoffset() is None:
+        raise InvalidError(f"{name} has no time zone: add one, such as datetime.now(UTC)")
     try:
-        return time and time.astimezone(UTC)
+        return time.astimezone(UTC)
     except OverflowError:
-        raise InvalidError("created_at is a time that UTC cannot hold") from None
+        raise InvalidError(f"{name} is a time that UTC cannot hold") from None
+
+
+def _a_title(title: object) -> None:
+    if title is not None and not isinstance(title, str):
+        raise InvalidError(f"a title is a text, not {title!r}")
+
+
+def _checked(search: Search) -> Search:
+    if not isinstance(search.text, str):
+        raise InvalidError(f"a query is a text, not {search.text!r}")
+    if search.conversation_id is not None:
+        _an_id(search.conversation_id)
+    if search.role not in {None, *get_args(Role)}:
+        raise InvalidError(f"a role is one of {', '.join(get_args(Role))}, not {search.role!r}")
+    return replace(
+        search,
+        since=_in_utc(search.since, "since"),
+        until=_in_utc(search.until, "until"),
+    )
+
+
+def _aged(
+    flow: AnyFlow[Page[Conversation]], older_than: datetime | None
+) -> AnyFlow[Page[Conversation]]:
+    """Leaves out what is not old enough, where the adapter did not."""
+    page = yield from flow
+    if older_than is None:
+        return page
+    items = tuple(
+        each for each in page.items if each.last_active_at and each.last_active_at < older_than
+    )
+    total = page.total if len(items) == len(page.items) else None
+    return replace(page, items=items, total=total)
 
 
 def _seal(position: str | None, seal: list[str]) -> str | None:
@@ -292,7 +380,7 @@ class Walk(Generic[T]):
     new: what stood throughout is not dropped, and nothing comes twice.
     """
 
-    def __init__(self, traits: Traits, order: Order, *, again_from_head: bool) -> None:
+    def __init__(self, traits: Traits, head: Listing, *, again_from_head: bool) -> None:
         self._whole = traits.paging == "whole"
         self._again_from_head = again_from_head and not self._whole
         self._seen: dict[str, datetime | None] = {}
@@ -300,7 +388,7 @@ class Walk(Generic[T]):
         self._found_new = False
         self._pages = 0
         limit = None if self._whole else min(_WALK_PAGE, traits.max_page or _WALK_PAGE)
-        self.listing: Listing | None = Listing(limit=limit, order=order)
+        self.listing: Listing | None = replace(head, limit=limit)
 
     def take(self, page: Page[T]) -> list[T]:
         """Notes a page, and returns what of it was not seen before."""

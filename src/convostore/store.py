@@ -38,11 +38,13 @@ from .models import (
     Order,
     Origin,
     Page,
+    Role,
     RunStep,
     Transcript,
     Unset,
 )
 from .plan import Make, OnError, Plan, several
+from .searching import Hit, Search
 
 T = TypeVar("T")
 
@@ -106,25 +108,31 @@ class ConversationStore(_Face):
         return self._transport.run(make)
 
     def list_conversations(
-        self, *, limit: int = 50, cursor: str | None = None
+        self, *, limit: int = 50, cursor: str | None = None, older_than: datetime | None = None
     ) -> Page[Conversation]:
         """Returns one page of the conversations, in the backend's order.
 
         Args:
             limit: The most conversations of the page; a backend may have a lower bound of its own.
             cursor: The page before's `cursor`; None for the first page.
+            older_than: Only those whose `last_active_at` is before this time; one without any time
+                is not older. Where the backend cannot choose by age, a page may come out short.
 
         Raises:
-            InvalidError: The cursor is none of this list.
+            InvalidError: The cursor is none of this list, or the time has no time zone.
         """
-        return self._run(self._plan.list_conversations(Listing(limit=limit, cursor=cursor)))
+        return self._run(
+            self._plan.list_conversations(
+                Listing(limit=limit, cursor=cursor, older_than=older_than)
+            )
+        )
 
-    def conversations(self) -> Iterator[Conversation]:
+    def conversations(self, *, older_than: datetime | None = None) -> Iterator[Conversation]:
         """Yields all conversations, page by page; see `list_conversations`.
 
         What others write meanwhile makes none come twice, and none is missed that stood throughout.
         """
-        walk = self._plan.walk_conversations()
+        walk = self._plan.walk_conversations(older_than)
         while walk.listing is not None:
             yield from walk.take(self._run(self._plan.list_conversations(walk.listing)))
 
@@ -215,6 +223,38 @@ class ConversationStore(_Face):
             )
         )
 
+    def put_conversation(self, conversation: Conversation) -> None:
+        """Stores a conversation's own fields exactly as given, its times and `raw` included.
+
+        It is made when it is not there; the messages of one that is there stay as they are. For
+        copies: a conversation that is new in the world is made by `create_conversation`.
+        """
+        return self._run(self._plan.put_conversation(conversation))
+
+    def fork_conversation(
+        self,
+        conversation_id: str,
+        message_id: str,
+        *,
+        id: str | None = None,
+        title: str | Unset | None = UNSET,
+    ) -> Conversation:
+        """Makes a new conversation of another one's messages up to and including one of them.
+
+        The messages keep their ids, and `origin` names the conversation that was forked.
+
+        Args:
+            conversation_id: The original; it stays as it is.
+            message_id: The last message that is copied.
+            id: The new conversation's; chosen by the store when None.
+            title: The new conversation's; by default the original's.
+
+        Raises:
+            NotFoundError: The conversation or the message is not there.
+            ConflictError: The id is taken.
+        """
+        return self._run(self._plan.fork_conversation(conversation_id, message_id, id, title))
+
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], *, after: str | AnyTip | None = ANY
     ) -> tuple[Message, ...]:
@@ -273,6 +313,13 @@ class ConversationStore(_Face):
         """Deletes a conversation with its messages; one that is not there is done."""
         return self._run(self._plan.delete_conversation(conversation_id))
 
+    def delete_conversations(self, *, older_than: datetime) -> int:
+        """Deletes the conversations that were last active before a time; returns how many.
+
+        Those are what `conversations` yields with the same `older_than`, pinned ones included.
+        """
+        return self._run(self._plan.delete_conversations(older_than))
+
     def clear_conversations(self) -> None:
         """Deletes every conversation of the store; what that takes in, the backend's page says."""
         return self._run(self._plan.clear_conversations())
@@ -293,6 +340,45 @@ class ConversationStore(_Face):
             NotFoundError: The message is not there (where `traits.reports_absent`).
         """
         return self._run(self._plan.set_feedback(conversation_id, message_id, feedback))
+
+    def search(
+        self,
+        query: str,
+        *,
+        limit: int = 20,
+        cursor: str | None = None,
+        conversation_id: str | None = None,
+        role: Role | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Page[Hit]:
+        """Searches titles, messages' texts, and the titles of their sources.
+
+        All words of the query must be there, in any order, as whole words; those in ``"quotes"``
+        as a phrase. Case and accents do not matter, the parts of an identifier are words too, and
+        of Chinese, Japanese or Korean any piece is found, from one character up. Titles come first,
+        then messages, in both the newest first.
+
+        Args:
+            query: What a user typed; nothing in it can be wrong. Without a letter or a digit it
+                finds nothing.
+            limit: The most hits of the page.
+            cursor: The page before's `cursor`; None for the first page.
+            conversation_id: Only in this conversation.
+            role: Only messages of this role, and no titles.
+            since: Only what was said at this time or later; where that is not known, the time of
+                storing counts, and of a title that of its conversation's making.
+            until: Only what was said before this time.
+
+        Raises:
+            InvalidError: The cursor is of another search, or a time has no time zone.
+        """
+        return self._run(
+            self._plan.search(
+                Search(query, conversation_id, role, since, until),
+                Listing(limit=limit, cursor=cursor),
+            )
+        )
 
     def get_run_details(self, conversation_id: str, message_id: str) -> tuple[RunStep, ...]:
         """Returns the steps of the run that made an answer; none for other messages."""
@@ -348,12 +434,18 @@ class AsyncConversationStore(_Face):
         return await self._transport.run(make)
 
     async def list_conversations(
-        self, *, limit: int = 50, cursor: str | None = None
+        self, *, limit: int = 50, cursor: str | None = None, older_than: datetime | None = None
     ) -> Page[Conversation]:
-        return await self._run(self._plan.list_conversations(Listing(limit=limit, cursor=cursor)))
+        return await self._run(
+            self._plan.list_conversations(
+                Listing(limit=limit, cursor=cursor, older_than=older_than)
+            )
+        )
 
-    async def conversations(self) -> AsyncIterator[Conversation]:
-        walk = self._plan.walk_conversations()
+    async def conversations(
+        self, *, older_than: datetime | None = None
+    ) -> AsyncIterator[Conversation]:
+        walk = self._plan.walk_conversations(older_than)
         while walk.listing is not None:
             for each in walk.take(await self._run(self._plan.list_conversations(walk.listing))):
                 yield each
@@ -432,6 +524,19 @@ class AsyncConversationStore(_Face):
             )
         )
 
+    async def put_conversation(self, conversation: Conversation) -> None:
+        return await self._run(self._plan.put_conversation(conversation))
+
+    async def fork_conversation(
+        self,
+        conversation_id: str,
+        message_id: str,
+        *,
+        id: str | None = None,
+        title: str | Unset | None = UNSET,
+    ) -> Conversation:
+        return await self._run(self._plan.fork_conversation(conversation_id, message_id, id, title))
+
     async def append_messages(
         self, conversation_id: str, messages: Sequence[Message], *, after: str | AnyTip | None = ANY
     ) -> tuple[Message, ...]:
@@ -458,6 +563,9 @@ class AsyncConversationStore(_Face):
     async def delete_conversation(self, conversation_id: str) -> None:
         return await self._run(self._plan.delete_conversation(conversation_id))
 
+    async def delete_conversations(self, *, older_than: datetime) -> int:
+        return await self._run(self._plan.delete_conversations(older_than))
+
     async def clear_conversations(self) -> None:
         return await self._run(self._plan.clear_conversations())
 
@@ -468,6 +576,24 @@ class AsyncConversationStore(_Face):
         self, conversation_id: str, message_id: str, feedback: Feedback | None
     ) -> None:
         return await self._run(self._plan.set_feedback(conversation_id, message_id, feedback))
+
+    async def search(
+        self,
+        query: str,
+        *,
+        limit: int = 20,
+        cursor: str | None = None,
+        conversation_id: str | None = None,
+        role: Role | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Page[Hit]:
+        return await self._run(
+            self._plan.search(
+                Search(query, conversation_id, role, since, until),
+                Listing(limit=limit, cursor=cursor),
+            )
+        )
 
     async def get_run_details(self, conversation_id: str, message_id: str) -> tuple[RunStep, ...]:
         return await self._run(self._plan.get_run_details(conversation_id, message_id))

@@ -168,6 +168,7 @@ _READS = frozenset(
         Operation.LIST_CONVERSATIONS,
         Operation.GET_CONVERSATION,
         Operation.LIST_MESSAGES,
+        Operation.SEARCH,
         Operation.CHECK,
     }
 )
@@ -177,7 +178,10 @@ WRITES = frozenset(
         Operation.APPEND_MESSAGES,
         Operation.REPLACE_MESSAGES,
         Operation.UPDATE_CONVERSATION,
+        Operation.PUT_CONVERSATION,
+        Operation.FORK_CONVERSATION,
         Operation.DELETE_CONVERSATION,
+        Operation.DELETE_CONVERSATIONS,
         Operation.CLEAR_CONVERSATIONS,
         Operation.DELETE_MESSAGE,
         Operation.SET_FEEDBACK,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from ..adapter import Operation
 from ..errors import InvalidError, NotFoundError, UnsupportedError
@@ -10,7 +12,7 @@ from ..models import Conversation, Feedback, Order
 from ..store import AsyncConversationStore
 from .backend import Kit
 from .checks import NotOffered, collected, filled, pages, raises, require, said
-from .samples import HOSTILE_TEXTS, dialogue, several
+from .samples import HOSTILE_TEXTS, START, dialogue, several
 
 _ABSENT = "there-is-no-such-conversation"
 _ORDERS: tuple[Order, Order] = ("oldest_first", "newest_first")
@@ -290,6 +292,8 @@ _WITH_AN_ID = frozenset(Operation) - {
     Operation.LIST_CONVERSATIONS,
     Operation.CREATE_CONVERSATION,
     Operation.CLEAR_CONVERSATIONS,
+    Operation.DELETE_CONVERSATIONS,
+    Operation.SEARCH,
     Operation.CHECK,
 }
 
@@ -306,20 +310,39 @@ async def call(
     message_id: str = "a-message",
 ) -> object:
     """Calls an operation with arguments that its signature takes."""
-    method = getattr(store, operation)
-    match operation:
-        case Operation.LIST_CONVERSATIONS | Operation.CLEAR_CONVERSATIONS | Operation.CHECK:
-            return await method()
-        case Operation.CREATE_CONVERSATION:
-            return await method(title="made")
-        case Operation.APPEND_MESSAGES:
-            return await method(conversation_id, dialogue("", ["x"]).messages)
-        case Operation.REPLACE_MESSAGES:
-            return await method(conversation_id, dialogue("", ["x"]).messages, after=None)
-        case Operation.UPDATE_CONVERSATION:
-            return await method(conversation_id, title="new")
-        case Operation.DELETE_MESSAGE | Operation.GET_RUN_DETAILS:
-            return await method(conversation_id, message_id)
-        case Operation.SET_FEEDBACK:
-            return await method(conversation_id, message_id, Feedback(rating="good"))
-    return await method(conversation_id)
+    arguments = _ARGUMENTS.get(operation, _with_an_id)
+    return await arguments(getattr(store, operation), conversation_id, message_id)
+
+
+def _without_arguments(method: Any, *_: str) -> Any:
+    return method()
+
+
+def _with_an_id(method: Any, conversation_id: str, _: str) -> Any:
+    return method(conversation_id)
+
+
+def _with_both_ids(method: Any, conversation_id: str, message_id: str) -> Any:
+    return method(conversation_id, message_id)
+
+
+_ARGUMENTS: dict[Operation, Callable[[Any, str, str], Any]] = {
+    Operation.LIST_CONVERSATIONS: _without_arguments,
+    Operation.CLEAR_CONVERSATIONS: _without_arguments,
+    Operation.CHECK: _without_arguments,
+    Operation.DELETE_MESSAGE: _with_both_ids,
+    Operation.GET_RUN_DETAILS: _with_both_ids,
+    Operation.FORK_CONVERSATION: _with_both_ids,
+    Operation.CREATE_CONVERSATION: lambda method, *_: method(title="made"),
+    Operation.PUT_CONVERSATION: lambda method, one, _: method(Conversation.model_construct(id=one)),
+    Operation.APPEND_MESSAGES: lambda method, one, _: method(one, dialogue("", ["x"]).messages),
+    Operation.REPLACE_MESSAGES: lambda method, one, _: method(
+        one, dialogue("", ["x"]).messages, after=None
+    ),
+    Operation.UPDATE_CONVERSATION: lambda method, one, _: method(one, title="new"),
+    Operation.DELETE_CONVERSATIONS: lambda method, *_: method(older_than=START),
+    Operation.SEARCH: lambda method, *_: method("text"),
+    Operation.SET_FEEDBACK: lambda method, one, message: method(
+        one, message, Feedback(rating="good")
+    ),
+}

@@ -341,8 +341,8 @@ class StartsAgainAtABadCursor(Plan):
 
 @_behind_plan("test_a_walk_neither_repeats_nor_drops_while_others_write")
 class WalksOnlyOnce(Plan):
-    def walk_conversations(self) -> Walk[Conversation]:
-        return Walk(self.adapter.traits, "oldest_first", again_from_head=False)
+    def walk_conversations(self, older_than: datetime | None = None) -> Walk[Conversation]:
+        return Walk(self.adapter.traits, Listing(older_than=older_than), again_from_head=False)
 
 
 # Identity and absence

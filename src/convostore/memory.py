@@ -13,15 +13,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 
 from .adapter import Adapter, AsyncTransport, Traits, Transport
 from .dsn import DSN
-from .errors import ConflictError, InvalidError, NotFoundError, ProtocolError
+from .errors import InvalidError, ProtocolError
 from .flow import Flow
 from .models import (
-    ANY,
     UNSET,
     AnyTip,
     Conversation,
@@ -36,6 +35,17 @@ from .models import (
 )
 from .reading import decode_json
 from .searching import Hit, Search
+from .writing import (
+    absent_conversation,
+    absent_message,
+    check_replacement,
+    check_tip,
+    missing_tip,
+    moved_on,
+    same_conversation,
+    taken_conversation,
+    unstored_messages,
+)
 
 T = TypeVar("T")
 
@@ -70,7 +80,7 @@ class _Shelf:
         try:
             return self.kept[conversation_id]
         except KeyError:
-            raise NotFoundError(f"there is no conversation {conversation_id!r}") from None
+            raise absent_conversation(conversation_id) from None
 
 
 _shelves: Final[dict[str, _Shelf]] = {}
@@ -151,7 +161,7 @@ class MemoryAdapter(Adapter[Call, object]):
                 origin=new.origin,
             )
             if conversation_id in self._shelf.kept:
-                return _same(self._shelf[conversation_id].conversation, made)
+                return same_conversation(self._shelf[conversation_id].conversation, new)
             self._shelf.kept[conversation_id] = _Kept(made)
             return made
 
@@ -177,7 +187,7 @@ class MemoryAdapter(Adapter[Call, object]):
                 origin=Origin(store=self.label, conversation_id=conversation_id),
             )
             if made.id in self._shelf.kept:
-                raise ConflictError(f"there is a conversation {made.id!r} already")
+                raise taken_conversation(made.id)
             fork = self._shelf.kept[made.id] = _Kept(made)
             fork.put([message for seq, message in kept.messages.items() if seq <= last])
             return made
@@ -190,14 +200,10 @@ class MemoryAdapter(Adapter[Call, object]):
         def call() -> tuple[Message, ...]:
             kept = self._shelf[conversation_id]
             stored = {message.id: message for message in kept.messages.values()}
-            fresh = _unstored(messages, stored)
+            fresh = unstored_messages(messages, stored)
             if fresh:
-                tip = next(reversed(stored), None)
                 repeated = {message.id for message in messages if message.id in stored}
-                if after is not ANY and tip != after and tip not in repeated:
-                    raise ConflictError(
-                        f"the last message is {tip!r}, not {after!r}: read on, then append again"
-                    )
+                check_tip(next(reversed(stored), None), after, repeated)
                 kept.put(fresh)
                 _touch(kept)
             stored |= {message.id: message for message in fresh}
@@ -212,15 +218,13 @@ class MemoryAdapter(Adapter[Call, object]):
             kept = self._shelf[conversation_id]
             last = -1 if after is None else kept.find(after)
             if last is None:
-                raise ConflictError(f"the message {after!r} is gone: read again, then replace")
+                raise missing_tip(str(after))
             head = {seq: message for seq, message in kept.messages.items() if seq <= last}
-            fresh = _unstored(messages, {message.id: message for message in head.values()})
-            if len(fresh) != len(messages):
-                raise ConflictError("a message stands before the place where it is to be put")
+            check_replacement(messages, {message.id: message for message in head.values()})
             kept.messages = head
-            kept.put(fresh)
+            kept.put(messages)
             _touch(kept)
-            return tuple(fresh)
+            return tuple(messages)
 
         return _do(call)
 
@@ -307,9 +311,7 @@ class MemoryAdapter(Adapter[Call, object]):
 
 def _found(kept: _Kept, message_id: str) -> int:
     if (sequence := kept.find(message_id)) is None:
-        raise NotFoundError(
-            f"there is no message {message_id!r} in conversation {kept.conversation.id!r}"
-        )
+        raise absent_message(kept.conversation.id, message_id)
     return sequence
 
 
@@ -338,39 +340,8 @@ def _position(cursor: str, *kinds: type) -> list[Any]:
 
 
 def _touch(kept: _Kept) -> None:
-    """Moves `updated_at` on, past what it was even where the clock stands still or goes back."""
-    before = kept.conversation.updated_at
-    now = datetime.now(UTC)
-    if before is not None and now <= before:
-        now = before + timedelta(microseconds=1)
+    now = moved_on(kept.conversation.updated_at)
     kept.conversation = kept.conversation.model_copy(update={"updated_at": now})
-
-
-def _same(stored: Conversation, asked: Conversation) -> Conversation:
-    same = (stored.title, stored.created_at, stored.origin) == (
-        asked.title,
-        asked.created_at,
-        asked.origin,
-    )
-    if not same:
-        raise ConflictError(f"there is another conversation {stored.id!r} already")
-    return stored
-
-
-def _unstored(messages: Sequence[Message], stored: dict[str, Message]) -> list[Message]:
-    """Those of the messages that are not stored yet.
-
-    Raises:
-        ConflictError: One is stored with another content.
-    """
-    fresh: dict[str, Message] = {}
-    for message in messages:
-        known = stored.get(message.id) or fresh.get(message.id)
-        if known is None:
-            fresh[message.id] = message
-        elif known.fingerprint() != message.fingerprint():
-            raise ConflictError(f"another message {message.id!r} is stored already")
-    return list(fresh.values())
 
 
 class MemoryTransport(Transport[Call, object]):

@@ -189,6 +189,8 @@ def _alternatives(run: str) -> tuple[frozenset[str], ...]:
 
 
 _TERM: Final = re.compile(r'"([^"]*)"?|([^\s"]+)')
+_LONGEST: Final = 64
+"""Of a longer word only so many characters are looked up: databases limit an index's entries."""
 _LENGTH: Final = 160
 _BEFORE: Final = 50
 _SPACES: Final = dict.fromkeys(map(ord, "\t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\u2028\u2029"), " ")
@@ -230,7 +232,7 @@ def _unspaced(run: str) -> bool:
 
 
 def _folded_word(word: str) -> str:
-    return word.lower() if word.isascii() else fold(word)
+    return (word.lower() if word.isascii() else fold(word))[:_LONGEST]
 
 
 def _parts(run: str) -> list[str]:

@@ -11,14 +11,13 @@ import json
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Final, TypeAlias, TypeVar
+from typing import ClassVar, Final, TypeAlias, TypeVar
 
 from .adapter import Adapter, AsyncTransport, Traits, Transport
 from .dsn import DSN
-from .errors import InvalidError, ProtocolError
+from .errors import InvalidError
 from .flow import Flow
 from .models import (
     UNSET,
@@ -33,7 +32,7 @@ from .models import (
     Page,
     Unset,
 )
-from .reading import decode_json
+from .reading import read_position
 from .searching import Hit, Search
 from .writing import (
     absent_conversation,
@@ -111,7 +110,7 @@ class MemoryAdapter(Adapter[Call, object]):
             rows = sorted(self._older(listing.older_than), key=_rank)
             total = len(rows)
             if listing.cursor is not None:
-                last = _position(listing.cursor, bool, float, str)
+                last = read_position(listing.cursor, bool, float, str)
                 rows = [row for row in rows if list(_rank(row)) > last]
             page = tuple(rows[: listing.limit])
             more = len(page) < len(rows)
@@ -141,7 +140,7 @@ class MemoryAdapter(Adapter[Call, object]):
             if listing.order == "newest_first":
                 rows.reverse()
             if listing.cursor is not None:
-                (last,) = _position(listing.cursor, int)
+                (last,) = read_position(listing.cursor, int)
                 backwards = listing.order == "newest_first"
                 rows = [row for row in rows if (row[0] < last if backwards else row[0] > last)]
             page = rows[: listing.limit]
@@ -279,7 +278,7 @@ class MemoryAdapter(Adapter[Call, object]):
         def call() -> Page[Hit]:
             found = sorted(self._found(search), key=lambda each: each[0])
             if listing.cursor is not None:
-                last = _position(listing.cursor, int, float, str, int)
+                last = read_position(listing.cursor, int, float, str, int)
                 found = [each for each in found if list(each[0]) > last]
             page = found[: listing.limit]
             more = len(page) < len(found)
@@ -323,20 +322,6 @@ def _rank(row: Conversation) -> tuple[bool, float, str]:
     """Pinned first, then the latest activity, then the id."""
     active = row.last_active_at
     return (not row.pinned, -active.timestamp() if active else 0.0, row.id)
-
-
-def _position(cursor: str, *kinds: type) -> list[Any]:
-    """What the cursor's page ended with.
-
-    Raises:
-        InvalidError: It is none that this adapter made.
-    """
-    position: object = None
-    with suppress(ProtocolError):
-        position = decode_json(cursor)
-    if not isinstance(position, list) or [type(each) for each in position] != list(kinds):
-        raise InvalidError("this is no cursor of this library: pass page.cursor as it is")
-    return position
 
 
 def _touch(kept: _Kept) -> None:

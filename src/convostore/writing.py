@@ -5,7 +5,7 @@ Rules of values only; where and how they are kept, the adapters know.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from .errors import ConflictError, NotFoundError
@@ -59,7 +59,7 @@ def unstored_messages(messages: Sequence[Message], stored: Mapping[str, Message]
     return list(fresh.values())
 
 
-def check_tip(tip: str | None, after: str | AnyTip | None, repeated: Iterable[str]) -> None:
+def check_tip(tip: str | None, after: str | AnyTip | None, repeated: Container[str | None]) -> None:
     """Looks whether the last message is the one that a writer took for the last.
 
     Args:

@@ -1,0 +1,145 @@
+"""Finding: a search as a flow. The index names candidates, `Search` decides which of them are hits.
+
+Titles come first, then messages, the newest first in both; a cursor is the place of the last hit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from convostore.models import Listing, Page
+from convostore.reading import read_position
+from convostore.searching import Hit, Search
+
+from .rows import conversation_of, message_of, microseconds, namespace_mark, written
+from .statements import Statements
+from .tables import CONVERSATION_COLUMNS
+from .units import Query, Row, SQLFlow
+
+_EARLIEST: Final = -(2**62)
+_MOST_AT_ONCE: Final = 1000
+_WIDTH: Final = len(CONVERSATION_COLUMNS)
+
+_Found = tuple["_Place", Hit]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a hit stands: behind which of the others, in the order of its list."""
+
+    in_titles: bool = True
+    time: int = _EARLIEST
+    identity: str = ""
+    seq: int = _EARLIEST
+
+    def __str__(self) -> str:
+        return json.dumps([self.in_titles, self.time, self.identity, self.seq])
+
+    @classmethod
+    def parse(cls, cursor: str | None) -> _Place:
+        if cursor is None:
+            return cls()
+        return cls(*read_position(cursor, bool, int, str, int))
+
+
+@dataclass(frozen=True)
+class Finder:
+    """One search in one namespace."""
+
+    statements: Statements
+    namespace: str
+    search: Search
+
+    def page(self, listing: Listing) -> SQLFlow[Page[Hit]]:
+        """One page of what there is to find."""
+        if not self.search.terms:
+            return Page(items=())
+        wanted = (listing.limit or _MOST_AT_ONCE) + 1
+        place = _Place.parse(listing.cursor)
+        found: list[_Found] = []
+        if place.in_titles:
+            if self.search.role is None:
+                yield from self._gather(found, place, wanted, self._titles, self._title)
+            place = _Place(in_titles=False)
+        yield from self._gather(found, place, wanted, self._messages, self._message)
+        page = found[: wanted - 1]
+        return Page(
+            items=tuple(hit for _, hit in page),
+            cursor=str(page[-1][0]) if len(found) > len(page) else None,
+        )
+
+    def _gather(
+        self,
+        found: list[_Found],
+        place: _Place,
+        wanted: int,
+        ask: Callable[[_Place, int], Query],
+        read: Callable[[Row], tuple[_Place, Hit | None]],
+    ) -> SQLFlow[None]:
+        """Adds hits to what was found, until there are enough or no more candidates."""
+        at_once = wanted - len(found)
+        while len(found) < wanted:
+            rows = (yield ask(place, at_once)).rows
+            for row in rows:
+                place, hit = read(row)
+                if hit is not None:
+                    found.append((place, hit))
+            if len(rows) < at_once:
+                return
+            at_once = min(2 * at_once, _MOST_AT_ONCE)
+
+    def _titles(self, place: _Place, limit: int) -> Query:
+        restricted = self._restrictions
+        statement = self.statements.found_titles(self._asked[1], frozenset(restricted))
+        return statement(
+            namespace=written(self.namespace),
+            after_time=place.time,
+            after_id=place.identity,
+            limit=limit,
+            **self._asked[0],
+            **restricted,
+        )
+
+    def _title(self, row: Row) -> tuple[_Place, Hit | None]:
+        *conversation, time = row
+        hit = self.search.title_hit(conversation_of(tuple(conversation)))
+        return _Place(in_titles=True, time=time, identity=row[0]), hit
+
+    def _messages(self, place: _Place, limit: int) -> Query:
+        restricted = self._restrictions
+        if self.search.role is not None:
+            restricted["role"] = self.search.role
+        statement = self.statements.found_messages(self._asked[1], frozenset(restricted))
+        return statement(
+            namespace=written(self.namespace),
+            after_time=place.time,
+            after_id=place.identity,
+            after_seq=place.seq,
+            limit=limit,
+            **self._asked[0],
+            **restricted,
+        )
+
+    def _message(self, row: Row) -> tuple[_Place, Hit | None]:
+        time, seq, identity, role, body = row[_WIDTH:]
+        place = _Place(in_titles=False, time=time, identity=row[0], seq=-seq)
+        message = message_of(identity, role, body)
+        return place, self.search.message_hit(conversation_of(row[:_WIDTH]), message)
+
+    @property
+    def _asked(self) -> tuple[dict[str, Any], int]:
+        return self.statements.asked(self.search.terms, namespace_mark(self.namespace))
+
+    @property
+    def _restrictions(self) -> dict[str, Any]:
+        given = {
+            "id": None
+            if self.search.conversation_id is None
+            else written(self.search.conversation_id),
+            "since": microseconds(self.search.since),
+            "until": microseconds(self.search.until),
+        }
+        return {name: value for name, value in given.items() if value is not None}

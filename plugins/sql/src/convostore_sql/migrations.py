@@ -1,0 +1,75 @@
+"""Migrations: a database's tables are brought to the version that this library writes.
+
+They are flows. The one that changes anything runs in one transaction, under a lock that keeps out
+other processes that open the same database; it never drops what holds data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from convostore.errors import ConfigError
+
+from .statements import Statements
+from .units import Query, SQLFlow
+
+VERSION: Final = 1
+"""The version of the tables."""
+
+_LOCK: Final = 7_236_502_219_073_471_573
+"""What PostgreSQL's advisory lock is taken on; any number that no other program uses."""
+
+
+def is_current(statements: Statements) -> SQLFlow[bool]:
+    """Whether the tables are those of this version.
+
+    Raises:
+        ConfigError: They are newer.
+    """
+    version = yield from _version(statements)
+    return version == VERSION
+
+
+def upgrade(statements: Statements) -> SQLFlow[None]:
+    """Brings the tables to this version; another process may have done so meanwhile."""
+    if statements.tables.is_sqlite:
+        yield _query("SELECT 1")  # a unit that writes holds the lock from its first query on
+    else:
+        yield _query(f"SELECT pg_advisory_xact_lock({_LOCK})")
+    version = yield from _version(statements)
+    if version == VERSION:
+        return
+    for number in range(version + 1, VERSION + 1):
+        for sql in _migration(statements, number):
+            yield _query(sql)
+    yield _query("DELETE FROM convostore_schema")
+    yield _query(f"INSERT INTO convostore_schema (version) VALUES ({VERSION})")  # noqa: S608
+
+
+def _migration(statements: Statements, number: int) -> Sequence[str]:
+    """The statements that lead from the version before to this one."""
+    assert number == 1  # noqa: S101  # there is no other yet
+    return statements.tables.ddl()
+
+
+def _version(statements: Statements) -> SQLFlow[int]:
+    """The version of the tables; 0 where there are none."""
+    if statements.tables.is_sqlite:
+        there = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'convostore_schema'"
+    else:
+        there = "SELECT 1 WHERE to_regclass('convostore_schema') IS NOT NULL"
+    if not (yield _query(there, writes=False)).rows:
+        return 0
+    rows = (yield statements.version()).rows
+    version = int(rows[0][0]) if rows else 0
+    if version > VERSION:
+        raise ConfigError(
+            f"this database was written by a newer convostore-sql: its tables are of version "
+            f"{version}, this one knows up to version {VERSION}: upgrade convostore-sql"
+        )
+    return version
+
+
+def _query(sql: str, *, writes: bool = True) -> Query:
+    return Query(sql, (), False, writes)

@@ -1,0 +1,384 @@
+"""PostgreSQL: the adapter, and the transports that carry its units out on connections of psycopg.
+
+A unit that another transaction got in the way of is run again, whole, in a new one; so is one whose
+connection broke before anything was made fast.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, ClassVar, Final, Self, TypeAlias, TypeVar
+from urllib.parse import unquote
+
+try:
+    import psycopg
+    import psycopg_pool
+except ImportError as error:  # pragma: no cover - depends on what is installed
+    raise ImportError(
+        "postgresql:// needs psycopg: pip install 'convostore-sql[postgresql]'"
+    ) from error
+
+from convostore.adapter import AsyncTransport, Transport
+from convostore.dsn import DSN
+from convostore.errors import ConfigError, InvalidError, UnavailableError
+from convostore.flow import Flow, arun, run
+
+from .adapter import SQLAdapter
+from .migrations import is_current, upgrade
+from .options import PostgreSQLOptions
+from .postgresql_errors import meaning, no_encoding
+from .statements import Statements, statements_of
+from .tables import POSTGRESQL
+from .units import MOST_RUNS, Query, Reply, Rerun, alone, given_up
+
+T = TypeVar("T")
+_Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+_AsyncConnection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
+
+_CONNECT: Final = 10
+"""Seconds that one attempt to connect may take."""
+_BEGIN: Final = b"BEGIN"
+_COMMIT: Final = b"COMMIT"
+_ROLLBACK: Final = b"ROLLBACK"
+
+
+class PostgreSQLAdapter(SQLAdapter):
+    """Conversations in a PostgreSQL database, shared by as many processes as it serves."""
+
+    name: ClassVar[str] = "postgresql"
+    Options = PostgreSQLOptions
+
+    def __init__(self, dsn: DSN, options: PostgreSQLOptions) -> None:
+        super().__init__(dsn, options)
+        self._parameters = _parameters(dsn, options)
+
+    @property
+    def label(self) -> str:
+        host = self.options.host or self.dsn.host or "localhost"
+        port = f":{self.dsn.port}" if self.dsn.port else ""
+        return f"postgresql://{host}{port}{self.dsn.path}{self._scope}"
+
+    @property
+    def _sql(self) -> Statements:
+        return statements_of(POSTGRESQL)
+
+    def transport(self) -> Transport[Query, Reply]:
+        return PostgreSQLTransport(self._parameters, self.options)
+
+    def async_transport(self) -> AsyncTransport[Query, Reply]:
+        return AsyncPostgreSQLTransport(self._parameters, self.options)
+
+
+def _parameters(dsn: DSN, options: PostgreSQLOptions) -> dict[str, Any]:
+    if dsn.transport:
+        raise ConfigError("PostgreSQL is not spoken to over HTTP: write postgresql://host/database")
+    name = dsn.path.removeprefix("/")
+    if "/" in name:
+        raise ConfigError("a PostgreSQL DSN names one database: postgresql://host/database")
+    password = options.password.get_secret_value() if options.password else dsn.password
+    given = {
+        "host": options.host or dsn.host,
+        "port": dsn.port,
+        "user": dsn.username,
+        "password": password,
+        "dbname": unquote(name),
+        "sslmode": options.sslmode,
+        "sslrootcert": options.sslrootcert,
+        "connect_timeout": _CONNECT,
+        "fallback_application_name": "convostore",
+    }
+    return {name: value for name, value in given.items() if value not in {None, ""}}
+
+
+class _Settings:
+    """What a pool of either face is made with."""
+
+    def __init__(self, parameters: dict[str, Any], options: PostgreSQLOptions) -> None:
+        self.kwargs = {**parameters, "autocommit": True}
+        self.size = options.concurrency
+        self.timeout = options.timeout
+        self.prepared = threading.Event()
+        self._lock = threading.Lock()
+
+    def pool(self) -> dict[str, Any]:
+        return {
+            "kwargs": self.kwargs | {"options": f"-c lock_timeout={int(self.timeout * 1000)}"},
+            "min_size": 0,
+            "max_size": self.size,
+            "timeout": self.timeout,
+            "open": False,
+            "name": "convostore",
+            "num_workers": 1,
+        }
+
+    def prepare(self) -> None:
+        """Brings the tables up to date, on a connection of its own whose errors say what is wrong.
+
+        Raises:
+            StoreError: The server is out of reach, or refuses.
+        """
+        with self._lock:
+            if self.prepared.is_set():
+                return
+            with translated(None), psycopg.connect(**self.kwargs) as connection:
+                _prepare(connection)
+            self.prepared.set()
+
+
+def _prepare(connection: _Connection) -> None:
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise no_encoding(encoding)
+    statements = statements_of(POSTGRESQL)
+
+    def send(query: Query) -> Reply:
+        return _carried_out(connection, query)
+
+    if run(is_current(statements), send):
+        return
+    with connection.transaction():
+        run(upgrade(statements), send)
+
+
+class PostgreSQLTransport(Transport[Query, Reply]):
+    """Carries units out in the caller's thread, on a connection of the pool."""
+
+    def __init__(self, parameters: dict[str, Any], options: PostgreSQLOptions) -> None:
+        self._settings = _Settings(parameters, options)
+        self._pool: psycopg_pool.ConnectionPool[_Connection] | None = None
+        self._lock = threading.Lock()
+
+    def send(self, request: Query) -> Reply:
+        return self.run(lambda: alone(request))
+
+    def run(self, make: Callable[[], Flow[Query, Reply, T]]) -> T:
+        for _ in range(MOST_RUNS):
+            try:
+                with _Unit(self) as unit:
+                    return run(make(), unit.send)
+            except Rerun as error:
+                last = error
+        raise given_up(last)
+
+    def take(self) -> _Connection:
+        pool = self._pool or self._opened()
+        with translated(None):
+            return pool.getconn()
+
+    def give_back(self, connection: _Connection) -> None:
+        if self._pool is None:
+            connection.close()
+        else:
+            self._pool.putconn(connection)
+
+    def _opened(self) -> psycopg_pool.ConnectionPool[_Connection]:
+        self._settings.prepare()
+        with self._lock:
+            if self._pool is None:
+                pool = psycopg_pool.ConnectionPool(**self._settings.pool())
+                pool.open()
+                self._pool = pool
+            return self._pool
+
+    def close(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+
+class _Unit:
+    """One flow's queries, in one transaction where the first of them writes."""
+
+    def __init__(self, transport: PostgreSQLTransport) -> None:
+        self._transport = transport
+        self._connection: _Connection | None = None
+        self._writes = False
+
+    def send(self, query: Query) -> Reply:
+        connection = self._connection or self._begin(writes=query.writes)
+        with translated(connection):
+            return _carried_out(connection, query)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._connection is None:
+            return
+        try:
+            if self._writes and kind is None:
+                with committing(self._connection):
+                    self._connection.execute(_COMMIT)
+        finally:
+            _roll_back(self._connection)
+            self._transport.give_back(self._connection)
+
+    def _begin(self, *, writes: bool) -> _Connection:
+        connection = self._connection = self._transport.take()
+        if writes:
+            with translated(connection):
+                connection.execute(_BEGIN)
+        self._writes = writes
+        return connection
+
+
+def _carried_out(connection: _Connection, query: Query) -> Reply:
+    with connection.cursor() as cursor:
+        if query.many:
+            cursor.executemany(query.sql, query.values)
+            return Reply([], cursor.rowcount)
+        cursor.execute(query.sql, query.values or None)
+        return Reply(cursor.fetchall() if cursor.description else [], cursor.rowcount)
+
+
+def _roll_back(connection: _Connection) -> None:
+    if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+        with suppress(psycopg.Error):
+            connection.execute(_ROLLBACK)
+
+
+class AsyncPostgreSQLTransport(AsyncTransport[Query, Reply]):
+    """The same for the async face, on psycopg's own async connections."""
+
+    def __init__(self, parameters: dict[str, Any], options: PostgreSQLOptions) -> None:
+        self.concurrency = options.concurrency
+        self._settings = _Settings(parameters, options)
+        self._pool: psycopg_pool.AsyncConnectionPool[_AsyncConnection] | None = None
+        self._opening: asyncio.Lock | None = None
+
+    async def send(self, request: Query) -> Reply:
+        return await self.run(lambda: alone(request))
+
+    async def run(self, make: Callable[[], Flow[Query, Reply, T]]) -> T:
+        for _ in range(MOST_RUNS):
+            try:
+                async with _AsyncUnit(self) as unit:
+                    return await arun(make(), unit.send)
+            except Rerun as error:
+                last = error
+        raise given_up(last)
+
+    async def take(self) -> _AsyncConnection:
+        pool = self._pool or await self._opened()
+        with translated(None):
+            return await pool.getconn()
+
+    async def give_back(self, connection: _AsyncConnection) -> None:
+        if self._pool is None:
+            await connection.close()
+        else:
+            await self._pool.putconn(connection)
+
+    async def _opened(self) -> psycopg_pool.AsyncConnectionPool[_AsyncConnection]:
+        if self._opening is None:
+            self._opening = asyncio.Lock()
+        async with self._opening:
+            if self._pool is None:
+                await asyncio.to_thread(self._settings.prepare)
+                pool = psycopg_pool.AsyncConnectionPool(**self._settings.pool())
+                await pool.open()
+                self._pool = pool
+            return self._pool
+
+    async def aclose(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
+
+
+class _AsyncUnit:
+    """One flow's queries, in one transaction where the first of them writes."""
+
+    def __init__(self, transport: AsyncPostgreSQLTransport) -> None:
+        self._transport = transport
+        self._connection: _AsyncConnection | None = None
+        self._writes = False
+
+    async def send(self, query: Query) -> Reply:
+        connection = self._connection or await self._begin(writes=query.writes)
+        with translated(connection):
+            return await _carried_out_async(connection, query)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._connection is None:
+            return
+        try:
+            if self._writes and kind is None:
+                with committing(self._connection):
+                    await self._connection.execute(_COMMIT)
+        finally:
+            await _to_the_end(self._put_away(self._connection))
+
+    async def _put_away(self, connection: _AsyncConnection) -> None:
+        if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            with suppress(psycopg.Error):
+                await connection.execute(_ROLLBACK)
+        await self._transport.give_back(connection)
+
+    async def _begin(self, *, writes: bool) -> _AsyncConnection:
+        connection = self._connection = await self._transport.take()
+        if writes:
+            with translated(connection):
+                await connection.execute(_BEGIN)
+        self._writes = writes
+        return connection
+
+
+async def _carried_out_async(connection: _AsyncConnection, query: Query) -> Reply:
+    async with connection.cursor() as cursor:
+        if query.many:
+            await cursor.executemany(query.sql, query.values)
+            return Reply([], cursor.rowcount)
+        await cursor.execute(query.sql, query.values or None)
+        return Reply(await cursor.fetchall() if cursor.description else [], cursor.rowcount)
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Carries out what a cancellation must not leave half done."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    task.result()
+
+
+@contextmanager
+def translated(connection: psycopg.BaseConnection[Any] | None) -> Iterator[None]:
+    """Raises psycopg's errors as what a caller can do about them.
+
+    Raises:
+        Rerun: Nothing was made fast, and another run may succeed.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        broken = connection is not None and connection.closed
+        raise meaning(error, broken=broken) from error
+    except OverflowError:
+        raise InvalidError("a number is larger than PostgreSQL's largest") from None
+
+
+@contextmanager
+def committing(connection: psycopg.BaseConnection[Any]) -> Iterator[None]:
+    """The same around a commit: where the connection breaks, nobody knows whether it took place."""
+    try:
+        with translated(connection):
+            yield
+    except Rerun as error:
+        if connection.closed:
+            raise UnavailableError(
+                "the connection broke while the change was made fast: whether it was is not known; "
+                "what is repeated is not stored twice"
+            ) from error
+        raise

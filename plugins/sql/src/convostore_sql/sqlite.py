@@ -1,0 +1,133 @@
+"""SQLite: the adapter, and the transports that carry its units out.
+
+The async one has a whole unit carried out in one call of a worker thread: a hop for each statement
+would cost several times as much. Connections are `sqlite_database`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import unquote
+
+from convostore.adapter import AsyncTransport, Transport
+from convostore.dsn import DSN
+from convostore.errors import ConfigError
+from convostore.flow import Flow
+
+from .adapter import SQLAdapter
+from .options import SQLiteOptions
+from .sqlite_database import MEMORY, Database, Ticket
+from .statements import Statements, statements_of
+from .tables import SQLITE
+from .units import Query, Reply, alone
+
+T = TypeVar("T")
+
+
+class SQLiteAdapter(SQLAdapter):
+    """Conversations in one file, or in memory for as long as the adapter lives."""
+
+    name: ClassVar[str] = "sqlite"
+    Options = SQLiteOptions
+
+    def __init__(self, dsn: DSN, options: SQLiteOptions) -> None:
+        super().__init__(dsn, options)
+        self._path = _path(dsn)
+        self._database = Database(
+            self._path, timeout=options.timeout, full=options.durability == "full"
+        )
+
+    @property
+    def label(self) -> str:
+        path = "" if self._path == MEMORY else f"/{Path(self._path).absolute().as_posix()}"
+        return f"sqlite://{path}{self._scope}"
+
+    @property
+    def _sql(self) -> Statements:
+        return statements_of(SQLITE)
+
+    def transport(self) -> Transport[Query, Reply]:
+        return SQLiteTransport(self._database)
+
+    def async_transport(self) -> AsyncTransport[Query, Reply]:
+        return AsyncSQLiteTransport(self._database, self.options.concurrency)
+
+
+def _path(dsn: DSN) -> str:
+    if dsn.host or dsn.username or dsn.port or dsn.transport:
+        raise ConfigError(
+            "a file stands behind three slashes, sqlite:///file.db, an absolute path behind four; "
+            "sqlite:// alone is a store in memory"
+        )
+    path = unquote(dsn.path.removeprefix("/"))
+    if "\x00" in path:
+        raise ConfigError("the path of this sqlite DSN holds a NUL")
+    return path or MEMORY
+
+
+class SQLiteTransport(Transport[Query, Reply]):
+    """Carries units out in the caller's thread."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database.opened()
+        self._closed = False
+
+    def send(self, request: Query) -> Reply:
+        return self._database.run(lambda: alone(request))
+
+    def run(self, make: Callable[[], Flow[Query, Reply, T]]) -> T:
+        return self._database.run(make)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._database.close()
+
+
+class AsyncSQLiteTransport(AsyncTransport[Query, Reply]):
+    """Carries units out in worker threads; a cancelled one has ended before its call does."""
+
+    def __init__(self, database: Database, concurrency: int) -> None:
+        self.concurrency = concurrency
+        self._database = database.opened()
+        self._workers: ThreadPoolExecutor | None = ThreadPoolExecutor(
+            concurrency, thread_name_prefix="convostore-sqlite"
+        )
+
+    async def send(self, request: Query) -> Reply:
+        return await self.run(lambda: alone(request))
+
+    async def run(self, make: Callable[[], Flow[Query, Reply, T]]) -> T:
+        if self._workers is None:
+            return self._database.run(make)  # closed: the flow itself says so, before any query
+        ticket = Ticket()
+        job = self._workers.submit(self._database.run, make, ticket)
+        done = asyncio.wrap_future(job)
+        try:
+            return await asyncio.shield(done)
+        except asyncio.CancelledError:
+            job.cancel()
+            ticket.cancel()
+            await _ended(done)
+            raise
+
+    async def aclose(self) -> None:
+        if self._workers is not None:
+            workers, self._workers = self._workers, None
+            workers.shutdown(wait=False)
+            self._database.close()
+
+
+async def _ended(future: asyncio.Future[Any]) -> None:
+    """Waits until a unit has ended, however often its caller is cancelled."""
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError:
+            continue
+    if not future.cancelled():
+        future.exception()  # looked at: the cancellation is what goes on

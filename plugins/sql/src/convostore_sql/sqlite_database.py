@@ -1,0 +1,358 @@
+"""A SQLite database as both faces use it: its connections, its units, and what its errors mean.
+
+Writers of one process wait in a queue, as SQLite lets those of several only look again and again.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, Self, TypeVar
+
+from convostore.errors import (
+    AuthError,
+    ConfigError,
+    InvalidError,
+    ProtocolError,
+    StoreError,
+    UnavailableError,
+)
+from convostore.flow import Flow, run
+
+from .migrations import is_current, upgrade
+from .statements import statements_of
+from .tables import SQLITE
+from .units import Query, Reply
+
+T = TypeVar("T")
+
+MEMORY: Final = ":memory:"
+_OLDEST: Final = (3, 35, 0)
+_PAUSE: Final = 0.01
+
+
+class Database:
+    """A database with the connections that are open to it; threads may share it.
+
+    One in memory has a single connection, which lives as long as this object.
+    """
+
+    def __init__(self, path: str, *, timeout: float, full: bool) -> None:
+        self.path = path
+        self.timeout = timeout
+        self._synchronous = "FULL" if full else "NORMAL"
+        self._users = 0
+        self._idle: list[sqlite3.Connection] = []
+        self._inherited: list[sqlite3.Connection] = []
+        self._current = False
+        self._make_locks()
+
+    def _make_locks(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._preparing = threading.Lock()
+        self._writing = threading.Lock()
+        self._alone = threading.Lock() if self.path == MEMORY else None
+
+    def opened(self) -> Self:
+        """Counts one more that uses the database."""
+        with self._lock:
+            self._users += 1
+        return self
+
+    def close(self) -> None:
+        """Closes the connections once nobody uses the database any more."""
+        with self._lock:
+            self._users -= 1
+            if self._users > 0 or self._alone is not None:
+                return
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def run(self, make: Callable[[], Flow[Query, Reply, T]], ticket: Ticket | None = None) -> T:
+        """Carries a flow out as one unit: all of it, or nothing.
+
+        Raises:
+            UnavailableError: Others wrote for longer than `timeout` seconds.
+        """
+        with _Unit(self, ticket or Ticket()) as unit:
+            return run(make(), unit.send)
+
+    @contextmanager
+    def connection(self, *, writes: bool) -> Iterator[sqlite3.Connection]:
+        """A connection that is the caller's alone for a while.
+
+        Raises:
+            UnavailableError: It was not to be had within `timeout` seconds.
+        """
+        self._see_to_forks()
+        with self._turn(self._alone or (self._writing if writes else None)):
+            connection = self._take()
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+
+    @contextmanager
+    def _turn(self, lock: threading.Lock | None) -> Iterator[None]:
+        if lock is None:
+            yield
+            return
+        if not lock.acquire(timeout=self.timeout):
+            raise busy()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _take(self) -> sqlite3.Connection:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return self._connect()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        with self._lock:
+            if self._users > 0 or self._alone is not None:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def _see_to_forks(self) -> None:
+        """Leaves alone what another process opened: neither used nor closed here."""
+        if self._pid != os.getpid():
+            self._make_locks()
+            if self._alone is None:
+                self._inherited, self._idle = self._idle, []
+
+    def _connect(self) -> sqlite3.Connection:
+        with translated(self.path):
+            connection = sqlite3.connect(
+                self.path,
+                timeout=self.timeout,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=256,
+            )
+        try:
+            with translated(self.path):
+                self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        if self._alone is not None:
+            weakref.finalize(self, connection.close)
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        with self._preparing:
+            if self._current:
+                return
+            _require_what_is_needed(connection)
+            if self._alone is None:
+                _write_ahead(connection, time.monotonic() + self.timeout)
+            statements = statements_of(SQLITE)
+            if not run(is_current(statements), lambda query: _carried_out(connection, query)):
+                connection.execute("BEGIN IMMEDIATE")
+                with _ending(connection):
+                    run(upgrade(statements), lambda query: _carried_out(connection, query))
+            self._current = True
+
+
+class Ticket:
+    """Lets a unit be cancelled from another thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        """Ends the unit at its next statement, or in the midst of one."""
+        with self._lock:
+            self.cancelled = True
+            if self._connection is not None:
+                self._connection.interrupt()
+
+    def give(self, connection: sqlite3.Connection | None) -> None:
+        """Says what the unit runs on; None when it has ended."""
+        with self._lock:
+            self._connection = connection
+
+
+class Cancelled(StoreError):  # noqa: N818  # it is no error
+    """The unit was cancelled, and has left nothing behind."""
+
+
+class _Unit:
+    """One flow's queries, in one transaction where the first of them writes."""
+
+    def __init__(self, database: Database, ticket: Ticket) -> None:
+        self._database = database
+        self._ticket = ticket
+        self._connection: sqlite3.Connection | None = None
+
+    def send(self, query: Query) -> Reply:
+        connection = self._connection or self._begin(writes=query.writes)
+        if self._ticket.cancelled:
+            raise Cancelled("cancelled")
+        with translated(self._database.path):
+            return _carried_out(connection, query)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._connection is None:
+            return
+        try:
+            if self._writes:
+                self._end(commit=kind is None)
+        finally:
+            self._ticket.give(None)
+            self._lent.__exit__(None, None, None)
+
+    def _begin(self, *, writes: bool) -> sqlite3.Connection:
+        self._lent = self._database.connection(writes=writes)
+        connection = self._lent.__enter__()
+        self._ticket.give(connection)
+        try:
+            if writes:
+                with translated(self._database.path):
+                    connection.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._ticket.give(None)
+            self._lent.__exit__(None, None, None)
+            raise
+        self._writes = writes
+        self._connection = connection
+        return connection
+
+    def _end(self, *, commit: bool) -> None:
+        connection = self._connection
+        assert connection is not None  # noqa: S101
+        if not commit or self._ticket.cancelled:
+            _roll_back(connection)
+            if commit:
+                raise Cancelled("cancelled")
+            return
+        try:
+            with translated(self._database.path):
+                connection.execute("COMMIT")
+        except BaseException:
+            _roll_back(connection)
+            raise
+
+
+def _carried_out(connection: sqlite3.Connection, query: Query) -> Reply:
+    if query.many:
+        cursor = connection.executemany(query.sql, query.values)
+    else:
+        cursor = connection.execute(query.sql, query.values)
+    return Reply(cursor.fetchall(), cursor.rowcount)
+
+
+@contextmanager
+def _ending(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        _roll_back(connection)
+        raise
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    """Ends a transaction without a trace; SQLite may have done so already."""
+    with suppress(sqlite3.Error):
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _require_what_is_needed(connection: sqlite3.Connection) -> None:
+    options = {row[0] for row in connection.execute("PRAGMA compile_options")}
+    if sqlite3.sqlite_version_info < _OLDEST or "ENABLE_FTS5" not in options:
+        wanted = ".".join(map(str, _OLDEST))
+        raise ConfigError(
+            f"this Python's SQLite is {sqlite3.sqlite_version}, "
+            f"{'with' if 'ENABLE_FTS5' in options else 'without'} FTS5: convostore-sql needs "
+            f"{wanted} or newer, with FTS5"
+        )
+
+
+def _write_ahead(connection: sqlite3.Connection, until: float) -> None:
+    """Lets readers read while another one writes; the file remembers it."""
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+            if mode != "wal":
+                connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            return
+        except sqlite3.OperationalError as error:
+            # SQLite does not wait here by itself while another process does the same.
+            if _primary(error) != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE)
+
+
+@contextmanager
+def translated(path: str) -> Iterator[None]:
+    """Raises SQLite's errors as what a caller can do about them."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _meaning(error, path) from error
+    except OverflowError:
+        raise InvalidError("a number is larger than SQLite's largest") from None
+
+
+def busy() -> UnavailableError:
+    """The error of a wait that was too long."""
+    return UnavailableError(
+        "others have been writing to this SQLite database for longer than the option timeout "
+        "allows: try again, or raise it"
+    )
+
+
+def _primary(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
+
+
+_MEANINGS: Final[dict[int, tuple[type[StoreError], str]]] = {
+    sqlite3.SQLITE_CANTOPEN: (
+        ConfigError,
+        "SQLite cannot open {name!r}: does its folder exist, and may you write there?",
+    ),
+    sqlite3.SQLITE_READONLY: (
+        AuthError,
+        "SQLite may only read {name!r}: look at the rights of the file and its folder",
+    ),
+    sqlite3.SQLITE_PERM: (AuthError, "SQLite may not use {name!r}: look at its rights"),
+    sqlite3.SQLITE_NOTADB: (ConfigError, "{name!r} is no SQLite database"),
+    sqlite3.SQLITE_CORRUPT: (ProtocolError, "the SQLite database {name!r} is damaged: {error}"),
+    sqlite3.SQLITE_FULL: (UnavailableError, "there is no room to write to {name!r}"),
+    sqlite3.SQLITE_IOERR: (UnavailableError, "the disk failed under {name!r}: {error}"),
+    sqlite3.SQLITE_TOOBIG: (InvalidError, "this is larger than SQLite keeps in one row"),
+}
+
+
+def _meaning(error: sqlite3.Error, path: str) -> StoreError:
+    code = _primary(error)
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return busy()
+    if code == sqlite3.SQLITE_INTERRUPT:
+        return Cancelled("cancelled")
+    if isinstance(error, sqlite3.DataError):
+        return InvalidError(f"SQLite refuses a value: {error}")
+    kind, told = _MEANINGS.get(
+        code, (ProtocolError, "SQLite could not carry this out on {name!r}: {error}")
+    )
+    return kind(told.format(name=Path(path).name, error=error))

@@ -1,0 +1,174 @@
+"""The tables, once for both databases; what differs between these stands here and in `statements`.
+
+Every key begins with the namespace, so that rows can be partitioned or distributed by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.engine import Dialect
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+SQLITE: Final = "sqlite"
+POSTGRESQL: Final = "postgresql"
+
+CONVERSATION_COLUMNS: Final = (
+    "id",
+    "title",
+    "pinned",
+    "created_at",
+    "updated_at",
+    "stored_at",
+    "message_count",
+    "next_seq",
+    "body",
+)
+"""The columns that a conversation is read from, in this order."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of one database.
+
+    Attributes:
+        version: The schema's version: one row.
+        conversations: `rank` is what the list is in the order of: pinned first, then the latest
+            activity. `next_seq` is the place of the next message, `message_count` how many there
+            are. `body` is JSON of what has no column of its own.
+        messages: `seq` is a message's place in its conversation, `said_at` what a search is in the
+            order of. `body` is JSON of what has no column of its own.
+        words: By table, where the words of its rows stand that a search looks up: on SQLite an FTS5
+            table by the rows' `number`, on PostgreSQL the table itself.
+    """
+
+    dialect: Dialect
+    version: Table
+    conversations: Table
+    messages: Table
+    words: dict[Table, Table]
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.dialect.name == SQLITE
+
+    def ddl(self) -> list[str]:
+        """The statements that make all of them in an empty database."""
+        made: list[str] = []
+        for table in (self.version, self.conversations, self.messages):
+            made.append(str(CreateTable(table).compile(dialect=self.dialect)).strip())
+            made += [
+                str(CreateIndex(index).compile(dialect=self.dialect))
+                for index in sorted(table.indexes, key=lambda index: str(index.name))
+            ]
+        if self.is_sqlite:
+            for table, words in self.words.items():
+                made += [
+                    _FTS5.format(words=words.name),
+                    _TRIGGER.format(words=words.name, of=table),
+                ]
+        return made
+
+
+# Words are of letters, digits and a namespace's mark; the tokenizer only cuts at the spaces.
+_FTS5: Final = (
+    "CREATE VIRTUAL TABLE {words} USING fts5(words, detail=none, columnsize=0, "
+    "tokenize=\"ascii tokenchars '_'\")"
+)
+_TRIGGER: Final = (
+    "CREATE TRIGGER {words}_deleted AFTER DELETE ON {of} BEGIN "
+    "DELETE FROM {words} WHERE rowid = old.number; END"
+)
+
+
+def tables_of(name: str) -> Tables:
+    """The tables of SQLite or PostgreSQL."""
+    dialect: Dialect
+    if name == SQLITE:
+        dialect = sqlite.dialect(paramstyle="qmark")
+    else:
+        dialect = postgresql.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
+    metadata = MetaData()
+    is_sqlite = name == SQLITE
+    key = Text() if is_sqlite else Text(collation="C")  # both then sort by code points
+    version = Table("convostore_schema", metadata, Column("version", Integer, nullable=False))
+    conversations = Table(
+        "convostore_conversations",
+        metadata,
+        *_number(is_sqlite),
+        Column("namespace", key, nullable=False),
+        Column("id", key, nullable=False),
+        Column("title", Text),
+        Column("pinned", Boolean(create_constraint=False), nullable=False),
+        Column("created_at", BigInteger),
+        Column("updated_at", BigInteger),
+        Column("stored_at", BigInteger, nullable=False),
+        Column("rank", BigInteger, nullable=False),
+        Column("message_count", BigInteger, nullable=False),
+        Column("next_seq", BigInteger, nullable=False),
+        *_words(is_sqlite),
+        Column("body", Text),
+        _key(is_sqlite, "namespace", "id"),
+    )
+    Index(
+        "convostore_conversations_listed",
+        conversations.c.namespace,
+        conversations.c.rank,
+        conversations.c.id,
+    )
+    messages = Table(
+        "convostore_messages",
+        metadata,
+        *_number(is_sqlite),
+        Column("namespace", key, nullable=False),
+        Column("conversation_id", key, nullable=False),
+        Column("seq", BigInteger, nullable=False),
+        Column("id", key, nullable=False),
+        Column("role", Text, nullable=False),
+        Column("said_at", BigInteger, nullable=False),
+        *_words(is_sqlite),
+        Column("body", Text, nullable=False),
+        _key(is_sqlite, "namespace", "conversation_id", "seq"),
+        UniqueConstraint("namespace", "conversation_id", "id"),
+    )
+    if is_sqlite:
+        words = {
+            conversations: _fts5(metadata, "convostore_title_words"),
+            messages: _fts5(metadata, "convostore_message_words"),
+        }
+    else:
+        words = {conversations: conversations, messages: messages}
+        for table in words:
+            Index(f"{table.name}_words", table.c.words, postgresql_using="gin")
+    return Tables(dialect, version, conversations, messages, words)
+
+
+def _number(is_sqlite: bool) -> list[Column[Any]]:
+    return [Column("number", Integer, primary_key=True)] if is_sqlite else []
+
+
+def _words(is_sqlite: bool) -> list[Column[Any]]:
+    return [] if is_sqlite else [Column("words", ARRAY(Text), nullable=False)]
+
+
+def _key(is_sqlite: bool, *columns: str) -> Any:
+    return UniqueConstraint(*columns) if is_sqlite else PrimaryKeyConstraint(*columns)
+
+
+def _fts5(metadata: MetaData, name: str) -> Table:
+    return Table(name, metadata, Column("rowid", Integer), Column("words", Text))

@@ -39,6 +39,10 @@ from .values import Portable
 
 T = TypeVar("T", Conversation, Message)
 
+_ENCODERS: Final = {
+    ascii_only: json.JSONEncoder(ensure_ascii=ascii_only, separators=(",", ":"))
+    for ascii_only in (True, False)
+}
 _FREE: Final = frozenset({"raw", "data", "value"})
 """Fields that hold any JSON: it is kept as it is."""
 
@@ -69,7 +73,7 @@ def to_json(data: JSON, *, ascii_only: bool = True) -> str:
         InvalidError: It is no JSON, or nested too deeply.
     """
     try:
-        return json.dumps(data, ensure_ascii=ascii_only, separators=(",", ":"))
+        return _ENCODERS[ascii_only].encode(data)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidError(
             f"raw, an OtherPart's data and a field's value hold plain JSON only: {error}"

@@ -9,9 +9,9 @@ import json
 import secrets
 from abc import abstractmethod
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from time import time_ns
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from convostore.adapter import Adapter, Traits
@@ -40,7 +40,6 @@ from convostore.writing import (
     check_replacement,
     check_tip,
     missing_tip,
-    moved_on,
     same_conversation,
     taken_conversation,
     unstored_messages,
@@ -57,7 +56,6 @@ from .rows import (
     message_row,
     microseconds,
     namespace_mark,
-    rank_of,
     read,
     written,
 )
@@ -67,21 +65,20 @@ from .units import Query, Reply, Row, SQLFlow
 
 _FIRST: Final = (-(2**63) + 1, "")
 _ALL: Final = 2**62
-_COUNT: Final = CONVERSATION_COLUMNS.index("message_count")
-_NEXT: Final = CONVERSATION_COLUMNS.index("next_seq")
+_TITLE: Final = CONVERSATION_COLUMNS.index("title")
 _STORED_AT: Final = CONVERSATION_COLUMNS.index("stored_at")
 
 
-@dataclass(frozen=True, slots=True)
-class _Locked:
-    """A conversation that no other unit can change before this one has ended.
+class _End(NamedTuple):
+    """Where a conversation ends, for a unit that is to write there; others wait until it has ended.
 
     Attributes:
+        updated_at: In microseconds.
         number: The one that the next message of the table gets, where they have one.
     """
 
-    conversation: Conversation
-    stored_at: int
+    pinned: bool
+    updated_at: int | None
     message_count: int
     next_seq: int
     number: int
@@ -171,7 +168,7 @@ class SQLAdapter(Adapter[Query, Reply]):
         identity = new.id or secrets.token_hex(16)
         there = yield from self._look(identity)
         if there is not None:
-            return same_conversation(there.conversation, new)
+            return same_conversation(conversation_of(there), new)
         made = Conversation(
             id=identity,
             title=new.title,
@@ -192,19 +189,20 @@ class SQLAdapter(Adapter[Query, Reply]):
     def update_conversation(
         self, conversation_id: str, change: ConversationChange
     ) -> SQLFlow[None]:
-        there = yield from self._lock(conversation_id)
+        there = yield from self._locked(conversation_id)
+        conversation = conversation_of(there)
         given = {"title": change.title, "pinned": change.pinned}
         changes = {name: value for name, value in given.items() if value is not UNSET}
-        yield from self._save(there, there.conversation.model_copy(update=changes))
+        yield from self._save(there, conversation.model_copy(update=changes))
 
     def fork_conversation(
         self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
     ) -> SQLFlow[Conversation]:
-        there = yield from self._lock(conversation_id)
-        seq, _, _ = yield from self._message(conversation_id, message_id)
+        original = conversation_of((yield from self._locked(conversation_id)))
+        seq, *_ = yield from self._message(conversation_id, message_id)
         fork = Conversation(
             id=new_id or secrets.token_hex(16),
-            title=there.conversation.title if title is UNSET else title,
+            title=original.title if title is UNSET else title,
             updated_at=datetime.now(UTC),
             origin=Origin(store=self.label, conversation_id=conversation_id),
         )
@@ -218,7 +216,7 @@ class SQLAdapter(Adapter[Query, Reply]):
         return fork
 
     def delete_conversation(self, conversation_id: str) -> SQLFlow[None]:
-        yield from self._lock(conversation_id)
+        yield from self._locked(conversation_id)
         key = self._key(conversation_id)
         yield self._sql.delete_messages(**key, seq=-1)
         yield self._sql.delete_conversation(**key)
@@ -240,17 +238,18 @@ class SQLAdapter(Adapter[Query, Reply]):
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
     ) -> SQLFlow[tuple[Message, ...]]:
-        there = yield from self._lock(conversation_id)
+        key = self._key(conversation_id)
+        end = yield from self._end(conversation_id, key)
         stored: dict[str, Message] = {}
-        if there.message_count:
-            stored = yield from self._known(conversation_id, messages)
+        if end.message_count:
+            stored = yield from self._known(key, messages)
         fresh = unstored_messages(messages, stored)
         if not fresh:
             return tuple([stored[message.id] for message in messages])
         if after is not ANY:
-            tip = yield from self._tip(conversation_id)
-            check_tip(tip, after, stored)
-        yield from self._store(there, fresh, message_count=there.message_count)
+            rows = (yield self._sql.tip(**key)).rows
+            check_tip(read(rows[0][1]) if rows else None, after, stored)
+        yield from self._store(key, end, fresh, message_count=end.message_count)
         if len(fresh) == len(messages):
             return tuple(fresh)
         stored |= {message.id: message for message in fresh}
@@ -259,37 +258,35 @@ class SQLAdapter(Adapter[Query, Reply]):
     def replace_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | None
     ) -> SQLFlow[tuple[Message, ...]]:
-        there = yield from self._lock(conversation_id)
         key = self._key(conversation_id)
+        end = yield from self._end(conversation_id, key)
         last = -1
         if after is not None:
             rows = (yield self._sql.message(**key, message_id=written(after))).rows
             if not rows:
                 raise missing_tip(after)
             last = rows[0][0]
-        check_replacement(messages, (yield from self._known(conversation_id, messages, last)))
+        check_replacement(messages, (yield from self._known(key, messages, last)))
         deleted = (yield self._sql.delete_messages(**key, seq=last)).changed
-        yield from self._store(there, messages, message_count=there.message_count - deleted)
+        yield from self._store(key, end, messages, message_count=end.message_count - deleted)
         return tuple(messages)
 
     def delete_message(self, conversation_id: str, message_id: str) -> SQLFlow[None]:
-        there = yield from self._lock(conversation_id)
-        query = self._sql.delete_message(
-            **self._key(conversation_id), message_id=written(message_id)
-        )
-        if (yield query).changed:
-            yield self._touched(there, there.message_count - 1, there.next_seq)
+        key = self._key(conversation_id)
+        end = yield from self._end(conversation_id, key)
+        if (yield self._sql.delete_message(**key, message_id=written(message_id))).changed:
+            yield self._touched(key, end, end.message_count - 1, end.next_seq)
 
     def set_feedback(
         self, conversation_id: str, message_id: str, feedback: Feedback | None
     ) -> SQLFlow[None]:
-        yield from self._lock(conversation_id)
-        _, role, body = yield from self._message(conversation_id, message_id)
-        message = message_of(written(message_id), role, body)
+        yield from self._locked(conversation_id)
+        _, *columns = yield from self._message(conversation_id, message_id)
+        changed = message_of(*columns).model_copy(update={"feedback": feedback})
         yield self._sql.save_message(
             **self._key(conversation_id),
             message_id=written(message_id),
-            new_body=message_body(message.model_copy(update={"feedback": feedback})),
+            new_body=message_body(changed),
         )
 
     # What operations are made of
@@ -297,45 +294,41 @@ class SQLAdapter(Adapter[Query, Reply]):
     def _key(self, conversation_id: str) -> dict[str, str]:
         return {"namespace": self._kept_namespace, "id": written(conversation_id)}
 
-    def _look(self, conversation_id: str) -> SQLFlow[_Locked | None]:
-        """The conversation, kept from others until the unit has ended; None where there is none."""
+    def _look(self, conversation_id: str) -> SQLFlow[Row | None]:
+        """A conversation's row, kept from others until the unit has ended; None where none is."""
         rows = (yield self._sql.locked_conversation(**self._key(conversation_id))).rows
-        if not rows:
-            return None
-        *columns, number = rows[0]
-        return _Locked(
-            conversation_of(tuple(columns)),
-            columns[_STORED_AT],
-            columns[_COUNT],
-            columns[_NEXT],
-            number,
-        )
+        return rows[0] if rows else None
 
-    def _lock(self, conversation_id: str) -> SQLFlow[_Locked]:
-        there = yield from self._look(conversation_id)
-        if there is None:
+    def _locked(self, conversation_id: str) -> SQLFlow[Row]:
+        row = yield from self._look(conversation_id)
+        if row is None:
             raise absent_conversation(conversation_id)
-        return there
+        return row
+
+    def _end(self, conversation_id: str, key: dict[str, str]) -> SQLFlow[_End]:
+        rows = (yield self._sql.locked_end(**key)).rows
+        if not rows:
+            raise absent_conversation(conversation_id)
+        return _End(*rows[0])
 
     def _message(self, conversation_id: str, message_id: str) -> SQLFlow[Row]:
-        """A message's place, role and body."""
+        """A message's place, id, role and body."""
         key = self._key(conversation_id)
         rows = (yield self._sql.message(**key, message_id=written(message_id))).rows
         if not rows:
             raise absent_message(conversation_id, message_id)
         return rows[0]
 
-    def _tip(self, conversation_id: str) -> SQLFlow[str | None]:
-        rows = (yield self._sql.tip(**self._key(conversation_id))).rows
-        return read(rows[0][1]) if rows else None
-
     def _known(
-        self, conversation_id: str, messages: Sequence[Message], last: int = _ALL
+        self, key: dict[str, str], messages: Sequence[Message], last: int = _ALL
     ) -> SQLFlow[dict[str, Message]]:
         """Those of the messages' ids that are stored, up to a place, with what is stored."""
-        ids = self._sql.texts([written(message.id) for message in messages])
-        rows = (yield self._sql.known_messages(**self._key(conversation_id), message_ids=ids)).rows
-        known = [message_of(*row[1:]) for row in rows if row[0] <= last]
+        ids = [written(message.id) for message in messages]
+        if len(ids) == 1:
+            query = self._sql.message(**key, message_id=ids[0])
+        else:
+            query = self._sql.known_messages(**key, message_ids=self._sql.texts(ids))
+        known = [message_of(*row[1:]) for row in (yield query).rows if row[0] <= last]
         return {message.id: message for message in known}
 
     def _insert(
@@ -350,43 +343,42 @@ class SQLAdapter(Adapter[Query, Reply]):
         for statement in self._sql.insert_conversation:
             yield statement(**row)
 
-    def _save(self, there: _Locked, conversation: Conversation) -> SQLFlow[None]:
-        row = conversation_row(conversation, there.stored_at)
+    def _save(self, there: Row, conversation: Conversation) -> SQLFlow[None]:
+        row = conversation_row(conversation, there[_STORED_AT])
         key = self._key(conversation.id)
         yield self._sql.save_conversation(
             **key, **{f"new_{name}": value for name, value in row.items()}
         )
-        if conversation.title != there.conversation.title:
+        if row["title"] != there[_TITLE]:
             new_words = self._words(words(conversation.title or ""))
             yield self._sql.save_title_words(**key, new_words=new_words)
 
     def _store(
-        self, there: _Locked, messages: Sequence[Message], *, message_count: int
+        self, key: dict[str, str], end: _End, messages: Sequence[Message], *, message_count: int
     ) -> SQLFlow[None]:
         """Puts messages at the end, and moves the conversation's time on."""
         now = _now()
         rows = [
             message_row(message, now)
-            | self._key(there.conversation.id)
+            | key
             | {
-                "seq": there.next_seq + place,
-                "number": there.number + place,
+                "seq": end.next_seq + place,
+                "number": end.number + place,
                 "words": self._words(words(searched(message))),
             }
             for place, message in enumerate(messages)
         ]
         for statement in self._sql.insert_messages if rows else ():
             yield statement.many(rows)
-        count = message_count + len(messages)
-        yield self._touched(there, count, there.next_seq + len(messages))
+        count = len(messages)
+        yield self._touched(key, end, message_count + count, end.next_seq + count)
 
-    def _touched(self, there: _Locked, message_count: int, next_seq: int) -> Query:
-        time = moved_on(there.conversation.updated_at)
-        moved = there.conversation.model_copy(update={"updated_at": time})
+    def _touched(self, key: dict[str, str], end: _End, message_count: int, next_seq: int) -> Query:
+        time = max(_now(), 1 + (end.updated_at or 0))  # on, even where the clock goes back
         return self._sql.touch_conversation(
-            **self._key(moved.id),
-            new_updated_at=microseconds(time),
-            new_rank=rank_of(moved),
+            **key,
+            new_updated_at=time,
+            new_rank=-time - PINNED if end.pinned else -time,
             new_message_count=message_count,
             new_next_seq=next_seq,
         )
@@ -400,9 +392,7 @@ def _limit(listing: Listing) -> int:
 
 
 def _now() -> int:
-    now = microseconds(datetime.now(UTC))
-    assert now is not None  # noqa: S101
-    return now
+    return time_ns() // 1000
 
 
 def _older(time: datetime) -> dict[str, int | None]:

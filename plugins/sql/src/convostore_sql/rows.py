@@ -83,7 +83,7 @@ def conversation_row(conversation: Conversation, stored_at: int) -> dict[str, An
 
 def conversation_of(row: Row) -> Conversation:
     """The conversation of a row of `tables.CONVERSATION_COLUMNS`."""
-    identity, title, pinned, created_at, updated_at, _, _, _, body = row
+    identity, title, pinned, created_at, updated_at, _, body = row
     columns: dict[str, Any] = {
         "id": read(identity),
         "title": None if title is None else read(title),

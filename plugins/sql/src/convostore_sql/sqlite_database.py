@@ -85,45 +85,41 @@ class Database:
         with _Unit(self, ticket or Ticket()) as unit:
             return run(make(), unit.send)
 
-    @contextmanager
-    def connection(self, *, writes: bool) -> Iterator[sqlite3.Connection]:
-        """A connection that is the caller's alone for a while.
+    def take(self, *, writes: bool) -> sqlite3.Connection:
+        """A connection that is the caller's alone until it is given back.
 
         Raises:
             UnavailableError: It was not to be had within `timeout` seconds.
         """
         self._see_to_forks()
-        with self._turn(self._alone or (self._writing if writes else None)):
-            connection = self._take()
-            try:
-                yield connection
-            finally:
-                self._give_back(connection)
-
-    @contextmanager
-    def _turn(self, lock: threading.Lock | None) -> Iterator[None]:
-        if lock is None:
-            yield
-            return
-        if not lock.acquire(timeout=self.timeout):
+        turn = self._turn(writes)
+        if turn is not None and not turn.acquire(timeout=self.timeout):
             raise busy()
         try:
-            yield
-        finally:
-            lock.release()
+            with self._lock:
+                if self._idle:
+                    return self._idle.pop()
+            return self._connect()
+        except BaseException:
+            if turn is not None:
+                turn.release()
+            raise
 
-    def _take(self) -> sqlite3.Connection:
+    def give_back(self, connection: sqlite3.Connection, *, writes: bool) -> None:
+        """Ends what `take` began."""
         with self._lock:
-            if self._idle:
-                return self._idle.pop()
-        return self._connect()
-
-    def _give_back(self, connection: sqlite3.Connection) -> None:
-        with self._lock:
-            if self._users > 0 or self._alone is not None:
+            kept = self._users > 0 or self._alone is not None
+            if kept:
                 self._idle.append(connection)
-                return
-        connection.close()
+        if not kept:
+            connection.close()
+        turn = self._turn(writes)
+        if turn is not None:
+            turn.release()
+
+    def _turn(self, writes: bool) -> threading.Lock | None:
+        """What those wait for who cannot go on side by side."""
+        return self._alone or (self._writing if writes else None)
 
     def _see_to_forks(self) -> None:
         """Leaves alone what another process opened: neither used nor closed here."""
@@ -133,7 +129,8 @@ class Database:
                 self._inherited, self._idle = self._idle, []
 
     def _connect(self) -> sqlite3.Connection:
-        with translated(self.path):
+        connection: sqlite3.Connection | None = None
+        try:
             connection = sqlite3.connect(
                 self.path,
                 timeout=self.timeout,
@@ -141,11 +138,12 @@ class Database:
                 check_same_thread=False,
                 cached_statements=256,
             )
-        try:
-            with translated(self.path):
-                self._prepare(connection)
-        except BaseException:
-            connection.close()
+            self._prepare(connection)
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if isinstance(error, sqlite3.Error):
+                raise meaning(error, self.path) from error
             raise
         if self._alone is not None:
             weakref.finalize(self, connection.close)
@@ -201,55 +199,59 @@ class _Unit:
         self._connection: sqlite3.Connection | None = None
 
     def send(self, query: Query) -> Reply:
-        connection = self._connection or self._begin(writes=query.writes)
+        connection = self._connection or self._begin(query.writes)
         if self._ticket.cancelled:
             raise Cancelled("cancelled")
-        with translated(self._database.path):
+        try:
             return _carried_out(connection, query)
+        except (sqlite3.Error, OverflowError) as error:
+            raise meaning(error, self._database.path) from error
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._connection is None:
+        connection = self._connection
+        if connection is None:
             return
         try:
             if self._writes:
-                self._end(commit=kind is None)
+                self._end(connection, commit=kind is None)
         finally:
-            self._ticket.give(None)
-            self._lent.__exit__(None, None, None)
+            self._give_back(connection)
 
-    def _begin(self, *, writes: bool) -> sqlite3.Connection:
-        self._lent = self._database.connection(writes=writes)
-        connection = self._lent.__enter__()
+    def _begin(self, writes: bool) -> sqlite3.Connection:
+        connection = self._database.take(writes=writes)
+        self._writes = writes
         self._ticket.give(connection)
         try:
             if writes:
-                with translated(self._database.path):
-                    connection.execute("BEGIN IMMEDIATE")
-        except BaseException:
-            self._ticket.give(None)
-            self._lent.__exit__(None, None, None)
+                connection.execute("BEGIN IMMEDIATE")
+        except BaseException as error:
+            self._give_back(connection)
+            if isinstance(error, sqlite3.Error):
+                raise meaning(error, self._database.path) from error
             raise
-        self._writes = writes
         self._connection = connection
         return connection
 
-    def _end(self, *, commit: bool) -> None:
-        connection = self._connection
-        assert connection is not None  # noqa: S101
-        if not commit or self._ticket.cancelled:
-            _roll_back(connection)
-            if commit:
-                raise Cancelled("cancelled")
-            return
-        try:
-            with translated(self._database.path):
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        self._ticket.give(None)
+        self._database.give_back(connection, writes=self._writes)
+
+    def _end(self, connection: sqlite3.Connection, *, commit: bool) -> None:
+        if commit and not self._ticket.cancelled:
+            try:
                 connection.execute("COMMIT")
-        except BaseException:
-            _roll_back(connection)
-            raise
+            except BaseException as error:
+                _roll_back(connection)
+                if isinstance(error, sqlite3.Error):
+                    raise meaning(error, self._database.path) from error
+                raise
+            return
+        _roll_back(connection)
+        if commit:
+            raise Cancelled("cancelled")
 
 
 def _carried_out(connection: sqlite3.Connection, query: Query) -> Reply:
@@ -303,17 +305,6 @@ def _write_ahead(connection: sqlite3.Connection, until: float) -> None:
             time.sleep(_PAUSE)
 
 
-@contextmanager
-def translated(path: str) -> Iterator[None]:
-    """Raises SQLite's errors as what a caller can do about them."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _meaning(error, path) from error
-    except OverflowError:
-        raise InvalidError("a number is larger than SQLite's largest") from None
-
-
 def busy() -> UnavailableError:
     """The error of a wait that was too long."""
     return UnavailableError(
@@ -344,7 +335,10 @@ _MEANINGS: Final[dict[int, tuple[type[StoreError], str]]] = {
 }
 
 
-def _meaning(error: sqlite3.Error, path: str) -> StoreError:
+def meaning(error: Exception, path: str) -> StoreError:
+    """The error of ours that says what a caller can do about one of SQLite's."""
+    if not isinstance(error, sqlite3.Error):
+        return InvalidError("a number is larger than SQLite's largest")
     code = _primary(error)
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return busy()

@@ -54,8 +54,11 @@ class Statements:
         self.conversation = self._read(select(*self._conversation).where(self._own))
         self.conversations = self._read(self._list())
         self.old_conversations = self._read(self._list().where(self._is_old()))
-        self.locked_conversation = self._locked(
-            select(*self._conversation, self._next_number()).where(self._own)
+        self.locked_conversation = self._locked(select(*self._conversation).where(self._own))
+        self.locked_end = self._locked(
+            select(
+                c.c.pinned, c.c.updated_at, c.c.message_count, c.c.next_seq, self._next_number()
+            ).where(self._own)
         )
         self.insert_conversation = self._inserting(c)
         self.save_conversation = self._compiled(
@@ -112,7 +115,7 @@ class Statements:
         }
         self.tip = self._read(select(m.c.seq, m.c.id).where(of).order_by(m.c.seq.desc()).limit(1))
         self.message = self._read(
-            select(m.c.seq, m.c.role, m.c.body).where(of, m.c.id == bindparam("message_id"))
+            select(m.c.seq, m.c.id, m.c.role, m.c.body).where(of, m.c.id == bindparam("message_id"))
         )
         self.known_messages = self._read(
             select(m.c.seq, m.c.id, m.c.role, m.c.body).where(
@@ -166,7 +169,8 @@ class Statements:
         """On SQLite, the number that the next message gets, by which its words are found."""
         if not self.tables.is_sqlite:
             return literal_column("0")
-        return select(func.coalesce(func.max(self._m.c.number), 0) + 1).scalar_subquery()
+        highest = func.coalesce(func.max(self._m.c.number), literal_column("0"))
+        return select(highest + literal_column("1")).scalar_subquery()
 
     def _inserting(self, table: Any) -> tuple[Statement, ...]:
         """Inserts rows with their words."""

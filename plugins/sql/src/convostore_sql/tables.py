@@ -35,8 +35,6 @@ CONVERSATION_COLUMNS: Final = (
     "created_at",
     "updated_at",
     "stored_at",
-    "message_count",
-    "next_seq",
     "body",
 )
 """The columns that a conversation is read from, in this order."""

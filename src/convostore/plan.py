@@ -395,13 +395,18 @@ class Walk(Generic[T]):
         assert self.listing is not None  # noqa: S101  # else no page was asked for
         fresh: list[T] = []
         settled = False
+        shown: dict[str, datetime | None] = {}
         for item in page.items:
             item_id, moved_at = _place_of(item)
-            if item_id not in self._seen:
+            if item_id not in self._seen and item_id not in shown:
                 fresh.append(item)
-            elif moved_at == self._seen[item_id] and not getattr(item, "pinned", False):
+            elif moved_at == self._seen.get(item_id) and not getattr(item, "pinned", False):
                 settled = True
-            self._seen[item_id] = moved_at
+            shown[item_id] = moved_at
+        if self._again_from_head:
+            self._seen |= shown
+        else:
+            self._seen = shown  # pages overlap with the one before; a long list is not kept
         self._pages += 1
         self._found_new |= bool(fresh)
         if page.cursor is not None and not (self._rereading and settled and not fresh):

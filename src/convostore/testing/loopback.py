@@ -132,7 +132,7 @@ def serve(handler: Handler, *, latency: float = 0.0) -> LoopbackServer:
     return LoopbackServer(handler, latency=latency)
 
 
-def replay(cassettes: Iterable[Mapping[str, Any]]) -> Handler:
+def replay(cassettes: Iterable[Mapping[str, Any]], *, by_field: str | None = None) -> Handler:
     """A handler that answers with recordings, by method and path in the order that they were made.
 
     The last answer of a method and path repeats, so that a thing can be read twice; the query does
@@ -140,23 +140,31 @@ def replay(cassettes: Iterable[Mapping[str, Any]]) -> Handler:
 
     Args:
         cassettes: In the format of vcrpy, parsed: the reading of YAML is the caller's.
+        by_field: A field of JSON bodies that tells requests to one path apart, such as a service's
+            name of the conversation's id.
     """
-    recorded: defaultdict[tuple[str, str], deque[Response]] = defaultdict(deque)
+    recorded: defaultdict[tuple[str, str, object], deque[Response]] = defaultdict(deque)
     for cassette in cassettes:
         for exchange in cassette["interactions"]:
             asked = exchange["request"]
-            key = (asked["method"], urlsplit(asked["uri"]).path)
+            body = decode_json(asked["body"]) if by_field and asked["body"] else None
+            key = (asked["method"], urlsplit(asked["uri"]).path, _field(body, by_field))
             recorded[key].append(_recorded_response(exchange["response"]))
     lock = threading.Lock()
 
     def handler(request: Request) -> Response:
         with lock:
-            answers = recorded.get((request.method, request.path))
+            key = (request.method, request.path, _field(request.json, by_field))
+            answers = recorded.get(key)
             if answers is None:
                 raise LookupError(f"{request.method} {request.path} was not recorded")
             return answers.popleft() if len(answers) > 1 else answers[0]
 
     return handler
+
+
+def _field(body: JSON, name: str | None) -> object:
+    return body.get(name) if name is not None and isinstance(body, dict) else None
 
 
 def _recorded_response(response: Mapping[str, Any]) -> Response:

@@ -94,6 +94,16 @@ def test_recordings_are_replayed_in_their_order_and_the_last_one_stays(send):
     assert answers == [1, 2, 2]
 
 
+def test_a_field_of_the_body_tells_recordings_of_one_path_apart(send):
+    recorded = [exchange("POST", "/a", "one"), exchange("POST", "/a", "two")]
+    recorded[0]["request"]["body"] = '{"chatId": "1", "offset": 0}'
+    recorded[1]["request"]["body"] = '{"chatId": "2", "offset": 0}'
+    with serve(replay([{"interactions": recorded}], by_field="chatId")) as url:
+        assert send(url, Request("POST", "/a", json={"chatId": "2"})).json() == "two"
+        assert send(url, Request("POST", "/a", json={"chatId": "1"})).json() == "one"
+        assert send(url, Request("POST", "/a", json={"chatId": "3"})).status == 500
+
+
 def test_what_was_not_recorded_is_an_error_that_says_so(send):
     server = serve(replay([{"interactions": [exchange("GET", "/a", 1)]}]))
     with server as url:

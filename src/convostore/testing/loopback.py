@@ -147,7 +147,7 @@ def replay(cassettes: Iterable[Mapping[str, Any]], *, by_field: str | None = Non
     for cassette in cassettes:
         for exchange in cassette["interactions"]:
             asked = exchange["request"]
-            body = decode_json(asked["body"]) if by_field and asked["body"] else None
+            body = decode_json(asked["body"]) if by_field and asked.get("body") else None
             key = (asked["method"], urlsplit(asked["uri"]).path, _field(body, by_field))
             recorded[key].append(_recorded_response(exchange["response"]))
     lock = threading.Lock()

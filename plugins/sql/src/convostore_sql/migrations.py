@@ -58,7 +58,11 @@ def _version(statements: Statements) -> SQLFlow[int]:
     if statements.tables.is_sqlite:
         there = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'convostore_schema'"
     else:
-        there = "SELECT 1 WHERE to_regclass('convostore_schema') IS NOT NULL"
+        # Not to_regclass: its cache may not have heard yet of what another process has just made.
+        there = (
+            "SELECT 1 FROM pg_catalog.pg_tables WHERE tablename = 'convostore_schema' "
+            "AND schemaname = ANY (current_schemas(false))"
+        )
     if not (yield _query(there, writes=False)).rows:
         return 0
     rows = (yield statements.version()).rows

@@ -46,6 +46,8 @@ RUN = [
     DOCS / "tutorial" / "first-steps.md",
     DOCS / "how-to" / "fastgpt.md",
     DOCS / "how-to" / "perplexica.md",
+    DOCS / "how-to" / "mirror.md",
+    DOCS / "how-to" / "search.md",
     DOCS / "how-to" / "test-your-app.md",
     DOCS / "how-to" / "trace-and-log.md",
     DOCS / "reference" / "contract-kit.md",
@@ -155,7 +157,10 @@ def as_a_reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("page", RUN, ids=name_of)
-def test_the_code_of_a_page_runs_and_prints_what_it_shows(page: Path, service: str) -> None:
+def test_the_code_of_a_page_runs_and_prints_what_it_shows(
+    page: Path, service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     run_blocks(page, service)
 
 

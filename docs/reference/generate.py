@@ -295,6 +295,8 @@ def traits() -> str:
 _FAMILIES: Final = {
     "Reading": "convostore.testing.read_clauses",
     "Writing": "convostore.testing.write_clauses",
+    "Keeping copies": "convostore.testing.keep_clauses",
+    "Searching": "convostore.testing.search_clauses",
     "Failure, of backends over HTTP": "convostore.testing.fault_clauses",
 }
 

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from .errors import StoreError as StoreError
     from .errors import UnavailableError as UnavailableError
     from .errors import UnsupportedError as UnsupportedError
+    from .mirroring import MirrorProgress as MirrorProgress
+    from .mirroring import MirrorReport as MirrorReport
+    from .mirroring import Skipped as Skipped
+    from .mirroring import amirror as amirror
+    from .mirroring import mirror as mirror
     from .models import ANY as ANY
     from .models import UNSET as UNSET
     from .models import Citation as Citation
@@ -53,6 +58,13 @@ if TYPE_CHECKING:
     from .searching import Snippet as Snippet
     from .store import AsyncConversationStore as AsyncConversationStore
     from .store import ConversationStore as ConversationStore
+    from .transfer import ExportReport as ExportReport
+    from .transfer import ImportReport as ImportReport
+    from .transfer import TransferProgress as TransferProgress
+    from .transfer import aexport_conversations as aexport_conversations
+    from .transfer import aimport_conversations as aimport_conversations
+    from .transfer import export_conversations as export_conversations
+    from .transfer import import_conversations as import_conversations
 
 _HOMES: Final = {
     "adapter": ("Operation", "Traits"),
@@ -71,6 +83,7 @@ _HOMES: Final = {
         "UnavailableError",
         "UnsupportedError",
     ),
+    "mirroring": ("MirrorProgress", "MirrorReport", "Skipped", "amirror", "mirror"),
     "models": (
         "ANY",
         "UNSET",
@@ -98,6 +111,15 @@ _HOMES: Final = {
     ),
     "searching": ("Hit", "Snippet"),
     "store": ("AsyncConversationStore", "ConversationStore"),
+    "transfer": (
+        "ExportReport",
+        "ImportReport",
+        "TransferProgress",
+        "aexport_conversations",
+        "aimport_conversations",
+        "export_conversations",
+        "import_conversations",
+    ),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 

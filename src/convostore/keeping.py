@@ -7,95 +7,29 @@ names its side, and whoever drives the flow knows how to take it there.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from hashlib import sha256
-from itertools import islice
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from collections.abc import Callable, Iterable
 
 from .adapter import Operation
-from .errors import ConflictError, NotFoundError, UnsupportedError
-from .models import (
-    Conversation,
-    ConversationChange,
-    Feedback,
-    Listing,
-    Message,
-    NewConversation,
-    Page,
-    Problem,
-)
-from .plan import Make, Plan
+from .copies import UNFINISHED, UNSETTLED, Copy, Kept, Policy, Tally, with_problem
+from .errors import ConflictError, NotFoundError
+from .following import Following
+from .models import UNSET, Conversation, ConversationChange
+from .plan import Plan
+from .stepping import Pages, Step, Steps, pages_of, pages_of_store
 
-T = TypeVar("T")
-
-CHUNK: Final = 500
-"""The most messages of one page that is read, and of one write."""
-
-UNFINISHED: Final = Problem(where="convostore", what="is not copied whole yet")
-"""Stands among a conversation's problems from the first write of a copy to its last."""
-UNSETTLED: Final = Problem(where="convostore", what="was copied while an answer was being made")
-"""Stands among a copy's problems until the answer is there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Something to be done on one side; the reply to it is what it returns.
-
-    Attributes:
-        where: On which side.
-        make: On the target a flow's `Make`. On the source whatever the maker of the pages and the
-            driver have agreed on: of a store again a `Make`, of a file a plain call.
-    """
-
-    where: Literal["source", "target"]
-    make: Callable[[], Any]
-
-
-Steps: TypeAlias = Generator[Step, Any, T]
-"""A flow of steps; `flow.run` and `flow.arun` drive it as any other."""
-Pages: TypeAlias = Callable[[], Steps[Sequence[Message] | None]]
-"""Each call reads the next page of messages, oldest first; None behind the last."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """How far the target is to follow.
-
-    Attributes:
-        full: Look at the messages even where the times say that nothing changed.
-        new_only: Take what is there and whole for unchanged.
-        delete: Delete messages that the source no longer has; else they stay.
-        rewrite: Replace what differs. When False, what is there is never changed, only continued,
-            and another message in the place of one is a `ConflictError`.
-        dry_run: Write nothing, and report what would be.
-        attempts: How often to look again when another writer came between, the first included;
-            each one begins the pages anew.
-    """
-
-    full: bool = False
-    new_only: bool = False
-    delete: bool = False
-    rewrite: bool = True
-    dry_run: bool = False
-    attempts: int = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """What was done for one conversation.
-
-    Attributes:
-        messages: How many messages were written.
-        losses: Fields that the target cannot hold, such as ``"conversation.files"`` or
-            ``"message.raw"``, to the number of values that it lost.
-    """
-
-    outcome: Literal["copied", "updated", "unchanged"]
-    messages: int = 0
-    losses: Mapping[str, int] = field(default_factory=dict)
+__all__ = [
+    "UNFINISHED",
+    "UNSETTLED",
+    "Kept",
+    "Pages",
+    "Policy",
+    "Step",
+    "Steps",
+    "keep",
+    "pages_of",
+    "pages_of_store",
+    "require",
+]
 
 
 def keep(
@@ -106,9 +40,9 @@ def keep(
     *,
     written: Callable[[int], None] = lambda _: None,
 ) -> Steps[Kept]:
-    """Brings one conversation of the target to what is wanted, in steps that may break off anywhere.
+    """Brings one conversation of the target to what is wanted; may be broken off at any step.
 
-    Broken off, it leaves a conversation that says so in its problems, and done again it goes on.
+    Broken off, it leaves a conversation that says so in its problems; done again, it goes on.
 
     Args:
         target: The plan of the store to write to; see `require`.
@@ -124,7 +58,17 @@ def keep(
         UnsupportedError: Messages differ, and the target cannot replace any.
         StoreError: What a step ended in.
     """
-    raise NotImplementedError
+    tally = Tally(written)
+    attempt = 1
+    while True:
+        try:
+            yield from _attempt(target, wanted, pages, policy, tally)
+        except ConflictError:
+            if attempt >= policy.attempts:
+                raise
+            attempt += 1
+        else:
+            return tally.kept()
 
 
 def require(target: Plan) -> None:
@@ -133,16 +77,86 @@ def require(target: Plan) -> None:
     Raises:
         UnsupportedError: It cannot create conversations or append messages.
     """
+    for operation in (Operation.CREATE_CONVERSATION, Operation.APPEND_MESSAGES):
+        if not target.offers(operation):
+            raise target.adapter.unsupported(operation)
 
 
-def pages_of(messages: Iterable[Message]) -> Pages:
-    """Pages of messages that are read one by one, as from a file.
+def _attempt(
+    target: Plan,
+    wanted: Conversation,
+    pages: Callable[[], Pages],
+    policy: Policy,
+    tally: Tally,
+) -> Steps[None]:
+    held = yield from _find(target, wanted)
+    tally.find(held)
+    copy = Copy(target, wanted, held, policy, tally)
+    if copy.is_whole and policy.new_only:
+        return
+    generating = False
+    if not copy.is_whole or policy.full or not copy.stands_still:
+        following = Following(copy, pages)
+        yield from following.bring_up()
+        generating = following.generating
+    if not policy.rewrite and copy.is_whole and not copy.begun:
+        return
+    if copy.puts:
+        final = with_problem(wanted, UNSETTLED) if generating and policy.rewrite else wanted
+        yield from _finish_by_put(copy, final)
+    else:
+        yield from _finish_by_updates(copy)
 
-    Each step's `make` is a plain call that reads the next page; it may be made in a thread.
-    """
-    raise NotImplementedError
+
+def _find(target: Plan, wanted: Conversation) -> Steps[Conversation | None]:
+    try:
+        held: Conversation = yield Step("target", target.get_conversation(wanted.id))
+    except NotFoundError:
+        return None
+    if held.origin is not None and wanted.origin is not None and held.origin != wanted.origin:
+        raise ConflictError(
+            f"the id {held.id!r} is taken by a copy of {held.origin.conversation_id!r} of "
+            f"{held.origin.store}"
+        )
+    return held
 
 
-def pages_of_store(source: Plan, conversation_id: str) -> Pages:
-    """Pages of a conversation in a store; each step's `make` makes a flow of that store."""
-    raise NotImplementedError
+def _finish_by_put(copy: Copy, final: Conversation) -> Steps[None]:
+    """Takes the mark away, and gives the copy all that the source tells of the conversation."""
+    if copy.begun or copy.held is None or not _are_alike(copy.held, final):
+        yield from copy.write(copy.target.put_conversation(final))
+        copy.tally.write()
+
+
+def _are_alike(held: Conversation, wanted: Conversation) -> bool:
+    return held.portable() == wanted.portable() and held.origin == wanted.origin
+
+
+def _finish_by_updates(copy: Copy) -> Steps[None]:
+    """Gives the copy what a target can hold that puts no conversations, and notes the rest."""
+    wanted = copy.wanted
+    there = copy.held or wanted.model_copy(update={"pinned": False})
+    if copy.held is None:
+        yield from copy.begin()
+    _lose(copy, [name for name in _NEEDS_PUT if getattr(wanted, name)])
+    changed = [
+        name for name in ("title", "pinned") if getattr(wanted, name) != getattr(there, name)
+    ]
+    if not changed or not copy.policy.rewrite:
+        return
+    if not copy.target.offers(Operation.UPDATE_CONVERSATION):
+        _lose(copy, changed)
+        return
+    change = ConversationChange(
+        title=wanted.title if "title" in changed else UNSET,
+        pinned=wanted.pinned if "pinned" in changed else UNSET,
+    )
+    yield from copy.write(copy.target.update_conversation(wanted.id, change))
+    copy.tally.write()
+
+
+_NEEDS_PUT = ("updated_at", "files", "problems", "raw")
+
+
+def _lose(copy: Copy, fields: Iterable[str]) -> None:
+    copy.tally.lose(*(f"conversation.{name}" for name in fields))

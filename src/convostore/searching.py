@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -78,11 +79,8 @@ class Search:
 
     def find(self, text: str) -> bool:
         """Whether every term is in the text."""
-        folded = fold(text)
-        if not self.terms or not all(term.folded in folded for term in self.terms):
-            return False
-        known = words(text)
-        return all(term.among(known) for term in self.terms)
+        near = self._near(text)
+        return 0 < len(near) == len(self.terms) == _count(near, text)
 
     def title_hit(self, conversation: Conversation) -> Hit | None:
         """The hit of a conversation's title, if it is one; `role` and times are not looked at."""
@@ -99,28 +97,31 @@ class Search:
             return None
         places: list[tuple[Where, str]] = [("text", message.text)]
         places += [("source", source.title) for source in message.sources if source.title]
-        where, text = max(places, key=lambda place: self._count(place[1]))
+        if len(places) > 1:
+            places.sort(key=lambda place: -_count(self._near(place[1]), place[1]))
+        where, text = places[0]
         return Hit.model_construct(
             conversation=conversation, message=message, where=where, snippet=self.snippet(text)
         )
 
-    def _count(self, text: str) -> int:
+    def _near(self, text: str) -> list[Term]:
+        """The terms that a text holds, be it within its words."""
         folded = fold(text)
-        return sum(term.folded in folded for term in self.terms)
+        return [term for term in self.terms if term.within(folded)]
 
     def snippet(self, text: str) -> Snippet:
         """The piece of a text around the first term in it, all terms within it marked."""
-        found = next(_places(text, self.terms), (0, 0))
-        start = max(0, found[0] - _BEFORE)
-        end = min(len(text), max(start + _LENGTH, found[1]))
+        places = _places(text, self.terms)
+        first = places[0] if places else (0, 0)
+        start = max(0, first[0] - _BEFORE)
+        end = min(len(text), max(start + _LENGTH, min(first[1], first[0] + _LENGTH)))
         start = max(0, min(start, end - _LENGTH))
-        piece = "".join(" " if char.isspace() else char for char in text[start:end])
-        head = "…" if start else ""
-        marks = tuple(
-            (first + len(head), last + len(head)) for first, last in _places(piece, self.terms)
+        head, tail = "…" if start else "", "…" if end < len(text) else ""
+        shown = "".join(" " if char.isspace() else char for char in text[start:end])
+        within = [(first[0], min(first[1], end)), *(place for place in places if place[1] <= end)]
+        return Snippet.model_construct(
+            text=head + shown + tail, marks=_joined(within if places else [], len(head) - start)
         )
-        tail = "…" if end < len(text) else ""
-        return Snippet.model_construct(text=head + piece + tail, marks=_joined(marks))
 
 
 @dataclass(frozen=True)
@@ -136,18 +137,29 @@ class Term:
     groups: tuple[tuple[frozenset[str], ...], ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "folded", fold(self.text))
+        object.__setattr__(self, "folded", fold(self.text).strip(" "))
         object.__setattr__(self, "groups", tuple(map(_alternatives, _runs(self.text))))
 
     def among(self, known: set[str]) -> bool:
         """Whether a text with these words may hold the term: an index asks the same."""
         return all(any(words <= known for words in group) for group in self.groups)
 
+    def within(self, folded: str) -> bool:
+        """Whether the term stands in a folded text; between its words may be any white space."""
+        if " " in self.folded:
+            return self.pattern.search(folded) is not None
+        return self.folded in folded
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Finds the term in a folded text."""
+        return re.compile(" +".join(map(re.escape, _BLANKS.split(self.folded))))
+
 
 def searched(message: Message) -> str:
     """What of a message is searched: its text, and the titles of its sources."""
     titles = [source.title for source in message.sources if source.title]
-    return "\n".join([message.text, *titles]) if titles else message.text
+    return _APART.join([message.text, *titles]) if titles else message.text
 
 
 def fold(text: str) -> str:
@@ -168,6 +180,11 @@ def words(text: str) -> set[str]:
     character and each pair.
     """
     found: set[str] = set()
+    if text.isascii():
+        lowered = text.lower()
+        found.update([word[:_LONGEST] for word in _ASCII_RUN.findall(lowered)])
+        if lowered == text:
+            return found
     for run in set(_runs(text)):
         if _unspaced(run):
             found.update(run)
@@ -188,17 +205,28 @@ def _alternatives(run: str) -> tuple[frozenset[str], ...]:
     return (whole, parts) if parts and parts != whole else (whole,)
 
 
+def _count(terms: Iterable[Term], text: str) -> int:
+    """How many of these terms have their words in a text."""
+    known = words(text)
+    return sum(term.among(known) for term in terms)
+
+
+_APART: Final = "\n\0\n"
+"""Between a message's text and titles: no phrase goes from one over to another."""
+_BLANKS: Final = re.compile(" +")
 _TERM: Final = re.compile(r'"([^"]*)"?|([^\s"]+)')
 _LONGEST: Final = 64
 """Of a longer word only so many characters are looked up: databases limit an index's entries."""
 _LENGTH: Final = 160
 _BEFORE: Final = 50
-_SPACES: Final = dict.fromkeys(map(ord, "\t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\u2028\u2029"), " ")
+_SPACES: Final = dict.fromkeys(
+    map(ord, "\t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\u1680\u2028\u2029"), " "
+)
 # Scripts without spaces between words: Thai, Lao, Burmese, Khmer; Japanese, Chinese; Korean, whose
 # particles stand at the end of its words.
 _NO_SPACES: Final = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1100-\u11ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"
-    "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+    "\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _RUN: Final = re.compile(rf"(?:(?![{_NO_SPACES}_])\w)+|(?:(?=\w)[{_NO_SPACES}])+")
 _ASCII_RUN: Final = re.compile(r"[A-Za-z0-9]+")
@@ -211,9 +239,30 @@ _ACCENTS: Final = re.compile(
 )
 
 
+_MOST_MARKS: Final = 30
+_LONG_RUN: Final = re.compile(rf"[^\w\s]{{{_MOST_MARKS + 1},}}")
+# Letters of Korean that stand alone, as in laughter; normalized, they would join to syllables.
+_NO_JAMO: Final = re.compile("[^\u3131-\u318e]+")
+
+
 def _without_accents(text: str) -> str:
-    bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
+    return _NO_JAMO.sub(_bare, _LONG_RUN.sub(_bounded, text))
+
+
+def _bare(found: re.Match[str]) -> str:
+    bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", found[0]))
     return unicodedata.normalize("NFC", bare)
+
+
+def _bounded(found: re.Match[str]) -> str:
+    """Leaves out marks beyond any sense: to normalize many on one letter takes their square."""
+    kept: list[str] = []
+    count = 0
+    for char in found[0]:
+        count = count + 1 if _is_mark(char) else 0
+        if count <= _MOST_MARKS:
+            kept.append(char)
+    return "".join(kept)
 
 
 def _words_only(text: str) -> str:
@@ -242,26 +291,41 @@ def _parts(run: str) -> list[str]:
     return _PART.findall(run)
 
 
-def _places(text: str, terms: Iterable[Term]) -> Iterator[tuple[int, int]]:
+def _places(text: str, terms: Iterable[Term]) -> list[tuple[int, int]]:
     """Where terms stand in a text, in its own characters, in order."""
     folding = _Folding(text)
-    found = {place for term in terms for place in folding.places(term.folded)}
-    yield from sorted(found)
+    found: set[tuple[int, int]] = set()
+    for term in terms:
+        places = list(itertools.islice(folding.places(term.pattern), _MOST_LOOKED_AT))
+        whole = [place for place in places if _is_whole(text, *place)]
+        found.update((whole or places)[:_MOST_PLACES])
+    return sorted(found)
 
 
-def _joined(marks: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
-    """Marks that overlap or touch become one."""
+def _is_whole(text: str, start: int, end: int) -> bool:
+    """Whether a piece of a text begins and ends where words do."""
+    return not (_INSIDE.match(text, start) or _INSIDE.match(text, end))
+
+
+def _joined(places: list[tuple[int, int]], shift: int) -> tuple[tuple[int, int], ...]:
+    """The places moved; those that overlap or touch become one."""
     joined: list[tuple[int, int]] = []
-    for start, end in marks:
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+    for start, end in sorted(places):
+        if joined and start + shift <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end + shift, joined[-1][1]))
         else:
-            joined.append((start, end))
+            joined.append((start + shift, end + shift))
     return tuple(joined)
 
 
 _MOST_PLACES: Final = 50
-"""Of one term, as many are looked up at the most: a snippet shows few."""
+"""Of one term, as many are shown at the most."""
+_MOST_LOOKED_AT: Final = 1000
+_INSIDE: Final = re.compile(
+    rf"(?<=(?![{_NO_SPACES}_])\w)(?=(?![{_NO_SPACES}_])\w)"
+    r"(?<![a-z0-9](?=[A-Z]))(?<![A-Z](?=[A-Z][a-z]))"
+)
+"""A place within a word: between letters or digits, and not between parts of an identifier."""
 _BLOCK: Final = 2048
 
 
@@ -282,20 +346,17 @@ class _Folding:
             self._starts.append(self._starts[-1] + len(folded))
         self._folded = "".join(folded for _, folded in self._blocks)
 
-    def places(self, term: str) -> Iterator[tuple[int, int]]:
-        at = -1
-        for _ in range(_MOST_PLACES):
-            if (at := self._folded.find(term, at + 1)) < 0:
-                return
-            start, end = self._original(at), self._original(at + len(term) - 1)
+    def places(self, pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+        found = pattern.search(self._folded)
+        while found is not None:
+            start, end = self._original(found.start()), self._original(found.end() - 1)
             yield start, _cluster_end(self._text, end)
+            found = pattern.search(self._folded, found.start() + 1)
 
     def _original(self, place: int) -> int:
         """The character of the text whose folding stands at a place of the folded text."""
         if self._same:
             return place
-        from bisect import bisect_right
-
         number = bisect_right(self._starts, place) - 1
         start, folded = self._blocks[number]
         rest = place - self._starts[number]
@@ -325,12 +386,18 @@ def _blocks(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _cluster_end(text: str, at: int) -> int:
-    """The end of a character with the marks on it."""
+    """The end of a character with the marks on it, or of a syllable."""
     at += 1
     while at < len(text) and _is_mark(text[at]):
         at += 1
     return at
 
 
+_JOINS: Final = re.compile("[\u1160-\u11ff\uff9e\uff9f\uffc2-\uffdc]")
+"""Letters that join the one before: of Korean syllables; narrow marks of Kana."""
+
+
 def _is_mark(char: str) -> bool:
-    return bool(char) and not char.isascii() and unicodedata.combining(char) != 0
+    if not char or char < "\u0300":
+        return False
+    return unicodedata.category(char).startswith("M") or _JOINS.match(char) is not None

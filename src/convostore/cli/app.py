@@ -7,11 +7,15 @@ from typing import Annotated, Final
 
 import typer
 
-from .changing import feedback, pin, rename
+from .changing import feedback, fork, pin, rename
 from .deleting import clear, rm
 from .inspecting import completion, doctor, plugins
+from .mirroring import mirror
 from .reading import ls, show
 from .rim import DEBUG, CommandGroup
+from .searching import search
+from .statistics import stats
+from .transferring import export, import_
 
 app: Final = typer.Typer(
     name="convostore",
@@ -28,6 +32,7 @@ EXAMPLES: Final[dict[Callable[..., None], list[str]]] = {
         "convostore ls perplexica+http://localhost:3000",
         "convostore ls work --since 7d --title invoice",
         "convostore ls work --since 2026-01-01 --until 2026-01-31 --jsonl",
+        "convostore ls work --older-than 90d",
         "convostore ls fastgpt+https://chat.example.org -o app_id=0123456789abcdef01234567",
     ],
     show: [
@@ -35,11 +40,20 @@ EXAMPLES: Final[dict[Callable[..., None], list[str]]] = {
         "convostore show work tides --last 2",
         "convostore show work tides --json --raw",
     ],
+    search: [
+        "convostore search work high tide",
+        "convostore search work '\"high tide\"' --role assistant --since 30d",
+        "convostore search work 潮汐 --in tides --json",
+        "convostore search perplexica+http://localhost:3000 tide --mirror",
+    ],
+    stats: ["convostore stats work", "convostore stats work --since 30d --json"],
     rename: ["convostore rename work tides 'Tides of the North Sea'"],
     pin: ["convostore pin work tides", "convostore pin work tides --unpin"],
+    fork: ["convostore fork work tides question --title 'Another way'"],
     rm: [
         "convostore rm work tides moon",
         "convostore rm work tides --message answer",
+        "convostore rm work --older-than 90d",
         "convostore rm work tides --yes",
     ],
     clear: ["convostore clear work", "convostore clear work --yes"],
@@ -47,6 +61,21 @@ EXAMPLES: Final[dict[Callable[..., None], list[str]]] = {
         "convostore feedback work tides answer good",
         "convostore feedback work tides answer bad --comment 'That was yesterday.'",
         "convostore feedback work tides answer --clear",
+    ],
+    mirror: [
+        "convostore mirror perplexica+http://localhost:3000 sqlite:///history.db",
+        "convostore mirror work archive --dry-run",
+        "convostore mirror work archive --delete --yes --json",
+    ],
+    export: [
+        "convostore export work > work.jsonl",
+        "convostore export work tides --file tides.html",
+        "convostore export work --file work.md",
+        "convostore export work --format openai --file training.jsonl",
+    ],
+    import_: [
+        "convostore import work.jsonl archive",
+        "convostore import chatgpt.zip archive --dry-run",
     ],
     doctor: ["convostore doctor perplexica+http://localhost:3000", "convostore doctor work --json"],
     completion: [

@@ -10,7 +10,7 @@ import typer
 from ..errors import ConfigError
 
 if TYPE_CHECKING:
-    from ..store import ConversationStore
+    from ..store import AsyncConversationStore, ConversationStore
 
 
 def profile_names(incomplete: str) -> list[str]:
@@ -44,6 +44,28 @@ Given = Annotated[
         "the environment and the profile.",
     ),
 ]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SRC",
+        autocompletion=profile_names,
+        help="The store that is read: a DSN, or a profile's name.",
+    ),
+]
+Destination = Annotated[
+    str,
+    typer.Argument(
+        metavar="DST",
+        autocompletion=profile_names,
+        help="The store that is written to: a DSN, or a profile's name.",
+    ),
+]
+GivenToDestination = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--to-option", "-O", metavar="NAME=VALUE", help="An option of the backend of DST, as -o."
+    ),
+]
 ConversationId = Annotated[
     str, typer.Argument(metavar="ID", help="The conversation's id, as ls shows it.")
 ]
@@ -59,12 +81,19 @@ def opened(target: str, given: list[str] | None) -> ConversationStore:
     return open_store(target, **_options(given or []))  # type: ignore[arg-type]  # for transport
 
 
+def aopened(target: str, given: list[str] | None) -> AsyncConversationStore:
+    """As `opened`, for asyncio."""
+    from ..config import aopen
+
+    return aopen(target, **_options(given or []))  # type: ignore[arg-type]  # for transport
+
+
 def _options(given: list[str]) -> Mapping[str, str]:
     options: dict[str, str] = {}
     for each in given:
         name, equals, value = each.partition("=")
         if not equals or not name:
-            raise typer.BadParameter("write NAME=VALUE", param_hint="--option / -o")
+            raise typer.BadParameter("write NAME=VALUE", param_hint="--option / --to-option")
         if name in {"target", "transport"}:  # arguments of `open` that are no options
             raise ConfigError(f"there is no option {name!r}")
         if name in options:

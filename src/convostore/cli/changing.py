@@ -1,4 +1,4 @@
-"""`rename`, `pin` and `feedback`: what can be changed of what is there."""
+"""`rename`, `pin`, `feedback` and `fork`: what can be made of what is there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Annotated, Literal
 import typer
 
 from .arguments import ConversationId, Given, MessageId, Target, opened
+from .output import write
 from .rim import say
+from .text import one_line
 
 
 class Rating(Enum):
@@ -74,6 +76,29 @@ def feedback(
 
 def _word(rating: Rating) -> Literal["good", "bad"]:
     return "good" if rating is Rating.GOOD else "bad"
+
+
+def fork(
+    target: Target,
+    conversation_id: ConversationId,
+    message_id: MessageId,
+    title: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="The new one's; without it, the original's.")
+    ] = None,
+    given: Given = None,
+) -> None:
+    """Copies a conversation up to a message into a new one.
+
+    That message is the copy's last. The original stays as it is. What is printed is the new
+    conversation's id.
+    """
+    from ..models import UNSET
+
+    with opened(target, given) as store:
+        made = store.fork_conversation(
+            conversation_id, message_id, title=UNSET if title is None else title
+        )
+    write(one_line(made.id))
 
 
 def done(what: str) -> None:

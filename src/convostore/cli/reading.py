@@ -23,7 +23,7 @@ from .output import (
     write_json,
 )
 from .rim import say
-from .selecting import Selection, beginning, end
+from .selecting import OlderThan, Selection, age, beginning, end
 from .text import conversation_line, transcript_text
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def ls(
         str | None,
         typer.Option(metavar="WHEN", help="Last active then or earlier; a date includes its day."),
     ] = None,
+    older_than: OlderThan = None,
     title: Annotated[
         str | None,
         typer.Option(metavar="TEXT", help="With this in the title, in capitals or not."),
@@ -68,13 +69,14 @@ def ls(
     """
     wanted = form(as_json=as_json, as_lines=as_lines, raw=raw)
     selection = Selection(
-        since=beginning(since) if since is not None else None,
-        before=end(until) if until is not None else None,
+        since=beginning(since),
+        before=end(until),
         title=title,
         pinned=pinned,
     )
+    limit_of_age = age(older_than)
     with opened(target, given) as store:
-        found = filter(selection.takes, store.conversations())
+        found = filter(selection.takes, store.conversations(older_than=limit_of_age))
         if wanted is Form.TERMINAL:
             _table(store, found, limit)
         elif wanted is Form.JSON:

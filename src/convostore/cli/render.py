@@ -21,7 +21,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..models import Conversation, Message, Source
+from ..searching import Hit, Snippet
 from .text import (
+    CONTROL,
     facts,
     file_words,
     labels_of,
@@ -91,6 +93,44 @@ class _ConversationsTable:
         yield table
 
 
+def hits_list(hits: Iterable[Hit]) -> RenderableType:
+    """What a search found, below the conversations that it was found in."""
+    lines: list[RenderableType] = []
+    above: str | None = None
+    for hit in hits:
+        conversation = hit.conversation
+        if hit.message is None:
+            lines.append(_hit_heading(_marked_text(hit.snippet, "bold"), conversation))
+        else:
+            title = one_line(conversation.title) or "without a title"
+            lines.append(_hit_heading(Text(title, "bold"), conversation))
+        above = conversation.id
+        if hit.message is not None:
+            lines += _hit_message(hit.message, hit)
+    return Group(*lines)
+
+
+def _hit_heading(title: Text, conversation: Conversation) -> Text:
+    return Text.assemble(
+        title,
+        (f"  {when(conversation.last_active_at)}", "dim"),
+        (f"  {one_line(conversation.id)}", "dim"),
+    )
+
+
+def _hit_message(message: Message, hit: Hit) -> Iterator[RenderableType]:
+    yield Padding(_heading(message, above=""), (0, 0, 0, 2))
+    source = Text("source: " if hit.where == "source" else "", "cyan")
+    yield Padding(Text.assemble(source, _marked_text(hit.snippet)), (0, 0, 0, 4))
+
+
+def _marked_text(snippet: Snippet, style: str = "") -> Text:
+    text = Text(CONTROL.sub("�", snippet.text), style)  # a sign for a sign: the marks stay right
+    for start, stop in snippet.marks:
+        text.stylize("bold yellow", start, stop)
+    return text
+
+
 def backends_table(rows: Iterable[tuple[str, Backend]]) -> RenderableType:
     """A table of what is installed, each with the mark that says whether it loads."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
@@ -134,9 +174,9 @@ def _message(message: Message) -> Iterator[RenderableType]:
         yield Padding(Text(problem_words(problem), "yellow"), (0, 0, 0, 4))
 
 
-def _heading(message: Message) -> Text:
+def _heading(message: Message, *, above: str = "\n") -> Text:
     time, *others = facts(message)
-    heading = Text.assemble("\n", (message.role, _STYLES.get(message.role, "bold")))
+    heading = Text.assemble(above, (message.role, _STYLES.get(message.role, "bold")))
     heading.append(f"  {time}", "dim")
     for each in others:
         heading.append(f"  {each}", _STATUS_STYLES.get(each, "dim"))

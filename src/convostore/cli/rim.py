@@ -44,7 +44,8 @@ class ExitCode(IntEnum):
 
     Attributes:
         DONE: It is done. What was to be deleted and was not there counts as done.
-        FAILED: The backend is out of reach, refused, or failed; or the question was answered no.
+        FAILED: The backend is out of reach, refused, or failed; something had to be left out; or
+            the question was answered no.
         USAGE: The command, the DSN, the profile or an option is wrong, the backend does not offer
             the operation, or a question could not be asked. Nothing was changed.
         NOT_FOUND: There is no such conversation or message.

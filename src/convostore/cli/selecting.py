@@ -5,12 +5,25 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 if TYPE_CHECKING:
     from ..models import Conversation
+
+OlderThan = Annotated[
+    str | None,
+    typer.Option(metavar="WHEN", help="Not active since: an age (90d), a date, or a time."),
+]
+SaidSince = Annotated[
+    str | None,
+    typer.Option(metavar="WHEN", help="Said then or later: a date, time, or age (7d)."),
+]
+SaidUntil = Annotated[
+    str | None,
+    typer.Option(metavar="WHEN", help="Said then or earlier; a date includes its day."),
+]
 
 _AGE: Final = re.compile(r"(?P<number>\d+)(?P<unit>[mhdw])")
 _UNITS: Final = {
@@ -37,28 +50,41 @@ class Selection:
             return False
         if self.title and self.title.casefold() not in (conversation.title or "").casefold():
             return False
-        return self._takes_time(conversation.last_active_at)
+        return self.takes_time(conversation.last_active_at)
 
-    def _takes_time(self, time: datetime | None) -> bool:
+    @property
+    def is_open(self) -> bool:
+        """Whether no time is outside of the span."""
+        return self.since is None and self.before is None
+
+    def takes_time(self, time: datetime | None) -> bool:
+        """Whether a time is meant; one that is not known is outside of every span."""
         if time is None:
-            return self.since is None and self.before is None
+            return self.is_open
         return (self.since is None or time >= self.since) and (
             self.before is None or time < self.before
         )
 
 
-def beginning(text: str) -> datetime:
+def beginning(text: str | None) -> datetime | None:
     """The moment that ``--since`` names; of a day, its first."""
     return _moment(text, "--since", timedelta(0))
 
 
-def end(text: str) -> datetime:
+def end(text: str | None) -> datetime | None:
     """The moment that ``--until`` names; of a day, the first of the day after it."""
     return _moment(text, "--until", timedelta(days=1))
 
 
-def _moment(text: str, option: str, beyond_day: timedelta) -> datetime:
+def age(text: str | None) -> datetime | None:
+    """The moment that ``--older-than`` names; of a day, its first."""
+    return _moment(text, "--older-than", timedelta(0))
+
+
+def _moment(text: str | None, option: str, beyond_day: timedelta) -> datetime | None:
     """Reads a date, a time or an age; what names no time zone is meant in that of this machine."""
+    if text is None:
+        return None
     text = text.strip()
     try:
         if age := _AGE.fullmatch(text):

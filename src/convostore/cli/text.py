@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from ..models import Conversation, Feedback, Message, Part, Problem, Source
     from ..parts import FilePart, InteractionField, InteractionPart
+    from ..searching import Hit
 
 CONTROL: Final = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -37,6 +38,11 @@ def when(time: datetime | None) -> str:
     return f"{time.astimezone():%Y-%m-%d %H:%M}" if time else "-"
 
 
+def backend_of(label: str) -> str:
+    """The backend in a store's label, such as ``perplexica``."""
+    return label.partition("://")[0].partition("+")[0]
+
+
 def several(number: int, thing: str) -> str:
     """A number of things, in words."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
@@ -46,6 +52,23 @@ def conversation_line(conversation: Conversation) -> str:
     """A conversation as one line of a pipe: id, time and title, with tabs between."""
     time = conversation.last_active_at
     return tabbed(conversation.id, time.isoformat() if time else "", conversation.title or "")
+
+
+def hit_line(hit: Hit) -> str:
+    """A hit as one line of a pipe, with tabs between.
+
+    Ids of conversation and message, time, role, the conversation's title, and what was found.
+    """
+    message = hit.message
+    time = hit.conversation.last_active_at if message is None else message.created_at
+    return tabbed(
+        hit.conversation.id,
+        message.id if message else "",
+        time.isoformat() if time else "",
+        message.role if message else "",
+        hit.conversation.title or "",
+        hit.snippet.text,
+    )
 
 
 def tabbed(*cells: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, TypeAlias
 
@@ -71,9 +71,10 @@ class Entry:
     error: StoreError | None = None
 
 
-Reader: TypeAlias = Callable[[BinaryIO], Iterator[Entry]]
+Reader: TypeAlias = Callable[[BinaryIO, str | None], Generator[Entry]]
 """Reads a file from where it stands to its end.
 
-It raises `InvalidError` where the file itself is broken; what is wrong with one conversation only
-is that entry's `error`.
+The second argument is what an `Origin` is to call the store that the conversations are of, for
+formats that do not tell; None for the format's own name. It raises `InvalidError` where the file
+itself is broken; what is wrong with one conversation only is that entry's `error`.
 """

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from ..models import Citation, Message, Source, TextPart
+from ..models import Citation, Message, TextPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,17 @@ class Citing:
 
     def texts(self, message: Message) -> Iterator[list[Span]]:
         """Yields for each text part, in order, its marks that lead to a source."""
-        start = 0
+        start = place = 0
         for part in message.parts:
             if isinstance(part, TextPart):
                 end = start + len(part.text)
-                yield [
-                    Span(span.start - start, span.end - start, span.marks)
-                    for span in self._spans
-                    if start <= span.start and span.end <= end and _leads_somewhere(span)
-                ]
+                own: list[Span] = []
+                while place < len(self._spans) and self._spans[place].start < end:
+                    span = self._spans[place]
+                    if span.end <= end and _leads_somewhere(span):
+                        own.append(Span(span.start - start, span.end - start, span.marks))
+                    place += 1
+                yield own
                 start = end + 1
 
 

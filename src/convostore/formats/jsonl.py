@@ -7,7 +7,7 @@ each of its messages. Every line is ASCII: what UTF-8 cannot hold is escaped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final, NoReturn
 
@@ -55,8 +55,8 @@ def _line(data: Row) -> str:
     return codec.to_json(data) + "\n"
 
 
-def read(stream: BinaryIO) -> Iterator[Entry]:
-    """Reads the lossless format.
+def read(stream: BinaryIO, name: str | None = None) -> Generator[Entry]:  # noqa: ARG001
+    """Reads the lossless format, which tells each conversation's origin itself.
 
     Raises:
         InvalidError: A line is broken, or the file ends too early; what came before is good.
@@ -72,14 +72,13 @@ class _Reading:
     messages: int = 0
     within: str = ""
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Generator[Entry]:
         _check_header(next(self.lines, None))
         self._advance()
         while (line := self.ahead) is not None and "conversation" in line.data:
             conversation = line.read(codec.load_conversation, line.data["conversation"])
             self.within = conversation.id
             self.conversations += 1
-            self._advance()
             messages = self._messages()
             yield Entry(
                 conversation_id=conversation.id, conversation=conversation, messages=messages
@@ -92,13 +91,14 @@ class _Reading:
         self.ahead = next(self.lines, None)
 
     def _messages(self) -> Iterator[Message]:
+        self._advance()
         while (line := self.ahead) is not None and "message" in line.data:
             if line.data.get("in") != self.within:
                 line.refuse(f"holds a message of another conversation than {self.within!r}")
             message = line.read(codec.load_message, line.data["message"])
             self.messages += 1
-            self._advance()
             yield message
+            self._advance()  # not earlier: the next line may be broken, this one is not
         if self.ahead is None:
             self._cut_off()
 

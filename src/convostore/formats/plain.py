@@ -10,15 +10,19 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from ..models import Role
+
+ROLES: Final[dict[Role, str]] = {
+    "system": "System",
+    "user": "User",
+    "assistant": "Assistant",
+    "tool": "Tool",
+    "other": "Other",
+}
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _LINKED: Final = frozenset({"http", "https", "mailto"})
 _UNSAFE_IN_URLS: Final = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff<>\"\\`{}|^]")
 _PASSAGE: Final = 300
-_CODE: Final = re.compile(
-    r"^[ ]{0,3}(?P<fence>`{3,}|~{3,})[^\n]*(?:\n.*?(?:^[ ]{0,3}(?P=fence)[`~]*[ \t]*$|\Z)|\Z)"
-    r"|(?<!`)(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`)",
-    re.MULTILINE | re.DOTALL,
-)
 
 
 def printable(text: str) -> str:
@@ -42,24 +46,19 @@ def safe_link(url: str | None) -> str | None:
 
     What could end the place that it is written to is percent-encoded.
     """
-    if not url:
-        return None
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    if parts.scheme not in _LINKED or not (parts.netloc or parts.scheme == "mailto"):
-        return None
     # Not of what `urlsplit` makes of it: that drops line ends, which an encoding keeps harmless.
-    safe = _UNSAFE_IN_URLS.sub(lambda found: quote(found[0], errors="replace"), url)
-    return safe if urlsplit(safe).scheme == parts.scheme else None
+    safe = _UNSAFE_IN_URLS.sub(lambda found: quote(found[0], errors="replace"), (url or "").strip())
+    return safe if _is_linked(url or "") and _is_linked(safe) else None
+
+
+def _is_linked(url: str) -> bool:
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return False
+    return parts.scheme in _LINKED and bool(parts.netloc or parts.scheme == "mailto")
 
 
 def time_text(time: datetime) -> str:
     """A time for people, to the second."""
     return time.strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def code_regions(text: str) -> list[tuple[int, int]]:
-    """Where a Markdown text holds code: from each beginning up to its end."""
-    return [found.span() for found in _CODE.finditer(text)]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from ..adapter import Operation
 from ..errors import StoreError
-from ..models import Message, Page, Transcript
+from ..models import Conversation, Message, Page, Transcript
 from ..store import AsyncConversationStore
 from .backend import Kit
 
 T = TypeVar("T")
-E = TypeVar("E", bound=StoreError)
+
+Reading: TypeAlias = Callable[[str | None], Awaitable[Page[T]]]
+"""Reads the page at a cursor."""
 
 
 class NotOffered(Exception):  # noqa: N818  # it is no error: the clause does not apply
@@ -76,7 +78,7 @@ def said(messages: Sequence[Message]) -> list[tuple[str, str]]:
     return [(message.role, message.text) for message in messages]
 
 
-async def pages(read: Callable[[str | None], Awaitable[Page[T]]]) -> list[T]:
+async def pages(read: Reading[T]) -> list[T]:
     """Reads a list page by page, to its end."""
     found: list[T] = []
     cursor: str | None = None
@@ -87,3 +89,9 @@ async def pages(read: Callable[[str | None], Awaitable[Page[T]]]) -> list[T]:
         if cursor is None:
             return found
     raise AssertionError("the pages do not end")
+
+
+def pinned_then_active(row: Conversation) -> tuple[bool, float, str]:
+    """Sorts as `traits.order` of that name promises."""
+    active = row.last_active_at
+    return (not row.pinned, -active.timestamp() if active else 0.0, row.id)

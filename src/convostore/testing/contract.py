@@ -24,14 +24,19 @@ import pytest
 pytest.register_assert_rewrite(
     "convostore.testing.checks",
     "convostore.testing.fault_clauses",
+    "convostore.testing.keep_clauses",
     "convostore.testing.read_clauses",
+    "convostore.testing.search_clauses",
+    "convostore.testing.searches",
     "convostore.testing.write_clauses",
 )
 
 from .backend import Backend, Face, Kit, drive  # noqa: E402
 from .checks import NotOffered  # noqa: E402
 from .fault_clauses import FaultClauses  # noqa: E402
+from .keep_clauses import KeepingClauses  # noqa: E402
 from .read_clauses import ReadingClauses  # noqa: E402
+from .search_clauses import SearchingClauses  # noqa: E402
 from .write_clauses import WritingClauses  # noqa: E402
 
 Clause: TypeAlias = Callable[[Any, Kit], Coroutine[Any, Any, None]]
@@ -62,7 +67,7 @@ def never(reason: str) -> Waiver:
     return Waiver("never", reason)
 
 
-class _Clauses(ReadingClauses, WritingClauses, FaultClauses):
+class _Clauses(ReadingClauses, WritingClauses, KeepingClauses, SearchingClauses, FaultClauses):
     """All clauses, as coroutines."""
 
 

@@ -11,7 +11,16 @@ from ..errors import InvalidError, NotFoundError, UnsupportedError
 from ..models import Conversation, Feedback, Order
 from ..store import AsyncConversationStore
 from .backend import Kit
-from .checks import NotOffered, collected, filled, pages, raises, require, said
+from .checks import (
+    NotOffered,
+    collected,
+    filled,
+    pages,
+    pinned_then_active,
+    raises,
+    require,
+    said,
+)
 from .samples import HOSTILE_TEXTS, START, dialogue, several
 
 _ABSENT = "there-is-no-such-conversation"
@@ -68,7 +77,7 @@ class ReadingClauses:
         if store.traits.order == "pinned_then_active":
             await store.update_conversation("c0002", pinned=True)
             listed = await collected(store.conversations())
-            assert listed == sorted(listed, key=_pinned_then_active)
+            assert listed == sorted(listed, key=pinned_then_active)
             assert listed[0].id == "c0002"
 
     # Paging
@@ -276,15 +285,11 @@ async def _read_all(store: AsyncConversationStore) -> list[tuple[str, str]]:
     return [line for each in await collected(store.transcripts()) for line in said(each.messages)]
 
 
-def _pinned_then_active(row: Conversation) -> tuple[bool, float, str]:
-    active = row.last_active_at
-    return (not row.pinned, -active.timestamp() if active else 0.0, row.id)
-
-
 _HARMLESS = (
     Operation.LIST_CONVERSATIONS,
     Operation.GET_CONVERSATION,
     Operation.LIST_MESSAGES,
+    Operation.SEARCH,
     Operation.GET_RUN_DETAILS,
     Operation.CHECK,
 )

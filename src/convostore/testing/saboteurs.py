@@ -1,19 +1,19 @@
 """Saboteurs: adapters that are wrong in one way each, to show that each clause can fail.
 
 A kit whose clauses cannot fail proves nothing. Each saboteur names the clauses that must catch it;
-together they name all. An author who adds a clause adds its saboteur here.
+together they name all. Here are those of reading, writing and failure; `keep_saboteurs` and
+`search_saboteurs` hold the others. An author who adds a clause adds its saboteur.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from ..adapter import Adapter, AsyncTransport, Operation, Transport, cut
-from ..config import open as open_store
+from ..adapter import Operation, cut
 from ..dsn import DSN
 from ..errors import (
     ConflictError,
@@ -26,7 +26,7 @@ from ..errors import (
 )
 from ..exchange import Request, Response, path, status_error
 from ..flow import Flow
-from ..http import HTTPFlow, HTTPOptions
+from ..http import HTTPFlow
 from ..memory import Call, MemoryAdapter
 from ..models import (
     ANY,
@@ -44,76 +44,11 @@ from ..models import (
     Transcript,
 )
 from ..plan import Plan, Walk
-from ..store import AsyncConversationStore, ConversationStore
-from .backend import Backend
-from .sample_service import SampleAdapter, SampleService
+from . import keep_saboteurs, search_saboteurs  # noqa: F401  # they list themselves
+from .sabotage import ALL, NAMES, Saboteur, behind_plan, in_memory, over_http
+from .sample_service import SampleAdapter
 
-_names = itertools.count()
-
-
-@dataclass(frozen=True)
-class Saboteur:
-    """One way of being wrong.
-
-    Attributes:
-        backend: Makes a backend that is wrong so, empty.
-        caught_by: The clauses that must fail on it, on both faces.
-    """
-
-    name: str
-    backend: Callable[[], Backend]
-    caught_by: tuple[str, ...]
-
-
-ALL: list[Saboteur] = []
-
-
-def _in_memory(*caught_by: str) -> Callable[[type[MemoryAdapter]], type[MemoryAdapter]]:
-    """Registers a spoilt memory adapter."""
-
-    def register(adapter: type[MemoryAdapter]) -> type[MemoryAdapter]:
-        def backend() -> Backend:
-            target = f"memory://saboteur-{next(_names)}"
-            return Backend(
-                lambda **options: adapter(DSN.parse(target), options),
-                beside=lambda: _neighbours(f"{target}-beside"),
-            )
-
-        ALL.append(Saboteur(adapter.__name__, backend, caught_by))
-        return adapter
-
-    return register
-
-
-def _neighbours(target: str) -> Callable[[], int]:
-    """Puts a conversation into another store in the memory, and counts what is there."""
-    with open_store(target) as store:
-        store.create_conversation(id="neighbour")
-
-    def count() -> int:
-        with open_store(target) as store:
-            return len(store.list_conversations().items)
-
-    return count
-
-
-def _over_http(*caught_by: str) -> Callable[[type[SampleAdapter]], type[SampleAdapter]]:
-    """Registers a spoilt adapter of the sample service."""
-
-    def register(adapter: type[SampleAdapter]) -> type[SampleAdapter]:
-        def backend() -> Backend:
-            service = SampleService()
-            dsn = DSN.parse("sample+http://sample.test")
-            return Backend(
-                lambda **options: adapter(dsn, HTTPOptions.model_validate(options)),
-                service=service.handle,
-                seed=service.seed,
-            )
-
-        ALL.append(Saboteur(adapter.__name__, backend, caught_by))
-        return adapter
-
-    return register
+__all__ = ["ALL", "Saboteur"]
 
 
 def _mapped(message: Message, change: Callable[[str], str]) -> Message:
@@ -122,49 +57,6 @@ def _mapped(message: Message, change: Callable[[str], str]) -> Message:
         for part in message.parts
     )
     return message.model_copy(update={"parts": parts})
-
-
-def _behind_plan(*caught_by: str) -> Callable[[type[Plan]], type[Plan]]:
-    """Registers a spoilt plan: what is wrong is what the store does around its adapter."""
-
-    def register(plan: type[Plan]) -> type[Plan]:
-        ALL.append(Saboteur(plan.__name__, lambda: _SpoiltPlan(plan), caught_by))
-        return plan
-
-    return register
-
-
-class _SpoiltPlan(Backend):
-    """Opens right adapters behind a wrong plan; its transports stay open."""
-
-    def __init__(self, plan: type[Plan]) -> None:
-        super().__init__(f"memory://saboteur-{next(_names)}")
-        self._plan = plan
-
-    def adapter(self, **options: object) -> Adapter[Any, Any]:
-        adapter = super().adapter(**options)
-        adapter.offers -= {Operation.SET_FEEDBACK}
-        return adapter
-
-    def open(self, **options: Any) -> ConversationStore:
-        store = super().open(**({"transport": _OpenTransport()} | options))
-        store._plan = self._plan(store._plan.adapter)
-        return store
-
-    def aopen(self, **options: Any) -> AsyncConversationStore:
-        store = super().aopen(**({"transport": _OpenAsyncTransport()} | options))
-        store._plan = self._plan(store._plan.adapter)
-        return store
-
-
-class _OpenTransport(Transport[Call, object]):
-    def send(self, request: Call) -> object:
-        return request()
-
-
-class _OpenAsyncTransport(AsyncTransport[Call, object]):
-    async def send(self, request: Call) -> object:
-        return request()
 
 
 # Values and order
@@ -183,19 +75,19 @@ class _ChangesMessages(MemoryAdapter):
         return replace(page, items=tuple(map(self.spoil, page.items)))
 
 
-@_in_memory("test_hostile_texts_come_back_the_same")
+@in_memory("test_hostile_texts_come_back_the_same")
 class StripsTexts(_ChangesMessages):
     def spoil(self, message: Message) -> Message:
         return _mapped(message, str.strip)
 
 
-@_in_memory("test_texts_beyond_utf8_survive")
+@in_memory("test_texts_beyond_utf8_survive")
 class ReplacesWhatUTF8CannotSay(_ChangesMessages):
     def spoil(self, message: Message) -> Message:
         return _mapped(message, lambda text: text.encode("utf-8", "replace").decode())
 
 
-@_in_memory("test_times_are_utc_or_unknown")
+@in_memory("test_times_are_utc_or_unknown")
 class GivesLocalTimes(_ChangesMessages):
     def spoil(self, message: Message) -> Message:
         local = timezone(timedelta(hours=8))
@@ -203,37 +95,37 @@ class GivesLocalTimes(_ChangesMessages):
         return message.model_copy(update={"created_at": time and time.astimezone(local)})
 
 
-@_in_memory("test_every_field_of_a_message_survives")
+@in_memory("test_every_field_of_a_message_survives")
 class ForgetsSources(_ChangesMessages):
     def spoil(self, message: Message) -> Message:
         return message.model_copy(update={"sources": ()})
 
 
-@_in_memory("test_raw_survives")
+@in_memory("test_raw_survives")
 class ForgetsRaw(_ChangesMessages):
     def spoil(self, message: Message) -> Message:
         return message.model_copy(update={"raw": None})
 
 
-@_in_memory("test_message_ids_are_unique_within_a_conversation")
+@in_memory("test_message_ids_are_unique_within_a_conversation")
 class NumbersMessagesByRole(_ChangesMessages):
     def spoil(self, message: Message) -> Message:
         return message.model_copy(update={"id": message.role})
 
 
-@_in_memory("test_every_read_shows_the_same")
+@in_memory("test_every_read_shows_the_same")
 class ChoosesIdsAnew(_ChangesMessages):
     def spoil(self, message: Message) -> Message:
-        return message.model_copy(update={"id": f"{message.id}-{next(_names)}"})
+        return message.model_copy(update={"id": f"{message.id}-{next(NAMES)}"})
 
 
-@_in_memory("test_titles_come_back_the_same")
+@in_memory("test_titles_come_back_the_same")
 class ShortensTitles(MemoryAdapter):
     def create_conversation(self, new: NewConversation) -> Flow[Call, object, Conversation]:
         return super().create_conversation(replace(new, title=(new.title or "")[:20]))
 
 
-@_in_memory(
+@in_memory(
     "test_messages_come_in_the_order_they_were_written",
     "test_replaced_messages_take_the_place_of_the_tail",
 )
@@ -245,7 +137,7 @@ class SwapsOrder(MemoryAdapter):
         return replace(page, items=page.items[::-1])
 
 
-@_in_memory("test_newest_first_is_the_whole_sequence_reversed")
+@in_memory("test_newest_first_is_the_whole_sequence_reversed")
 class ReversesThePage(MemoryAdapter):
     def list_messages(
         self, conversation_id: str, listing: Listing
@@ -257,7 +149,7 @@ class ReversesThePage(MemoryAdapter):
         return page
 
 
-@_in_memory("test_conversations_come_in_the_promised_order")
+@in_memory("test_conversations_come_in_the_promised_order")
 class ForgetsPins(MemoryAdapter):
     def list_conversations(self, listing: Listing) -> Flow[Call, object, Page[Conversation]]:
         page = yield from super().list_conversations(replace(listing, limit=None, cursor=None))
@@ -267,7 +159,7 @@ class ForgetsPins(MemoryAdapter):
 # Paging
 
 
-@_in_memory(
+@in_memory(
     "test_pages_of_conversations_join_to_the_whole",
     "test_a_walk_survives_the_deletion_of_what_it_showed",
 )
@@ -277,7 +169,7 @@ class DropsBetweenPages(MemoryAdapter):
         return replace(page, items=page.items[1:]) if listing.cursor else page
 
 
-@_in_memory("test_pages_of_messages_join_to_the_whole")
+@in_memory("test_pages_of_messages_join_to_the_whole")
 class RepeatsBetweenPages(MemoryAdapter):
     def list_messages(
         self, conversation_id: str, listing: Listing
@@ -286,13 +178,13 @@ class RepeatsBetweenPages(MemoryAdapter):
         return replace(page, items=(page.items[0], *page.items)) if listing.cursor else page
 
 
-@_in_memory("test_a_page_holds_no_more_than_its_limit")
+@in_memory("test_a_page_holds_no_more_than_its_limit")
 class IgnoresLimits(MemoryAdapter):
     def list_conversations(self, listing: Listing) -> Flow[Call, object, Page[Conversation]]:
         return super().list_conversations(replace(listing, limit=None))
 
 
-@_in_memory("test_a_cursor_works_in_a_store_opened_later")
+@in_memory("test_a_cursor_works_in_a_store_opened_later")
 class KeepsCursorsInMemory(MemoryAdapter):
     def __init__(self, dsn: DSN, options: object) -> None:
         super().__init__(dsn, options)
@@ -308,20 +200,20 @@ class KeepsCursorsInMemory(MemoryAdapter):
         return replace(page, cursor=name)
 
 
-@_over_http("test_a_list_that_comes_whole_is_asked_for_once")
+@over_http("test_a_list_that_comes_whole_is_asked_for_once")
 class LooksBeforeItLists(SampleAdapter):
     def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
         yield Request("HEAD", "/chats")
         return (yield from super().list_conversations(listing))
 
 
-@_behind_plan("test_a_limit_below_one_is_refused")
+@behind_plan("test_a_limit_below_one_is_refused")
 class TakesAnyLimit(Plan):
     def _bounded(self, listing: Listing) -> Listing:
         return replace(listing, limit=abs(listing.limit or 1))
 
 
-@_behind_plan(
+@behind_plan(
     "test_a_cursor_of_another_list_is_refused",
     "test_what_is_no_cursor_is_refused",
 )
@@ -339,7 +231,7 @@ class StartsAgainAtABadCursor(Plan):
         return flow
 
 
-@_behind_plan("test_a_walk_neither_repeats_nor_drops_while_others_write")
+@behind_plan("test_a_walk_neither_repeats_nor_drops_while_others_write")
 class WalksOnlyOnce(Plan):
     def walk_conversations(self, older_than: datetime | None = None) -> Walk[Conversation]:
         return Walk(self.adapter.traits, Listing(older_than=older_than), again_from_head=False)
@@ -348,20 +240,20 @@ class WalksOnlyOnce(Plan):
 # Identity and absence
 
 
-@_in_memory("test_ids_still_work_in_a_store_opened_later")
+@in_memory("test_ids_still_work_in_a_store_opened_later")
 class ForgetsWhenClosed(MemoryAdapter):
     def __init__(self, _: DSN, options: object) -> None:
         super().__init__(DSN.parse("memory://"), options)
 
 
-@_in_memory("test_a_listed_conversation_is_the_one_that_is_got")
+@in_memory("test_a_listed_conversation_is_the_one_that_is_got")
 class ListsAnotherTitle(MemoryAdapter):
     def get_conversation(self, conversation_id: str) -> Flow[Call, object, Conversation]:
         got = yield from super().get_conversation(conversation_id)
         return got.model_copy(update={"title": "Untitled"})
 
 
-@_in_memory("test_transcripts_come_in_the_order_of_the_list")
+@in_memory("test_transcripts_come_in_the_order_of_the_list")
 class ShortensTranscripts(MemoryAdapter):
     def read_transcript(
         self, conversation_id: str, known: Conversation | None = None
@@ -370,7 +262,7 @@ class ShortensTranscripts(MemoryAdapter):
         return replace(read, messages=read.messages[:-1])
 
 
-@_in_memory(
+@in_memory(
     "test_reading_what_is_absent_raises_not_found",
     "test_an_absent_conversation_does_not_end_transcripts",
 )
@@ -390,7 +282,7 @@ class SwallowsNotFound(MemoryAdapter):
             return Page(items=())
 
 
-@_behind_plan("test_an_empty_id_is_refused_before_any_request")
+@behind_plan("test_an_empty_id_is_refused_before_any_request")
 class TakesEmptyIds(Plan):
     def get_conversation(self, conversation_id: str) -> Any:
         return self.named(
@@ -401,7 +293,7 @@ class TakesEmptyIds(Plan):
 # Refusal, closing, side by side
 
 
-@_behind_plan(
+@behind_plan(
     "test_what_is_not_offered_is_refused_before_any_request",
     "test_a_closed_store_refuses_every_call",
 )
@@ -410,7 +302,7 @@ class RefusesNothing(Plan):
         return lambda: self.adapter.surround(make())
 
 
-@_behind_plan("test_an_error_says_where_it_happened")
+@behind_plan("test_an_error_says_where_it_happened")
 class HidesWhereItHappened(Plan):
     def named(self, operation: Operation, make: Any) -> Any:
         named = super().named(operation, make)
@@ -425,13 +317,13 @@ class HidesWhereItHappened(Plan):
         return flow
 
 
-@_in_memory("test_what_is_offered_is_not_unsupported")
+@in_memory("test_what_is_offered_is_not_unsupported")
 class OffersWhatItCannot(MemoryAdapter):
     def check(self) -> Flow[Call, object, Health]:
         raise UnsupportedError("no check after all")
 
 
-@_in_memory("test_readers_side_by_side_see_the_same")
+@in_memory("test_readers_side_by_side_see_the_same")
 class TiresOfReading(MemoryAdapter):
     def __init__(self, dsn: DSN, options: object) -> None:
         super().__init__(dsn, options)
@@ -447,13 +339,13 @@ class TiresOfReading(MemoryAdapter):
 # Writing
 
 
-@_in_memory("test_a_created_conversation_is_there")
+@in_memory("test_a_created_conversation_is_there")
 class ForgetsOrigins(MemoryAdapter):
     def create_conversation(self, new: NewConversation) -> Flow[Call, object, Conversation]:
         return super().create_conversation(replace(new, origin=None))
 
 
-@_in_memory("test_appended_messages_are_there")
+@in_memory("test_appended_messages_are_there")
 class LosesTheLastOfABatch(MemoryAdapter):
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
@@ -462,7 +354,7 @@ class LosesTheLastOfABatch(MemoryAdapter):
         return tuple(messages)
 
 
-@_in_memory("test_replaced_messages_take_the_place_of_the_tail")
+@in_memory("test_replaced_messages_take_the_place_of_the_tail")
 class KeepsTheTail(MemoryAdapter):
     def replace_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | None
@@ -470,7 +362,7 @@ class KeepsTheTail(MemoryAdapter):
         return self.append_messages(conversation_id, messages, ANY)
 
 
-@_in_memory("test_an_update_changes_what_is_named_and_no_more")
+@in_memory("test_an_update_changes_what_is_named_and_no_more")
 class ForgetsTitles(MemoryAdapter):
     def update_conversation(
         self, conversation_id: str, change: ConversationChange
@@ -479,7 +371,7 @@ class ForgetsTitles(MemoryAdapter):
         return super().update_conversation(conversation_id, replace(change, title=title))
 
 
-@_in_memory("test_a_deleted_conversation_is_gone", "test_conversations_do_not_mix")
+@in_memory("test_a_deleted_conversation_is_gone", "test_conversations_do_not_mix")
 class DeletesAnother(MemoryAdapter):
     def delete_conversation(self, conversation_id: str) -> Flow[Call, object, None]:
         page = yield from self.list_conversations(Listing())
@@ -487,13 +379,13 @@ class DeletesAnother(MemoryAdapter):
         yield from super().delete_conversation(others[0] if others else conversation_id)
 
 
-@_in_memory("test_cleared_conversations_are_gone")
+@in_memory("test_cleared_conversations_are_gone")
 class ClearsNothing(MemoryAdapter):
     def clear_conversations(self) -> Flow[Call, object, None]:
         yield lambda: None
 
 
-@_in_memory("test_a_deleted_message_is_gone")
+@in_memory("test_a_deleted_message_is_gone")
 class DeletesTheWholeTurn(MemoryAdapter):
     def delete_message(self, conversation_id: str, message_id: str) -> Flow[Call, object, None]:
         page = yield from self.list_messages(conversation_id, Listing())
@@ -503,7 +395,7 @@ class DeletesTheWholeTurn(MemoryAdapter):
             yield from super().delete_message(conversation_id, ids[ids.index(message_id) - 1])
 
 
-@_in_memory("test_a_clear_takes_what_is_listed_or_says_that_it_takes_more")
+@in_memory("test_a_clear_takes_what_is_listed_or_says_that_it_takes_more")
 class ClearsNeighbours(MemoryAdapter):
     def clear_conversations(self) -> Flow[Call, object, None]:
         yield from super().clear_conversations()
@@ -511,7 +403,7 @@ class ClearsNeighbours(MemoryAdapter):
         yield from beside.clear_conversations()
 
 
-@_in_memory("test_feedback_is_set_and_cleared")
+@in_memory("test_feedback_is_set_and_cleared")
 class NeverClearsFeedback(MemoryAdapter):
     def set_feedback(
         self, conversation_id: str, message_id: str, feedback: Feedback | None
@@ -520,14 +412,14 @@ class NeverClearsFeedback(MemoryAdapter):
         return super().set_feedback(conversation_id, message_id, kept)
 
 
-@_in_memory("test_the_update_time_moves_as_promised")
+@in_memory("test_the_update_time_moves_as_promised")
 class StopsTheClock(MemoryAdapter):
     def get_conversation(self, conversation_id: str) -> Flow[Call, object, Conversation]:
         got = yield from super().get_conversation(conversation_id)
         return got.model_copy(update={"updated_at": datetime(2024, 1, 1, tzinfo=UTC)})
 
 
-@_in_memory("test_deleting_what_is_absent_is_done")
+@in_memory("test_deleting_what_is_absent_is_done")
 class ComplainsOfAbsence(MemoryAdapter):
     def delete_conversation(self, conversation_id: str) -> Flow[Call, object, None]:
         try:
@@ -537,7 +429,7 @@ class ComplainsOfAbsence(MemoryAdapter):
         yield from super().delete_conversation(conversation_id)
 
 
-@_in_memory("test_writing_to_what_is_absent_raises_where_the_service_tells")
+@in_memory("test_writing_to_what_is_absent_raises_where_the_service_tells")
 class MakesWhatIsAbsent(MemoryAdapter):
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
@@ -549,16 +441,16 @@ class MakesWhatIsAbsent(MemoryAdapter):
         return (yield from super().append_messages(conversation_id, messages, after))
 
 
-@_in_memory("test_appending_the_same_again_changes_nothing")
+@in_memory("test_appending_the_same_again_changes_nothing")
 class Doubles(MemoryAdapter):
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
     ) -> Flow[Call, object, tuple[Message, ...]]:
-        new = [each.model_copy(update={"id": f"{each.id}-{next(_names)}"}) for each in messages]
+        new = [each.model_copy(update={"id": f"{each.id}-{next(NAMES)}"}) for each in messages]
         return super().append_messages(conversation_id, new, ANY)
 
 
-@_in_memory("test_another_content_under_a_stored_id_is_a_conflict")
+@in_memory("test_another_content_under_a_stored_id_is_a_conflict")
 class OverlooksConflicts(MemoryAdapter):
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
@@ -569,7 +461,7 @@ class OverlooksConflicts(MemoryAdapter):
             return tuple(messages)
 
 
-@_in_memory(
+@in_memory(
     "test_appending_behind_a_tip_that_moved_is_a_conflict",
     "test_one_of_two_writers_behind_the_same_tip_is_told",
 )
@@ -580,7 +472,7 @@ class IgnoresTheTip(MemoryAdapter):
         return super().append_messages(conversation_id, messages, ANY)
 
 
-@_in_memory("test_replacing_behind_a_message_that_is_gone_is_a_conflict")
+@in_memory("test_replacing_behind_a_message_that_is_gone_is_a_conflict")
 class ReplacesAllInDoubt(MemoryAdapter):
     def replace_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | None
@@ -591,7 +483,7 @@ class ReplacesAllInDoubt(MemoryAdapter):
             return (yield from super().replace_messages(conversation_id, messages, None))
 
 
-@_in_memory("test_creating_the_same_again_returns_it")
+@in_memory("test_creating_the_same_again_returns_it")
 class TakesTheOldForTheNew(MemoryAdapter):
     def create_conversation(self, new: NewConversation) -> Flow[Call, object, Conversation]:
         try:
@@ -600,7 +492,7 @@ class TakesTheOldForTheNew(MemoryAdapter):
             return (yield from self.get_conversation(new.id or ""))
 
 
-@_in_memory("test_a_message_id_is_free_in_every_conversation")
+@in_memory("test_a_message_id_is_free_in_every_conversation")
 class OneIdForAllConversations(MemoryAdapter):
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
@@ -614,7 +506,7 @@ class OneIdForAllConversations(MemoryAdapter):
         return (yield from super().append_messages(conversation_id, messages, after))
 
 
-@_in_memory("test_writers_side_by_side_lose_nothing")
+@in_memory("test_writers_side_by_side_lose_nothing")
 class TurnsBatchesAround(MemoryAdapter):
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
@@ -625,7 +517,7 @@ class TurnsBatchesAround(MemoryAdapter):
 # Failures over HTTP
 
 
-@_over_http("test_a_refused_credential_raises_auth_error")
+@over_http("test_a_refused_credential_raises_auth_error")
 class TakesRefusalsForAbsence(SampleAdapter):
     def failure(self, request: Request, response: Response) -> StoreError | None:
         if response.status in {401, 403}:
@@ -633,7 +525,7 @@ class TakesRefusalsForAbsence(SampleAdapter):
         return super().failure(request, response)
 
 
-@_over_http("test_what_the_service_calls_absent_is_not_found")
+@over_http("test_what_the_service_calls_absent_is_not_found")
 class TakesAbsenceForATrouble(SampleAdapter):
     def failure(self, request: Request, response: Response) -> StoreError | None:
         if response.status == 404:
@@ -641,19 +533,19 @@ class TakesAbsenceForATrouble(SampleAdapter):
         return super().failure(request, response)
 
 
-@_over_http("test_a_page_of_another_program_is_no_absence")
+@over_http("test_a_page_of_another_program_is_no_absence")
 class TakesAPageForAbsence(SampleAdapter):
     def failure(self, request: Request, response: Response) -> StoreError | None:
         return status_error(request, replace(response, headers={}))
 
 
-@_over_http("test_too_many_requests_say_how_long_to_wait")
+@over_http("test_too_many_requests_say_how_long_to_wait")
 class ForgetsHowLongToWait(SampleAdapter):
     def failure(self, request: Request, response: Response) -> StoreError | None:
         return status_error(request, replace(response, headers={}))
 
 
-@_over_http("test_a_service_out_of_order_is_unavailable")
+@over_http("test_a_service_out_of_order_is_unavailable")
 class RetriesPlain500s(SampleAdapter):
     def failure(self, request: Request, response: Response) -> StoreError | None:
         if response.status == 500:
@@ -661,7 +553,7 @@ class RetriesPlain500s(SampleAdapter):
         return super().failure(request, response)
 
 
-@_over_http("test_an_answer_that_is_no_json_is_a_protocol_error")
+@over_http("test_an_answer_that_is_no_json_is_a_protocol_error")
 class TakesNonsenseForEmpty(SampleAdapter):
     def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
         try:
@@ -670,7 +562,7 @@ class TakesNonsenseForEmpty(SampleAdapter):
             return Page(items=())
 
 
-@_over_http(
+@over_http(
     "test_a_harmless_request_is_repeated",
     "test_a_repeated_read_succeeds_once_the_service_is_back",
 )
@@ -681,7 +573,7 @@ class NeverTriesAgain(SampleAdapter):
         return cut(found, listing, key=lambda each: each.id)
 
 
-@_over_http("test_a_request_that_changes_something_is_never_repeated")
+@over_http("test_a_request_that_changes_something_is_never_repeated")
 class RepeatsWrites(SampleAdapter):
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
@@ -690,13 +582,13 @@ class RepeatsWrites(SampleAdapter):
         return tuple(messages)
 
 
-@_over_http("test_a_request_that_changes_something_is_never_repeated")
+@over_http("test_a_request_that_changes_something_is_never_repeated")
 class RepeatsDeletes(SampleAdapter):
     def delete_conversation(self, conversation_id: str) -> HTTPFlow[None]:
         yield Request("DELETE", path("/chats/{}", conversation_id), idempotent=True)
 
 
-@_over_http("test_no_secret_shows_in_an_error")
+@over_http("test_no_secret_shows_in_an_error")
 class KeepsNoSecret(SampleAdapter):
     def secrets(self) -> Iterator[str]:
         return iter(())

@@ -1,0 +1,239 @@
+"""`search`: what was said, found where it is kept or in a local archive of that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from ..errors import ConfigError
+from .agreeing import answered_yes, can_ask
+from .archives import archive_file, archive_target
+from .arguments import Given, Target, opened
+from .mirroring import Place, Wishes, carry_out
+from .output import (
+    AsJSON,
+    AsLines,
+    Form,
+    WithRaw,
+    display,
+    form,
+    gathered,
+    plain,
+    write,
+    write_json,
+)
+from .reports import skipped_lines
+from .rim import ExitCode, say
+from .selecting import SaidSince, SaidUntil, beginning, end
+from .text import backend_of, hit_line
+
+if TYPE_CHECKING:
+    from ..models import Role
+    from ..searching import Hit
+    from ..store import ConversationStore
+
+_LIMIT: Final = 20
+_LARGEST_PAGE: Final = 100
+
+
+class Speaker(Enum):
+    """The roles that messages have."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is looked for; see `ConversationStore.search`."""
+
+    text: str
+    conversation_id: str | None
+    role: Role | None
+    since: datetime | None
+    until: datetime | None
+
+
+def search(
+    target: Target,
+    query: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="QUERY", help="Words, all of which must be there; '\"in quotes\"' a phrase."
+        ),
+    ],
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="The most to show.")] = _LIMIT,
+    role: Annotated[
+        Speaker | None, typer.Option(help="Only messages of this role, and no titles.")
+    ] = None,
+    conversation_id: Annotated[
+        str | None, typer.Option("--in", metavar="ID", help="Only in this conversation.")
+    ] = None,
+    since: SaidSince = None,
+    until: SaidUntil = None,
+    mirror: Annotated[
+        bool,
+        typer.Option(
+            "--mirror", help="Copy the store into a local archive first, and search that."
+        ),
+    ] = False,
+    archive: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DSN",
+            help="The archive, instead of a file of its own for each store; goes with --mirror.",
+        ),
+    ] = None,
+    as_json: AsJSON = False,
+    as_lines: AsLines = False,
+    raw: WithRaw = False,
+    given: Given = None,
+) -> None:
+    """Searches titles, messages, and the titles of their sources.
+
+    Titles come first, then messages, in both the newest first. In a pipe a line for each, of
+    conversation, message, time, role, title and what was found, with tabs between.
+
+    A store that cannot search is searched with --mirror; at a terminal you are asked. Ends with 1
+    when a conversation of it could not be copied.
+    """
+    if archive is not None and not mirror:
+        raise typer.BadParameter("goes with --mirror", param_hint="--archive")
+    wanted = form(as_json=as_json, as_lines=as_lines, raw=raw)
+    question = Question(
+        text=" ".join(query),
+        conversation_id=conversation_id,
+        role=None if role is None else role.value,
+        since=beginning(since),
+        until=end(until),
+    )
+    with _searched(Place(target, given), archive, mirror=mirror) as found_in:
+        hits = found_in.hits(question, size=min(limit + 1, _LARGEST_PAGE))
+        _show(hits, limit, wanted, raw=raw)
+    if found_in.incomplete:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Searched:
+    """Where it is looked: the store itself, or an archive that has copies of it.
+
+    Attributes:
+        copies_of: What the copies know their store by; None where it is the store itself.
+        incomplete: Whether some of its conversations could not be copied.
+    """
+
+    store: ConversationStore
+    copies_of: str | None = None
+    incomplete: bool = False
+
+    def hits(self, question: Question, *, size: int) -> Iterator[Hit]:
+        """What is found, with the ids that it has in the store that was asked for."""
+        here = replace(question, conversation_id=self._id_here(question.conversation_id))
+        for hit in _hits(self.store, here, size):
+            if self.copies_of is None:
+                yield hit
+            elif (origin := hit.conversation.origin) and origin.store == self.copies_of:
+                original = hit.conversation.model_copy(update={"id": origin.conversation_id})
+                yield hit.model_copy(update={"conversation": original})
+
+    def _id_here(self, conversation_id: str | None) -> str | None:
+        if conversation_id is None or self.copies_of is None:
+            return conversation_id
+        from ..mirror_run import copy_id
+        from ..models import Origin
+
+        return copy_id(Origin(store=self.copies_of, conversation_id=conversation_id))
+
+
+@contextmanager
+def _searched(place: Place, archive: str | None, *, mirror: bool) -> Iterator[Searched]:
+    with opened(place.target, place.given) as store:
+        if not mirror and (store.offers("search") or not _wants_archive(store)):
+            yield Searched(store=store)
+            return
+        label = store.label
+    kept_in = archive if archive is not None else archive_target(label)
+    report = carry_out(place, Place(kept_in), Wishes())
+    for line in skipped_lines(report.skipped):
+        say(line)
+    with opened(kept_in, None) as copies:
+        yield Searched(store=copies, copies_of=label, incomplete=bool(report.skipped))
+
+
+def _wants_archive(store: ConversationStore) -> bool:
+    """Whether a store that cannot search is to be copied; never unasked."""
+    cannot = f"{backend_of(store.label)} does not offer search"
+    if not can_ask():
+        raise ConfigError(
+            f"{cannot}: --mirror copies it into a local archive first, and searches that"
+        )
+    say(f"{cannot}. It can be copied into a local archive, which is then searched:")
+    say(f"  {archive_file(store.label)}")
+    if not answered_yes("Copy it?"):
+        say("nothing was copied")
+        raise typer.Exit(ExitCode.FAILED)
+    return True
+
+
+def _hits(store: ConversationStore, question: Question, size: int) -> Iterator[Hit]:
+    """All that is found, in pages of a size."""
+    cursor: str | None = None
+    while True:
+        page = store.search(
+            question.text,
+            limit=size,
+            cursor=cursor,
+            conversation_id=question.conversation_id,
+            role=question.role,
+            since=question.since,
+            until=question.until,
+        )
+        yield from page.items
+        if (cursor := page.cursor) is None:
+            return
+
+
+def _show(hits: Iterator[Hit], limit: int, wanted: Form, *, raw: bool) -> None:
+    shown = islice(hits, limit)
+    if wanted is Form.JSON:
+        found = gathered(shown, "what was found")
+        write_json([_document(hit, raw=raw) for hit in found], indent=2)
+    elif wanted is Form.TERMINAL:
+        _show_on_terminal(gathered(shown, "what was found"))
+    else:
+        for hit in shown:
+            if wanted is Form.JSON_LINES:
+                write_json(_document(hit, raw=raw))
+            else:
+                write(hit_line(hit))
+    if next(hits, None) is not None:
+        say("there is more than is shown here: --limit N shows more")
+
+
+def _show_on_terminal(hits: list[Hit]) -> None:
+    if not hits:
+        say("nothing was found")
+        return
+    from .render import hits_list
+
+    display(hits_list(hits))
+
+
+def _document(hit: Hit, *, raw: bool) -> dict[str, Any]:
+    return {
+        "conversation": plain(hit.conversation, raw=raw),
+        "message": None if hit.message is None else plain(hit.message, raw=raw),
+        "where": hit.where,
+        "snippet": hit.snippet.model_dump(),
+    }

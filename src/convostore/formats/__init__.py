@@ -1,0 +1,117 @@
+"""The formats that conversations are exported to and imported from, by name.
+
+Each is a module, imported when it is asked for: a writer makes texts of values and a reader takes
+values from a binary stream. What opens and closes the files is `files`; no store is known here.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+from typing import Final
+
+from ..errors import InvalidError
+from .base import Entry, Reader, Writer
+
+__all__ = [
+    "READ",
+    "WRITTEN",
+    "Entry",
+    "Reader",
+    "Writer",
+    "format_of",
+    "reader",
+    "recognise",
+    "writer",
+]
+
+WRITTEN: Final = ("jsonl", "markdown", "html", "openai")
+READ: Final = ("jsonl", "chatgpt", "openai")
+
+_SUFFIXES: Final = {
+    ".jsonl": "jsonl",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".html": "html",
+    ".htm": "html",
+}
+LOOKED_AT: Final = 64 * 1024
+"""How many of a file's first bytes `recognise` wants to see."""
+
+
+def writer(name: str, *, raw: bool = True) -> Writer:
+    """Makes the writer of a format.
+
+    Raises:
+        InvalidError: There is none of that name.
+        ConfigError: It needs libraries that are not installed.
+    """
+    if name == "jsonl":
+        from .jsonl import JSONLWriter as Chosen
+    elif name == "markdown":
+        from .markdown import MarkdownWriter as Chosen  # type: ignore[assignment]
+    elif name == "html":
+        from .html import HTMLWriter as Chosen  # type: ignore[assignment]
+    elif name == "openai":
+        from .openai import OpenAIWriter as Chosen  # type: ignore[assignment]
+    else:
+        raise InvalidError(f"there is no format {name!r} to write; there are: {', '.join(WRITTEN)}")
+    return Chosen(raw=raw)
+
+
+def reader(name: str) -> Reader:
+    """The reader of a format.
+
+    Raises:
+        InvalidError: There is none of that name.
+    """
+    if name == "jsonl":
+        from .jsonl import read
+    elif name == "chatgpt":
+        from .chatgpt import read
+    elif name == "openai":
+        from .openai import read
+    else:
+        raise InvalidError(f"there is no format {name!r} to read; there are: {', '.join(READ)}")
+    return read
+
+
+def format_of(path: PurePath) -> str:
+    """The format that a file's name asks for, when it is to be written.
+
+    Raises:
+        InvalidError: It asks for none.
+    """
+    try:
+        return _SUFFIXES[path.suffix.lower()]
+    except KeyError:
+        raise InvalidError(
+            f"{path.name!r} names no format: end it in {', '.join(_SUFFIXES)}, or pass format="
+        ) from None
+
+
+def recognise(head: bytes) -> str:
+    """The format of a file, by its first bytes.
+
+    Raises:
+        InvalidError: It is none that can be read.
+    """
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith((b"PK\x03\x04", b"PK\x05\x06", b"[")):
+        return "chatgpt"
+    line = text.partition(b"\n")[0]
+    for name, sign in _SIGNS.items():
+        if line.startswith(b"{") and sign.search(line):
+            return name
+    if not text:
+        raise InvalidError("this file is empty: there is nothing to import")
+    raise InvalidError(
+        f"this file is in no format that is recognised: pass format= as one of {', '.join(READ)}"
+    )
+
+
+_SIGNS: Final = {
+    "jsonl": re.compile(rb'^\{\s*"format"\s*:\s*"convostore"'),
+    "openai": re.compile(rb'"messages"\s*:\s*\['),
+    "chatgpt": re.compile(rb'"mapping"\s*:\s*\{'),
+}

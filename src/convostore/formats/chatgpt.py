@@ -1,0 +1,148 @@
+"""The ChatGPT export: its conversations are trees; the branch last looked at is the conversation.
+
+Each other branch is a fork: a conversation of its own with all messages from the root. What one
+message holds is read in `chatgpt_messages`; where the files lie is `archives`' matter.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from typing import IO, BinaryIO, Final
+
+from ..errors import ProtocolError, StoreError
+from ..models import Conversation, Message, Origin, Problem
+from ..reading import Row, decode_json, filled, text_of
+from .archives import broken_zips_named, files_in_folder, files_in_zip
+from .arrays import json_objects
+from .base import Entry
+from .chatgpt_messages import read_message, seconds
+
+STORE: Final = "chatgpt"
+"""The store that an `Origin` of these conversations names."""
+ZIP_SIGNS: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+
+
+def read(stream: BinaryIO, name: str | None = None) -> Generator[Entry]:
+    """Reads a `conversations.json`, or a zip that holds it, whole or in several files.
+
+    Raises:
+        InvalidError: The file is broken, encrypted, or no ChatGPT export.
+    """
+    if not stream.seekable():
+        yield from _read_json(stream, name)
+        return
+    start = stream.tell()
+    sign = stream.read(4)
+    stream.seek(start)
+    if sign not in ZIP_SIGNS:
+        yield from _read_json(stream, name)
+        return
+    with broken_zips_named(), zipfile.ZipFile(stream) as archive:
+        for file in files_in_zip(archive):
+            yield from _read_json(file, name)
+
+
+def read_folder(folder: Path, name: str | None = None) -> Generator[Entry]:
+    """Reads an unpacked export.
+
+    Raises:
+        InvalidError: A file is broken, or there is none.
+    """
+    for path in files_in_folder(folder):
+        with path.open("rb") as stream:
+            yield from _read_json(stream, name)
+
+
+def _read_json(stream: IO[bytes], name: str | None) -> Iterator[Entry]:
+    for text in json_objects(stream):
+        try:
+            row = decode_json(text, "a conversation")
+            tree = _Tree(row, name or STORE)
+        except StoreError as error:
+            yield Entry(conversation_id="?", error=error)
+        else:
+            yield from tree.entries()
+
+
+class _Tree:
+    """One conversation of the export with all its branches."""
+
+    def __init__(self, row: Row, store: str) -> None:
+        nodes = row.get("mapping")
+        if not isinstance(nodes, dict):
+            raise ProtocolError('a conversation has no "mapping" of messages')
+        self._nodes: dict[str, Row] = {
+            key: node for key, node in nodes.items() if key and isinstance(node, dict)
+        }
+        self._row = row
+        self._store = store
+        self.id = filled(row, "conversation_id") or filled(row, "id") or next(iter(nodes), "?")
+
+    def entries(self) -> Iterator[Entry]:
+        leaves = self._leaves()
+        current = filled(self._row, "current_node")
+        if current not in self._nodes:
+            current = max(leaves, key=self._time_of, default=None)
+        main = self._path(current)
+        yield self._entry(self.id, main)
+        told = {*main}
+        for leaf in leaves:
+            path = self._without_empty_end(self._path(leaf))
+            if not told.issuperset(path):
+                yield self._entry(f"{self.id}/{leaf}", path)
+
+    def _leaves(self) -> list[str]:
+        parents = {filled(node, "parent") for node in self._nodes.values()}
+        return [key for key in self._nodes if key not in parents]
+
+    def _time_of(self, key: str) -> float:
+        message = self._nodes[key].get("message")
+        time = message.get("create_time") if isinstance(message, dict) else None
+        return float(time) if isinstance(time, int | float) else 0.0
+
+    def _path(self, leaf: str | None) -> list[str]:
+        """The nodes from the root to a leaf that hold a message; a circle is gone round once."""
+        path: dict[str, None] = {}
+        key = leaf
+        while key is not None and key in self._nodes and key not in path:
+            path[key] = None
+            key = filled(self._nodes[key], "parent")
+        return [key for key in reversed(path) if self._holds(key)]
+
+    def _without_empty_end(self, path: list[str]) -> list[str]:
+        """An answer that was stopped before its first word makes no branch."""
+        while path and read_message(path[-1], self._nodes[path[-1]]["message"], None) is None:
+            path.pop()
+        return path
+
+    def _holds(self, key: str) -> bool:
+        return isinstance(self._nodes[key].get("message"), dict)
+
+    def _entry(self, conversation_id: str, path: Sequence[str]) -> Entry:
+        problems: list[Problem] = []
+        row = self._row
+        conversation = Conversation(
+            id=conversation_id,
+            title=text_of(row, "title", problems),
+            created_at=seconds(row.get("create_time"), "create_time", problems),
+            updated_at=seconds(row.get("update_time"), "update_time", problems),
+            pinned=row.get("is_starred") is True or bool(row.get("pinned_time")),
+            origin=Origin(store=self._store, conversation_id=self.id),
+            problems=tuple(problems),
+            raw={name: value for name, value in row.items() if name != "mapping"},
+        )
+        return Entry(
+            conversation_id=conversation_id,
+            conversation=conversation,
+            messages=self._messages(path),
+        )
+
+    def _messages(self, path: Sequence[str]) -> Iterator[Message]:
+        before: str | None = None
+        for key in path:
+            message = read_message(key, self._nodes[key]["message"], before)
+            if message is not None:
+                yield message
+                before = key

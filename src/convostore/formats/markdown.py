@@ -1,0 +1,247 @@
+"""Markdown: for reading, and for whatever takes it: citations are footnotes, tools are code blocks.
+
+Texts are written as they are, except where one would run on into what follows it (an open fence,
+open HTML). Titles, names and addresses are escaped: they cannot become anything else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from .. import codec
+from ..models import (
+    Conversation,
+    FilePart,
+    InteractionPart,
+    Message,
+    OtherPart,
+    Part,
+    Problem,
+    ReasoningPart,
+    Source,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from .base import Writer
+from .citing import Citing, Span
+from .code_regions import Code, find_code
+from .plain import ROLES, one_line, printable, safe_link, shortened, time_text
+
+_LABEL: Final = "source-"
+_SIGNS: Final = re.compile(r"[\\`*_\[\]<>~^&|$#]|^[-+=:]")
+_NUMBERED: Final = re.compile(r"^(\d+)(?=[.)])")
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
+_OPEN_HTML: Final = re.compile(
+    r"^(?P<indent>[ ]{0,3})<"
+    r"(?=(?P<opening>!--|!\[CDATA\[|\?|![a-z]|(?:script|pre|style|textarea)(?=[\s>]|$)))",
+    re.MULTILINE | re.IGNORECASE,
+)
+_CLOSING_OF: Final = {"!--": "-->", "![cdata[": "]]>", "?": "?>"}
+_CLOSINGS: Final = (
+    *_CLOSING_OF.values(),
+    ">",
+    "</script>",
+    "</pre>",
+    "</style>",
+    "</textarea>",
+)
+
+
+class MarkdownWriter(Writer):
+    """Writes conversations one below the other; `raw` is nowhere."""
+
+    def __init__(self, *, raw: bool = True) -> None:
+        super().__init__(raw=raw)
+        self._notes = 0
+
+    def conversation(self, conversation: Conversation) -> str:
+        head = [f"# {escaped(conversation.title or 'Untitled')}"]
+        head.append(_about(conversation))
+        head += [_file(each) for each in conversation.files]
+        head += _problems(conversation.problems)
+        return "".join(f"{block}\n\n" for block in head)
+
+    def message(self, message: Message) -> str:
+        citing = Citing(message, self._notes + 1)
+        self._notes += len(citing.noted)
+        blocks = [f"## {ROLES[message.role]}"]
+        if about := _about_message(message):
+            blocks.append(about)
+        blocks += _parts(message, citing)
+        if citing.rest:
+            blocks.append(
+                "**Sources**\n\n" + "\n".join(f"- {_source(each)}" for each in citing.rest)
+            )
+        blocks += _problems(message.problems)
+        blocks += [f"[^{_LABEL}{number}]: {_source(source)}" for number, source in citing.noted]
+        return "".join(f"{block}\n\n" for block in blocks)
+
+    def end_conversation(self) -> str:
+        return ""
+
+
+def escaped(text: str) -> str:
+    """The text on one line, with no sign in it that Markdown would take for more than itself."""
+    return _NUMBERED.sub(r"\1\\", _SIGNS.sub(r"\\\g<0>", one_line(text)))
+
+
+def _about(conversation: Conversation) -> str:
+    told = [_code(conversation.id)]
+    if conversation.origin is not None:
+        origin = conversation.origin
+        told.append(f"copied from {_code(origin.store)}, {_code(origin.conversation_id)}")
+    if conversation.created_at is not None:
+        told.append(f"begun {time_text(conversation.created_at)}")
+    if conversation.updated_at is not None:
+        told.append(f"last changed {time_text(conversation.updated_at)}")
+    if conversation.pinned:
+        told.append("pinned")
+    return f"Conversation {', '.join(told)}"
+
+
+def _about_message(message: Message) -> str:
+    told = []
+    if message.created_at is not None:
+        told.append(time_text(message.created_at))
+    if message.model:
+        told.append(escaped(message.model))
+    if message.status not in {None, "complete"}:
+        told.append(str(message.status))
+    if message.feedback is not None:
+        comment = f": {escaped(message.feedback.comment)}" if message.feedback.comment else ""
+        told.append(f"rated {message.feedback.rating}{comment}")
+    return f"*{' · '.join(told)}*" if told else ""
+
+
+def _problems(problems: Sequence[Problem]) -> list[str]:
+    return [f"> Not read: {escaped(each.where)} {escaped(each.what)}" for each in problems]
+
+
+def _parts(message: Message, citing: Citing) -> Iterator[str]:
+    spans = citing.texts(message)
+    for part in message.parts:
+        if isinstance(part, TextPart):
+            yield _text(part.text, next(spans))
+        else:
+            yield _part(part)
+
+
+def _part(part: Part) -> str:
+    match part:
+        case ReasoningPart():
+            return _quoted(f"**Reasoning**\n\n{_text(part.text, [])}")
+        case ToolCallPart():
+            called = f"**Tool call** {_code(part.name)}{_named(part.id)}"
+            return f"{called}\n\n{_fenced(part.arguments, 'json')}"
+        case ToolResultPart():
+            return f"**Tool result**{_named(part.id)}\n\n{_fenced(part.content)}"
+        case FilePart():
+            return _file(part)
+        case InteractionPart():
+            return _interaction(part)
+        case OtherPart():
+            kind = f" {_code(part.type)}" if part.type else ""
+            return f"**Other**{kind}\n\n{_fenced(codec.to_json(part.data), 'json')}"
+        case TextPart():
+            return _text(part.text, [])
+
+
+def _named(part_id: str | None) -> str:
+    return f" ({_code(part_id)})" if part_id else ""
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in _LINE_END.split(text))
+
+
+def _text(text: str, spans: Sequence[Span]) -> str:
+    """The text with its marks as footnotes, closed where it is open."""
+    code = find_code(text)
+    pieces, last = [], 0
+    for span in spans:
+        if not code.holds(span.start, span.end):
+            pieces += [_own_labels_escaped(text[last : span.start]), _references(span)]
+            last = span.end
+    pieces.append(_own_labels_escaped(text[last:]))
+    made = printable("".join(pieces))
+    return _closed(made, find_code(made))
+
+
+def _references(span: Span) -> str:
+    return "".join(
+        f"\\[{mark.text}\\]" if mark.note is None else f"[^{_LABEL}{mark.note}]"
+        for mark in span.marks
+    )
+
+
+def _own_labels_escaped(text: str) -> str:
+    """A text's own footnotes must not be taken for ours."""
+    return text.replace(f"[^{_LABEL}", f"\\[^{_LABEL}")
+
+
+def _closed(text: str, code: Code) -> str:
+    """The text with an end to a fence, and no beginning of HTML, that it leaves open."""
+    if "<" in text:
+        lowered = text.lower()
+        last = {closing: lowered.rfind(closing) for closing in _CLOSINGS}
+        text = _OPEN_HTML.sub(lambda found: _closed_html(found, last, code), text)
+    return f"{text}\n{code.open_fence}" if code.open_fence else text
+
+
+def _closed_html(found: re.Match[str], last: dict[str, int], code: Code) -> str:
+    opening = found["opening"].lower()
+    closing = _CLOSING_OF.get(opening, f"</{opening}>" if opening.isalpha() else ">")
+    is_open = last[closing] < found.end() and not code.holds(found.start(), found.end())
+    return f"{found['indent']}\\<" if is_open else found[0]
+
+
+def _fenced(content: str, language: str = "") -> str:
+    """A code block whose fence is longer than any in the content."""
+    longest = max((len(run) for run in re.findall("`+", content)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{printable(content)}\n{fence}"
+
+
+def _code(text: str) -> str:
+    """The text as code within a line."""
+    line = one_line(text) or "(empty)"
+    longest = max((len(run) for run in re.findall("`+", line)), default=0)
+    ticks = "`" * (longest + 1)
+    space = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{ticks}{space}{line}{space}{ticks}"
+
+
+def _file(part: FilePart) -> str:
+    media_type = f" ({escaped(part.media_type)})" if part.media_type else ""
+    return f"**File** {_link(part.name, part.url)}{media_type}"
+
+
+def _link(name: str | None, url: str | None) -> str:
+    link = safe_link(url)
+    if link is None:
+        address = f" {_code(url)}" if url else ""
+        return f"{escaped(name or '')}{address}".strip() or "(unnamed)"
+    return f"[{escaped(name or link)}](<{link}>)"
+
+
+def _source(source: Source) -> str:
+    passage = f": {escaped(shortened(source.content))}" if source.content else ""
+    return f"{_link(source.title, source.url)}{passage}"
+
+
+def _interaction(part: InteractionPart) -> str:
+    lines = [f"**Asked** {escaped(part.prompt or part.type)}", ""]
+    for option in part.options:
+        chosen = "x" if part.answered and option.value == part.answer else " "
+        lines.append(f"- [{chosen}] {escaped(option.label or option.value)}")
+    for each in part.fields:
+        value = "" if each.value is None else f" {_code(codec.to_json(each.value))}"
+        lines.append(f"- {escaped(each.label or each.key)}{value}")
+    if part.answered and part.answer and not part.options:
+        lines.append(f"- {escaped(part.answer)}")
+    if not part.answered:
+        lines += ["", "*not answered*"]
+    return "\n".join(lines)

@@ -1,0 +1,307 @@
+"""Clauses of keeping: conversations put whole, forked, listed and deleted by age, with any id."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+from ..adapter import Operation
+from ..errors import ConflictError, InvalidError, NotFoundError
+from ..models import Conversation, Feedback, FilePart, Message, Origin, Problem
+from ..store import AsyncConversationStore
+from .backend import Kit
+from .checks import (
+    NotOffered,
+    Reading,
+    collected,
+    filled,
+    pages,
+    pinned_then_active,
+    raises,
+    require,
+)
+from .samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue, several, text_message
+
+_ABSENT = "there-is-no-such-conversation"
+_DAY = timedelta(days=1)
+_NAIVE = START.replace(tzinfo=None)
+_LATER = datetime(2999, 1, 1, tzinfo=UTC)
+_AWKWARD_IDS = (
+    *BEYOND_UTF8,
+    *(text for text in HOSTILE_TEXTS if 0 < len(text) < 1000),
+    "NUL \\x00 inside",
+    "NUL \\\\x00 inside",
+    "NUL \\u0000 inside",
+    "a lone surrogate \\ud800 inside",
+    "a lone surrogate \udfff inside",
+    "A",
+    "a",
+    "a ",
+    "a\\",
+    "\\a",
+    "e\u0301",
+    "é",
+    "%",
+    "_",
+    "a/b?c#d",
+    "..",
+)
+"""Ids of which some become one where they are escaped carelessly."""
+
+
+class KeepingClauses:
+    """What holds of the operations by which a store of one's own keeps copies in order."""
+
+    # Put
+
+    async def test_a_put_conversation_is_kept_with_every_field(self, kit: Kit) -> None:
+        store = kit.open()
+        require(store, Operation.PUT_CONVERSATION)
+        whole = whole_conversation("put")
+        await store.put_conversation(whole)
+        assert await store.get_conversation("put") == whole
+        assert await collected(store.conversations()) == [whole]
+        assert await collected(store.messages("put")) == []
+        bare = Conversation(id="put")
+        await store.put_conversation(bare)
+        assert await store.get_conversation("put") == bare
+
+    async def test_a_put_title_comes_back_the_same(self, kit: Kit) -> None:
+        store = kit.open()
+        require(store, Operation.PUT_CONVERSATION)
+        for title in (None, *HOSTILE_TEXTS, *BEYOND_UTF8):
+            await store.put_conversation(Conversation(id="put", title=title))
+            assert (await store.get_conversation("put")).title == title
+
+    async def test_putting_a_conversation_leaves_its_messages_alone(self, kit: Kit) -> None:
+        store = await filled(kit, several(2, messages=3))
+        require(store, Operation.PUT_CONVERSATION)
+        before = await collected(store.messages("c0000"))
+        await store.put_conversation(whole_conversation("c0000"))
+        assert await collected(store.messages("c0000")) == before
+        assert len(await collected(store.messages("c0001"))) == 3
+        if store.offers(Operation.APPEND_MESSAGES):
+            new = text_message("new", "user", 900)
+            await store.append_messages("c0000", [new], after=before[-1].id)
+            assert await collected(store.messages("c0000")) == [*before, new]
+
+    async def test_a_put_conversation_takes_its_place_in_the_list(self, kit: Kit) -> None:
+        store = kit.open()
+        require(store, Operation.PUT_CONVERSATION)
+        if store.traits.order != "pinned_then_active":
+            raise NotOffered("its order is its own")
+        for number in range(6):
+            time = START + number * _DAY
+            await store.put_conversation(Conversation(id=f"c{number}", updated_at=time))
+        await store.put_conversation(Conversation(id="c0", updated_at=START + 9 * _DAY))
+        await store.put_conversation(Conversation(id="c5", created_at=START - _DAY))
+        await store.put_conversation(Conversation(id="c4", updated_at=START + 2 * _DAY))
+        await store.put_conversation(Conversation(id="c1", pinned=True))
+        listed = await collected(store.conversations())
+        assert [each.id for each in listed] == ["c1", "c0", "c3", "c2", "c4", "c5"]
+        assert listed == sorted(listed, key=pinned_then_active)
+        assert await pages(lambda at: store.list_conversations(limit=1, cursor=at)) == listed
+
+    async def test_ids_beyond_utf8_survive(self, kit: Kit) -> None:
+        store = kit.open()
+        require(store, Operation.CREATE_CONVERSATION, Operation.APPEND_MESSAGES)
+        messages = tuple(
+            text_message(name, "user", number).model_copy(update={"id": name})
+            for number, name in enumerate(_AWKWARD_IDS)
+        )
+        for name in _AWKWARD_IDS:
+            assert (await store.create_conversation(id=name, title=name)).id == name
+            assert await store.append_messages(name, messages) == messages
+        listed = await pages(lambda cursor: store.list_conversations(limit=3, cursor=cursor))
+        assert sorted(each.id for each in listed) == sorted(_AWKWARD_IDS)
+        for name in _AWKWARD_IDS:
+            got = await store.get_conversation(name)
+            assert (got.id, got.title) == (name, name)
+            read = await pages(_reading(store, name))
+            assert [each.id for each in read] == list(_AWKWARD_IDS)
+
+    async def test_what_has_an_id_beyond_utf8_is_written_to(self, kit: Kit) -> None:
+        store = kit.open()
+        require(store, Operation.CREATE_CONVERSATION, Operation.APPEND_MESSAGES)
+        require(store, Operation.SET_FEEDBACK, Operation.DELETE_MESSAGE)
+        require(store, Operation.REPLACE_MESSAGES, Operation.DELETE_CONVERSATION)
+        left = set(_AWKWARD_IDS)
+        for name in _AWKWARD_IDS:
+            await store.create_conversation(id=name)
+        for name in _AWKWARD_IDS:
+            first = text_message("first", "user", 1).model_copy(update={"id": name})
+            second = text_message("second", "assistant", 2)
+            await store.append_messages(name, [first], after=None)
+            await store.append_messages(name, [second], after=name)
+            await store.set_feedback(name, name, Feedback(rating="good", comment=name))
+            await store.replace_messages(name, [], after=name)
+            (kept,) = await collected(store.messages(name))
+            assert (kept.id, kept.feedback) == (name, Feedback(rating="good", comment=name))
+            await store.delete_message(name, name)
+            assert await collected(store.messages(name)) == []
+            await store.delete_conversation(name)
+            left.remove(name)
+            assert {each.id for each in await collected(store.conversations())} == left
+
+    # Fork
+
+    async def test_a_fork_has_the_messages_up_to_the_one_that_is_named(self, kit: Kit) -> None:
+        store = await _forkable(kit)
+        before = await collected(store.messages("c0000"))
+        original = await store.get_conversation("c0000")
+        for place in (0, 2, 4):
+            fork = await store.fork_conversation("c0000", before[place].id)
+            assert await collected(store.messages(fork.id)) == before[: place + 1]
+            assert await store.get_conversation(fork.id) == fork
+            assert fork.title == original.title
+            assert fork.origin == Origin(store=store.label, conversation_id="c0000")
+        assert await collected(store.messages("c0000")) == before
+        assert await store.get_conversation("c0000") == original
+        assert len(await collected(store.conversations())) == 5
+
+    async def test_a_fork_and_its_original_go_separate_ways(self, kit: Kit) -> None:
+        store = await _forkable(kit)
+        before = await collected(store.messages("c0000"))
+        fork = (await store.fork_conversation("c0000", before[-1].id)).id
+        new = text_message("only in the fork", "user", 900)
+        await store.append_messages(fork, [new], after=before[-1].id)
+        assert await collected(store.messages("c0000")) == before
+        other = text_message("only in the original", "user", 901)
+        await store.append_messages("c0000", [other], after=before[-1].id)
+        assert await collected(store.messages(fork)) == [*before, new]
+        if store.offers(Operation.DELETE_MESSAGE):
+            await store.delete_message("c0000", before[0].id)
+            assert await collected(store.messages(fork)) == [*before, new]
+        if store.offers(Operation.DELETE_CONVERSATION):
+            await store.delete_conversation("c0000")
+            assert await collected(store.messages(fork)) == [*before, new]
+
+    async def test_a_fork_has_the_id_and_the_title_it_is_given(self, kit: Kit) -> None:
+        store = await _forkable(kit)
+        tip = (await collected(store.messages("c0000")))[-1].id
+        for number, title in enumerate(("a fork", "", None)):
+            fork = await store.fork_conversation("c0000", tip, id=f"fork {number}", title=title)
+            assert (fork.id, fork.title) == (f"fork {number}", title)
+            assert await store.get_conversation(fork.id) == fork
+
+    async def test_forking_to_an_id_that_is_taken_is_a_conflict(self, kit: Kit) -> None:
+        store = await _forkable(kit)
+        tip = (await collected(store.messages("c0000")))[-1].id
+        before = await collected(store.transcripts())
+        for taken in ("c0001", "c0000"):
+            with raises(ConflictError):
+                await store.fork_conversation("c0000", tip, id=taken)
+        assert await collected(store.transcripts()) == before
+
+    async def test_forking_what_is_absent_raises_not_found(self, kit: Kit) -> None:
+        store = await _forkable(kit)
+        tip = (await collected(store.messages("c0000")))[-1].id
+        await store.append_messages("c0001", [text_message("elsewhere", "user", 950)])
+        elsewhere = (await collected(store.messages("c0001")))[-1].id
+        for conversation_id, message_id in (
+            (_ABSENT, tip),
+            ("c0000", "no such message"),
+            ("c0000", elsewhere),
+        ):
+            with raises(NotFoundError):
+                await store.fork_conversation(conversation_id, message_id, id="fork")
+        assert {each.id for each in await collected(store.conversations())} == {"c0000", "c0001"}
+
+    # Age
+
+    async def test_a_list_by_age_is_of_what_was_last_active_before(self, kit: Kit) -> None:
+        store = await _of_ages(kit)
+        listed = await collected(store.conversations())
+        times = sorted({each.last_active_at for each in listed if each.last_active_at})
+        for age in (START - _DAY, *times, _LATER):
+            older = [each for each in listed if each.last_active_at and each.last_active_at < age]
+            assert await collected(store.conversations(older_than=age)) == older
+            assert await pages(_listing(store, age)) == older
+
+    async def test_an_age_without_a_time_zone_is_refused(self, kit: Kit) -> None:
+        store = await _of_ages(kit)
+        with raises(InvalidError):
+            await store.list_conversations(older_than=_NAIVE)
+        with raises(InvalidError):
+            await collected(store.conversations(older_than=_NAIVE))
+        if store.offers(Operation.DELETE_CONVERSATIONS):
+            with raises(InvalidError):
+                await store.delete_conversations(older_than=_NAIVE)
+        assert len(await collected(store.conversations())) == 5
+
+    async def test_a_cursor_is_of_one_age(self, kit: Kit) -> None:
+        store = await _of_ages(kit)
+        of_age = (await store.list_conversations(limit=2, older_than=_LATER)).cursor
+        of_all = (await store.list_conversations(limit=2)).cursor
+        if of_age is None:
+            raise NotOffered("it tells no times")
+        with raises(InvalidError):
+            await store.list_conversations(cursor=of_age)
+        with raises(InvalidError):
+            await store.list_conversations(cursor=of_age, older_than=_LATER - _DAY)
+        with raises(InvalidError):
+            await store.list_conversations(cursor=of_all, older_than=_LATER)
+        the_same = _LATER.astimezone(timezone(timedelta(hours=8)))
+        await store.list_conversations(cursor=of_age, older_than=the_same)
+
+    async def test_a_deletion_by_age_takes_what_a_list_by_age_shows(self, kit: Kit) -> None:
+        store = await _of_ages(kit)
+        require(store, Operation.DELETE_CONVERSATIONS)
+        listed = await collected(store.conversations())
+        times = sorted({each.last_active_at for each in listed if each.last_active_at})
+        if not times:
+            raise NotOffered("it tells no times")
+        age = times[len(times) // 2]
+        old = await collected(store.conversations(older_than=age))
+        left = [each for each in listed if each not in old]
+        messages = [await collected(store.messages(each.id)) for each in left]
+        assert await store.delete_conversations(older_than=age) == len(old)
+        assert await collected(store.conversations()) == left
+        assert [await collected(store.messages(each.id)) for each in left] == messages
+        for each in old:
+            with raises(NotFoundError):
+                await store.get_conversation(each.id)
+        assert await store.delete_conversations(older_than=age) == 0
+
+
+def whole_conversation(conversation_id: str) -> Conversation:
+    """A conversation that uses every field."""
+    return Conversation(
+        id=conversation_id,
+        title="ʻ \x00 \ud800 \\ 夏威夷",
+        created_at=START,
+        updated_at=START + timedelta(microseconds=1),
+        pinned=True,
+        origin=Origin(store="elsewhere://", conversation_id="\x00\udfff\\"),
+        files=(FilePart(name="a.pdf", url="https://example.org/f?sign=1", media_type="image/*"),),
+        problems=(Problem(where="metadata", what="is not JSON"),),
+        raw={"as": ["it", "came", {"x": None}], "\x00": "\ud800"},
+    )
+
+
+async def _forkable(kit: Kit) -> AsyncConversationStore:
+    store = await filled(kit, several(2, messages=5))
+    require(store, Operation.FORK_CONVERSATION, Operation.APPEND_MESSAGES)
+    return store
+
+
+async def _of_ages(kit: Kit) -> AsyncConversationStore:
+    """A store with five conversations; days apart and one of them pinned, where that can be."""
+    samples = [dialogue(f"c{number}", [f"text {number}"]) for number in range(5)]
+    store = await filled(kit, samples)
+    if store.offers(Operation.PUT_CONVERSATION):
+        for number in range(5):
+            time = START + number * _DAY
+            await store.put_conversation(
+                Conversation(id=f"c{number}", updated_at=time, pinned=number == 1)
+            )
+    return store
+
+
+def _listing(store: AsyncConversationStore, age: datetime) -> Reading[Conversation]:
+    """Reads pages of two by age."""
+    return lambda cursor: store.list_conversations(limit=2, cursor=cursor, older_than=age)
+
+
+def _reading(store: AsyncConversationStore, conversation_id: str) -> Reading[Message]:
+    """Reads pages of seven messages."""
+    return lambda cursor: store.list_messages(conversation_id, limit=7, cursor=cursor)

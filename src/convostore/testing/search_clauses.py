@@ -1,0 +1,363 @@
+"""Clauses of searching: what is found and what is not, where, in which order, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from ..adapter import Operation
+from ..errors import InvalidError
+from ..models import Conversation, Role, Source, TextPart
+from ..searching import Search, fold, searched
+from .backend import Kit
+from .checks import collected, pages, raises, require
+from .samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue, text_message
+from .searches import (
+    HOSTILE_QUERIES,
+    LONG_WORD,
+    SECOND,
+    due_of_many,
+    found_by,
+    holding,
+    many,
+    only_hit,
+    place_of,
+    searchable,
+    searching,
+    shows,
+)
+
+
+class SearchingClauses:
+    """What holds of `search`, wherever it is offered."""
+
+    # What is found
+
+    async def test_a_search_finds_titles_and_texts(self, kit: Kit) -> None:
+        sample = dialogue("tides", ["waves at noon", "calm at night"], "Tides of Hilo")
+        store = await searchable(kit, sample, dialogue("other", ["nothing"]))
+        title = await only_hit(store, "Hilo")
+        assert (title.conversation, title.message, title.where) == (
+            await store.get_conversation("tides"),
+            None,
+            "title",
+        )
+        text = await only_hit(store, "noon")
+        assert text.conversation == await store.get_conversation("tides")
+        assert text.message == (await collected(store.messages("tides")))[0]
+        assert text.where == "text"
+
+    async def test_a_search_finds_titles_of_sources(self, kit: Kit) -> None:
+        store = await searchable(kit, dialogue("c", ["a question"]))
+        require(store, Operation.APPEND_MESSAGES)
+        sources = (Source(url="https://example.org/reefs"), Source(title="Almanac of moons"))
+        answer = text_message("waves at noon", "assistant", 7)
+        await store.append_messages("c", [answer.model_copy(update={"sources": sources})])
+        assert [each.where for each in (await store.search("Almanac")).items] == ["source"]
+        assert await found_by(store, "noon moons") == [("text", "waves at noon")]
+        assert await found_by(store, '"noon Almanac"') == []
+        assert await found_by(store, "reefs") == []
+
+    async def test_words_of_a_title_and_of_a_text_make_no_hit_together(self, kit: Kit) -> None:
+        store = await searchable(kit, dialogue("c", ["waves at noon", "calm"], "Tides of Hilo"))
+        assert await found_by(store, "Hilo noon") == []
+        assert await found_by(store, "noon calm") == []
+        assert await found_by(store, "Tides Hilo") == [("title", "c")]
+
+    async def test_every_word_of_a_query_must_be_there_as_a_whole(self, kit: Kit) -> None:
+        await shows(
+            kit,
+            {
+                "fox": ["quick", "slow"],
+                "fox quick": ["quick"],
+                "quick fox over": ["quick"],
+                "fox bread": ["slow"],
+                "quick bread": [],
+                "bro": [],
+                "ox": [],
+                "fox fox": ["quick", "slow"],
+            },
+        )
+
+    async def test_a_phrase_in_quotes_must_be_there_as_it_is(self, kit: Kit) -> None:
+        await shows(
+            kit,
+            {
+                '"quick brown"': ["quick"],
+                '"brown quick"': [],
+                '"fox jumps over"': ["quick"],
+                '"fox  jumps"': ["quick"],
+                '"quick brown" it': ["quick"],
+                '"slow fox" "brown bread"': ["slow"],
+                '"slow fox': ["slow"],
+                '"fox, quickly"': ["slow"],
+                '"fox quickly"': [],
+            },
+        )
+
+    async def test_case_accents_and_width_do_not_matter(self, kit: Kit) -> None:
+        await shows(
+            kit,
+            {
+                "QUICK": ["quick"],
+                "creme": ["accents"],
+                "BRÛLÉE": ["accents"],
+                "cre\u0300me": ["accents"],
+                "strasse": ["accents"],
+                "αθηνα": ["accents"],
+                "елка": ["accents"],
+                "istanbul": ["accents"],
+                "full width": ["wide"],
+                "ｆｏｘ": ["quick", "slow"],
+                "42": ["wide"],
+            },
+        )
+
+    async def test_scripts_without_spaces_are_found_from_one_character_up(self, kit: Kit) -> None:
+        await shows(
+            kit,
+            {
+                "夏": ["chinese"],
+                "威夷": ["chinese"],
+                "夷大学在檀": ["chinese"],
+                "大威": [],
+                "夏学": [],
+                "学": ["chinese"],
+                "ラ": ["japanese"],
+                "ラーメン": ["japanese"],
+                "ﾗｰﾒﾝ": ["japanese"],
+                "京都": ["japanese"],
+                "東都": [],
+                "か": [],
+                "국어": ["korean"],
+                "부": ["korean"],
+                "ㅋㅋ": ["korean"],
+                "ㅠ": ["korean"],
+                "รัก": ["thai"],
+                "ไทย": ["thai"],
+                "类": ["mixed"],
+                "写的": ["mixed"],
+                "Python": ["mixed"],
+                "用python写": ["mixed"],
+            },
+        )
+
+    async def test_identifiers_are_found_and_so_are_their_parts(self, kit: Kit) -> None:
+        await shows(
+            kit,
+            {
+                "getUserName": ["code"],
+                "getusername": ["code"],
+                "user": ["code"],
+                "userName": ["code"],
+                "max_page_size": ["code"],
+                "page": ["code"],
+                "page_size": ["code"],
+                "http2Client": ["code"],
+                "client": ["code"],
+                "XMLParser": ["code"],
+                "parser": ["code"],
+                "parse_all()": ["code"],
+                "server": ["mixed"],
+                "ser": [],
+                "C++": ["signs"],
+                "C#": ["signs"],
+                "C--": [],
+                "50%": ["signs"],
+                "3.14": ["signs"],
+                "foo.bar/baz-qux@example.org": ["signs"],
+                "baz": ["signs"],
+            },
+        )
+
+    async def test_a_word_at_the_end_of_a_long_text_is_found(self, kit: Kit) -> None:
+        long = f"{'Lorem ipsum dolor sit amet. ' * 45_000}needle {LONG_WORD} 針"
+        store = await searchable(kit, dialogue("c", [long, "short"]))
+        for query in ("needle", "針", '"needle"', LONG_WORD):
+            hit = await only_hit(store, query)
+            assert hit.message is not None
+            assert hit.message.text == long
+            assert len(hit.snippet.text) < 1000
+
+    async def test_no_query_is_wrong(self, kit: Kit) -> None:
+        sample = dialogue("hostile", [*HOSTILE_TEXTS, LONG_WORD], "plain -- 'title'")
+        store = await searchable(kit, sample)
+        messages = await collected(store.messages("hostile"))
+        for query in HOSTILE_QUERIES:
+            read = await pages(searching(store, query, limit=50))
+            search = Search(query)
+            due = [each.text for each in messages if search.find(searched(each))]
+            found = [each.message.text for each in read if each.message]
+            assert found == due[::-1], query[:50]
+            titles = [each.where for each in read if each.message is None]
+            assert titles == ["title"] * search.find("plain -- 'title'")
+
+    async def test_texts_beyond_utf8_are_found(self, kit: Kit) -> None:
+        store = await searchable(kit, dialogue("c", ["a question"]))
+        require(store, Operation.APPEND_MESSAGES)
+        sent = [text_message(text, "user", 700 + n) for n, text in enumerate(BEYOND_UTF8)]
+        await store.append_messages("c", sent)
+        assert [text for _, text in await found_by(store, "inside")] == list(BEYOND_UTF8[::-1])
+        for text in BEYOND_UTF8:
+            assert await found_by(store, f'"{text}"') == [("text", text)]
+
+    async def test_a_snippet_marks_what_was_looked_for(self, kit: Kit) -> None:
+        filler = "lorem ipsum " * 100
+        texts = [f"{filler}the Quíck fox{filler}", "夏威夷 quick 大学", "quick"]
+        store = await searchable(kit, dialogue("c", texts, "a quick title"))
+        read = (await store.search("QUICK")).items
+        assert len(read) == 4
+        for hit in read:
+            shown, marks = hit.snippet.text, hit.snippet.marks
+            assert 0 < len(shown) < 1000
+            assert "\n" not in shown
+            assert [fold(shown[start:end]) for start, end in marks] == ["quick"]
+
+    # What restricts it
+
+    async def test_a_search_keeps_to_its_conversation(self, kit: Kit) -> None:
+        texts = ["the same words", "the same answer"]
+        store = await searchable(kit, *(dialogue(each, texts, "same") for each in ("a", "b")))
+        for each in ("a", "b"):
+            read = (await store.search("same", conversation_id=each)).items
+            assert {hit.conversation.id for hit in read} == {each}
+            assert len(read) == 3
+        assert await found_by(store, "same", conversation_id="absent") == []
+        assert len(await found_by(store, "same")) == 6
+
+    async def test_a_search_by_role_shows_messages_of_that_role(self, kit: Kit) -> None:
+        store = await searchable(kit, dialogue("c", ["same question", "same answer"], "same"))
+        roles: dict[Role, list[tuple[str, str]]] = {
+            "user": [("text", "same question")],
+            "assistant": [("text", "same answer")],
+            "tool": [],
+        }
+        for role, due in roles.items():
+            assert await found_by(store, "same", role=role) == due
+        with raises(InvalidError):
+            await store.search("same", role="nobody")  # type: ignore[arg-type]
+
+    async def test_a_search_keeps_within_its_times(self, kit: Kit) -> None:
+        store = await searchable(kit, dialogue("c", [f"same {each}" for each in range(5)]))
+        every = [("text", f"same {each}") for each in (4, 3, 2, 1, 0)]
+        at = [START + each * SECOND for each in range(6)]
+        assert await found_by(store, "same", since=at[2]) == every[:3]
+        assert await found_by(store, "same", until=at[2]) == every[3:]
+        assert await found_by(store, "same", since=at[1], until=at[3]) == every[2:4]
+        assert await found_by(store, "same", since=at[3], until=at[3]) == []
+        assert await found_by(store, "same", since=at[5]) == []
+        assert await found_by(store, "title", since=START) == [("title", "c")]
+        assert await found_by(store, "title", since=at[1]) == []
+        assert await found_by(store, "title", until=START) == []
+
+    async def test_a_time_of_a_search_without_a_time_zone_is_refused(self, kit: Kit) -> None:
+        store = await searchable(kit, dialogue("c", ["same"]))
+        naive = START.replace(tzinfo=None)
+        with raises(InvalidError):
+            await store.search("same", since=naive)
+        with raises(InvalidError):
+            await store.search("same", until=naive)
+
+    # Order and pages
+
+    async def test_titles_come_first_and_then_the_newest(self, kit: Kit) -> None:
+        store = await many(kit)
+        assert await found_by(store, "same") == due_of_many()
+
+    async def test_pages_of_hits_join_to_the_whole(self, kit: Kit) -> None:
+        store = await many(kit)
+        whole = list((await store.search("same", limit=100)).items)
+        assert len(whole) == len(due_of_many())
+        for limit in (1, 2, 5):
+            assert await pages(searching(store, "same", limit=limit)) == whole
+            assert len((await store.search("same", limit=limit)).items) == limit
+        with raises(InvalidError):
+            await store.search("same", limit=0)
+
+    async def test_a_cursor_holds_while_hits_come_and_go(self, kit: Kit) -> None:
+        store = await many(kit)
+        require(store, Operation.APPEND_MESSAGES, Operation.DELETE_MESSAGE)
+        whole = [place_of(hit) for hit in (await store.search("same", limit=100)).items]
+        first = await store.search("same", limit=5)
+        await store.append_messages("c2", [text_message("same but new", "user", 999_999)])
+        for hit in first.items[-2:]:
+            assert hit.message is not None
+            await store.delete_message(hit.conversation.id, hit.message.id)
+        rest = await pages(searching(store, "same", limit=1, cursor=first.cursor))
+        assert [place_of(hit) for hit in (*first.items, *rest)] == whole
+
+    async def test_a_cursor_is_of_one_search(self, kit: Kit) -> None:
+        store = await many(kit)
+        cursor = (await store.search("same", limit=2)).cursor
+        others: list[tuple[str, dict[str, Any]]] = [
+            ("other", {}),
+            ("same", {"role": "user"}),
+            ("same", {"conversation_id": "c0"}),
+            ("same", {"since": START}),
+            ("same", {"until": START}),
+        ]
+        for query, within in others:
+            with raises(InvalidError):
+                await store.search(query, cursor=cursor, **within)
+        with raises(InvalidError):
+            await store.list_conversations(cursor=cursor)
+        with raises(InvalidError):
+            await store.search("same", cursor="no cursor")
+
+    # What changes
+
+    async def test_what_is_rewritten_is_found_by_its_new_words(self, kit: Kit) -> None:
+        store = await searchable(kit, dialogue("c", ["first words", "second words"]))
+        require(store, Operation.APPEND_MESSAGES, Operation.REPLACE_MESSAGES)
+        new = text_message("third thoughts", "assistant", 90)
+        kept = (await collected(store.messages("c")))[0]
+        await store.replace_messages("c", [new], after=kept.id)
+        assert await found_by(store, "words") == [("text", "first words")]
+        assert await found_by(store, "third") == [("text", "third thoughts")]
+        same_id = new.model_copy(update={"parts": (TextPart(text="fourth"),)})
+        await store.replace_messages("c", [same_id], after=kept.id)
+        assert await found_by(store, "thoughts") == []
+        assert await found_by(store, "fourth") == [("text", "fourth")]
+
+    async def test_what_is_renamed_is_found_by_its_new_title(self, kit: Kit) -> None:
+        store = await searchable(kit, dialogue("c", ["hello"], "old name"))
+        if store.offers(Operation.UPDATE_CONVERSATION):
+            await store.update_conversation("c", pinned=True)
+            assert await found_by(store, "old") == [("title", "c")]
+            await store.update_conversation("c", title="new name")
+            assert await found_by(store, "old") == []
+            assert await found_by(store, "new") == [("title", "c")]
+            assert await found_by(store, "hello") == [("text", "hello")]
+        if store.offers(Operation.PUT_CONVERSATION):
+            await store.put_conversation(Conversation(id="c", title="put name"))
+            assert await found_by(store, "new") == []
+            assert await found_by(store, "put") == [("title", "c")]
+            await store.put_conversation(Conversation(id="c"))
+            assert await found_by(store, "put") == []
+
+    async def test_what_is_deleted_is_found_no_more(self, kit: Kit) -> None:
+        store = await many(kit)
+        read = await collected(store.messages("c1"))
+        deletions: dict[Operation, Callable[[], Awaitable[object]]] = {
+            Operation.DELETE_MESSAGE: lambda: store.delete_message("c1", read[0].id),
+            Operation.DELETE_CONVERSATION: lambda: store.delete_conversation("c2"),
+            Operation.DELETE_CONVERSATIONS: lambda: store.delete_conversations(
+                older_than=START + timedelta(days=1)
+            ),
+            Operation.CLEAR_CONVERSATIONS: store.clear_conversations,
+        }
+        for operation, delete in deletions.items():
+            if store.offers(operation):
+                await delete()
+                due = sorted(await holding(store, "same"))
+                assert sorted(await found_by(store, "same")) == due
+
+    async def test_a_fork_is_found_beside_its_original(self, kit: Kit) -> None:
+        store = await searchable(kit, dialogue("c", ["same", "other", "same again"], "name"))
+        require(store, Operation.FORK_CONVERSATION)
+        tip = (await collected(store.messages("c")))[1].id
+        await store.fork_conversation("c", tip, id="fork", title="fork name")
+        assert sorted(await found_by(store, "name")) == [("title", "c"), ("title", "fork")]
+        assert await found_by(store, "same", conversation_id="fork") == [("text", "same")]
+        assert len(await found_by(store, "same")) == 3

@@ -1,0 +1,166 @@
+"""What clauses of searching are written with: texts, queries that break things, and searches."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any, Final, TypeAlias
+
+from ..adapter import Operation
+from ..models import Conversation, Message, TextPart, Transcript
+from ..searching import Hit
+from ..store import AsyncConversationStore
+from .backend import Kit
+from .checks import Reading, collected, filled, require
+from .samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue
+
+Found: TypeAlias = list[tuple[str, str]]
+"""Where something was found, and in what: a conversation's id, or a message's text."""
+
+SECOND: Final = timedelta(seconds=1)
+LONG_WORD: Final = "".join(sha256(bytes([number])).hexdigest() for number in range(80))
+HOSTILE_QUERIES: Final = (
+    *HOSTILE_TEXTS,
+    *BEYOND_UTF8,
+    '"',
+    '""',
+    '"plain',
+    'plain"',
+    '"two lines" "',
+    "*",
+    "plain*",
+    "AND OR NOT",
+    "plain AND tab",
+    "NEAR(plain tab, 5)",
+    "title:plain",
+    "words : plain",
+    "-plain",
+    "^plain",
+    "+plain",
+    "(plain",
+    "{plain}",
+    "plain)",
+    "plain;",
+    "%",
+    "_",
+    "p%n",
+    "pl_in",
+    "\\",
+    "\\plain",
+    "'",
+    "''plain''",
+    "plain --",
+    "plain & tab | !x <-> y:*",
+    "\x00",
+    "\x00plain\x00",
+    "\udfff",
+    "plain\ud800",
+    "\u200bplain",
+    "\u0301",
+    "plain " * 2_000,
+    "a " * 5_000,
+    " ".join(map(str, range(2_000))),
+    "x" * 10_000,
+    LONG_WORD,
+    "夏" * 3_000,
+)
+
+TEXTS_BY_NAME: Final = {
+    "quick": "The quick brown fox\n   jumps over it.",
+    "slow": "A slow fox, quickly told; brown bread.",
+    "accents": "Crème brûlée in the Straße of ΑΘΉΝΑ, ёлка, İstanbul",
+    "wide": "Ｆｕｌｌ ｗｉｄｔｈ ４２",
+    "chinese": "夏威夷大学在檀香山。",
+    "japanese": "東京都でラーメンを食べました。",
+    "korean": "한국어를 공부합니다 ㅋㅋㅋㅠㅠ",
+    "thai": "ฉันรักภาษาไทย",
+    "mixed": "用Python写的HTTPServer类",
+    "code": "def getUserName(max_page_size, http2Client): return XMLParser.parse_all()",
+    "signs": "in C++ and C# at 50% of $3.14, see foo.bar/baz-qux@example.org",
+}
+"""What the messages of a conversation say, each by a name for it."""
+
+
+async def searchable(kit: Kit, *samples: Transcript) -> AsyncConversationStore:
+    """A store that holds the samples, for a clause of searching."""
+    require(kit.open(), Operation.SEARCH)
+    return await filled(kit, samples)
+
+
+async def shows(kit: Kit, queries: dict[str, list[str]]) -> None:
+    """Each query must find these of the texts, and no more."""
+    store = await searchable(kit, dialogue("c", TEXTS_BY_NAME.values()))
+    names = {text: name for name, text in TEXTS_BY_NAME.items()}
+    found = {
+        query: sorted(names[text] for _, text in await found_by(store, query)) for query in queries
+    }
+    assert found == {query: sorted(due) for query, due in queries.items()}
+
+
+async def many(kit: Kit) -> AsyncConversationStore:
+    """A store with three conversations whose hits are not in the order of their making."""
+    return await searchable(kit, *_many_samples())
+
+
+def _many_samples() -> list[Transcript]:
+    samples = []
+    for number, day in enumerate((2, 3, 1)):
+        time = START + timedelta(days=day)
+        messages = tuple(
+            Message(
+                id=f"{number}.{each}",
+                role="user",
+                parts=(TextPart(text=f"same {day}.{each}" if each % 2 else "other"),),
+                created_at=time + each * SECOND,
+            )
+            for each in range(7)
+        )
+        conversation = Conversation(id=f"c{number}", title=f"same {number}", created_at=time)
+        samples.append(
+            Transcript(
+                conversation_id=conversation.id, conversation=conversation, messages=messages
+            )
+        )
+    return samples
+
+
+def due_of_many() -> Found:
+    """What a search for the word of all of them finds, in order."""
+    titles = [("title", each) for each in ("c1", "c0", "c2")]
+    return titles + [("text", f"same {day}.{each}") for day in (3, 2, 1) for each in (5, 3, 1)]
+
+
+async def only_hit(store: AsyncConversationStore, query: str) -> Hit:
+    """The one thing that a query finds."""
+    items = (await store.search(query)).items
+    assert len(items) == 1
+    return items[0]
+
+
+def place_of(hit: Hit) -> tuple[str, str]:
+    """Where a hit was found, and in what."""
+    return hit.where, hit.message.text if hit.message else hit.conversation.id
+
+
+async def found_by(store: AsyncConversationStore, query: str, **within: Any) -> Found:
+    """What a query finds, in order."""
+    page = await store.search(query, limit=100, **within)
+    return [place_of(hit) for hit in page.items]
+
+
+async def holding(store: AsyncConversationStore, word: str) -> Found:
+    """What holds a word, looked for by reading everything."""
+    held: Found = []
+    for each in await collected(store.transcripts()):
+        assert each.conversation is not None
+        if word in (each.conversation.title or ""):
+            held.append(("title", each.conversation_id))
+        held += [("text", message.text) for message in each.messages if word in message.text]
+    return held
+
+
+def searching(
+    store: AsyncConversationStore, query: str, *, limit: int, cursor: str | None = None
+) -> Reading[Hit]:
+    """Reads pages of hits, from a cursor on."""
+    return lambda at: store.search(query, limit=limit, cursor=at or cursor)

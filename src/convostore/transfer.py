@@ -1,0 +1,185 @@
+"""Export and import, sync and async: what callers call, and how its steps are carried out.
+
+What is done is the same on both faces, and stands in `exporting` and `importing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+
+from .counting import Progress, TransferProgress
+from .exporting import Export, ExportReport, OnBroken
+from .flow import arun, run
+from .formats.files import PathOrBytes, PathOrText
+from .importing import Import, ImportReport
+from .keeping import Step
+from .plan import Plan
+from .stepping import Side
+from .store import AsyncConversationStore, ConversationStore
+
+__all__ = [
+    "ExportReport",
+    "ImportReport",
+    "TransferProgress",
+    "aexport_conversations",
+    "aimport_conversations",
+    "export_conversations",
+    "import_conversations",
+]
+
+
+def export_conversations(
+    store: ConversationStore,
+    destination: PathOrText,
+    *,
+    format: str | None = None,
+    ids: Iterable[str] | None = None,
+    raw: bool = True,
+    on_error: OnBroken = "raise",
+    progress: Progress | None = None,
+) -> ExportReport:
+    """Writes conversations to a file: ``jsonl`` (lossless), ``markdown``, ``html`` or ``openai``.
+
+    A file appears under its name when it is whole, and takes the place of one that was there. Only
+    a page of messages is held at a time.
+
+    Args:
+        store: What is read.
+        destination: A path, or a text stream.
+        format: None for the one that the path ends in: ``.jsonl``, ``.md`` or ``.html``.
+        ids: Whose; None for all that `conversations` yields.
+        raw: Whether the backends' own objects are written too (JSONL only).
+        on_error: ``"skip"`` leaves out what cannot be read, and goes on.
+        progress: Called after each page of messages.
+
+    Raises:
+        InvalidError: The format is unknown, or the file cannot be written.
+        ConfigError: The format needs libraries that are not installed.
+        StoreError: The store cannot be read; no file is left.
+    """
+    work = Export(_plan(store), destination, format, ids, raw, on_error, progress)
+    return run(work.flow(), _sender(store, "source"))
+
+
+async def aexport_conversations(
+    store: AsyncConversationStore,
+    destination: PathOrText,
+    *,
+    format: str | None = None,
+    ids: Iterable[str] | None = None,
+    raw: bool = True,
+    on_error: OnBroken = "raise",
+    progress: Progress | None = None,
+) -> ExportReport:
+    """Does as `export_conversations`; the file is written in threads.
+
+    Args:
+        store: What is read.
+        destination: As `export_conversations`.
+        format: As `export_conversations`.
+        ids: As `export_conversations`.
+        raw: As `export_conversations`.
+        on_error: As `export_conversations`.
+        progress: As `export_conversations`; called in the event loop.
+
+    Raises:
+        StoreError: As `export_conversations`.
+    """
+    work = Export(_plan(store), destination, format, ids, raw, on_error, progress)
+    return await arun(work.flow(), _async_sender(store, "source"))
+
+
+def import_conversations(
+    source: PathOrBytes,
+    store: ConversationStore,
+    *,
+    format: str | None = None,
+    name: str | None = None,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Writes the conversations of a file into a store; doing it twice changes nothing.
+
+    Read are this library's JSONL, a ChatGPT export (the zip, its folder, or a `conversations.json`)
+    and OpenAI-style messages. What the store has under the same id is continued where it is the
+    beginning of the same conversation, and otherwise left alone and reported as skipped.
+
+    Args:
+        source: A path, or a binary stream.
+        store: What is written to; it must be able to create conversations and append messages.
+        format: ``jsonl``, ``chatgpt`` or ``openai``; None to look at the file.
+        name: The store that the conversations' `origin` is to name, where the format is not this
+            library's own; ``"chatgpt"`` when None, and none for OpenAI-style messages.
+        dry_run: Write nothing, and report what would be written.
+        progress: Called after each write and each conversation.
+
+    Raises:
+        InvalidError: The file is broken, or nothing in it can be imported. What stood before the
+            place where it is broken has been imported.
+        UnsupportedError: The store cannot be written to.
+        StoreError: The store is out of reach. What was written until then stays; importing again
+            goes on from there.
+    """
+    work = Import(_plan(store), source, format, name, dry_run, progress)
+    return run(work.flow(), _sender(store, "target"))
+
+
+async def aimport_conversations(
+    source: PathOrBytes,
+    store: AsyncConversationStore,
+    *,
+    format: str | None = None,
+    name: str | None = None,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Does as `import_conversations`; the file is read in threads.
+
+    Args:
+        source: As `import_conversations`.
+        store: What is written to.
+        format: As `import_conversations`.
+        name: As `import_conversations`.
+        dry_run: As `import_conversations`.
+        progress: As `import_conversations`; called in the event loop.
+
+    Raises:
+        StoreError: As `import_conversations`.
+    """
+    work = Import(_plan(store), source, format, name, dry_run, progress)
+    return await arun(work.flow(), _async_sender(store, "target"))
+
+
+def _plan(store: ConversationStore | AsyncConversationStore) -> Plan:
+    # One flow serves both faces: it needs what they have in common, and callers do not.
+    return store._plan  # noqa: SLF001
+
+
+def _sender(store: ConversationStore, side: Side) -> Callable[[Step], object]:
+    """Takes a step to the store that is on a side, or to the file on the other."""
+
+    def send(step: Step) -> object:
+        return store._run(step.make) if step.where == side else step.make()  # noqa: SLF001
+
+    return send
+
+
+def _async_sender(store: AsyncConversationStore, side: Side) -> Callable[[Step], Awaitable[object]]:
+    async def send(step: Step) -> object:
+        if step.where == side:
+            return await store._run(step.make)  # noqa: SLF001  # as in `_plan`
+        return await _in_thread(step.make)
+
+    return send
+
+
+async def _in_thread(call: Callable[[], object]) -> object:
+    """Makes a call in a thread; a cancellation waits until it has ended, as it holds the file."""
+    import asyncio
+
+    under_way = asyncio.ensure_future(asyncio.to_thread(call))
+    try:
+        return await asyncio.shield(under_way)
+    except asyncio.CancelledError:
+        await asyncio.gather(under_way, return_exceptions=True)
+        raise

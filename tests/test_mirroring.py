@@ -1,0 +1,565 @@
+"""Mirroring a whole store: identity, what a run costs, deletions, what ends it and what not."""
+
+import asyncio
+import inspect
+
+import pytest
+
+import convostore
+from convostore import (
+    AuthError,
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    Origin,
+    ProtocolError,
+    RateLimitError,
+    UnavailableError,
+    UnsupportedError,
+)
+from convostore.mirror_run import copy_id
+from convostore.mirroring import MirrorProgress, MirrorReport, amirror, mirror
+
+from .mirror_kit import (
+    Killed,
+    Place,
+    assert_equal,
+    copies_of,
+    killer,
+    later,
+    mirrored,
+    numbered,
+    put,
+    refuse_writes,
+    said,
+    texts_of,
+)
+
+
+@pytest.fixture(params=["sync", "async"])
+def face(request):
+    return request.param
+
+
+@pytest.fixture
+def source():
+    return Place()
+
+
+@pytest.fixture
+def target():
+    return Place()
+
+
+def fill(place, conversations, messages=2):
+    for number in range(conversations):
+        put(place, f"c{number}", numbered(*range(messages)), updated_at=later(number))
+
+
+def failing(place, operation, error, *, conversation=None):
+    """Makes a place fail at an operation, at that of the one conversation where it is named."""
+
+    original = getattr(place.adapter, operation)
+
+    def fail(*args):
+        if conversation in {None, args[0]}:
+            raise error
+        return (yield from original(*args))
+
+    setattr(place.adapter, operation, fail)
+
+
+class TestIdentity:
+    def test_a_copy_knows_the_store_and_the_id_that_it_is_of(self, face, source, target):
+        put(source, "c", numbered(1))
+        mirrored(face, source, target)
+        (copy,) = target.store.conversations()
+        assert copy.origin == Origin(store=source.name, conversation_id="c")
+        assert copy.id == copy_id(copy.origin)
+        assert len(copy.id) == 32
+
+    def test_sources_with_the_same_ids_do_not_collide(self, face, source, target):
+        another = Place()
+        put(source, "c", [said("one")])
+        put(another, "c", [said("two")])
+        mirrored(face, source, target)
+        mirrored(face, another, target)
+        assert len(list(target.store.conversations())) == 2
+        assert_equal(source, target)
+        assert_equal(another, target)
+
+    def test_where_the_name_ends_and_the_id_begins_is_told_apart(self):
+        one = Origin(store="a", conversation_id='b", "c')
+        other = Origin(store='a", "b', conversation_id="c")
+        assert copy_id(one) != copy_id(other)
+        one = Origin(store="ab", conversation_id="c")
+        other = Origin(store="a", conversation_id="bc")
+        assert copy_id(one) != copy_id(other)
+
+    def test_a_name_of_ones_own_stands_for_the_address(self, face, source, target):
+        put(source, "c", numbered(1))
+        mirrored(face, source, target, name="work")
+        assert_equal(source, target, name="work")
+
+    def test_ids_that_no_file_can_hold_are_ids_too(self, face, source, target):
+        for hostile in ("\ud800", "a\x00b", "x" * 5_000, "null"):
+            put(source, hostile, numbered(1))
+        assert mirrored(face, source, target).copied == 4
+        assert_equal(source, target)
+        assert mirrored(face, source, target).unchanged == 4
+
+    def test_a_copy_of_a_copy_tells_the_store_that_was_read(self, face, source, target):
+        third = Place()
+        put(source, "c", numbered(1))
+        mirrored(face, source, target)
+        mirrored(face, target, third)
+        (copy,) = third.store.conversations()
+        assert copy.origin is not None
+        assert copy.origin.store == target.name
+
+    def test_a_store_is_not_mirrored_into_itself(self, face, source):
+        put(source, "c", numbered(1))
+        with pytest.raises(InvalidError, match="one store"):
+            mirrored(face, source, source)
+
+    def test_one_place_opened_twice_is_one_store(self):
+        with (
+            convostore.open("memory://twice") as one,
+            convostore.open("memory://twice") as two,
+            pytest.raises(InvalidError, match="one store"),
+        ):
+            mirror(one, two)
+
+    def test_two_private_memories_are_two_stores(self):
+        with convostore.open("memory://") as one, convostore.open("memory://") as two:
+            one.create_conversation()
+            assert mirror(one, two).copied == 1
+
+
+class TestARun:
+    def test_it_copies_everything_and_the_next_one_writes_nothing(self, face, source, target):
+        fill(source, 130)
+        assert mirrored(face, source, target) == MirrorReport(copied=130, messages=260)
+        assert_equal(source, target)
+        assert mirrored(face, source, target) == MirrorReport(unchanged=130)
+        assert set(source.watch.operations) == {"list_conversations"}
+        assert set(target.watch.operations) == {"get_conversation"}
+
+    def test_it_reads_what_was_written_to_and_the_lists(self, face, source, target):
+        fill(source, 30)
+        mirrored(face, source, target)
+        put(source, "c7", numbered(0, 1, 2), updated_at=later(100))
+        put(source, "c8", numbered(0, 1), updated_at=later(101))
+        assert mirrored(face, source, target) == MirrorReport(updated=2, unchanged=28, messages=1)
+        assert source.watch.operations == ["list_conversations", *["list_messages"] * 2]
+        assert_equal(source, target)
+
+    def test_full_looks_at_everything(self, face, source, target):
+        fill(source, 3)
+        mirrored(face, source, target)
+        source.store.set_feedback("c1", "m1", convostore.Feedback(rating="bad"))
+        assert mirrored(face, source, target).updated == 0
+        report = mirrored(face, source, target, full=True)
+        assert report == MirrorReport(updated=1, unchanged=2, messages=1)
+        assert_equal(source, target)
+
+    def test_new_only_reads_the_list_alone(self, face, source, target):
+        for number in range(3):
+            put(source, f"c{number}", numbered(1), updated_at=None)
+        mirrored(face, source, target)
+        put(source, "new", numbered(1), updated_at=None)
+        put(source, "c1", numbered(1, 2), updated_at=None)
+        assert mirrored(face, source, target, new_only=True).copied == 1
+        assert source.watch.operations.count("list_messages") == 1
+
+    def test_a_store_without_conversations_is_mirrored_too(self, face, source, target):
+        assert mirrored(face, source, target) == MirrorReport()
+
+    def test_the_order_of_the_list_is_that_of_the_source(self, face, source, target):
+        fill(source, 12)
+        source.store.update_conversation("c3", pinned=True)
+        mirrored(face, source, target)
+        copied = [each.origin.conversation_id for each in target.store.conversations()]
+        assert copied == [each.id for each in source.store.conversations()]
+
+    def test_many_in_flight_are_no_more_than_asked_for(self, source, target):
+        fill(source, 20)
+        within: set[object] = set()
+        most = 0
+
+        class Slow(type(target.open_async()._transport)):
+            async def send(self, request):
+                nonlocal most
+                within.add(asyncio.current_task())
+                most = max(most, len(within))
+                await asyncio.sleep(0)
+                reply = await super().send(request)
+                if request.__qualname__.split(".")[1] == "put_conversation":
+                    within.discard(asyncio.current_task())
+                return reply
+
+        async def run(concurrency):
+            async with source.open_async() as one, target.open_async() as other:
+                other._transport.__class__ = Slow
+                await amirror(one, other, concurrency=concurrency)
+
+        asyncio.run(run(3))
+        assert most == 3
+        assert_equal(source, target)
+
+    @pytest.mark.parametrize("concurrency", [0, -1])
+    def test_less_than_one_in_flight_is_refused(self, source, target, concurrency):
+        with pytest.raises(InvalidError, match="concurrency"):
+            mirrored("async", source, target, concurrency=concurrency)
+
+    def test_both_faces_take_the_same_arguments(self):
+        sync = inspect.signature(mirror).parameters
+        both = inspect.signature(amirror).parameters
+        assert sync.keys() == both.keys() - {"concurrency"}
+        assert all(both[name].default == each.default for name, each in sync.items())
+
+
+class TestADryRun:
+    def test_it_tells_the_same_and_writes_nothing(self, face, source, target):
+        fill(source, 6)
+        mirrored(face, source, target)
+        put(source, "c1", numbered(0, 5), updated_at=later(100))
+        put(source, "c2", numbered(0, 1), updated_at=later(101), title="another")
+        put(source, "new", numbered(*range(150)))
+        source.store.delete_conversation("c3")
+        target.watch.before = refuse_writes
+        foretold = mirrored(face, source, target, delete=True, dry_run=True)
+        target.watch.clear()
+        assert foretold == mirrored(face, source, target, delete=True)
+        assert foretold == MirrorReport(copied=1, updated=2, unchanged=3, deleted=1, messages=151)
+
+
+class TestDeletions:
+    def test_what_the_source_no_longer_has_stays(self, face, source, target):
+        fill(source, 3)
+        mirrored(face, source, target)
+        source.store.delete_conversation("c1")
+        assert mirrored(face, source, target).deleted == 0
+        assert copies_of(target, source.name).keys() == {"c0", "c1", "c2"}
+
+    def test_with_delete_it_goes_and_nothing_else_does(self, face, source, target):
+        another = Place()
+        fill(source, 130)
+        fill(another, 2)
+        put(target, "own", numbered(1))
+        mirrored(face, source, target)
+        mirrored(face, another, target)
+        for number in range(0, 130, 2):
+            source.store.delete_conversation(f"c{number}")
+        assert mirrored(face, source, target, delete=True).deleted == 65
+        assert_equal(source, target)
+        assert_equal(another, target)
+        assert texts_of(target, "own") == ["text 1"]
+
+    def test_one_that_was_copied_by_half_goes_too(self, face, source, target):
+        put(source, "c", numbered(*range(250)))
+        target.watch.before = killer(2)
+        with pytest.raises(Killed):
+            mirrored("sync", source, target)
+        target.watch.clear()
+        source.store.delete_conversation("c")
+        assert mirrored(face, source, target, delete=True).deleted == 1
+        assert list(target.store.conversations()) == []
+
+    def test_nothing_goes_when_the_list_breaks_off(self, face, source, target):
+        fill(source, 130)
+        mirrored(face, source, target)
+        original = source.adapter.list_conversations
+
+        def break_off(listing):
+            if listing.cursor is not None:
+                raise ProtocolError("the second page is no list")
+            return (yield from original(listing))
+
+        source.adapter.list_conversations = break_off
+        with pytest.raises(ProtocolError, match="second page"):
+            mirrored(face, source, target, delete=True)
+        assert len(list(target.store.conversations())) == 130
+
+    def test_one_that_cannot_be_read_does_not_go(self, face, source, target):
+        fill(source, 3)
+        mirrored(face, source, target)
+        failing(source, "list_messages", ProtocolError("torn"), conversation="c1")
+        report = mirrored(face, source, target, delete=True, full=True)
+        assert (report.deleted, len(report.skipped)) == (0, 1)
+        assert "c1" in copies_of(target, source.name)
+
+    def test_a_target_that_cannot_delete_is_refused_before_anything_is_read(self, face, source):
+        target = Place("delete_conversation")
+        with pytest.raises(UnsupportedError, match="delete_conversation"):
+            mirrored(face, source, target, delete=True)
+        assert source.watch.operations == []
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        "error",
+        [
+            ProtocolError("torn"),
+            UnavailableError("a plain 500", retryable=False),
+            UnavailableError("too slow"),
+            RateLimitError("patience"),
+            InvalidError("what stood before this cursor's page is gone"),
+        ],
+        ids=lambda each: type(each).__name__,
+    )
+    def test_one_that_cannot_be_read_is_skipped_and_the_rest_goes_on(
+        self, face, source, target, error
+    ):
+        fill(source, 4)
+        failing(source, "list_messages", error, conversation="c2")
+        report = mirrored(face, source, target)
+        assert report.copied == 3
+        (skipped,) = report.skipped
+        assert (skipped.conversation_id, skipped.error) == ("c2", error)
+        assert skipped.error.__traceback__ is None
+        del source.adapter.list_messages
+        report = mirrored(face, source, target)
+        assert (report.copied, report.unchanged) == (1, 3)
+        assert_equal(source, target)
+
+    def test_one_that_breaks_off_within_is_finished_by_the_next_run(self, face, source, target):
+        put(source, "c", numbered(*range(250)))
+        original = source.adapter.list_messages
+
+        def break_off(conversation_id, listing):
+            if listing.cursor is not None:
+                raise ProtocolError("torn")
+            return (yield from original(conversation_id, listing))
+
+        source.adapter.list_messages = break_off
+        assert len(mirrored(face, source, target).skipped) == 1
+        del source.adapter.list_messages
+        report = mirrored(face, source, target)
+        assert (report.updated, report.messages) == (1, 150)
+        assert_equal(source, target)
+
+    def test_one_that_is_deleted_meanwhile_is_no_error(self, face, source, target):
+        fill(source, 3)
+        failing(source, "list_messages", NotFoundError("gone"), conversation="c1")
+        assert mirrored(face, source, target) == MirrorReport(copied=2, messages=4)
+
+    @pytest.mark.parametrize("error", [AuthError("expired"), convostore.ConfigError("no app")])
+    def test_what_any_other_would_meet_ends_the_run(self, face, source, target, error):
+        fill(source, 4)
+        failing(source, "list_messages", error, conversation="c1")
+        with pytest.raises(type(error)) as caught:
+            mirrored(face, source, target)
+        assert caught.value is error
+
+    def test_a_source_that_stays_out_of_reach_ends_the_run(self, face, source, target):
+        fill(source, 40)
+        failing(source, "list_messages", UnavailableError("no route"))
+        with pytest.raises(UnavailableError, match="no route"):
+            mirrored(face, source, target)
+        assert source.watch.operations == ["list_conversations"]
+
+    def test_one_that_comes_back_every_time_does_not(self, face, source, target):
+        fill(source, 40)
+        original = source.adapter.list_messages
+
+        def fail_often(conversation_id, listing):
+            if int(conversation_id[1:]) % 4:
+                raise UnavailableError("too slow")
+            return (yield from original(conversation_id, listing))
+
+        source.adapter.list_messages = fail_often
+        report = mirrored(face, source, target)
+        assert (report.copied, len(report.skipped)) == (10, 30)
+
+    @pytest.mark.parametrize("error", [UnavailableError("down"), AuthError("read-only")])
+    def test_a_target_that_is_down_ends_the_run_and_what_was_done_stays(
+        self, face, source, target, error
+    ):
+        fill(source, 9)
+
+        def go_down(operation):
+            if len(target.watch.writes) == 10:
+                raise error
+
+        target.watch.before = go_down
+        with pytest.raises(type(error)) as caught:
+            mirrored(face, source, target)
+        assert caught.value is error
+        target.watch.clear()
+        assert len(copies_of(target, source.name)) >= 3
+        mirrored(face, source, target)
+        assert_equal(source, target)
+
+    @pytest.mark.parametrize(
+        "error", [InvalidError("too long"), ConflictError("again and again"), ProtocolError("odd")]
+    )
+    def test_what_the_target_refuses_of_one_is_skipped(self, face, source, target, error):
+        fill(source, 3)
+        failing(
+            target,
+            "append_messages",
+            error,
+            conversation=copy_id(Origin(store=source.name, conversation_id="c1")),
+        )
+        report = mirrored(face, source, target)
+        assert report.copied == 2
+        assert [each.conversation_id for each in report.skipped] == ["c1"]
+
+    def test_a_closed_store_ends_the_run(self, face, source, target):
+        fill(source, 3)
+        if face == "sync":
+            target.store.close()
+            with pytest.raises(InvalidError, match="closed"):
+                mirrored(face, source, target)
+        else:
+
+            async def run():
+                async with source.open_async() as one, target.open_async() as other:
+                    await other.aclose()
+                    await amirror(one, other)
+
+            with pytest.raises(InvalidError, match="closed"):
+                asyncio.run(run())
+
+    @pytest.mark.parametrize("options", [{"full": True, "new_only": True}, {"name": ""}])
+    def test_arguments_that_make_no_sense_are_refused_before_anything_is_read(
+        self, face, source, target, options
+    ):
+        with pytest.raises(InvalidError):
+            mirrored(face, source, target, **options)
+        assert source.watch.operations == []
+
+    @pytest.mark.parametrize("missing", ["create_conversation", "append_messages"])
+    def test_a_target_that_cannot_be_written_to_is_refused(self, face, source, missing):
+        with pytest.raises(UnsupportedError, match=missing):
+            mirrored(face, source, Place(missing))
+        assert source.watch.operations == []
+
+    def test_what_the_target_cannot_hold_is_told(self, face, source):
+        target = Place("put_conversation")
+        for number in range(3):
+            put(source, f"c{number}", numbered(1), raw={"number": number})
+        assert mirrored(face, source, target).losses == {
+            "conversation.updated_at": 3,
+            "conversation.raw": 3,
+        }
+
+
+class TestBreakingOff:
+    def test_killed_at_any_write_and_run_again_it_is_whole(self, face, source):
+        for number in range(3):
+            put(source, f"c{number}", numbered(*range(120 * number)))
+        survived = 0
+        while True:
+            target = Place()
+            target.watch.before = killer(survived)
+            try:
+                mirrored(face, source, target)
+            except Killed:
+                target.watch.clear()
+                mirrored(face, source, target)
+                assert_equal(source, target)
+                survived += 1
+            else:
+                break
+        assert survived >= 9
+
+    def test_a_cancellation_leaves_what_the_next_run_finishes(self, source, target):
+        fill(source, 20)
+
+        class Yielding(type(target.open_async()._transport)):
+            async def send(self, request):
+                await asyncio.sleep(0)
+                return await super().send(request)
+
+        async def run():
+            async with source.open_async() as one, target.open_async() as other:
+                other._transport.__class__ = Yielding
+                running = asyncio.ensure_future(amirror(one, other))
+
+                def cancel(operation):
+                    if len(target.watch.writes) == 20:
+                        running.cancel()
+
+                target.watch.before = cancel
+                with pytest.raises(asyncio.CancelledError):
+                    await running
+                return asyncio.all_tasks() - {asyncio.current_task()}
+
+        assert asyncio.run(run()) == set()
+        assert 0 < len(copies_of(target, source.name)) < 20
+        target.watch.clear()
+        mirrored("async", source, target)
+        assert_equal(source, target)
+
+    def test_the_first_fatal_error_breaks_off_the_others_and_waits_for_them(self, source, target):
+        fill(source, 20)
+        broken_off = []
+        arrived = []
+
+        class Hanging(type(source.open_async()._transport)):
+            async def send(self, request):
+                if "list_messages" not in request.__qualname__:
+                    return await super().send(request)
+                arrived.append(1)
+                if len(arrived) == 4:
+                    raise AuthError("expired")
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    broken_off.append(1)
+
+        async def run():
+            async with source.open_async() as one, target.open_async() as other:
+                one._transport.__class__ = Hanging
+                with pytest.raises(AuthError):
+                    await amirror(one, other, concurrency=4)
+                return asyncio.all_tasks() - {asyncio.current_task()}
+
+        assert asyncio.run(run()) == set()
+        assert len(broken_off) == 3
+
+    def test_an_interrupt_in_a_callback_ends_the_run(self, face, source, target):
+        fill(source, 5)
+
+        def interrupt(progress):
+            if progress.done == 2:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            mirrored(face, source, target, progress=interrupt)
+        mirrored(face, source, target)
+        assert_equal(source, target)
+
+    def test_two_runs_at_a_time_double_nothing(self, source, target):
+        for number in range(6):
+            put(source, f"c{number}", numbered(*range(60 * number)))
+
+        async def run():
+            async with source.open_async() as one, target.open_async() as other:
+                return await asyncio.gather(*(amirror(one, other) for _ in range(3)))
+
+        reports = asyncio.run(run())
+        assert all(not report.skipped for report in reports)
+        assert_equal(source, target)
+        assert mirrored("sync", source, target) == MirrorReport(unchanged=6)
+
+
+class TestProgress:
+    def test_it_counts_up_to_what_the_report_says(self, face, source, target):
+        fill(source, 130, messages=3)
+        failing(source, "list_messages", ProtocolError("torn"), conversation="c5")
+        told: list[MirrorProgress] = []
+        report = mirrored(face, source, target, progress=told.append)
+        assert told[-1] == MirrorProgress(listed=130, done=130, messages=387, total=130)
+        assert report.messages == 387
+        for field in ("listed", "done", "messages"):
+            counts = [getattr(each, field) for each in told]
+            assert counts == sorted(counts)
+
+    def test_a_long_conversation_is_told_while_it_is_written(self, face, source, target):
+        put(source, "c", numbered(*range(300)))
+        told: list[MirrorProgress] = []
+        mirrored(face, source, target, progress=told.append)
+        assert {each.messages for each in told} >= {0, 100, 200, 300}

@@ -64,8 +64,9 @@ def compare(what: str, ours: list[float], beside: list[float], goal: str, unit: 
 
 
 def amount(values: list[float], unit: str) -> str:
-    scale = {"ms": 1000.0, "s": 1.0, "MiB": 2.0**-20}[unit]
-    return f"{statistics.median(values) * scale:.{0 if unit == 'ms' else 2}f} {unit}"
+    scale = {"us": 1e6, "ms": 1000.0, "s": 1.0, "MiB": 2.0**-20}[unit]
+    digits = 0 if unit in {"us", "ms"} else 2
+    return f"{statistics.median(values) * scale:.{digits}f} {unit}"
 
 
 def line(what: str, ours: str, beside: str, ratio: str, goal: str = "") -> None:

@@ -78,9 +78,28 @@ def test_feedback_that_says_nothing_or_two_things_is_refused(target, words):
     assert rated(target) == Feedback(rating="good")
 
 
+def test_fork_makes_a_new_conversation_and_prints_its_id(target):
+    result = run("fork", target, "tides", "question")
+    assert (result.exit_code, result.stderr) == (0, "")
+    made = result.stdout.strip()
+    assert made not in {"tides", "moon"}
+    assert conversation(target, made).title == conversation(target, "tides").title
+    with convostore.open(target) as store:
+        assert [each.id for each in store.messages(made)] == ["question"]
+        assert [each.id for each in store.messages("tides")] == ["question", "answer"]
+
+
+@pytest.mark.parametrize("title", ["Another way", ""])
+def test_a_fork_may_have_a_title_of_its_own(target, title):
+    made = run("fork", target, "tides", "answer", "--title", title).stdout.strip()
+    assert conversation(target, made).title == title
+
+
 @pytest.mark.parametrize(
     "command",
     [
+        ("fork", "nothing", "answer"),
+        ("fork", "tides", "nothing"),
         ("rename", "nothing", "title"),
         ("pin", "nothing"),
         ("feedback", "nothing", "answer", "good"),

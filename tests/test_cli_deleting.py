@@ -1,17 +1,19 @@
 """`rm` and `clear`: nothing is deleted that was not shown and agreed to."""
 
 import signal
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 import convostore
+from convostore import Conversation
 from convostore.cli.rim import ExitCode
 from convostore.errors import NotFoundError
 
 from .cli_kit import on_a_terminal, on_posix, run, seeded
 
 SPECIAL = """
-from convostore.adapter import Traits
+from convostore.adapter import Adapter, Traits
 from convostore.errors import ProtocolError, UnavailableError, AuthError
 from convostore.memory import MemoryAdapter
 from convostore.plugins import hookimpl
@@ -43,9 +45,13 @@ class Weary(MemoryAdapter):
             raise UnavailableError("gone for lunch")
         return super().delete_conversation(conversation_id)
 
+class Singly(MemoryAdapter):
+    name = "singly"
+    delete_conversations = Adapter.delete_conversations
+
 @hookimpl
 def convostore_adapters():
-    return {"far": Far, "broken": Broken, "weary": Weary}
+    return {"far": Far, "broken": Broken, "weary": Weary, "singly": Singly}
 """
 NOTHING_BUT_READING = """
 from convostore.adapter import Adapter
@@ -55,6 +61,7 @@ from convostore.plugins import hookimpl
 class Reading(MemoryAdapter):
     name = "reading"
     delete_conversation = Adapter.delete_conversation
+    delete_conversations = Adapter.delete_conversations
     clear_conversations = Adapter.clear_conversations
     delete_message = Adapter.delete_message
 
@@ -78,7 +85,7 @@ def target(name):
 @pytest.fixture
 def special(site):
     """Backends over the same memories that behave in ways of their own."""
-    site.install("convostore-special", dict.fromkeys(["far", "broken", "weary"], SPECIAL))
+    site.install("convostore-special", dict.fromkeys(["far", "broken", "weary", "singly"], SPECIAL))
 
 
 @pytest.fixture
@@ -221,6 +228,66 @@ def test_an_error_that_is_not_of_one_conversation_ends_before_any_delete(special
     assert "moon" in left(name)
 
 
+@pytest.fixture
+def aged(name):
+    """Conversations that were last active 3, 30 and 300 days ago, and one of no time."""
+    with convostore.open(f"memory://{name}") as store:
+        for days in (3, 30, 300):
+            time = datetime.now(UTC) - timedelta(days=days)
+            store.put_conversation(
+                Conversation(id=f"{days} days", title=f"Of {days} days", updated_at=time)
+            )
+        store.put_conversation(Conversation(id="timeless", pinned=True))
+    return name
+
+
+@pytest.mark.parametrize("scheme", ["memory", "singly"])
+def test_rm_by_age_deletes_what_is_older_and_nothing_else(special, aged, scheme):
+    result = run("rm", f"{scheme}://{aged}", "--older-than", "20d", "--yes")
+    assert result.exit_code == 0
+    assert "2 conversations" in result.stderr
+    assert "Of 30 days" in result.stderr
+    assert left(aged) == {"tides", "moon", "timeless", "3 days"}
+
+
+@pytest.mark.parametrize("scheme", ["memory", "singly"])
+def test_rm_by_age_without_a_terminal_deletes_nothing_unasked(special, aged, scheme):
+    before = left(aged)
+    result = run("rm", f"{scheme}://{aged}", "--older-than", "20d", input="y\n")
+    assert result.exit_code == ExitCode.USAGE
+    assert "--yes" in result.stderr
+    assert left(aged) == before
+
+
+def test_rm_by_age_of_nothing_that_old_has_nothing_to_ask(target):
+    result = run("rm", target, "--older-than", "1d", "--yes")
+    assert result.exit_code == 0
+    assert "nothing to delete" in result.stderr
+    assert "for good" not in result.stderr
+
+
+def test_ls_lists_what_rm_by_age_deletes(target, aged):
+    lines = run("ls", target, "--older-than", "20d").stdout.splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["30 days", "300 days"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("tides", "--older-than", "20d"),
+        ("--message", "answer"),
+        ("--message", "answer", "--older-than", "20d"),
+        ("--older-than", "long ago"),
+    ],
+)
+def test_rm_takes_either_ids_or_an_age(name, target, words):
+    result = run("rm", target, *words, "--yes")
+    assert result.exit_code == ExitCode.USAGE
+    assert result.stderr.count("\n") == 1
+    assert left(name) == {"tides", "moon"}
+
+
 def test_when_a_delete_fails_it_is_said_how_far_it_came(special, name):
     result = run("rm", f"weary://{name}", "moon", "tides", "--yes")
     assert result.exit_code == ExitCode.FAILED
@@ -235,6 +302,7 @@ def test_when_a_delete_fails_it_is_said_how_far_it_came(special, name):
         (("rm", "tides"), "delete_conversation"),
         (("clear",), "clear_conversations"),
         (("rm", "tides", "--message", "answer"), "delete_message"),
+        (("rm", "--older-than", "0m"), "delete_conversation"),
     ],
 )
 def test_what_is_not_offered_is_refused_before_anything_is_asked(reading, name, command, operation):

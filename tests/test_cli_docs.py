@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -23,11 +25,28 @@ SHOWN = [
 HELPED = [example for examples in EXAMPLES.values() for example in examples]
 
 
-@pytest.mark.parametrize("line", sorted({*SHOWN, *HELPED}))
-def test_an_example_works(line, tmp_path):
-    profiles = f'[profiles.work]\ndsn = "memory://{seeded()}"\n'
+FORMATS = Path(__file__).parent / "formats"
+
+
+@pytest.fixture
+def at_work(tmp_path, monkeypatch):
+    """A folder with the profiles `work` and `archive`, and with files to import."""
+    work = seeded()
+    profiles = "".join(
+        f'[profiles.{name}]\ndsn = "memory://{memory}"\n'
+        for name, memory in {"work": work, "archive": f"{work}-archive"}.items()
+    )
     (tmp_path / "config.toml").write_text(profiles, encoding="utf-8")
-    program, *words = shlex.split(re.split(r" [|>] ", line)[0])
+    monkeypatch.chdir(tmp_path)
+    run("export", "work", "--file", "work.jsonl")
+    shutil.copy(FORMATS / "openai.jsonl", tmp_path / "messages.jsonl")
+    with zipfile.ZipFile("chatgpt.zip", "w") as archive:
+        archive.write(FORMATS / "chatgpt-2025.json", "conversations.json")
+
+
+@pytest.mark.parametrize("line", sorted({*SHOWN, *HELPED}))
+def test_an_example_works(line, at_work):
+    program, *words = shlex.split(re.split(r" [|<>] ", line)[0])
     assert program == "convostore"
     result = run(*at_hand(words))
     assert result.exit_code == 0, result.stderr
@@ -35,10 +54,14 @@ def test_an_example_works(line, tmp_path):
 
 def at_hand(words):
     """The command with a store that is there, and agreed to beforehand where it would ask."""
+    words = ["archive" if word.startswith("sqlite:") else word for word in words]
     words = ["work" if "://" in word else word for word in words]
     if "-o" in words:
         del words[words.index("-o") : words.index("-o") + 2]
-    return [*words, "--yes"] if words[0] in {"rm", "clear"} and "--yes" not in words else words
+    if "--mirror" in words and "--archive" not in words:
+        words += ["--archive", "archive"]
+    asks = words[0] in {"rm", "clear"} or "--delete" in words
+    return [*words, "--yes"] if asks and "--yes" not in words else words
 
 
 def test_the_pages_have_examples():

@@ -187,11 +187,17 @@ COMMANDS = [
     "plugins",
     "ls",
     "show",
+    "search",
+    "stats",
     "rename",
     "pin",
+    "fork",
     "rm",
     "clear",
     "feedback",
+    "mirror",
+    "export",
+    "import",
     "doctor",
     "completion",
 ]
@@ -327,8 +333,8 @@ from convostore.store import ConversationStore
 output.PATIENCE = 0.0
 every = ConversationStore.conversations
 
-def slowly(self):
-    for each in every(self):
+def slowly(self, **wishes):
+    for each in every(self, **wishes):
         for thread in threading.enumerate():
             if isinstance(thread, threading.Timer):
                 thread.join()

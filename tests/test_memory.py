@@ -3,7 +3,8 @@
 import asyncio
 import itertools
 import threading
-from datetime import datetime, timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -15,6 +16,18 @@ from convostore.memory import MemoryTransport
 
 def said(text, **fields):
     return Message(role="user", parts=(TextPart(text=text),), **fields)
+
+
+def eight_at_once(work):
+    """What the work gave in each of eight threads, which begin it together."""
+    start = threading.Barrier(8)
+
+    def begin(name):
+        start.wait()
+        return work(name)
+
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(begin, range(8)))
 
 
 def test_a_store_without_a_name_is_new_each_time():
@@ -41,20 +54,14 @@ def test_the_memory_takes_no_options():
 
 
 def test_threads_that_append_lose_nothing():
-    start = threading.Barrier(8)
     with convostore.open("memory://") as store:
         store.create_conversation(id="c")
 
         def work(name):
-            start.wait()
             for number in range(50):
                 store.append_messages("c", [said(f"{name}-{number}")])
 
-        threads = [threading.Thread(target=work, args=(name,)) for name in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        eight_at_once(work)
         texts = [message.text for message in store.messages("c")]
     assert sorted(texts) == sorted(f"{name}-{number}" for name in range(8) for number in range(50))
     for name in range(8):
@@ -64,26 +71,18 @@ def test_threads_that_append_lose_nothing():
 
 
 def test_of_writers_that_saw_the_same_tip_one_wins():
-    start = threading.Barrier(8)
-    outcomes = []
     with convostore.open("memory://") as store:
         store.create_conversation(id="c")
         (tip,) = store.append_messages("c", [said("first")])
 
-        def work():
-            start.wait()
+        def work(_):
             try:
                 store.append_messages("c", [said("mine")], after=tip.id)
             except ConflictError:
-                outcomes.append("lost")
-            else:
-                outcomes.append("won")
+                return "lost"
+            return "won"
 
-        threads = [threading.Thread(target=work) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        outcomes = eight_at_once(work)
     assert sorted(outcomes) == ["lost"] * 7 + ["won"]
 
 
@@ -143,3 +142,61 @@ def test_closing_one_face_leaves_the_other_ones_of_the_same_name_open(request):
         one.create_conversation()
     other.create_conversation(id="c")
     assert other.get_conversation("c").id == "c"
+
+
+def test_what_tells_no_time_is_searched_by_the_time_of_storing():
+    before = datetime.now(UTC)
+    with convostore.open("memory://") as store:
+        store.create_conversation(id="c", title="tides")
+        store.append_messages("c", [said("tides", id="m")])
+        now = store.search("tides", since=before, until=datetime.now(UTC) + timedelta(days=1))
+        assert [hit.where for hit in now.items] == ["title", "text"]
+        assert store.search("tides", until=before).items == ()
+
+
+def test_a_time_that_is_told_counts_and_not_that_of_storing():
+    told = datetime(2024, 12, 7, tzinfo=UTC)
+    with convostore.open("memory://") as store:
+        store.create_conversation(id="c", title="tides", created_at=told)
+        store.append_messages("c", [said("tides", id="m", created_at=told)])
+        then = store.search("tides", since=told, until=told + timedelta(seconds=1))
+        assert [hit.where for hit in then.items] == ["title", "text"]
+
+
+def test_hits_of_one_time_come_in_the_order_of_ids_and_the_last_message_first():
+    told = datetime(2024, 12, 7, tzinfo=UTC)
+    with convostore.open("memory://") as store:
+        for name in ("b", "a"):
+            store.create_conversation(id=name, created_at=told)
+            store.append_messages(
+                name, [said("tides", id=f"{name}{number}", created_at=told) for number in (1, 2)]
+            )
+        found = [hit.message.id for hit in store.search("tides").items]
+    assert found == ["a2", "a1", "b2", "b1"]
+
+
+def test_a_fork_names_the_store_that_it_is_of(request):
+    dsn = f"memory://{request.node.name.lower().replace('_', '-')}"
+    with convostore.open(dsn) as store:
+        store.create_conversation(id="c")
+        store.append_messages("c", [said("first", id="m")])
+        fork = store.fork_conversation("c", "m")
+    assert (fork.origin.store, fork.origin.conversation_id) == (dsn, "c")
+    assert fork.created_at is None
+
+
+def test_threads_that_fork_to_one_id_make_one_fork():
+    with convostore.open("memory://") as store:
+        store.create_conversation(id="c")
+        store.append_messages("c", [said("first", id="m")])
+
+        def work(_):
+            try:
+                store.fork_conversation("c", "m", id="fork")
+            except ConflictError:
+                return "lost"
+            return "won"
+
+        outcomes = eight_at_once(work)
+        assert len(list(store.messages("fork"))) == 1
+    assert sorted(outcomes) == ["lost"] * 7 + ["won"]

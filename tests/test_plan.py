@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -23,8 +24,9 @@ from convostore import (
 from convostore.adapter import Adapter, AdapterOptions, cut
 from convostore.flow import run
 from convostore.memory import MemoryAdapter
-from convostore.models import ANY, ConversationChange, Listing, NewConversation
+from convostore.models import ANY, UNSET, ConversationChange, Listing, NewConversation
 from convostore.plan import Plan, several
+from convostore.searching import Search
 
 
 def memory(kind=MemoryAdapter):
@@ -73,6 +75,9 @@ BAD_IDS = [None, "", 5, b"c0", ["c0"]]
         lambda plan, bad: plan.delete_message("c0", bad),
         lambda plan, bad: plan.set_feedback(bad, "m0", None),
         lambda plan, bad: plan.set_feedback("c0", bad, None),
+        lambda plan, bad: plan.fork_conversation(bad, "m0", None, UNSET),
+        lambda plan, bad: plan.fork_conversation("c0", bad, None, UNSET),
+        lambda plan, bad: plan.put_conversation(Conversation.model_construct(id=bad)),
     ],
 )
 def test_an_id_that_is_no_text_or_empty_is_refused_before_any_request(bad, operation):
@@ -88,6 +93,28 @@ def test_an_id_that_is_no_text_or_empty_is_refused_before_any_request(bad, opera
 @pytest.mark.parametrize("bad", ["", 5])
 def test_a_new_conversation_takes_no_such_id_either(bad):
     refused(memory().create_conversation(NewConversation(id=bad)))
+
+
+@pytest.mark.parametrize("bad", ["", 5])
+def test_a_fork_takes_no_such_id_either(bad):
+    refused(filled(count=1).fork_conversation("c0", "m0", bad, UNSET))
+
+
+@pytest.mark.parametrize("bad", ["", 5, b"c0", ["c0"]])
+def test_a_search_in_no_such_conversation_is_refused(bad):
+    refused(filled(count=1).search(Search("x", conversation_id=bad), Listing(limit=5)))
+
+
+@pytest.mark.parametrize("title", [5, b"a title", ["a title"]])
+def test_a_title_that_is_no_text_is_refused(title):
+    plan = filled(count=1)
+    assert "title" in str(refused(plan.create_conversation(NewConversation(title=title))))
+    assert "title" in str(refused(plan.fork_conversation("c0", "m0", None, title)))
+
+
+@pytest.mark.parametrize("value", [None, "c0", {"id": "c0"}, Message(role="user")])
+def test_what_is_put_is_a_conversation(value):
+    assert "convostore.Conversation" in str(refused(memory().put_conversation(value)))
 
 
 @pytest.mark.parametrize("limit", [0, -1, 2.5, "5", float("nan")])
@@ -128,6 +155,38 @@ def test_a_creation_time_that_utc_cannot_hold_is_refused(year, hours):
     edge = datetime(year, 1 if year == 1 else 12, 1 if year == 1 else 31, 12, tzinfo=UTC)
     local = edge.replace(tzinfo=timezone(timedelta(hours=hours)))
     refused(memory().create_conversation(NewConversation(created_at=local)))
+
+
+EAST = timezone(timedelta(hours=8))
+NAIVE = datetime(2026, 3, 1)  # noqa: DTZ001
+NO_TIMES = [NAIVE, "2026-03-01", 5, datetime(1, 1, 1, tzinfo=EAST)]
+
+
+@pytest.mark.parametrize("time", NO_TIMES, ids=str)
+def test_what_is_no_time_is_refused_wherever_one_is_given(time):
+    plan = filled(count=1)
+    with pytest.raises(InvalidError, match="older_than"):
+        carry(plan.list_conversations(Listing(limit=5, older_than=time)))
+    assert "older_than" in str(refused(plan.delete_conversations(time)))
+    assert "since" in str(refused(plan.search(Search("x", since=time), Listing(limit=5))))
+    assert "until" in str(refused(plan.search(Search("x", until=time), Listing(limit=5))))
+
+
+def test_deleting_by_age_takes_an_age():
+    plan = filled(count=2)
+    assert "clear_conversations" in str(refused(plan.delete_conversations(None)))
+    assert len(carry(plan.list_conversations(Listing())).items) == 2
+
+
+@pytest.mark.parametrize("query", [None, 5, b"x", ["x"]])
+def test_a_query_that_is_no_text_is_refused(query):
+    assert "query" in str(refused(memory().search(Search(query), Listing(limit=5))))
+
+
+@pytest.mark.parametrize("role", ["nobody", "", 5, "User"])
+def test_a_search_for_a_role_that_there_is_not_is_refused(role):
+    error = refused(memory().search(Search("x", role=role), Listing(limit=5)))
+    assert "assistant" in str(error)
 
 
 def test_several_ids_are_not_one_text():
@@ -245,6 +304,24 @@ def test_a_cursor_of_another_conversation_is_refused():
     plan = filled()
     cursor = carry(plan.list_messages("c0", Listing(limit=2))).cursor
     refused(plan.list_messages("c1", Listing(limit=2, cursor=cursor)))
+
+
+def test_a_cursor_of_another_age_is_refused():
+    plan, age = filled(), datetime(2999, 1, 1, tzinfo=UTC)
+    cursor = carry(plan.list_conversations(Listing(limit=2, older_than=age))).cursor
+    refused(plan.list_conversations(Listing(limit=2, cursor=cursor)))
+    later = Listing(limit=2, cursor=cursor, older_than=age + timedelta(days=1))
+    refused(plan.list_conversations(later))
+    elsewhere = Listing(limit=2, cursor=cursor, older_than=age.astimezone(EAST))
+    assert len(carry(plan.list_conversations(elsewhere)).items) == 2
+
+
+def test_a_cursor_of_another_search_is_refused():
+    plan = filled()
+    cursor = carry(plan.search(Search("1"), Listing(limit=2))).cursor
+    for other in (Search("2"), Search("1", role="user"), Search("1", conversation_id="c0")):
+        refused(plan.search(other, Listing(limit=2, cursor=cursor)))
+    assert len(carry(plan.search(Search("1"), Listing(limit=2, cursor=cursor))).items) == 2
 
 
 def test_a_cursor_of_the_other_order_is_refused():
@@ -468,3 +545,54 @@ def test_a_conversation_that_is_deleted_meanwhile_takes_no_other_with_it():
     plan = filled(Paging, count=5)
     found = walk_while(plan, lambda: carry(plan.delete_conversation("c3")))
     assert {"c0", "c1", "c2", "c4"} <= set(found)
+
+
+# Lists by age.
+
+DAY = timedelta(days=1)
+AGES = [datetime(2026, 3, 1, tzinfo=UTC) + number * DAY for number in (4, 0, 3, 1, 2)]
+
+
+class Unfiltered(MemoryAdapter):
+    """A backend that knows nothing of ages: it fetches everything, and asks on each page."""
+
+    def list_conversations(self, listing):
+        return super().list_conversations(replace(listing, older_than=None))
+
+
+def aged(kind):
+    plan = memory(kind)
+    for number, time in enumerate(AGES):
+        carry(plan.put_conversation(Conversation(id=f"c{number}", updated_at=time)))
+    carry(plan.put_conversation(Conversation(id="of an unknown age")))
+    carry(plan.put_conversation(Conversation(id="made early", created_at=AGES[1])))
+    return plan
+
+
+@pytest.mark.parametrize("kind", [MemoryAdapter, Unfiltered])
+def test_a_list_by_age_is_of_what_was_last_active_before(kind):
+    page = carry(aged(kind).list_conversations(Listing(older_than=AGES[4])))
+    assert [each.id for each in page.items] == ["c3", "c1", "made early"]
+    assert page.total in {3, None}
+
+
+@pytest.mark.parametrize("kind", [MemoryAdapter, Unfiltered])
+def test_a_walk_by_age_goes_on_behind_pages_that_show_nothing(kind):
+    class Narrow(kind):
+        traits = Traits(max_page=1)
+
+    plan = aged(Narrow)
+    walk, found, pages = plan.walk_conversations(AGES[4]), [], 0
+    while walk.listing is not None:
+        found += walk.take(carry(plan.list_conversations(walk.listing)))
+        pages += 1
+    assert [each.id for each in found] == ["c3", "c1", "made early"]
+    assert pages >= 3
+
+
+def test_a_total_that_counts_more_than_is_shown_is_left_out():
+    plan = aged(Unfiltered)
+    assert carry(plan.list_conversations(Listing(older_than=AGES[4]))).total is None
+    everything = Listing(limit=3, older_than=AGES[0] + DAY)
+    assert carry(plan.list_conversations(everything)).total == 7
+    assert carry(plan.list_conversations(Listing())).total == 7

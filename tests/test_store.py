@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import threading
 from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -27,6 +28,11 @@ from convostore import (
 from convostore.adapter import Adapter, AdapterOptions, AsyncTransport, Transport
 
 TWINS = {"close": "aclose"}
+LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
+ACTIVE = {
+    each: LONG_AGO + timedelta(days=days) for each, days in zip("abde", (2, 1, 0, 3), strict=True)
+}
+"""When the library's conversations were last active; of one of them it is not known."""
 PUBLIC = [name for name in dir(ConversationStore) if not name.startswith("_")]
 
 
@@ -43,7 +49,8 @@ class Library(Adapter):
 
     def list_conversations(self, listing):
         ids, cursor = yield "list", listing.cursor
-        return Page(items=tuple(Conversation(id=each) for each in ids), cursor=cursor)
+        conversations = [Conversation(id=each, updated_at=ACTIVE.get(each)) for each in ids]
+        return Page(items=tuple(conversations), cursor=cursor)
 
     def get_conversation(self, conversation_id):
         yield "get", conversation_id
@@ -217,6 +224,20 @@ def test_an_iterator_asks_for_nothing_before_its_first_item():
         each.close()
 
 
+def test_conversations_by_age_are_yielded_to_the_last_page(collect):
+    age = LONG_AGO + timedelta(days=2)
+    items, error = collect(lambda store: store.conversations(older_than=age))
+    assert [each.id for each in items] == ["b", "d"]
+    assert error is None
+
+
+def test_an_age_without_a_time_zone_is_refused(collect):
+    naive = LONG_AGO.replace(tzinfo=None)
+    items, error = collect(lambda store: store.conversations(older_than=naive))
+    assert items == []
+    assert isinstance(error, InvalidError)
+
+
 def test_what_is_not_offered_makes_no_request(collect):
     with blocking() as store:
         with pytest.raises(UnsupportedError):
@@ -271,7 +292,7 @@ def test_a_transcript_that_cannot_be_read_may_be_yielded_with_its_error(collect)
         "d is broken",
         None,
     ]
-    assert items[0].conversation == Conversation(id="a")
+    assert items[0].conversation == Conversation(id="a", updated_at=ACTIVE["a"])
     assert items[0].messages == ()
     assert error is None
 
@@ -447,6 +468,9 @@ ARGUMENTS = {
     "update_conversation": ("c",),
     "delete_conversation": ("c",),
     "clear_conversations": (),
+    "put_conversation": (Conversation(id="c"),),
+    "fork_conversation": ("c", "m"),
+    "search": ("text",),
     "delete_message": ("c", "m"),
     "check": (),
 }
@@ -475,6 +499,7 @@ def test_a_replacement_and_a_feedback_are_refused_after_closing_too():
     for call in (
         partial(store.replace_messages, "c", [], after=None),
         partial(store.set_feedback, "c", "m", None),
+        partial(store.delete_conversations, older_than=LONG_AGO),
     ):
         with pytest.raises(InvalidError, match="closed"):
             call()

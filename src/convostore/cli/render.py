@@ -101,7 +101,7 @@ def hits_list(hits: Iterable[Hit]) -> RenderableType:
         conversation = hit.conversation
         if hit.message is None:
             lines.append(_hit_heading(_marked_text(hit.snippet, "bold"), conversation))
-        else:
+        elif conversation.id != above:
             title = one_line(conversation.title) or "without a title"
             lines.append(_hit_heading(Text(title, "bold"), conversation))
         above = conversation.id

@@ -1,0 +1,330 @@
+"""Threads, tasks and others at the same database: calls do not mix, block the loop, or half happen.
+
+Nothing here waits for a clock: what waits is a call that another connection holds up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+
+import convostore
+from convostore import ConversationStore, Message, StoreError, TextPart, UnavailableError
+
+from . import servers
+from .databases import PostgreSQL
+
+STEPS = 300
+HELD = {
+    "sqlite": "UPDATE convostore_conversations SET title = 'held'",
+    "postgresql": "SELECT * FROM convostore_conversations FOR UPDATE",
+}
+
+
+def said(message_id: str) -> Message:
+    return Message(id=message_id, role="user", parts=(TextPart(text=f"words of {message_id}"),))
+
+
+def ids(store: ConversationStore, conversation_id: str = "c") -> list[str]:
+    return [each.id for each in store.messages(conversation_id)]
+
+
+@pytest.fixture
+def filled(database):
+    """A database that holds the conversation `c`."""
+    with convostore.open(database.dsn()) as store:
+        store.create_conversation(id="c", title="a title")
+    return database
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_eight_threads_may_share_a_store(filled, concurrency):
+    start = threading.Barrier(8)
+
+    def work(name: str) -> list[list[str]]:
+        start.wait()
+        seen = []
+        for number in range(30):
+            store.append_messages("c", [said(f"{name}-{number}a"), said(f"{name}-{number}b")])
+            seen.append([each for each in ids(store) if each.startswith(f"{name}-")])
+        return seen
+
+    with convostore.open(filled.dsn(concurrency=concurrency)) as store:
+        with ThreadPoolExecutor(8) as pool:
+            seen = list(pool.map(work, "abcdefgh"))
+        found = ids(store)
+    assert len(found) == len(set(found)) == 8 * 60
+    for name, each in zip("abcdefgh", seen, strict=True):
+        own = [f"{name}-{number}{half}" for number in range(30) for half in "ab"]
+        assert each == [own[: 2 * count] for count in range(1, 31)]
+    assert all(
+        found.index(each) + 1 == found.index(each[:-1] + "b") for each in found if each[-1] == "a"
+    )
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_fifty_tasks_may_share_a_store(filled, concurrency):
+    async def work(store: convostore.AsyncConversationStore, name: str) -> list[str]:
+        await store.create_conversation(id=name)
+        for number in range(4):
+            await store.append_messages("c", [said(f"{name}-{number}")])
+            await store.append_messages(name, [said(str(number))])
+        return [each.id async for each in store.messages(name)]
+
+    async def main() -> list[list[str]]:
+        async with convostore.aopen(filled.dsn(concurrency=concurrency)) as store:
+            return await asyncio.gather(*[work(store, f"t{number}") for number in range(50)])
+
+    assert asyncio.run(main()) == [["0", "1", "2", "3"]] * 50
+    with convostore.open(filled.dsn()) as store:
+        found = ids(store)
+    assert len(found) == 200
+    for number in range(50):
+        own = [each for each in found if each.startswith(f"t{number}-")]
+        assert own == [f"t{number}-{place}" for place in range(4)]
+
+
+async def cancelled_after(steps: int, task: asyncio.Task) -> bool:
+    """Cancels a task after some turns of the loop; says whether it was done all the same."""
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_a_cancelled_append_has_happened_or_not_and_the_store_goes_on(filled, concurrency):
+    chance = random.Random(f"{filled.kind} {concurrency}")
+
+    async def main() -> list[str]:
+        told = []
+        async with convostore.aopen(filled.dsn(concurrency=concurrency)) as store:
+            for turn in range(40):
+                names = [f"{turn}-{number}" for number in range(3)]
+                tasks = [
+                    asyncio.create_task(
+                        store.append_messages("c", [said(f"{name}{part}") for part in "xyz"])
+                    )
+                    for name in names
+                ]
+                done = [
+                    await cancelled_after(int(STEPS ** chance.random()) - 1, task) for task in tasks
+                ]
+                told += [name for name, is_done in zip(names, done, strict=True) if is_done]
+                last = f"{turn}-last"
+                await store.append_messages("c", [said(f"{last}{part}") for part in "xyz"])
+                told.append(last)
+            return told
+
+    told = asyncio.run(main())
+    with convostore.open(filled.dsn()) as store:
+        found = ids(store)
+        assert len(store.search("words", limit=1000).items) == len(found)
+    assert len(found) == len(set(found))
+    assert set(told) <= {each[:-1] for each in found}
+    for name in {each[:-1] for each in found}:
+        place = found.index(f"{name}x")
+        assert found[place : place + 3] == [f"{name}{part}" for part in "xyz"]
+
+
+def test_cancelled_reads_and_writes_of_any_kind_leave_the_store_usable(filled):
+    chance = random.Random(filled.kind)
+
+    async def main() -> None:
+        async with convostore.aopen(filled.dsn(concurrency=2)) as store:
+            await store.append_messages("c", [said(str(number)) for number in range(20)])
+            calls = [
+                lambda: store.list_conversations(),
+                lambda: store.list_messages("c"),
+                lambda: store.search("words"),
+                lambda: store.update_conversation("c", pinned=True),
+                lambda: store.set_feedback("c", "3", None),
+                lambda: store.get_conversation("none"),
+                lambda: store.check(),
+            ]
+            for _ in range(10):
+                tasks = [asyncio.create_task(call()) for call in calls]
+                for task in tasks:
+                    with suppress(convostore.NotFoundError):
+                        await cancelled_after(int(STEPS ** chance.random()) - 1, task)
+            assert len([each async for each in store.messages("c")]) == 20
+
+    asyncio.run(main())
+
+
+def test_a_writer_that_waits_for_another_does_not_block_the_loop(filled):
+    async def main() -> list[str]:
+        async with convostore.aopen(filled.dsn()) as store:
+            await store.check()
+            with filled.held(HELD[filled.kind]):
+                writing = asyncio.create_task(store.append_messages("c", [said("late")]))
+                for _ in range(STEPS):
+                    await asyncio.sleep(0)
+                    assert not writing.done()
+                assert [each.id async for each in store.messages("c")] == []
+            await writing
+            return [each.id async for each in store.messages("c")]
+
+    assert asyncio.run(main()) == ["late"]
+
+
+def test_opening_a_database_that_another_holds_does_not_block_the_loop(filled):
+    async def main() -> None:
+        with filled.held(HELD[filled.kind]):
+            async with convostore.aopen(filled.dsn()) as store:
+                reading = asyncio.create_task(store.get_conversation("c"))
+                turns = 0
+                while not reading.done():
+                    await asyncio.sleep(0)
+                    turns += 1
+                assert (await reading).title == "a title"
+                assert turns > 1
+
+    asyncio.run(main())
+
+
+def test_a_call_that_waited_too_long_is_unavailable_and_may_be_repeated(filled):
+    with convostore.open(filled.dsn(timeout=0.2)) as store:
+        store.check()
+        with filled.held(HELD[filled.kind]):
+            with pytest.raises(UnavailableError) as caught:
+                store.append_messages("c", [said("late")])
+            assert caught.value.retryable
+            assert ids(store) == []
+        store.append_messages("c", [said("late")])
+        assert ids(store) == ["late"]
+
+
+def test_an_async_call_that_waited_too_long_is_unavailable_and_may_be_repeated(filled):
+    async def main() -> list[str]:
+        async with convostore.aopen(filled.dsn(timeout=0.2)) as store:
+            await store.check()
+            with filled.held(HELD[filled.kind]):
+                with pytest.raises(UnavailableError) as caught:
+                    await store.append_messages("c", [said("late")])
+                assert caught.value.retryable
+            await store.append_messages("c", [said("late")])
+            return [each.id async for each in store.messages("c")]
+
+    assert asyncio.run(main()) == ["late"]
+
+
+def test_nothing_is_held_while_the_caller_goes_through_a_list(filled):
+    with convostore.open(filled.dsn(concurrency=1, timeout=5)) as store:
+        store.append_messages("c", [said(f"{number:03}") for number in range(250)])
+        walked = []
+        for message in store.messages("c"):
+            walked.append(message.id)
+            if message.id in {"010", "150"}:
+                store.append_messages("c", [said(f"after {message.id}")])
+                with convostore.open(filled.dsn(timeout=5)) as other:
+                    other.update_conversation("c", title=message.id)
+        assert walked == [*[f"{number:03}" for number in range(250)], "after 010", "after 150"]
+        for message in store.messages("c"):
+            assert message.id == "000"
+            break
+        store.delete_conversation("c")
+
+
+@pytest.mark.parametrize("url", ["sqlite://", None])
+def test_a_closed_store_leaves_no_thread_and_no_task_behind(filled, url):
+    before = set(threading.enumerate())
+
+    async def main() -> set[asyncio.Task]:
+        async with convostore.aopen(url or filled.dsn()) as store:
+            await asyncio.gather(*[store.create_conversation(id=str(each)) for each in range(8)])
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert asyncio.run(main()) == set()
+    with convostore.open(url or filled.dsn()) as store:
+        store.check()
+    assert set(threading.enumerate()) <= before
+
+
+def test_a_store_that_was_never_used_is_closed_without_a_trace(filled):
+    before = set(threading.enumerate())
+
+    async def main() -> None:
+        await convostore.aopen(filled.dsn()).aclose()
+
+    asyncio.run(main())
+    convostore.open(filled.dsn()).close()
+    assert set(threading.enumerate()) <= before
+
+
+def test_connections_that_the_server_ended_are_replaced(new_database):
+    database = new_database("postgresql")
+    with convostore.open(database.dsn()) as store:
+        store.create_conversation(id="c")
+        for number in range(3):
+            assert database.server.terminate_connections(database.name) > 0
+            with suppress(UnavailableError):
+                store.append_messages("c", [said(str(number))])
+            store.append_messages("c", [said(str(number))])
+        assert ids(store) == ["0", "1", "2"]
+
+
+def test_connections_that_the_server_ended_are_replaced_for_tasks_as_well(new_database):
+    database = new_database("postgresql")
+
+    async def main() -> list[str]:
+        async with convostore.aopen(database.dsn()) as store:
+            await store.create_conversation(id="c")
+            for number in range(3):
+                assert database.server.terminate_connections(database.name) > 0
+                with suppress(UnavailableError):
+                    await store.append_messages("c", [said(str(number))])
+                await store.append_messages("c", [said(str(number))])
+            return [each.id async for each in store.messages("c")]
+
+    assert asyncio.run(main()) == ["0", "1", "2"]
+
+
+def test_a_connection_ended_in_the_middle_of_a_write_leaves_nothing_half_done(new_database):
+    database = new_database("postgresql")
+    waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with convostore.open(database.dsn()) as store, ThreadPoolExecutor(1) as pool:
+        store.create_conversation(id="c")
+        with database.held(HELD["postgresql"]):
+            writing = pool.submit(store.append_messages, "c", [said("x"), said("y")])
+            while not (found := database.look(waiting)):
+                assert not writing.done()
+            database.look(f"SELECT pg_terminate_backend({found[0][0]}, 10000)")
+        failure = writing.exception()
+        assert failure is None or (isinstance(failure, UnavailableError) and failure.retryable)
+        assert ids(store) in ([], ["x", "y"])
+        store.append_messages("c", [said("x"), said("y")])
+        assert ids(store) == ["x", "y"]
+
+
+def test_a_server_that_stops_is_unavailable_until_it_is_there_again():
+    with servers.running_or_skipped() as server:
+        database = PostgreSQL(server, server.create_database())
+
+        async def asked() -> str:
+            async with convostore.aopen(database.dsn(timeout=5)) as store:
+                return (await store.get_conversation("c")).id
+
+        with convostore.open(database.dsn(timeout=5)) as store:
+            store.create_conversation(id="c")
+            server.stop()
+            for _ in range(2):
+                with pytest.raises(UnavailableError) as caught:
+                    store.get_conversation("c")
+                assert caught.value.retryable
+            with pytest.raises(UnavailableError):
+                asyncio.run(asked())
+            server.start()
+            with suppress(StoreError):
+                store.get_conversation("c")
+            assert store.get_conversation("c").id == "c"
+            assert asyncio.run(asked()) == "c"

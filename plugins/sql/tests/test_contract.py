@@ -1,0 +1,159 @@
+"""The adapters keep the contract: a file, a private memory, a server; alone and in a namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import convostore
+from convostore import ConversationStore
+from convostore.config import adapter_of
+from convostore.testing import Backend, StoreContract
+
+from .databases import Database, PostgreSQL, SQLite
+
+
+def in_bobs_namespace(database: Database) -> Callable[[], Callable[[], int]]:
+    """Puts what bob has into the same tables, and counts it."""
+
+    def put() -> Callable[[], int]:
+        with convostore.open(database.dsn(namespace="bob")) as store:
+            for number in range(3):
+                store.create_conversation(id=f"c{number:04}", title="bob's")
+
+        def count() -> int:
+            with convostore.open(database.dsn(namespace="bob")) as store:
+                return len(list(store.conversations()))
+
+        return count
+
+    return put
+
+
+class TestSQLiteFile(StoreContract):
+    @pytest.fixture
+    def backend(self, new_database) -> Backend:
+        database = new_database("sqlite")
+        return Backend(database.dsn(), beside=in_bobs_namespace(database))
+
+
+class TestSQLiteNamespace(StoreContract):
+    @pytest.fixture
+    def backend(self, new_database) -> Backend:
+        database = new_database("sqlite")
+        return Backend(database.dsn(namespace="alice"), beside=in_bobs_namespace(database))
+
+
+class TestSQLiteMemory(StoreContract):
+    @pytest.fixture
+    def backend(self) -> Iterator[Backend]:
+        adapter = adapter_of("sqlite://")
+        # It lasts as long as a store of the adapter is open, whatever a clause closes.
+        with ConversationStore(adapter, adapter.transport()) as lasting:
+            lasting.check()
+            yield Backend(lambda **options: adapter)
+
+
+class TestPostgreSQL(StoreContract):
+    @pytest.fixture
+    def backend(self, new_database) -> Backend:
+        database = new_database("postgresql")
+        return Backend(database.dsn(), beside=in_bobs_namespace(database))
+
+
+@pytest.fixture(scope="module")
+def shared(server) -> Iterator[PostgreSQL]:
+    """One database for all clauses, each of which has a namespace of its own."""
+    with server.database() as name:
+        yield PostgreSQL(server, name)
+
+
+class TestPostgreSQLNamespace(StoreContract):
+    @pytest.fixture
+    def backend(self, shared, request) -> Backend:
+        return Backend(shared.dsn(namespace=request.node.name), beside=in_bobs_namespace(shared))
+
+
+def test_a_memory_is_a_new_one_for_each_opening():
+    with convostore.open("sqlite://") as one, convostore.open("sqlite://") as other:
+        one.create_conversation(id="c")
+        assert list(other.conversations()) == []
+
+
+def test_a_file_named_where_a_host_stands_is_refused():
+    with pytest.raises(convostore.ConfigError, match="sqlite:///"):
+        convostore.open("sqlite://store.db")
+
+
+def test_a_relative_file_lies_in_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with convostore.open("sqlite:///notes.db") as store:
+        store.create_conversation(id="c", title="kept")
+    assert (tmp_path / "notes.db").is_file()
+    with convostore.open(f"sqlite:///{tmp_path.as_posix()}/notes.db") as store:
+        assert store.get_conversation("c").title == "kept"
+
+
+def test_a_file_may_have_any_name(tmp_path):
+    odd = tmp_path / "a b?c#d%e'é笔记.db"
+    database = SQLite(odd)
+    with convostore.open(database.dsn()) as store:
+        store.create_conversation(id="c")
+    assert odd.is_file()
+
+
+def test_opening_does_no_work(tmp_path):
+    convostore.open(SQLite(tmp_path / "none.db").dsn()).close()
+    assert not (tmp_path / "none.db").exists()
+    convostore.open("postgresql://nobody:secret@127.0.0.1:1/none").close()
+
+
+def test_a_server_out_of_reach_is_unavailable_and_its_password_stays_secret():
+    with convostore.open("postgresql://me:hush-hush@127.0.0.1:1/none?timeout=5") as store:
+        with pytest.raises(convostore.UnavailableError) as caught:
+            store.check()
+        assert caught.value.retryable
+        shown = f"{caught.value!r} {caught.value} {caught.value.detail} {store!r} {store.label}"
+    assert "hush" not in shown
+
+
+def test_a_wrong_password_is_an_auth_error(server):
+    dsn = server.dsn("postgres").replace(
+        server.dsn("x").partition("@")[0], "postgresql://postgres:no"
+    )
+    with convostore.open(dsn) as store, pytest.raises(convostore.AuthError):
+        store.check()
+
+
+def test_a_password_may_be_given_as_an_argument(new_database):
+    database = new_database("postgresql")
+    dsn = f"postgresql://postgres@127.0.0.1:{database.server.port}/{database.name}"
+    with convostore.open(dsn, password=database.server.password) as store:
+        store.create_conversation(id="c")
+        assert "password" not in repr(store)
+    with convostore.open(database.dsn()) as store:
+        assert store.get_conversation("c").id == "c"
+
+
+def test_a_database_that_does_not_exist_is_named(server):
+    with convostore.open(server.dsn("nowhere-at-all")) as store:
+        with pytest.raises(convostore.StoreError, match="nowhere-at-all") as caught:
+            store.check()
+        assert not caught.value.retryable
+
+
+def test_durability_is_normal_or_full(new_database):
+    database = new_database("sqlite")
+    for durability in ("normal", "full"):
+        with convostore.open(database.dsn(durability=durability)) as store:
+            store.create_conversation(id=durability)
+    with pytest.raises(convostore.ConfigError, match="durability"):
+        convostore.open(database.dsn(durability="none"))
+
+
+def test_a_store_has_a_write_ahead_log(new_database):
+    database = new_database("sqlite")
+    with convostore.open(database.dsn()) as store:
+        store.create_conversation(id="c")
+    assert database.look("PRAGMA journal_mode") == [("wal",)]

@@ -1,0 +1,194 @@
+"""No statement goes through a whole table: what a database says that it is going to do.
+
+Every statement that the adapters use is asked about, by its name in `convostore_sql.statements`.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+import convostore
+from convostore.searching import Search
+from convostore_sql.statements import Statements, statements_of
+from convostore_sql.units import Statement
+
+IN_ORDER = {"conversations", "messages[oldest_first]", "messages[newest_first]", "tip"}
+"""Pages, which are read off an index in its order: nothing is sorted, however long the list."""
+
+ONE_ROW = {"convostore_schema"}
+RESTRICTIONS = [frozenset(), frozenset({"id"}), frozenset({"id", "since", "until"})]
+SEARCHES = ["quick", "getUserName 夏威夷 x86"]
+
+
+def statements(sql: Statements) -> Iterator[tuple[str, Statement]]:
+    """The statements with their names."""
+    for name, held in vars(sql).items():
+        if isinstance(held, Statement):
+            yield name, held
+        elif isinstance(held, dict):
+            yield from ((f"{name}[{key}]", each) for key, each in held.items())
+        elif isinstance(held, tuple):
+            yield from ((f"{name}[{place}]", each) for place, each in enumerate(held))
+
+
+def searches(sql: Statements) -> Iterator[tuple[str, Statement, dict[str, object]]]:
+    """The statements of searches, with what they ask the index for."""
+    for typed in SEARCHES:
+        asked, choices = sql.asked(Search(typed).terms, "")
+        for restricted in RESTRICTIONS:
+            yield "found_titles", sql.found_titles(choices, restricted), asked
+            for role in (frozenset(), frozenset({"role"})):
+                yield "found_messages", sql.found_messages(choices, restricted | role), asked
+
+
+def example(sql: Statements, key: str) -> object:
+    """A value that a statement could be given."""
+    several = sql.texts(["c1", "c2", "c3"])
+    examples: dict[str, object] = {
+        "namespace": "n1",
+        "id": "c1",
+        "new_id": "c2",
+        "message_id": "m1",
+        "ids": several,
+        "message_ids": several,
+        "after_id": "",
+        "after_time": -(2**62),
+        "after_seq": -(2**62),
+        "since": 0,
+        "until": 2**60,
+        "rank": -(2**62),
+        "limit": 21,
+        "role": "user",
+        "words": sql.words(["quick"], ""),
+        "new_words": sql.words(["quick"], ""),
+        "pinned": False,
+        "new_pinned": False,
+        "title": "a title",
+        "new_title": "a title",
+        "body": "{}",
+        "new_body": "{}",
+    }
+    return examples.get(key, 5)
+
+
+def asked_about(kind: str) -> Iterator[tuple[str, str, list[object]]]:
+    sql = statements_of(kind)
+    for name, statement in statements(sql):
+        yield name, *bound(sql, statement, {})
+    for name, statement, asked in searches(sql):
+        yield name, *bound(sql, statement, asked)
+
+
+def bound(sql: Statements, statement: Statement, asked: dict[str, object]) -> tuple[str, list]:
+    given = {key: example(sql, key) for key in statement.keys} | asked
+    query = statement(**given)
+    return query.sql, list(query.values)
+
+
+@pytest.fixture(scope="module")
+def sqlite_file(tmp_path_factory):
+    file = tmp_path_factory.mktemp("plans") / "store.db"
+    with convostore.open(f"sqlite:///{file.as_posix()}") as store:
+        store.create_conversation(id="c")
+    return file
+
+
+@pytest.fixture(scope="module")
+def filled_server(server):
+    """A database of 20 namespaces with 10,000 conversations and 60,000 messages.
+
+    A fifth of the messages are of one conversation, the one that the examples name.
+    """
+    with server.database() as name:
+        with convostore.open(server.dsn(name)) as store:
+            store.check()
+        with server.connect(name) as connection:
+            connection.execute(
+                "INSERT INTO convostore_conversations (namespace, id, title, pinned, created_at, "
+                "updated_at, stored_at, rank, message_count, next_seq, words, body) "
+                "SELECT 'n' || n % 20, 'c' || n / 20, 'title ' || n, false, n, n, n, -n, 5, 5, "
+                "ARRAY['title', 'w' || n % 1000], '{}' FROM generate_series(0, 9999) n"
+            )
+            connection.execute(
+                "INSERT INTO convostore_messages (namespace, conversation_id, seq, id, role, "
+                "said_at, words, body) "
+                "SELECT 'n' || n % 20, 'c' || n / 20, seq, 'm' || seq, 'user', 5 * n + seq, "
+                "ARRAY['said', 'w' || n % 1000, 'v' || seq], '{}' "
+                "FROM generate_series(0, 9999) n, generate_series(0, 4) seq"
+            )
+            connection.execute(
+                "INSERT INTO convostore_messages (namespace, conversation_id, seq, id, role, "
+                "said_at, words, body) "
+                "SELECT 'n1', 'c1', seq, 'm' || seq, 'user', seq, ARRAY['said'], '{}' "
+                "FROM generate_series(5, 10004) seq"
+            )
+            connection.execute("VACUUM ANALYZE")
+        yield name
+
+
+def test_sqlite_goes_through_no_table(sqlite_file):
+    found = []
+    with closing(sqlite3.connect(sqlite_file)) as connection:
+        for name, sql, values in asked_about("sqlite"):
+            plan = connection.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
+            steps = [row[3] for row in plan]
+            found += [(name, step) for step in steps if _is_a_scan(step)]
+            if name in IN_ORDER:
+                found += [(name, step) for step in steps if "TEMP B-TREE" in step]
+    assert found == []
+
+
+def _is_a_scan(step: str) -> bool:
+    """Whether it reads all of a table; `SCAN t VIRTUAL TABLE INDEX 0:M1` is an index's match."""
+    if not step.startswith("SCAN") or step.split()[1] in ONE_ROW:
+        return False
+    _, _, index = step.partition("VIRTUAL TABLE INDEX ")
+    return "convostore" in step and index in {"", "0:"}
+
+
+def test_a_scan_of_sqlite_would_be_noticed(sqlite_file):
+    with closing(sqlite3.connect(sqlite_file)) as connection:
+        for sql in (
+            "SELECT * FROM convostore_conversations WHERE title = 'x'",
+            "SELECT * FROM convostore_messages WHERE role = 'x'",
+            "SELECT * FROM convostore_message_words",
+        ):
+            plan = connection.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()
+            assert any(_is_a_scan(row[3]) for row in plan), plan
+
+
+def test_postgresql_goes_through_no_table(server, filled_server):
+    found = []
+    with server.connect(filled_server) as connection:
+        for name, sql, values in asked_about("postgresql"):
+            plan = _plan(connection, sql, values)
+            for node in _nodes(plan):
+                if node["Node Type"] == "Seq Scan" and node["Relation Name"] not in ONE_ROW:
+                    found.append((name, node["Relation Name"]))
+                if name in IN_ORDER and node["Node Type"] in {"Sort", "Incremental Sort"}:
+                    found.append((name, node["Node Type"], node["Sort Key"]))
+    assert found == []
+
+
+def test_a_scan_of_postgresql_would_be_noticed(server, filled_server):
+    with server.connect(filled_server) as connection:
+        for table in ("convostore_conversations", "convostore_messages"):
+            plan = _plan(connection, f"SELECT * FROM {table} WHERE body = %s", ["x"])
+            assert [node["Node Type"] for node in _nodes(plan)] == ["Seq Scan"]
+
+
+def _plan(connection, sql, values):
+    (rows,) = connection.execute(f"EXPLAIN (FORMAT JSON) {sql}", values).fetchall()
+    (plan,) = rows[0] if isinstance(rows[0], list) else json.loads(rows[0])
+    return plan["Plan"]
+
+
+def _nodes(plan):
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from _nodes(inner)

@@ -1,0 +1,123 @@
+"""Processes that append side by side and are killed on the way lose and double nothing."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+
+import pytest
+
+import convostore
+from convostore import ConversationStore
+
+from . import processes
+from .processes import Writer
+
+NAMES = [f"writer{number}" for number in range(8)]
+COUNT = 500
+KILLED_COUNT = 200
+TARGETS = {
+    "one conversation": ["shared"],
+    "many conversations": [f"many-{number:02}" for number in range(20)],
+}
+
+
+@pytest.fixture(params=TARGETS)
+def conversations(request, database):
+    """The ids of what is written to; made beforehand."""
+    with convostore.open(database.dsn()) as store:
+        for each in TARGETS[request.param]:
+            store.create_conversation(id=each)
+    return TARGETS[request.param]
+
+
+def stored(store: ConversationStore, conversations: list[str]) -> dict[str, list[int]]:
+    """The numbers of each writer's messages in the order of their conversations."""
+    numbers = defaultdict(list)
+    for conversation_id in conversations:
+        ids = [each.id for each in store.messages(conversation_id)]
+        assert len(set(ids)) == len(ids)
+        found = defaultdict(list)
+        for each in ids:
+            name, _, number = each.partition("-")
+            found[name].append(int(number))
+        for name, each in found.items():
+            assert each == sorted(each), f"{name} in {conversation_id}"
+            numbers[name] += each
+    return numbers
+
+
+def check_the_whole(database, conversations: list[str]) -> dict[str, list[int]]:
+    """Looks at all that is kept, its counters and its index, and returns the writers' numbers."""
+    with convostore.open(database.dsn()) as store:
+        numbers = stored(store, conversations)
+        totals = [store.list_messages(each, limit=1).total for each in conversations]
+        assert sum(totals) == sum(map(len, numbers.values()))
+        assert found_by_search(store) == {
+            f"{name}-{number}" for name, each in numbers.items() for number in each
+        }
+    rows = database.look(
+        "SELECT c.message_count, c.next_seq, count(m.seq), coalesce(max(m.seq), -1) "
+        "FROM convostore_conversations c LEFT JOIN convostore_messages m "
+        "ON m.namespace = c.namespace AND m.conversation_id = c.id "
+        "GROUP BY c.namespace, c.id, c.message_count, c.next_seq"
+    )
+    assert len(rows) == len(conversations)
+    for counted, following, rows_there, last in rows:
+        assert counted == rows_there
+        assert following > last
+    if database.kind == "sqlite":
+        assert database.look("PRAGMA integrity_check") == [("ok",)]
+        for index in ("convostore_message_words", "convostore_title_words"):
+            database.look(f"INSERT INTO {index}({index}) VALUES ('integrity-check')")
+    return numbers
+
+
+def found_by_search(store: ConversationStore) -> set[str]:
+    found: list[str] = []
+    cursor = None
+    while True:
+        page = store.search("harmless", limit=1000, cursor=cursor)
+        found += [hit.message.id for hit in page.items]
+        if (cursor := page.cursor) is None:
+            assert len(set(found)) == len(found)
+            return set(found)
+
+
+def test_all_that_eight_processes_append_is_there_in_order_and_once(database, conversations):
+    writers = [Writer(database.dsn(), name, conversations, COUNT) for name in NAMES]
+    processes.run(writers)
+    assert [(each.complaints, each.returned) for each in writers] == [("", 0)] * len(NAMES)
+    assert all(each.acknowledged == list(range(COUNT)) for each in writers)
+    numbers = check_the_whole(database, conversations)
+    assert {name: sorted(each) for name, each in numbers.items()} == {
+        name: list(range(COUNT)) for name in NAMES
+    }
+
+
+def test_what_killed_processes_were_told_of_is_there_once(database, conversations):
+    """Every second one is started again, and sends again what it was not told of."""
+    chance = random.Random(f"{database.kind} {len(conversations)}")
+    writers = [
+        Writer(
+            database.dsn(),
+            name,
+            conversations,
+            KILLED_COUNT,
+            kill_after=[chance.randint(1, KILLED_COUNT // 2)],
+            rises_again=place % 2 == 0,
+        )
+        for place, name in enumerate(NAMES)
+    ]
+    processes.run(writers)
+    assert [each.complaints for each in writers] == [""] * len(NAMES)
+    assert any(each.returned for each in writers)
+    numbers = check_the_whole(database, conversations)
+    for each in writers:
+        found = sorted(numbers[each.name])
+        assert found[: len(each.acknowledged)] == each.acknowledged
+        # What was under way may have been stored without its writer being told.
+        assert len(found) - len(each.acknowledged) in {0, 1}
+        if each.rises_again:
+            assert each.returned == 0
+            assert found == list(range(KILLED_COUNT))

@@ -1,0 +1,122 @@
+"""What is typed finds the same on a database as in the memory, whatever it is."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+import convostore
+from convostore import Conversation, InvalidError, Message, Source, TextPart
+
+from .vocabulary import WORDS
+
+TYPED = [
+    *WORDS,
+    *(f"{one} {other}" for one, other in itertools.pairwise(WORDS)),
+    *("shared hello", "hello shared", '"shared hello"', '"hello shared"', "sha", "hared", "SHARED"),
+    *("夏", "威", "夷大", "夏威夷", "大夏", "geht", "user name", "username", "http server", "x 86"),
+    *('text"', '"', '""', "(", ")", "a OR b", "NOT hello", "hello*", "words:hello", "{a b}:c", "+"),
+    *(";", "--", "/* */", "'", "''", "%s", "$1", "?1", ":a", "\\", "hello\\", "@@", "&", "|", "!"),
+]
+
+
+def fill(store: convostore.ConversationStore) -> None:
+    for number, word in enumerate(WORDS):
+        store.put_conversation(Conversation(id=f"c{number}", title=f"shared {word} in a title"))
+        store.append_messages(
+            f"c{number}",
+            [
+                Message(id="said", role="user", parts=(TextPart(text=f"shared {word}, said"),)),
+                Message(
+                    id="read",
+                    role="assistant",
+                    parts=(TextPart(text=f"{word}{word}"),),
+                    sources=(Source(title=f"{word} in a shared source"),),
+                ),
+            ],
+        )
+
+
+@pytest.fixture
+def filled(database):
+    """A store on the database, and the memory with the same in it."""
+    with convostore.open(database.dsn()) as store, convostore.open("memory://") as memory:
+        fill(store)
+        fill(memory)
+        yield store, memory
+
+
+def test_what_is_typed_finds_what_the_memory_finds(filled):
+    def found(store, typed):
+        hits = store.search(typed, limit=1000).items
+        return [
+            (hit.conversation.id, hit.message and hit.message.id, hit.where, hit.snippet)
+            for hit in hits
+        ]
+
+    store, memory = filled
+    for typed in TYPED:
+        assert found(store, typed) == found(memory, typed), typed
+
+
+def test_pages_of_hits_join_to_the_whole(filled):
+    store, _ = filled
+    whole = store.search("shared", limit=1000).items
+    assert len(whole) == 3 * len(WORDS)
+    for limit in (1, 7, 50):
+        found = []
+        cursor = None
+        while True:
+            page = store.search("shared", limit=limit, cursor=cursor)
+            assert len(page.items) <= limit
+            found += page.items
+            if (cursor := page.cursor) is None:
+                break
+        assert found == list(whole)
+
+
+def test_a_cursor_of_another_search_is_refused(filled):
+    store, _ = filled
+    cursor = store.search("shared", limit=1).cursor
+    for other in ({"query": "hello"}, {"query": "shared", "role": "user"}):
+        with pytest.raises(InvalidError):
+            store.search(**other, cursor=cursor)
+
+
+@pytest.mark.parametrize(
+    "typed", ["shared " * 20_000, "a" * 1_000_000, "夏" * 10_000, " ".join(map(str, range(5_000)))]
+)
+def test_very_long_queries_are_answered(filled, typed):
+    store, _ = filled
+    store.search(typed)
+
+
+def test_an_index_follows_each_change(database):
+    def found(typed):
+        return [(hit.conversation.id, hit.where) for hit in store.search(typed).items]
+
+    with convostore.open(database.dsn()) as store:
+        store.create_conversation(id="c", title="first title")
+        store.append_messages(
+            "c", [Message(id=i, role="user", parts=(TextPart(text=f"{i} word"),)) for i in "ab"]
+        )
+        store.update_conversation("c", title="second title")
+        assert (found("first"), found("second")) == ([], [("c", "title")])
+        store.update_conversation("c", title=None)
+        assert found("second") == []
+        store.put_conversation(Conversation(id="c", title="third title"))
+        assert found("third") == [("c", "title")]
+        store.replace_messages(
+            "c", [Message(id="d", role="user", parts=(TextPart(text="d word"),))], after="a"
+        )
+        assert [hit.message.id for hit in store.search("word").items] == ["d", "a"]
+        store.delete_message("c", "a")
+        assert [hit.message.id for hit in store.search("word").items] == ["d"]
+        store.fork_conversation("c", "d", id="fork")
+        assert {hit.conversation.id for hit in store.search("word").items} == {"c", "fork"}
+        assert len(found("third")) == 2
+        store.delete_conversation("c")
+        assert {each for each, _ in found("word") + found("third")} == {"fork"}
+        store.clear_conversations()
+        assert found("word") + found("third") == []

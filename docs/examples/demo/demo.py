@@ -2,12 +2,14 @@
 
 Four servers on this machine replay what real programs answered: a Perplexica 1.10 and a 1.12, a
 FastGPT 4.9 and a 4.16. They are opened by DSN, one after the other with the sync face and then side
-by side with the asyncio one, and shown as one.
+by side with the asyncio one, and shown as one. Then the newer of both are mirrored into one SQLite
+file, which is searched, and of which one conversation becomes a page.
 """
 
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import convostore
+from archive import keep_an_archive
 from convostore import Conversation, Transcript
 from convostore.cli.render import conversations_table, transcript
 from convostore.testing.loopback import replay, serve
@@ -101,6 +104,8 @@ def main() -> None:
     show_merged(read)
     for each in sorted(read, key=lambda each: SERVICES.index(each.service)):
         show(each)
+    folder = Path(tempfile.mkdtemp(prefix="convostore-"))
+    keep_an_archive(folder / "archive.db", KEY, console)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
 
 from .adapter import Adapter, Operation, Traits
@@ -83,34 +84,32 @@ class Plan:
         scope: str,
         listing: Listing,
         make: Callable[[Listing], AnyFlow[Page[T]]],
-    ) -> Make[Page[T]]:
+    ) -> AnyFlow[Page[T]]:
         """One page of a list, its cursors sealed for this operation, scope and order."""
-
-        def flow() -> AnyFlow[Page[T]]:
-            seal = [self.adapter.name, operation.value, scope, listing.order]
-            opened = replace(listing, cursor=_unseal(listing.cursor, seal))
-            page = yield from make(self._bounded(opened))
-            return replace(page, cursor=_seal(page.cursor, seal))
-
-        return self.named(operation, flow)
+        seal = [self.adapter.name, operation.value, scope, listing.order]
+        opened = replace(listing, cursor=_unseal(listing.cursor, seal))
+        page = yield from make(self._bounded(opened))
+        return replace(page, cursor=_seal(page.cursor, seal))
 
     def _bounded(self, listing: Listing) -> Listing:
         limit, most = listing.limit, self.adapter.traits.max_page
-        if listing.order not in {"oldest_first", "newest_first"}:
+        if listing.order not in ("oldest_first", "newest_first"):
             raise InvalidError(f"order is oldest_first or newest_first, not {listing.order!r}")
         if limit is not None and (type(limit) is not int or limit < 1):
             raise InvalidError(f"limit is a whole number from 1, not {limit!r}")
         return replace(listing, limit=most if limit is None else min(limit, most or limit))
 
     def list_conversations(self, listing: Listing) -> Make[Page[Conversation]]:
-        age = _in_utc(listing.older_than, "older_than")
+        def flow() -> AnyFlow[Page[Conversation]]:
+            age = _in_utc(listing.older_than, "older_than")
+            scope = age.isoformat() if age else ""
+            aged = replace(listing, older_than=age)
+            page = yield from self.page(
+                Operation.LIST_CONVERSATIONS, scope, aged, self.adapter.list_conversations
+            )
+            return _aged(page, age)
 
-        def make(bounded: Listing) -> AnyFlow[Page[Conversation]]:
-            return _aged(self.adapter.list_conversations(bounded), age)
-
-        scope = age.isoformat() if age else ""
-        aged = replace(listing, older_than=age)
-        return self.page(Operation.LIST_CONVERSATIONS, scope, aged, make)
+        return self.named(Operation.LIST_CONVERSATIONS, flow)
 
     def get_conversation(self, conversation_id: str) -> Make[Conversation]:
         return self.named(
@@ -119,11 +118,12 @@ class Plan:
         )
 
     def list_messages(self, conversation_id: str, listing: Listing) -> Make[Page[Message]]:
-        return self.page(
+        def make(bounded: Listing) -> AnyFlow[Page[Message]]:
+            return self.adapter.list_messages(_an_id(conversation_id), bounded)
+
+        return self.named(
             Operation.LIST_MESSAGES,
-            conversation_id,
-            listing,
-            lambda bounded: self.adapter.list_messages(_an_id(conversation_id), bounded),
+            lambda: self.page(Operation.LIST_MESSAGES, conversation_id, listing, make),
         )
 
     def read_transcript(
@@ -226,10 +226,20 @@ class Plan:
         return self.named(Operation.DELETE_CONVERSATIONS, flow)
 
     def search(self, search: Search, listing: Listing) -> Make[Page[Hit]]:
-        def flow(bounded: Listing) -> AnyFlow[Page[Hit]]:
-            return self.adapter.search(_checked(search), bounded)
+        def flow() -> AnyFlow[Page[Hit]]:
+            checked = _checked(search)
+            # The query may be of any length, and is nothing that an error should repeat.
+            scope = sha256(ascii(checked).encode("ascii")).hexdigest()[:16]
+            return (
+                yield from self.page(
+                    Operation.SEARCH,
+                    scope,
+                    listing,
+                    lambda bounded: self.adapter.search(checked, bounded),
+                )
+            )
 
-        return self.page(Operation.SEARCH, repr(search), listing, flow)
+        return self.named(Operation.SEARCH, flow)
 
     def clear_conversations(self) -> Make[None]:
         return self.named(Operation.CLEAR_CONVERSATIONS, self.adapter.clear_conversations)
@@ -324,7 +334,7 @@ def _checked(search: Search) -> Search:
         raise InvalidError(f"a query is a text, not {search.text!r}")
     if search.conversation_id is not None:
         _an_id(search.conversation_id)
-    if search.role not in {None, *get_args(Role)}:
+    if search.role not in (None, *get_args(Role)):
         raise InvalidError(f"a role is one of {', '.join(get_args(Role))}, not {search.role!r}")
     return replace(
         search,
@@ -333,11 +343,8 @@ def _checked(search: Search) -> Search:
     )
 
 
-def _aged(
-    flow: AnyFlow[Page[Conversation]], older_than: datetime | None
-) -> AnyFlow[Page[Conversation]]:
+def _aged(page: Page[Conversation], older_than: datetime | None) -> Page[Conversation]:
     """Leaves out what is not old enough, where the adapter did not."""
-    page = yield from flow
     if older_than is None:
         return page
     items = tuple(

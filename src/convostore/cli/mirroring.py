@@ -142,6 +142,6 @@ def _abandoned(
 
     def is_abandoned(copy: Conversation) -> bool:
         origin = copy.origin
-        return origin is not None and copy_id(origin) not in listed
+        return origin is not None and origin.store == name and copy_id(origin) not in listed
 
     return list(filter(is_abandoned, target.conversations()))

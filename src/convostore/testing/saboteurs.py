@@ -219,16 +219,11 @@ class TakesAnyLimit(Plan):
 )
 class StartsAgainAtABadCursor(Plan):
     def page(self, operation: Any, scope: Any, listing: Listing, make: Any) -> Any:
-        once = super().page(operation, scope, listing, make)
-        from_head = super().page(operation, scope, replace(listing, cursor=None), make)
-
-        def flow() -> Any:
-            try:
-                return (yield from once())
-            except InvalidError:
-                return (yield from from_head())
-
-        return flow
+        try:
+            return (yield from super().page(operation, scope, listing, make))
+        except InvalidError:
+            from_head = replace(listing, cursor=None)
+            return (yield from super().page(operation, scope, from_head, make))
 
 
 @behind_plan("test_a_walk_neither_repeats_nor_drops_while_others_write")

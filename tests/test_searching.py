@@ -426,3 +426,9 @@ def test_a_query_of_many_words_is_looked_for_whole():
     query = " ".join(map(str, range(3_000)))
     assert find(query, query)
     assert not find(f"{query} 3000", query)
+
+
+@pytest.mark.parametrize("query", ["kapi'olani", "Kapiʻolani", "KAPI’OLANI", "kapi"])
+def test_an_okina_is_found_however_it_is_typed(query):
+    assert find(query, "the first day of Kapiʻolani Community College")
+    assert not find("kapi.olani", "Kapiʻolani")

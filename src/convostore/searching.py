@@ -234,6 +234,8 @@ _UNSPACED: Final = re.compile(f"[{_NO_SPACES}]")
 _PART: Final = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z0-9]+|[0-9]+")
 # Combining marks of Latin, Greek and Cyrillic; Hebrew and Arabic vowels. Not those of Kana, which
 # make another letter.
+# The ʻokina and its kin are typed in many ways.
+_APOSTROPHES: Final = dict.fromkeys(map(ord, "\u2018\u2019\u02bb\u02bc\u02bf"), "'")
 _ACCENTS: Final = re.compile(
     "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u065f\u0670]"
 )
@@ -251,7 +253,7 @@ def _without_accents(text: str) -> str:
 
 def _bare(found: re.Match[str]) -> str:
     bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", found[0]))
-    return unicodedata.normalize("NFC", bare)
+    return unicodedata.normalize("NFC", bare).translate(_APOSTROPHES)
 
 
 def _bounded(found: re.Match[str]) -> str:

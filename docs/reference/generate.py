@@ -35,7 +35,7 @@ ROOT: Final = Path(__file__).parent.parent.parent
 SECTION: Final = re.compile(
     r"(?P<begin><!-- generated: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL
 )
-SCHEMES: Final = ("memory", "perplexica", "fastgpt")
+SCHEMES: Final = ("memory", "sqlite", "postgresql", "perplexica", "fastgpt")
 
 
 def pages() -> Iterable[Path]:
@@ -259,13 +259,16 @@ _GROUPS: Final = {
     ),
     "delete, clear": (Operation.DELETE_CONVERSATION, Operation.CLEAR_CONVERSATIONS),
     "delete a message": (Operation.DELETE_MESSAGE,),
-    "create, append, replace": (
+    "write, fork": (
         Operation.CREATE_CONVERSATION,
+        Operation.PUT_CONVERSATION,
+        Operation.FORK_CONVERSATION,
         Operation.APPEND_MESSAGES,
         Operation.REPLACE_MESSAGES,
     ),
     "rename, pin": (Operation.UPDATE_CONVERSATION,),
     "feedback": (Operation.SET_FEEDBACK,),
+    "search": (Operation.SEARCH,),
 }
 
 

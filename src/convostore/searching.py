@@ -234,11 +234,11 @@ _UNSPACED: Final = re.compile(f"[{_NO_SPACES}]")
 _PART: Final = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z0-9]+|[0-9]+")
 # Combining marks of Latin, Greek and Cyrillic; Hebrew and Arabic vowels. Not those of Kana, which
 # make another letter.
-# The ʻokina and its kin are typed in many ways.
-_APOSTROPHES: Final = dict.fromkeys(map(ord, "\u2018\u2019\u02bb\u02bc\u02bf"), "'")
 _ACCENTS: Final = re.compile(
     "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u065f\u0670]"
 )
+_APOSTROPHES: Final = dict.fromkeys(map(ord, "\u2018\u2019\u02bb\u02bc\u02bf"), "'")
+"""The ʻokina and its kin, which are typed in many ways."""
 
 
 _MOST_MARKS: Final = 30

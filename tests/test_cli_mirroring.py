@@ -256,6 +256,9 @@ with convostore.open("memory://seeded") as source, convostore.open("memory://cop
     mirror(source, target)
     source.delete_conversation("moon")
     source.create_conversation(id="sun", title="The sun")
+    target.create_conversation(
+        id="mine", title="Mine", origin=Origin(store="another", conversation_id="mine")
+    )
 """
 COUNT = """
 import atexit
@@ -279,8 +282,9 @@ def test_on_a_terminal_what_would_go_is_shown_before_it_is_asked_about():
     assert session.status == 0
     assert session.shown.index("The moon") < session.shown.index("[y/N]")
     assert "1 of the copies" in session.shown
+    assert "Mine" not in session.shown
     assert "1 deleted" in session.shown
-    assert "left: sun tides" in session.shown
+    assert "left: mine sun tides" in session.shown
 
 
 @on_posix
@@ -298,7 +302,7 @@ def test_on_a_terminal_anything_but_yes_writes_nothing(reply, status):
     )
     assert session.status == status
     assert "Traceback" not in session.shown
-    assert "left: moon tides" in session.shown
+    assert "left: mine moon tides" in session.shown
 
 
 STUCK = """

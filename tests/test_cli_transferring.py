@@ -251,7 +251,7 @@ def test_the_standard_output_gets_what_a_file_would_get_in_any_encoding(tmp_path
 HOSTILE = """
 with convostore.open("memory://seeded") as store:
     store.append_messages("moon", [
-        Message(id="m", role="user", parts=(TextPart(text="\\x1b[2Jgone"),))
+        Message(id="m", role="user", parts=(TextPart(text="\\x1b[2J\\x9b2Jgone\\u202e"),))
     ])
 """
 
@@ -262,8 +262,8 @@ def test_no_text_of_strangers_commands_a_terminal():
         "export", "memory://seeded", "moon", "--format", "markdown", before=HOSTILE
     )
     assert session.status == 0
-    assert "\x1b[2J" not in session.shown
     assert "gone" in session.shown
+    assert not {"\x1b", "\x9b", "\u202e"} & set(session.shown)
 
 
 @on_posix

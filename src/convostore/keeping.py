@@ -142,7 +142,7 @@ def _finish_by_updates(copy: Copy) -> Steps[None]:
     changed = [
         name for name in ("title", "pinned") if getattr(wanted, name) != getattr(there, name)
     ]
-    if not changed or not copy.policy.rewrite:
+    if not changed or not (copy.policy.rewrite or copy.held is None):
         return
     if not copy.target.offers(Operation.UPDATE_CONVERSATION):
         _lose(copy, changed)

@@ -112,10 +112,10 @@ def _asked(hooks: Any, point: metadata.EntryPoint, scheme: str) -> list[object]:
     """What the plugin's hooks return for the scheme."""
     try:
         returned = hooks.convostore_adapters()
+        return [each.get(scheme) for each in returned if isinstance(each, Mapping)]
     except Exception as error:
         told = f"{_name(point)} failed in convostore_adapters()"
         raise PluginError(f"{told}: {_described(error)}") from error
-    return [each.get(scheme) for each in returned if isinstance(each, Mapping)]
 
 
 def _entry_point(scheme: str) -> metadata.EntryPoint:

@@ -311,10 +311,10 @@ def test_a_server_that_stops_is_unavailable_until_it_is_there_again():
         database = PostgreSQL(server, server.create_database())
 
         async def asked() -> str:
-            async with convostore.aopen(database.dsn(timeout=5)) as store:
+            async with convostore.aopen(database.dsn(timeout=1)) as store:
                 return (await store.get_conversation("c")).id
 
-        with convostore.open(database.dsn(timeout=5)) as store:
+        with convostore.open(database.dsn(timeout=1)) as store:
             store.create_conversation(id="c")
             server.stop()
             for _ in range(2):

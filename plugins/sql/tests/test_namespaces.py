@@ -27,6 +27,7 @@ from convostore.adapter import Operation
 from convostore.config import adapter_of
 from convostore.testing import Backend, Kit, run_clause
 from convostore.testing.checks import collected, raises
+from convostore_sql.rows import namespace_mark
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 OFFERED = sorted(adapter_of("sqlite://").offers)
@@ -270,6 +271,21 @@ def test_namespaces_that_look_alike_are_two(database, names):
             assert len(store.search("shared").items) == 1
             store.clear_conversations()
             assert list(store.conversations()) == []
+
+
+def test_namespaces_with_the_same_mark_in_the_index_are_two(database):
+    seen: dict[str, str] = {}
+    names = (f"namespace {number}" for number in range(1_000_000))
+    pair = next((seen[m], n) for n in names if seen.setdefault(m := namespace_mark(n), n) != n)
+    for name in pair:
+        with convostore.open(database.dsn(), namespace=name) as store:
+            store.create_conversation(id=f"c of {name}", title=f"a title of {name}")
+            store.append_messages(f"c of {name}", [told("m", name)])
+    for name in pair:
+        with convostore.open(database.dsn(), namespace=name) as store:
+            for typed in ("shared", "title"):
+                (hit,) = store.search(typed).items
+                assert hit.conversation.id == f"c of {name}"
 
 
 def test_an_empty_namespace_is_the_one_that_is_not_named(database):

@@ -109,8 +109,8 @@ class OpenAIWriter(Writer):
         if pictures:
             content = [{"type": "text", "text": text} for text in texts] + pictures
         row: Row = {"role": role, "content": content if content or not calls else None}
-        if calls:
-            row["tool_calls"] = calls
+        if calls:  # which only an assistant may make
+            row |= {"role": "assistant", "tool_calls": calls}
         elif role == "tool":
             row["tool_call_id"] = self._last_call or self._new_call()
         return row

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
 
 from convostore.plugins import hookimpl
 
@@ -14,9 +16,24 @@ if TYPE_CHECKING:
     from convostore.adapter import Adapter
 
 
-@hookimpl
-def convostore_adapters() -> dict[str, type[Adapter[Any, Any]]]:
-    from .postgresql import PostgreSQLAdapter
-    from .sqlite import SQLiteAdapter
+class _OnUse(Mapping[str, "type[Adapter[Any, Any]]"]):
+    """The adapters by scheme; a driver is imported when its own scheme is asked for."""
 
-    return {"sqlite": SQLiteAdapter, "postgresql": PostgreSQLAdapter}
+    def __init__(self, **homes: str) -> None:
+        self._homes = homes
+
+    def __getitem__(self, scheme: str) -> type[Adapter[Any, Any]]:
+        module, name = self._homes[scheme].split(":")
+        found = getattr(import_module(f".{module}", __name__), name)
+        return cast("type[Adapter[Any, Any]]", found)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._homes)
+
+    def __len__(self) -> int:
+        return len(self._homes)
+
+
+@hookimpl
+def convostore_adapters() -> Mapping[str, type[Adapter[Any, Any]]]:
+    return _OnUse(sqlite="sqlite:SQLiteAdapter", postgresql="postgresql:PostgreSQLAdapter")

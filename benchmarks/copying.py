@@ -75,7 +75,10 @@ def report(costs: dict[str, list[Cost]], concurrency: int) -> None:
 
 if __name__ == "__main__":
     heading("(g) mirroring 1,000 conversations, 20 ms an answer", beside="only reading")
-    with chat_server(CONVERSATIONS, MESSAGES, LATENCY) as url, tempfile.TemporaryDirectory() as made:
+    with (
+        chat_server(CONVERSATIONS, MESSAGES, LATENCY) as url,
+        tempfile.TemporaryDirectory() as made,
+    ):
         for concurrency in CONCURRENCIES:
             job = Copying(url, concurrency, Path(made))
             jobs = {"first": job.first, "again": job.again, "read": job.only_read}

@@ -104,7 +104,9 @@ class Bench:
         beside = wall(costs["plain"])
         compare("append one", wall(costs["ours"]), beside, "<= 1.5x", "us")
         compare("  behind a tip that is looked at", wall(costs["after"]), beside, "", "us")
-        compare("  beside one whose words are cut", wall(costs["ours"]), wall(costs["tokens"]), "", "us")
+        compare(
+            "  beside one whose words are cut", wall(costs["ours"]), wall(costs["tokens"]), "", "us"
+        )
         compare("  on the async face", wall(costs["async"]), beside, "", "us")
 
     def tip(self, identity: str) -> str:
@@ -230,7 +232,10 @@ def postgresql() -> Iterator[tuple[str, Plain]]:
 
 
 def main() -> None:
-    for name, driver, made in (("SQLite", "sqlite3", sqlite), ("PostgreSQL", "psycopg", postgresql)):
+    for name, driver, made in (
+        ("SQLite", "sqlite3", sqlite),
+        ("PostgreSQL", "psycopg", postgresql),
+    ):
         heading(f"(f) {name}", beside=driver)
         with made() as (address, plain), convostore.open(address) as store:
             Bench(store, plain, address).run()

@@ -1,4 +1,4 @@
-"""A process that mirrors one SQLite file into another, and is killed at the nth sign of progress."""
+"""A process that mirrors one SQLite file into another, and is killed at the nth progress."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from harness import heading, line
 from holding import peak
@@ -88,19 +87,23 @@ def measured(messages: int) -> dict[str, tuple[int, float]]:
     return made
 
 
+def _mebibytes(size: int) -> str:
+    return f"{size / 2**20:.1f} MiB"
+
+
 def main(messages: int) -> None:
     few = measured(messages // 10)
     many = measured(messages)
     heading("(h) peak memory above what was open", f"{messages:,}", f"{messages // 10:,}")
     for what, told in {"read": "reading all", "copy": "mirroring all"}.items():
         (grown, speed), (beside, before) = many[what], few[what]
-        sizes = (f"{each / 2**20:.1f} MiB" for each in (grown, beside))
-        line(told, *sizes, f"{grown / max(beside, 1):.2f}x", "far below 10x")
+        ratio = f"{grown / beside:.2f}x" if beside else ""
+        line(told, _mebibytes(grown), _mebibytes(beside), ratio, "far below 10x")
         line("  messages a second", f"{speed:,.0f}", f"{before:,.0f}", f"{speed / before:.2f}x")
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 2:
-        {"read": read, "copy": copy}[sys.argv[1]](*sys.argv[2:])
+        read(sys.argv[2]) if sys.argv[1] == "read" else copy(*sys.argv[2:])
     else:
         main(int(sys.argv[1]) if len(sys.argv) > 1 else MESSAGES)

@@ -1,4 +1,4 @@
-"""(g) `amirror()` of 1,000 conversations from a service that takes 20 ms for each answer, to SQLite.
+"""(g) `amirror()` of 1,000 conversations from a service that takes 20 ms an answer, to SQLite.
 
 How near it comes to what its concurrency permits, beside only reading the same conversations; and a
 second run, which finds all of them copied and writes nothing.

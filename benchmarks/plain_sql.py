@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,35 +46,39 @@ def _body(said: Said) -> str:
 
 
 def _with_words(chat: Sequence[Said | Cut]) -> list[tuple[Said, Iterable[str]]]:
-    return [tuple(row) if isinstance(row, Cut) else (row, words(row.text)) for row in chat]
+    return [
+        (row.said, row.words) if isinstance(row, Cut) else (row, words(row.text)) for row in chat
+    ]
 
 
 class PlainSQLite:
     """sqlite3: WAL, NORMAL, prepared statements kept."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, new: bool = True) -> None:
         self.connection = sqlite3.connect(file, isolation_level=None, cached_statements=256)
         self.connection.execute("PRAGMA journal_mode = WAL").fetchone()
         self.connection.execute("PRAGMA synchronous = NORMAL")
-        for statement in statements_of(SQLITE).tables.ddl():
+        for statement in statements_of(SQLITE).tables.ddl() if new else ():
             self.connection.execute(statement)
 
     def close(self) -> None:
         self.connection.close()
 
-    def create(self, identity: str, title: str) -> None:
+    def create(self, titles: Mapping[str, str]) -> None:
+        """Makes conversations of these titles, by their ids."""
         execute = self.connection.execute
-        now = _number(datetime.now(UTC))
         execute("BEGIN IMMEDIATE")
-        number = execute(
-            "INSERT INTO convostore_conversations (namespace, id, title, pinned, updated_at, "
-            "stored_at, rank, message_count, next_seq) VALUES ('', ?, ?, 0, ?, ?, ?, 0, 0)",
-            (identity, title, now, now, -now),
-        ).lastrowid
-        execute(
-            "INSERT INTO convostore_title_words (rowid, words) VALUES (?, ?)",
-            (number, " ".join(words(title))),
-        )
+        for identity, title in titles.items():
+            now = _number(datetime.now(UTC))
+            number = execute(
+                "INSERT INTO convostore_conversations (namespace, id, title, pinned, updated_at, "
+                "stored_at, rank, message_count, next_seq) VALUES ('', ?, ?, 0, ?, ?, ?, 0, 0)",
+                (identity, title, now, now, -now),
+            ).lastrowid
+            execute(
+                "INSERT INTO convostore_title_words (rowid, words) VALUES (?, ?)",
+                (number, " ".join(words(title))),
+            )
         execute("COMMIT")
 
     def append(self, identity: str, chat: Sequence[Said | Cut]) -> None:
@@ -161,22 +165,27 @@ class PlainSQLite:
 class PlainPostgreSQL:
     """psycopg: one connection, statements prepared on the server as it does by itself."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, new: bool = True) -> None:
         self.connection = psycopg.connect(address, autocommit=True)
-        for statement in statements_of(POSTGRESQL).tables.ddl():
+        for statement in statements_of(POSTGRESQL).tables.ddl() if new else ():
             self.connection.execute(statement.encode())
 
     def close(self) -> None:
         self.connection.close()
 
-    def create(self, identity: str, title: str) -> None:
-        now = _number(datetime.now(UTC))
-        self.connection.execute(
-            "INSERT INTO convostore_conversations (namespace, id, title, pinned, updated_at, "
-            "stored_at, rank, message_count, next_seq, words) "
-            "VALUES ('', %s, %s, false, %s, %s, %s, 0, 0, %s)",
-            (identity, title, now, now, -now, list(words(title))),
-        )
+    def create(self, titles: Mapping[str, str]) -> None:
+        """Makes conversations of these titles, by their ids."""
+        rows = []
+        for identity, title in titles.items():
+            now = _number(datetime.now(UTC))
+            rows.append((identity, title, now, now, -now, list(words(title))))
+        with self.connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO convostore_conversations (namespace, id, title, pinned, updated_at, "
+                "stored_at, rank, message_count, next_seq, words) "
+                "VALUES ('', %s, %s, false, %s, %s, %s, 0, 0, %s)",
+                rows,
+            )
 
     def append(self, identity: str, chat: Sequence[Said | Cut]) -> None:
         execute = self.connection.execute
@@ -187,23 +196,27 @@ class PlainPostgreSQL:
             (identity,),
         ).fetchall()
         rows = _with_words(chat)
-        with self.connection.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO convostore_messages (namespace, conversation_id, seq, id, role, "
-                "said_at, words, body) VALUES ('', %s, %s, %s, %s, %s, %s, %s)",
-                [
-                    (
-                        identity,
-                        seq + place,
-                        said.id,
-                        said.role,
-                        _number(said.created_at),
-                        list(found),
-                        _body(said),
-                    )
-                    for place, (said, found) in enumerate(rows)
-                ],
+        values = [
+            (
+                identity,
+                seq + place,
+                said.id,
+                said.role,
+                _number(said.created_at),
+                list(found),
+                _body(said),
             )
+            for place, (said, found) in enumerate(rows)
+        ]
+        insert = (
+            "INSERT INTO convostore_messages (namespace, conversation_id, seq, id, role, said_at, "
+            "words, body) VALUES ('', %s, %s, %s, %s, %s, %s, %s)"
+        )
+        if len(values) == 1:  # half the time of executemany
+            execute(insert, values[0])
+        else:
+            with self.connection.cursor() as cursor:
+                cursor.executemany(insert, values)
         now = _number(datetime.now(UTC))
         execute(
             "UPDATE convostore_conversations SET updated_at = %s, rank = %s, "

@@ -1,6 +1,7 @@
 """Writes the plans on the page about scaling: what each database says it does for each statement.
 
     python benchmarks/plans.py
+    python benchmarks/plans.py --partitioned    # prints how such tables are made
 
 PostgreSQL is asked twice: with the tables as they are made, and with the same tables partitioned by
 namespace, where it counts how many partitions each statement touches.
@@ -8,22 +9,22 @@ namespace, where it counts how many partitions each statement touches.
 
 from __future__ import annotations
 
-import importlib
 import re
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import chats
 import psycopg
+import sql_tests
 from chats import messages
 from harness import HERE
 from psycopg import ClientCursor
-from recordings import PLUGINS
 
 import convostore
 from convostore_sql.migrations import VERSION
@@ -32,33 +33,27 @@ from convostore_sql.tables import POSTGRESQL
 
 PAGE: Final = HERE.parent / "docs" / "explanation" / "scaling.md"
 PARTITIONS: Final = 16
-_OTHER: Final = 5
-"""What those tests give for any number; their conversations have as many messages."""
-_MIDDLE: Final = 50
-"""The same of these, which have a hundred."""
 _PLACE: Final = r"(<!-- plans: {} -->\n).*?(<!-- end of plans -->)"
 _FILL: Final = (
-    "INSERT INTO convostore_conversations (namespace, id, title, pinned, created_at, updated_at, "
-    "stored_at, rank, message_count, next_seq, words, body) "
-    "SELECT 'n' || n % 50, 'c' || n / 50, 'title ' || n, false, n, n, n, -n, 100, 100, "
-    "ARRAY['title', 'w' || n % 1000], '{}' FROM generate_series(0, 4999) n",
-    "INSERT INTO convostore_messages (namespace, conversation_id, seq, id, role, said_at, words, "
-    "body) SELECT 'n' || n % 50, 'c' || n / 50, seq, 'm' || seq, 'user', 100 * n + seq, "
-    "ARRAY['said', 'w' || n % 1000, 'v' || seq], '{}' "
-    "FROM generate_series(0, 4999) n, generate_series(0, 99) seq",
+    """INSERT INTO convostore_conversations (namespace, id, title, pinned, created_at, updated_at,
+    stored_at, rank, message_count, next_seq, words, body)
+    SELECT 'n' || n % 50, 'c' || n / 50, 'title ' || n, false, n, n, n, -n, 100, 100,
+    ARRAY['title', 'w' || n % 1000], '{}' FROM generate_series(0, 4999) n""",
+    """INSERT INTO convostore_messages (namespace, conversation_id, seq, id, role, said_at, words,
+    body) SELECT 'n' || n % 50, 'c' || n / 50, seq, 'm' || seq, 'user', 100 * n + seq,
+    ARRAY['said', 'w' || n % 1000, 'v' || seq], '{}'
+    FROM generate_series(0, 4999) n, generate_series(0, 99) seq""",
     "VACUUM ANALYZE",
 )
-
-sys.path.append(str(PLUGINS / "sql" / "tests"))
 
 
 def asked_about(kind: str) -> Iterator[tuple[str, str, list[object]]]:
     """The statements with their names and some values, as the plugin's tests ask about them."""
     seen = set()
-    for name, sql, values in importlib.import_module("test_plans").asked_about(kind):
+    for name, sql, values in sql_tests.plans().asked_about(kind):
         if name not in seen:
             seen.add(name)
-            yield name, sql, [_MIDDLE if value == _OTHER else value for value in values]
+            yield name, sql, values
 
 
 def of_sqlite() -> str:
@@ -105,28 +100,28 @@ def of_partitions(connection: psycopg.Connection) -> str:
             for table in ("convostore_conversations", "convostore_messages")
         }
         told = [f"{count} of {table}" for table, count in counts.items() if count]
-        lines.append(f"{name:28}{', '.join(told) or '(a new row: one by its key)'}")
+        lines.append(f"{name:28}{', '.join(told) or '–'}")
     return "\n".join(lines)
 
 
-def partition(connection: psycopg.Connection) -> None:
-    """Makes the tables as the page says: as the library's, and partitioned."""
+def partitioned() -> Iterator[str]:
+    """What makes the tables as the page says: as the library's, and partitioned."""
     for statement in statements_of(POSTGRESQL).tables.ddl():
         name = re.match(r"CREATE TABLE (convostore_(?:conversations|messages)) ", statement)
         if name is None:
-            connection.execute(statement.encode())
+            yield statement
             continue
-        connection.execute(f"{statement} PARTITION BY HASH (namespace)".encode())
+        yield f"{statement} PARTITION BY HASH (namespace)"
         for number in range(PARTITIONS):
-            connection.execute(
+            yield (
                 f"CREATE TABLE {name[1]}_p{number} PARTITION OF {name[1]} "
-                f"FOR VALUES WITH (MODULUS {PARTITIONS}, REMAINDER {number})".encode()
+                f"FOR VALUES WITH (MODULUS {PARTITIONS}, REMAINDER {number})"
             )
-    connection.execute(f"INSERT INTO convostore_schema VALUES ({VERSION})".encode())
+    yield f"INSERT INTO convostore_schema VALUES ({VERSION})"
 
 
-def fill(connection: psycopg.Connection) -> None:
-    for statement in _FILL:
+def carry_out(connection: psycopg.Connection, statements: Iterable[str]) -> None:
+    for statement in statements:
         connection.execute(statement.encode())
 
 
@@ -144,27 +139,37 @@ def works(address: str) -> None:
         assert store.list_conversations().items == ()
 
 
+def _around(shown: str, found: re.Match[str]) -> str:
+    return found[1] + shown + found[2]
+
+
 def main() -> None:
     made = {"sqlite": of_sqlite()}
-    servers = importlib.import_module("servers")
-    with servers.running() as server, server.database() as whole, server.database() as parted:
+    with (
+        sql_tests.servers().running() as server,
+        server.database() as whole,
+        server.database() as parted,
+    ):
         with convostore.open(server.dsn(whole)) as store:
             store.check()
         with server.connect(whole) as connection:
-            fill(connection)
+            carry_out(connection, _FILL)
             made["postgresql"] = of_postgresql(connection)
         with server.connect(parted) as connection:
-            partition(connection)
-            fill(connection)
+            carry_out(connection, partitioned())
+            carry_out(connection, _FILL)
             made["partitions"] = of_partitions(connection)
         works(server.dsn(parted, namespace="alice"))
     text = PAGE.read_text("utf-8")
     for name, plans in made.items():
         shown = f"```text\n{plans}\n```\n"
         place = re.compile(_PLACE.format(name), re.DOTALL)
-        text = place.sub(lambda found, shown=shown: found[1] + shown + found[2], text)
+        text = place.sub(partial(_around, shown), text)
     PAGE.write_text(text, "utf-8", newline="\n")
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] == ["--partitioned"]:
+        print(";\n".join(partitioned()) + ";")
+    else:
+        main()

@@ -11,7 +11,17 @@ from importlib.metadata import version
 
 from harness import HERE
 
-BENCHMARKS = ("importing", "reading", "walking", "paging", "holding", "starting")
+BENCHMARKS = (
+    "importing",
+    "reading",
+    "walking",
+    "paging",
+    "holding",
+    "starting",
+    "storing",
+    "copying",
+    "archiving",
+)
 
 
 def main() -> None:

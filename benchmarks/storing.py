@@ -6,21 +6,18 @@ Of PostgreSQL the server is the one of the plugin's tests: on loopback, without 
 from __future__ import annotations
 
 import asyncio
-import gc
-import importlib
 import itertools
-import json
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from chats import CHARACTER, COMMON, RARE, Said, messages, said
 from harness import Cost, alternating, compare, heading, timed, wall
 from plain_sql import Cut, PlainPostgreSQL, PlainSQLite, cut
-from recordings import PLUGINS
+from sql_tests import servers
 
 import convostore
 from convostore import AsyncConversationStore, ConversationStore
@@ -36,26 +33,42 @@ READS = 50
 class Plain(Protocol):
     """What a program does without the library; see `plain_sql`."""
 
-    def create(self, identity: str, title: str) -> None: ...
+    def create(self, titles: Mapping[str, str]) -> None: ...
     def append(self, identity: str, chat: Sequence[Said | Cut]) -> None: ...
     def load(self, identity: str) -> Sequence[object]: ...
     def last(self, identity: str, limit: int) -> Sequence[object]: ...
     def first(self, limit: int) -> Sequence[object]: ...
     def search(self, word: str, limit: int) -> Sequence[object]: ...
+    def close(self) -> None: ...
+
+
+class Sides(NamedTuple):
+    """Two databases of one kind.
+
+    Attributes:
+        address: Where the store is.
+        plain: The other one.
+        ours_plainly: Opens the store's without the library, to fill it quickly.
+    """
+
+    address: str
+    plain: Plain
+    ours_plainly: Callable[[], Plain]
 
 
 class Bench:
     """One database and the other, with the same in both."""
 
-    def __init__(self, store: ConversationStore, plain: Plain, address: str) -> None:
+    def __init__(self, store: ConversationStore, sides: Sides) -> None:
         self.store = store
-        self.plain = plain
-        self.address = address
+        self.plain = sides.plain
+        self.address = sides.address
+        self.ours_plainly = sides.ours_plainly
         self.numbers = itertools.count()
 
     def run(self) -> None:
         self.store.create_conversation(id="c", title="a first chat")
-        self.plain.create("c", "a first chat")
+        self.plain.create({"c": "a first chat"})
         self.append_one()
         self.append_many()
         self.load()
@@ -79,12 +92,10 @@ class Bench:
             return each(job, ONES)
 
         def plain() -> Cost:
-            chat = self.chat(ONES)
-            return each(lambda: [self.plain.append("c", [one]) for one in chat], ONES)
+            return self.plainly(self.chat(ONES))
 
         def tokens() -> Cost:
-            chat = cut(self.chat(ONES))
-            return each(lambda: [self.plain.append("c", [one]) for one in chat], ONES)
+            return self.plainly(cut(self.chat(ONES)))
 
         with asyncio.Runner() as runner:
             store = runner.run(opened(self.address))
@@ -109,6 +120,13 @@ class Bench:
         )
         compare("  on the async face", wall(costs["async"]), beside, "", "us")
 
+    def plainly(self, chat: Sequence[Said | Cut]) -> Cost:
+        def job() -> None:
+            for one in chat:
+                self.plain.append("c", [one])
+
+        return each(job, len(chat))
+
     def tip(self, identity: str) -> str:
         (last,) = self.store.list_messages(identity, limit=1, order="newest_first").items
         return last.id
@@ -121,12 +139,12 @@ class Bench:
 
         def plain() -> Cost:
             identity, chat = self.new(), self.chat(BULK)
-            self.plain.create(identity, "")
+            self.plain.create({identity: ""})
             return timed(lambda: self.plain.append(identity, chat))
 
         def tokens() -> Cost:
             identity, chat = self.new(), cut(self.chat(BULK))
-            self.plain.create(identity, "")
+            self.plain.create({identity: ""})
             return timed(lambda: self.plain.append(identity, chat))
 
         costs = alternating(3, {"ours": ours, "plain": plain, "tokens": tokens})
@@ -138,7 +156,7 @@ class Bench:
         chat = self.chat(BULK)
         self.store.create_conversation(id=identity)
         self.store.append_messages(identity, messages(chat))
-        self.plain.create(identity, "")
+        self.plain.create({identity: ""})
         self.plain.append(identity, cut(chat))
         jobs = {
             "ours": lambda: [len(each.messages) for each in self.store.transcripts([identity])],
@@ -157,11 +175,11 @@ class Bench:
         )
 
     def fill(self) -> None:
-        """As many conversations as lists and searches go through, two messages in each."""
-        for number in range(CONVERSATIONS):
-            identity, title = f"f{number}", f"Chat {number} about things"
-            self.store.create_conversation(id=identity, title=title)
-            self.plain.create(identity, title)
+        """As many conversations as a list goes through; the same rows on both sides."""
+        titles = {f"f{number}": f"Chat {number} about things" for number in range(CONVERSATIONS)}
+        self.plain.create(titles)
+        with closing(self.ours_plainly()) as ours:
+            ours.create(titles)
 
     def read(self) -> None:
         self.compare_reads(
@@ -175,10 +193,13 @@ class Bench:
         for what, word in {"common": COMMON, "rare": RARE, "one character": CHARACTER}.items():
             self.compare_reads(
                 f"search, the first 20: {what}",
-                lambda word=word: self.store.search(word, limit=20).items,
-                lambda word=word: self.plain.search(word, 20),
+                partial(self.found, word),
+                partial(self.plain.search, word, 20),
                 "",
             )
+
+    def found(self, word: str) -> Sequence[object]:
+        return self.store.search(word, limit=20).items
 
     def compare_reads(
         self,
@@ -188,11 +209,7 @@ class Bench:
         goal: str,
     ) -> None:
         assert len(ours()) == len(plain()) > 0, (what, len(ours()), len(plain()))
-        jobs = {
-            name: lambda job=job: each(lambda: [job() for _ in range(READS)], READS)
-            for name, job in {"ours": ours, "plain": plain}.items()
-        }
-        costs = alternating(ROUNDS, jobs)
+        costs = alternating(ROUNDS, {"ours": repeating(ours), "plain": repeating(plain)})
         compare(what, wall(costs["ours"]), wall(costs["plain"]), goal, "us")
 
     def chat(self, count: int) -> list[Said]:
@@ -206,6 +223,10 @@ def timing(job: Callable[[], object]) -> Callable[[], Cost]:
     return lambda: timed(job)
 
 
+def repeating(job: Callable[[], object]) -> Callable[[], Cost]:
+    return lambda: each(lambda: [job() for _ in range(READS)], READS)
+
+
 def each(job: Callable[[], object], count: int) -> Cost:
     cost = timed(job)
     return Cost(cost.wall / count, cost.cpu / count)
@@ -216,29 +237,33 @@ async def opened(address: str) -> AsyncConversationStore:
 
 
 @contextmanager
-def sqlite() -> Iterator[tuple[str, Plain]]:
+def sqlite() -> Iterator[Sides]:
     with tempfile.TemporaryDirectory() as folder:
-        with closing(PlainSQLite(Path(folder) / "plain.db")) as plain:
-            yield f"sqlite:///{(Path(folder) / 'ours.db').as_posix()}", plain
+        ours, other = (Path(folder) / f"{name}.db" for name in ("ours", "plain"))
+        with closing(PlainSQLite(other)) as plain:
+            yield Sides(f"sqlite:///{ours.as_posix()}", plain, lambda: PlainSQLite(ours, new=False))
 
 
 @contextmanager
-def postgresql() -> Iterator[tuple[str, Plain]]:
-    sys.path.append(str(PLUGINS / "sql" / "tests"))
-    servers = importlib.import_module("servers")
-    with servers.running() as server, server.database() as ours, server.database() as other:
+def postgresql() -> Iterator[Sides]:
+    with servers().running() as server, server.database() as ours, server.database() as other:
+        address = server.dsn(ours)
         with closing(PlainPostgreSQL(server.dsn(other))) as plain:
-            yield server.dsn(ours), plain
+            yield Sides(address, plain, lambda: PlainPostgreSQL(address, new=False))
+
+
+def measure(name: str, driver: str, made: Callable[[], AbstractContextManager[Sides]]) -> None:
+    with made() as sides, convostore.open(sides.address) as store:
+        heading(f"(f) {name}", beside=driver)
+        Bench(store, sides).run()
 
 
 def main() -> None:
-    for name, driver, made in (
-        ("SQLite", "sqlite3", sqlite),
-        ("PostgreSQL", "psycopg", postgresql),
-    ):
-        heading(f"(f) {name}", beside=driver)
-        with made() as (address, plain), convostore.open(address) as store:
-            Bench(store, plain, address).run()
+    measure("SQLite", "sqlite3", sqlite)
+    try:
+        measure("PostgreSQL", "psycopg", postgresql)
+    except servers().NoServer as reason:
+        print(f"NOT MEASURED on PostgreSQL: {reason}")
 
 
 if __name__ == "__main__":

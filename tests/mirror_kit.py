@@ -19,7 +19,7 @@ from convostore import (
     TextPart,
 )
 from convostore.adapter import Adapter, AdapterOptions, AsyncTransport, Transport
-from convostore.keeping import UNSETTLED
+from convostore.copying.keeping import UNSETTLED
 from convostore.memory import MemoryAdapter
 from convostore.mirroring import MirrorReport, amirror, mirror
 

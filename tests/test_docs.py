@@ -44,6 +44,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 RUN = [
     ROOT / "README.md",
     DOCS / "tutorial" / "first-steps.md",
+    DOCS / "how-to" / "export-and-import.md",
     DOCS / "how-to" / "fastgpt.md",
     DOCS / "how-to" / "perplexica.md",
     DOCS / "how-to" / "mirror.md",

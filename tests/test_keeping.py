@@ -18,8 +18,7 @@ from convostore import (
     Traits,
     UnsupportedError,
 )
-from convostore.flow import run
-from convostore.keeping import (
+from convostore.copying.keeping import (
     UNFINISHED,
     UNSETTLED,
     Kept,
@@ -29,6 +28,7 @@ from convostore.keeping import (
     pages_of_store,
     require,
 )
+from convostore.flow import run
 from convostore.memory import MemoryAdapter
 from convostore.testing.samples import everything
 

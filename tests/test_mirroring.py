@@ -17,7 +17,7 @@ from convostore import (
     UnavailableError,
     UnsupportedError,
 )
-from convostore.mirror_run import copy_id
+from convostore.copying.mirror_run import copy_id
 from convostore.mirroring import MirrorProgress, MirrorReport, amirror, mirror
 
 from .mirror_kit import (

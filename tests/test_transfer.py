@@ -279,6 +279,20 @@ def test_what_stood_before_a_break_is_kept_and_a_whole_file_completes_it(face):
     assert place.sync.get_conversation("b") == Conversation(id="b", title="B")
 
 
+def test_a_line_that_is_broken_ends_the_import_and_is_named(face):
+    lines = written(
+        "jsonl",
+        (Conversation(id="a"), [said("one")]),
+        (Conversation(id="b"), [said("two")]),
+        (Conversation(id="c"), [said("three")]),
+    ).splitlines(True)
+    place = Place()
+    lines[4] = "garbage\n"
+    with pytest.raises(InvalidError, match=r"^line 5 is not JSON.*imported before that: 1\)$"):
+        import_to(face, place, "".join(lines).encode())
+    assert "c" not in place.content()
+
+
 def test_a_conversation_that_cannot_be_read_is_reported_and_the_rest_is_imported(face):
     data = b'[{"id": "x"}, ' + sample("chatgpt-2025.json").strip()[1:]
     report = import_to(face, Place(), data)
@@ -435,6 +449,13 @@ def test_a_disk_that_is_full_ends_an_export_however_it_takes_errors(face, full, 
         export_to(face, full, "/dev/full", format="jsonl", on_error=on_error)
 
 
+def test_a_stream_that_cannot_hold_a_sign_ends_an_export_that_skips(face, full):
+    full.put(Conversation(id="hawaii", title="夏威夷"), [])
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    with pytest.raises(InvalidError, match="open it with encoding='utf-8'"):
+        export_to(face, full, stream, format="markdown", on_error="skip")
+
+
 @pytest.mark.parametrize("error", [AuthError("no"), UnavailableError("gone")])
 def test_what_all_would_meet_ends_an_export_that_skips(face, full, error):
     full.fail("list_messages", error, of="c0001")
@@ -562,6 +583,32 @@ def test_a_cancelled_import_goes_on_when_it_is_begun_anew(full, tmp_path):
     assert {name: messages for name, (_, _, messages) in place.content().items()} == {
         name: messages for name, (_, _, messages) in full.content().items()
     }
+
+
+def test_a_cancelled_import_waits_for_the_thread_that_reads():
+    entered, released = threading.Event(), threading.Event()
+
+    class Slow(io.BytesIO):
+        def readline(self, size=-1):
+            entered.set()
+            assert released.wait(60)
+            return super().readline(size)
+
+    async def main():
+        place = Place()
+        store = AsyncConversationStore(place.adapter, place.adapter.async_transport())
+        task = asyncio.create_task(aimport_conversations(Slow(sample("openai.jsonl")), store))
+        await asyncio.to_thread(entered.wait, 60)
+        task.cancel()
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert not task.done()
+        released.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await store.aclose()
+
+    asyncio.run(main())
 
 
 def test_an_interrupt_leaves_no_file(full, tmp_path):

@@ -193,6 +193,14 @@ def fastgpt_options() -> str:
     return fields_of(options, beside=HTTPOptions) + f"\n`source` is one of {words}.\n"
 
 
+def sqlite_options() -> str:
+    return fields_of(adapter_for("sqlite").Options)
+
+
+def postgresql_options() -> str:
+    return fields_of(adapter_for("postgresql").Options, beside=adapter_for("sqlite").Options)
+
+
 _FASTGPT_REFUSALS: Final = (
     (403, "unAuthorization", "no key, or none that can be read as one"),
     (514, "unAuthApiKey", "a key that does not exist"),
@@ -359,6 +367,8 @@ MAKERS: Final[dict[str, Callable[[], str]]] = {
     "error-classes": error_classes,
     "http-options": http_options,
     "fastgpt-options": fastgpt_options,
+    "sqlite-options": sqlite_options,
+    "postgresql-options": postgresql_options,
     "fastgpt-errors": fastgpt_errors,
     "dsn-grammar": dsn_grammar,
     "support": support,

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
+from .copying.driving import async_sender, concurrency_of, plan_of, sender
+from .copying.keeping import Policy
+from .copying.mirror_run import MirrorProgress, MirrorReport, MirrorRun
+from .copying.skipping import Skipped
 from .errors import InvalidError
 from .flow import arun, run
-from .keeping import Policy, Step
-from .mirror_run import MirrorProgress, MirrorReport, MirrorRun, Skipped
-from .plan import Plan
 from .store import AsyncConversationStore, ConversationStore
 
 __all__ = ["MirrorProgress", "MirrorReport", "Skipped", "amirror", "mirror"]
@@ -63,11 +64,8 @@ def mirror(
             credential. What was written until then stays.
     """
     policy = Policy(full=full, new_only=new_only, delete=delete, dry_run=dry_run)
-    work = MirrorRun(_plan(source), _plan(target), name=name, policy=policy, progress=progress)
-
-    def send(step: Step) -> object:
-        store = source if step.where == "source" else target
-        return store._run(step.make)  # noqa: SLF001  # as in `_plan`
+    work = MirrorRun(plan_of(source), plan_of(target), name=name, policy=policy, progress=progress)
+    send = sender({"source": source, "target": target})
 
     while (page := run(work.next_page(), send)) is not None:
         for conversation in page:
@@ -109,26 +107,18 @@ async def amirror(
         StoreError: As `mirror`; what is in flight is broken off first.
     """
     policy = Policy(full=full, new_only=new_only, delete=delete, dry_run=dry_run)
-    work = MirrorRun(_plan(source), _plan(target), name=name, policy=policy, progress=progress)
+    work = MirrorRun(plan_of(source), plan_of(target), name=name, policy=policy, progress=progress)
     if concurrency is None:
-        concurrency = 2 * source._transport.concurrency  # noqa: SLF001  # as in `_plan`
+        concurrency = 2 * concurrency_of(source)
     elif concurrency < 1:
         raise InvalidError(f"concurrency is a number from 1, not {concurrency!r}")
-
-    async def send(step: Step) -> object:
-        store = source if step.where == "source" else target
-        return await store._run(step.make)  # noqa: SLF001  # as in `_plan`
+    send = async_sender({"source": source, "target": target})
 
     await _side_by_side(
         lambda: arun(work.next_page(), send), lambda each: arun(work.copy(each), send), concurrency
     )
     await arun(work.follow_deletions(), send)
     return work.report()
-
-
-def _plan(store: ConversationStore | AsyncConversationStore) -> Plan:
-    # One flow serves both faces: it needs what they have in common, and callers do not.
-    return store._plan  # noqa: SLF001
 
 
 async def _side_by_side(

@@ -5,16 +5,14 @@ What is done is the same on both faces, and stands in `exporting` and `importing
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 
-from .counting import Progress, TransferProgress
-from .exporting import Export, ExportReport, OnBroken
+from .copying.counting import Progress, TransferProgress
+from .copying.driving import async_sender, plan_of, sender
+from .copying.exporting import Export, ExportReport, OnBroken
+from .copying.importing import Import, ImportReport
 from .flow import arun, run
 from .formats.files import PathOrBytes, PathOrText
-from .importing import Import, ImportReport
-from .keeping import Step
-from .plan import Plan
-from .stepping import Side
 from .store import AsyncConversationStore, ConversationStore
 
 __all__ = [
@@ -57,8 +55,8 @@ def export_conversations(
         ConfigError: The format needs libraries that are not installed.
         StoreError: The store cannot be read; no file is left.
     """
-    work = Export(_plan(store), destination, format, ids, raw, on_error, progress)
-    return run(work.flow(), _sender(store, "source"))
+    work = Export(plan_of(store), destination, format, ids, raw, on_error, progress)
+    return run(work.flow(), sender({"source": store}))
 
 
 async def aexport_conversations(
@@ -85,8 +83,8 @@ async def aexport_conversations(
     Raises:
         StoreError: As `export_conversations`.
     """
-    work = Export(_plan(store), destination, format, ids, raw, on_error, progress)
-    return await arun(work.flow(), _async_sender(store, "source"))
+    work = Export(plan_of(store), destination, format, ids, raw, on_error, progress)
+    return await arun(work.flow(), async_sender({"source": store}))
 
 
 def import_conversations(
@@ -120,8 +118,8 @@ def import_conversations(
         StoreError: The store is out of reach. What was written until then stays; importing again
             goes on from there.
     """
-    work = Import(_plan(store), source, format, name, dry_run, progress)
-    return run(work.flow(), _sender(store, "target"))
+    work = Import(plan_of(store), source, format, name, dry_run, progress)
+    return run(work.flow(), sender({"target": store}))
 
 
 async def aimport_conversations(
@@ -146,40 +144,5 @@ async def aimport_conversations(
     Raises:
         StoreError: As `import_conversations`.
     """
-    work = Import(_plan(store), source, format, name, dry_run, progress)
-    return await arun(work.flow(), _async_sender(store, "target"))
-
-
-def _plan(store: ConversationStore | AsyncConversationStore) -> Plan:
-    # One flow serves both faces: it needs what they have in common, and callers do not.
-    return store._plan  # noqa: SLF001
-
-
-def _sender(store: ConversationStore, side: Side) -> Callable[[Step], object]:
-    """Takes a step to the store that is on a side, or to the file on the other."""
-
-    def send(step: Step) -> object:
-        return store._run(step.make) if step.where == side else step.make()  # noqa: SLF001
-
-    return send
-
-
-def _async_sender(store: AsyncConversationStore, side: Side) -> Callable[[Step], Awaitable[object]]:
-    async def send(step: Step) -> object:
-        if step.where == side:
-            return await store._run(step.make)  # noqa: SLF001  # as in `_plan`
-        return await _in_thread(step.make)
-
-    return send
-
-
-async def _in_thread(call: Callable[[], object]) -> object:
-    """Makes a call in a thread; a cancellation waits until it has ended, as it holds the file."""
-    import asyncio
-
-    under_way = asyncio.ensure_future(asyncio.to_thread(call))
-    try:
-        return await asyncio.shield(under_way)
-    except asyncio.CancelledError:
-        await asyncio.gather(under_way, return_exceptions=True)
-        raise
+    work = Import(plan_of(store), source, format, name, dry_run, progress)
+    return await arun(work.flow(), async_sender({"target": store}))

@@ -102,38 +102,37 @@ async def cancelled_after(steps: int, task: asyncio.Task) -> bool:
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
-def test_a_cancelled_append_has_happened_or_not_and_the_store_goes_on(filled, concurrency):
-    chance = random.Random(f"{filled.kind} {concurrency}")
+@pytest.mark.parametrize(("size", "turns"), [(3, 40), (100, 20)])
+def test_a_cancelled_append_has_happened_or_not_and_the_store_goes_on(
+    filled, size, turns, concurrency
+):
+    chance = random.Random(f"{filled.kind} {size} {concurrency}")
+
+    def batch(name: str) -> list[Message]:
+        return [said(f"{name}.{number}") for number in range(size)]
 
     async def main() -> list[str]:
         told = []
         async with convostore.aopen(filled.dsn(concurrency=concurrency)) as store:
-            for turn in range(40):
+            for turn in range(turns):
                 names = [f"{turn}-{number}" for number in range(3)]
                 tasks = [
-                    asyncio.create_task(
-                        store.append_messages("c", [said(f"{name}{part}") for part in "xyz"])
-                    )
-                    for name in names
+                    asyncio.create_task(store.append_messages("c", batch(name))) for name in names
                 ]
-                done = [
-                    await cancelled_after(int(STEPS ** chance.random()) - 1, task) for task in tasks
-                ]
-                told += [name for name, is_done in zip(names, done, strict=True) if is_done]
-                last = f"{turn}-last"
-                await store.append_messages("c", [said(f"{last}{part}") for part in "xyz"])
-                told.append(last)
-            return told
+                for name, task in zip(names, tasks, strict=True):
+                    if await cancelled_after(int(STEPS ** chance.random()) - 1, task):
+                        told.append(name)
+                await store.append_messages("c", batch(f"{turn}-last"))
+                told.append(f"{turn}-last")
+        return told
 
     told = asyncio.run(main())
     with convostore.open(filled.dsn()) as store:
         found = ids(store)
-        assert len(store.search("words", limit=1000).items) == len(found)
-    assert len(found) == len(set(found))
-    assert set(told) <= {each[:-1] for each in found}
-    for name in {each[:-1] for each in found}:
-        place = found.index(f"{name}x")
-        assert found[place : place + 3] == [f"{name}{part}" for part in "xyz"]
+        assert len(store.search("words", limit=len(found) + 1).items) == len(found)
+    names = list(dict.fromkeys(each.partition(".")[0] for each in found))
+    assert found == [f"{name}.{number}" for name in names for number in range(size)]
+    assert set(told) <= set(names)
 
 
 def test_cancelled_reads_and_writes_of_any_kind_leave_the_store_usable(filled):
@@ -202,6 +201,28 @@ def test_a_call_that_waited_too_long_is_unavailable_and_may_be_repeated(filled):
             assert ids(store) == []
         store.append_messages("c", [said("late")])
         assert ids(store) == ["late"]
+
+
+def test_a_timeout_of_zero_waits_for_nobody_and_works_alone(filled):
+    with convostore.open(filled.dsn(timeout=0)) as store:
+        store.append_messages("c", [said("first")])
+        with filled.held(HELD[filled.kind]), pytest.raises(UnavailableError):
+            store.append_messages("c", [said("second")])
+        assert ids(store) == ["first"]
+
+
+def test_writers_of_other_conversations_do_not_wait_on_postgresql(new_database):
+    database = new_database("postgresql")
+    with convostore.open(database.dsn(timeout=1)) as store:
+        for each in "cd":
+            store.create_conversation(id=each)
+        held = "SELECT * FROM convostore_conversations WHERE id = 'c' FOR UPDATE"
+        with database.held(held):
+            store.append_messages("d", [said("d")])
+            store.delete_message("d", "d")
+            store.create_conversation(id="e")
+            with pytest.raises(UnavailableError):
+                store.append_messages("c", [said("c")])
 
 
 def test_an_async_call_that_waited_too_long_is_unavailable_and_may_be_repeated(filled):

@@ -132,7 +132,7 @@ def _abandoned(
     source: ConversationStore, target: ConversationStore, name: str
 ) -> list[Conversation]:
     """The copies of what the source no longer lists."""
-    from ..mirror_run import copy_id
+    from ..copying.mirror_run import copy_id
     from ..models import Origin
 
     def id_of_copy(conversation: Conversation) -> str:

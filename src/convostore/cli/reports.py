@@ -10,7 +10,7 @@ from .output import Form, write, write_json
 from .text import one_line, several
 
 if TYPE_CHECKING:
-    from ..importing import ImportReport
+    from ..copying.importing import ImportReport
     from ..mirroring import MirrorReport, Skipped
 
 

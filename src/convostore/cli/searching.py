@@ -150,7 +150,7 @@ class Searched:
     def _id_here(self, conversation_id: str | None) -> str | None:
         if conversation_id is None or self.copies_of is None:
             return conversation_id
-        from ..mirror_run import copy_id
+        from ..copying.mirror_run import copy_id
         from ..models import Origin
 
         return copy_id(Origin(store=self.copies_of, conversation_id=conversation_id))

@@ -21,9 +21,9 @@ from .rim import ExitCode, say
 from .text import printable, several
 
 if TYPE_CHECKING:
-    from ..counting import TransferProgress
-    from ..exporting import ExportReport
-    from ..importing import ImportReport
+    from ..copying.counting import TransferProgress
+    from ..copying.exporting import ExportReport
+    from ..copying.importing import ImportReport
     from ..store import ConversationStore
 
 _STREAM: Final = "-"

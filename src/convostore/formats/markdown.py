@@ -135,7 +135,8 @@ def _part(part: Part) -> str:
             return _quoted(f"**Reasoning**\n\n{_text(part.text, [])}")
         case ToolCallPart():
             called = f"**Tool call** {_code(part.name)}{_named(part.id)}"
-            return f"{called}\n\n{_fenced(part.arguments, 'json')}"
+            language = "json" if part.arguments.startswith(("{", "[")) else ""
+            return f"{called}\n\n{_fenced(part.arguments, language)}"
         case ToolResultPart():
             return f"**Tool result**{_named(part.id)}\n\n{_fenced(part.content)}"
         case FilePart():

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
-from .models import Listing, Message
-from .plan import Plan
+from ..models import Listing, Message
+from ..plan import Plan
 
 T = TypeVar("T")
 

@@ -13,14 +13,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from .counting import Counting, Progress, concerns_only_one, skipped
-from .errors import InvalidError, NotFoundError, StoreError
-from .formats import Writer, format_of, writer
-from .formats.files import FileFailedError, PathOrText, Sink, sink_to
+from ..errors import InvalidError, NotFoundError, StoreError
+from ..formats import Writer, format_of, writer
+from ..formats.files import FileFailedError, PathOrText, Sink, sink_to
+from ..models import Conversation, Message
+from ..plan import Plan, several
+from .counting import Counting, Progress
 from .keeping import Step, Steps, pages_of_store
-from .mirror_run import Skipped
-from .models import Conversation, Message
-from .plan import Plan, several
+from .skipping import Skipped, concerns_only_one, skipped
 
 OnBroken: TypeAlias = Literal["raise", "skip"]
 

@@ -14,28 +14,15 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
-from .adapter import Adapter, Operation
-from .errors import AuthError, ConfigError, InvalidError, NotFoundError, StoreError
+from ..adapter import Adapter, Operation
+from ..errors import InvalidError, NotFoundError, StoreError
+from ..models import Conversation, Message, Origin
+from ..plan import Plan
 from .keeping import Pages, Policy, Step, Steps, keep, pages_of_store, require
-from .models import Conversation, Message, Origin
-from .plan import Plan
+from .skipping import Skipped, concerns_all, concerns_only_one, skipped
 
-_OF_ALL: Final = (AuthError, ConfigError)
-"""Errors that any other conversation would meet as well."""
 _PATIENCE: Final = 5
 """After so many conversations that could not be reached, one after the other, it gives up."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
-    """A conversation that could not be copied, and why; the next run tries it again.
-
-    Attributes:
-        conversation_id: Its id in the source.
-    """
-
-    conversation_id: str
-    error: StoreError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +145,7 @@ class MirrorRun:
         except _UnreadError as carrier:
             unread = carrier.error
         except StoreError as error:
-            if error.retryable or self._target.closed or isinstance(error, _OF_ALL):
+            if not concerns_only_one(error, self._target):
                 raise
             self._skip(conversation.id, error)
         else:
@@ -206,7 +193,7 @@ class MirrorRun:
 
     def _judge_source(self, conversation_id: str, error: StoreError) -> None:
         """Skips what only this conversation is to blame for; one deleted meanwhile is no matter."""
-        if self._source.closed or isinstance(error, _OF_ALL):
+        if concerns_all(error, self._source):
             raise error
         if isinstance(error, NotFoundError):
             return
@@ -217,8 +204,7 @@ class MirrorRun:
         self._skip(conversation_id, error)
 
     def _skip(self, conversation_id: str, error: StoreError) -> None:
-        _forget_frames(error)
-        self._skipped.append(Skipped(conversation_id=conversation_id, error=error))
+        self._skipped.append(skipped(conversation_id, error))
 
     def _count_messages(self, messages: int) -> None:
         self._counts["messages"] += messages
@@ -260,10 +246,3 @@ def _are_one(source: Adapter[Any, Any], target: Adapter[Any, Any]) -> bool:
     """Whether copies would be found among what is to be copied."""
     place = source.label.partition("://")[2].partition("?")[0]  # private memories have none
     return source is target or (place != "" and source.label == target.label)
-
-
-def _forget_frames(error: BaseException | None) -> None:
-    """Lets go of what a kept error holds through its tracebacks: pages of messages."""
-    while error is not None and error.__traceback__ is not None:
-        error.__traceback__ = None
-        error = error.__cause__ or error.__context__

@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from .counting import Counting, Progress, concerns_only_one, skipped
-from .errors import InvalidError, ProtocolError, StoreError
-from .formats import Entry
-from .formats.files import PathOrBytes, entries_of
+from ..errors import InvalidError, ProtocolError, StoreError
+from ..formats import Entry
+from ..formats.files import PathOrBytes, entries_of
+from ..models import Listing, Message
+from ..plan import Plan
+from .counting import Counting, Progress
 from .keeping import Policy, Step, Steps, keep, pages_of, pages_of_store, require
-from .mirror_run import Skipped
-from .models import Listing, Message
-from .plan import Plan
+from .skipping import Skipped, concerns_only_one, skipped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, TypeVar
 
-from .adapter import Operation
-from .errors import ConflictError, NotFoundError
-from .models import Conversation, Message, NewConversation, Problem
-from .plan import Make, Plan
+from ..adapter import Operation
+from ..errors import ConflictError, NotFoundError
+from ..models import Conversation, Message, NewConversation, Problem
+from ..plan import Make, Plan
 from .stepping import CHUNK, Pages, Step, Steps, no_pages, pages_of_store
 
 T = TypeVar("T")

@@ -10,10 +10,10 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .adapter import Operation
+from ..adapter import Operation
+from ..errors import ConflictError
+from ..models import Message
 from .copies import Copy, WriteMessages
-from .errors import ConflictError
-from .models import Message
 from .stepping import Merged, Pages, Reader, Steps
 
 

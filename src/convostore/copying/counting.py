@@ -1,14 +1,10 @@
-"""How far an export or an import has come, and what one failing conversation means for the rest."""
+"""How far an export or an import has come."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
-
-from .errors import AuthError, ConfigError, StoreError
-from .mirror_run import Skipped, _forget_frames
-from .plan import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +44,3 @@ class Counting:
                     conversations=self.conversations, messages=self.messages, total=self.total
                 )
             )
-
-
-def concerns_only_one(error: StoreError, plan: Plan) -> bool:
-    """Whether other conversations may fare better."""
-    return not (error.retryable or plan.closed or isinstance(error, AuthError | ConfigError))
-
-
-def skipped(conversation_id: str, error: StoreError) -> Skipped:
-    """Notes a conversation that is passed over, without what its error holds of the messages."""
-    _forget_frames(error)
-    return Skipped(conversation_id=conversation_id, error=error)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from .adapter import Operation
+from ..adapter import Operation
+from ..errors import ConflictError, NotFoundError
+from ..models import UNSET, Conversation, ConversationChange
+from ..plan import Plan
 from .copies import UNFINISHED, UNSETTLED, Copy, Kept, Policy, Tally, with_problem
-from .errors import ConflictError, NotFoundError
 from .following import Following
-from .models import UNSET, Conversation, ConversationChange
-from .plan import Plan
 from .stepping import Pages, Step, Steps, pages_of, pages_of_store
 
 __all__ = [

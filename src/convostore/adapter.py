@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -34,7 +34,9 @@ from .models import (
     Transcript,
     Unset,
 )
-from .searching import Hit, Search
+
+if TYPE_CHECKING:
+    from .searching import Hit, Search
 
 Q = TypeVar("Q")
 R = TypeVar("R")

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import ClassVar, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeVar
 
 from .adapter import Adapter, AsyncTransport, Traits, Transport
 from .dsn import DSN
@@ -33,7 +33,6 @@ from .models import (
     Unset,
 )
 from .reading import read_position
-from .searching import Hit, Search
 from .writing import (
     absent_conversation,
     absent_message,
@@ -45,6 +44,9 @@ from .writing import (
     taken_conversation,
     unstored_messages,
 )
+
+if TYPE_CHECKING:
+    from .searching import Hit, Search
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
 
 from .adapter import Adapter, Operation, Traits
 from .errors import InvalidError, NotFoundError, StoreError
@@ -35,7 +35,9 @@ from .models import (
     Transcript,
     Unset,
 )
-from .searching import Hit, Search
+
+if TYPE_CHECKING:
+    from .searching import Hit, Search
 
 T = TypeVar("T")
 AnyFlow: TypeAlias = Flow[Any, Any, T]

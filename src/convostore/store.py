@@ -19,7 +19,7 @@ from contextlib import aclosing
 from datetime import datetime
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .adapter import Adapter, AsyncTransport, Operation, Traits, Transport
 from .errors import InvalidError
@@ -44,7 +44,9 @@ from .models import (
     Unset,
 )
 from .plan import Make, OnError, Plan, several
-from .searching import Hit, Search
+
+if TYPE_CHECKING:
+    from .searching import Hit, Search
 
 T = TypeVar("T")
 
@@ -375,7 +377,7 @@ class ConversationStore(_Face):
         """
         return self._run(
             self._plan.search(
-                Search(query, conversation_id, role, since, until),
+                _search(query, conversation_id, role, since, until),
                 Listing(limit=limit, cursor=cursor),
             )
         )
@@ -590,7 +592,7 @@ class AsyncConversationStore(_Face):
     ) -> Page[Hit]:
         return await self._run(
             self._plan.search(
-                Search(query, conversation_id, role, since, until),
+                _search(query, conversation_id, role, since, until),
                 Listing(limit=limit, cursor=cursor),
             )
         )
@@ -603,6 +605,12 @@ class AsyncConversationStore(_Face):
 
     async def check(self) -> Health:
         return await self._run(self._plan.check())
+
+
+def _search(*values: Any) -> Search:
+    from .searching import Search  # what it cuts texts with takes its time to load
+
+    return Search(*values)
 
 
 def _share_docstrings() -> None:

@@ -7,7 +7,7 @@ message holds is read in `chatgpt_messages`; where the files lie is `archives`' 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Container, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import IO, BinaryIO, Final
 
@@ -91,25 +91,37 @@ class _Tree:
         for leaf in leaves:
             path = self._without_empty_end(self._path(leaf))
             if not told.issuperset(path):
+                told.update(path)
                 yield self._entry(f"{self.id}/{leaf}", path)
 
     def _leaves(self) -> list[str]:
+        """The last nodes of all branches; a circle that nothing hangs on ends at its last one."""
         parents = {filled(node, "parent") for node in self._nodes.values()}
-        return [key for key in self._nodes if key not in parents]
+        leaves: list[str] = []
+        passed: set[str] = set()
+        for key in [*(key for key in self._nodes if key not in parents), *reversed(self._nodes)]:
+            if key not in passed:
+                leaves.append(key)
+                passed.update(self._above(key, passed))
+        return leaves
+
+    def _above(self, leaf: str | None, passed: Container[str] = ()) -> list[str]:
+        """A leaf and the nodes from there up to the root, or to one that was passed before."""
+        path: dict[str, None] = {}
+        key = leaf
+        while key in self._nodes and key not in path and key not in passed:
+            path[key] = None
+            key = filled(self._nodes[key], "parent")
+        return list(path)
 
     def _time_of(self, key: str) -> float:
         message = self._nodes[key].get("message")
         time = message.get("create_time") if isinstance(message, dict) else None
-        return float(time) if isinstance(time, int | float) else 0.0
+        return time if isinstance(time, int | float) else 0
 
     def _path(self, leaf: str | None) -> list[str]:
         """The nodes from the root to a leaf that hold a message; a circle is gone round once."""
-        path: dict[str, None] = {}
-        key = leaf
-        while key is not None and key in self._nodes and key not in path:
-            path[key] = None
-            key = filled(self._nodes[key], "parent")
-        return [key for key in reversed(path) if self._holds(key)]
+        return [key for key in reversed(self._above(leaf)) if self._holds(key)]
 
     def _without_empty_end(self, path: list[str]) -> list[str]:
         """An answer that was stopped before its first word makes no branch."""

@@ -83,7 +83,7 @@ def _referenced(reference: Row) -> list[Source]:
     """The pages or files that a newer reference names, with those that say the same."""
     rows = [*_objects(reference.get("items")), *_objects(reference.get("sources"))]
     rows += [inner for row in rows for inner in _objects(row.get("supporting_websites"))]
-    if not rows and reference.get("type") in {"webpage", "webpage_extended", "file"}:
+    if not rows and filled(reference, "type") in {"webpage", "webpage_extended", "file"}:
         rows = [reference]
     return [_source(row, content="snippet") for row in rows]
 

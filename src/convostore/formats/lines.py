@@ -73,6 +73,8 @@ def _object(text: bytes, number: int) -> Row:
         raise InvalidError(f"line {number} is nested too deeply to be read") from None
     except ValueError as error:
         reason = getattr(error, "msg", "a value is out of bounds")
+        if not text.endswith(b"\n"):
+            reason = "the file ends within it, as one does that was cut off"
         raise InvalidError(f"line {number} is not JSON that can be read: {reason}") from None
     if not isinstance(data, dict):
         raise InvalidError(f"line {number} is no JSON object")

@@ -222,6 +222,8 @@ def _piece(piece: JSON) -> Part:
     kind = piece.get("type")
     if kind in {"text", "input_text", "output_text"} and isinstance(piece.get("text"), str):
         return TextPart(text=piece["text"])
+    if kind == "refusal" and isinstance(piece.get("refusal"), str):
+        return TextPart(text=piece["refusal"])
     if kind in {"image_url", "input_image"}:
         held = piece.get("image_url")
         url = held.get("url") if isinstance(held, dict) else held

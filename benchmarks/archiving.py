@@ -16,9 +16,7 @@ from harness import heading, line
 from holding import peak
 
 import convostore
-from convostore.mirroring import mirror
-from convostore.models import Message
-from convostore.parts import TextPart
+from convostore import Message, TextPart
 
 MESSAGES = 1_000_000
 EACH = 100
@@ -56,7 +54,7 @@ def copy(source: str, target: str) -> int:
         store.check()
         archive.check()
         before = peak()
-        count = mirror(store, archive, name="archive").messages
+        count = convostore.mirror(store, archive, name="archive").messages
     _tell(count, before)
     return count
 

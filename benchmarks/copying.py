@@ -14,7 +14,7 @@ from pathlib import Path
 from harness import Cost, alternating, chat_server, compare, cpu, heading, line, timed, wall
 
 import convostore
-from convostore.mirroring import MirrorReport, amirror
+from convostore import MirrorReport, amirror
 
 CONVERSATIONS = 1000
 MESSAGES = 4

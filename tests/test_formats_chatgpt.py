@@ -131,6 +131,14 @@ def test_a_branch_that_holds_nothing_of_its_own_is_no_fork():
     }
 
 
+def test_ends_that_hold_nothing_do_not_double_the_fork_before_them():
+    stopped = [node(key, "b", role="assistant", status="in_progress") for key in ("d", "e")]
+    found = told(
+        node("a", None, "1"), node("b", "a", "2"), node("c", "a", "3"), *stopped, current="c"
+    )
+    assert found == {"c": ["1", "3"], "c/d": ["1", "2"]}
+
+
 def test_forks_of_forks_are_told_each_by_its_end():
     found = told(
         node("a", None, "1"),
@@ -162,6 +170,16 @@ def test_a_current_node_in_the_middle_makes_its_end_a_fork():
 def test_a_tree_that_goes_in_a_circle_ends():
     found = told(node("a", "b", "1"), node("b", "a", "2"), current="b")
     assert found == {"c": ["1", "2"]}
+
+
+@pytest.mark.parametrize("current", [None, "gone"])
+def test_a_circle_is_read_without_a_current_node(current):
+    assert told(node("a", "b", "1"), node("b", "a", "2"), current=current) == {"c": ["1", "2"]}
+
+
+def test_a_circle_beside_the_current_branch_is_a_fork():
+    found = told(node("a", "b", "1"), node("b", "a", "2"), node("d", None, "3"), current="d")
+    assert found == {"c": ["3"], "c/b": ["1", "2"]}
 
 
 def test_a_deep_tree_is_no_matter():
@@ -275,12 +293,22 @@ def test_a_message_of_nothing_is_left_out(content):
         ({"metadata": []}, "metadata"),
         ({"author": "me"}, "author"),
         ({"status": 3}, "status"),
+        ({"create_time": 10**400}, "create_time"),
     ],
 )
 def test_what_cannot_be_read_is_noted_and_the_rest_stands(fields, where):
     ((_, (message,)),) = read("chatgpt", tree(node("a", None, "text", **fields)))
     assert [each.where for each in message.problems] == [where]
     assert message.raw["id"] == "a"
+
+
+@pytest.mark.parametrize("kind", [{}, [], 3])
+def test_a_reference_of_an_odd_type_is_no_source(kind):
+    references = [{"type": kind, "matched_text": "【1】", "url": "https://a.example"}]
+    message = message_of(
+        {"content_type": "text", "parts": ["x"]}, metadata={"content_references": references}
+    )
+    assert (message.text, message.sources) == ("x", ())
 
 
 @given(strategies.spoilt(json.loads(NEW), places=3))

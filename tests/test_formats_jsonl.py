@@ -114,7 +114,7 @@ def test_a_file_that_was_cut_between_two_lines_gives_what_is_whole_and_says_so(e
 def test_a_file_that_was_cut_within_a_line_gives_what_is_whole_and_names_the_line(line):
     lines = SMALL.splitlines(True)[:line]
     got, error = what_is_whole("".join(lines)[:-5])
-    assert str(error).startswith(f"line {line} is not JSON")
+    assert str(error).startswith(f"line {line} is not JSON that can be read: the file ends within")
     assert got == WHOLE[: sum('"message"' in line for line in lines[:-1])]
 
 

@@ -201,6 +201,12 @@ def test_the_origin_names_a_store_where_one_is_told():
         ),
         ({"role": "assistant", "reasoning_content": "hm"}, (ReasoningPart(text="hm"),)),
         ({"role": "tool", "content": None}, (ToolResultPart(),)),
+        ({"role": ["tool"], "content": "x"}, (TextPart(text="x"),)),
+        ({"role": "user", "content": [{"type": {}}]}, (OtherPart(data={"type": {}}),)),
+        (
+            {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]},
+            (TextPart(text="No."),),
+        ),
     ],
 )
 def test_odd_messages_are_read_as_far_as_they_can_be(row, parts):

@@ -8,7 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from convostore import Conversation, Message, Source, TextPart
-from convostore.searching import Search, fold, searched, words
+from convostore.searching import Search, searched
+from convostore.words import fold, words
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ANY_TEXT = st.text(st.characters(codec=None), max_size=60)

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from archive import keep_an_archive
 from rich.console import Console
 from rich.markup import escape
 
 import convostore
-from archive import keep_an_archive
 from convostore import Conversation, Transcript
 from convostore.cli.render import conversations_table, transcript
 from convostore.testing.loopback import replay, serve

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import UTC, datetime
 
 import pytest
 
@@ -74,6 +75,64 @@ def test_pages_of_hits_join_to_the_whole(filled):
             if (cursor := page.cursor) is None:
                 break
         assert found == list(whole)
+
+
+TIMES = [datetime(2024, 1, day, tzinfo=UTC) for day in (1, 2, 3)]
+
+
+@pytest.fixture
+def dated(database):
+    """A store and the memory with conversations and messages of the same few times."""
+    with convostore.open(database.dsn()) as store, convostore.open("memory://") as memory:
+        for each in (store, memory):
+            for name, made_at in itertools.product("ab", TIMES):
+                conversation_id = f"{name} {made_at.day}"
+                each.create_conversation(id=conversation_id, title="dated", created_at=made_at)
+                each.append_messages(
+                    conversation_id,
+                    [
+                        Message(
+                            id=f"{said_at.day} {role}",
+                            role=role,
+                            parts=(TextPart(text="dated"),),
+                            created_at=said_at,
+                        )
+                        for said_at, role in itertools.product(TIMES, ["user", "assistant", "tool"])
+                    ],
+                )
+        yield store, memory
+
+
+def places(page) -> list[tuple[str, str | None]]:
+    return [(hit.conversation.id, hit.message and hit.message.id) for hit in page.items]
+
+
+@pytest.mark.parametrize("role", [None, "user"])
+def test_bounds_and_the_order_of_equal_times_are_those_of_the_memory(dated, role):
+    store, memory = dated
+    for since, until in itertools.product([None, *TIMES], repeat=2):
+        for conversation_id in (None, "a 2"):
+            limits = {
+                "since": since,
+                "until": until,
+                "role": role,
+                "conversation_id": conversation_id,
+            }
+            expected = places(memory.search("dated", limit=100, **limits))
+            assert places(store.search("dated", limit=100, **limits)) == expected, limits
+
+
+def test_pages_of_hits_of_equal_times_join_to_the_whole(dated):
+    store, memory = dated
+    found = []
+    cursor = None
+    while True:
+        page = store.search("dated", limit=1, cursor=cursor)
+        found += places(page)
+        if (cursor := page.cursor) is None:
+            break
+    assert found == places(memory.search("dated", limit=100))
+    assert len(found) == 6 + 54
 
 
 def test_a_cursor_of_another_search_is_refused(filled):

@@ -256,6 +256,19 @@ def test_any_time_comes_back_to_the_microsecond(database, time):
         assert [each.id for each in store.list_conversations(older_than=LATE).items]
 
 
+def test_a_time_ahead_of_the_clock_moves_on_all_the_same(database):
+    ahead = datetime(2999, 1, 1, tzinfo=UTC)
+    with convostore.open(database.dsn()) as store:
+        store.put_conversation(Conversation(id="c", updated_at=ahead))
+        times = [ahead]
+        for number in range(3):
+            store.append_messages("c", [Message(id=str(number), role="user")])
+            times.append(store.get_conversation("c").updated_at)
+        store.delete_message("c", "0")
+        times.append(store.get_conversation("c").updated_at)
+    assert times == sorted(set(times))
+
+
 def test_a_time_that_cannot_move_on_does_not_stop_a_write(database):
     with convostore.open(database.dsn()) as store:
         store.put_conversation(Conversation(id="c", updated_at=LATE))

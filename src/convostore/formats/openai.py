@@ -187,7 +187,7 @@ def _message(conversation_id: str, place: int, row: JSON) -> Message:
 
 
 def _parts(row: Row) -> Iterator[Part]:
-    if row.get("role") in {"tool", "function"}:
+    if filled(row, "role") in {"tool", "function"}:
         texts = [each.text for each in _content(row.get("content")) if isinstance(each, TextPart)]
         yield ToolResultPart(id=filled(row, "tool_call_id"), content="\n".join(texts))
         yield from (each for each in _content(row.get("content")) if not isinstance(each, TextPart))
@@ -219,7 +219,7 @@ def _piece(piece: JSON) -> Part:
         return TextPart(text=piece)
     if not isinstance(piece, dict):
         return OtherPart(data=piece)
-    kind = piece.get("type")
+    kind = filled(piece, "type")
     if kind in {"text", "input_text", "output_text"} and isinstance(piece.get("text"), str):
         return TextPart(text=piece["text"])
     if kind == "refusal" and isinstance(piece.get("refusal"), str):
@@ -229,7 +229,7 @@ def _piece(piece: JSON) -> Part:
         url = held.get("url") if isinstance(held, dict) else held
         if isinstance(url, str):
             return FilePart(url=url, media_type="image/*")
-    return OtherPart(type=kind if isinstance(kind, str) else None, data=piece)
+    return OtherPart(type=kind, data=piece)
 
 
 def _call(call: JSON, function: JSON) -> Part:

@@ -9,7 +9,8 @@ from typing import Any
 from ..adapter import Operation
 from ..errors import InvalidError
 from ..models import Conversation, Role, Source, TextPart
-from ..searching import Search, fold, searched
+from ..searching import Search, searched
+from ..words import fold
 from .backend import Kit
 from .checks import collected, pages, raises, require
 from .samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue, text_message

@@ -23,7 +23,8 @@ from ..models import (
     Unset,
 )
 from ..plan import Plan
-from ..searching import Hit, Search, fold, searched, words
+from ..searching import Hit, Search, searched
+from ..words import fold, words
 from .sabotage import behind_plan, in_memory
 
 Ranked: TypeAlias = tuple[tuple[int, float, str, int], Hit]

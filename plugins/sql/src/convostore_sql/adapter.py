@@ -33,7 +33,8 @@ from convostore.models import (
     Unset,
 )
 from convostore.reading import read_position
-from convostore.searching import Hit, Search, searched, words
+from convostore.searching import Hit, Search, searched
+from convostore.words import words
 from convostore.writing import (
     absent_conversation,
     absent_message,

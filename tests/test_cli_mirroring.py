@@ -244,6 +244,16 @@ def test_a_delete_that_is_agreed_to_follows_the_source(source, target):
     assert {each.origin and each.origin.conversation_id for each in left} == {"tides", None}
 
 
+@pytest.mark.parametrize("how", ["--yes", "--dry-run"])
+def test_the_copies_of_a_source_that_is_suddenly_empty_are_kept(source, target, how):
+    run("mirror", source, target)
+    run("rm", source, "tides", "moon", "--yes")
+    result = run("mirror", source, target, "--delete", how)
+    assert result.exit_code == ExitCode.FAILED
+    assert "lists no conversation at all, and 2 of it are in the target" in result.stderr
+    assert originals(target) == {"tides", "moon"}
+
+
 def test_a_target_that_deletes_nothing_is_refused_before_it_is_asked(special, source, name):
     result = run("mirror", source, f"keeping://{name}-copies", "--delete")
     assert result.exit_code == ExitCode.USAGE
@@ -302,6 +312,25 @@ def test_on_a_terminal_anything_but_yes_writes_nothing(reply, status):
     )
     assert session.status == status
     assert "Traceback" not in session.shown
+    assert "left: mine moon tides" in session.shown
+
+
+EMPTIED = """
+with convostore.open("memory://seeded") as source:
+    for each in list(source.conversations()):
+        source.delete_conversation(each.id)
+"""
+
+
+@on_posix
+def test_on_a_terminal_it_is_not_asked_whether_to_follow_an_empty_source():
+    before = COPIED + EMPTIED + COUNT
+    session = on_a_terminal(
+        "mirror", "memory://seeded", "memory://copies", "--delete", before=before
+    )
+    assert session.status == ExitCode.FAILED
+    assert "lists no conversation at all" in session.shown
+    assert "[y/N]" not in session.shown
     assert "left: mine moon tides" in session.shown
 
 

@@ -208,6 +208,11 @@ def test_no_text_runs_on_into_what_follows_it(text):
         "<!DOCTYPE",
         "<!-- a --> b\n<!-- c",
         "```\r\nwindows\r\n",
+        "- item\n  ```\n  open",
+        "1. ```bash\n   open",
+        "   ```\nopen",
+        "- item\n  ```\n  open\n\nbehind it\n\n```\nopen",
+        "> ```\n> open",
     ],
 )
 def test_a_text_that_is_left_open_is_closed(text):
@@ -225,6 +230,9 @@ def test_a_text_that_is_left_open_is_closed(text):
         "<!-- closed -->\n\n<details>\n\nx\n\n</details>",
         "``` inline ``` and ~~~ no fence",
         "    indented [1]",
+        "1. ```bash\n   install\n   ```\n2. Done.",
+        "- item\n  ```\n  ended by what follows\n\nbehind it",
+        "- - ```\n    nested\n    ```",
     ],
 )
 def test_other_texts_are_written_as_they_are(text):
@@ -337,6 +345,11 @@ def test_only_links_that_may_be_followed_are_links(url, link):
         ("```a```", ["```a```"]),
         ("````\n```\n````\n`x`", ["````\n```\n````", "`x`"]),
         ("`x`\n```\nopen", ["`x`", "```\nopen"]),
+        ("1. ```\n   a\n   ```\nb", ["1. ```\n   a\n   ```"]),
+        ("- a\n\n  1. b\n     ```\n     c\n     ```", ["     ```\n     c\n     ```"]),
+        ("- ```\n  a\nb", ["- ```\n  a\n"]),
+        ("-\t```\n\ta\n\t```\nb", ["-\t```\n\ta\n\t```"]),
+        ("    ```\nb", []),
     ],
 )
 def test_code_is_found_where_it_is(text, code):

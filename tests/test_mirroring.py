@@ -257,14 +257,31 @@ class TestDeletions:
         assert texts_of(target, "own") == ["text 1"]
 
     def test_one_that_was_copied_by_half_goes_too(self, face, source, target):
+        put(source, "stays", ())
+        mirrored("sync", source, target)
         put(source, "c", numbered(*range(250)))
         target.watch.before = killer(2)
         with pytest.raises(Killed):
             mirrored("sync", source, target)
         target.watch.clear()
         source.store.delete_conversation("c")
+        assert copies_of(target, source.name).keys() == {"stays", "c"}
         assert mirrored(face, source, target, delete=True).deleted == 1
-        assert list(target.store.conversations()) == []
+        assert copies_of(target, source.name).keys() == {"stays"}
+
+    @pytest.mark.parametrize("dry_run", [True, False])
+    def test_nothing_goes_when_the_source_is_empty_all_at_once(self, face, source, target, dry_run):
+        fill(source, 3)
+        mirrored(face, source, target)
+        for number in range(3):
+            source.store.delete_conversation(f"c{number}")
+        with pytest.raises(ConflictError, match="lists no conversation at all, and 3 of it"):
+            mirrored(face, source, target, delete=True, dry_run=dry_run)
+        assert len(list(target.store.conversations())) == 3
+
+    def test_an_empty_source_without_copies_is_no_error(self, face, source, target):
+        put(target, "own", numbered(1))
+        assert mirrored(face, source, target, delete=True) == MirrorReport()
 
     def test_nothing_goes_when_the_list_breaks_off(self, face, source, target):
         fill(source, 130)

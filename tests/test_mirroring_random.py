@@ -42,6 +42,7 @@ class Mirroring(RuleBasedStateMachine):
         super().__init__()
         self.source = Place(adapter=SmallPages)
         self.target = self.make_target()
+        self.source.store.create_conversation(id="stays")  # an empty source is not followed
         self.made = 0
 
     def make_target(self):

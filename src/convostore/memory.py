@@ -191,6 +191,7 @@ class MemoryAdapter(Adapter[Call, object]):
                 raise taken_conversation(made.id)
             fork = self._shelf.kept[made.id] = _Kept(made)
             fork.put([message for seq, message in kept.messages.items() if seq <= last])
+            fork.times = dict(enumerate(kept.times[seq] for seq in kept.messages if seq <= last))
             return made
 
         return _do(call)

@@ -50,7 +50,8 @@ def mirror(
             written since: feedback need not move it.
         new_only: Do not look at conversations that were copied whole before.
         delete: Delete the copies of what the source no longer has, and messages that it no longer
-            has of what it still has. Else they stay.
+            has of what it still has. Else they stay. A source that lists nothing at all is rather
+            lost than cleared: its copies stay, and that is an error.
         dry_run: Write nothing, and report what would be written.
         progress: Called with counts after each page of the list, each write and each conversation.
 
@@ -60,6 +61,7 @@ def mirror(
     Raises:
         UnsupportedError: The target cannot be written to, or cannot delete what is to be deleted.
         InvalidError: Source and target are one store, or the arguments contradict each other.
+        ConflictError: With `delete`, all copies would have to go, as the source is empty.
         StoreError: The source's list cannot be read, or one side is out of reach or refuses the
             credential. What was written until then stays.
     """

@@ -99,6 +99,9 @@ def missing_tip(after: str) -> ConflictError:
 def moved_on(before: datetime | None) -> datetime:
     """The time of a change: now, but later than the last one even where the clock goes back."""
     now = datetime.now(UTC)
-    if before is not None and now <= before:
+    if before is None or now > before:
+        return now
+    try:
         return before + timedelta(microseconds=1)
-    return now
+    except OverflowError:
+        return before

@@ -132,7 +132,7 @@ def _abandoned(
     source: ConversationStore, target: ConversationStore, name: str
 ) -> list[Conversation]:
     """The copies of what the source no longer lists."""
-    from ..copying.mirror_run import copy_id
+    from ..copying.mirror_run import copy_id, refuse_to_delete_all
     from ..models import Origin
 
     def id_of_copy(conversation: Conversation) -> str:
@@ -144,4 +144,7 @@ def _abandoned(
         origin = copy.origin
         return origin is not None and origin.store == name and copy_id(origin) not in listed
 
-    return list(filter(is_abandoned, target.conversations()))
+    abandoned = list(filter(is_abandoned, target.conversations()))
+    if not listed:
+        refuse_to_delete_all(name, len(abandoned))
+    return abandoned

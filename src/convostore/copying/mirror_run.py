@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from ..adapter import Adapter, Operation
-from ..errors import InvalidError, NotFoundError, StoreError
+from ..errors import ConflictError, InvalidError, NotFoundError, StoreError
 from ..models import Conversation, Message, Origin
 from ..plan import Plan
 from .keeping import Pages, Policy, Step, Steps, keep, pages_of_store, require
@@ -157,10 +157,17 @@ class MirrorRun:
         self._tell()
 
     def follow_deletions(self) -> Steps[None]:
-        """Deletes the copies of what the list, read to its end, no longer shows."""
+        """Deletes the copies of what the list, read to its end, no longer shows.
+
+        Raises:
+            ConflictError: It shows nothing at all, and there are copies.
+        """
         if not self._policy.delete:
             return
-        for copy in (yield from self._abandoned()):
+        abandoned = yield from self._abandoned()
+        if not self._listed:
+            refuse_to_delete_all(self._name, len(abandoned))
+        for copy in abandoned:
             if not self._policy.dry_run:
                 yield Step("target", self._target.delete_conversation(copy))
             self._counts["deleted"] += 1
@@ -225,6 +232,19 @@ class MirrorRun:
 def copy_id(origin: Origin) -> str:
     """The id under which a mirror keeps the copy of a conversation."""
     return _digest(origin.store, origin.conversation_id).hex()
+
+
+def refuse_to_delete_all(source: str, copies: int) -> None:
+    """Keeps the copies of a source that has become empty: it rather got lost than was cleared.
+
+    Raises:
+        ConflictError: There are copies.
+    """
+    if copies:
+        raise ConflictError(
+            f"{source} lists no conversation at all, and {copies:,} of it are in the target: none "
+            "was deleted. Is it the right store? If it was cleared, delete its copies there"
+        )
 
 
 def _digest(store: str, conversation_id: str) -> bytes:

@@ -1,7 +1,7 @@
 """Where a Markdown text holds code: what stands there is no mark, no link and no HTML.
 
-Fences at the beginning of a line and runs of backticks are known; code by indentation is not, as
-it depends on what stands around it.
+Fences, also those in items of lists, and runs of backticks are known; code by indentation is not,
+as it depends on what stands around it, nor are the fences of a quotation, which end with it.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 Region: TypeAlias = tuple[int, int]
 
-_FENCE: Final = re.compile(r"^ {0,3}(?P<sign>`{3,}|~{3,})(?P<rest>[^\r\n]*)", re.MULTILINE)
+_FENCE: Final = re.compile(r" {0,3}(?P<sign>`{3,}|~{3,})(?P<rest>.*)")
+_ITEM: Final = re.compile(r" {0,3}(?:[-+*]|\d{1,9}[.)])(?: {1,4}(?! )| )")
 _TICKS: Final = re.compile("`+")
 
 
@@ -25,7 +26,8 @@ class Code:
 
     Attributes:
         regions: In their order, from each beginning up to its end.
-        open_fence: What would close the fence that is open at the text's end; empty when none is.
+        open_fence: The line that would close the fence that is open at the text's end; empty when
+            none is, or when the next line that is not indented ends it.
     """
 
     regions: Sequence[Region]
@@ -42,19 +44,84 @@ class Code:
 
 def find_code(text: str) -> Code:
     """Finds the code of a text."""
-    fences: list[Region] = []
-    sign, start = "", 0
-    for found in _FENCE.finditer(text.replace("\r\n", "\n\n").replace("\r", "\n")):
-        if not sign:
-            # Backticks behind backticks are no fence, but code within a line.
-            is_code = found["sign"][0] == "`" and "`" in found["rest"]
-            sign, start = ("" if is_code else found["sign"]), found.start()
-        elif found["sign"].startswith(sign) and not found["rest"].strip():
-            fences.append((start, found.end()))
-            sign = ""
-    if sign:
-        fences.append((start, len(text)))
-    return Code(sorted([*fences, *_spans(text, fences)]), sign)
+    fences, open_fence = _fences(text)
+    return Code(sorted([*fences, *_spans(text, fences)]), open_fence)
+
+
+def _fences(text: str) -> tuple[list[Region], str]:
+    """Where fences stand, and what closes the last one."""
+    if "```" not in text and "~~~" not in text:
+        return [], ""
+    lines = _Lines()
+    start = 0
+    for line in text.replace("\r\n", "\n\n").replace("\r", "\n").split("\n"):
+        if line and not line.isspace():
+            lines.read(line.expandtabs(4), start, start + len(line))
+        start += len(line) + 1
+    open_fence = lines.indent + lines.sign if lines.sign and not lines.within else ""
+    if lines.sign:
+        lines.close(len(text))
+    return lines.fences, open_fence
+
+
+@dataclass
+class _Lines:
+    """Reads a text line by line for its fences.
+
+    Attributes:
+        items: How far the texts of the items are indented that the line stands in.
+        sign: What opened the fence that the line stands in; empty outside of any.
+        within: How far the item is indented that this fence stands in.
+    """
+
+    fences: list[Region] = field(default_factory=list)
+    items: list[int] = field(default_factory=list)
+    sign: str = ""
+    within: int = 0
+    indent: str = ""
+    _start: int = 0
+
+    def read(self, line: str, start: int, end: int) -> None:
+        """Takes in a line that is not empty, and its place in the text."""
+        self._leave_items(len(line) - len(line.lstrip(" ")))
+        if self.sign and self._within < self.within:
+            self.close(start)
+        if not self.sign:
+            self._open(self._enter_items(line), start)
+        elif self._is_closed_by(line[self.within :]):
+            self.close(end)
+
+    def close(self, end: int) -> None:
+        """Ends the fence."""
+        self.fences.append((self._start, end))
+        self.sign = ""
+
+    @property
+    def _within(self) -> int:
+        return self.items[-1] if self.items else 0
+
+    def _leave_items(self, indented: int) -> None:
+        while indented < self._within:
+            self.items.pop()
+
+    def _enter_items(self, line: str) -> str:
+        """What is left of the line behind the signs of items that begin on it."""
+        place = self._within
+        while item := _ITEM.match(line[place:]):
+            place += item.end()
+            self.items.append(place)
+        return line[place:]
+
+    def _open(self, line: str, start: int) -> None:
+        found = _FENCE.match(line)
+        # Backticks behind backticks are no fence, but code within a line.
+        if found and not (found["sign"][0] == "`" and "`" in found["rest"]):
+            self.sign, self.within, self._start = found["sign"], self._within, start
+            self.indent = line[: found.start("sign")]
+
+    def _is_closed_by(self, line: str) -> bool:
+        found = _FENCE.match(line)
+        return bool(found and found["sign"].startswith(self.sign) and not found["rest"].strip())
 
 
 def _spans(text: str, fences: Sequence[Region]) -> Iterator[Region]:

@@ -49,6 +49,7 @@ from convostore.writing import (
 from .finding import Finder
 from .migrations import VERSION
 from .rows import (
+    LATEST,
     PINNED,
     conversation_of,
     conversation_row,
@@ -375,7 +376,8 @@ class SQLAdapter(Adapter[Query, Reply]):
         yield self._touched(key, end, message_count + count, end.next_seq + count)
 
     def _touched(self, key: dict[str, str], end: _End, message_count: int, next_seq: int) -> Query:
-        time = max(_now(), 1 + (end.updated_at or 0))  # on, even where the clock goes back
+        # On, even where the clock goes back, but not beyond what a time can be.
+        time = max(_now(), min(1 + (end.updated_at or 0), LATEST))
         return self._sql.touch_conversation(
             **key,
             new_updated_at=time,

@@ -6,7 +6,7 @@ Titles come first, then messages, the newest first in both; a cursor is the plac
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,6 +21,9 @@ from .units import Query, Row, SQLFlow
 
 _EARLIEST: Final = -(2**62)
 _MOST_AT_ONCE: Final = 1000
+_MOST_CANDIDATES: Final = 10_000
+_MOST_CHARACTERS: Final = 10_000_000
+"""How many candidates are fetched at a time, and how long they may be together."""
 _WIDTH: Final = len(CONVERSATION_COLUMNS)
 
 _Found = tuple["_Place", Hit]
@@ -80,7 +83,7 @@ class Finder:
         read: Callable[[Row], tuple[_Place, Hit | None]],
     ) -> SQLFlow[None]:
         """Adds hits to what was found, until there are enough or no more candidates."""
-        at_once = wanted - len(found)
+        at_once = min(wanted - len(found), _MOST_AT_ONCE)
         while len(found) < wanted:
             rows = (yield ask(place, at_once)).rows
             for row in rows:
@@ -89,7 +92,7 @@ class Finder:
                     found.append((place, hit))
             if len(rows) < at_once:
                 return
-            at_once = min(2 * at_once, _MOST_AT_ONCE)
+            at_once = _more(at_once, rows)
 
     def _titles(self, place: _Place, limit: int) -> Query:
         restricted = self._restrictions
@@ -143,3 +146,10 @@ class Finder:
             "until": microseconds(self.search.until),
         }
         return {name: value for name, value in given.items() if value is not None}
+
+
+def _more(at_once: int, rows: Sequence[Row]) -> int:
+    """How many candidates to fetch next: each fetch sorts all of them, but memory has its bound."""
+    held = sum(len(value) for row in rows for value in row if isinstance(value, str))
+    fitting = _MOST_CHARACTERS * len(rows) // max(held, 1)
+    return max(1, min(2 * at_once, _MOST_CANDIDATES, fitting))

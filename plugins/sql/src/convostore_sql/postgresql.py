@@ -7,6 +7,9 @@ connection broke before anything was made fast.
 from __future__ import annotations
 
 import asyncio
+import math
+import os
+import re
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
@@ -29,7 +32,7 @@ from convostore.flow import Flow, arun, run
 from .adapter import SQLAdapter
 from .migrations import is_current, upgrade
 from .options import PostgreSQLOptions
-from .postgresql_errors import meaning, no_encoding
+from .postgresql_errors import closed, meaning, no_encoding
 from .statements import Statements, statements_of
 from .tables import POSTGRESQL
 from .units import MOST_RUNS, Query, Reply, Rerun, alone, given_up
@@ -40,7 +43,11 @@ _AsyncConnection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 
 _CONNECT: Final = 10
 """Seconds that one attempt to connect may take."""
-_BEGIN: Final = b"BEGIN"
+_PATIENCE: Final = 1.0
+"""Seconds that there are at the least to get a connection, however short the timeout is."""
+_NO_TEXT: Final = re.compile("[\x00\ud800-\udfff]")
+_BEGIN: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED"
+"""Whatever the server's default is: the flows lock the rows that they are about to change."""
 _COMMIT: Final = b"COMMIT"
 _ROLLBACK: Final = b"ROLLBACK"
 
@@ -75,8 +82,8 @@ class PostgreSQLAdapter(SQLAdapter):
 def _parameters(dsn: DSN, options: PostgreSQLOptions) -> dict[str, Any]:
     if dsn.transport:
         raise ConfigError("PostgreSQL is not spoken to over HTTP: write postgresql://host/database")
-    name = dsn.path.removeprefix("/")
-    if "/" in name:
+    database = dsn.path.removeprefix("/")
+    if "/" in database:
         raise ConfigError("a PostgreSQL DSN names one database: postgresql://host/database")
     password = options.password.get_secret_value() if options.password else dsn.password
     given = {
@@ -84,12 +91,16 @@ def _parameters(dsn: DSN, options: PostgreSQLOptions) -> dict[str, Any]:
         "port": dsn.port,
         "user": dsn.username,
         "password": password,
-        "dbname": unquote(name),
+        "dbname": unquote(database),
         "sslmode": options.sslmode,
         "sslrootcert": options.sslrootcert,
         "connect_timeout": _CONNECT,
         "fallback_application_name": "convostore",
+        "client_encoding": "UTF8",
     }
+    for name, value in given.items():
+        if isinstance(value, str) and _NO_TEXT.search(value):
+            raise ConfigError(f"the {name} for PostgreSQL holds a NUL or half a character")
     return {name: value for name, value in given.items() if value not in {None, ""}}
 
 
@@ -104,11 +115,14 @@ class _Settings:
         self._lock = threading.Lock()
 
     def pool(self) -> dict[str, Any]:
+        milliseconds = max(1, math.ceil(self.timeout * 1000))  # 0 would be without end
+        patience = max(self.timeout, _PATIENCE)
         return {
-            "kwargs": self.kwargs | {"options": f"-c lock_timeout={int(self.timeout * 1000)}"},
+            "kwargs": self.kwargs | {"options": f"-c lock_timeout={milliseconds}"},
             "min_size": 0,
             "max_size": self.size,
-            "timeout": self.timeout,
+            "timeout": patience,
+            "reconnect_timeout": patience,  # a server that is there again is soon looked for
             "open": False,
             "name": "convostore",
             "num_workers": 1,
@@ -147,9 +161,22 @@ class PostgreSQLTransport(Transport[Query, Reply]):
     """Carries units out in the caller's thread, on a connection of the pool."""
 
     def __init__(self, parameters: dict[str, Any], options: PostgreSQLOptions) -> None:
-        self._settings = _Settings(parameters, options)
-        self._pool: psycopg_pool.ConnectionPool[_Connection] | None = None
+        self._parameters, self._options = parameters, options
+        self._inherited: list[object] = []
+        self._closed = False
+        self._start()
+
+    def _start(self) -> None:
+        self._pid = os.getpid()
         self._lock = threading.Lock()
+        self._settings = _Settings(self._parameters, self._options)
+        self._pool: psycopg_pool.ConnectionPool[_Connection] | None = None
+
+    def _see_to_forks(self) -> None:
+        """Leaves alone what another process opened: neither used nor closed here."""
+        if self._pid != os.getpid():
+            self._inherited.append(self._pool)
+            self._start()
 
     def send(self, request: Query) -> Reply:
         return self.run(lambda: alone(request))
@@ -164,19 +191,25 @@ class PostgreSQLTransport(Transport[Query, Reply]):
         raise given_up(last)
 
     def take(self) -> _Connection:
+        self._see_to_forks()
         pool = self._pool or self._opened()
         with translated(None):
             return pool.getconn()
 
     def give_back(self, connection: _Connection) -> None:
-        if self._pool is None:
+        pool, broken = self._pool, connection.closed
+        if pool is None:
             connection.close()
-        else:
-            self._pool.putconn(connection)
+            return
+        pool.putconn(connection)
+        if broken:
+            pool.check()  # the others may be as well
 
     def _opened(self) -> psycopg_pool.ConnectionPool[_Connection]:
         self._settings.prepare()
         with self._lock:
+            if self._closed:
+                raise closed()
             if self._pool is None:
                 pool = psycopg_pool.ConnectionPool(**self._settings.pool())
                 pool.open()
@@ -184,7 +217,10 @@ class PostgreSQLTransport(Transport[Query, Reply]):
             return self._pool
 
     def close(self) -> None:
-        pool, self._pool = self._pool, None
+        self._see_to_forks()
+        with self._lock:
+            self._closed = True
+            pool, self._pool = self._pool, None
         if pool is not None:
             pool.close()
 
@@ -248,6 +284,7 @@ class AsyncPostgreSQLTransport(AsyncTransport[Query, Reply]):
         self._settings = _Settings(parameters, options)
         self._pool: psycopg_pool.AsyncConnectionPool[_AsyncConnection] | None = None
         self._opening: asyncio.Lock | None = None
+        self._closed = False
 
     async def send(self, request: Query) -> Reply:
         return await self.run(lambda: alone(request))
@@ -267,10 +304,13 @@ class AsyncPostgreSQLTransport(AsyncTransport[Query, Reply]):
             return await pool.getconn()
 
     async def give_back(self, connection: _AsyncConnection) -> None:
-        if self._pool is None:
+        pool, broken = self._pool, connection.closed
+        if pool is None:
             await connection.close()
-        else:
-            await self._pool.putconn(connection)
+            return
+        await pool.putconn(connection)
+        if broken:
+            await pool.check()  # the others may be as well
 
     async def _opened(self) -> psycopg_pool.AsyncConnectionPool[_AsyncConnection]:
         if self._opening is None:
@@ -278,12 +318,15 @@ class AsyncPostgreSQLTransport(AsyncTransport[Query, Reply]):
         async with self._opening:
             if self._pool is None:
                 await asyncio.to_thread(self._settings.prepare)
+                if self._closed:
+                    raise closed()
                 pool = psycopg_pool.AsyncConnectionPool(**self._settings.pool())
                 await pool.open()
                 self._pool = pool
             return self._pool
 
     async def aclose(self) -> None:
+        self._closed = True
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.close()
@@ -367,6 +410,8 @@ def translated(connection: psycopg.BaseConnection[Any] | None) -> Iterator[None]
         raise meaning(error, broken=broken) from error
     except OverflowError:
         raise InvalidError("a number is larger than PostgreSQL's largest") from None
+    except UnicodeEncodeError:
+        raise InvalidError("a cursor holds what is no text: pass page.cursor as it is") from None
 
 
 @contextmanager

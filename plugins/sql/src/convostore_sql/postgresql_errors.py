@@ -23,6 +23,7 @@ _AGAIN: Final = frozenset({"40001", "40P01", "23505"})
 _LOCKED: Final = frozenset({"55P03"})
 _NO_DATABASE: Final = frozenset({"3D000"})
 _REFUSED: Final = frozenset({"28000", "28P01", "42501"})
+_READ_ONLY: Final = frozenset({"25006"})
 _TOO_LARGE: Final = frozenset({"54000"})
 
 
@@ -35,16 +36,17 @@ def meaning(error: psycopg.Error, *, broken: bool) -> StoreError:
     """
     state = error.sqlstate or ""
     said = _first_line(error)
-    if isinstance(error, psycopg_pool.PoolTimeout | psycopg_pool.TooManyRequests):
-        return UnavailableError(
-            "no connection to PostgreSQL was to be had within the option timeout: "
-            "raise it or concurrency, or look after the server"
-        )
+    if isinstance(error, psycopg_pool.PoolClosed | psycopg_pool.PoolTimeout):
+        return closed() if isinstance(error, psycopg_pool.PoolClosed) else _no_connection()
     if state in _AGAIN or broken:
         return Rerun(f"PostgreSQL could not carry this out: {said}")
     if state in _LOCKED:
         return UnavailableError(
             "another writer held this conversation for longer than the option timeout allows"
+        )
+    if state in _READ_ONLY:
+        return AuthError(
+            f"PostgreSQL may only be read here, it is a replica or set so for this user: {said}"
         )
     if state in _REFUSED or "password authentication failed" in said or "no password" in said:
         return AuthError(f"PostgreSQL refuses this user: {said}")
@@ -52,11 +54,23 @@ def meaning(error: psycopg.Error, *, broken: bool) -> StoreError:
         return ConfigError(f"{said}: create it first, or name another one")
     if state in _TOO_LARGE:
         return InvalidError(f"PostgreSQL cannot keep this, an id may be too long: {said}")
-    if state.startswith("22"):
+    if state.startswith("22") or isinstance(error, psycopg.DataError):
         return InvalidError(f"PostgreSQL refuses a value: {said}")
     if isinstance(error, psycopg.OperationalError):
         return UnavailableError(f"PostgreSQL is out of reach or out of room: {said}")
     return ProtocolError(f"PostgreSQL could not carry this out: {said}")
+
+
+def closed() -> InvalidError:
+    """The error of a call that was under way when its store was closed."""
+    return InvalidError("this store is closed: open it again")
+
+
+def _no_connection() -> UnavailableError:
+    return UnavailableError(
+        "no connection to PostgreSQL was to be had within the option timeout: "
+        "raise it or concurrency, or look after the server"
+    )
 
 
 def no_encoding(encoding: str | None) -> ConfigError:

@@ -1,7 +1,7 @@
 """Rows and the schema: what of a conversation and a message stands in which column.
 
-Whatever text is to be kept comes back as it was: NUL and surrogates, which databases refuse, and
-the backslash stand in columns as JSON writes them. No statement may be known here.
+Whatever text is to be kept comes back as it was, and sorts as it does: for NUL and surrogates,
+which databases refuse, stand pairs of characters. No statement may be known here.
 """
 
 from __future__ import annotations
@@ -14,30 +14,47 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from convostore.codec import dump, to_json, trusted_conversation, trusted_message
+from convostore.errors import ProtocolError
 from convostore.models import JSON, Conversation, Message
 
 from .units import Row
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+LATEST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+"""The last time there is, in microseconds."""
 PINNED: Final = 2**62
 """Taken off the rank of a conversation that is pinned: further than any time reaches."""
 _KEPT_APART: Final = "~"
 """Begins a body with surrogates: JSON would make one character of two that stand together."""
-_REFUSED: Final = re.compile("[\\\\\x00\ud800-\udfff]")
-_ESCAPED: Final = re.compile(r"\\u([0-9a-f]{4})")
+_REFUSED: Final = re.compile("[\x00\x01\ud800-\udfff\ue000]")
+_REPLACED: Final = re.compile("\x01[\x01\x02]|\ue000[\x01-\u0801]")
+_SURROGATES: Final = 0xD800
 
 
 def written(text: str) -> str:
-    """A text as a column holds it."""
-    return _REFUSED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    """A text as a column holds it; what is written keeps the order of code points."""
+    return _REFUSED.sub(_pair_for, text)
 
 
 def read(text: str) -> str:
     """A column's text as it was before it was `written`."""
-    if "\\" not in text:
+    if "\x01" not in text and "\ue000" not in text:
         return text
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    return _REPLACED.sub(_one_for, text)
+
+
+def _pair_for(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code <= 1:
+        return "\x01" + chr(code + 1)
+    # The surrogates stand before U+E000: they and it become pairs that begin with it.
+    return "\ue000" + chr(code - _SURROGATES + 1)
+
+
+def _one_for(found: re.Match[str]) -> str:
+    pair = found[0]
+    return chr(ord(pair[1]) - 1 + (0 if pair[0] == "\x01" else _SURROGATES))
 
 
 def microseconds(time: datetime | None) -> int | None:
@@ -136,5 +153,8 @@ def _packed(data: Mapping[str, JSON]) -> str:
 
 def _unpacked(body: str) -> dict[str, JSON]:
     text = read(body[1:]) if body.startswith(_KEPT_APART) else body
-    unpacked: dict[str, JSON] = json.loads(text)
+    try:
+        unpacked: dict[str, JSON] = json.loads(text)
+    except ValueError:
+        raise ProtocolError("a row was damaged, or written by another program: no JSON") from None
     return unpacked

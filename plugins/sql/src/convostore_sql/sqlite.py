@@ -43,7 +43,7 @@ class SQLiteAdapter(SQLAdapter):
 
     @property
     def label(self) -> str:
-        path = "" if self._path == MEMORY else f"/{Path(self._path).absolute().as_posix()}"
+        path = "" if self._path == MEMORY else f"/{Path(self._path).as_posix()}"
         return f"sqlite://{path}{self._scope}"
 
     @property
@@ -66,7 +66,9 @@ def _path(dsn: DSN) -> str:
     path = unquote(dsn.path.removeprefix("/"))
     if "\x00" in path:
         raise ConfigError("the path of this sqlite DSN holds a NUL")
-    return path or MEMORY
+    if path in {"", MEMORY}:
+        return MEMORY
+    return str(Path(path).absolute())  # the file stays the same where the folder is changed
 
 
 class SQLiteTransport(Transport[Query, Reply]):
@@ -120,6 +122,7 @@ class AsyncSQLiteTransport(AsyncTransport[Query, Reply]):
             workers, self._workers = self._workers, None
             workers.shutdown(wait=False)
             self._database.close()
+            await asyncio.to_thread(workers.shutdown)  # until what is under way has ended
 
 
 async def _ended(future: asyncio.Future[Any]) -> None:

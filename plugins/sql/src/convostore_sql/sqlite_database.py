@@ -35,6 +35,8 @@ T = TypeVar("T")
 MEMORY: Final = ":memory:"
 _OLDEST: Final = (3, 35, 0)
 _PAUSE: Final = 0.01
+_PATIENCE: Final = 0.1
+"""Seconds after which one who waits looks whether it was cancelled or interrupted."""
 
 
 class Database:
@@ -48,26 +50,31 @@ class Database:
         self.timeout = timeout
         self._synchronous = "FULL" if full else "NORMAL"
         self._users = 0
+        self._only: sqlite3.Connection | None = None
         self._idle: list[sqlite3.Connection] = []
         self._inherited: list[sqlite3.Connection] = []
         self._current = False
+        self._file: tuple[int, int] | None = None
         self._make_locks()
 
     def _make_locks(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._preparing = threading.Lock()
-        self._writing = threading.Lock()
-        self._alone = threading.Lock() if self.path == MEMORY else None
+        # They know who holds them, so that to let go is right whatever an interrupt cut off.
+        self._writing = threading.RLock()
+        self._alone = threading.RLock() if self.path == MEMORY else None
 
     def opened(self) -> Self:
         """Counts one more that uses the database."""
+        self._see_to_forks()
         with self._lock:
             self._users += 1
         return self
 
     def close(self) -> None:
         """Closes the connections once nobody uses the database any more."""
+        self._see_to_forks()
         with self._lock:
             self._users -= 1
             if self._users > 0 or self._alone is not None:
@@ -82,44 +89,53 @@ class Database:
         Raises:
             UnavailableError: Others wrote for longer than `timeout` seconds.
         """
-        with _Unit(self, ticket or Ticket()) as unit:
-            return run(make(), unit.send)
+        unit = _Unit(self, ticket or Ticket())
+        try:
+            result = run(make(), unit.send)
+            unit.commit()
+            return result
+        finally:
+            try:
+                unit.leave()
+            finally:
+                unit.leave()  # what an interrupt kept the first from
 
-    def take(self, *, writes: bool) -> sqlite3.Connection:
+    def turn(self, *, writes: bool) -> threading.RLock | None:
+        """What those hold who cannot go on side by side."""
+        self._see_to_forks()
+        return self._alone or (self._writing if writes else None)
+
+    def take(self) -> sqlite3.Connection:
         """A connection that is the caller's alone until it is given back.
 
         Raises:
-            UnavailableError: It was not to be had within `timeout` seconds.
+            StoreError: There is no database to be had.
+            ConfigError: It is another one than before: what is written to a file that was deleted
+                or replaced would be lost.
         """
-        self._see_to_forks()
-        turn = self._turn(writes)
-        if turn is not None and not turn.acquire(timeout=self.timeout):
-            raise busy()
-        try:
-            with self._lock:
-                if self._idle:
-                    return self._idle.pop()
-            return self._connect()
-        except BaseException:
-            if turn is not None:
-                turn.release()
-            raise
-
-    def give_back(self, connection: sqlite3.Connection, *, writes: bool) -> None:
-        """Ends what `take` began."""
+        if self._alone is not None:
+            self._only = self._only or self._connect()
+            return self._only
+        if self._file is not None and self._file != _identity(self.path):
+            raise ConfigError(
+                f"{Path(self.path).name!r} was moved, deleted or replaced while this store was "
+                "open: open the store again"
+            )
         with self._lock:
-            kept = self._users > 0 or self._alone is not None
+            if self._idle:
+                return self._idle.pop()
+        return self._connect()
+
+    def give_back(self, connection: sqlite3.Connection) -> None:
+        """Ends what `take` began; one that cannot leave its transaction is of no use any more."""
+        if self._alone is not None:
+            return
+        with self._lock:
+            kept = self._users > 0 and not connection.in_transaction
             if kept:
                 self._idle.append(connection)
         if not kept:
             connection.close()
-        turn = self._turn(writes)
-        if turn is not None:
-            turn.release()
-
-    def _turn(self, writes: bool) -> threading.Lock | None:
-        """What those wait for who cannot go on side by side."""
-        return self._alone or (self._writing if writes else None)
 
     def _see_to_forks(self) -> None:
         """Leaves alone what another process opened: neither used nor closed here."""
@@ -152,17 +168,23 @@ class Database:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         with self._preparing:
-            if self._current:
-                return
-            _require_what_is_needed(connection)
-            if self._alone is None:
-                _write_ahead(connection, time.monotonic() + self.timeout)
-            statements = statements_of(SQLITE)
-            if not run(is_current(statements), lambda query: _carried_out(connection, query)):
-                connection.execute("BEGIN IMMEDIATE")
-                with _ending(connection):
-                    run(upgrade(statements), lambda query: _carried_out(connection, query))
-            self._current = True
+            self._see_to_tables(connection)
+        patience = int(1000 * min(self.timeout, _PATIENCE))
+        connection.execute(f"PRAGMA busy_timeout = {patience}").fetchone()
+
+    def _see_to_tables(self, connection: sqlite3.Connection) -> None:
+        if self._current and self._alone is None:
+            return
+        _require_what_is_needed(connection)
+        if self._alone is None:
+            _write_ahead(connection, time.monotonic() + self.timeout)
+        statements = statements_of(SQLITE)
+        if not run(is_current(statements), lambda query: _carried_out(connection, query)):
+            connection.execute("BEGIN IMMEDIATE")
+            with _ending(connection):
+                run(upgrade(statements), lambda query: _carried_out(connection, query))
+        self._file = _identity(self.path)
+        self._current = True
 
 
 class Ticket:
@@ -174,16 +196,29 @@ class Ticket:
         self.cancelled = False
 
     def cancel(self) -> None:
-        """Ends the unit at its next statement, or in the midst of one."""
+        """Ends the unit at its next statement, or where it reads, in the midst of one."""
         with self._lock:
             self.cancelled = True
             if self._connection is not None:
                 self._connection.interrupt()
 
     def give(self, connection: sqlite3.Connection | None) -> None:
-        """Says what the unit runs on; None when it has ended."""
+        """Says what the unit reads on; None when it has ended.
+
+        One that writes is not to be torn off: within a transaction SQLite may stay interrupted, and
+        then takes no ROLLBACK either.
+        """
         with self._lock:
             self._connection = connection
+
+    def check(self) -> None:
+        """Looks whether the unit may go on.
+
+        Raises:
+            Cancelled: It was cancelled.
+        """
+        if self.cancelled:
+            raise Cancelled("cancelled")
 
 
 class Cancelled(StoreError):  # noqa: N818  # it is no error
@@ -196,62 +231,88 @@ class _Unit:
     def __init__(self, database: Database, ticket: Ticket) -> None:
         self._database = database
         self._ticket = ticket
+        self._waits = self._pauses()
+        self._turn: threading.RLock | None = None
         self._connection: sqlite3.Connection | None = None
 
     def send(self, query: Query) -> Reply:
-        connection = self._connection or self._begin(query.writes)
-        if self._ticket.cancelled:
-            raise Cancelled("cancelled")
-        try:
-            return _carried_out(connection, query)
-        except (sqlite3.Error, OverflowError) as error:
-            raise meaning(error, self._database.path) from error
+        connection = self._connection or self._begin(writes=query.writes)
+        self._ticket.check()
+        return self._patiently(lambda: _carried_out(connection, query))
 
-    def __enter__(self) -> Self:
-        return self
+    def commit(self) -> None:
+        """Makes fast what was written.
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        Raises:
+            Cancelled: Nobody wants it any more.
+        """
         connection = self._connection
-        if connection is None:
-            return
-        try:
-            if self._writes:
-                self._end(connection, commit=kind is None)
-        finally:
-            self._give_back(connection)
+        if connection is not None and connection.in_transaction:
+            self._ticket.check()
+            self._patiently(lambda: connection.execute("COMMIT"))
 
-    def _begin(self, writes: bool) -> sqlite3.Connection:
-        connection = self._database.take(writes=writes)
-        self._writes = writes
-        self._ticket.give(connection)
-        try:
-            if writes:
-                connection.execute("BEGIN IMMEDIATE")
-        except BaseException as error:
-            self._give_back(connection)
-            if isinstance(error, sqlite3.Error):
-                raise meaning(error, self._database.path) from error
-            raise
-        self._connection = connection
+    def leave(self) -> None:
+        """Rolls back what was not committed, and lets go of everything; twice does no harm."""
+        connection = self._connection
+        if connection is not None:
+            _roll_back(connection)
+            self._ticket.give(None)
+            self._connection = None
+            self._database.give_back(connection)
+        if self._turn is not None:
+            with suppress(RuntimeError):  # it had not come yet
+                self._turn.release()
+            self._turn = None
+
+    def _begin(self, *, writes: bool) -> sqlite3.Connection:
+        self._turn = self._database.turn(writes=writes)
+        if self._turn is not None:
+            self._await(self._turn)
+        connection = self._connection = self._database.take()
+        if writes:
+            self._patiently(lambda: connection.execute("BEGIN IMMEDIATE"))
+        else:
+            self._ticket.give(connection)
         return connection
 
-    def _give_back(self, connection: sqlite3.Connection) -> None:
-        self._ticket.give(None)
-        self._database.give_back(connection, writes=self._writes)
+    def _await(self, turn: threading.RLock) -> None:
+        for seconds in self._waits:
+            if turn.acquire(timeout=seconds):
+                return
+        raise busy()
 
-    def _end(self, connection: sqlite3.Connection, *, commit: bool) -> None:
-        if commit and not self._ticket.cancelled:
+    def _patiently(self, work: Callable[[], T]) -> T:
+        """Does what other processes may keep from being done for a while."""
+        while True:
             try:
-                connection.execute("COMMIT")
-            except BaseException as error:
-                _roll_back(connection)
-                if isinstance(error, sqlite3.Error):
+                return work()
+            except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
+                if not _is_busy(error) or next(self._waits, None) is None:
                     raise meaning(error, self._database.path) from error
-                raise
-            return
-        _roll_back(connection)
-        if commit:
-            raise Cancelled("cancelled")
+
+    def _pauses(self) -> Iterator[float]:
+        """How long to wait each time, from the first time on until the database's timeout is over.
+
+        Raises:
+            Cancelled: The unit was cancelled meanwhile.
+        """
+        until = time.monotonic() + self._database.timeout
+        rest = self._database.timeout
+        while True:
+            self._ticket.check()
+            yield max(0.0, min(rest, _PATIENCE))
+            if rest <= 0:
+                return
+            rest = until - time.monotonic()
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """What tells a file from another one that has its name; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _carried_out(connection: sqlite3.Connection, query: Query) -> Reply:
@@ -300,7 +361,7 @@ def _write_ahead(connection: sqlite3.Connection, until: float) -> None:
             return
         except sqlite3.OperationalError as error:
             # SQLite does not wait here by itself while another process does the same.
-            if _primary(error) != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+            if not _is_busy(error) or time.monotonic() > until:
                 raise
             time.sleep(_PAUSE)
 
@@ -313,8 +374,12 @@ def busy() -> UnavailableError:
     )
 
 
-def _primary(error: sqlite3.Error) -> int:
+def _primary(error: Exception) -> int:
     return int(getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
+
+
+def _is_busy(error: Exception) -> bool:
+    return _primary(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 
 
 _MEANINGS: Final[dict[int, tuple[type[StoreError], str]]] = {
@@ -337,11 +402,13 @@ _MEANINGS: Final[dict[int, tuple[type[StoreError], str]]] = {
 
 def meaning(error: Exception, path: str) -> StoreError:
     """The error of ours that says what a caller can do about one of SQLite's."""
+    if isinstance(error, UnicodeEncodeError):
+        return InvalidError("a cursor holds what is no text: pass page.cursor as it is")
     if not isinstance(error, sqlite3.Error):
         return InvalidError("a number is larger than SQLite's largest")
-    code = _primary(error)
-    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+    if _is_busy(error):
         return busy()
+    code = _primary(error)
     if code == sqlite3.SQLITE_INTERRUPT:
         return Cancelled("cancelled")
     if isinstance(error, sqlite3.DataError):

@@ -24,6 +24,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    true,
     tuple_,
     update,
 )
@@ -48,7 +49,9 @@ class Statements:
         c, m = tables.conversations, tables.messages
         self._c, self._m = c, m
         self._own = and_(c.c.namespace == bindparam("namespace"), c.c.id == bindparam("id"))
-        of = and_(m.c.namespace == bindparam("namespace"), m.c.conversation_id == bindparam("id"))
+        self._of = of = and_(
+            m.c.namespace == bindparam("namespace"), m.c.conversation_id == bindparam("id")
+        )
         self._conversation = [c.c[name] for name in CONVERSATION_COLUMNS]
 
         self.conversation = self._read(select(*self._conversation).where(self._own))
@@ -381,21 +384,25 @@ class Statements:
         )
 
     def _messages(self, *, newest_first: bool) -> Select[Any]:
-        """A page of messages, beside the number of all; one empty row when there is none."""
+        """A page of messages, beside the number of all; one empty row when there is none.
+
+        SQLite walks the index beside the conversation's row. PostgreSQL would read all that is
+        beyond the place and sort it: there, the page is cut by itself first.
+        """
         c, m = self._c, self._m
         beyond = m.c.seq < bindparam("seq") if newest_first else m.c.seq > bindparam("seq")
-        return (
-            select(c.c.message_count, m.c.seq, m.c.id, m.c.role, m.c.body)
-            .select_from(c)
-            .join(
-                m,
-                and_(m.c.namespace == c.c.namespace, m.c.conversation_id == c.c.id, beyond),
-                isouter=True,
-            )
-            .where(self._own)
-            .order_by(m.c.seq.desc() if newest_first else m.c.seq)
-            .limit(bindparam("limit"))
-        )
+        shown: list[ColumnElement[Any]] = [m.c.seq, m.c.id, m.c.role, m.c.body]
+        if self.tables.is_sqlite:
+            same = (m.c.namespace == c.c.namespace, m.c.conversation_id == c.c.id)
+            joined = c.outerjoin(m, and_(*same, beyond))
+            place: ColumnElement[Any] = m.c.seq
+        else:
+            page = _ordered(select(*shown).where(self._of, beyond), m.c.seq, newest_first)
+            cut = page.limit(bindparam("limit")).subquery("page")
+            joined = c.outerjoin(cut, true())
+            shown, place = list(cut.c), cut.c.seq
+        found = select(c.c.message_count, *shown).select_from(joined).where(self._own)
+        return _ordered(found, place, newest_first).limit(bindparam("limit"))
 
     # Compiling
 
@@ -407,6 +414,10 @@ class Statements:
         keys = tuple(getattr(compiled, "positiontup", None) or ())
         constants = {key: held for key, held in compiled.params.items() if held is not None}
         return Statement(str(compiled), keys, writes, constants)
+
+
+def _ordered(query: Select[Any], place: ColumnElement[Any], newest_first: bool) -> Select[Any]:
+    return query.order_by(place.desc() if newest_first else place)
 
 
 _SAVED: Final = ("title", "pinned", "created_at", "updated_at", "rank", "body")

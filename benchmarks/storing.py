@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -28,6 +28,7 @@ ONES = 200
 BULK = 10_000
 CONVERSATIONS = 10_000
 READS = 50
+FOUND = 10
 
 
 class Plain(Protocol):
@@ -43,16 +44,18 @@ class Plain(Protocol):
 
 
 class Sides(NamedTuple):
-    """Two databases of one kind.
+    """Databases of one kind.
 
     Attributes:
         address: Where the store is.
-        plain: The other one.
+        plain: Another one, for the driver alone.
+        cut: One more, for messages whose words were cut before.
         ours_plainly: Opens the store's without the library, to fill it quickly.
     """
 
     address: str
     plain: Plain
+    cut: Plain
     ours_plainly: Callable[[], Plain]
 
 
@@ -62,13 +65,15 @@ class Bench:
     def __init__(self, store: ConversationStore, sides: Sides) -> None:
         self.store = store
         self.plain = sides.plain
+        self.cut = sides.cut
         self.address = sides.address
         self.ours_plainly = sides.ours_plainly
         self.numbers = itertools.count()
 
     def run(self) -> None:
         self.store.create_conversation(id="c", title="a first chat")
-        self.plain.create({"c": "a first chat"})
+        for plain in (self.plain, self.cut):
+            plain.create({"c": "a first chat"})
         self.append_one()
         self.append_many()
         self.load()
@@ -92,10 +97,10 @@ class Bench:
             return each(job, ONES)
 
         def plain() -> Cost:
-            return self.plainly(self.chat(ONES))
+            return one_by_one(self.plain, self.chat(ONES))
 
         def tokens() -> Cost:
-            return self.plainly(cut(self.chat(ONES)))
+            return one_by_one(self.cut, cut(self.chat(ONES)))
 
         with asyncio.Runner() as runner:
             store = runner.run(opened(self.address))
@@ -120,13 +125,6 @@ class Bench:
         )
         compare("  on the async face", wall(costs["async"]), beside, "", "us")
 
-    def plainly(self, chat: Sequence[Said | Cut]) -> Cost:
-        def job() -> None:
-            for one in chat:
-                self.plain.append("c", [one])
-
-        return each(job, len(chat))
-
     def tip(self, identity: str) -> str:
         (last,) = self.store.list_messages(identity, limit=1, order="newest_first").items
         return last.id
@@ -144,8 +142,8 @@ class Bench:
 
         def tokens() -> Cost:
             identity, chat = self.new(), cut(self.chat(BULK))
-            self.plain.create({identity: ""})
-            return timed(lambda: self.plain.append(identity, chat))
+            self.cut.create({identity: ""})
+            return timed(lambda: self.cut.append(identity, chat))
 
         costs = alternating(3, {"ours": ours, "plain": plain, "tokens": tokens})
         compare("append 10,000 at once", wall(costs["ours"]), wall(costs["plain"]), "<= 1.5x")
@@ -192,14 +190,14 @@ class Bench:
     def search(self) -> None:
         for what, word in {"common": COMMON, "rare": RARE, "one character": CHARACTER}.items():
             self.compare_reads(
-                f"search, the first 20: {what}",
+                f"search, the first {FOUND}: {what}",
                 partial(self.found, word),
-                partial(self.plain.search, word, 20),
+                partial(self.plain.search, word, FOUND),
                 "",
             )
 
     def found(self, word: str) -> Sequence[object]:
-        return self.store.search(word, limit=20).items
+        return self.store.search(word, limit=FOUND).items
 
     def compare_reads(
         self,
@@ -223,6 +221,14 @@ def timing(job: Callable[[], object]) -> Callable[[], Cost]:
     return lambda: timed(job)
 
 
+def one_by_one(plain: Plain, chat: Sequence[Said | Cut]) -> Cost:
+    def job() -> None:
+        for one in chat:
+            plain.append("c", [one])
+
+    return each(job, len(chat))
+
+
 def repeating(job: Callable[[], object]) -> Callable[[], Cost]:
     return lambda: each(lambda: [job() for _ in range(READS)], READS)
 
@@ -238,18 +244,24 @@ async def opened(address: str) -> AsyncConversationStore:
 
 @contextmanager
 def sqlite() -> Iterator[Sides]:
-    with tempfile.TemporaryDirectory() as folder:
-        ours, other = (Path(folder) / f"{name}.db" for name in ("ours", "plain"))
-        with closing(PlainSQLite(other)) as plain:
-            yield Sides(f"sqlite:///{ours.as_posix()}", plain, lambda: PlainSQLite(ours, new=False))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        ours = folder / "ours.db"
+        plain, before = (
+            stack.enter_context(closing(PlainSQLite(folder / f"{name}.db")))
+            for name in ("plain", "cut")
+        )
+        address = f"sqlite:///{ours.as_posix()}"
+        yield Sides(address, plain, before, lambda: PlainSQLite(ours, new=False))
 
 
 @contextmanager
 def postgresql() -> Iterator[Sides]:
-    with servers().running() as server, server.database() as ours, server.database() as other:
-        address = server.dsn(ours)
-        with closing(PlainPostgreSQL(server.dsn(other))) as plain:
-            yield Sides(address, plain, lambda: PlainPostgreSQL(address, new=False))
+    with ExitStack() as stack:
+        server = stack.enter_context(servers().running())
+        ours, *others = (server.dsn(stack.enter_context(server.database())) for _ in range(3))
+        plain, before = (stack.enter_context(closing(PlainPostgreSQL(each))) for each in others)
+        yield Sides(ours, plain, before, lambda: PlainPostgreSQL(ours, new=False))
 
 
 def measure(name: str, driver: str, made: Callable[[], AbstractContextManager[Sides]]) -> None:

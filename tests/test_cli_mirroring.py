@@ -269,6 +269,9 @@ with convostore.open("memory://seeded") as source, convostore.open("memory://cop
     target.create_conversation(
         id="mine", title="Mine", origin=Origin(store="another", conversation_id="mine")
     )
+    target.create_conversation(
+        id="fork", title="A fork", origin=Origin(store=source.label, conversation_id="earlier")
+    )
 """
 COUNT = """
 import atexit
@@ -293,8 +296,9 @@ def test_on_a_terminal_what_would_go_is_shown_before_it_is_asked_about():
     assert session.shown.index("The moon") < session.shown.index("[y/N]")
     assert "1 of the copies" in session.shown
     assert "Mine" not in session.shown
+    assert "A fork" not in session.shown
     assert "1 deleted" in session.shown
-    assert "left: mine sun tides" in session.shown
+    assert "left: earlier mine sun tides" in session.shown
 
 
 @on_posix
@@ -312,7 +316,7 @@ def test_on_a_terminal_anything_but_yes_writes_nothing(reply, status):
     )
     assert session.status == status
     assert "Traceback" not in session.shown
-    assert "left: mine moon tides" in session.shown
+    assert "left: earlier mine moon tides" in session.shown
 
 
 EMPTIED = """
@@ -331,7 +335,7 @@ def test_on_a_terminal_it_is_not_asked_whether_to_follow_an_empty_source():
     assert session.status == ExitCode.FAILED
     assert "lists no conversation at all" in session.shown
     assert "[y/N]" not in session.shown
-    assert "left: mine moon tides" in session.shown
+    assert "left: earlier mine moon tides" in session.shown
 
 
 STUCK = """

@@ -445,6 +445,16 @@ def test_an_unpacked_export_is_read_from_its_folder(tmp_path):
     assert found == read("chatgpt", OLD) + read("chatgpt", NEW)
 
 
+def test_a_broken_one_of_several_files_is_named(tmp_path):
+    files = {"conversations-000.json": tree(node("a", None, "1")), "conversations-001.json": "[{"}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    for entries in (read_folder(tmp_path), reader("chatgpt")(io.BytesIO(zipped(**files)), None)):
+        assert next(entries).conversation_id == "c"
+        with pytest.raises(InvalidError, match=r"^'conversations-001\.json': this file is cut"):
+            next(entries)
+
+
 def test_a_folder_without_an_export_is_refused(tmp_path):
     with pytest.raises(InvalidError, match=r"there is no conversations\.json in"):
         next(read_folder(tmp_path))

@@ -182,6 +182,18 @@ def test_the_file_behind_a_link_is_replaced_and_the_link_stays(tmp_path):
     assert (tmp_path / "real.md").read_text() == "x"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="files have no such modes")
+def test_who_may_read_a_file_stays_the_same_when_it_is_replaced(tmp_path):
+    path = tmp_path / "x.md"
+    path.touch(mode=0o600)
+    sink = sink_to(path)
+    sink.open()
+    assert [each.stat().st_mode & 0o777 for each in tmp_path.iterdir()] == [0o600, 0o600]
+    sink.write("x")
+    sink.commit()
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("x", 0o600)
+
+
 def test_a_name_of_any_length_can_be_written(tmp_path):
     path = tmp_path / ("x" * 240 + ".md")
     sink = sink_to(path)

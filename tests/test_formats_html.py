@@ -327,6 +327,25 @@ def test_tables_lists_and_code_of_a_text_are_rendered():
     assert "x < 1" in page.text
 
 
+def test_lines_end_where_they_were_ended():
+    page = written("html", (Conversation(id="c"), [said("one\ntwo\n\nthree")]))
+    assert "<p>one<br>\ntwo</p>\n<p>three</p>" in page.replace("<br />", "<br>")
+
+
+@pytest.mark.parametrize("again", ["", "\n[1]: https://b.example"])
+def test_links_that_are_defined_and_not_used_are_shown(again):
+    text = f"see [that][2]\n\n[1]: https://a.example 'A <b>'\n[2]: https://c.example{again}"
+    page = page_of((Conversation(id="c"), [said(text)]))
+    assert "[1]: https://a.example A <b>" in page.text
+    assert ("[1]: https://b.example" in page.text) is bool(again)
+    assert "[2]" not in page.text
+    assert [each["href"] for each in page.all("a")][:2] == [
+        "https://c.example",
+        "https://a.example",
+    ]
+    assert all("noopener" in each["rel"] for each in page.all("a"))
+
+
 def test_messages_are_written_as_they_come():
     made = writer("html")
     assert made.start() + made.conversation(Conversation(id="c"))

@@ -256,6 +256,17 @@ class TestDeletions:
         assert_equal(another, target)
         assert texts_of(target, "own") == ["text 1"]
 
+    def test_what_names_the_origin_but_is_no_copy_stays(self, face, source, target):
+        fill(source, 2)
+        mirrored(face, source, target)
+        source.store.delete_conversation("c0")
+        origin = Origin(store=source.name, conversation_id="c0")
+        put(target, "an imported fork", numbered(0), origin=origin)
+        assert mirrored(face, source, target, delete=True).deleted == 1
+        left = {each.id for each in target.store.conversations()}
+        assert "an imported fork" in left
+        assert len(left) == 2
+
     def test_one_that_was_copied_by_half_goes_too(self, face, source, target):
         put(source, "stays", ())
         mirrored("sync", source, target)

@@ -254,7 +254,7 @@ def test_a_dry_run_writes_nothing_and_reports_the_same(face, full, tmp_path):
         (written("jsonl").encode(), "nothing was imported: the file holds no conversation"),
         (b"[]", "nothing was imported: the file holds no conversation"),
         (b'[{"id": "x"}]', "each of 1 conversations was skipped, .* has no .mapping"),
-        (b"", "this file is empty"),
+        (b"", "^this file is empty: there is nothing to import$"),
     ],
 )
 def test_an_import_of_nothing_fails(face, data, told):

@@ -117,7 +117,7 @@ class Search:
         end = min(len(text), max(start + _LENGTH, min(first[1], first[0] + _LENGTH)))
         start = max(0, min(start, end - _LENGTH))
         head, tail = "…" if start else "", "…" if end < len(text) else ""
-        shown = "".join(" " if char.isspace() else char for char in text[start:end])
+        shown = _BLANK.sub(" ", text[start:end])
         within = [(first[0], min(first[1], end)), *(place for place in places if place[1] <= end)]
         return Snippet.model_construct(
             text=head + shown + tail, marks=_joined(within if places else [], len(head) - start)
@@ -170,6 +170,7 @@ def _count(terms: Iterable[Term], text: str) -> int:
 
 _APART: Final = "\n\0\n"
 """Between a message's text and titles: no phrase goes from one over to another."""
+_BLANK: Final = re.compile(r"\s")
 _BLANKS: Final = re.compile(" +")
 _TERM: Final = re.compile(r'"([^"]*)"?|([^\s"]+)')
 _LENGTH: Final = 160

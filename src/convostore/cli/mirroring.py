@@ -142,7 +142,9 @@ def _abandoned(
 
     def is_abandoned(copy: Conversation) -> bool:
         origin = copy.origin
-        return origin is not None and origin.store == name and copy_id(origin) not in listed
+        if origin is None or origin.store != name:
+            return False
+        return copy.id == copy_id(origin) and copy.id not in listed
 
     abandoned = list(filter(is_abandoned, target.conversations()))
     if not listed:

@@ -89,7 +89,8 @@ class Import:
 
     def _broken(self, error: StoreError) -> InvalidError:
         done = self._counts.total()
-        return InvalidError(f"{error} (conversations imported before that: {done})")
+        before = f" (conversations imported before that: {done})" if done else ""
+        return InvalidError(f"{error}{before}")
 
     def _take(self, entry: Entry) -> Steps[None]:
         if entry.conversation is None or entry.error is not None:

@@ -177,13 +177,16 @@ class MirrorRun:
         walk = self._target.walk_conversations()
         while walk.listing is not None:
             page = yield Step("target", self._target.list_conversations(walk.listing))
-            found += [each.id for each in walk.take(page) if self._is_abandoned(each.origin)]
+            found += [each.id for each in walk.take(page) if self._is_abandoned(each)]
         return found
 
-    def _is_abandoned(self, origin: Origin | None) -> bool:
+    def _is_abandoned(self, conversation: Conversation) -> bool:
+        """Whether it is a copy, and not a fork or an import, of what is no longer listed."""
+        origin = conversation.origin
         if origin is None or origin.store != self._name:
             return False
-        return _digest(self._name, origin.conversation_id) not in self._listed
+        digest = _digest(self._name, origin.conversation_id)
+        return conversation.id == digest.hex() and digest not in self._listed
 
     def _pages(self, conversation_id: str) -> Pages:
         pages = pages_of_store(self._source, conversation_id)

@@ -11,7 +11,7 @@ from collections.abc import Container, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import IO, BinaryIO, Final
 
-from ..errors import ProtocolError, StoreError
+from ..errors import InvalidError, ProtocolError, StoreError
 from ..models import Conversation, Message, Origin, Problem
 from ..reading import Row, decode_json, filled, text_of
 from .archives import broken_zips_named, files_in_folder, files_in_zip
@@ -41,7 +41,7 @@ def read(stream: BinaryIO, name: str | None = None) -> Generator[Entry]:
         return
     with broken_zips_named(), zipfile.ZipFile(stream) as archive:
         for file in files_in_zip(archive):
-            yield from _read_json(file, name)
+            yield from _read_one_of_many(file, file.name, name)
 
 
 def read_folder(folder: Path, name: str | None = None) -> Generator[Entry]:
@@ -52,7 +52,14 @@ def read_folder(folder: Path, name: str | None = None) -> Generator[Entry]:
     """
     for path in files_in_folder(folder):
         with path.open("rb") as stream:
-            yield from _read_json(stream, name)
+            yield from _read_one_of_many(stream, path.name, name)
+
+
+def _read_one_of_many(stream: IO[bytes], file: str, name: str | None) -> Iterator[Entry]:
+    try:
+        yield from _read_json(stream, name)
+    except InvalidError as error:
+        raise InvalidError(f"{file!r}: {error}") from error
 
 
 def _read_json(stream: IO[bytes], name: str | None) -> Iterator[Entry]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import secrets
+import shutil
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
@@ -106,6 +107,8 @@ class FileSink(Sink):
                 written = written.with_name(f".{written.name[:200]}.{secrets.token_hex(4)}.part")
                 self._beside = written
             self._file = written.open("w", encoding="utf-8", newline="")
+            if self._beside is not None and self._target.exists():
+                shutil.copymode(self._target, self._beside)  # who may read it stays the same
 
     def _write(self, text: str) -> None:
         with _named(self._path, "written"):

@@ -125,7 +125,9 @@ def _markdown() -> MarkdownIt:
         from markdown_it import MarkdownIt
     except ImportError as error:
         raise _missing() from error
-    markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    # People end lines where they want them to end, and chats show them so.
+    options = {"html": False, "breaks": True}
+    markdown = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
     markdown.validateLink = lambda url: safe_link(url) is not None  # type: ignore[method-assign]
     markdown.inline.ruler.before("link", "citation", _cite)
     markdown.core.ruler.push("tame", _tame)
@@ -178,12 +180,36 @@ def _render_citation(
 
 def _tame(state: StateCore) -> None:
     """Makes pictures links, marks links as strangers' and puts headings below the page's own."""
+    state.tokens += _unused_definitions(state)
     for token in state.tokens:
         if token.type in {"heading_open", "heading_close"}:
             token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
         token.attrs.pop("style", None)
         if token.children:
             token.children = list(_tamed(token.children))
+
+
+def _unused_definitions(state: StateCore) -> Iterator[Token]:
+    """Paragraphs of the links that the text defines and never uses, which Markdown leaves out."""
+    from markdown_it.token import Token
+
+    children = [child for token in state.tokens for child in token.children or ()]
+    used = {child.attrs.get("href", child.attrs.get("src")) for child in children}
+    defined = [(label, each) for label, each in state.env.get("references", {}).items()]
+    defined += [(each["label"], each) for each in state.env.get("duplicate_refs", ())]
+    for label, each in defined:
+        if each["href"] not in used:
+            title = f" {each['title']}" if each["title"] else ""
+            line = [
+                Token("text", "", 0, content=f"[{label}]: "),
+                Token("link_open", "a", 1, attrs={"href": each["href"]}),
+                Token("text", "", 0, content=each["href"]),
+                Token("link_close", "a", -1),
+                Token("text", "", 0, content=title),
+            ]
+            yield Token("paragraph_open", "p", 1)
+            yield Token("inline", "", 0, children=line)
+            yield Token("paragraph_close", "p", -1)
 
 
 def _tamed(tokens: Sequence[Token]) -> Iterator[Token]:

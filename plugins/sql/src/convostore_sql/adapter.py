@@ -242,18 +242,18 @@ class SQLAdapter(Adapter[Query, Reply]):
     ) -> SQLFlow[tuple[Message, ...]]:
         key = self._key(conversation_id)
         end = yield from self._end(conversation_id, key)
+        if not messages:
+            return ()
+        tip = None if after is ANY else (yield from self._tip(key))
+        fresh = unstored_messages(messages, {})
         stored: dict[str, Message] = {}
-        if end.message_count:
+        fits = after is ANY or tip == after
+        if not fits or not (yield from self._stored(key, end, fresh, end.message_count)):
             stored = yield from self._known(key, messages)
-        fresh = unstored_messages(messages, stored)
-        if not fresh:
-            return tuple([stored[message.id] for message in messages])
-        if after is not ANY:
-            rows = (yield self._sql.tip(**key)).rows
-            check_tip(read(rows[0][1]) if rows else None, after, stored)
-        yield from self._store(key, end, fresh, message_count=end.message_count)
-        if len(fresh) == len(messages):
-            return tuple(fresh)
+            fresh = unstored_messages(messages, stored)
+            if fresh:
+                check_tip(tip, after, stored)
+                yield from self._stored(key, end, fresh, end.message_count)
         stored |= {message.id: message for message in fresh}
         return tuple([stored[message.id] for message in messages])
 
@@ -270,7 +270,7 @@ class SQLAdapter(Adapter[Query, Reply]):
             last = rows[0][0]
         check_replacement(messages, (yield from self._known(key, messages, last)))
         deleted = (yield self._sql.delete_messages(**key, seq=last)).changed
-        yield from self._store(key, end, messages, message_count=end.message_count - deleted)
+        yield from self._stored(key, end, messages, end.message_count - deleted)
         return tuple(messages)
 
     def delete_message(self, conversation_id: str, message_id: str) -> SQLFlow[None]:
@@ -321,6 +321,10 @@ class SQLAdapter(Adapter[Query, Reply]):
             raise absent_message(conversation_id, message_id)
         return rows[0]
 
+    def _tip(self, key: dict[str, str]) -> SQLFlow[str | None]:
+        rows = (yield self._sql.tip(**key)).rows
+        return read(rows[0][1]) if rows else None
+
     def _known(
         self, key: dict[str, str], messages: Sequence[Message], last: int = _ALL
     ) -> SQLFlow[dict[str, Message]]:
@@ -355,10 +359,14 @@ class SQLAdapter(Adapter[Query, Reply]):
             new_words = self._words(words(conversation.title or ""))
             yield self._sql.save_title_words(**key, new_words=new_words)
 
-    def _store(
-        self, key: dict[str, str], end: _End, messages: Sequence[Message], *, message_count: int
-    ) -> SQLFlow[None]:
-        """Puts messages at the end, and moves the conversation's time on."""
+    def _stored(
+        self, key: dict[str, str], end: _End, messages: Sequence[Message], message_count: int
+    ) -> SQLFlow[bool]:
+        """Puts messages at the end, and moves the conversation's time on.
+
+        Returns:
+            False where one of their ids is there already; then nothing is stored.
+        """
         now = _now()
         rows = [
             message_row(message, now)
@@ -370,10 +378,16 @@ class SQLAdapter(Adapter[Query, Reply]):
             }
             for place, message in enumerate(messages)
         ]
-        for statement in self._sql.insert_messages if rows else ():
-            yield statement.many(rows)
+        if rows:
+            insert, *others = self._sql.insert_messages
+            if (yield insert.many(rows)).changed < len(rows):
+                yield self._sql.delete_messages(**key, seq=end.next_seq - 1)
+                return False
+            for statement in others:
+                yield statement.many(rows)
         count = len(messages)
         yield self._touched(key, end, message_count + count, end.next_seq + count)
+        return True
 
     def _touched(self, key: dict[str, str], end: _End, message_count: int, next_seq: int) -> Query:
         # On, even where the clock goes back, but not beyond what a time can be.
@@ -386,7 +400,7 @@ class SQLAdapter(Adapter[Query, Reply]):
             new_next_seq=next_seq,
         )
 
-    def _words(self, found: Collection[str]) -> str | list[str]:
+    def _words(self, found: Collection[str]) -> str:
         return self._sql.words(found, self._mark)
 
 

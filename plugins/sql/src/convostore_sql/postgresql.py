@@ -267,7 +267,7 @@ def _carried_out(connection: _Connection, query: Query) -> Reply:
             cursor.executemany(query.sql, query.values)
             return Reply([], cursor.rowcount)
         cursor.execute(query.sql, query.values or None)
-        return Reply(cursor.fetchall() if cursor.description else [], cursor.rowcount)
+        return Reply([] if cursor.rownumber is None else cursor.fetchall(), cursor.rowcount)
 
 
 def _roll_back(connection: _Connection) -> None:
@@ -379,7 +379,7 @@ async def _carried_out_async(connection: _AsyncConnection, query: Query) -> Repl
             await cursor.executemany(query.sql, query.values)
             return Reply([], cursor.rowcount)
         await cursor.execute(query.sql, query.values or None)
-        return Reply(await cursor.fetchall() if cursor.description else [], cursor.rowcount)
+        return Reply([] if cursor.rownumber is None else await cursor.fetchall(), cursor.rowcount)
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:

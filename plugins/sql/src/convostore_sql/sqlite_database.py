@@ -39,6 +39,10 @@ _PATIENCE: Final = 0.1
 """Seconds after which one who waits looks whether it was cancelled or interrupted."""
 
 
+class _Connection(sqlite3.Connection):
+    """One that can be referred to weakly."""
+
+
 class Database:
     """A database with the connections that are open to it; threads may share it.
 
@@ -52,10 +56,12 @@ class Database:
         self._users = 0
         self._only: sqlite3.Connection | None = None
         self._idle: list[sqlite3.Connection] = []
+        self._open: weakref.WeakSet[sqlite3.Connection] = weakref.WeakSet()
         self._inherited: list[sqlite3.Connection] = []
         self._current = False
         self._file: tuple[int, int] | None = None
         self._make_locks()
+        _DATABASES.add(self)
 
     def _make_locks(self) -> None:
         self._pid = os.getpid()
@@ -67,21 +73,21 @@ class Database:
 
     def opened(self) -> Self:
         """Counts one more that uses the database."""
-        self._see_to_forks()
+        with suppress(ConfigError):
+            self._see_to_forks()
         with self._lock:
             self._users += 1
         return self
 
     def close(self) -> None:
         """Closes the connections once nobody uses the database any more."""
-        self._see_to_forks()
+        with suppress(ConfigError):
+            self._see_to_forks()
         with self._lock:
             self._users -= 1
-            if self._users > 0 or self._alone is not None:
-                return
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+            users = self._users
+        if users <= 0:
+            self.close_idle()
 
     def run(self, make: Callable[[], Flow[Query, Reply, T]], ticket: Ticket | None = None) -> T:
         """Carries a flow out as one unit: all of it, or nothing.
@@ -101,8 +107,17 @@ class Database:
                 unit.leave()  # what an interrupt kept the first from
 
     def turn(self, *, writes: bool) -> threading.RLock | None:
-        """What those hold who cannot go on side by side."""
+        """What those hold who cannot go on side by side.
+
+        Raises:
+            ConfigError: What would be written is lost: its file was deleted or replaced.
+        """
         self._see_to_forks()
+        if writes and self._file is not None and self._file != _identity(self.path):
+            raise ConfigError(
+                f"{Path(self.path).name!r} was moved, deleted or replaced while this store was "
+                "open: open the store again"
+            )
         return self._alone or (self._writing if writes else None)
 
     def take(self) -> sqlite3.Connection:
@@ -110,17 +125,10 @@ class Database:
 
         Raises:
             StoreError: There is no database to be had.
-            ConfigError: It is another one than before: what is written to a file that was deleted
-                or replaced would be lost.
         """
         if self._alone is not None:
             self._only = self._only or self._connect()
             return self._only
-        if self._file is not None and self._file != _identity(self.path):
-            raise ConfigError(
-                f"{Path(self.path).name!r} was moved, deleted or replaced while this store was "
-                "open: open the store again"
-            )
         with self._lock:
             if self._idle:
                 return self._idle.pop()
@@ -135,17 +143,38 @@ class Database:
             if kept:
                 self._idle.append(connection)
         if not kept:
-            connection.close()
+            self._close(connection)
+
+    def close_idle(self) -> None:
+        """Closes what nobody uses at the moment; it is opened again when it is wanted."""
+        if self._alone is None:
+            with self._lock:
+                idle, self._idle = self._idle, []
+            for connection in idle:
+                self._close(connection)
+
+    def _close(self, connection: sqlite3.Connection) -> None:
+        connection.close()
+        self._open.discard(connection)
 
     def _see_to_forks(self) -> None:
-        """Leaves alone what another process opened: neither used nor closed here."""
+        """Leaves alone what another process has open: neither used nor closed here.
+
+        Raises:
+            ConfigError: Another thread was using this database when the process was forked. SQLite
+                then takes the other process's locks for its own, and what is written can be lost.
+        """
         if self._pid != os.getpid():
             self._make_locks()
-            if self._alone is None:
-                self._inherited, self._idle = self._idle, []
+            self._inherited, self._idle = [*self._open], []
+        if self._inherited:
+            raise ConfigError(
+                f"this process was forked while {Path(self.path).name!r} was in use: fork before, "
+                "start processes by spawn, or open the store in each of them"
+            )
 
     def _connect(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = None
+        connection: _Connection | None = None
         try:
             connection = sqlite3.connect(
                 self.path,
@@ -153,6 +182,7 @@ class Database:
                 isolation_level=None,
                 check_same_thread=False,
                 cached_statements=256,
+                factory=_Connection,
             )
             self._prepare(connection)
         except BaseException as error:
@@ -161,7 +191,9 @@ class Database:
             if isinstance(error, sqlite3.Error):
                 raise meaning(error, self.path) from error
             raise
-        if self._alone is not None:
+        if self._alone is None:
+            self._open.add(connection)
+        else:
             weakref.finalize(self, connection.close)
         return connection
 
@@ -185,6 +217,19 @@ class Database:
                 run(upgrade(statements), lambda query: _carried_out(connection, query))
         self._file = _identity(self.path)
         self._current = True
+
+
+_DATABASES: Final[weakref.WeakSet[Database]] = weakref.WeakSet()
+
+
+def _before_fork() -> None:
+    """Keeps a child from inheriting connections, whose locks it would take for its own."""
+    for database in [*_DATABASES]:
+        database.close_idle()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork)
 
 
 class Ticket:
@@ -255,7 +300,8 @@ class _Unit:
         """Rolls back what was not committed, and lets go of everything; twice does no harm."""
         connection = self._connection
         if connection is not None:
-            _roll_back(connection)
+            if connection.in_transaction:
+                _roll_back(connection)
             self._ticket.give(None)
             self._connection = None
             self._database.give_back(connection)
@@ -309,7 +355,7 @@ class _Unit:
 def _identity(path: str) -> tuple[int, int] | None:
     """What tells a file from another one that has its name; None where there is none."""
     try:
-        found = os.stat(path)
+        found = os.stat(path)  # noqa: PTH116  # looked at for each write: a third of the time
     except OSError:
         return None
     return found.st_dev, found.st_ino

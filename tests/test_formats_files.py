@@ -106,6 +106,21 @@ def test_a_long_pipe_is_read_to_its_end():
     assert len(ids(entries_of(Pipe()))) == 300
 
 
+def test_a_stream_that_gives_little_at_a_time_is_read_to_its_end():
+    class Trickle(io.RawIOBase):
+        left = JSONL
+
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            piece, self.left = self.left[:1], self.left[1:]
+            buffer[: len(piece)] = piece
+            return len(piece)
+
+    assert ids(entries_of(Trickle())) == ["c"]
+
+
 def test_a_zip_from_a_pipe_is_refused():
     out_of, into = os.pipe()
     os.write(into, b"PK\x03\x04...")
@@ -192,6 +207,20 @@ def test_who_may_read_a_file_stays_the_same_when_it_is_replaced(tmp_path):
     sink.write("x")
     sink.commit()
     assert (path.read_text(), path.stat().st_mode & 0o777) == ("x", 0o600)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links are rare elsewhere")
+def test_links_that_lead_to_each_other_are_refused(tmp_path):
+    (tmp_path / "a.md").symlink_to(tmp_path / "b.md")
+    (tmp_path / "b.md").symlink_to(tmp_path / "a.md")
+    with pytest.raises(InvalidError, match=r"a\.md' cannot be written: "):
+        sink_to(tmp_path / "a.md").open()
+
+
+@pytest.mark.parametrize("use", [sink_to, entries_of])
+def test_a_path_that_cannot_be_is_refused(use):
+    with pytest.raises(InvalidError, match="no path holds a NUL"):
+        use("a\0.md")
 
 
 def test_a_name_of_any_length_can_be_written(tmp_path):

@@ -25,8 +25,9 @@ class Progress:
     total: int | None
 
     def __str__(self) -> str:
-        of_all = "" if self.total is None else f" of {self.total:,}"
-        told = f"{self.conversations:,}{of_all} conversations"
+        told = several(self.conversations, "conversation")
+        if self.total is not None:
+            told = f"{self.conversations:,} of {several(self.total, 'conversation')}"
         return f"{told}, {several(self.messages, 'message')}"
 
 

@@ -101,7 +101,8 @@ class FileSink(Sink):
 
     def open(self) -> None:
         with _named(self._path, "written"):
-            self._target = self._path.resolve()  # else a link would be replaced by a file
+            # Else a link would be replaced by a file; `resolve` has errors of its own for circles.
+            self._target = Path(os.path.realpath(self._path))
             written = self._target
             if written.is_file() or not written.exists():
                 written = written.with_name(f".{written.name[:200]}.{secrets.token_hex(4)}.part")
@@ -166,10 +167,16 @@ def sink_to(destination: PathOrText) -> Sink:
         InvalidError: It is neither.
     """
     if isinstance(destination, str | os.PathLike):
-        return FileSink(Path(destination))
+        return FileSink(_path(destination))
     if not _has(destination, "write", but=(io.RawIOBase, io.BufferedIOBase)):
         raise InvalidError(f"export to a path or a text stream, not to {destination!r}")
     return StreamSink(destination)
+
+
+def _path(path: str | os.PathLike[str]) -> Path:
+    if "\0" in os.fspath(path):
+        raise InvalidError("no path holds a NUL character")
+    return Path(path)
 
 
 def _has(stream: object, method: str, *, but: tuple[type, ...]) -> bool:
@@ -192,7 +199,7 @@ def entries_of(
     if format is not None:
         reader(format)
     if isinstance(source, str | os.PathLike):
-        return _entries_of_path(Path(source), format, name)
+        return _entries_of_path(_path(source), format, name)
     if not _has(source, "read", but=(io.TextIOBase,)):
         raise InvalidError("import from a path or a binary stream, such as sys.stdin.buffer")
     return _entries_of_stream(source, format, name)
@@ -212,7 +219,7 @@ def _entries_of_path(path: Path, format: str | None, name: str | None) -> Genera
 
 
 def _entries_of_stream(stream: BinaryIO, format: str | None, name: str | None) -> Generator[Entry]:
-    head = stream.read(LOOKED_AT)
+    head = _head(stream)
     if stream.seekable():
         stream.seek(-len(head), io.SEEK_CUR)
     elif head.startswith(b"PK\x03\x04"):
@@ -220,6 +227,14 @@ def _entries_of_stream(stream: BinaryIO, format: str | None, name: str | None) -
     else:
         stream = io.BufferedReader(_Rejoined(head, stream))
     yield from reader(format or recognise(head))(stream, name)
+
+
+def _head(stream: BinaryIO) -> bytes:
+    """The first bytes, which a stream that is not buffered gives in pieces."""
+    head = b""
+    while len(head) < LOOKED_AT and (piece := stream.read(LOOKED_AT - len(head))):
+        head += piece
+    return head
 
 
 class _Rejoined(io.RawIOBase):

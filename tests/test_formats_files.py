@@ -217,6 +217,14 @@ def test_links_that_lead_to_each_other_are_refused(tmp_path):
         sink_to(tmp_path / "a.md").open()
 
 
+def test_a_file_that_cannot_be_made_is_told_and_given_up(tmp_path):
+    (tmp_path / "file").touch()
+    sink = sink_to(tmp_path / "file" / "x.md")
+    with pytest.raises(InvalidError, match=r"x\.md' cannot be written: "):
+        sink.open()
+    sink.discard()
+
+
 @pytest.mark.parametrize("use", [sink_to, entries_of])
 def test_a_path_that_cannot_be_is_refused(use):
     with pytest.raises(InvalidError, match="no path holds a NUL"):

@@ -6,6 +6,7 @@ is the formats' own matter.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import secrets
@@ -101,8 +102,7 @@ class FileSink(Sink):
 
     def open(self) -> None:
         with _named(self._path, "written"):
-            # Else a link would be replaced by a file; `resolve` has errors of its own for circles.
-            self._target = Path(os.path.realpath(self._path))
+            self._target = _behind_links(self._path)  # else a link would be replaced by a file
             written = self._target
             if written.is_file() or not written.exists():
                 written = written.with_name(f".{written.name[:200]}.{secrets.token_hex(4)}.part")
@@ -132,9 +132,18 @@ class FileSink(Sink):
         with suppress(OSError):
             if file is not None:
                 file.close()
-        if self._beside is not None:
-            self._beside.unlink(missing_ok=True)
-            self._beside = None
+        beside, self._beside = self._beside, None
+        with suppress(OSError):  # as where it could not be made
+            if beside is not None:
+                beside.unlink()
+
+
+def _behind_links(path: Path) -> Path:
+    # Not `resolve`: what it does with links that lead in a circle depends on Python's version.
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return target
 
 
 class StreamSink(Sink):

@@ -108,17 +108,21 @@ class _Settings:
     """What a pool of either face is made with."""
 
     def __init__(self, parameters: dict[str, Any], options: PostgreSQLOptions) -> None:
-        self.kwargs = {**parameters, "autocommit": True}
+        milliseconds = max(1, math.ceil(options.timeout * 1000))  # 0 would be without end
+        self.kwargs = {
+            **parameters,
+            "autocommit": True,
+            "options": f"-c lock_timeout={milliseconds}",
+        }
         self.size = options.concurrency
         self.timeout = options.timeout
         self.prepared = threading.Event()
         self._lock = threading.Lock()
 
     def pool(self) -> dict[str, Any]:
-        milliseconds = max(1, math.ceil(self.timeout * 1000))  # 0 would be without end
         patience = max(self.timeout, _PATIENCE)
         return {
-            "kwargs": self.kwargs | {"options": f"-c lock_timeout={milliseconds}"},
+            "kwargs": self.kwargs,
             "min_size": 0,
             "max_size": self.size,
             "timeout": patience,

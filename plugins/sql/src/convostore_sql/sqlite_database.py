@@ -1,4 +1,4 @@
-"""A SQLite database as both faces use it: its connections, its units, and what its errors mean.
+"""A SQLite database as both faces use it: its connections and its units.
 
 Writers of one process wait in a queue, as SQLite lets those of several only look again and again.
 """
@@ -15,17 +15,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
-from convostore.errors import (
-    AuthError,
-    ConfigError,
-    InvalidError,
-    ProtocolError,
-    StoreError,
-    UnavailableError,
-)
+from convostore.errors import ConfigError
 from convostore.flow import Flow, run
 
 from .migrations import is_current, upgrade
+from .sqlite_errors import Cancelled, busy, is_busy, meaning
 from .statements import statements_of
 from .tables import SQLITE
 from .units import Query, Reply
@@ -266,10 +260,6 @@ class Ticket:
             raise Cancelled("cancelled")
 
 
-class Cancelled(StoreError):  # noqa: N818  # it is no error
-    """The unit was cancelled, and has left nothing behind."""
-
-
 class _Unit:
     """One flow's queries, in one transaction where the first of them writes."""
 
@@ -333,7 +323,7 @@ class _Unit:
             try:
                 return work()
             except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
-                if not _is_busy(error) or next(self._waits, None) is None:
+                if not is_busy(error) or next(self._waits, None) is None:
                     raise meaning(error, self._database.path) from error
 
     def _pauses(self) -> Iterator[float]:
@@ -407,59 +397,6 @@ def _write_ahead(connection: sqlite3.Connection, until: float) -> None:
             return
         except sqlite3.OperationalError as error:
             # SQLite does not wait here by itself while another process does the same.
-            if not _is_busy(error) or time.monotonic() > until:
+            if not is_busy(error) or time.monotonic() > until:
                 raise
             time.sleep(_PAUSE)
-
-
-def busy() -> UnavailableError:
-    """The error of a wait that was too long."""
-    return UnavailableError(
-        "others have been writing to this SQLite database for longer than the option timeout "
-        "allows: try again, or raise it"
-    )
-
-
-def _primary(error: Exception) -> int:
-    return int(getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
-
-
-def _is_busy(error: Exception) -> bool:
-    return _primary(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
-
-
-_MEANINGS: Final[dict[int, tuple[type[StoreError], str]]] = {
-    sqlite3.SQLITE_CANTOPEN: (
-        ConfigError,
-        "SQLite cannot open {name!r}: does its folder exist, and may you write there?",
-    ),
-    sqlite3.SQLITE_READONLY: (
-        AuthError,
-        "SQLite may only read {name!r}: look at the rights of the file and its folder",
-    ),
-    sqlite3.SQLITE_PERM: (AuthError, "SQLite may not use {name!r}: look at its rights"),
-    sqlite3.SQLITE_NOTADB: (ConfigError, "{name!r} is no SQLite database"),
-    sqlite3.SQLITE_CORRUPT: (ProtocolError, "the SQLite database {name!r} is damaged: {error}"),
-    sqlite3.SQLITE_FULL: (UnavailableError, "there is no room to write to {name!r}"),
-    sqlite3.SQLITE_IOERR: (UnavailableError, "the disk failed under {name!r}: {error}"),
-    sqlite3.SQLITE_TOOBIG: (InvalidError, "this is larger than SQLite keeps in one row"),
-}
-
-
-def meaning(error: Exception, path: str) -> StoreError:
-    """The error of ours that says what a caller can do about one of SQLite's."""
-    if isinstance(error, UnicodeEncodeError):
-        return InvalidError("a cursor holds what is no text: pass page.cursor as it is")
-    if not isinstance(error, sqlite3.Error):
-        return InvalidError("a number is larger than SQLite's largest")
-    if _is_busy(error):
-        return busy()
-    code = _primary(error)
-    if code == sqlite3.SQLITE_INTERRUPT:
-        return Cancelled("cancelled")
-    if isinstance(error, sqlite3.DataError):
-        return InvalidError(f"SQLite refuses a value: {error}")
-    kind, told = _MEANINGS.get(
-        code, (ProtocolError, "SQLite could not carry this out on {name!r}: {error}")
-    )
-    return kind(told.format(name=Path(path).name, error=error))

@@ -168,7 +168,7 @@ def test_an_error_of_the_whole_source_ends_it_and_says_how_far_it_came(special, 
     assert result.exit_code == ExitCode.CREDENTIAL
     assert result.stdout == ""
     *_, broken_off, error = result.stderr.splitlines()
-    assert broken_off.startswith("broken off: ")
+    assert broken_off.startswith("broken off: 2 of 3 conversations, 2 messages; ")
     assert "run it again" in broken_off
     assert "not for you" in error
 

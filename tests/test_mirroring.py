@@ -135,6 +135,22 @@ class TestIdentity:
             one.create_conversation()
             assert mirror(one, two).copied == 1
 
+    @pytest.mark.parametrize("name", ["", 5])
+    def test_a_name_that_is_none_is_refused(self, face, source, target, name):
+        with pytest.raises(InvalidError, match="a name is a text that is not empty"):
+            mirrored(face, source, target, name=name)
+        assert source.watch.operations == []
+
+    def test_a_store_of_the_other_face_is_refused(self, source, target):
+        with pytest.raises(
+            InvalidError, match=r"type ConversationStore is needed, as convostore\.open"
+        ):
+            mirror(source.store, target.open_async())
+        with pytest.raises(
+            InvalidError, match=r"AsyncConversationStore is needed, as convostore\.aopen"
+        ):
+            asyncio.run(amirror(source.store, target.store))
+
 
 class TestARun:
     def test_it_copies_everything_and_the_next_one_writes_nothing(self, face, source, target):
@@ -207,9 +223,9 @@ class TestARun:
         assert most == 3
         assert_equal(source, target)
 
-    @pytest.mark.parametrize("concurrency", [0, -1])
+    @pytest.mark.parametrize("concurrency", [0, -1, 1.5, "4", True])
     def test_less_than_one_in_flight_is_refused(self, source, target, concurrency):
-        with pytest.raises(InvalidError, match="concurrency"):
+        with pytest.raises(InvalidError, match="concurrency is a whole number"):
             mirrored("async", source, target, concurrency=concurrency)
 
     def test_both_faces_take_the_same_arguments(self):

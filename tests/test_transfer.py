@@ -132,6 +132,21 @@ def full():
     return place
 
 
+def test_a_store_of_the_other_face_is_refused(tmp_path):
+    place = Place()
+    store = AsyncConversationStore(place.adapter, place.adapter.async_transport())
+    path = tmp_path / "x.jsonl"
+    for call in (
+        lambda: export_conversations(store, path),
+        lambda: import_conversations(path, store),
+        lambda: asyncio.run(aexport_conversations(place.sync, path)),
+        lambda: asyncio.run(aimport_conversations(path, place.sync)),
+    ):
+        with pytest.raises(InvalidError, match=r"Store is needed, as convostore\.a?open gives"):
+            call()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_both_faces_take_the_same_arguments():
     for sync, other in (
         (export_conversations, aexport_conversations),

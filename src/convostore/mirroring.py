@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
-from .copying.driving import async_sender, concurrency_of, plan_of, sender
+from .copying.driving import async_plan_of, async_sender, concurrency_of, plan_of, sender
 from .copying.keeping import Policy
 from .copying.mirror_run import MirrorProgress, MirrorReport, MirrorRun
 from .copying.skipping import Skipped
@@ -109,11 +109,13 @@ async def amirror(
         StoreError: As `mirror`; what is in flight is broken off first.
     """
     policy = Policy(full=full, new_only=new_only, delete=delete, dry_run=dry_run)
-    work = MirrorRun(plan_of(source), plan_of(target), name=name, policy=policy, progress=progress)
+    work = MirrorRun(
+        async_plan_of(source), async_plan_of(target), name=name, policy=policy, progress=progress
+    )
     if concurrency is None:
         concurrency = 2 * concurrency_of(source)
-    elif concurrency < 1:
-        raise InvalidError(f"concurrency is a number from 1, not {concurrency!r}")
+    elif type(concurrency) is not int or concurrency < 1:
+        raise InvalidError(f"concurrency is a whole number from 1, not {concurrency!r}")
     send = async_sender({"source": source, "target": target})
 
     await _side_by_side(

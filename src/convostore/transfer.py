@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .copying.counting import Progress, TransferProgress
-from .copying.driving import async_sender, plan_of, sender
+from .copying.driving import async_plan_of, async_sender, plan_of, sender
 from .copying.exporting import Export, ExportReport, OnBroken
 from .copying.importing import Import, ImportReport
 from .flow import arun, run
@@ -83,7 +83,7 @@ async def aexport_conversations(
     Raises:
         StoreError: As `export_conversations`.
     """
-    work = Export(plan_of(store), destination, format, ids, raw, on_error, progress)
+    work = Export(async_plan_of(store), destination, format, ids, raw, on_error, progress)
     return await arun(work.flow(), async_sender({"source": store}))
 
 
@@ -144,5 +144,5 @@ async def aimport_conversations(
     Raises:
         StoreError: As `import_conversations`.
     """
-    work = Import(plan_of(store), source, format, name, dry_run, progress)
+    work = Import(async_plan_of(store), source, format, name, dry_run, progress)
     return await arun(work.flow(), async_sender({"target": store}))

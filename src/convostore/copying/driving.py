@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from ..errors import InvalidError
 from ..plan import Plan
 from ..store import AsyncConversationStore, ConversationStore
 from .stepping import Side, Step
@@ -11,9 +12,32 @@ from .stepping import Side, Step
 # One flow serves both faces: it needs what they have in common, which callers do not.
 
 
-def plan_of(store: ConversationStore | AsyncConversationStore) -> Plan:
-    """The operations of a store, on whichever face."""
+def plan_of(store: ConversationStore) -> Plan:
+    """The operations of a store.
+
+    Raises:
+        InvalidError: It is none, or has the other face.
+    """
+    if not isinstance(store, ConversationStore):
+        raise _another_face(store, "ConversationStore", "open")
     return store._plan  # noqa: SLF001
+
+
+def async_plan_of(store: AsyncConversationStore) -> Plan:
+    """The operations of an async store.
+
+    Raises:
+        InvalidError: It is none, or has the other face.
+    """
+    if not isinstance(store, AsyncConversationStore):
+        raise _another_face(store, "AsyncConversationStore", "aopen")
+    return store._plan  # noqa: SLF001
+
+
+def _another_face(store: object, needed: str, opener: str) -> InvalidError:
+    return InvalidError(
+        f"a store of type {needed} is needed, as convostore.{opener} gives, not {type(store).__name__}"
+    )
 
 
 def concurrency_of(store: AsyncConversationStore) -> int:

@@ -87,8 +87,7 @@ class MirrorRun:
         progress: Callable[[MirrorProgress], None] | None,
     ) -> None:
         _refuse_what_cannot_be(source, target, policy)
-        if name == "":
-            raise InvalidError("a name is not empty: leave it out for the source's own")
+        _check_name(name)
         self._source = source
         self._target = target
         self._name = name or source.adapter.label
@@ -235,6 +234,13 @@ class MirrorRun:
 def copy_id(origin: Origin) -> str:
     """The id under which a mirror keeps the copy of a conversation."""
     return _digest(origin.store, origin.conversation_id).hex()
+
+
+def _check_name(name: object) -> None:
+    if name is not None and (not isinstance(name, str) or not name):
+        raise InvalidError(
+            f"a name is a text that is not empty, not {name!r}: without one, it is the source's own"
+        )
 
 
 def refuse_to_delete_all(source: str, copies: int) -> None:

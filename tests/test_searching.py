@@ -433,3 +433,18 @@ def test_a_query_of_many_words_is_looked_for_whole():
 def test_an_okina_is_found_however_it_is_typed(query):
     assert find(query, "the first day of Kapiʻolani Community College")
     assert not find("kapi.olani", "Kapiʻolani")
+
+
+@pytest.mark.parametrize(
+    "query", ["when is high tide?", "high, tide!", "tide.", "¿tide?", "tide：", "tide…"]
+)
+def test_what_ends_a_sentence_need_not_stand_in_the_text(query):
+    assert find(query, "when is the high tide at Hilo")
+
+
+def test_marks_that_are_no_end_of_a_sentence_are_looked_for():
+    assert find(".gitignore", "see .gitignore")
+    assert not find(".gitignore", "see gitignore")
+    assert not find('"tide?"', "the tide")
+    assert find("foo()", "call foo() here")
+    assert not find("foo()", "call foo here")

@@ -289,7 +289,7 @@ class Plan:
 
 def several(ids: Iterable[str]) -> Iterable[str]:
     if isinstance(ids, str):
-        raise InvalidError("transcripts takes several ids: pass [id] for one")
+        raise InvalidError("several ids are taken here: pass [id] for one")
     return ids
 
 

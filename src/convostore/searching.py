@@ -68,7 +68,10 @@ class Search:
     @cached_property
     def terms(self) -> tuple[Term, ...]:
         """What must be there; none when there is nothing that could be looked for."""
-        found = (_words_only(quoted or plain) for quoted, plain in _TERM.findall(self.text))
+        found = (
+            _words_only(quoted or _without_sentence_marks(plain))
+            for quoted, plain in _TERM.findall(self.text)
+        )
         return tuple({text: Term(text) for text in found if text and runs(text)}.values())
 
     def covers(self, time: datetime) -> bool:
@@ -175,6 +178,11 @@ _BLANKS: Final = re.compile(" +")
 _TERM: Final = re.compile(r'"([^"]*)"?|([^\s"]+)')
 _LENGTH: Final = 160
 _BEFORE: Final = 50
+
+
+def _without_sentence_marks(term: str) -> str:
+    """What is looked for of a word that ends a sentence, or begins one in Spanish."""
+    return term.rstrip(".,;:!?…。，、；：！？").lstrip("¿¡")
 
 
 def _words_only(text: str) -> str:

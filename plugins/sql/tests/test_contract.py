@@ -168,3 +168,21 @@ def test_a_store_has_a_write_ahead_log(new_database):
     with convostore.open(database.dsn()) as store:
         store.create_conversation(id="c")
     assert database.look("PRAGMA journal_mode") == [("wal",)]
+
+
+def test_a_dsn_that_names_no_file_is_no_memory():
+    with pytest.raises(convostore.ConfigError, match="names no file"):
+        convostore.open("sqlite:///")
+
+
+def test_a_file_is_the_same_store_by_whatever_way_it_is_reached(tmp_path):
+    file, folder = tmp_path / "store.db", tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "link.db").symlink_to(file)
+    ways = [file, tmp_path / "link.db", folder / ".." / "store.db"]
+    opened = [convostore.open(f"sqlite:///{way.as_posix()}") for way in ways]
+    assert len({each.label for each in opened}) == 1
+    with pytest.raises(convostore.InvalidError, match="one store"):
+        convostore.mirror(opened[0], opened[1])
+    for each in opened:
+        each.close()

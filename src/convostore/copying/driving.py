@@ -35,8 +35,9 @@ def async_plan_of(store: AsyncConversationStore) -> Plan:
 
 
 def _another_face(store: object, needed: str, opener: str) -> InvalidError:
+    given = type(store).__name__
     return InvalidError(
-        f"a store of type {needed} is needed, as convostore.{opener} gives, not {type(store).__name__}"
+        f"a store of the type {needed} is needed, as convostore.{opener} gives, not {given}"
     )
 
 

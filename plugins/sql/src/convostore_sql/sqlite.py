@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
-from urllib.parse import unquote
+from typing import Any, ClassVar, Final, TypeVar
+from urllib.parse import quote, unquote
 
 from convostore.adapter import AsyncTransport, Transport
 from convostore.dsn import DSN
@@ -26,6 +26,9 @@ from .tables import SQLITE
 from .units import Query, Reply, alone
 
 T = TypeVar("T")
+
+
+_PLAIN: Final = "/:!$&'()*+,;=@ "
 
 
 class SQLiteAdapter(SQLAdapter):
@@ -43,8 +46,10 @@ class SQLiteAdapter(SQLAdapter):
 
     @property
     def label(self) -> str:
-        path = "" if self._path == MEMORY else f"/{Path(self._path).as_posix()}"
-        return f"sqlite://{path}{self._scope}"
+        if self._path == MEMORY:
+            return f"sqlite://{self._scope}"
+        path = Path(self._path).resolve().as_posix()  # one file is one store, by whatever way
+        return f"sqlite:///{quote(path, safe=_PLAIN)}{self._scope}"
 
     @property
     def _sql(self) -> Statements:
@@ -66,6 +71,10 @@ def _path(dsn: DSN) -> str:
     path = unquote(dsn.path.removeprefix("/"))
     if "\x00" in path:
         raise ConfigError("the path of this sqlite DSN holds a NUL")
+    if dsn.path and not path:
+        raise ConfigError(
+            "sqlite:/// names no file: write it behind the slashes; sqlite:// is a store in memory"
+        )
     if path in {"", MEMORY}:
         return MEMORY
     return str(Path(path).absolute())  # the file stays the same where the folder is changed

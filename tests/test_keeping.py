@@ -129,12 +129,38 @@ class TestAFirstCopy:
         assert target.watch.writes.count("append_messages") == 11
         assert_kept(source, target)
 
-    def test_a_page_comes_before_the_next_is_asked_for(self, source, target):
-        put(source, "c", numbered(*range(450)))
+    def test_a_short_one_is_written_in_one_step(self, source, target):
+        put(source, "c", numbered(1, 2))
+        wanted = source.store.get_conversation("c").model_copy(
+            update={"id": "copy", "origin": ORIGIN}
+        )
+        plan = source.store._plan
+        steps = keep(target.store._plan, wanted, lambda: pages_of_store(plan, "c"), Policy())
+        sides = []
+
+        def watched():
+            resume, value = steps.send, None
+            while True:
+                try:
+                    step = resume(value)
+                except StopIteration as stop:
+                    return stop.value
+                sides.append(step.where)
+                try:
+                    value, resume = (yield step), steps.send
+                except NotFoundError as error:
+                    value, resume = error, steps.throw
+
+        assert carry_out(watched(), source, target) == Kept(outcome="copied", messages=2)
+        assert sides.count("target") == 2  # a look, and all that is written
+        assert_kept(source, target)
+
+    def test_pages_are_written_before_all_are_asked_for(self, source, target):
+        put(source, "c", numbered(*range(1_250)))
         asked = []
         target.watch.before = lambda operation: asked.append(len(source.watch.operations))
         kept(source, target)
-        assert asked[2:-1] == [1, 2, 3, 4, 5]
+        assert sorted(set(asked)) == [0, 6, 11, 13]
 
     def test_a_write_is_never_of_more_messages_than_one_transaction_should_hold(self, target):
         sizes = []

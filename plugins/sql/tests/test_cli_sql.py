@@ -127,7 +127,7 @@ run, writes = AsyncConversationStore._run, []
 async def stopping(self, make):
     if self.label.endswith("copies.db"):
         writes.append(make)
-        if len(writes) > 7:
+        if len(writes) > 5:
             print("stuck", file=sys.stderr, flush=True)
             await asyncio.Event().wait()
     return await run(self, make)

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias, cast
 
 from ..adapter import Operation
 from ..errors import ConflictError, NotFoundError
 from ..models import Conversation, Message, NewConversation, Problem
-from ..plan import Make, Plan
+from ..plan import AnyFlow, Make, Plan
 from .stepping import CHUNK, Pages, Step, Steps, no_pages, pages_of_store
-
-T = TypeVar("T")
 
 WriteMessages: TypeAlias = Callable[[str, Sequence[Message], str | None], Make[tuple[Message, ...]]]
 """`Plan.append_messages` or `Plan.replace_messages`."""
@@ -115,6 +113,23 @@ class Tally:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """Something to be written, of how many messages, and which of them come back as stored."""
+
+    make: Make[object]
+    messages: int
+    sent: Sequence[Message]
+
+
+def _in_turn(writes: Sequence[_Write]) -> AnyFlow[list[object]]:
+    replies: list[object] = []
+    for each in writes:
+        reply = yield from each.make()
+        replies.append(reply)
+    return replies
+
+
 class Copy:
     """A conversation of the target, while it is looked at and written.
 
@@ -140,6 +155,8 @@ class Copy:
         self.policy = policy
         self.tally = tally
         self.begun = False
+        self._waiting: list[_Write] = []
+        self._waiting_messages = 0
         self.puts = target.offers(Operation.PUT_CONVERSATION)
 
     @property
@@ -178,44 +195,65 @@ class Copy:
             marked = with_problem(self.held or self.wanted, UNFINISHED)
             yield from self.write(self.target.put_conversation(marked))
         elif self.held is None:
-            yield from self._create()
-        self.tally.write()
+            yield from self.write(self._create())
+        else:
+            self.tally.write()
 
-    def change(self, make: Make[T], messages: int = 0) -> Steps[T | None]:
-        """Writes to its messages; returns None in a dry run."""
+    def change(self, make: Make[object], messages: int = 0) -> Steps[None]:
+        """Writes to its messages."""
         yield from self.begin()
-        reply = yield from self.write(make)
-        self.tally.write(messages)
-        return reply
+        yield from self.write(make, messages)
 
     def store(
         self, write: WriteMessages, messages: Sequence[Message], after: str | None
     ) -> Steps[None]:
         """Writes messages behind another one."""
+        yield from self.begin()
         make = write(self.wanted.id, messages, after)
-        stored = yield from self.change(make, len(messages))
-        self.tally.compare(messages, stored or ())
+        yield from self.write(make, len(messages), sent=messages)
 
-    def write(self, make: Make[T]) -> Steps[T | None]:
+    def write(
+        self, make: Make[object], messages: int = 0, *, sent: Sequence[Message] = ()
+    ) -> Steps[None]:
         """Does what `make` makes, except in a dry run; unlike `change`, it leaves no mark.
+
+        It waits for what is written next, for as long as there is room: what goes together is one
+        step, for which a database needs one transaction.
 
         Raises:
             ConflictError: The copy was deleted since it was found.
         """
-        if self.policy.dry_run:
-            return None
-        try:
-            reply: T = yield Step("target", make)
-        except NotFoundError as error:
-            raise self._deleted_meanwhile() from error
-        return reply
+        if self._waiting and self._waiting_messages + messages > CHUNK:
+            yield from self.flush()
+        self._waiting.append(_Write(make, messages, sent))
+        self._waiting_messages += messages
 
-    def _create(self) -> Steps[None]:
+    def flush(self) -> Steps[None]:
+        """Does what waits to be written.
+
+        Raises:
+            ConflictError: The copy was deleted since it was found.
+        """
+        writes, self._waiting, self._waiting_messages = self._waiting, [], 0
+        if not writes:
+            return
+        replies: Sequence[object] = [()] * len(writes)
+        if not self.policy.dry_run:
+            try:
+                replies = yield Step("target", lambda: _in_turn(writes))
+            except NotFoundError as error:
+                raise self._deleted_meanwhile() from error
+        for each, reply in zip(writes, replies, strict=True):
+            if each.sent:
+                self.tally.compare(each.sent, cast("Sequence[Message]", reply))
+            self.tally.write(each.messages)
+
+    def _create(self) -> Make[object]:
         wanted = self.wanted
         new = NewConversation(
             id=wanted.id, title=wanted.title, created_at=wanted.created_at, origin=wanted.origin
         )
-        yield from self.write(self.target.create_conversation(new))
+        return self.target.create_conversation(new)
 
     def _deleted_meanwhile(self) -> ConflictError:
         return ConflictError(f"the copy {self.wanted.id!r} was deleted while it was looked at")

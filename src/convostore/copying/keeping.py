@@ -97,10 +97,20 @@ def _attempt(
     generating = False
     if not copy.is_whole or policy.full or not copy.stands_still:
         following = Following(copy, pages)
-        yield from following.bring_up()
+        try:
+            yield from following.bring_up()
+        except Exception:
+            yield from copy.flush()  # what was whole before the place where the source broke off
+            raise
         generating = following.generating
     if not policy.rewrite and copy.is_whole and not copy.begun:
         return
+    yield from _finish(copy, generating=generating)
+    yield from copy.flush()
+
+
+def _finish(copy: Copy, *, generating: bool) -> Steps[None]:
+    wanted, policy = copy.wanted, copy.policy
     if copy.puts:
         final = with_problem(wanted, UNSETTLED) if generating and policy.rewrite else wanted
         yield from _finish_by_put(copy, final)
@@ -125,7 +135,6 @@ def _finish_by_put(copy: Copy, final: Conversation) -> Steps[None]:
     """Takes the mark away, and gives the copy all that the source tells of the conversation."""
     if copy.begun or copy.held is None or not _are_alike(copy.held, final):
         yield from copy.write(copy.target.put_conversation(final))
-        copy.tally.write()
 
 
 def _are_alike(held: Conversation, wanted: Conversation) -> bool:
@@ -152,7 +161,6 @@ def _finish_by_updates(copy: Copy) -> Steps[None]:
         pinned=wanted.pinned if "pinned" in changed else UNSET,
     )
     yield from copy.write(copy.target.update_conversation(wanted.id, change))
-    copy.tally.write()
 
 
 _NEEDS_PUT = ("updated_at", "files", "problems", "raw")

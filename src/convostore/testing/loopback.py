@@ -185,6 +185,7 @@ class _Listener(ThreadingHTTPServer):
     def __init__(self, loopback: LoopbackServer) -> None:
         self.loopback = loopback
         self.open_connections: set[socket.socket] = set()
+        self.hung_up = False
         super().__init__(("127.0.0.1", 0), _Connection)
 
     def get_request(self) -> tuple[socket.socket, Any]:
@@ -200,14 +201,19 @@ class _Listener(ThreadingHTTPServer):
 
     def hang_up(self) -> None:
         """Ends the connections that clients keep alive, and with them their threads."""
+        self.hung_up = True
         for connection in tuple(self.open_connections):
             with contextlib.suppress(OSError):  # its thread may have closed it just now
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keeps what went wrong here; a client that goes away in the middle is nothing wrong."""
+        """Keeps what went wrong here; a client that goes away in the middle is nothing wrong.
+
+        Nor is what a connection meets that is ended from here.
+        """
         error = sys.exception()
-        if isinstance(error, Exception) and not isinstance(error, ConnectionError):
+        harmless = (OSError, ValueError) if self.hung_up else ConnectionError
+        if isinstance(error, Exception) and not isinstance(error, harmless):
             self.loopback.errors.append(error)
 
 

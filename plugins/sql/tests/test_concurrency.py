@@ -349,3 +349,13 @@ def test_a_server_that_stops_is_unavailable_until_it_is_there_again():
                 store.get_conversation("c")
             assert store.get_conversation("c").id == "c"
             assert asyncio.run(asked()) == "c"
+
+
+def test_a_place_that_is_taken_is_never_passed_over_in_silence(database):
+    with convostore.open(database.dsn()) as store:
+        store.create_conversation(id="c")
+        store.append_messages("c", [Message(id="one", role="user")])
+        database.look("UPDATE convostore_conversations SET next_seq = 0")  # as no store leaves it
+        with pytest.raises(StoreError):
+            store.append_messages("c", [Message(id="two", role="user")])
+        assert [each.id for each in store.messages("c")] == ["one"]

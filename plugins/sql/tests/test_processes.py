@@ -15,7 +15,6 @@ from .processes import Writer
 
 NAMES = [f"writer{number}" for number in range(8)]
 COUNT = 500
-KILLED_COUNT = 200
 TARGETS = {
     "one conversation": ["shared"],
     "many conversations": [f"many-{number:02}" for number in range(20)],
@@ -103,8 +102,8 @@ def test_what_killed_processes_were_told_of_is_there_once(database, conversation
             database.dsn(),
             name,
             conversations,
-            KILLED_COUNT,
-            kill_after=[chance.randint(1, KILLED_COUNT // 2)],
+            COUNT,
+            kill_after=[chance.randint(1, COUNT // 2)],
             rises_again=place % 2 == 0,
         )
         for place, name in enumerate(NAMES)
@@ -120,4 +119,4 @@ def test_what_killed_processes_were_told_of_is_there_once(database, conversation
         assert len(found) - len(each.acknowledged) in {0, 1}
         if each.rises_again:
             assert each.returned == 0
-            assert found == list(range(KILLED_COUNT))
+            assert found == list(range(COUNT))

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from convostore.adapter import Adapter, Traits
 from convostore.dsn import DSN
+from convostore.errors import ConflictError
 from convostore.models import (
     ANY,
     UNSET,
@@ -253,7 +254,7 @@ class SQLAdapter(Adapter[Query, Reply]):
             fresh = unstored_messages(messages, stored)
             if fresh:
                 check_tip(tip, after, stored)
-                yield from self._stored(key, end, fresh, end.message_count)
+                yield from self._store(key, end, fresh, end.message_count)
         stored |= {message.id: message for message in fresh}
         return tuple([stored[message.id] for message in messages])
 
@@ -270,7 +271,7 @@ class SQLAdapter(Adapter[Query, Reply]):
             last = rows[0][0]
         check_replacement(messages, (yield from self._known(key, messages, last)))
         deleted = (yield self._sql.delete_messages(**key, seq=last)).changed
-        yield from self._stored(key, end, messages, end.message_count - deleted)
+        yield from self._store(key, end, messages, end.message_count - deleted)
         return tuple(messages)
 
     def delete_message(self, conversation_id: str, message_id: str) -> SQLFlow[None]:
@@ -358,6 +359,17 @@ class SQLAdapter(Adapter[Query, Reply]):
         if row["title"] != there[_TITLE]:
             new_words = self._words(words(conversation.title or ""))
             yield self._sql.save_title_words(**key, new_words=new_words)
+
+    def _store(
+        self, key: dict[str, str], end: _End, messages: Sequence[Message], message_count: int
+    ) -> SQLFlow[None]:
+        """Puts messages at the end whose ids were looked up, and are not there.
+
+        Raises:
+            ConflictError: One is there all the same: rather none is stored than not all.
+        """
+        if not (yield from self._stored(key, end, messages, message_count)):
+            raise ConflictError("a message came in between: read on, then write again")
 
     def _stored(
         self, key: dict[str, str], end: _End, messages: Sequence[Message], message_count: int

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from convostore.models import Listing, Page
@@ -132,16 +133,15 @@ class Finder:
         message = message_of(identity, role, body)
         return place, self.search.message_hit(conversation_of(row[:_WIDTH]), message)
 
-    @property
+    @cached_property
     def _asked(self) -> tuple[dict[str, Any], int]:
         return self.statements.asked(self.search.terms, namespace_mark(self.namespace))
 
     @property
     def _restrictions(self) -> dict[str, Any]:
+        within = self.search.conversation_id
         given = {
-            "id": None
-            if self.search.conversation_id is None
-            else written(self.search.conversation_id),
+            "id": None if within is None else written(within),
             "since": microseconds(self.search.since),
             "until": microseconds(self.search.until),
         }

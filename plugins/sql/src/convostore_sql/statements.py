@@ -211,7 +211,8 @@ class Statements:
         if table is self._c:
             return insert(table)
         dialect = sqlite if self.tables.is_sqlite else postgresql
-        return dialect.insert(table).on_conflict_do_nothing()
+        taken = [table.c.namespace, table.c.conversation_id, table.c.id]
+        return dialect.insert(table).on_conflict_do_nothing(index_elements=taken)
 
     def _saving_words(self) -> Statement:
         words = self.tables.words[self._c]
@@ -464,7 +465,7 @@ def _value(table: Any, name: str) -> str:
 def _fts5(group: Sequence[frozenset[str]], mark: str) -> str:
     """One word of a query, in each way in which it may stand, as FTS5 is asked for it."""
     ways = [" AND ".join(f'"{mark}{word}"' for word in sorted(words)) for words in group]
-    return f"({') OR ('.join(ways)})" if len(ways) == 1 else f"(({') OR ('.join(ways)}))"
+    return f"(({') OR ('.join(ways)}))"
 
 
 @cache

@@ -10,21 +10,14 @@ from hypothesis import strategies as st
 
 from convostore import (
     Conversation,
-    Feedback,
-    FilePart,
     InteractionField,
-    InteractionOption,
     InteractionPart,
     InvalidError,
     Message,
     Origin,
     OtherPart,
-    Problem,
-    ReasoningPart,
     Source,
     TextPart,
-    ToolCallPart,
-    ToolResultPart,
 )
 from convostore.codec import (
     dump,
@@ -37,12 +30,10 @@ from convostore.codec import (
 )
 from convostore.testing.samples import everything
 from convostore.testing.strategies import nested, spoilt, texts
+from convostore.testing.values import Values
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
-maybe_text = st.none() | texts()
-ids = texts().filter(bool)
-times = st.none() | st.datetimes().map(lambda time: time.replace(tzinfo=UTC, fold=0))
 raws = st.recursive(
     st.none()
     | st.booleans()
@@ -53,74 +44,8 @@ raws = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts(), inner, max_size=3),
     max_leaves=5,
 )
-problems = st.lists(st.builds(Problem, where=texts(), what=texts()), max_size=2).map(tuple)
-options = st.lists(st.builds(InteractionOption, value=texts(), label=maybe_text), max_size=2).map(
-    tuple
-)
-files = st.builds(FilePart, name=maybe_text, url=maybe_text, media_type=maybe_text)
-fields = st.builds(
-    InteractionField,
-    key=texts(),
-    label=maybe_text,
-    type=maybe_text,
-    required=st.booleans(),
-    options=options,
-    value=raws,
-)
-parts = st.one_of(
-    st.builds(TextPart, text=texts()),
-    st.builds(ReasoningPart, text=texts()),
-    st.builds(ToolCallPart, id=maybe_text, name=texts(), arguments=texts()),
-    st.builds(ToolResultPart, id=maybe_text, content=texts()),
-    files,
-    st.builds(
-        InteractionPart,
-        type=texts(),
-        prompt=maybe_text,
-        options=options,
-        fields=st.lists(fields, max_size=2).map(tuple),
-        answered=st.booleans(),
-        answer=maybe_text,
-    ),
-    st.builds(OtherPart, type=maybe_text, data=raws),
-)
-sources = st.builds(
-    Source,
-    title=maybe_text,
-    url=maybe_text,
-    content=maybe_text,
-    score=st.none() | st.floats(allow_nan=False),
-    kind=st.sampled_from(["cited", "researched", "quote"]),
-    mark=maybe_text,
-    raw=raws,
-)
-messages = st.builds(
-    Message,
-    id=ids,
-    role=st.sampled_from(["system", "user", "assistant", "tool", "other"]),
-    parts=st.lists(parts, max_size=4).map(tuple),
-    created_at=times,
-    sources=st.lists(sources, max_size=2).map(tuple),
-    feedback=st.none()
-    | st.builds(Feedback, rating=st.sampled_from(["good", "bad"]), comment=maybe_text),
-    status=st.sampled_from([None, "complete", "generating", "failed", "unanswered"]),
-    model=maybe_text,
-    parent_id=maybe_text,
-    problems=problems,
-    raw=raws,
-)
-conversations = st.builds(
-    Conversation,
-    id=texts(),
-    title=maybe_text,
-    created_at=times,
-    updated_at=times,
-    pinned=st.booleans(),
-    origin=st.none() | st.builds(Origin, store=texts(), conversation_id=texts()),
-    files=st.lists(files, max_size=2).map(tuple),
-    problems=problems,
-    raw=raws,
-)
+any_value = Values(json=raws)
+messages, conversations = any_value.messages(), any_value.conversations()
 
 
 def user(**fields):

@@ -29,8 +29,9 @@ from convostore.models import (
     ToolResultPart,
 )
 from convostore.testing import samples
+from convostore.testing.values import several
 
-from .formats.kit import CONVERSATIONS, EVERYTHING, HOSTILE, MESSAGES, said, tuples, written
+from .formats.kit import CONVERSATIONS, EVERYTHING, HOSTILE, MESSAGES, said, written
 
 VOID = {"meta", "br", "hr"}
 ELEMENTS = VOID | {
@@ -130,7 +131,7 @@ def page_of(*conversations, only=None):
 
 
 @settings(max_examples=50)
-@given(CONVERSATIONS, tuples(MESSAGES, 3))
+@given(CONVERSATIONS, several(MESSAGES, 3))
 def test_whatever_a_conversation_holds_the_page_is_safe(conversation, messages):
     page_of((conversation, messages), (conversation, []), only=conversation)
 

@@ -18,8 +18,9 @@ from convostore.models import (
     ToolCallPart,
     ToolResultPart,
 )
+from convostore.testing.values import several
 
-from .formats.kit import CONVERSATIONS, EVERYTHING, MESSAGES, read, said, sample, tuples, written
+from .formats.kit import CONVERSATIONS, EVERYTHING, MESSAGES, read, said, sample, written
 
 
 def rows(*messages):
@@ -119,7 +120,7 @@ def test_a_message_of_nothing_that_is_held_is_still_a_turn():
 
 
 @settings(max_examples=50)
-@given(CONVERSATIONS, tuples(MESSAGES, 4))
+@given(CONVERSATIONS, several(MESSAGES, 4))
 def test_each_conversation_is_one_line_of_json_in_ascii(conversation, messages):
     text = written("openai", (conversation, messages), (conversation, messages))
     assert text.isascii()
@@ -132,7 +133,7 @@ def test_each_conversation_is_one_line_of_json_in_ascii(conversation, messages):
 
 
 @settings(max_examples=50)
-@given(tuples(MESSAGES, 4))
+@given(several(MESSAGES, 4))
 def test_what_was_written_is_read_and_written_again_the_same(messages):
     text = written("openai", (Conversation(id="c"), messages))
     (again,) = read("openai", text)

@@ -24,6 +24,7 @@ from convostore.memory import MemoryAdapter
 from convostore.models import Conversation, Message, Origin, Page, TextPart
 from convostore.store import AsyncConversationStore, ConversationStore
 from convostore.testing import samples
+from convostore.testing.values import several
 from convostore.transfer import (
     TransferProgress,
     aexport_conversations,
@@ -32,7 +33,7 @@ from convostore.transfer import (
     import_conversations,
 )
 
-from .formats.kit import CONVERSATIONS, MESSAGES, read, said, sample, tuples, written
+from .formats.kit import CONVERSATIONS, MESSAGES, read, said, sample, written
 
 _numbers = itertools.count()
 
@@ -173,7 +174,7 @@ def test_what_was_exported_is_imported_the_same(face, full, tmp_path):
 @settings(max_examples=25)
 @given(
     st.lists(
-        st.tuples(CONVERSATIONS, tuples(MESSAGES, 3).map(lambda several: unique(several))),
+        st.tuples(CONVERSATIONS, several(MESSAGES, 3).map(lambda each: unique(each))),
         max_size=3,
         unique_by=lambda each: each[0].id,
     )

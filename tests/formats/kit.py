@@ -6,24 +6,9 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from convostore.formats import reader, writer
-from convostore.models import (
-    Conversation,
-    Feedback,
-    FilePart,
-    InteractionField,
-    InteractionOption,
-    InteractionPart,
-    Message,
-    Origin,
-    OtherPart,
-    Problem,
-    ReasoningPart,
-    Source,
-    TextPart,
-    ToolCallPart,
-    ToolResultPart,
-)
+from convostore.models import Conversation, Message, TextPart
 from convostore.testing import samples, strategies
+from convostore.testing.values import Values
 
 HERE = Path(__file__).parent
 
@@ -91,88 +76,10 @@ HOSTILE = st.one_of(
     ),
 )
 """Texts that have broken documents, or could."""
-MAYBE = st.none() | HOSTILE
-TIMES = st.none() | st.datetimes(timezones=st.timezones()).map(
-    lambda time: time.astimezone(samples.START.tzinfo)
-)
-
-
-@st.composite
-def parts(draw):
-    text = HOSTILE
-    fields = st.builds(
-        InteractionField,
-        key=text,
-        label=MAYBE,
-        type=MAYBE,
-        value=strategies.json_values(),
-        options=st.just((InteractionOption(value="v"),)),
-    )
-    return draw(
-        st.one_of(
-            st.builds(TextPart, text=text),
-            st.builds(ReasoningPart, text=text),
-            st.builds(ToolCallPart, id=MAYBE, name=text, arguments=text),
-            st.builds(ToolResultPart, id=MAYBE, content=text),
-            st.builds(FilePart, name=MAYBE, url=MAYBE, media_type=MAYBE),
-            st.builds(
-                InteractionPart,
-                type=text,
-                prompt=MAYBE,
-                options=st.lists(
-                    st.builds(InteractionOption, value=text, label=MAYBE), max_size=2
-                ).map(tuple),
-                fields=st.lists(fields, max_size=2).map(tuple),
-                answered=st.booleans(),
-                answer=MAYBE,
-            ),
-            st.builds(OtherPart, type=MAYBE, data=strategies.json_values()),
-        )
-    )
-
-
-def tuples(of, most=2):
-    return st.lists(of, max_size=most).map(tuple)
-
-
-PROBLEMS = tuples(st.builds(Problem, where=HOSTILE, what=HOSTILE))
-SOURCES = st.builds(
-    Source,
-    title=MAYBE,
-    url=MAYBE,
-    content=MAYBE,
-    score=st.none() | st.floats(allow_nan=False),
-    kind=st.sampled_from(["cited", "researched", "quote"]),
-    mark=st.none() | st.sampled_from(["1", "2", "12"]),
-    raw=strategies.json_values(),
-)
-MESSAGES = st.builds(
-    Message,
-    id=HOSTILE.filter(bool),
-    role=st.sampled_from(["system", "user", "assistant", "tool", "other"]),
-    parts=tuples(parts(), 4),
-    created_at=TIMES,
-    sources=tuples(SOURCES, 3),
-    feedback=st.none()
-    | st.builds(Feedback, rating=st.sampled_from(["good", "bad"]), comment=MAYBE),
-    status=st.sampled_from([None, "complete", "generating", "failed", "unanswered"]),
-    model=MAYBE,
-    parent_id=MAYBE,
-    problems=PROBLEMS,
-    raw=strategies.json_values(),
-)
-CONVERSATIONS = st.builds(
-    Conversation,
-    id=HOSTILE.filter(bool),
-    title=MAYBE,
-    created_at=TIMES,
-    updated_at=TIMES,
-    pinned=st.booleans(),
-    origin=st.none() | st.builds(Origin, store=HOSTILE, conversation_id=HOSTILE),
-    files=tuples(st.builds(FilePart, name=MAYBE, url=MAYBE, media_type=MAYBE)),
-    problems=PROBLEMS,
-    raw=strategies.json_values(),
-)
+_VALUES = Values(texts=HOSTILE, marks=st.sampled_from(["1", "2", "12"]))
+SOURCES = _VALUES.sources()
+MESSAGES = _VALUES.messages()
+CONVERSATIONS = _VALUES.conversations()
 EVERYTHING = (
     Conversation(id="c", title="Everything", created_at=samples.START, pinned=True),
     [samples.everything()],

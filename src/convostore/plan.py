@@ -6,16 +6,15 @@ happened, and lists are walked to their end. Nothing is carried out here.
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
-from .adapter import Adapter, Operation, Traits
+from .adapter import Adapter, Operation
+from .cursors import sealed, unsealed
 from .errors import InvalidError, NotFoundError, StoreError
 from .flow import Flow
 from .models import (
@@ -35,6 +34,7 @@ from .models import (
     Transcript,
     Unset,
 )
+from .walking import Walk
 
 if TYPE_CHECKING:
     from .searching import Hit, Search
@@ -44,8 +44,6 @@ AnyFlow: TypeAlias = Flow[Any, Any, T]
 Make: TypeAlias = Callable[[], AnyFlow[T]]
 """Makes a flow anew each time: a transport with transactions may have to carry it out again."""
 OnError: TypeAlias = Literal["raise", "yield"]
-
-_WALK_PAGE: Final = 100
 
 
 class Plan:
@@ -89,9 +87,9 @@ class Plan:
     ) -> AnyFlow[Page[T]]:
         """One page of a list, its cursors sealed for this operation, scope and order."""
         seal = [self.adapter.name, operation.value, scope, listing.order]
-        opened = replace(listing, cursor=_unseal(listing.cursor, seal))
+        opened = replace(listing, cursor=unsealed(listing.cursor, seal))
         page = yield from make(self._bounded(opened))
-        return replace(page, cursor=_seal(page.cursor, seal))
+        return replace(page, cursor=sealed(page.cursor, seal))
 
     def _bounded(self, listing: Listing) -> Listing:
         limit, most = listing.limit, self.adapter.traits.max_page
@@ -354,83 +352,3 @@ def _aged(page: Page[Conversation], older_than: datetime | None) -> Page[Convers
     )
     total = page.total if len(items) == len(page.items) else None
     return replace(page, items=items, total=total)
-
-
-def _seal(position: str | None, seal: list[str]) -> str | None:
-    """Makes a cursor of an adapter's position: good only for the list that the seal names."""
-    if position is None:
-        return None
-    text = json.dumps([*seal, position])
-    return base64.urlsafe_b64encode(text.encode("ascii")).decode("ascii").rstrip("=")
-
-
-def _unseal(cursor: str | None, seal: list[str]) -> str | None:
-    if cursor is None:
-        return None
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        *found, position = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        position = _an_id(position)
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        raise InvalidError("this is no cursor of this library: pass page.cursor as it is") from None
-    if found != seal:
-        raise InvalidError(
-            f"this cursor is of {' '.join(map(str, found)) or 'nothing'}, not of {' '.join(seal)}: "
-            "a cursor is good only for the list it came from"
-        )
-    return position
-
-
-class Walk(Generic[T]):
-    """Reads a list to its end while others may write: which page is next, and what of it is new.
-
-    Where a list's order moves (a conversation that is written to goes to the top), its head is read
-    again after the end, down to one that has not moved since it was seen, until that shows nothing
-    new: what stood throughout is not dropped, and nothing comes twice.
-    """
-
-    def __init__(self, traits: Traits, head: Listing, *, again_from_head: bool) -> None:
-        self._whole = traits.paging == "whole"
-        self._again_from_head = again_from_head and not self._whole
-        self._seen: dict[str, datetime | None] = {}
-        self._rereading = False
-        self._found_new = False
-        self._pages = 0
-        limit = None if self._whole else min(_WALK_PAGE, traits.max_page or _WALK_PAGE)
-        self.listing: Listing | None = replace(head, limit=limit)
-
-    def take(self, page: Page[T]) -> list[T]:
-        """Notes a page, and returns what of it was not seen before."""
-        assert self.listing is not None  # noqa: S101  # else no page was asked for
-        fresh: list[T] = []
-        settled = False
-        shown: dict[str, datetime | None] = {}
-        for item in page.items:
-            item_id, moved_at = _place_of(item)
-            if item_id not in self._seen and item_id not in shown:
-                fresh.append(item)
-            elif moved_at == self._seen.get(item_id) and not getattr(item, "pinned", False):
-                settled = True
-            shown[item_id] = moved_at
-        if self._again_from_head:
-            self._seen |= shown
-        else:
-            self._seen = shown  # pages overlap with the one before; a long list is not kept
-        self._pages += 1
-        self._found_new |= bool(fresh)
-        if page.cursor is not None and not (self._rereading and settled and not fresh):
-            self.listing = replace(self.listing, cursor=page.cursor)
-        elif self._again_from_head and self._pages > 1 and self._found_new:
-            self.listing = replace(self.listing, cursor=None)
-            self._rereading, self._found_new = True, False
-        else:
-            self.listing = None
-        return fresh
-
-
-def _place_of(item: object) -> tuple[str, datetime | None]:
-    """An item's id, and what moves it to the top of its list when it changes."""
-    if isinstance(item, Conversation):
-        return item.id, item.last_active_at
-    assert isinstance(item, Message)  # noqa: S101  # the two kinds that are listed
-    return item.id, None

@@ -43,7 +43,8 @@ from ..models import (
     TextPart,
     Transcript,
 )
-from ..plan import Plan, Walk
+from ..plan import Plan
+from ..walking import Walk
 from . import keep_saboteurs, search_saboteurs  # noqa: F401  # they list themselves
 from .sabotage import ALL, NAMES, Saboteur, behind_plan, in_memory, over_http
 from .sample_service import SampleAdapter

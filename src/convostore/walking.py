@@ -1,0 +1,72 @@
+"""Walking: a list is read to its end while others may write to it.
+
+Which page is wanted next, and what of one is new; nothing is carried out here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final, Generic, TypeVar
+
+from .adapter import Traits
+from .models import Conversation, Listing, Message, Page
+
+T = TypeVar("T")
+
+_WALK_PAGE: Final = 100
+
+
+class Walk(Generic[T]):
+    """Reads a list to its end while others may write: which page is next, and what of it is new.
+
+    Where a list's order moves (a conversation that is written to goes to the top), its head is read
+    again after the end, down to one that has not moved since it was seen, until that shows nothing
+    new: what stood throughout is not dropped, and nothing comes twice.
+    """
+
+    def __init__(self, traits: Traits, head: Listing, *, again_from_head: bool) -> None:
+        self._whole = traits.paging == "whole"
+        self._again_from_head = again_from_head and not self._whole
+        self._seen: dict[str, datetime | None] = {}
+        self._rereading = False
+        self._found_new = False
+        self._pages = 0
+        limit = None if self._whole else min(_WALK_PAGE, traits.max_page or _WALK_PAGE)
+        self.listing: Listing | None = replace(head, limit=limit)
+
+    def take(self, page: Page[T]) -> list[T]:
+        """Notes a page, and returns what of it was not seen before."""
+        assert self.listing is not None  # noqa: S101  # else no page was asked for
+        fresh: list[T] = []
+        settled = False
+        shown: dict[str, datetime | None] = {}
+        for item in page.items:
+            item_id, moved_at = _place_of(item)
+            if item_id not in self._seen and item_id not in shown:
+                fresh.append(item)
+            elif moved_at == self._seen.get(item_id) and not getattr(item, "pinned", False):
+                settled = True
+            shown[item_id] = moved_at
+        if self._again_from_head:
+            self._seen |= shown
+        else:
+            self._seen = shown  # pages overlap with the one before; a long list is not kept
+        self._pages += 1
+        self._found_new |= bool(fresh)
+        if page.cursor is not None and not (self._rereading and settled and not fresh):
+            self.listing = replace(self.listing, cursor=page.cursor)
+        elif self._again_from_head and self._pages > 1 and self._found_new:
+            self.listing = replace(self.listing, cursor=None)
+            self._rereading, self._found_new = True, False
+        else:
+            self.listing = None
+        return fresh
+
+
+def _place_of(item: object) -> tuple[str, datetime | None]:
+    """An item's id, and what moves it to the top of its list when it changes."""
+    if isinstance(item, Conversation):
+        return item.id, item.last_active_at
+    assert isinstance(item, Message)  # noqa: S101  # the two kinds that are listed
+    return item.id, None

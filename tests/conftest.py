@@ -25,6 +25,8 @@ from hypothesis import settings
 
 from convostore import plugins
 
+from .cli_kit import seeded
+
 settings.register_profile("convostore", deadline=None)
 settings.load_profile("convostore")
 
@@ -37,6 +39,12 @@ def _interrupts_arrive() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def name() -> str:
+    """A memory that belongs to this test, with `tides`, of two messages, and `moon`, pinned."""
+    return seeded()
 
 
 @pytest.fixture(autouse=True)

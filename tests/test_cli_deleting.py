@@ -10,7 +10,7 @@ from convostore import Conversation
 from convostore.cli.rim import ExitCode
 from convostore.errors import NotFoundError
 
-from .cli_kit import on_a_terminal, on_posix, run, seeded
+from .cli_kit import on_a_terminal, on_posix, run
 
 SPECIAL = """
 from convostore.adapter import Adapter, Traits
@@ -69,12 +69,6 @@ class Reading(MemoryAdapter):
 def convostore_adapters():
     return {"reading": Reading}
 """
-
-
-@pytest.fixture
-def name():
-    """A memory that belongs to this test, with the conversations `tides` and `moon`."""
-    return seeded()
 
 
 @pytest.fixture

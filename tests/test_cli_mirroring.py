@@ -12,7 +12,7 @@ from convostore.cli.progress import Bar, Progress, progress_bar
 from convostore.cli.rim import ExitCode
 from convostore.errors import UnavailableError
 
-from .cli_kit import PATIENCE, SEEDED, TAIL, on_a_terminal, on_posix, run, seeded
+from .cli_kit import PATIENCE, SEEDED, TAIL, on_a_terminal, on_posix, run
 
 SPECIAL = """
 from convostore.adapter import Adapter
@@ -70,12 +70,6 @@ def special(site):
 def sample(site):
     """A backend over HTTP."""
     site.install("convostore-sample", {"sample": SAMPLE})
-
-
-@pytest.fixture
-def name():
-    """A memory that belongs to this test, with `tides`, of two messages, and `moon`, pinned."""
-    return seeded()
 
 
 @pytest.fixture

@@ -40,12 +40,6 @@ def convostore_adapters():
 
 
 @pytest.fixture
-def name():
-    """A memory that belongs to this test, with the conversations `tides` and `moon`."""
-    return seeded()
-
-
-@pytest.fixture
 def target(name):
     return f"memory://{name}"
 

@@ -15,7 +15,7 @@ from convostore.cli import charts
 from convostore.cli.rim import ExitCode
 from convostore.cli.statistics import Statistics
 
-from .cli_kit import on_a_terminal, on_posix, run, seeded
+from .cli_kit import on_a_terminal, on_posix, run
 
 DAY = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SPECIAL = """
@@ -42,12 +42,6 @@ def convostore_adapters():
 def special(site):
     """A backend over the same memories that cannot read everything."""
     site.install("convostore-broken", {"broken": SPECIAL})
-
-
-@pytest.fixture
-def name():
-    """A memory that belongs to this test, with `tides`, of two messages, and `moon`, empty."""
-    return seeded()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from convostore.cli.rim import ExitCode
 from convostore.cli.transferring import Read, Written
 from convostore.formats import READ, WRITTEN
 
-from .cli_kit import PATIENCE, SEEDED, TAIL, child, on_a_terminal, on_posix, run, seeded
+from .cli_kit import PATIENCE, SEEDED, TAIL, child, on_a_terminal, on_posix, run
 
 FORMATS = Path(__file__).parent / "formats"
 SPECIAL = """
@@ -60,12 +60,6 @@ def special(site):
     site.install(
         "convostore-special", dict.fromkeys(["broken", "weary", "reading", "bare"], SPECIAL)
     )
-
-
-@pytest.fixture
-def name():
-    """A memory that belongs to this test, with `tides`, of two messages, and `moon`, pinned."""
-    return seeded()
 
 
 @pytest.fixture

@@ -8,17 +8,19 @@ to the backend is its `Transport`'s work. No service and no protocol may be know
 from __future__ import annotations
 
 import json
+import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from .dsn import DSN
-from .errors import InvalidError, UnsupportedError
+from .errors import InvalidError, StoreError, UnsupportedError
 from .flow import Flow, arun, run
 from .models import (
     AnyTip,
@@ -36,7 +38,9 @@ from .models import (
 )
 
 if TYPE_CHECKING:
+    from .replies import Reply
     from .searching import Hit, Search
+    from .turns import Answer, Stream, Turn
 
 Q = TypeVar("Q")
 R = TypeVar("R")
@@ -63,7 +67,20 @@ class Operation(StrEnum):
     SEARCH = "search"
     GET_RUN_DETAILS = "get_run_details"
     SUGGEST_QUESTIONS = "suggest_questions"
+    REPLY = "reply"
+    STREAM_REPLY = "stream_reply"
+    ANSWER = "answer"
+    STREAM_ANSWER = "stream_answer"
+    GET_REPLY = "get_reply"
+    RESUME_REPLY = "resume_reply"
     CHECK = "check"
+
+
+_BY_STREAM: Final = {
+    Operation.REPLY: Operation.STREAM_REPLY,
+    Operation.ANSWER: Operation.STREAM_ANSWER,
+}
+"""What the store can do by itself where the backend streams."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +113,27 @@ class Traits:
     max_page: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Incoming(Generic[R]):
+    """A reply whose body is still to come.
+
+    Attributes:
+        reply: What came before the body; all of it where it is not to be streamed, as of a refusal.
+        chunks: The body's pieces, as they come; they may raise a `StoreError`.
+    """
+
+    reply: R
+    chunks: Iterator[Any]  # Any: bytes over HTTP, whatever its decoder takes elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncIncoming(Generic[R]):
+    """As `Incoming`, for the async face."""
+
+    reply: R
+    chunks: AsyncIterator[Any]
+
+
 class Transport(ABC, Generic[Q, R]):
     """Carries requests to a backend and brings its replies; shared by threads."""
 
@@ -110,6 +148,14 @@ class Transport(ABC, Generic[Q, R]):
     def run(self, make: Callable[[], Flow[Q, R, T]]) -> T:
         """Carries a whole flow out; one with transactions may make it anew and repeat it."""
         return run(make(), self.send)
+
+    def stream(self, request: Q) -> AbstractContextManager[Incoming[R]]:
+        """Carries one request out whose reply comes piece by piece; leaving closes it.
+
+        Raises:
+            UnsupportedError: This backend streams nothing.
+        """
+        raise UnsupportedError("this backend streams nothing")
 
     def close(self) -> None:  # most have nothing to close
         """Lets go of connections; calling it twice is fine."""
@@ -136,6 +182,10 @@ class AsyncTransport(ABC, Generic[Q, R]):
         """Carries a whole flow out; one with transactions may make it anew and repeat it."""
         return await arun(make(), self.send, concurrency=self.concurrency)
 
+    def stream(self, request: Q) -> AbstractAsyncContextManager[AsyncIncoming[R]]:
+        """As `Transport.stream`; streams do not count as requests under way."""
+        raise UnsupportedError("this backend streams nothing")
+
     async def aclose(self) -> None:  # most have nothing to close
         """Lets go of connections; calling it twice is fine."""
 
@@ -152,6 +202,8 @@ class Adapter(ABC, Generic[Q, R]):
     Attributes:
         name: How errors and tables call it.
         Options: What may stand in its DSN's query, its profile or its arguments.
+        ReplyOptions: What may be passed with a turn; a subclass of `convostore.turns.ReplyOptions`,
+            or None where there is nothing.
         traits: What its methods do not show.
         offers: The operations it overrides. An instance may set a smaller set after a look at the
             service.
@@ -159,17 +211,15 @@ class Adapter(ABC, Generic[Q, R]):
 
     name: ClassVar[str]
     Options: ClassVar[type[AdapterOptions]] = AdapterOptions
+    ReplyOptions: ClassVar[type[BaseModel] | None] = None
     traits: Traits = Traits()
     offers: frozenset[Operation] = frozenset()
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
-        always = {Operation.CHECK}
-        cls.offers = frozenset(
-            operation
-            for operation in Operation
-            if operation in always or getattr(cls, operation) is not getattr(Adapter, operation)
-        )
+        own = {each for each in Operation if getattr(cls, each) is not getattr(Adapter, each)}
+        by_stream = {whole for whole, streamed in _BY_STREAM.items() if streamed in own}
+        cls.offers = frozenset(own | by_stream | {Operation.CHECK})
 
     def __init__(self, dsn: DSN, options: Any) -> None:
         """Keeps what it was given and does no I/O.
@@ -321,6 +371,60 @@ class Adapter(ABC, Generic[Q, R]):
     def suggest_questions(self, conversation_id: str) -> Flow[Q, R, tuple[str, ...]]:
         """Questions that the backend thinks come next."""
         raise self.unsupported(Operation.SUGGEST_QUESTIONS)
+
+    # Making conversation: `turns` says what is sent, and how what is streamed is read.
+
+    def new_conversation_id(self) -> str:
+        """Chooses the id of a conversation that a turn will begin."""
+        return secrets.token_hex(12)
+
+    def new_turn_id(self) -> str:
+        """Chooses the id by which a turn can be found again."""
+        return secrets.token_hex(12)
+
+    def stream_reply(self, turn: Turn) -> Flow[Q, R, Stream[Q, R]]:
+        """Describes how a turn is sent and its reply read as it comes."""
+        raise self.unsupported(Operation.STREAM_REPLY)
+
+    def reply(self, turn: Turn) -> Flow[Q, R, Reply]:
+        """Sends a turn and waits for its reply; a store streams where this is not overridden."""
+        raise self.unsupported(Operation.REPLY)
+
+    def stream_answer(self, answer: Answer) -> Flow[Q, R, Stream[Q, R]]:
+        """Describes how a waiting interaction is answered, and what follows read as it comes.
+
+        Raises:
+            ConflictError: Nothing waits for an answer.
+            InvalidError: The answer does not fit; nothing was sent.
+        """
+        raise self.unsupported(Operation.STREAM_ANSWER)
+
+    def answer(self, answer: Answer) -> Flow[Q, R, Reply]:
+        """Answers a waiting interaction; a store streams where this is not overridden."""
+        raise self.unsupported(Operation.ANSWER)
+
+    def get_reply(self, conversation_id: str, turn_id: str) -> Flow[Q, R, Reply]:
+        """The reply to a turn that was sent before, as far as it is stored.
+
+        Raises:
+            NotFoundError: The turn did not arrive.
+        """
+        raise self.unsupported(Operation.GET_REPLY)
+
+    def resume_reply(self, conversation_id: str, turn_id: str) -> Flow[Q, R, Stream[Q, R]]:
+        """Describes how to go on reading a reply that is still being made.
+
+        Raises:
+            NotFoundError: The turn did not arrive.
+        """
+        raise self.unsupported(Operation.RESUME_REPLY)
+
+    def failure(self, request: Q, reply: R) -> StoreError | None:
+        """Says which error a reply stands for; None when it is a result. Pure."""
+        return None
+
+    def redact(self, error: StoreError) -> None:
+        """Takes this store's secrets out of an error's texts."""
 
     def check(self) -> Flow[Q, R, Health]:
         """Looks whether the service answers; by default, by listing one conversation."""

@@ -19,11 +19,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .dsn import DSN
 from .errors import ConfigError
+from .options import checked_options
 from .store import AsyncConversationStore, ConversationStore
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
-
     from .adapter import Adapter, AdapterOptions, AsyncTransport, Transport
 
 _SECRET_SOURCES: Final = frozenset({"env", "command"})
@@ -74,45 +73,18 @@ def adapter_of(target: str, **options: object) -> Adapter[Any, Any]:
         for name, value in profile.items()
         if name != "dsn" and name not in near
     }
-    return adapter(dsn, _validated(adapter.Options, far | near, dsn.scheme))
+    checked = checked_options(
+        adapter.Options,
+        far | near,
+        lambda complaint: ConfigError(f"{dsn.scheme}: {complaint}"),
+    )
+    return adapter(dsn, checked)
 
 
 def _environment(scheme: str, options: type[AdapterOptions]) -> dict[str, str]:
     prefix = f"CONVOSTORE_{scheme.upper().replace('-', '_')}_"
     names = {name: prefix + name.upper() for name in options.model_fields}
     return {name: os.environ[key] for name, key in names.items() if os.environ.get(key)}
-
-
-def _validated(
-    options: type[AdapterOptions], values: Mapping[str, object], scheme: str
-) -> AdapterOptions:
-    from pydantic import ValidationError
-
-    try:
-        return options.model_validate(values)
-    except ValidationError as error:
-        message = "; ".join(_complaints(error, sorted(options.model_fields)))
-    raise ConfigError(f"{scheme}: {message}")
-
-
-def _complaints(error: ValidationError, known: list[str]) -> list[str]:
-    """Says what is wrong with each option, without its value, which may be a secret."""
-    import difflib
-
-    complaints = []
-    for each in error.errors(include_input=False, include_context=False, include_url=False):
-        name = str(each["loc"][0]) if each["loc"] else "options"
-        if each["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = (
-                f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
-            )
-            complaints.append(f"there is no option {name!r}: {hint}")
-        elif each["type"] == "missing":
-            complaints.append(f"the option {name!r} is needed")
-        else:
-            complaints.append(f"the option {name!r} is wrong: {each['msg']}")
-    return complaints
 
 
 def config_file() -> Path:

@@ -18,7 +18,10 @@ Nothing else lives here; no message, detail or excerpt may hold a secret.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+if TYPE_CHECKING:
+    from .replies import PartialReply
 
 _TELLING = 10
 """Characters of a secret's beginning that may show: less than these tell nothing."""
@@ -54,9 +57,12 @@ class StoreError(Exception):
         operation: The operation that failed, such as ``"get_conversation"``; None outside of one.
         retryable: Whether the same call may succeed later, unchanged.
         detail: What the service itself said, shortened and redacted; None when it said nothing.
+        partial: Of an error that ended a reply: what had arrived of it, and the ids by which the
+            turn can be looked for; None of any other.
     """
 
     retryable: bool = False
+    partial: PartialReply | None = None
 
     def __init__(
         self,

@@ -45,6 +45,8 @@ class Request:
         json: The body, sent as JSON; None sends none.
         idempotent: Whether repeating it is harmless. GET and HEAD are unless it says otherwise;
             nothing else is, whatever its method is called.
+        patient: Whether a model has to answer first: `reply_timeout` then takes the place of
+            `timeout`.
     """
 
     method: Method
@@ -53,6 +55,7 @@ class Request:
     json: JSON = field(default=None, kw_only=True)
     headers: tuple[tuple[str, str], ...] = field(default=(), kw_only=True, repr=False)
     idempotent: bool | None = field(default=None, kw_only=True)
+    patient: bool = field(default=False, kw_only=True)
 
     @property
     def repeatable(self) -> bool:

@@ -13,15 +13,28 @@ import random
 import threading
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import (
+    AsyncExitStack,
+    ExitStack,
+    aclosing,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeAlias, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
-from .adapter import Adapter, AdapterOptions, AsyncTransport, Transport
+from .adapter import (
+    Adapter,
+    AdapterOptions,
+    AsyncIncoming,
+    AsyncTransport,
+    Incoming,
+    Transport,
+)
 from .dsn import DSN
 from .errors import ConfigError, InvalidError, ProtocolError, StoreError, UnavailableError, redact
 from .exchange import Exchange, Method, Request, Response, path, status_error
@@ -76,6 +89,8 @@ class HTTPOptions(AdapterOptions):
     Attributes:
         timeout: Seconds for one request: from connecting to the end of its answer. Each attempt
             has as many, and the waits between attempts are not counted.
+        reply_timeout: Seconds that a model may take: for the whole of a reply that is not streamed,
+            and between two pieces of one that is.
         retries: How often one harmless request is repeated after a passing failure; 0 turns it off.
         concurrency: How many requests of one store are under way at a time (async).
         headers: Sent with every request; in a DSN or the environment as ``Name: value`` lines.
@@ -86,6 +101,7 @@ class HTTPOptions(AdapterOptions):
     """
 
     timeout: float = Field(default=30.0, gt=0)
+    reply_timeout: float = Field(default=120.0, gt=0)
     retries: int = Field(default=2, ge=0)
     concurrency: int = Field(default=4, ge=1)
     headers: Annotated[dict[str, SecretStr], BeforeValidator(_header_lines)] = Field(
@@ -153,8 +169,15 @@ class HTTPAdapter(Adapter[Request, Response]):
         try:
             return (yield from flow)
         except StoreError as error:
-            _scrub(error, tuple(self.secrets()))
+            self.redact(error)
             raise
+
+    def redact(self, error: StoreError) -> None:
+        secrets = tuple(self.secrets())
+        error.args = (redact(str(error), secrets),)
+        error.detail = error.detail and redact(error.detail, secrets)
+        if isinstance(error, ProtocolError):
+            error.excerpt = error.excerpt and redact(error.excerpt, secrets)
 
     def failure(self, request: Request, response: Response) -> StoreError | None:
         """Says which error a reply stands for; None when it is a result.
@@ -162,13 +185,6 @@ class HTTPAdapter(Adapter[Request, Response]):
         Pure, so that a test needs no service. By default the HTTP status decides.
         """
         return status_error(request, response)
-
-
-def _scrub(error: StoreError, secrets: tuple[str, ...]) -> None:
-    error.args = (redact(str(error), secrets),)
-    error.detail = error.detail and redact(error.detail, secrets)
-    if isinstance(error, ProtocolError):
-        error.excerpt = error.excerpt and redact(error.excerpt, secrets)
 
 
 def _delay(attempts: int, error: StoreError) -> float | None:
@@ -185,6 +201,7 @@ class _Hop:
     Attributes:
         deadline: When its answer has to be whole, by `time.monotonic`; the same for all that a
             request is redirected to.
+        patient: Whether a model answers it.
     """
 
     method: Method
@@ -192,6 +209,15 @@ class _Hop:
     content: bytes | None
     headers: dict[str, str]
     deadline: float
+    patient: bool
+
+
+@dataclass(slots=True)
+class _Told:
+    """What is known of an exchange so far."""
+
+    status: int | None = None
+    size: int = 0
 
 
 class _Exchanges:
@@ -243,12 +269,19 @@ class _Exchanges:
 
     def _exchange(self, request: Request) -> Flow[_Hop, Response, Response]:
         """Sends a request, follows what may be followed, and tells of it."""
+        with self._telling(request) as told:
+            response = yield from self._hops(request)
+            told.status, told.size = response.status, len(response.content)
+            return response
+
+    @contextmanager
+    def _telling(self, request: Request) -> Iterator[_Told]:
+        """Tells of an exchange when it is over, however it ends."""
         started = time.perf_counter()
-        response: Response | None = None
+        told = _Told()
         failed: StoreError | None = None
         try:
-            response = yield from self._hops(request)
-            return response
+            yield told
         except StoreError as error:
             failed = error
             raise
@@ -257,9 +290,9 @@ class _Exchanges:
                 Exchange(
                     method=request.method,
                     path=request.path,
-                    status=response.status if response else None,
+                    status=told.status,
                     seconds=time.perf_counter() - started,
-                    size=len(response.content) if response else 0,
+                    size=told.size,
                     error=failed,
                 )
             )
@@ -278,10 +311,13 @@ class _Exchanges:
             content = json.dumps(request.json, separators=(",", ":")).encode("ascii")
             headers["content-type"] = "application/json"
         self._connect()  # before the time runs: making the client is none of the request's
-        deadline = time.monotonic() + self.options.timeout
+        patience = self.options.reply_timeout if request.patient else self.options.timeout
+        deadline = time.monotonic() + patience
         for redirects in range(_MAX_REDIRECTS + 1):
             try:
-                response = yield _Hop(request.method, url, content, headers, deadline)
+                response = yield _Hop(
+                    request.method, url, content, headers, deadline, request.patient
+                )
             except ConfigError:
                 if redirects:
                     raise _nowhere(request) from None
@@ -306,18 +342,29 @@ class _Exchanges:
             except Exception:
                 _log.exception("the trace callback failed; the request did not")
 
+    def _sent(self, hop: _Hop) -> dict[str, Any]:
+        """A hop as the client's arguments."""
+        sent: dict[str, Any] = {"content": hop.content, "headers": hop.headers}
+        if hop.patient:
+            import httpx
+
+            sent["timeout"] = httpx.Timeout(self.options.timeout, read=self.options.reply_timeout)
+        return sent
+
     @contextmanager
-    def _translating(self, hop: _Hop) -> Iterator[None]:
+    def _translating(self, hop: _Hop, *, streamed: bool = False) -> Iterator[None]:
         """Turns the client's errors into ours, whose text repeats no header."""
         import httpx
 
         asked = f"{hop.method} {urlsplit(hop.url).path}"
         try:
             yield
-        except (TimeoutError, httpx.TimeoutException):
+        except httpx.ConnectTimeout:
             raise UnavailableError(
-                f"{asked}: no whole answer within {self.options.timeout:g} s"
+                f"{asked}: no connection within {self.options.timeout:g} s"
             ) from None
+        except (TimeoutError, httpx.TimeoutException):
+            raise self._too_late(asked, hop, streamed=streamed) from None
         except httpx.DecodingError:
             raise ProtocolError(f"{asked}: the answer's compression is broken") from None
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
@@ -332,6 +379,13 @@ class _Exchanges:
                 f"{asked}: {host.scheme}://{host.netloc} gave no whole answer "
                 f"({type(error).__name__}{said})"
             ) from None
+
+    def _too_late(self, asked: str, hop: _Hop, *, streamed: bool) -> UnavailableError:
+        if not hop.patient:
+            return UnavailableError(f"{asked}: no whole answer within {self.options.timeout:g} s")
+        bound = f"{self.options.reply_timeout:g} s (reply_timeout)"
+        missing = "nothing came for" if streamed else "no whole answer within"
+        return UnavailableError(f"{asked}: {missing} {bound}")
 
     def _grown(self, size: int, chunk: bytes) -> int:
         if size + len(chunk) > self.options.max_body:
@@ -382,6 +436,12 @@ def _response(reply: httpx.Response, chunks: list[bytes]) -> Response:
     return Response(reply.status_code, headers, b"".join(chunks))
 
 
+def _comes_piecemeal(reply: httpx.Response) -> bool:
+    """Whether a body is to be read as it comes: no refusal, and no page or object of JSON."""
+    media_type = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return reply.status_code < 300 and media_type not in {"application/json", "text/html"}
+
+
 def _query(request: Request) -> str:
     try:
         return urlencode(request.query)
@@ -429,13 +489,42 @@ class HTTPTransport(_Exchanges, Transport[Request, Response]):
         with (
             self._translating(hop),
             self._deadline.at(hop.deadline),
-            client.stream(hop.method, hop.url, content=hop.content, headers=hop.headers) as reply,
+            client.stream(hop.method, hop.url, **self._sent(hop)) as reply,
         ):
             chunks, size = [], 0
             for chunk in reply.iter_bytes():
                 size = self._grown(size, chunk)
                 chunks.append(chunk)
             return _response(reply, chunks)
+
+    @contextmanager
+    def stream(self, request: Request) -> Iterator[Incoming[Response]]:
+        with self._telling(request) as told, ExitStack() as replies:
+            opened: list[tuple[_Hop, httpx.Response]] = []
+
+            def start(hop: _Hop) -> Response:
+                client = self._connect()
+                with self._translating(hop, streamed=True):
+                    reply = replies.enter_context(
+                        client.stream(hop.method, hop.url, **self._sent(hop))
+                    )
+                    opened.append((hop, reply))
+                    whole = [] if _comes_piecemeal(reply) else list(self._pieces(reply, told))
+                return _response(reply, whole)
+
+            response = run(self._hops(request), start)
+            told.status = response.status
+            hop, reply = opened[-1]
+            yield Incoming(response, self._streamed(hop, reply, told))
+
+    def _streamed(self, hop: _Hop, reply: httpx.Response, told: _Told) -> Iterator[bytes]:
+        with self._translating(hop, streamed=True):
+            yield from self._pieces(reply, told)
+
+    def _pieces(self, reply: httpx.Response, told: _Told) -> Iterator[bytes]:
+        for chunk in reply.iter_bytes():
+            told.size = self._grown(told.size, chunk)
+            yield chunk
 
     def _connect(self) -> httpx.Client:
         if self._client is not None:
@@ -483,15 +572,52 @@ class AsyncHTTPTransport(_Exchanges, AsyncTransport[Request, Response]):
         with self._translating(hop):
             async with (
                 asyncio.timeout(hop.deadline - time.monotonic()),
-                client.stream(
-                    hop.method, hop.url, content=hop.content, headers=hop.headers
-                ) as reply,
+                client.stream(hop.method, hop.url, **self._sent(hop)) as reply,
             ):
                 chunks, size = [], 0
                 async for chunk in reply.aiter_bytes():
                     size = self._grown(size, chunk)
                     chunks.append(chunk)
                 return _response(reply, chunks)
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[AsyncIncoming[Response]]:
+        async with AsyncExitStack() as replies:
+            told = replies.enter_context(self._telling(request))
+            opened: list[tuple[_Hop, httpx.Response]] = []
+
+            async def start(hop: _Hop) -> Response:
+                client = self._connect()
+                with self._translating(hop, streamed=True):
+                    reply = await replies.enter_async_context(
+                        client.stream(hop.method, hop.url, **self._sent(hop))
+                    )
+                    opened.append((hop, reply))
+                    whole = (
+                        []
+                        if _comes_piecemeal(reply)
+                        else [each async for each in self._pieces(reply, told)]
+                    )
+                return _response(reply, whole)
+
+            response = await arun(self._hops(request), start)
+            told.status = response.status
+            hop, reply = opened[-1]
+            chunks = await replies.enter_async_context(aclosing(self._streamed(hop, reply, told)))
+            yield AsyncIncoming(response, chunks)
+
+    async def _streamed(
+        self, hop: _Hop, reply: httpx.Response, told: _Told
+    ) -> AsyncGenerator[bytes]:
+        with self._translating(hop, streamed=True):
+            async with aclosing(self._pieces(reply, told)) as pieces:
+                async for chunk in pieces:
+                    yield chunk
+
+    async def _pieces(self, reply: httpx.Response, told: _Told) -> AsyncGenerator[bytes]:
+        async for chunk in reply.aiter_bytes():
+            told.size = self._grown(told.size, chunk)
+            yield chunk
 
     def _connect(self) -> httpx.AsyncClient:
         if self._client is not None:

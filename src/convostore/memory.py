@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeVar, cast
 
-from .adapter import Adapter, AsyncTransport, Traits, Transport
+from .adapter import Adapter, AsyncIncoming, AsyncTransport, Incoming, Traits, Transport
 from .dsn import DSN
 from .errors import InvalidError
 from .flow import Flow
@@ -345,6 +346,11 @@ class MemoryTransport(Transport[Call, object]):
         with self._lock:
             return request()
 
+    @contextmanager
+    def stream(self, request: Call) -> Iterator[Incoming[object]]:
+        """What the call returns are the pieces."""
+        yield Incoming(None, iter(cast("Iterable[object]", self.send(request))))
+
     def close(self) -> None:
         self._closed = True
 
@@ -358,5 +364,15 @@ class AsyncMemoryTransport(AsyncTransport[Call, object]):
     async def send(self, request: Call) -> object:
         return self._sync.send(request)
 
+    @asynccontextmanager
+    async def stream(self, request: Call) -> AsyncIterator[AsyncIncoming[object]]:
+        with self._sync.stream(request) as incoming:
+            yield AsyncIncoming(None, _awaited(incoming.chunks))
+
     async def aclose(self) -> None:
         self._sync.close()
+
+
+async def _awaited(chunks: Iterator[object]) -> AsyncIterator[object]:
+    for chunk in chunks:
+        yield chunk

@@ -6,8 +6,8 @@ happened, and lists are walked to their end. Nothing is carried out here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -37,6 +37,7 @@ from .models import (
 from .walking import Walk
 
 if TYPE_CHECKING:
+    from .replies import Reply
     from .searching import Hit, Search
 
 T = TypeVar("T")
@@ -65,18 +66,24 @@ class Plan:
         """Surrounds a flow: refused when not offered; its errors say where they happened."""
 
         def flow() -> AnyFlow[T]:
-            try:
-                if self.closed:
-                    raise InvalidError("this store is closed: open it again")
-                if operation not in self.adapter.offers:
-                    raise self.adapter.unsupported(operation)
+            with self.about(operation):
                 return (yield from self.adapter.surround(make()))
-            except StoreError as error:
-                error.adapter = error.adapter or self.adapter.name
-                error.operation = error.operation or operation.value
-                raise
 
         return flow
+
+    @contextmanager
+    def about(self, operation: Operation) -> Iterator[None]:
+        """Refuses what is not offered; errors within say where they happened."""
+        try:
+            if self.closed:
+                raise InvalidError("this store is closed: open it again")
+            if operation not in self.adapter.offers:
+                raise self.adapter.unsupported(operation)
+            yield
+        except StoreError as error:
+            error.adapter = error.adapter or self.adapter.name
+            error.operation = error.operation or operation.value
+            raise
 
     def page(
         self,
@@ -114,12 +121,12 @@ class Plan:
     def get_conversation(self, conversation_id: str) -> Make[Conversation]:
         return self.named(
             Operation.GET_CONVERSATION,
-            lambda: self.adapter.get_conversation(_an_id(conversation_id)),
+            lambda: self.adapter.get_conversation(an_id(conversation_id)),
         )
 
     def list_messages(self, conversation_id: str, listing: Listing) -> Make[Page[Message]]:
         def make(bounded: Listing) -> AnyFlow[Page[Message]]:
-            return self.adapter.list_messages(_an_id(conversation_id), bounded)
+            return self.adapter.list_messages(an_id(conversation_id), bounded)
 
         return self.named(
             Operation.LIST_MESSAGES,
@@ -133,7 +140,7 @@ class Plan:
             raise InvalidError(f"on_error is raise or yield, not {on_error!r}")
         flow = self.named(
             Operation.LIST_MESSAGES,
-            lambda: self.adapter.read_transcript(_an_id(conversation_id), known),
+            lambda: self.adapter.read_transcript(an_id(conversation_id), known),
         )
 
         def kept() -> AnyFlow[Transcript]:
@@ -149,7 +156,7 @@ class Plan:
     def create_conversation(self, new: NewConversation) -> Make[Conversation]:
         def flow() -> AnyFlow[Conversation]:
             if new.id is not None:
-                _an_id(new.id)
+                an_id(new.id)
             _a_title(new.title)
             return (
                 yield from self.adapter.create_conversation(
@@ -163,7 +170,7 @@ class Plan:
         def flow() -> AnyFlow[None]:
             if not isinstance(conversation, Conversation):
                 raise InvalidError("what is put is a convostore.Conversation")
-            _an_id(conversation.id)
+            an_id(conversation.id)
             return (yield from self.adapter.put_conversation(conversation))
 
         return self.named(Operation.PUT_CONVERSATION, flow)
@@ -173,12 +180,12 @@ class Plan:
     ) -> Make[Conversation]:
         def flow() -> AnyFlow[Conversation]:
             if new_id is not None:
-                _an_id(new_id)
+                an_id(new_id)
             if title is not UNSET:
                 _a_title(title)
             return (
                 yield from self.adapter.fork_conversation(
-                    _an_id(conversation_id), _an_id(message_id), new_id, title
+                    an_id(conversation_id), an_id(message_id), new_id, title
                 )
             )
 
@@ -190,7 +197,7 @@ class Plan:
         return self.named(
             Operation.APPEND_MESSAGES,
             lambda: self.adapter.append_messages(
-                _an_id(conversation_id), _messages(messages), after
+                an_id(conversation_id), _messages(messages), after
             ),
         )
 
@@ -200,20 +207,20 @@ class Plan:
         return self.named(
             Operation.REPLACE_MESSAGES,
             lambda: self.adapter.replace_messages(
-                _an_id(conversation_id), _messages(messages), after
+                an_id(conversation_id), _messages(messages), after
             ),
         )
 
     def update_conversation(self, conversation_id: str, change: ConversationChange) -> Make[None]:
         return self.named(
             Operation.UPDATE_CONVERSATION,
-            lambda: self.adapter.update_conversation(_an_id(conversation_id), change),
+            lambda: self.adapter.update_conversation(an_id(conversation_id), change),
         )
 
     def delete_conversation(self, conversation_id: str) -> Make[None]:
         return self.named(
             Operation.DELETE_CONVERSATION,
-            lambda: _absent_is_done(self.adapter.delete_conversation(_an_id(conversation_id))),
+            lambda: _absent_is_done(self.adapter.delete_conversation(an_id(conversation_id))),
         )
 
     def delete_conversations(self, older_than: datetime) -> Make[int]:
@@ -248,7 +255,7 @@ class Plan:
         return self.named(
             Operation.DELETE_MESSAGE,
             lambda: _absent_is_done(
-                self.adapter.delete_message(_an_id(conversation_id), _an_id(message_id))
+                self.adapter.delete_message(an_id(conversation_id), an_id(message_id))
             ),
         )
 
@@ -257,21 +264,25 @@ class Plan:
     ) -> Make[None]:
         return self.named(
             Operation.SET_FEEDBACK,
-            lambda: self.adapter.set_feedback(
-                _an_id(conversation_id), _an_id(message_id), feedback
-            ),
+            lambda: self.adapter.set_feedback(an_id(conversation_id), an_id(message_id), feedback),
         )
 
     def get_run_details(self, conversation_id: str, message_id: str) -> Make[tuple[RunStep, ...]]:
         return self.named(
             Operation.GET_RUN_DETAILS,
-            lambda: self.adapter.get_run_details(_an_id(conversation_id), _an_id(message_id)),
+            lambda: self.adapter.get_run_details(an_id(conversation_id), an_id(message_id)),
         )
 
     def suggest_questions(self, conversation_id: str) -> Make[tuple[str, ...]]:
         return self.named(
             Operation.SUGGEST_QUESTIONS,
-            lambda: self.adapter.suggest_questions(_an_id(conversation_id)),
+            lambda: self.adapter.suggest_questions(an_id(conversation_id)),
+        )
+
+    def get_reply(self, conversation_id: str, turn_id: str) -> Make[Reply]:
+        return self.named(
+            Operation.GET_REPLY,
+            lambda: self.adapter.get_reply(an_id(conversation_id), an_id(turn_id)),
         )
 
     def check(self) -> Make[Health]:
@@ -305,7 +316,12 @@ def _messages(values: object) -> tuple[Message, ...]:
     return tuple(values)
 
 
-def _an_id(value: object) -> str:
+def an_id(value: object) -> str:
+    """Checks an id.
+
+    Raises:
+        InvalidError: It is none.
+    """
     if not isinstance(value, str) or not value:
         raise InvalidError(f"an id is a text that is not empty, not {value!r}")
     return value
@@ -333,7 +349,7 @@ def _checked(search: Search) -> Search:
     if not isinstance(search.text, str):
         raise InvalidError(f"a query is a text, not {search.text!r}")
     if search.conversation_id is not None:
-        _an_id(search.conversation_id)
+        an_id(search.conversation_id)
     if search.role not in (None, *get_args(Role)):
         raise InvalidError(f"a role is one of {', '.join(get_args(Role))}, not {search.role!r}")
     return replace(

@@ -13,6 +13,7 @@ from collections.abc import (
     Coroutine,
     Iterable,
     Iterator,
+    Mapping,
     Sequence,
 )
 from contextlib import aclosing
@@ -46,7 +47,11 @@ from .models import (
 from .plan import Make, OnError, Plan, several
 
 if TYPE_CHECKING:
+    from .conversing import Conversing
+    from .models import JSON, Part
+    from .replies import Reply
     from .searching import Hit, Search
+    from .streaming import AsyncReplyStream, Course, ReplyStream
 
 T = TypeVar("T")
 
@@ -69,6 +74,12 @@ class _Face:
     def traits(self) -> Traits:
         """How the backend behaves where no method shows it."""
         return self._plan.adapter.traits
+
+    @property
+    def _conversing(self) -> Conversing:
+        from .conversing import Conversing
+
+        return Conversing(self._plan)
 
     def offers(self, operation: Operation | str) -> bool:
         """Whether the backend can do an operation, named as its method is.
@@ -390,6 +401,109 @@ class ConversationStore(_Face):
         """Returns questions that the backend thinks come next; a model may have to be asked."""
         return self._run(self._plan.suggest_questions(conversation_id))
 
+    def reply(
+        self,
+        conversation_id: str | None,
+        content: str | Sequence[Part],
+        *,
+        turn_id: str | None = None,
+        **options: object,
+    ) -> Reply:
+        """Sends a user's turn and waits for the whole reply.
+
+        It is sent once. After an error that leaves open whether it arrived, `get_reply` tells: the
+        error's `partial` has the ids.
+
+        Args:
+            conversation_id: Whose next turn it is; an id that is not there yet begins a
+                conversation of that id, None one whose id is chosen.
+            content: A text, or text and file parts.
+            turn_id: By which the reply can be found; chosen when None.
+            **options: The backend's own for a turn, such as a model; its page names them.
+
+        Raises:
+            InvalidError: The content or an option is wrong; nothing was sent.
+            ConflictError: An answer is being made in this conversation.
+            UnavailableError: The model, or a step of its flow, failed.
+        """
+        return self._whole(
+            self._conversing.reply(conversation_id, content, turn_id, options, streamed=False)
+        )
+
+    def stream_reply(
+        self,
+        conversation_id: str | None,
+        content: str | Sequence[Part],
+        *,
+        turn_id: str | None = None,
+        **options: object,
+    ) -> ReplyStream:
+        """Makes a stream of the reply to a user's turn; entering it in a ``with`` sends the turn.
+
+        With the arguments and the errors of `reply`; the stream has the ids before it is sent.
+        """
+        return self._stream(
+            self._conversing.reply(conversation_id, content, turn_id, options, streamed=True)
+        )
+
+    def answer(
+        self, conversation_id: str, answer: str | Mapping[str, JSON], **options: object
+    ) -> Reply:
+        """Answers what a flow asked, and waits until it stops again; see `Reply.interaction`.
+
+        Args:
+            conversation_id: Whose last message waits for an answer.
+            answer: The value of the choice, or a form's values by key.
+            **options: As for `reply`.
+
+        Raises:
+            ConflictError: Nothing waits for an answer.
+            InvalidError: The answer does not fit the question; nothing was sent.
+            NotFoundError: The conversation is not there.
+        """
+        return self._whole(
+            self._conversing.answer(conversation_id, answer, options, streamed=False)
+        )
+
+    def stream_answer(
+        self, conversation_id: str, answer: str | Mapping[str, JSON], **options: object
+    ) -> ReplyStream:
+        """Makes a stream of what follows an answer; with the arguments and errors of `answer`."""
+        return self._stream(
+            self._conversing.answer(conversation_id, answer, options, streamed=True)
+        )
+
+    def get_reply(self, conversation_id: str, turn_id: str) -> Reply:
+        """Returns the reply to a turn that was sent before, as far as it is stored.
+
+        Its `message.status` is ``generating`` while the service is still at work.
+
+        Raises:
+            NotFoundError: The turn did not arrive: it may be sent again.
+        """
+        return self._run(self._plan.get_reply(conversation_id, turn_id))
+
+    def resume_reply(self, conversation_id: str, turn_id: str) -> ReplyStream:
+        """Makes a stream of a reply that is being made, from its beginning.
+
+        Of one that is finished it brings the end only.
+
+        Raises:
+            NotFoundError: The turn did not arrive.
+        """
+        return self._stream(self._conversing.resume_reply(conversation_id, turn_id))
+
+    def _whole(self, course: Course) -> Reply:
+        with self._stream(course) as stream:
+            for _ in stream:
+                pass
+            return stream.reply
+
+    def _stream(self, course: Course) -> ReplyStream:
+        from .streaming import ReplyStream
+
+        return ReplyStream(course, self._transport, self._run)
+
     def check(self) -> Health:
         """Asks the service whether it answers, in which generation, and to this credential.
 
@@ -602,6 +716,61 @@ class AsyncConversationStore(_Face):
 
     async def suggest_questions(self, conversation_id: str) -> tuple[str, ...]:
         return await self._run(self._plan.suggest_questions(conversation_id))
+
+    async def reply(
+        self,
+        conversation_id: str | None,
+        content: str | Sequence[Part],
+        *,
+        turn_id: str | None = None,
+        **options: object,
+    ) -> Reply:
+        return await self._whole(
+            self._conversing.reply(conversation_id, content, turn_id, options, streamed=False)
+        )
+
+    def stream_reply(
+        self,
+        conversation_id: str | None,
+        content: str | Sequence[Part],
+        *,
+        turn_id: str | None = None,
+        **options: object,
+    ) -> AsyncReplyStream:
+        return self._stream(
+            self._conversing.reply(conversation_id, content, turn_id, options, streamed=True)
+        )
+
+    async def answer(
+        self, conversation_id: str, answer: str | Mapping[str, JSON], **options: object
+    ) -> Reply:
+        return await self._whole(
+            self._conversing.answer(conversation_id, answer, options, streamed=False)
+        )
+
+    def stream_answer(
+        self, conversation_id: str, answer: str | Mapping[str, JSON], **options: object
+    ) -> AsyncReplyStream:
+        return self._stream(
+            self._conversing.answer(conversation_id, answer, options, streamed=True)
+        )
+
+    async def get_reply(self, conversation_id: str, turn_id: str) -> Reply:
+        return await self._run(self._plan.get_reply(conversation_id, turn_id))
+
+    def resume_reply(self, conversation_id: str, turn_id: str) -> AsyncReplyStream:
+        return self._stream(self._conversing.resume_reply(conversation_id, turn_id))
+
+    async def _whole(self, course: Course) -> Reply:
+        async with self._stream(course) as stream:
+            async for _ in stream:
+                pass
+            return stream.reply
+
+    def _stream(self, course: Course) -> AsyncReplyStream:
+        from .streaming import AsyncReplyStream
+
+        return AsyncReplyStream(course, self._transport, self._run)
 
     async def check(self) -> Health:
         return await self._run(self._plan.check())

@@ -1,0 +1,137 @@
+"""Turns as both faces send them: arguments checked, ids chosen, and the course that follows.
+
+Loaded when a store is first talked to: the events take their time. Nothing is carried out here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from .adapter import Adapter, Operation
+from .errors import InvalidError
+from .models import FilePart, Part, TextPart
+from .options import checked_options
+from .plan import AnyFlow, Plan, an_id
+from .streaming import Course
+from .turns import Answer, Answering, ReplyOptions, Turn
+
+
+class Conversing:
+    """The operations whose reply a model makes."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._adapter = plan.adapter
+
+    def reply(
+        self,
+        conversation_id: str | None,
+        content: str | Sequence[Part],
+        turn_id: str | None,
+        options: Mapping[str, object],
+        *,
+        streamed: bool,
+    ) -> Course:
+        operation = Operation.STREAM_REPLY if streamed else Operation.REPLY
+        with self._plan.about(operation):
+            turn = self._turn(conversation_id, content, turn_id, options)
+        native = not streamed and type(self._adapter).reply is not Adapter.reply
+        send: Callable[[Turn], AnyFlow[Any]] = (
+            self._adapter.reply if native else self._adapter.stream_reply
+        )
+        return self._course(operation, lambda: send(turn), turn.conversation_id, turn.turn_id)
+
+    def answer(
+        self,
+        conversation_id: str,
+        answer: Answering,
+        options: Mapping[str, object],
+        *,
+        streamed: bool,
+    ) -> Course:
+        operation = Operation.STREAM_ANSWER if streamed else Operation.ANSWER
+        with self._plan.about(operation):
+            checked = Answer(
+                conversation_id=an_id(conversation_id),
+                answer=_an_answer(answer),
+                options=self._reply_options(options),
+            )
+        native = not streamed and type(self._adapter).answer is not Adapter.answer
+        send: Callable[[Answer], AnyFlow[Any]] = (
+            self._adapter.answer if native else self._adapter.stream_answer
+        )
+        return self._course(operation, lambda: send(checked), conversation_id, None)
+
+    def resume_reply(self, conversation_id: str, turn_id: str) -> Course:
+        operation = Operation.RESUME_REPLY
+        with self._plan.about(operation):
+            an_id(conversation_id)
+            an_id(turn_id)
+        return self._course(
+            operation,
+            lambda: self._adapter.resume_reply(conversation_id, turn_id),
+            conversation_id,
+            turn_id,
+        )
+
+    def _course(
+        self,
+        operation: Operation,
+        begin: Callable[[], AnyFlow[Any]],
+        conversation_id: str,
+        turn_id: str | None,
+    ) -> Course:
+        return Course(
+            self._adapter,
+            operation,
+            self._plan.named(operation, begin),
+            conversation_id=conversation_id,
+            turn_id=turn_id,
+        )
+
+    def _turn(
+        self,
+        conversation_id: str | None,
+        content: str | Sequence[Part],
+        turn_id: str | None,
+        options: Mapping[str, object],
+    ) -> Turn:
+        adapter = self._adapter
+        return Turn(
+            conversation_id=adapter.new_conversation_id()
+            if conversation_id is None
+            else an_id(conversation_id),
+            turn_id=adapter.new_turn_id() if turn_id is None else an_id(turn_id),
+            content=_content(content),
+            options=self._reply_options(options),
+        )
+
+    def _reply_options(self, options: Mapping[str, object]) -> BaseModel:
+        kind = self._adapter.ReplyOptions or ReplyOptions
+        return checked_options(kind, options, InvalidError)
+
+
+def _content(value: object) -> tuple[Part, ...]:
+    if isinstance(value, str):
+        return (TextPart(text=value),)
+    if isinstance(value, TextPart | FilePart):
+        raise InvalidError("parts are given as several: pass [part] for one")
+    if not isinstance(value, Sequence) or not value:
+        raise InvalidError("a turn is a text, or a list of TextPart and FilePart")
+    for each in value:
+        if not isinstance(each, TextPart | FilePart):
+            raise InvalidError(
+                f"a turn is made of TextPart and FilePart, not of {type(each).__name__}"
+            )
+    return tuple(value)
+
+
+def _an_answer(value: object) -> Answering:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return dict(value)
+    raise InvalidError("an answer is a choice's value, or a dict of a form's values by key")

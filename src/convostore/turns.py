@@ -1,0 +1,98 @@
+"""What is sent to a backend that answers, and how a streamed answer is read: values of adapters.
+
+An adapter takes a `Turn` or an `Answer` and returns a `Stream`: what to ask, who decodes it, and
+how to finish. Carrying it out is the store's work. No I/O and no service's spelling here.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from .drafts import Draft
+from .events import ReplyEvent
+from .flow import Flow
+from .models import Part
+from .replies import Reply
+from .values import JSON
+
+C = TypeVar("C")
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+Answering: TypeAlias = str | Mapping[str, JSON]
+"""What an interaction is answered with: a choice's value, or a form's values by key."""
+
+
+class ReplyOptions(BaseModel):
+    """The options of a turn to an adapter that has none; adapters subclass it and add theirs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A user's turn to send.
+
+    Attributes:
+        conversation_id: An existing conversation, or a new one's id, chosen beforehand.
+        turn_id: Chosen beforehand; what `get_reply` finds the reply by.
+        content: What the user says: texts and files.
+        options: An instance of the adapter's `ReplyOptions`; typed loosely so that an adapter may
+            name its own.
+    """
+
+    conversation_id: str
+    turn_id: str
+    content: tuple[Part, ...]
+    options: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a waiting interaction is answered with; `options` is as in `Turn`."""
+
+    conversation_id: str
+    answer: Answering
+    options: Any
+
+
+class Decoder(ABC, Generic[C]):
+    """Takes what a stream brings, in pieces of any size, to events; does no I/O."""
+
+    @abstractmethod
+    def feed(self, chunk: C) -> Iterable[ReplyEvent]:
+        """Takes the next piece to the events that it completes.
+
+        Raises:
+            StoreError: The service says that it failed, or something unreadable.
+        """
+
+    @abstractmethod
+    def close(self) -> Iterable[ReplyEvent]:
+        """Takes the end of the stream to the events that only it completes.
+
+        Raises:
+            StoreError: The stream was not at its end, or it told of a failure.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream(Generic[Q, R]):
+    """A streamed answer as an adapter describes it.
+
+    Attributes:
+        request: What to ask; it is sent once and never repeated.
+        decoder: Reads what comes.
+        finish: Reads again what was stored, and returns the reply; it may wait until that is there.
+        turn_id: Which turn it is, where that differs from what was asked for.
+    """
+
+    request: Q
+    decoder: Decoder[Any]
+    finish: Callable[[Draft], Flow[Q, R, Reply]]
+    turn_id: str | None = None

@@ -90,14 +90,14 @@ def test_naming_an_http_adapter_brings_in_no_http_client():
 
 
 @each_source
-def test_only_one_module_imports_an_http_client(source):
+def test_only_one_package_imports_an_http_client(source):
     found = HTTP_CLIENTS & set(_imported(_tree(source)))
-    allowed = {"httpx"} if source == ROOT / "src/convostore/http.py" else set()
+    allowed = {"httpx"} if source.parent == ROOT / "src/convostore/http" else set()
     assert found <= allowed
 
 
-def test_that_one_module_does():
-    assert "httpx" in set(_imported(_tree(ROOT / "src/convostore/http.py")))
+def test_that_one_package_does():
+    assert "httpx" in set(_imported(_tree(ROOT / "src/convostore/http/transports.py")))
 
 
 @each_source

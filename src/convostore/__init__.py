@@ -26,6 +26,23 @@ if TYPE_CHECKING:
     from .errors import StoreError as StoreError
     from .errors import UnavailableError as UnavailableError
     from .errors import UnsupportedError as UnsupportedError
+    from .events import InteractionRequested as InteractionRequested
+    from .events import OtherEvent as OtherEvent
+    from .events import PartAdded as PartAdded
+    from .events import PartsReplaced as PartsReplaced
+    from .events import ReasoningDelta as ReasoningDelta
+    from .events import ReplyEvent as ReplyEvent
+    from .events import ReplyFinished as ReplyFinished
+    from .events import RunDetailsReported as RunDetailsReported
+    from .events import SourcesFound as SourcesFound
+    from .events import StatusChanged as StatusChanged
+    from .events import TextDelta as TextDelta
+    from .events import TitleChanged as TitleChanged
+    from .events import ToolCallArgumentsDelta as ToolCallArgumentsDelta
+    from .events import ToolCallStarted as ToolCallStarted
+    from .events import ToolResultDelta as ToolResultDelta
+    from .events import UsageReported as UsageReported
+    from .events import VariablesUpdated as VariablesUpdated
     from .mirroring import MirrorProgress as MirrorProgress
     from .mirroring import MirrorReport as MirrorReport
     from .mirroring import Skipped as Skipped
@@ -54,10 +71,15 @@ if TYPE_CHECKING:
     from .models import ToolCallPart as ToolCallPart
     from .models import ToolResultPart as ToolResultPart
     from .models import Transcript as Transcript
+    from .replies import PartialReply as PartialReply
+    from .replies import Reply as Reply
+    from .replies import Usage as Usage
     from .searching import Hit as Hit
     from .searching import Snippet as Snippet
     from .store import AsyncConversationStore as AsyncConversationStore
     from .store import ConversationStore as ConversationStore
+    from .streaming import AsyncReplyStream as AsyncReplyStream
+    from .streaming import ReplyStream as ReplyStream
     from .transfer import ExportReport as ExportReport
     from .transfer import ImportReport as ImportReport
     from .transfer import TransferProgress as TransferProgress
@@ -82,6 +104,25 @@ _HOMES: Final = {
         "StoreError",
         "UnavailableError",
         "UnsupportedError",
+    ),
+    "events": (
+        "InteractionRequested",
+        "OtherEvent",
+        "PartAdded",
+        "PartsReplaced",
+        "ReasoningDelta",
+        "ReplyEvent",
+        "ReplyFinished",
+        "RunDetailsReported",
+        "SourcesFound",
+        "StatusChanged",
+        "TextDelta",
+        "TitleChanged",
+        "ToolCallArgumentsDelta",
+        "ToolCallStarted",
+        "ToolResultDelta",
+        "UsageReported",
+        "VariablesUpdated",
     ),
     "mirroring": ("MirrorProgress", "MirrorReport", "Skipped", "amirror", "mirror"),
     "models": (
@@ -109,8 +150,10 @@ _HOMES: Final = {
         "ToolResultPart",
         "Transcript",
     ),
+    "replies": ("PartialReply", "Reply", "Usage"),
     "searching": ("Hit", "Snippet"),
     "store": ("AsyncConversationStore", "ConversationStore"),
+    "streaming": ("AsyncReplyStream", "ReplyStream"),
     "transfer": (
         "ExportReport",
         "ImportReport",

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from .dialect import Dialect
 
 GROUP: Final = "convostore"
-_BUILT_IN: Final = {"memory": ("convostore.memory", "MemoryAdapter")}
+_BUILT_IN: Final = {
+    "memory": ("convostore.memory", "MemoryAdapter"),
+    "echo": ("convostore.echo", "EchoAdapter"),
+}
 _OURS: Final = {
     "fastgpt": "convostore-fastgpt",
     "perplexica": "convostore-perplexica",

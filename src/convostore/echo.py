@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import ClassVar, Final, TypeVar
 
-from ..adapter import Traits
-from ..drafts import Draft
-from ..errors import ConflictError, InvalidError, NotFoundError, UnavailableError
-from ..events import InteractionRequested, ReasoningDelta, ReplyEvent, TextDelta
-from ..flow import Flow, run
-from ..memory import Call, MemoryAdapter
-from ..models import (
+from .adapter import Traits
+from .drafts import Draft
+from .errors import ConflictError, InvalidError, NotFoundError, UnavailableError
+from .events import InteractionRequested, ReasoningDelta, ReplyEvent, TextDelta
+from .flow import Flow, run
+from .memory import Call, MemoryAdapter
+from .models import (
     ANY,
     InteractionField,
     InteractionOption,
@@ -28,8 +28,8 @@ from ..models import (
     Part,
     TextPart,
 )
-from ..replies import Reply, pending_interaction
-from ..turns import Answer, Answering, Decoder, Stream, Turn
+from .replies import Reply, pending_interaction
+from .turns import Answer, Answering, Decoder, Stream, Turn
 
 T = TypeVar("T")
 

@@ -1,0 +1,204 @@
+"""The two transports of HTTP, over one client each, made at the first request."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import (
+    AsyncExitStack,
+    ExitStack,
+    aclosing,
+    asynccontextmanager,
+    contextmanager,
+)
+from typing import TYPE_CHECKING
+
+from ..adapter import AsyncIncoming, AsyncTransport, Incoming, Transport
+from ..exchange import Request, Response
+from ..flow import arun, run
+from ..network import BoundedBackend, ClosingBackend, Deadline
+from .client import client_arguments, configuring, underlay
+from .exchanges import Exchanges, comes_piecemeal, response_of, take_location
+from .hops import Hop
+from .options import HTTPOptions
+
+if TYPE_CHECKING:
+    import httpx
+
+    from .exchanges import Told
+
+
+class HTTPTransport(Exchanges, Transport[Request, Response]):
+    """Carries requests over one `httpx.Client`, made at the first; threads may share it."""
+
+    _client: httpx.Client | None = None
+
+    def __init__(
+        self, base_url: str, options: HTTPOptions, authorization: str | None = None
+    ) -> None:
+        super().__init__(base_url, options, authorization)
+        self._lock = threading.Lock()
+        self._deadline = Deadline()
+
+    def send(self, request: Request) -> Response:
+        return run(self._exchange(request), self._fetch)
+
+    def _fetch(self, hop: Hop) -> Response:
+        client = self._connect()
+        with (
+            self._translating(hop),
+            self._deadline.at(hop.deadline),
+            client.stream(hop.method, hop.url, **self._sent(hop)) as reply,
+        ):
+            chunks, size = [], 0
+            for chunk in reply.iter_bytes():
+                size = self._grown(size, chunk)
+                chunks.append(chunk)
+            return response_of(reply, chunks)
+
+    @contextmanager
+    def stream(self, request: Request) -> Iterator[Incoming[Response]]:
+        with self._telling(request) as told, ExitStack() as replies:
+            opened: list[tuple[Hop, httpx.Response]] = []
+
+            def start(hop: Hop) -> Response:
+                client = self._connect()
+                with self._translating(hop, streamed=True):
+                    reply = replies.enter_context(
+                        client.stream(hop.method, hop.url, **self._sent(hop))
+                    )
+                opened[:] = [(hop, reply)]
+                whole = [] if comes_piecemeal(reply) else list(self._pieces(hop, reply, told))
+                return response_of(reply, whole)
+
+            response = run(self._hops(request), start)
+            told.status = response.status
+            hop, reply = opened[0]
+            yield Incoming(
+                response,
+                self._pieces(hop, reply, told)
+                if comes_piecemeal(reply)
+                else iter((response.content,)),
+            )
+
+    def _pieces(self, hop: Hop, reply: httpx.Response, told: Told) -> Iterator[bytes]:
+        with self._translating(hop, streamed=True):
+            for chunk in reply.iter_bytes():
+                told.size = self._grown(told.size, chunk)
+                yield chunk
+
+    def _connect(self) -> httpx.Client:
+        if self._client is not None:
+            return self._client
+        import httpx
+
+        with self._lock:
+            if self._client is None:
+                with configuring():
+                    client = httpx.Client(
+                        **client_arguments(self.options, self._authorization),
+                        event_hooks={"response": [take_location]},
+                    )
+                underlay(client, lambda backend: BoundedBackend(backend, self._deadline))
+                self._client = client
+            return self._client
+
+    def close(self) -> None:
+        self._closed = True
+        if self._client is not None:
+            self._client.close()
+
+
+class AsyncHTTPTransport(Exchanges, AsyncTransport[Request, Response]):
+    """Carries requests over one `httpx.AsyncClient`, `concurrency` of them at a time."""
+
+    _client: httpx.AsyncClient | None = None
+
+    def __init__(
+        self, base_url: str, options: HTTPOptions, authorization: str | None = None
+    ) -> None:
+        import asyncio
+
+        super().__init__(base_url, options, authorization)
+        self.concurrency = options.concurrency
+        self._slots = asyncio.Semaphore(self.concurrency)
+
+    async def send(self, request: Request) -> Response:
+        async with self._slots:
+            return await arun(self._exchange(request), self._fetch)
+
+    async def _fetch(self, hop: Hop) -> Response:
+        import asyncio
+
+        client = self._connect()
+        with self._translating(hop):
+            async with (
+                asyncio.timeout(hop.deadline - time.monotonic()),
+                client.stream(hop.method, hop.url, **self._sent(hop)) as reply,
+            ):
+                chunks, size = [], 0
+                async for chunk in reply.aiter_bytes():
+                    size = self._grown(size, chunk)
+                    chunks.append(chunk)
+                return response_of(reply, chunks)
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[AsyncIncoming[Response]]:
+        async with AsyncExitStack() as replies:
+            told = replies.enter_context(self._telling(request))
+            opened: list[tuple[Hop, httpx.Response]] = []
+
+            async def start(hop: Hop) -> Response:
+                client = self._connect()
+                with self._translating(hop, streamed=True):
+                    reply = await replies.enter_async_context(
+                        client.stream(hop.method, hop.url, **self._sent(hop))
+                    )
+                opened[:] = [(hop, reply)]
+                if comes_piecemeal(reply):
+                    return response_of(reply, [])
+                async with aclosing(self._pieces(hop, reply, told)) as pieces:
+                    return response_of(reply, [each async for each in pieces])
+
+            response = await arun(self._hops(request), start)
+            told.status = response.status
+            hop, reply = opened[0]
+            chunks = (
+                self._pieces(hop, reply, told)
+                if comes_piecemeal(reply)
+                else _only(response.content)
+            )
+            async with aclosing(chunks):
+                yield AsyncIncoming(response, chunks)
+
+    async def _pieces(self, hop: Hop, reply: httpx.Response, told: Told) -> AsyncGenerator[bytes]:
+        with self._translating(hop, streamed=True):
+            async for chunk in reply.aiter_bytes():
+                told.size = self._grown(told.size, chunk)
+                yield chunk
+
+    def _connect(self) -> httpx.AsyncClient:
+        if self._client is not None:
+            return self._client
+        import httpx
+
+        async def put_aside(reply: httpx.Response) -> None:
+            take_location(reply)
+
+        with configuring():
+            self._client = httpx.AsyncClient(
+                **client_arguments(self.options, self._authorization),
+                event_hooks={"response": [put_aside]},
+            )
+        underlay(self._client, ClosingBackend)
+        return self._client
+
+    async def aclose(self) -> None:
+        self._closed = True
+        if self._client is not None:
+            await self._client.aclose()
+
+
+async def _only(chunk: bytes) -> AsyncGenerator[bytes]:
+    yield chunk

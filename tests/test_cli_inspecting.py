@@ -36,7 +36,8 @@ def answering(serve, *answer):
 def test_plugins_are_a_line_each_with_what_they_offer(sample):
     result = run("plugins")
     assert result.exit_code == 0
-    memory, sample = (line.split("\t") for line in result.stdout.splitlines())
+    echo, memory, sample = (line.split("\t") for line in result.stdout.splitlines())
+    assert echo[:2] == ["echo", "convostore"]
     assert memory[:2] == ["memory", "convostore"]
     assert sample[:4] == ["sample", "convostore-sample", "2.0", "loads"]
     assert "delete_conversation" in sample[4].split(",")
@@ -49,12 +50,12 @@ def test_a_plugin_that_does_not_load_says_why_and_hides_no_other(sample, site):
     assert result.exit_code == 0
     broken, *others = result.stdout.splitlines()
     assert "no such room and no floor" in broken
-    assert len(others) == 2
+    assert len(others) == 3
 
 
 def test_plugins_as_json(sample, site):
     site.install("convostore-broken", {"broken": BROKEN})
-    broken, memory, sample = json.loads(run("plugins", "--json").stdout)
+    broken, _, memory, sample = json.loads(run("plugins", "--json").stdout)
     assert (broken["loads"], broken["offers"]) == (False, [])
     assert "no such room" in broken["problem"]
     assert (memory["loads"], memory["problem"]) == (True, None)

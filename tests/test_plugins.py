@@ -46,8 +46,9 @@ def test_an_installed_plugin_serves_its_scheme(site):
         assert store.create_conversation(id="c").id == "c"
 
 
-def test_the_memory_is_built_in(site):
-    assert adapter_for("memory").name == "memory"
+@pytest.mark.parametrize("name", ["memory", "echo"])
+def test_the_memory_and_its_echo_are_built_in(site, name):
+    assert adapter_for(name).name == name
 
 
 def test_what_is_installed_is_listed_and_not_imported(site):
@@ -56,6 +57,7 @@ def test_what_is_installed_is_listed_and_not_imported(site):
     listed = [(each.scheme, each.distribution, each.version) for each in installed()]
     assert listed == [
         ("broken", "acme-broken", "1.0"),
+        ("echo", "convostore", "0.1.0"),
         ("good", "acme-good", "2.5"),
         ("memory", "convostore", "0.1.0"),
     ]
@@ -161,7 +163,7 @@ def test_an_unknown_scheme_lists_those_that_are_installed(site):
     error = refused("nonsense", ConfigError)
     assert not isinstance(error, PluginError)
     assert "nonsense://" in str(error)
-    assert "broken, good, memory" in str(error)
+    assert "broken, echo, good, memory" in str(error)
 
 
 def test_a_misspelt_scheme_gets_the_nearest_name(site):

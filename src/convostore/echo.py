@@ -1,8 +1,9 @@
 """An adapter that answers: the memory store with a model that says again what it was told.
 
-It shows what a store with `reply` does, to the kit and to the tests of applications. What it is
-told decides what it does: after ``think`` it reasons first, after ``choose a b`` it asks for one of
-these words, after ``fill in a b`` for a form of these keys, and after ``fail`` it breaks off.
+It shows what a store with `reply` does, to the kit and to the tests of applications; `echo://name`
+answers in the store that `memory://name` is. What it is told decides what it does: after ``think``
+it reasons first, after ``choose a b`` it asks for one of these words, after ``fill in a b`` for a
+form of these keys, and after ``fail`` it breaks off.
 """
 
 from __future__ import annotations

@@ -85,8 +85,7 @@ class _Shelf:
             raise absent_conversation(conversation_id) from None
 
 
-_shelves: Final[dict[tuple[str, str], _Shelf]] = {}
-"""By scheme and name."""
+_shelves: Final[dict[str, _Shelf]] = {}
 
 
 def _do(call: Callable[[], T]) -> Flow[Call, object, T]:
@@ -101,8 +100,7 @@ class MemoryAdapter(Adapter[Call, object]):
 
     def __init__(self, dsn: DSN, options: object) -> None:
         super().__init__(dsn, options)
-        named = (dsn.scheme, dsn.host)
-        self._shelf = _shelves.setdefault(named, _Shelf()) if dsn.host else _Shelf()
+        self._shelf = _shelves.setdefault(dsn.host, _Shelf()) if dsn.host else _Shelf()
 
     def transport(self) -> Transport[Call, object]:
         return MemoryTransport(self._shelf.lock)

@@ -404,10 +404,11 @@ class Adapter(ABC, Generic[Q, R]):
         raise self.unsupported(Operation.ANSWER)
 
     def get_reply(self, conversation_id: str, turn_id: str) -> Flow[Q, R, Reply]:
-        """The reply to a turn that was sent before, as far as it is stored.
+        """The reply to a turn that was sent before; it fails as the turn did.
 
         Raises:
             NotFoundError: The turn did not arrive.
+            ConflictError: The reply is still being made.
         """
         raise self.unsupported(Operation.GET_REPLY)
 

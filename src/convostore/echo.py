@@ -52,7 +52,7 @@ class EchoDecoder(Decoder[ReplyEvent | str]):
 
     def close(self) -> Iterable[ReplyEvent]:
         if not self._ended:
-            raise UnavailableError("the reply broke off: get_reply tells what is stored")
+            raise UnavailableError("the reply broke off: get_reply tells what became of it")
         return ()
 
 
@@ -141,6 +141,8 @@ class EchoAdapter(MemoryAdapter):
         answer = messages.get(f"{turn_id}{_ANSWER}")
         if answer is None:
             raise NotFoundError(f"no turn {turn_id!r} arrived in {conversation_id!r}")
+        if answer.status == "failed":
+            raise UnavailableError(f"the reply to the turn {turn_id!r} failed", retryable=False)
         return draft.reply(
             conversation_id=conversation_id,
             turn_id=turn_id,

@@ -474,12 +474,12 @@ class ConversationStore(_Face):
         )
 
     def get_reply(self, conversation_id: str, turn_id: str) -> Reply:
-        """Returns the reply to a turn that was sent before, as far as it is stored.
-
-        Its `message.status` is ``generating`` while the service is still at work.
+        """Returns the reply to a turn that was sent before; it fails as `reply` would have.
 
         Raises:
             NotFoundError: The turn did not arrive: it may be sent again.
+            ConflictError: The reply is still being made: ask again later, or use `resume_reply`.
+            UnavailableError: The model, or a step of its flow, failed.
         """
         return self._run(self._plan.get_reply(conversation_id, turn_id))
 

@@ -39,15 +39,16 @@ layers: setup
 bench: setup
 	@$(VENV)/bin/python benchmarks/run.py
 
-# The tests on each supported Python that this machine has, but for the one that `test` runs on.
-test-pythons:
-	@for version in 3.11 3.12 3.13; do \
-	  if $(PYTHON) --version | grep -q "^Python $$version\."; then continue; fi; \
-	  python=$$(.ci/find-python $$version); \
-	  if [ -z "$$python" ]; then echo "Python $$version is not installed: NOT TESTED on it"; continue; fi; \
-	  echo "On Python $$version"; \
-	  $(MAKE) --no-print-directory test PYTHON=$$python VENV=.venv-$$version || exit 1; \
-	done
+# The tests on each supported Python that this machine has, but for the one that `test` runs on;
+# with `make -j2` on two of them side by side.
+test-pythons: test-on-3.11 test-on-3.12 test-on-3.13
+
+test-on-%:
+	@if $(PYTHON) --version | grep -q "^Python $*\."; then exit 0; fi; \
+	python=$$(.ci/find-python $*); \
+	if [ -z "$$python" ]; then echo "Python $* is not installed: NOT TESTED on it"; exit 0; fi; \
+	echo "On Python $*"; \
+	$(MAKE) --no-print-directory test PYTHON=$$python VENV=.venv-$*
 
 clean:
 	rm -rf .venv .venv-* .*_cache .hypothesis

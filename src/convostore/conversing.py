@@ -11,11 +11,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from .adapter import Adapter, Operation
+from .courses import Course
 from .errors import InvalidError
 from .models import FilePart, Part, TextPart
 from .options import checked_options
 from .plan import AnyFlow, Plan, an_id
-from .streaming import Course
 from .turns import Answer, Answering, ReplyOptions, Turn
 
 

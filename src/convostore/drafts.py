@@ -7,7 +7,8 @@ service knows come from reading it again. No I/O and no service's spelling here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from io import StringIO
+from typing import Any, Final, TypeAlias
 
 from .events import (
     InteractionRequested,
@@ -38,54 +39,69 @@ from .models import (
 from .replies import Reply, Usage
 from .values import JSON
 
+_Kind: TypeAlias = type[TextPart | ReasoningPart | ToolCallPart | ToolResultPart]
+_GROWS: Final[dict[type, str]] = {
+    TextPart: "text",
+    ReasoningPart: "text",
+    ToolCallPart: "arguments",
+    ToolResultPart: "content",
+}
+"""The field of each part that comes in pieces."""
+
 
 class _Growing:
-    """A text or a reasoning part of which more may come."""
+    """A part of which more may come; `part` is made once for as long as nothing does.
 
-    def __init__(self, kind: type[TextPart | ReasoningPart]) -> None:
+    Attributes:
+        fixed: The fields that do not come in pieces.
+        result: Of a call, what its tool answered, which stands behind it.
+    """
+
+    def __init__(self, kind: _Kind, **fixed: str) -> None:
         self.kind = kind
-        self.pieces: list[str] = []
+        self.fixed = fixed
+        self.result: _Growing | None = None
+        self._text = StringIO()
+        self._has_halves = False
+        self._part: Part | None = None
 
-    def parts(self) -> list[Part]:
-        text = "".join(self.pieces)
-        self.pieces = [text]
-        if self.kind is TextPart:
-            return [TextPart.model_construct(kind="text", text=text)]
-        return [ReasoningPart.model_construct(kind="reasoning", text=text)]
+    def add(self, piece: str) -> None:
+        self._text.write(piece)
+        self._part = None
+        # Services cut text between the two halves of a character beyond the first plane.
+        if "\udc00" <= piece[:1] <= "\udfff":
+            self._has_halves = True
 
+    def rename(self, name: str) -> None:
+        self.fixed["name"] = name
+        self._part = None
 
-class _Call:
-    """A call of a tool, and what it answered."""
-
-    def __init__(self, call_id: str, name: str) -> None:
-        self.id = call_id
-        self.name = name
-        self.arguments: list[str] = []
-        self.content: list[str] = []
-
-    def parts(self) -> list[Part]:
-        call = ToolCallPart(id=self.id, name=self.name, arguments="".join(self.arguments))
-        if not self.content:
-            return [call]
-        return [call, ToolResultPart(id=self.id, content="".join(self.content))]
+    @property
+    def part(self) -> Part:
+        if self._part is None:
+            text = self._text.getvalue()
+            if self._has_halves:
+                text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+            make: Any = self.kind.model_construct  # Any: each kind has arguments of its own
+            self._part = make(**self.fixed, **{_GROWS[self.kind]: text})
+        return self._part
 
 
 class Draft:
     """A reply that is arriving: the events that came, put together.
 
     Attributes:
-        sources: Those found so far.
-        run_details: The steps reported so far.
         title: The newest that was told; None when none was.
         variables: The newest that were told; None when none were.
         usage: The newest that was told; None when none was.
     """
 
     def __init__(self) -> None:
-        self._pieces: list[_Growing | _Call | Part] = []
-        self._calls: dict[str, _Call] = {}
-        self.sources: tuple[Source, ...] = ()
-        self.run_details: tuple[RunStep, ...] = ()
+        self._pieces: list[_Growing | Part] = []
+        self._calls: dict[str, _Growing] = {}
+        self._results: dict[str, _Growing] = {}
+        self._sources: list[Source] = []
+        self._run_details: list[RunStep] = []
         self.title: str | None = None
         self.variables: dict[str, JSON] | None = None
         self.usage: Usage | None = None
@@ -95,8 +111,23 @@ class Draft:
         """The answer's parts so far."""
         found: list[Part] = []
         for piece in self._pieces:
-            found += piece.parts() if isinstance(piece, _Growing | _Call) else [piece]
+            if not isinstance(piece, _Growing):
+                found.append(piece)
+                continue
+            found.append(piece.part)
+            if piece.result is not None:
+                found.append(piece.result.part)
         return tuple(found)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Those found so far."""
+        return tuple(self._sources)
+
+    @property
+    def run_details(self) -> tuple[RunStep, ...]:
+        """The steps reported so far."""
+        return tuple(self._run_details)
 
     def add(self, event: ReplyEvent) -> None:
         """Takes the next event."""
@@ -105,18 +136,23 @@ class Draft:
             add(self, event)
 
     def _grow(self, kind: type[TextPart | ReasoningPart], text: str) -> None:
+        if not text:
+            return
         last = self._pieces[-1] if self._pieces else None
         if not isinstance(last, _Growing) or last.kind is not kind:
-            last = _Growing(kind)
-            self._pieces.append(last)
-        last.pieces.append(text)
+            last = self._begin(kind)
+        last.add(text)
 
-    def _call(self, call_id: str, name: str = "") -> _Call:
+    def _begin(self, kind: _Kind, **fixed: str) -> _Growing:
+        begun = _Growing(kind, **fixed)
+        self._pieces.append(begun)
+        return begun
+
+    def _call(self, call_id: str) -> _Growing:
         """The call of that id; one that nothing announced is begun here."""
         call = self._calls.get(call_id)
         if call is None:
-            call = self._calls[call_id] = _Call(call_id, name)
-            self._pieces.append(call)
+            call = self._calls[call_id] = self._begin(ToolCallPart, id=call_id, name="")
         return call
 
     def _text(self, event: TextDelta) -> None:
@@ -126,44 +162,50 @@ class Draft:
         self._grow(ReasoningPart, event.text)
 
     def _started(self, event: ToolCallStarted) -> None:
-        self._call(event.id).name = event.name
+        self._call(event.id).rename(event.name)
 
     def _arguments(self, event: ToolCallArgumentsDelta) -> None:
-        self._call(event.id).arguments.append(event.arguments)
+        self._call(event.id).add(event.arguments)
 
     def _result(self, event: ToolResultDelta) -> None:
-        self._call(event.id).content.append(event.content)
+        result = self._results.get(event.id)
+        if result is None:
+            result = self._results[event.id] = _Growing(ToolResultPart, id=event.id)
+            self._call(event.id).result = result
+        result.add(event.content)
 
     def _part(self, event: PartAdded) -> None:
         self._pieces.append(event.part)
 
     def _replaced(self, event: PartsReplaced) -> None:
-        self._pieces = []
-        self._calls = {}
+        self._pieces, self._calls, self._results = [], {}, {}
         for part in event.parts:
             self._take(part)
 
     def _take(self, part: Part) -> None:
         """Takes a part in such a way that more of it may come."""
-        if isinstance(part, TextPart | ReasoningPart):
-            self._pieces.append(_Growing(type(part)))
-            self._grow(type(part), part.text)
-        elif isinstance(part, ToolCallPart) and part.id is not None:
-            call = self._call(part.id, part.name)
-            call.arguments.append(part.arguments)
-        elif isinstance(part, ToolResultPart) and part.id in self._calls:
-            self._call(part.id).content.append(part.content)
-        else:
-            self._pieces.append(part)
+        match part:
+            case TextPart() | ReasoningPart():
+                self._begin(type(part)).add(part.text)
+            case ToolCallPart(id=str(call_id), name=name, arguments=arguments):
+                call = self._begin(ToolCallPart, id=call_id, name=name)
+                call.add(arguments)
+                self._calls[call_id] = call
+            case ToolResultPart(id=str(call_id), content=content):
+                result = self._begin(ToolResultPart, id=call_id)
+                result.add(content)
+                self._results[call_id] = result
+            case _:
+                self._pieces.append(part)
 
     def _interaction(self, event: InteractionRequested) -> None:
         self._pieces.append(event.interaction)
 
-    def _sources(self, event: SourcesFound) -> None:
-        self.sources += event.sources
+    def _found(self, event: SourcesFound) -> None:
+        self._sources += event.sources
 
     def _steps(self, event: RunDetailsReported) -> None:
-        self.run_details += event.steps
+        self._run_details += event.steps
 
     def _title(self, event: TitleChanged) -> None:
         self.title = event.title
@@ -204,7 +246,7 @@ _ADDING: Final[dict[type, Callable[[Draft, Any], None]]] = {
     PartAdded: Draft._part,  # noqa: SLF001
     PartsReplaced: Draft._replaced,  # noqa: SLF001
     InteractionRequested: Draft._interaction,  # noqa: SLF001
-    SourcesFound: Draft._sources,  # noqa: SLF001
+    SourcesFound: Draft._found,  # noqa: SLF001
     RunDetailsReported: Draft._steps,  # noqa: SLF001
     TitleChanged: Draft._title,  # noqa: SLF001
     VariablesUpdated: Draft._variables,  # noqa: SLF001

@@ -98,10 +98,7 @@ class Response:
             ProtocolError: It is no JSON, or out of the bounds of `reading.decode_json`.
         """
         if self.media_type == "text/html":
-            raise ProtocolError(
-                "the service answered with an HTML page instead of JSON: check the base URL",
-                excerpt=self.excerpt,
-            )
+            raise _a_page(self)
         if not self._decoded:
             try:
                 self._decoded.append(decode_json(self.content))
@@ -176,7 +173,7 @@ class Exchange:
 def status_error(
     request: Request, response: Response, detail: str | None = None
 ) -> StoreError | None:
-    """The error that an HTTP status stands for; None below 300.
+    """The error that an HTTP status stands for; None below 300, but for a page of HTML.
 
     Args:
         request: What was asked.
@@ -185,7 +182,7 @@ def status_error(
     """
     status = response.status
     if status < 300:
-        return None
+        return _a_page(response) if response.media_type == "text/html" else None
     said = detail if detail is not None else _said(response)
     asked = f"{request.method} {request.path}"
     told = f"{asked} was answered {status}" + (f": {said}" if said else "")
@@ -211,6 +208,13 @@ def status_error(
     if status >= 500:
         return UnavailableError(told, detail=said, retryable=False)
     return ProtocolError(f"{told}; check the base URL", detail=said)
+
+
+def _a_page(response: Response) -> ProtocolError:
+    return ProtocolError(
+        "the service answered with an HTML page instead of JSON: check the base URL",
+        excerpt=response.excerpt,
+    )
 
 
 def _said(response: Response) -> str | None:

@@ -1,4 +1,4 @@
-"""Bytes of a stream to its frames: server-sent events, and objects of JSON a line each.
+"""Bytes of a stream to its frames: lines, and server-sent events.
 
 Both take pieces of any size, keep what is not complete, and bound it. What the frames mean, an
 adapter's decoder knows.
@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 
 from .errors import ProtocolError
 
-_MOST: Final = 64 * 2**20
+_LARGEST: Final = 64 * 2**20
 """Bytes of one frame: what grows beyond is no frame of a service."""
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 class ServerSentEvent(NamedTuple):
@@ -28,18 +29,22 @@ class ServerSentEvent(NamedTuple):
 
 
 class Lines:
-    """Cuts a stream into lines, ended by LF, CRLF or CR."""
+    """Cuts a stream into lines, ended by LF, CRLF or CR.
 
-    def __init__(self) -> None:
-        self._rest: list[bytes] = []
-        self._size = 0
+    Args:
+        largest: The most bytes of one line.
+    """
+
+    def __init__(self, *, largest: int = _LARGEST) -> None:
+        self._largest = largest
+        self._rest = bytearray()
         self._after_cr = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Takes the next piece to the lines that it completes, without their ends.
 
         Raises:
-            ProtocolError: A line has no end.
+            ProtocolError: A line is too long.
         """
         if self._after_cr and chunk:
             self._after_cr = False
@@ -47,43 +52,47 @@ class Lines:
         if b"\r" in chunk:
             self._after_cr = chunk.endswith(b"\r")
             chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        first, *rest = chunk.split(b"\n")
-        self._keep(first)
-        if not rest:
+        first, newline, rest = chunk.partition(b"\n")
+        self._rest += first
+        self._check(len(self._rest))
+        if not newline:
             return []
-        lines = [b"".join(self._rest), *rest[:-1]]
-        self._rest, self._size = [], 0
-        self._keep(rest[-1])
+        lines = [bytes(self._rest), *rest.split(b"\n")]
+        if len(rest) > self._largest:
+            self._check(max(map(len, lines)))
+        self._rest = bytearray(lines.pop())
         return lines
 
-    def _keep(self, piece: bytes) -> None:
-        if piece:
-            self._rest.append(piece)
-            self._size += len(piece)
-            if self._size > _MOST:
-                raise ProtocolError(f"the stream has a line of more than {_MOST:,} bytes")
+    def _check(self, size: int) -> None:
+        if size > self._largest:
+            raise ProtocolError(f"the stream has a line of more than {self._largest:,} bytes")
 
     def close(self) -> bytes:
         """What stands behind the last end of a line."""
-        rest, self._rest, self._size = b"".join(self._rest), [], 0
+        rest, self._rest = bytes(self._rest), bytearray()
         return rest
 
 
 class EventStream:
-    """Reads server-sent events, as the HTML standard has them."""
+    """Reads server-sent events, as the HTML standard has them; ``id`` and ``retry`` are left out.
 
-    def __init__(self) -> None:
-        self._lines = Lines()
-        self._first = True
+    Args:
+        largest: The most bytes of one event's data, and of one line.
+    """
+
+    def __init__(self, *, largest: int = _LARGEST) -> None:
+        self._largest = largest
+        self._lines = Lines(largest=largest)
+        self._begun = False
         self._event = ""
         self._data: list[bytes] = []
         self._size = 0
 
     def feed(self, chunk: bytes) -> Iterator[ServerSentEvent]:
-        """Takes the next piece to the events that it completes.
+        """Takes the next piece to the events that it completes; use them all before the next.
 
         Raises:
-            ProtocolError: An event has no end.
+            ProtocolError: An event is too large.
         """
         for line in self._lines.feed(chunk):
             if line:
@@ -107,15 +116,17 @@ class EventStream:
         return event
 
     def _take(self, line: bytes) -> None:
-        if self._first:
-            self._first = False
-            line = line.removeprefix(b"\xef\xbb\xbf")
+        if not self._begun:
+            self._begun = True
+            line = line.removeprefix(_BYTE_ORDER_MARK)
         name, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
         if name == b"data":
-            self._data.append(value)
-            self._size += len(value)
-            if self._size > _MOST:
-                raise ProtocolError(f"the stream has an event of more than {_MOST:,} bytes")
+            self._grow(value.removeprefix(b" "))
         elif name == b"event":
-            self._event = value.decode("utf-8", "replace")
+            self._event = value.removeprefix(b" ").decode("utf-8", "replace")
+
+    def _grow(self, value: bytes) -> None:
+        self._data.append(value)
+        self._size += len(value) + 1
+        if self._size > self._largest + 1:
+            raise ProtocolError(f"the stream has an event of more than {self._largest:,} bytes")

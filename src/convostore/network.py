@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 # Any, below: backends and streams are of httpcore's types, and httpcore is not imported.
@@ -111,6 +111,9 @@ class BoundedStream:
         return BoundedStream(encrypted, self._deadline)
 
     def close(self) -> None:
+        """Closes it, and wakes a thread that waits for what it would have brought."""
+        with suppress(OSError):  # the other side may have closed it before
+            socket.socket.shutdown(self._stream.get_extra_info("socket"), socket.SHUT_RDWR)
         self._stream.close()
 
     def get_extra_info(self, info: str) -> Any:

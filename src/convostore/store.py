@@ -48,10 +48,11 @@ from .plan import Make, OnError, Plan, several
 
 if TYPE_CHECKING:
     from .conversing import Conversing
+    from .courses import Course
     from .models import JSON, Part
     from .replies import Reply
     from .searching import Hit, Search
-    from .streaming import AsyncReplyStream, Course, ReplyStream
+    from .streaming import AsyncReplyStream, ReplyStream
 
 T = TypeVar("T")
 

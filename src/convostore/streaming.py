@@ -1,126 +1,26 @@
-"""A reply as it arrives: one flow of steps for both faces, and what the faces iterate over.
+"""A reply as it arrives: what the two faces iterate over.
 
-The flow decides everything: it opens the stream once and never again, decodes, puts together, and
-finishes; an error that ends it takes along what had arrived. What carries a step out is a line or
-two of each face. No backend may be known here.
+What happens, a `Course` says; what carries a step of it out is a line or two of each face. No
+backend may be known here.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
-from contextlib import AsyncExitStack, ExitStack
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, suppress
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, Literal, Self
 
-from .adapter import Adapter, AsyncTransport, Operation, Transport
-from .drafts import Draft
-from .errors import InvalidError, StoreError
-from .events import ReplyEvent, ReplyFinished
+from .adapter import AsyncTransport, Transport
+from .courses import Carry, Course, Emit, Open, Read, Step
+from .errors import InvalidError
+from .events import ReplyEvent
 from .flow import Flow
 from .replies import PartialReply, Reply
-from .turns import Stream
 
 # Any, in this module: a backend's own requests, replies and chunks, which nothing here looks at.
 
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """A step: sends the request whose reply comes piece by piece; is sent what came first."""
-
-    request: Any
-
-
-class Read:
-    """A step: is sent the stream's next piece, or None at its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Emit:
-    """A step: hands an event to the caller."""
-
-    event: ReplyEvent
-
-
-@dataclass(frozen=True, slots=True)
-class Carry:
-    """A step: carries a flow of the adapter's out; is sent its result."""
-
-    make: Callable[[], Flow[Any, Any, Any]]
-
-
-Step: TypeAlias = Open | Read | Emit | Carry
-Steps: TypeAlias = Generator[Step, Any, None]
-
-_READ: Final = Read()
-
-
-class Course:
-    """One reply under way: its ids, what has arrived of it, and the flow of its steps."""
-
-    def __init__(
-        self,
-        adapter: Adapter[Any, Any],
-        operation: Operation,
-        begin: Callable[[], Flow[Any, Any, Stream[Any, Any] | Reply]],
-        *,
-        conversation_id: str,
-        turn_id: str | None,
-    ) -> None:
-        self.conversation_id = conversation_id
-        self.turn_id = turn_id
-        self.draft = Draft()
-        self.reply: Reply | None = None
-        self._adapter = adapter
-        self._operation = operation
-        self._begin = begin
-
-    def so_far(self) -> PartialReply:
-        return PartialReply(
-            conversation_id=self.conversation_id,
-            turn_id=self.turn_id,
-            parts=self.draft.parts,
-            sources=self.draft.sources,
-        )
-
-    def steps(self) -> Steps:
-        """The reply, step by step.
-
-        An event reaches the caller before the step after it is taken: the stream is read no faster
-        than it is used.
-        """
-        try:
-            begun: Stream[Any, Any] | Reply = yield Carry(self._begin)
-            if isinstance(begun, Reply):
-                self.reply = begun
-            else:
-                self.reply = yield from self._streamed(begun)
-        except StoreError as error:
-            self._adapter.redact(error)
-            error.adapter = error.adapter or self._adapter.name
-            error.operation = error.operation or self._operation.value
-            error.partial = self.so_far()
-            raise
-        yield Emit(ReplyFinished(reply=self.reply))
-
-    def _streamed(self, stream: Stream[Any, Any]) -> Generator[Step, Any, Reply]:
-        self.turn_id = stream.turn_id or self.turn_id
-        yield from self._read(stream)
-        reply: Reply = yield Carry(lambda: self._adapter.surround(stream.finish(self.draft)))
-        return reply
-
-    def _read(self, stream: Stream[Any, Any]) -> Steps:
-        head = yield Open(stream.request)
-        refusal = self._adapter.failure(stream.request, head)
-        if refusal is not None:
-            raise refusal
-        while (chunk := (yield _READ)) is not None:
-            for event in stream.decoder.feed(chunk):
-                self.draft.add(event)
-                yield Emit(event)
-        for event in stream.decoder.close():
-            self.draft.add(event)
-            yield Emit(event)
+_NOTHING: Final[Iterator[ReplyEvent]] = iter(())
 
 
 class _ReplyStream:
@@ -129,8 +29,9 @@ class _ReplyStream:
     def __init__(self, course: Course) -> None:
         self._course = course
         self._steps = course.steps()
+        self._events = _NOTHING
         self._step: Step | None = None
-        self._begun = False
+        self._state: Literal["new", "open", "closed"] = "new"
 
     @property
     def conversation_id(self) -> str:
@@ -164,10 +65,15 @@ class _ReplyStream:
         Raises:
             InvalidError: It was begun before.
         """
-        if self._begun:
+        if self._state != "new":
             raise InvalidError("a reply stream is used once: to send a turn again is another turn")
-        self._begun = True
+        self._state = "open"
         return next(self._steps)
+
+    def _arrive(self, step: Step) -> None:
+        self._step = step
+        if isinstance(step, Emit):
+            self._events = step.events
 
     def _upcoming(self) -> Step | None:
         """The step to carry out next, behind the event that was handed out last; None at the end.
@@ -175,21 +81,31 @@ class _ReplyStream:
         Raises:
             InvalidError: The stream was not begun, was closed, or broke off.
         """
+        if self._state == "new":
+            raise InvalidError("a reply stream is read in its with-block: entering sends the turn")
         step = self._step
-        if step is None and self._course.reply is None:
-            raise InvalidError("a reply stream is read within its with-block, and to its end once")
-        return next(self._steps, None) if isinstance(step, Emit) else step
+        if self._state == "open" and isinstance(step, Emit):
+            step = next(self._steps, None)
+        if self._state == "closed" and self._course.reply is None:
+            raise _closed()
+        return None if self._state == "closed" else step
 
-    def _ended(self) -> None:
-        self._step = None
-        self._steps.close()
+    def _end(self) -> None:
+        self._state = "closed"
+        self._events = _NOTHING
+        with suppress(ValueError):  # another thread is just in it, and will meet what is closed
+            self._steps.close()
+
+
+def _closed() -> InvalidError:
+    return InvalidError("the reply stream is closed: so_far has what had arrived")
 
 
 class ReplyStream(_ReplyStream):
     """A reply as it arrives: use it in a ``with``, which sends the turn, and iterate over it.
 
     Leaving early closes the connection. It does not stop the service, which finishes the answer and
-    stores it: `get_reply` finds it later.
+    stores it: `get_reply` finds it later. One thread at a time reads it; any may close it.
     """
 
     def __init__(
@@ -217,7 +133,7 @@ class ReplyStream(_ReplyStream):
         except BaseException:
             self.close()
             raise
-        self._step = step
+        self._arrive(step)
         return self
 
     def __exit__(
@@ -238,23 +154,36 @@ class ReplyStream(_ReplyStream):
             StoreError: The reply broke off; `partial` is what had arrived.
         """
         try:
-            step = self._upcoming()
-            while step is not None and not isinstance(step, Emit):
-                step = self._after(step)
+            while (event := next(self._events, None)) is None:
+                self._advance()
         except BaseException:
             self.close()
             raise
+        return event
+
+    def _advance(self) -> None:
+        """Carries steps out until there are events to hand out.
+
+        Raises:
+            StopIteration: There are no more.
+        """
+        step = self._upcoming()
+        while step is not None and not isinstance(step, Emit):
+            step = self._after(step)
         if step is None:
-            self.close()
             raise StopIteration
-        self._step = step
-        return step.event
+        self._arrive(step)
 
     def _after(self, step: Step) -> Step:
         try:
             sent = self._carry_out(step)
         except Exception as error:
+            self._connection.__exit__(type(error), error, error.__traceback__)
+            if self._state == "closed":
+                raise _closed() from None
             return self._steps.throw(error)
+        if self._state == "closed":
+            raise _closed()
         return self._steps.send(sent)
 
     def _carry_out(self, step: Step) -> object:
@@ -272,7 +201,7 @@ class ReplyStream(_ReplyStream):
 
     def close(self) -> None:
         """Closes the connection; the service goes on. Calling it twice is fine."""
-        self._ended()
+        self._end()
         self._connection.close()
 
 
@@ -290,6 +219,7 @@ class AsyncReplyStream(_ReplyStream):
         self._run = run
         self._connection = AsyncExitStack()
         self._chunks: AsyncIterator[Any] | None = None
+        self._is_waiting = False
 
     async def __aenter__(self) -> Self:
         """Sends the turn.
@@ -304,7 +234,7 @@ class AsyncReplyStream(_ReplyStream):
         except BaseException:
             await self.aclose()
             raise
-        self._step = step
+        self._arrive(step)
         return self
 
     async def __aexit__(
@@ -324,24 +254,38 @@ class AsyncReplyStream(_ReplyStream):
         Raises:
             StoreError: The reply broke off; `partial` is what had arrived.
         """
+        if self._is_waiting:
+            raise _taken_by_another()
         try:
-            step = self._upcoming()
-            while step is not None and not isinstance(step, Emit):
-                step = await self._after(step)
+            while (event := next(self._events, None)) is None:
+                await self._advance()
         except BaseException:
             await self.aclose()
             raise
+        return event
+
+    async def _advance(self) -> None:
+        """Carries steps out until there are events to hand out.
+
+        Raises:
+            StopAsyncIteration: There are no more.
+        """
+        step = self._upcoming()
+        while step is not None and not isinstance(step, Emit):
+            step = await self._after(step)
         if step is None:
-            await self.aclose()
             raise StopAsyncIteration
-        self._step = step
-        return step.event
+        self._arrive(step)
 
     async def _after(self, step: Step) -> Step:
+        self._is_waiting = True
         try:
             sent = await self._carry_out(step)
         except Exception as error:
+            await self._connection.__aexit__(type(error), error, error.__traceback__)
             return self._steps.throw(error)
+        finally:
+            self._is_waiting = False
         return self._steps.send(sent)
 
     async def _carry_out(self, step: Step) -> object:
@@ -360,6 +304,16 @@ class AsyncReplyStream(_ReplyStream):
         return None
 
     async def aclose(self) -> None:
-        """Closes the connection; the service goes on. Calling it twice is fine."""
-        self._ended()
+        """Closes the connection; the service goes on. Calling it twice is fine.
+
+        Raises:
+            InvalidError: Another task waits for an event: to cancel it closes the stream.
+        """
+        if self._is_waiting:
+            raise _taken_by_another()
+        self._end()
         await self._connection.aclose()
+
+
+def _taken_by_another() -> InvalidError:
+    return InvalidError("another task reads this reply stream: cancel that, and it is closed")

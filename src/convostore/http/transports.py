@@ -64,13 +64,13 @@ class HTTPTransport(Exchanges, Transport[Request, Response]):
 
             def start(hop: Hop) -> Response:
                 client = self._connect()
-                with self._translating(hop, streamed=True):
+                with self._translating(hop, streamed=True), self._deadline.at(hop.deadline):
                     reply = replies.enter_context(
                         client.stream(hop.method, hop.url, **self._sent(hop))
                     )
-                opened[:] = [(hop, reply)]
-                whole = [] if comes_piecemeal(reply) else list(self._pieces(hop, reply, told))
-                return response_of(reply, whole)
+                    opened[:] = [(hop, reply)]
+                    whole = [] if comes_piecemeal(reply) else list(self._pieces(hop, reply, told))
+                    return response_of(reply, whole)
 
             response = run(self._hops(request), start)
             told.status = response.status
@@ -150,16 +150,19 @@ class AsyncHTTPTransport(Exchanges, AsyncTransport[Request, Response]):
             opened: list[tuple[Hop, httpx.Response]] = []
 
             async def start(hop: Hop) -> Response:
+                import asyncio
+
                 client = self._connect()
                 with self._translating(hop, streamed=True):
-                    reply = await replies.enter_async_context(
-                        client.stream(hop.method, hop.url, **self._sent(hop))
-                    )
-                opened[:] = [(hop, reply)]
-                if comes_piecemeal(reply):
-                    return response_of(reply, [])
-                async with aclosing(self._pieces(hop, reply, told)) as pieces:
-                    return response_of(reply, [each async for each in pieces])
+                    async with asyncio.timeout(hop.deadline - time.monotonic()):
+                        reply = await replies.enter_async_context(
+                            client.stream(hop.method, hop.url, **self._sent(hop))
+                        )
+                        opened[:] = [(hop, reply)]
+                        if comes_piecemeal(reply):
+                            return response_of(reply, [])
+                        async with aclosing(self._pieces(hop, reply, told)) as pieces:
+                            return response_of(reply, [each async for each in pieces])
 
             response = await arun(self._hops(request), start)
             told.status = response.status

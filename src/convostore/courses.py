@@ -1,0 +1,125 @@
+"""The course of one reply, as a flow of steps that both faces carry out: written once.
+
+It decides everything: it opens the stream once and never again, decodes, puts together, and
+finishes; an error that ends it takes along what had arrived. No I/O and no backend here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from .adapter import Adapter, Operation
+from .drafts import Draft
+from .errors import StoreError
+from .events import ReplyEvent, ReplyFinished
+from .flow import Flow
+from .replies import PartialReply, Reply
+from .turns import Stream
+
+# Any, in this module: a backend's own requests, replies and chunks, which nothing here looks at.
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A step: sends the request whose reply comes piece by piece; is sent what came first."""
+
+    request: Any
+
+
+class Read:
+    """A step: is sent the stream's next piece, or None at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """A step: hands events to the caller, each before the next is made."""
+
+    events: Iterator[ReplyEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """A step: carries a flow of the adapter's out; is sent its result."""
+
+    make: Callable[[], Flow[Any, Any, Any]]
+
+
+Step: TypeAlias = Open | Read | Emit | Carry
+Steps: TypeAlias = Generator[Step, Any, None]
+
+_READ: Final = Read()
+
+
+class Course:
+    """One reply under way: its ids, what has arrived of it, and the flow of its steps."""
+
+    def __init__(
+        self,
+        adapter: Adapter[Any, Any],
+        operation: Operation,
+        begin: Callable[[], Flow[Any, Any, Stream[Any, Any] | Reply]],
+        *,
+        conversation_id: str,
+        turn_id: str | None,
+    ) -> None:
+        self.conversation_id = conversation_id
+        self.turn_id = turn_id
+        self.draft = Draft()
+        self.reply: Reply | None = None
+        self._adapter = adapter
+        self._operation = operation
+        self._begin = begin
+
+    def so_far(self) -> PartialReply:
+        return PartialReply(
+            conversation_id=self.conversation_id,
+            turn_id=self.turn_id,
+            parts=self.draft.parts,
+            sources=self.draft.sources,
+        )
+
+    def steps(self) -> Steps:
+        """The reply, step by step.
+
+        An event reaches the caller before the step after it is taken: the stream is read no faster
+        than it is used.
+        """
+        try:
+            begun: Stream[Any, Any] | Reply = yield Carry(self._begin)
+            self.reply = begun if isinstance(begun, Reply) else (yield from self._streamed(begun))
+        except StoreError as error:
+            self._tell(error)
+            raise
+        yield Emit(iter([ReplyFinished(reply=self.reply)]))
+
+    def _tell(self, error: StoreError) -> None:
+        """Says of an error where it happened, and gives it what had arrived."""
+        self._adapter.redact(error)
+        error.adapter = error.adapter or self._adapter.name
+        error.operation = error.operation or self._operation.value
+        error.partial = self.so_far()
+
+    def _streamed(self, stream: Stream[Any, Any]) -> Generator[Step, Any, Reply]:
+        self.turn_id = stream.turn_id or self.turn_id
+        head = yield Open(stream.request)
+        refusal = self._adapter.failure(stream.request, head)
+        if refusal is not None:
+            raise refusal
+        while (chunk := (yield _READ)) is not None:
+            yield Emit(self._taken(stream.decoder.feed(chunk)))
+        yield Emit(self._taken(stream.decoder.close()))
+        reply: Reply = yield Carry(lambda: self._adapter.surround(stream.finish(self.draft)))
+        return reply
+
+    def _taken(self, events: Iterable[ReplyEvent]) -> Iterator[ReplyEvent]:
+        """The events of a decoder, which may fail between two of them."""
+        add = self.draft.add
+        try:
+            for event in events:
+                add(event)
+                yield event
+        except StoreError as error:
+            self._tell(error)
+            raise

@@ -10,16 +10,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from convostore.errors import AuthError, ConfigError, ProtocolError
+from convostore.flow import Flow
 from convostore.http import HTTPFlow, Method, Request
 from convostore.models import JSON
 
 from .envelope import AbsentPathError, InvalidLinkError, data_of
 from .options import FastGPTOptions
 
-_ROOT: Final = "/api/core/chat/"
+R = TypeVar("R")
+
+_CHAT: Final = "/api/core/chat/"
+_AGENT: Final = "/api/core/ai/agent/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,34 @@ class Endpoint:
         calls: Method and path in each generation, the newest first.
         carries: Where its parameters stand; in ``both`` where generations look in different places.
         reads: Whether it changes nothing, so that it may be repeated.
+        patient: Whether a model answers it.
+        root: What stands before its paths.
     """
 
     calls: tuple[tuple[Method, str], ...]
     carries: Literal["body", "query", "both"] = "body"
     reads: bool = False
+    patient: bool = False
+    root: str = _CHAT
+
+    def request(self, fields: Mapping[str, JSON], generation: int = 0) -> Request:
+        """What is sent to ask it, by the path of one generation."""
+        method, path = self.calls[generation]
+        return Request(
+            method,
+            self.root + path,
+            query=() if self.carries == "body" else _query(fields),
+            json=None if self.carries == "query" else dict(fields),
+            idempotent=self.reads,
+            patient=self.patient,
+        )
+
+
+def _query(fields: Mapping[str, JSON]) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (name, value if isinstance(value, str) else json.dumps(value))
+        for name, value in fields.items()
+    )
 
 
 HISTORIES: Final = Endpoint(
@@ -54,31 +81,43 @@ CLEAR: Final = Endpoint(
 )
 DELETE_RECORD: Final = Endpoint((("DELETE", "record/delete"), ("DELETE", "item/delete")), "both")
 FEEDBACK: Final = Endpoint((("POST", "feedback/updateUserFeedback"),))
+INIT: Final = Endpoint((("GET", "init"),), "query")
+"""Tells of a conversation and its app, and marks the conversation as read."""
+COMPLETIONS: Final = Endpoint((("POST", "completions"),), patient=True, root="/api/v1/chat/")
+COMPLETIONS_V2: Final = Endpoint((("POST", "completions"),), patient=True, root="/api/v2/chat/")
+SUGGESTIONS: Final = Endpoint((("POST", "v2/createQuestionGuide"),), patient=True, root=_AGENT)
+SUGGESTIONS_V1: Final = Endpoint((("POST", "createQuestionGuide"),), patient=True, root=_AGENT)
+"""Takes the messages themselves, where the later one takes the conversation's id."""
 
 _MOVED_TOGETHER: Final = frozenset({HISTORIES, RECORDS, RUN_DETAILS, UPDATE, DELETE, CLEAR})
 """Of these the old path of one tells the old path of all."""
 
 
-class Service:
-    """Asks endpoints as one server wants them; lives as long as its store, shared by threads."""
+class Generations:
+    """Which of their paths a server has for its endpoints; shared by threads."""
 
-    def __init__(self, options: FastGPTOptions) -> None:
-        self._options = options
+    def __init__(self) -> None:
         self._found: dict[Endpoint, int] = {}
         self._absent: set[Endpoint] = set()
-        self._link: Mapping[str, JSON] | None = None
 
-    def ask(self, endpoint: Endpoint, fields: Mapping[str, JSON]) -> HTTPFlow[JSON]:
-        """Asks, and returns the answer's data.
+    def ask(self, endpoint: Endpoint, fields: Mapping[str, JSON]) -> Flow[Request, R, R]:
+        """Asks by one path after the other until one is there, and returns what it answered.
 
         Raises:
-            ProtocolError: The server has none of the endpoint's paths.
+            AbsentPathError: The server has none of them.
         """
-        if self._options.share_id is None:
-            scope: Mapping[str, JSON] = {"appId": self._options.app_id}
-        else:
-            scope = self._link = self._link or (yield from self._spelled_link())
-        return (yield from self._ask(endpoint, {**scope, **fields}))
+        absent: AbsentPathError | None = None
+        for number in self._order(endpoint):
+            try:
+                reply = yield endpoint.request(fields, number)
+            except AbsentPathError as error:
+                absent = absent or error
+                continue
+            self._found[endpoint] = number
+            return reply
+        self._absent.add(endpoint)
+        assert absent is not None  # noqa: S101  # there is a path, and it was absent
+        raise absent
 
     def has_new_paths(self) -> bool:
         """Whether the last list came from a path of 4.14.5 or later."""
@@ -87,6 +126,46 @@ class Service:
     def lacks(self, endpoint: Endpoint) -> bool:
         """Whether the server is known not to have it."""
         return endpoint in self._absent or (endpoint is STATUS and 1 in self._found.values())
+
+    def _order(self, endpoint: Endpoint) -> list[int]:
+        """The endpoint's generations, the likeliest first."""
+        first = self._found.get(endpoint)
+        if first is None and endpoint in _MOVED_TOGETHER:
+            first = next((self._found[each] for each in _MOVED_TOGETHER & self._found.keys()), None)
+        return sorted(range(len(endpoint.calls)), key=lambda number: (number != first, number))
+
+
+class Service:
+    """Asks endpoints about one app or share link; lives as long as its store, shared by threads."""
+
+    def __init__(self, options: FastGPTOptions) -> None:
+        self._options = options
+        self._generations = Generations()
+        self._link: Mapping[str, JSON] | None = None
+
+    def ask(self, endpoint: Endpoint, fields: Mapping[str, JSON]) -> HTTPFlow[JSON]:
+        """Asks, and returns the answer's data.
+
+        Raises:
+            ProtocolError: The server has none of the endpoint's paths.
+        """
+        scope = yield from self.scope()
+        return (yield from self._ask(endpoint, {**scope, **fields}))
+
+    def scope(self) -> HTTPFlow[Mapping[str, JSON]]:
+        """The fields that say of which app, or share link, each request is."""
+        if self._options.share_id is None:
+            return {"appId": self._options.app_id}
+        self._link = self._link or (yield from self._spelled_link())
+        return self._link
+
+    def has_new_paths(self) -> bool:
+        """Whether the last list came from a path of 4.14.5 or later."""
+        return self._generations.has_new_paths()
+
+    def lacks(self, endpoint: Endpoint) -> bool:
+        """Whether the server is known not to have it."""
+        return self._generations.lacks(endpoint)
 
     def _spelled_link(self) -> HTTPFlow[Mapping[str, JSON]]:
         """The share link as the server spells it.
@@ -113,40 +192,12 @@ class Service:
         return old
 
     def _ask(self, endpoint: Endpoint, fields: Mapping[str, JSON]) -> HTTPFlow[JSON]:
-        absent: AbsentPathError | None = None
-        for number in self._order(endpoint):
-            try:
-                reply = yield _request(endpoint, number, fields)
-            except AbsentPathError as error:
-                absent = absent or error
-                continue
-            self._found[endpoint] = number
-            return data_of(reply)
-        self._absent.add(endpoint)
-        assert absent is not None  # noqa: S101  # there is a path, and it was absent
-        raise ProtocolError(str(absent), excerpt=absent.excerpt)
-
-    def _order(self, endpoint: Endpoint) -> list[int]:
-        """The endpoint's generations, the likeliest first."""
-        first = self._found.get(endpoint)
-        if first is None and endpoint in _MOVED_TOGETHER:
-            first = next((self._found[each] for each in _MOVED_TOGETHER & self._found.keys()), None)
-        return sorted(range(len(endpoint.calls)), key=lambda number: (number != first, number))
+        try:
+            return data_of((yield from self._generations.ask(endpoint, fields)))
+        except AbsentPathError as error:
+            raise ProtocolError(str(error), excerpt=error.excerpt) from None
 
 
-def _request(endpoint: Endpoint, number: int, fields: Mapping[str, JSON]) -> Request:
-    method, path = endpoint.calls[number]
-    return Request(
-        method,
-        _ROOT + path,
-        query=() if endpoint.carries == "body" else _query(fields),
-        json=None if endpoint.carries == "query" else dict(fields),
-        idempotent=endpoint.reads,
-    )
-
-
-def _query(fields: Mapping[str, JSON]) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (name, value if isinstance(value, str) else json.dumps(value))
-        for name, value in fields.items()
-    )
+def root_of(base_url: str) -> str:
+    """The server's address, from one that may end where other clients want it to."""
+    return base_url.rstrip("/").removesuffix("/v1").removesuffix("/api")

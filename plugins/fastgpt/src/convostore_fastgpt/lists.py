@@ -12,7 +12,7 @@ from convostore.reading import filled, read_time
 
 from . import wire
 from .endpoints import HISTORIES, RECORDS, Service
-from .paging import OffsetList, Slice
+from .paging import PAGE, OffsetList, Slice, Window
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -26,11 +26,23 @@ class Histories(OffsetList):
     Args:
         service: Whom to ask.
         filters: What else the list is asked for.
+        owner: What the ids begin with of those that are shown; the service cannot choose by it.
     """
 
-    def __init__(self, service: Service, filters: dict[str, JSON]) -> None:
+    def __init__(self, service: Service, filters: dict[str, JSON], owner: str = "") -> None:
         self._service = service
         self._filters = filters
+        self._owner = owner
+        self.least = PAGE if owner else 1
+
+    def shows(self, row: JSON) -> bool:
+        return not self._owner or (self.key(row) or "").startswith(self._owner)
+
+    def page(self, cursor: str | None, limit: int) -> HTTPFlow[Window]:
+        window = yield from super().page(cursor, limit)
+        while not window.rows and window.end is not None:
+            window = yield from super().page(str(window.end), limit)
+        return window
 
     def fetch(self, start: int, size: int, total: int | None) -> HTTPFlow[Slice]:  # noqa: ARG002
         data = yield from self._service.ask(
@@ -52,11 +64,9 @@ class Histories(OffsetList):
 class Records(OffsetList):
     """Records of a conversation. The service counts from the newest, by descending ``_id``."""
 
-    def __init__(
-        self, service: Service, conversation_id: str, order: Order, filters: dict[str, JSON]
-    ) -> None:
+    def __init__(self, service: Service, chat: dict[str, JSON], order: Order) -> None:
         self._service = service
-        self._fields = {"chatId": conversation_id, "loadCustomFeedbacks": True, **filters}
+        self._fields = {**chat, "loadCustomFeedbacks": True}
         self._backwards = order == "newest_first"
         # Whether a question was answered is told by the record behind it.
         self.ahead = 0 if self._backwards else 1

@@ -94,9 +94,11 @@ class OffsetList(ABC):
 
     Attributes:
         ahead: How many rows behind a page are brought with it, to be looked at.
+        least: How many rows are asked for at the least, where few of them may be shown.
     """
 
     ahead: int = 0
+    least: int = 1
 
     @abstractmethod
     def fetch(self, start: int, size: int, total: int | None) -> HTTPFlow[Slice]:
@@ -116,8 +118,12 @@ class OffsetList(ABC):
     def key(self, row: JSON) -> str | None:
         """The row's id; None when it is lost."""
 
+    def shows(self, row: JSON) -> bool:  # noqa: ARG002
+        """Whether a row is one of those that pages are made of; the others are passed over."""
+        return True
+
     def page(self, cursor: str | None, limit: int) -> HTTPFlow[Window]:
-        """The rows behind a cursor, up to `limit` of them.
+        """The rows behind a cursor, up to `limit` of those that are shown; perhaps none yet.
 
         Raises:
             InvalidError: The cursor is none.
@@ -125,7 +131,7 @@ class OffsetList(ABC):
         """
         place = Place.parse(cursor) if cursor is not None else None
         start = max(0, place.index - 1) if place else 0
-        size = limit + self.ahead + (place is not None)
+        size = max(limit, self.least) + self.ahead + (place is not None)
         total = place.total if place else None
         for _ in range(_MOVES):
             found = yield from self.fetch(start, size, total)
@@ -188,14 +194,16 @@ class OffsetList(ABC):
         limit: int,
         place: Place | None,
     ) -> Window:
-        page = unseen[:limit]
+        shown = [number for number in unseen if self.shows(found.rows[number])][:limit]
+        passed = unseen.index(shown[-1]) + 1 if len(shown) == limit else len(unseen)
+        page = unseen[:passed]
         first = page[0] if page else len(found.rows)
-        more = len(unseen) > limit or found.start + len(found.rows) < found.total
+        more = len(unseen) > passed or found.start + len(found.rows) < found.total
         return Window(
-            rows=[found.rows[number] for number in page],
+            rows=[found.rows[number] for number in shown],
             start=found.start + first,
             before=found.rows[first - 1] if first else None,
-            after=found.rows[unseen[limit]] if len(unseen) > limit else None,
+            after=found.rows[unseen[passed]] if len(unseen) > passed else None,
             end=self._end(found, ranks, page, place) if more and page else None,
             total=found.total,
         )

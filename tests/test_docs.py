@@ -36,6 +36,9 @@ WITH_A_KEY = {
     "record_getResData": [0],
     "record_delete": [1],
     "feedback_updateUserFeedback": [8],
+    "createQuestionGuide_v2": [0],
+    "v1_completions_stream-false_detail-false": [0],
+    "v1_completions_stream-true_detail-false": [0],
 }
 """By case, the exchanges that a page's store with a key meets."""
 WITH_A_LINK = {"share_outlink": [1, 6, 7]}
@@ -44,13 +47,17 @@ PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 RUN = [
     ROOT / "README.md",
     DOCS / "tutorial" / "first-steps.md",
+    DOCS / "how-to" / "answer-an-interaction.md",
     DOCS / "how-to" / "export-and-import.md",
     DOCS / "how-to" / "fastgpt.md",
     DOCS / "how-to" / "perplexica.md",
     DOCS / "how-to" / "mirror.md",
+    DOCS / "how-to" / "recover-from-a-lost-connection.md",
     DOCS / "how-to" / "search.md",
+    DOCS / "how-to" / "stream-into-a-web-app.md",
     DOCS / "how-to" / "test-your-app.md",
     DOCS / "how-to" / "trace-and-log.md",
+    DOCS / "how-to" / "write-an-adapter.md",
     DOCS / "reference" / "contract-kit.md",
 ]
 ADDRESS = re.compile(r"http://localhost:300[01]")

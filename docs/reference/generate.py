@@ -21,13 +21,14 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from typer.testing import CliRunner
 
-from convostore import adapter, dsn, errors, models
+from convostore import adapter, dsn, errors, events, models, replies
 from convostore.adapter import Adapter, Operation, Traits
 from convostore.cli.app import EXAMPLES, app
 from convostore.cli.rim import ExitCode
 from convostore.config import adapter_of
 from convostore.http import HTTPAdapter, HTTPOptions, Request, Response
 from convostore.plugins import adapter_for
+from convostore.streaming import ReplyStream
 from convostore.testing import FaultContract, clauses
 from convostore.testing.fault_contract import ERRORS as FAULT_ERRORS
 
@@ -147,6 +148,81 @@ def schema() -> str:
     return "\n".join(section_of(each) for each in shown)
 
 
+_EVENTS: Final = get_args(get_args(events.ReplyEvent)[0])
+_SENT: Final[dict[type, tuple[str, str]]] = {
+    events.TextDelta: ("the text as it grows", "the text as it grows"),
+    events.ReasoningDelta: ("1.12: the thoughts of its search steps", "what the model thinks"),
+    events.ToolCallStarted: ("never", "a node calls a tool"),
+    events.ToolCallArgumentsDelta: ("never", "with the call, or piece by piece"),
+    events.ToolResultDelta: ("never", "the tool has answered"),
+    events.PartAdded: ("widgets; the empty text of an answer that says nothing", "never"),
+    events.PartsReplaced: ("1.12: something before the end of the answer was changed", "never"),
+    events.SourcesFound: (
+        "what the answer cites; in 1.12 what was read on the way as well",
+        "never: sources come with `ReplyFinished`",
+    ),
+    events.StatusChanged: ("1.12: `research` is `running`, `complete`", "a node begins"),
+    events.InteractionRequested: ("never", "the flow stops at a question"),
+    events.TitleChanged: ("never", "4.15 or later: the conversation was given its title"),
+    events.VariablesUpdated: ("never", "a node set a variable"),
+    events.RunDetailsReported: ("never", "v1: all nodes at the end; v2: each when it is done"),
+    events.UsageReported: ("never", "never: the service says 1 of everything"),
+    events.ReplyFinished: ("last", "last"),
+    events.OtherEvent: ("a line of another type or shape", "how long it took, plans, skills, …"),
+}
+"""When Perplexica's adapter and FastGPT's send each event."""
+
+
+def reply_events() -> str:
+    rows = [[f"`{each.__name__}`", _fields_told(each), _meaning(each)] for each in _EVENTS]
+    return table(["event", "fields", "meaning"], rows)
+
+
+def _fields_told(event: type[BaseModel]) -> str:
+    names = [name for name in event.model_fields if name != "kind"]
+    return ", ".join(f"`{name}: {_annotation(event, name)}`" for name in names)
+
+
+def _meaning(event: type[BaseModel]) -> str:
+    told = attributes(event)
+    details = [f"`{name}`: {told[name]}" for name in event.model_fields if name in told]
+    return " ".join([" ".join(summary(event).split()), *details])
+
+
+def events_sent() -> str:
+    rows = [[f"`{each.__name__}`", *_SENT[each]] for each in _EVENTS]
+    return table(["event", "Perplexica", "FastGPT"], rows)
+
+
+def reply_values() -> str:
+    shown = (replies.Reply, replies.PartialReply, replies.Usage)
+    return "\n".join(section_of(each) + _properties(each) for each in shown)
+
+
+def _properties(*owners: type) -> str:
+    """What classes have beside their fields, in the order of their code."""
+    lines = [
+        f"* `{name}` (`{inspect.get_annotations(each.fget)['return']}`): {_one_line(each)}\n"
+        for owner in owners
+        for name, each in vars(owner).items()
+        if isinstance(each, property) and each.fget is not None
+    ]
+    return "\n" + "".join(lines) if lines else ""
+
+
+def _one_line(documented: object) -> str:
+    """A docstring as one line, what is raised included."""
+    told, _, raised = summary(documented).partition("\n\nRaises:\n")
+    raising = re.sub(r"^ *(\w+):", r"Raises `\1`:", raised)
+    return " ".join(f"{told} {raising}".split())
+
+
+def reply_stream() -> str:
+    """What a reply stream has for its users."""
+    properties = _properties(*reversed(ReplyStream.__mro__))
+    return f"{summary(ReplyStream)}\n{properties}* `close()`: {_one_line(ReplyStream.close)}\n"
+
+
 def words() -> str:
     kinds = {
         "Role": models.Role,
@@ -191,6 +267,16 @@ def fastgpt_options() -> str:
     sources = get_args(options.model_fields["source"].annotation)
     words = ", ".join(f"`{each}`" for each in sources)
     return fields_of(options, beside=HTTPOptions) + f"\n`source` is one of {words}.\n"
+
+
+def perplexica_options() -> str:
+    return fields_of(adapter_for("perplexica").Options, beside=HTTPOptions)
+
+
+def fastgpt_reply_options() -> str:
+    options = adapter_for("fastgpt").ReplyOptions
+    assert options is not None
+    return fields_of(options)
 
 
 def sqlite_options() -> str:
@@ -248,7 +334,8 @@ def dsn_grammar() -> str:
 
 
 def support() -> str:
-    adapters: dict[str, type[Adapter[Any, Any]]] = {each: adapter_for(each) for each in SCHEMES}
+    schemes = ("memory", "echo", *SCHEMES[1:])
+    adapters: dict[str, type[Adapter[Any, Any]]] = {each: adapter_for(each) for each in schemes}
     rows = [
         [
             f"`{operation}`",
@@ -277,6 +364,7 @@ _GROUPS: Final = {
     "rename, pin": (Operation.UPDATE_CONVERSATION,),
     "feedback": (Operation.SET_FEEDBACK,),
     "search": (Operation.SEARCH,),
+    "chat": (Operation.REPLY, Operation.STREAM_REPLY, Operation.GET_REPLY),
 }
 
 
@@ -308,6 +396,9 @@ _FAMILIES: Final = {
     "Writing": "convostore.testing.write_clauses",
     "Keeping copies": "convostore.testing.keep_clauses",
     "Searching": "convostore.testing.search_clauses",
+    "Replies": "convostore.testing.reply_clauses",
+    "Streams of replies": "convostore.testing.stream_clauses",
+    "Answers to interactions": "convostore.testing.answer_clauses",
     "Failure, of backends over HTTP": "convostore.testing.fault_clauses",
 }
 
@@ -363,10 +454,16 @@ def exit_codes() -> str:
 MAKERS: Final[dict[str, Callable[[], str]]] = {
     "schema": schema,
     "words": words,
+    "reply-events": reply_events,
+    "events-sent": events_sent,
+    "reply-values": reply_values,
+    "reply-stream": reply_stream,
     "error-tree": error_tree,
     "error-classes": error_classes,
     "http-options": http_options,
     "fastgpt-options": fastgpt_options,
+    "fastgpt-reply-options": fastgpt_reply_options,
+    "perplexica-options": perplexica_options,
     "sqlite-options": sqlite_options,
     "postgresql-options": postgresql_options,
     "fastgpt-errors": fastgpt_errors,

@@ -105,7 +105,8 @@ def on_a_terminal(
     Args:
         arguments: The command's.
         before: What the process does first, behind `SEEDED`.
-        answers: What is waited for on the screen, and what is then typed, or the signal sent.
+        answers: What is waited for on the screen, each behind the one before, and what is then
+            typed, or the signal sent.
         width: The terminal's.
     """
     import fcntl
@@ -135,12 +136,13 @@ def on_a_terminal(
 
 
 def _screen(process, ours, answers) -> bytes:
-    shown = b""
+    shown, seen = b"", 0
     deadline = time.monotonic() + PATIENCE
     while chunk := _read(ours, deadline):
         shown += chunk
-        while answers and answers[0][0].encode() in shown:
+        while answers and (found := shown.find(expected := answers[0][0].encode(), seen)) >= 0:
             _, reply = answers.pop(0)
+            seen = found + len(expected)
             if isinstance(reply, signal.Signals):
                 process.send_signal(reply)
             else:

@@ -10,7 +10,7 @@ import pytest
 
 from convostore.cli.app import EXAMPLES
 
-from .cli_kit import run, seeded
+from .cli_kit import on_a_terminal, on_posix, run, seeded
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [DOCS / "how-to" / "use-the-command-line.md", DOCS / "reference" / "command-line.md"]
@@ -33,31 +33,44 @@ def at_work(tmp_path, monkeypatch):
     """A folder with the profiles `work` and `archive`, and with files to import."""
     work = seeded()
     profiles = "".join(
-        f'[profiles.{name}]\ndsn = "memory://{memory}"\n'
-        for name, memory in {"work": work, "archive": f"{work}-archive"}.items()
+        f'[profiles.{name}]\ndsn = "{dsn}"\n'
+        for name, dsn in {"work": f"echo://{work}", "archive": f"memory://{work}-archive"}.items()
     )
     (tmp_path / "config.toml").write_text(profiles, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     run("export", "work", "--file", "work.jsonl")
+    run("ask", "work", "choose red blue", "--conversation=forms")
     shutil.copy(FORMATS / "openai.jsonl", tmp_path / "messages.jsonl")
     with zipfile.ZipFile("chatgpt.zip", "w") as archive:
         archive.write(FORMATS / "chatgpt-2025.json", "conversations.json")
 
 
-@pytest.mark.parametrize("line", sorted({*SHOWN, *HELPED}))
+TALKS = {line for line in (*SHOWN, *HELPED) if line.startswith("convostore chat ")}
+
+
+@pytest.mark.parametrize("line", sorted({*SHOWN, *HELPED} - TALKS))
 def test_an_example_works(line, at_work):
     program, *words = shlex.split(re.split(r" [|<>] ", line)[0])
     assert program == "convostore"
-    result = run(*at_hand(words))
+    result = run(*at_hand(words), input="When is high tide?")
     assert result.exit_code == 0, result.stderr
+
+
+@on_posix
+@pytest.mark.parametrize("line", sorted(TALKS))
+def test_a_conversation_begins_as_in_an_example(line):
+    _, *words = shlex.split(line)
+    words = ["echo://seeded" if word == "work" else word for word in at_hand(words)]
+    session = on_a_terminal(*words, answers=[("\x1b[?2004h", "\x04")])
+    assert session.status == 0, session.shown
 
 
 def at_hand(words):
     """The command with a store that is there, and agreed to beforehand where it would ask."""
     words = ["archive" if word.startswith("sqlite:") else word for word in words]
-    words = ["work" if "://" in word else word for word in words]
-    if "-o" in words:
-        del words[words.index("-o") : words.index("-o") + 2]
+    words = ["work" if "+http" in word else word for word in words]
+    for option in {"-o", "-t"} & {*words}:
+        del words[words.index(option) : words.index(option) + 2]
     if "--mirror" in words and "--archive" not in words:
         words += ["--archive", "archive"]
     asks = words[0] in {"rm", "clear"} or "--delete" in words

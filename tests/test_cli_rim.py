@@ -187,6 +187,8 @@ COMMANDS = [
     "plugins",
     "ls",
     "show",
+    "chat",
+    "ask",
     "search",
     "stats",
     "rename",
@@ -227,7 +229,9 @@ def modules_after(*words):
 def test_help_waits_for_nothing_that_it_does_not_need():
     loaded = modules_after("--help")
     assert "typer" in loaded
-    assert not {"asyncio", "httpx", "pluggy", "rich", "tomllib", "convostore.memory"} & loaded
+    unneeded = {"asyncio", "httpx", "pluggy", "rich", "tomllib", "convostore.memory"}
+    unneeded |= {"prompt_toolkit", "markdown_it", "convostore.events"}
+    assert not unneeded & loaded
 
 
 def test_lines_for_a_pipe_wait_for_nothing_that_draws():
@@ -251,11 +255,27 @@ def test_a_pipe_needs_nothing_that_draws():
     assert result.stdout.count(b"\n") == 2
 
 
+@pytest.mark.parametrize("missing", ["rich", "prompt_toolkit", "markdown_it"])
+def test_an_answer_in_a_pipe_needs_nothing_that_draws(missing):
+    without = f"sys.modules[{missing!r}] = None\n"
+    result = child("ask", "echo://seeded", "hello", before=without)
+    assert (result.returncode, result.stdout) == (0, b"You said: hello\n")
+
+
 @on_posix
-def test_a_terminal_without_what_draws_says_what_to_install():
-    session = on_a_terminal("ls", "memory://seeded", before="sys.modules['rich'] = None\n")
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        (("ls", "memory://seeded"), "rich"),
+        (("ask", "echo://seeded", "hello"), "rich"),
+        (("chat", "echo://seeded"), "rich"),
+        (("chat", "echo://seeded"), "prompt_toolkit"),
+    ],
+)
+def test_a_terminal_without_what_draws_says_what_to_install(words, missing):
+    session = on_a_terminal(*words, before=f"sys.modules[{missing!r}] = None\n")
     assert session.status == ExitCode.FAILED
-    assert session.shown.strip() == "convostore: " + NEEDED.format("rich")
+    assert session.shown.strip() == "convostore: " + NEEDED.format(missing)
 
 
 @on_posix

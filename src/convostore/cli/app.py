@@ -7,7 +7,9 @@ from typing import Annotated, Final
 
 import typer
 
+from .asking import ask
 from .changing import feedback, fork, pin, rename
+from .chatting import chat
 from .deleting import clear, rm
 from .inspecting import completion, doctor, plugins
 from .mirroring import mirror
@@ -39,6 +41,18 @@ EXAMPLES: Final[dict[Callable[..., None], list[str]]] = {
         "convostore show work tides",
         "convostore show work tides --last 2",
         "convostore show work tides --json --raw",
+    ],
+    chat: [
+        "convostore chat work",
+        "convostore chat work tides",
+        "convostore chat perplexica+http://localhost:3000 -t optimization_mode=speed",
+    ],
+    ask: [
+        "convostore ask work 'When is high tide?'",
+        "convostore ask work --conversation tides 'And tomorrow?' --json",
+        "convostore ask work 'Translate this:' --file https://example.org/tides.pdf",
+        "convostore ask work < question.txt > answer.md",
+        "convostore ask work --conversation=forms --answer blue",
     ],
     search: [
         "convostore search work high tide",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from ..dsn import DSN
 from ..errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,6 +47,16 @@ Given = Annotated[
         "the environment and the profile.",
     ),
 ]
+GivenToTurn = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--turn-option",
+        "-t",
+        metavar="NAME=VALUE",
+        help="An option of the backend for each turn, such as a model or variables; VALUE is JSON, "
+        "or else a text. May be repeated.",
+    ),
+]
 Source = Annotated[
     str,
     typer.Argument(
@@ -74,6 +87,14 @@ MessageId = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A store that is yet to be opened."""
+
+    target: str
+    given: list[str] | None = None
+
+
 def opened(target: str, given: list[str] | None) -> ConversationStore:
     """Opens the target with the options that were given on the command line."""
     from ..config import open as open_store
@@ -88,15 +109,59 @@ def aopened(target: str, given: list[str] | None) -> AsyncConversationStore:
     return aopen(target, **_options(given or []))  # type: ignore[arg-type]  # for transport
 
 
+def turn_options(given: list[str] | None) -> dict[str, Any]:  # Any: a backend says what it takes
+    """The options of a turn that were given on the command line."""
+    return {
+        name: _json_or_text(value)
+        for name, value in _named(given or [], "--turn-option", but=_OF_TURNS)
+    }
+
+
+def _json_or_text(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
 def _options(given: list[str]) -> Mapping[str, str]:
-    options: dict[str, str] = {}
+    return dict(_named(given, "--option / --to-option", but=_OF_OPEN))
+
+
+_OF_OPEN: Final = frozenset({"target", "transport"})
+_OF_TURNS: Final = frozenset({"self", "conversation_id", "content", "turn_id", "answer"})
+"""Arguments of the calls that options go to, which are none themselves."""
+
+
+def _named(given: list[str], hint: str, *, but: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Splits each ``NAME=VALUE``; what is wrong is told without a value, which may be secret."""
+    seen = set()
     for each in given:
         name, equals, value = each.partition("=")
         if not equals or not name:
-            raise typer.BadParameter("write NAME=VALUE", param_hint="--option / --to-option")
-        if name in {"target", "transport"}:  # arguments of `open` that are no options
+            raise typer.BadParameter("write NAME=VALUE", param_hint=hint)
+        if name in but:
             raise ConfigError(f"there is no option {name!r}")
-        if name in options:
+        if name in seen:
             raise ConfigError(f"the option {name!r} is given twice")
-        options[name] = value
-    return options
+        seen.add(name)
+        yield name, value
+
+
+def command_line(command: str, place: Place, *ids: str, options: Sequence[str] = ()) -> str:
+    """A command as people can type it: without a secret, and with quotes where a shell needs them.
+
+    Args:
+        command: Such as ``"show"``.
+        place: Of its target secrets are left out, and of its options the values.
+        *ids: What follows the target.
+        options: What stands before it.
+    """
+    import shlex
+
+    from .text import one_line
+
+    target = str(DSN.parse(place.target)) if "://" in place.target else place.target
+    values = [word for each in place.given or () for word in ("-o", f"{each.partition('=')[0]}=…")]
+    dashes = ["--"] if any(each.startswith("-") for each in ids) else []
+    return one_line(shlex.join(["convostore", command, *options, *values, *dashes, target, *ids]))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .agreeing import Yes, agree, first_losses, of_deleting, prepare
-from .arguments import Destination, Given, GivenToDestination, Source, aopened, opened
+from .arguments import Destination, Given, GivenToDestination, Place, Source, aopened, opened
 from .output import AsJSON, form, gathered
 from .progress import Bar, Progress, progress_bar
 from .reports import write_report
@@ -29,14 +29,6 @@ class Wishes:
     new_only: bool = False
     delete: bool = False
     dry_run: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A store that is yet to be opened."""
-
-    target: str
-    given: list[str] | None = None
 
 
 def mirror(

@@ -18,7 +18,9 @@ from .text import CONTROL
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from ..events import ReplyEvent
     from ..models import Conversation, Message
+    from ..replies import Reply
 
 T = TypeVar("T")
 
@@ -43,12 +45,21 @@ class Form(Enum):
     JSON_LINES = "jsonl"
 
 
-def form(*, as_json: bool, as_lines: bool = False, raw: bool = False) -> Form:
-    """What the options ask for; by default it depends on whether people look on."""
+def form(
+    *, as_json: bool, as_lines: bool = False, raw: bool = False, lines: str = "--jsonl"
+) -> Form:
+    """What the options ask for; by default it depends on whether people look on.
+
+    Args:
+        as_json: Whether one document is asked for.
+        as_lines: Whether lines of JSON are.
+        raw: Whether `raw` is to be there.
+        lines: What the option for lines is called.
+    """
     if as_json and as_lines:
-        raise typer.BadParameter("choose one of the two", param_hint="--json / --jsonl")
+        raise typer.BadParameter("choose one of the two", param_hint=f"--json / {lines}")
     if raw and not (as_json or as_lines):
-        raise typer.BadParameter("goes with --json or --jsonl", param_hint="--raw")
+        raise typer.BadParameter(f"goes with --json or {lines}", param_hint="--raw")
     if as_json:
         return Form.JSON
     if as_lines:
@@ -56,10 +67,10 @@ def form(*, as_json: bool, as_lines: bool = False, raw: bool = False) -> Form:
     return Form.TERMINAL if sys.stdout.isatty() else Form.PLAIN
 
 
-def write(text: str) -> None:
-    """Prints a line that may hold what the output's encoding cannot."""
+def write(text: str, *, end: str = "\n") -> None:
+    """Prints a line, or a piece of one, that may hold what the output's encoding cannot."""
     encoding = sys.stdout.encoding or "utf-8"
-    typer.echo(text.encode(encoding, "replace").decode(encoding))
+    typer.echo(text.encode(encoding, "replace").decode(encoding) + end, nl=False)
 
 
 def display(renderable: RenderableType) -> None:
@@ -93,13 +104,41 @@ def _jsonable(value: Any) -> Any:
             return value
 
 
+_RAW: Final[Any] = {"raw": True, "sources": {"__all__": {"raw"}}}
+_RAW_OF_REPLY: Final[Any] = {"message": _RAW, "question": _RAW}
+
+
 def plain(value: Conversation | Message, *, raw: bool) -> dict[str, Any]:
     """A conversation or message as plain data, for `write_json`.
 
     Not in pydantic's own JSON mode, which stops at a lone surrogate in a key of `raw`.
     """
-    without: Any = {"raw": True, "sources": {"__all__": {"raw"}}}
-    return value.model_dump(exclude=None if raw else without)
+    return value.model_dump(exclude=None if raw else _RAW)
+
+
+def plain_reply(reply: Reply, *, raw: bool) -> dict[str, Any]:
+    """A reply as plain data, for `write_json`."""
+    found = reply.model_dump(exclude=None if raw else _RAW_OF_REPLY)
+    if not raw:
+        _bare(found["run_details"])
+    return found
+
+
+def plain_event(event: ReplyEvent, *, raw: bool) -> dict[str, Any]:
+    """An event of a reply as plain data, for `write_json`."""
+    found = event.model_dump(exclude=None if raw else {**_RAW, "reply": True})
+    if event.kind == "reply_finished":
+        found["reply"] = plain_reply(event.reply, raw=raw)
+    elif event.kind == "run_details_reported" and not raw:
+        _bare(found["steps"])
+    return found
+
+
+def _bare(steps: Iterable[dict[str, Any]]) -> None:
+    """Takes `raw` out of the steps of a run, at whatever depth."""
+    for step in steps:
+        del step["raw"]
+        _bare(step["steps"])
 
 
 def gathered(items: Iterable[T], what: str) -> list[T]:

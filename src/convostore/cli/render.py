@@ -7,7 +7,7 @@ is one of the web.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -163,7 +163,17 @@ def _message(message: Message) -> Iterator[RenderableType]:
     yield _heading(message)
     labels = labels_of(message)
     for part in message.parts:
-        yield Padding(_part(*words(part, message, labels)), (0, 0, 0, 2))
+        yield block(*words(part, message, labels))
+    yield from endings(message, labels)
+
+
+def endings(message: Message, labels: Mapping[str | None, str]) -> Iterator[RenderableType]:
+    """What stands below a message: its sources, what was read on the way, and what went wrong.
+
+    Args:
+        message: Whose.
+        labels: The number of each source by its mark.
+    """
     for source in marked(message):
         yield from _source(source, f"[{labels[source.mark]}]")
     for source in unmarked_quotes(message):
@@ -174,6 +184,12 @@ def _message(message: Message) -> Iterator[RenderableType]:
         yield Padding(Text(problem_words(problem), "yellow"), (0, 0, 0, 4))
 
 
+def sources_list(message: Message, labels: Mapping[str | None, str]) -> Iterator[RenderableType]:
+    """All sources of a message, those that were only read on the way as well."""
+    for source in message.sources:
+        yield from _source(source, f"[{labels.get(source.mark, '-')}]")
+
+
 def _heading(message: Message, *, above: str = "\n") -> Text:
     time, *others = facts(message)
     heading = Text.assemble(above, (message.role, _STYLES.get(message.role, "bold")))
@@ -181,6 +197,11 @@ def _heading(message: Message, *, above: str = "\n") -> Text:
     for each in others:
         heading.append(f"  {each}", _STATUS_STYLES.get(each, "dim"))
     return heading
+
+
+def block(label: str, text: str) -> RenderableType:
+    """A piece of a message as it stands below its heading; see `words`."""
+    return Padding(_part(label, text), (0, 0, 0, 2))
 
 
 def _part(label: str, text: str) -> RenderableType:

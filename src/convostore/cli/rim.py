@@ -50,6 +50,7 @@ class ExitCode(IntEnum):
             the operation, or a question could not be asked. Nothing was changed.
         NOT_FOUND: There is no such conversation or message.
         CREDENTIAL: The credential is missing, wrong, or not enough.
+        ASKED: The answer is a question: ``ask --answer`` goes on.
         INTERRUPTED: Ctrl-C ended it.
         PIPE_CLOSED: Whoever read the output went away, as ``head`` does.
     """
@@ -59,6 +60,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     NOT_FOUND = 3
     CREDENTIAL = 4
+    ASKED = 5
     INTERRUPTED = 130
     PIPE_CLOSED = 141
 
@@ -158,14 +160,14 @@ def _failed(error: Exception, *, debug: bool) -> ExitCode:
             say(f"The service said: {error.excerpt}")
     if isinstance(error, OSError) and not isinstance(error, StoreError):
         return _not_written(error)
-    say(f"convostore: {_told(error)}")
+    say(f"convostore: {told_of(error)}")
     return _status(error)
 
 
-def _told(error: Exception) -> str:
+def told_of(error: Exception) -> str:
     """What went wrong, and what can be done, in one line."""
-    if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] == "rich":
-        return NEEDS.format("rich")
+    if isinstance(error, ModuleNotFoundError) and (missing := _of_the_extra(error)):
+        return NEEDS.format(missing)
     if not isinstance(error, StoreError):
         # Its text is not ours and may hold anything.
         return f"{type(error).__name__}, which was not foreseen: --debug shows where"
@@ -178,10 +180,18 @@ def _told(error: Exception) -> str:
             return f"{told}: 'convostore ls' shows what is there"
         case RateLimitError(retry_after=float(seconds)):
             return f"{told}: try again in {seconds:.0f} s"
+        case UnavailableError(retryable=True) | ProtocolError() if error.partial is not None:
+            return told  # to try again could send it twice
         case UnavailableError(retryable=True) | RateLimitError():
             return f"{told}: try again later; 'convostore doctor' tells more"
         case _:
             return told
+
+
+def _of_the_extra(error: ModuleNotFoundError) -> str | None:
+    """The distribution that is missing, when it is one that the extra brings."""
+    name = (error.name or "").partition(".")[0]
+    return name if name in {"rich", "prompt_toolkit"} else None
 
 
 def _status(error: Exception) -> ExitCode:

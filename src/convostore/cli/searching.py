@@ -15,8 +15,8 @@ import typer
 from ..errors import ConfigError
 from .agreeing import answered_yes, can_ask
 from .archives import archive_file, archive_target
-from .arguments import Given, Target, opened
-from .mirroring import Place, Wishes, carry_out
+from .arguments import Given, Place, Target, opened
+from .mirroring import Wishes, carry_out
 from .output import (
     AsJSON,
     AsLines,

@@ -7,13 +7,13 @@ Only the standard library and the schema are needed here, so that the command st
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from ..models import Conversation, Feedback, Message, Part, Problem, Source
+    from ..models import Citation, Conversation, Feedback, Message, Part, Problem, Source
     from ..parts import FilePart, InteractionField, InteractionPart
     from ..searching import Hit
 
@@ -176,12 +176,18 @@ def words(part: Part, message: Message, labels: dict[str | None, str]) -> tuple[
 def _numbered(part: Part, message: Message, labels: dict[str | None, str]) -> str:
     """A text whose marks are those numbers; a mark without its source stays as it is."""
     alone = message.model_copy(update={"parts": (part,)})
-    pieces, done = [], 0
-    for citation in alone.citations():
-        if citation.source is not None and labels[citation.mark] != citation.mark:
-            pieces += [alone.text[done : citation.start], f"[{labels[citation.mark]}]"]
+    return relabelled(alone, lambda each: labels[each.mark] if each.source else each.mark)
+
+
+def relabelled(message: Message, label: Callable[[Citation], str]) -> str:
+    """A message's text in which each mark stands as the label that is given to it."""
+    text, pieces, done = message.text, [], 0
+    for citation in message.citations():
+        shown = label(citation)
+        if shown != citation.mark:
+            pieces += [text[done : citation.start], f"[{shown}]"]
             done = citation.end
-    return "".join([*pieces, alone.text[done:]])
+    return "".join([*pieces, text[done:]])
 
 
 def file_words(file: FilePart) -> str:

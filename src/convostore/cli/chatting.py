@@ -1,0 +1,36 @@
+"""`chat`: a conversation at a terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ..errors import ConfigError
+from .arguments import Given, GivenToTurn, Place, Target, opened, turn_options
+from .listening import checked
+
+
+def chat(
+    target: Target,
+    conversation_id: Annotated[
+        str | None,
+        typer.Argument(metavar="ID", help="The conversation to go on with; else a new one."),
+    ] = None,
+    turn_given: GivenToTurn = None,
+    given: Given = None,
+) -> None:
+    """Talks with a backend.
+
+    Answers are rendered as they come, with their sources; what the flow asks is asked here. Ctrl-C
+    stops an answer and keeps the conversation; Ctrl-D leaves it. /help tells the rest.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ConfigError("chat needs a terminal: in a pipe, use 'convostore ask'")
+    options = turn_options(turn_given)
+    with opened(target, given) as store:
+        checked(lambda: store.stream_reply(None, "?", **options))  # made, and never sent
+        from .talking import Talk
+
+        Talk(store, Place(target, given), options).hold(conversation_id)

@@ -1,0 +1,241 @@
+"""A reply as it arrives, drawn on a terminal: what stands is printed, the rest is drawn anew.
+
+What has settled is printed once and scrolls away like any output; below it, no higher than the
+screen, is drawn what may still change, and what is at work. Nothing is sent or asked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, Final, Self
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.live import Live
+from rich.padding import Padding
+from rich.segment import Segment
+from rich.spinner import Spinner
+from rich.text import Text
+
+from ..events import (
+    PartAdded,
+    PartsReplaced,
+    ReasoningDelta,
+    ReplyEvent,
+    ReplyFinished,
+    SourcesFound,
+    StatusChanged,
+    TextDelta,
+    ToolCallArgumentsDelta,
+    ToolCallStarted,
+    ToolResultDelta,
+)
+from ..models import Message, Part, ToolCallPart, ToolResultPart
+from .growing import Growing, settled_lines
+from .labelling import Labels
+from .markdown_blocks import end_of_markdown, settled_markdown
+from .render import block, endings
+from .text import one_line, several, words
+
+_WAITING: Final = "waiting for the answer"
+_ANSWERING: Final = "answering"
+_BELOW: Final = 2
+"""Lines of the screen that are not the answer's: what is at work, and the cursor's."""
+_REFRESHES: Final = 8
+"""A second."""
+
+
+class _Section:
+    """A piece of a reply that is growing: a text, or what the model thinks."""
+
+    def __init__(self, label: str, labels: Labels) -> None:
+        self.label = label
+        self.begun = False
+        self._labels = labels
+        self._growing = Growing(settled_lines if label else settled_markdown)
+        self.add: Callable[[str], None] = self._growing.add
+
+    def settled(self, *, whole: bool = False) -> RenderableType | None:
+        """What can be printed for good; None when there is nothing new."""
+        text = self._growing.take_all() if whole else self._growing.take_settled()
+        text = text.rstrip("\n") if self.label else text.strip("\n")
+        return self._block(text) if text else None
+
+    def tail(self, height: int) -> RenderableType:
+        """What may still change, or its end when it is much."""
+        text = end_of_markdown(self._growing.tail, height)
+        return self._block(text.rstrip("\n"))
+
+    def _block(self, text: str) -> RenderableType:
+        return block(self.label, text if self.label else self._labels.put_into(text))
+
+
+class ReplyView:
+    """Draws the events of a reply while its ``with`` lasts; leaving prints what is not printed."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._labels = Labels()
+        self._section: _Section | None = None
+        self._calls: dict[str, tuple[str, list[str], list[str]]] = {}
+        self._status = _WAITING
+        self._drawn = False
+        self._found = 0
+        self._spinner = Spinner("dots", style="dim")
+        self._live = Live(
+            self,
+            console=console,
+            transient=True,
+            refresh_per_second=_REFRESHES,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            vertical_overflow="crop",
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end_section()
+        self._live.stop()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """What is drawn anew all the time: the end of the tail, and what is at work."""
+        height = max(1, console.size.height - _BELOW)
+        if (section := self._section) is not None:
+            lines = console.render_lines(section.tail(height), options, pad=False)
+            for line in lines[-height:]:
+                yield from line
+                yield Segment.line()
+        self._spinner.update(text=Text(self._status, "dim", no_wrap=True, overflow="ellipsis"))
+        yield Padding(self._spinner, (0, 0, 0, 2))
+
+    def labels_of(self, message: Message) -> dict[str | None, str]:
+        """The numbers that the message's sources have been given."""
+        return self._labels.of_all(message.sources)
+
+    def take(self, event: ReplyEvent) -> None:
+        """Draws the next event."""
+        draw = _DRAWING.get(type(event))
+        if draw is not None:
+            draw(self, event)
+
+    def _text(self, event: TextDelta) -> None:
+        self._grow("", event.text)
+
+    def _reasoning(self, event: ReasoningDelta) -> None:
+        self._grow("reasoning", event.text)
+
+    def _grow(self, label: str, text: str) -> None:
+        section = self._section
+        if section is None or section.label != label:
+            self._end_section()
+            section = self._section = _Section(label, self._labels)
+        section.add(text)
+        if self._status == _WAITING:
+            self._status = _ANSWERING
+        self._print_of(section, section.settled())
+
+    def _print_of(self, section: _Section, settled: RenderableType | None) -> None:
+        if settled is not None:
+            # Lines of what is thought follow one another; Markdown's blocks stand apart.
+            self._print(settled, apart=not (section.label and section.begun))
+            section.begun = True
+
+    def _print(self, what: RenderableType, *, apart: bool = True) -> None:
+        if apart and self._drawn:
+            self._console.print()
+        self._console.print(what)
+        self._drawn = True
+
+    def _end_section(self) -> None:
+        section, calls = self._section, self._calls
+        self._section, self._calls = None, {}
+        if section is not None:
+            self._print_of(section, section.settled(whole=True))
+        for call_id, (name, arguments, content) in calls.items():
+            self._part(ToolCallPart(id=call_id, name=name, arguments="".join(arguments)))
+            if content:
+                self._part(ToolResultPart(id=call_id, content="".join(content)))
+
+    def _part(self, part: Part) -> None:
+        self._print(block(*words(part, _NO_MESSAGE, {})))
+
+    def _call(self, call_id: str, name: str = "") -> tuple[str, list[str], list[str]]:
+        if self._section is not None:
+            self._end_section()
+        return self._calls.setdefault(call_id, (name, [], []))
+
+    def _call_started(self, event: ToolCallStarted) -> None:
+        self._call(event.id, event.name)
+        self._status = f"calling {one_line(event.name)}"
+
+    def _call_arguments(self, event: ToolCallArgumentsDelta) -> None:
+        self._call(event.id)[1].append(event.arguments)
+
+    def _call_result(self, event: ToolResultDelta) -> None:
+        self._call(event.id)[2].append(event.content)
+
+    def _part_added(self, event: PartAdded) -> None:
+        self._end_section()
+        self._draw_parts((event.part,))
+
+    def _replaced(self, event: PartsReplaced) -> None:
+        """What is printed stays on the screen: it is said that something else counts."""
+        self._end_section()
+        if self._drawn:
+            self._print(Text("  (taken back; instead:)", "dim"))
+        self._draw_parts(event.parts)
+
+    def _draw_parts(self, parts: Iterable[Part]) -> None:
+        for part in parts:
+            if part.kind == "text" or part.kind == "reasoning":
+                self._grow("" if part.kind == "text" else part.kind, part.text)
+            else:
+                self._end_section()
+                self._part(part)
+
+    def _sources_found(self, event: SourcesFound) -> None:
+        self._found += len(event.sources)
+        self._status = f"found {several(self._found, 'source')}"
+
+    def _status_changed(self, event: StatusChanged) -> None:
+        status = "" if event.status == "running" else f": {event.status}"
+        self._status = one_line(f"{event.name}{status}") or _WAITING
+
+    def _finished(self, event: ReplyFinished) -> None:
+        self._end_section()
+        message = event.reply.message
+        if not self._drawn:  # of a reply that was finished before, only the end comes
+            asked = event.reply.interaction
+            self._draw_parts(part for part in message.parts if part is not asked)
+            self._end_section()
+        below = list(endings(message, self.labels_of(message)))
+        if message.status not in {None, "complete"}:
+            below.append(Text(f"    ({message.status})", "yellow"))
+        if below and self._drawn:
+            self._console.print()
+        for each in below:
+            self._console.print(each)
+
+
+_NO_MESSAGE: Final = Message(role="assistant")
+
+_DRAWING: Final[dict[type, Callable[[ReplyView, Any], None]]] = {
+    TextDelta: ReplyView._text,  # noqa: SLF001  # its own methods, by the class of the event
+    ReasoningDelta: ReplyView._reasoning,  # noqa: SLF001
+    ToolCallStarted: ReplyView._call_started,  # noqa: SLF001
+    ToolCallArgumentsDelta: ReplyView._call_arguments,  # noqa: SLF001
+    ToolResultDelta: ReplyView._call_result,  # noqa: SLF001
+    PartAdded: ReplyView._part_added,  # noqa: SLF001
+    PartsReplaced: ReplyView._replaced,  # noqa: SLF001
+    SourcesFound: ReplyView._sources_found,  # noqa: SLF001
+    StatusChanged: ReplyView._status_changed,  # noqa: SLF001
+    ReplyFinished: ReplyView._finished,  # noqa: SLF001
+}

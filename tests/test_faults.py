@@ -2,21 +2,39 @@
 
 import asyncio
 import itertools
+import json
 import logging
 import threading
 import urllib.error
 import urllib.request
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
 
+from convostore.adapter import AsyncIncoming, Incoming
 from convostore.dsn import DSN
-from convostore.errors import ProtocolError, UnavailableError
+from convostore.errors import NotFoundError, ProtocolError, UnavailableError
+from convostore.events import TextDelta
 from convostore.exchange import Request, Response
 from convostore.http import AsyncHTTPTransport, HTTPOptions, HTTPTransport
 from convostore.models import Page
-from convostore.testing import Backend, FaultContract, fault_contract
+from convostore.testing import (
+    Backend,
+    FaultContract,
+    fault_contract,
+    stream_breaking,
+    stream_faults,
+    wire,
+)
+from convostore.testing.answering_service import (
+    PROMPTS,
+    AnsweringAdapter,
+    AnsweringDecoder,
+    AnsweringService,
+)
 from convostore.testing.fault_server import (
     DELAYS,
     FAULTS,
@@ -196,7 +214,7 @@ def face(request):
 
 @pytest.fixture
 def hurried(monkeypatch):
-    monkeypatch.setattr(fault_contract, "_GUARD", 0.5)
+    monkeypatch.setattr(wire, "GUARD", 0.5)
 
 
 class SwallowsNonsense(SampleAdapter):
@@ -465,3 +483,333 @@ def test_a_backend_without_a_dsn_is_asked_for_a_way_to_point_it_elsewhere(backen
 def test_without_a_stand_in_there_is_nothing_to_fail(face):
     with pytest.raises(pytest.skip.Exception):
         Contract().test_a_refused_connection_is_unavailable(Backend("memory://none"), face)
+
+
+# What streams. All clauses, first on what is right.
+
+
+class TestWhatAnswersOnTheWire(FaultContract):
+    @pytest.fixture
+    def backend(self):
+        return answering()
+
+    def adapter_at(self, backend, url, **options):
+        return AnsweringAdapter(
+            DSN.parse(f"answering+{url}"), HTTPOptions.model_validate(backend.options | options)
+        )
+
+
+def answering():
+    service = AnsweringService()
+    dsn = DSN.parse("answering+http://answering.test")
+    return Backend(
+        lambda **options: AnsweringAdapter(dsn, HTTPOptions.model_validate(options)),
+        service=service.handle,
+        seed=service.seed,
+        prompts=PROMPTS,
+    )
+
+
+class AnsweringContract(TestWhatAnswersOnTheWire):
+    """The clauses on a spoilt adapter."""
+
+    __test__ = False
+
+    def __init__(self, adapter=AnsweringAdapter):
+        self.adapter = adapter
+
+    def adapter_at(self, backend, url, **options):
+        return self.adapter(DSN.parse(f"answering+{url}"), HTTPOptions.model_validate(options))
+
+
+def spoilt(decoder):
+    """An adapter whose streams are read by another decoder."""
+
+    class Spoilt(AnsweringAdapter):
+        def stream_reply(self, turn):
+            stream = yield from super().stream_reply(turn)
+            return replace(stream, decoder=decoder())
+
+    return Spoilt
+
+
+class EndsSilently(AnsweringDecoder):
+    def close(self):
+        try:
+            yield from super().close()
+        except (UnavailableError, ProtocolError):
+            return
+
+
+class OverlooksGarbage(EndsSilently):
+    def _read(self, line):
+        try:
+            yield from super()._read(line)
+        except ProtocolError:
+            return
+
+
+class ChokesOnGarbage(AnsweringDecoder):
+    def _read(self, line):
+        json.loads(line or b"null")
+        yield from super()._read(line)
+
+
+class SaysWhatWasNeverSaid(AnsweringDecoder):
+    def close(self):
+        yield TextDelta(text="and so on")
+        yield from super().close()
+
+
+@pytest.mark.parametrize("decoder", [EndsSilently, SaysWhatWasNeverSaid])
+def test_a_broken_stream_that_is_taken_for_more_than_it_was_is_found(decoder, face):
+    with pytest.raises(AssertionError):
+        AnsweringContract(
+            spoilt(decoder)
+        ).test_a_stream_that_breaks_off_raises_with_what_had_arrived(answering(), "end", face)
+
+
+class SendsTwice(AnsweringAdapter):
+    def transport(self):
+        return _SendsTwice(self.base_url, self.options)
+
+    def async_transport(self):
+        return _SendsTwiceAsync(self.base_url, self.options)
+
+
+class _SendsTwice(HTTPTransport):
+    def stream(self, request):
+        with super().stream(request):
+            return super().stream(request)
+
+
+class _SendsTwiceAsync(AsyncHTTPTransport):
+    @asynccontextmanager
+    async def stream(self, request):
+        async with super().stream(request):
+            pass
+        async with super().stream(request) as incoming:
+            yield incoming
+
+
+def test_a_turn_that_is_sent_twice_is_found(face):
+    with pytest.raises(AssertionError, match="sent twice"):
+        AnsweringContract(SendsTwice).test_a_stream_that_breaks_off_raises_with_what_had_arrived(
+            answering(), "end", face
+        )
+
+
+def test_garbage_that_nobody_notices_is_found(face):
+    with pytest.raises(AssertionError, match="never noticed"):
+        AnsweringContract(
+            spoilt(OverlooksGarbage)
+        ).test_a_garbled_stream_is_an_error_or_the_stored_reply(answering(), face)
+
+
+def test_garbage_that_ends_in_an_error_of_python_is_found(face):
+    with pytest.raises(ValueError, match=r"decode|Expecting"):
+        AnsweringContract(
+            spoilt(ChokesOnGarbage)
+        ).test_a_garbled_stream_is_an_error_or_the_stored_reply(answering(), face)
+
+
+class KeepsConnections(AnsweringAdapter):
+    """Lets go of a stream's connection with the store only."""
+
+    def transport(self):
+        return _Keeps(self.base_url, self.options)
+
+    def async_transport(self):
+        return _KeepsAsync(self.base_url, self.options)
+
+
+class _Keeps(HTTPTransport):
+    @contextmanager
+    def stream(self, request):
+        self.kept = super().stream(request)
+        yield self.kept.__enter__()
+
+
+class _KeepsAsync(AsyncHTTPTransport):
+    @asynccontextmanager
+    async def stream(self, request):
+        self.kept = super().stream(request)
+        yield await self.kept.__aenter__()
+
+
+def test_a_stream_that_keeps_its_connection_when_it_is_left_is_found(face, monkeypatch):
+    monkeypatch.setattr(stream_faults, "LONG", 0.5)
+    with pytest.raises(AssertionError, match="connection stays open"):
+        AnsweringContract(KeepsConnections).test_a_stream_that_is_left_has_no_connection(
+            answering(), face
+        )
+
+
+class TakesNoForTheEnd(AnsweringAdapter):
+    """Makes an error of what ends its stream from outside, and does not let go of it."""
+
+    def transport(self):
+        return _TakesForTheEnd(self.base_url, self.options)
+
+    def async_transport(self):
+        return _TakesForTheEndAsync(self.base_url, self.options)
+
+
+class _TakesForTheEnd(_Keeps):
+    @contextmanager
+    def stream(self, request):
+        with super().stream(request) as incoming:
+            yield Incoming(incoming.reply, self._translated(incoming.chunks))
+
+    def _translated(self, chunks):
+        try:
+            yield from chunks
+        except KeyboardInterrupt:
+            raise UnavailableError("interrupted") from None
+
+
+class _TakesForTheEndAsync(_KeepsAsync):
+    @asynccontextmanager
+    async def stream(self, request):
+        async with super().stream(request) as incoming:
+            yield AsyncIncoming(incoming.reply, self._translated(incoming.chunks))
+
+    async def _translated(self, chunks):
+        try:
+            async for chunk in chunks:
+                yield chunk
+        except asyncio.CancelledError:
+            raise UnavailableError("cancelled") from None
+
+
+def test_a_stream_that_takes_a_cancellation_for_an_error_is_found():
+    with pytest.raises(UnavailableError, match="cancelled"):
+        AnsweringContract(TakesNoForTheEnd).test_a_cancelled_stream_leaves_a_store_that_works(
+            answering()
+        )
+
+
+def test_a_stream_that_takes_an_interrupt_for_an_error_is_found(monkeypatch):
+    monkeypatch.setattr(stream_faults, "LONG", 0.5)
+    # Where Ctrl-C does not meet the stream itself, its connection stays open.
+    with pytest.raises((UnavailableError, AssertionError), match=r"interrupted|stays open"):
+        AnsweringContract(TakesNoForTheEnd).test_an_interrupted_stream_leaves_a_store_that_works(
+            answering(), "sync"
+        )
+
+
+def test_streams_that_mix_are_found(face):
+    turns = []
+
+    class AnswersAsToTheFirst(AnsweringAdapter):
+        def stream_reply(self, turn):
+            turns.append(turn)
+            stream = yield from super().stream_reply(turn)
+            first = turns[0]
+            return replace(
+                stream,
+                finish=lambda draft: self._stored(first.conversation_id, first.turn_id, draft),
+            )
+
+    with pytest.raises((AssertionError, NotFoundError)):  # the first may not have arrived yet
+        AnsweringContract(AnswersAsToTheFirst).test_streams_side_by_side_do_not_mix(
+            answering(), face
+        )
+
+
+def test_without_a_stream_there_is_nothing_to_break(backend, face):
+    with pytest.raises(pytest.skip.Exception):
+        Contract().test_a_stream_that_is_left_has_no_connection(backend, face)
+
+
+# How a stream is broken.
+
+EVENTS = b'event: say\ndata: {"a": 1}\n\ndata: [DONE]\n\ndata: {"b": 2}'
+
+
+@pytest.mark.parametrize(
+    ("content", "pieces"),
+    [
+        (EVENTS, [b'event: say\ndata: {"a": 1}\n\n', b"data: [DONE]\n\n", b'data: {"b": 2}']),
+        (b"one\ntwo\n", [b"one\n", b"two\n"]),
+        (b"data: 1\r\n\r\ndata: 2\r\n\r\n", [b"data: 1\r\n\r\n", b"data: 2\r\n\r\n"]),
+        (b"no end", [b"no end"]),
+        (b"", []),
+    ],
+)
+def test_a_stream_is_broken_at_its_events_or_at_its_lines(content, pieces):
+    assert stream_breaking.pieces_of(content) == pieces
+
+
+def test_the_places_of_a_stream_are_before_within_and_behind_its_pieces():
+    cuts = [
+        stream_breaking.cut_at(each, b"abcd\nef\n") for each in stream_breaking.places_of(b"a\nb\n")
+    ]
+    assert cuts == [
+        (b"", b"abcd\nef\n"),
+        (b"ab", b"cd\nef\n"),
+        (b"abcd\n", b"ef\n"),
+        (b"abcd\ne", b"f\n"),
+        (b"abcd\nef\n", b""),
+    ]
+
+
+@pytest.fixture
+def lines():
+    return Response(200, {"content-type": "text/plain", "content-length": "8"}, b"abcd\nef\n")
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("breaking", "sent", "then"),
+    [
+        ("end", HEAD + b"5\r\nabcd\n\r\n1\r\ne\r\n0\r\n\r\n", "keep"),
+        ("close", HEAD + b"5\r\nabcd\n\r\n1\r\ne\r\n", "close"),
+        ("reset", HEAD + b"5\r\nabcd\n\r\n1\r\ne\r\n", "reset"),
+        ("stall", HEAD + b"5\r\nabcd\n\r\n1\r\ne\r\n", "stall"),
+    ],
+)
+def test_a_stream_breaks_off_where_and_how_it_is_to(lines, breaking, sent, then):
+    place = stream_breaking.Place(1, in_the_middle=True)
+    fault = stream_breaking.broken_off(lines, place, breaking)
+    assert (fault.sent, fault.then) == (sent, then)
+
+
+@pytest.mark.parametrize(
+    ("place", "body"),
+    [
+        (stream_breaking.Place(0), b'\xff\x00{"garbage": [\nabcd\nef\n'),
+        (stream_breaking.Place(0, in_the_middle=True), b'ab\xff\x00{"garbage": [\nef\n'),
+        (stream_breaking.Place(2), b'abcd\nef\n\xff\x00{"garbage": [\n'),
+    ],
+)
+def test_garbage_takes_the_place_of_a_piece_and_the_rest_follows(lines, place, body):
+    fault = stream_breaking.garbled(lines, place)
+    with FaultServer(fault) as url:
+        connection = connected(url)
+        connection.request("GET", "/")
+        assert connection.getresponse().read() == body
+        connection.close()
+
+
+def test_a_fault_may_be_made_of_the_services_own_answer(ask):
+    server = FaultServer(
+        lambda response: Fault("any", b"not " + response.content),
+        service=lambda request: Response(200, {}, request.path.encode()),
+    )
+    with server as url:
+        assert read_all(ask(url, "GET", "/there")) == b"not /there"
+        assert server.wait_until(lambda: server.over == 1, seconds=10)
+    assert [each.path for each in server.struck] == ["/there"]
+
+
+def test_a_fault_that_stalls_is_over_when_its_client_has_gone():
+    with (server := FaultServer(Fault("any", then="stall"))) as url:
+        connection = connected(url)
+        connection.request("GET", "/")
+        assert server.wait_until_struck()
+        assert server.over == 0
+        connection.close()
+        assert server.wait_until(lambda: server.over == 1, seconds=10)

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import threading
 import weakref
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -20,8 +21,9 @@ from convostore import (
     UnavailableError,
 )
 from convostore.echo import EchoAdapter
-from convostore.events import OtherEvent, ReplyFinished, TextDelta
+from convostore.events import OtherEvent, ReasoningDelta, ReplyFinished, TextDelta
 from convostore.replies import Reply
+from convostore.turns import Decoder
 
 from .streaming_kit import SECRET, WHOLE, Face, Scripted, Service, Words, both_faces, hear, heard
 
@@ -650,3 +652,64 @@ def test_events_are_not_kept_behind_their_use(face):
     face.run(main())
     assert len(most) > 11_000
     assert max(most) <= 3
+
+
+class Deltas(Decoder):
+    """A delta between two bars, of reasoning where a question mark begins it."""
+
+    def feed(self, chunk):
+        for text in chunk.split("|"):
+            thought = text.startswith("?")
+            yield ReasoningDelta(text=text[1:]) if thought else TextDelta(text=text)
+
+    def close(self):
+        return ()
+
+
+class Telling(Scripted):
+    """An adapter whose service tells deltas."""
+
+    def stream_reply(self, turn):
+        return replace((yield from super().stream_reply(turn)), decoder=Deltas())
+
+
+WAVE = "\U0001f30a"
+HALVES = "\ud83c", "\udf0a"
+CUT = [
+    (("a\ud83c", "\udf0ab"), ["a", f"{WAVE}b"]),
+    (HALVES, [WAVE]),
+    (("a\ud83c", "b"), ["a", "\ud83cb"]),
+    (("a\ud83c",), ["a", "\ud83c"]),
+    (("\ud83c", "?\udf0a"), ["\ud83c", "\udf0a"]),
+    (("?\ud83c", "?\udf0a\ud83c"), [WAVE, "\ud83c"]),
+    (("\udf0a", "\ud83c"), ["\udf0a", "\ud83c"]),
+]
+
+
+@pytest.mark.parametrize(("deltas", "texts"), CUT)
+@pytest.mark.parametrize("together", [True, False])
+def test_a_character_that_the_service_cut_in_two_arrives_whole(face, deltas, texts, together):
+    service = Service(*(["|".join(deltas)] if together else deltas))
+
+    async def main():
+        async with face.open(Telling(service)).stream_reply(None, "hi") as stream:
+            told = [event.text async for event in stream if event.kind != "reply_finished"]
+        assert told == texts
+        assert stream.reply.text == "".join(
+            [p.text for p in stream.so_far.parts if p.kind == "text"]
+        )
+
+    face.run(main())
+
+
+def test_a_stream_that_was_read_too_early_can_still_be_entered(face):
+    service = Service(*WHOLE)
+
+    async def main():
+        stream = face.open(Scripted(service)).stream_reply(None, "hi")
+        with pytest.raises(InvalidError, match="entering sends the turn"):
+            await anext(stream)
+        await heard(stream)
+
+    face.run(main())
+    assert service.asked.count("open") == 1

@@ -412,8 +412,8 @@ class Adapter(ABC, Generic[Q, R]):
         """
         raise self.unsupported(Operation.GET_REPLY)
 
-    def resume_reply(self, conversation_id: str, turn_id: str) -> Flow[Q, R, Stream[Q, R]]:
-        """Describes how to go on reading a reply that is still being made.
+    def resume_reply(self, conversation_id: str, turn_id: str) -> Flow[Q, R, Stream[Q, R] | Reply]:
+        """Describes how to go on reading a reply that is still being made, or returns a whole one.
 
         Raises:
             NotFoundError: The turn did not arrive.

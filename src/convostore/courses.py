@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from .adapter import Adapter, Operation
 from .drafts import Draft
 from .errors import StoreError
-from .events import ReplyEvent, ReplyFinished
+from .events import ReasoningDelta, ReplyEvent, ReplyFinished, TextDelta
 from .flow import Flow
 from .replies import PartialReply, Reply
 from .turns import Stream
@@ -52,6 +52,51 @@ Steps: TypeAlias = Generator[Step, Any, None]
 _READ: Final = Read()
 
 
+class _Characters:
+    """Puts together the halves of a character that a service cut in two, as JavaScript does."""
+
+    def __init__(self) -> None:
+        self._held: TextDelta | ReasoningDelta | None = None
+
+    def concern(self, event: ReplyEvent) -> bool:
+        """Whether an event has half a character at its end, or comes behind one that had."""
+        if self._held is not None:
+            return True
+        return isinstance(event, TextDelta | ReasoningDelta) and _ends_in_half(event.text)
+
+    def joined(self, event: ReplyEvent) -> Iterator[ReplyEvent]:
+        """The event with whole characters; what is not whole yet is kept for the next."""
+        held, self._held = self._held, None
+        if held is not None and type(event) is type(held):
+            event = _saying(event, _whole(held.text + event.text))
+        elif held is not None:
+            yield held
+        if isinstance(event, TextDelta | ReasoningDelta) and _ends_in_half(event.text):
+            self._held = _saying(event, event.text[-1])
+            event = _saying(event, event.text[:-1])
+            if not event.text:
+                return
+        yield event
+
+    def rest(self) -> Iterator[ReplyEvent]:
+        """What no more came for."""
+        held, self._held = self._held, None
+        if held is not None:
+            yield held
+
+
+def _ends_in_half(text: str) -> bool:
+    return "\ud800" <= text[-1:] <= "\udbff"
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+def _saying(delta: TextDelta | ReasoningDelta, text: str) -> TextDelta | ReasoningDelta:
+    return delta.model_copy(update={"text": text})
+
+
 class Course:
     """One reply under way: its ids, what has arrived of it, and the flow of its steps."""
 
@@ -68,6 +113,7 @@ class Course:
         self.turn_id = turn_id
         self.draft = Draft()
         self.reply: Reply | None = None
+        self._characters = _Characters()
         self._adapter = adapter
         self._operation = operation
         self._begin = begin
@@ -110,16 +156,26 @@ class Course:
         while (chunk := (yield _READ)) is not None:
             yield Emit(self._taken(stream.decoder.feed(chunk)))
         yield Emit(self._taken(stream.decoder.close()))
+        yield Emit(self._added(self._characters.rest()))
         reply: Reply = yield Carry(lambda: self._adapter.surround(stream.finish(self.draft)))
         return reply
 
     def _taken(self, events: Iterable[ReplyEvent]) -> Iterator[ReplyEvent]:
         """The events of a decoder, which may fail between two of them."""
         add = self.draft.add
+        concern = self._characters.concern
         try:
             for event in events:
-                add(event)
-                yield event
+                if concern(event):
+                    yield from self._added(self._characters.joined(event))
+                else:
+                    add(event)
+                    yield event
         except StoreError as error:
             self._tell(error)
             raise
+
+    def _added(self, events: Iterator[ReplyEvent]) -> Iterator[ReplyEvent]:
+        for event in events:
+            self.draft.add(event)
+            yield event

@@ -157,7 +157,8 @@ class ReplyStream(_ReplyStream):
             while (event := next(self._events, None)) is None:
                 self._advance()
         except BaseException:
-            self.close()
+            if self._state != "new":
+                self.close()
             raise
         return event
 
@@ -260,7 +261,8 @@ class AsyncReplyStream(_ReplyStream):
             while (event := next(self._events, None)) is None:
                 await self._advance()
         except BaseException:
-            await self.aclose()
+            if self._state != "new":
+                await self.aclose()
             raise
         return event
 

@@ -16,6 +16,7 @@ from convostore.testing import (
     notyet,
     run_clause,
 )
+from convostore.testing.answering_service import PROMPTS, AnsweringAdapter, AnsweringService
 from convostore.testing.backend import Face
 from convostore.testing.contract import FACES
 from convostore.testing.saboteurs import ALL, Saboteur
@@ -53,6 +54,21 @@ class TestTheSampleService(StoreContract):
             lambda **options: SampleAdapter(dsn, HTTPOptions.model_validate(options)),
             service=service.handle,
             seed=service.seed,
+        )
+
+
+class TestTheAnsweringService(StoreContract):
+    """So is what answers, and streams."""
+
+    @pytest.fixture
+    def backend(self) -> Backend:
+        service = AnsweringService()
+        dsn = DSN.parse("answering+http://answering.test")
+        return Backend(
+            lambda **options: AnsweringAdapter(dsn, HTTPOptions.model_validate(options)),
+            service=service.handle,
+            seed=service.seed,
+            prompts=PROMPTS,
         )
 
 

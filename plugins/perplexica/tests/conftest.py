@@ -7,11 +7,18 @@ import pytest
 from convostore.testing import loopback
 
 from .recordings import FACES
+from .talking import TALKS
 
 
 @pytest.fixture(params=FACES)
 def face(request):
     """A face of a store: each test that takes it runs on both."""
+    return request.param
+
+
+@pytest.fixture(params=TALKS, ids=lambda talk: talk.name)
+def talk(request):
+    """A face of a store that is talked to: each test that takes it runs on both."""
     return request.param
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from convostore.testing import Backend, StoreContract
+from convostore.testing import Backend, Prompts, StoreContract
 
-from .service import SHAPES, ChatsService
+from .service import MODELS, SHAPES, ChatsService
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -12,4 +12,10 @@ class TestPerplexica(StoreContract):
     @pytest.fixture
     def backend(self, shape: str) -> Backend:
         service = ChatsService(shape)
-        return Backend("perplexica+http://search.test", service=service.handle, seed=service.seed)
+        return Backend(
+            "perplexica+http://search.test",
+            service=service.handle,
+            seed=service.seed,
+            options=MODELS,
+            prompts=Prompts(thinking="think of tides" if shape == "C" else None, failing="fail"),
+        )

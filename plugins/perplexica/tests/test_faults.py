@@ -2,16 +2,22 @@
 
 import pytest
 
-from convostore.testing import Backend, FaultContract
+from convostore.testing import Backend, FaultContract, Prompts
 
-from .service import ChatsService
+from .service import MODELS, ChatsService
 
 
 class TestPerplexicaOnTheWire(FaultContract):
     @pytest.fixture
     def backend(self) -> Backend:
         service = ChatsService("C")
-        return Backend("perplexica+http://search.test", service=service.handle, seed=service.seed)
+        return Backend(
+            "perplexica+http://search.test",
+            service=service.handle,
+            seed=service.seed,
+            options=MODELS,
+            prompts=Prompts(thinking="think of tides", failing="fail"),
+        )
 
 
 def test_a_backend_with_a_dsn_is_pointed_elsewhere_with_its_options():

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .backend import Backend, Face, Kit, Service
+    from .backend import Backend, Face, Kit, Prompts, Service
     from .checks import NotOffered, raises
     from .contract import (
         Clause,
@@ -31,6 +31,7 @@ __all__ = [
     "FaultContract",
     "Kit",
     "NotOffered",
+    "Prompts",
     "Service",
     "StoreContract",
     "Waiver",
@@ -43,7 +44,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "backend": ("Backend", "Face", "Kit", "Service"),
+    "backend": ("Backend", "Face", "Kit", "Prompts", "Service"),
     "checks": ("NotOffered", "raises"),
     "fault_contract": ("FaultContract",),
 }

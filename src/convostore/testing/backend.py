@@ -1,4 +1,4 @@
-"""What a contract test is run on: where the store is opened, and the stand-in behind it.
+"""What a contract test is run on: where the store is opened, what makes it answer, its stand-in.
 
 A backend over HTTP is tested against a stand-in of its service, a function from request to reply in
 the same process: it is counted, and faults take its place, without a socket.
@@ -6,22 +6,55 @@ the same process: it is counted, and faults take its place, without a socket.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, TypeVar, cast
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from ..adapter import Adapter, AsyncTransport, Transport
 from ..config import adapter_of
 from ..exchange import Request, Response
-from ..models import Transcript
+from ..models import JSON, Transcript
 from ..store import AsyncConversationStore, ConversationStore
+from .faces import awaited_store, drive
+from .stand_ins import (
+    AsyncServiceTransport,
+    RefusingAsyncTransport,
+    RefusingTransport,
+    Service,
+    ServiceTransport,
+)
+
+__all__ = ["Backend", "Face", "Kit", "Prompts", "Service"]
 
 T = TypeVar("T")
 
 Face: TypeAlias = Literal["sync", "async"]
-Service: TypeAlias = Callable[[Request], Response]
-"""A stand-in of a service: answers a request, or raises what a transport would."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompts:
+    """What a backend that answers is told, so that it does what a clause is about.
+
+    Every other text must be answered with a text of several pieces, the same each time.
+
+    Attributes:
+        thinking: Is answered with reasoning and a text.
+        choice: Makes the backend ask for one of several options.
+        form: Makes it ask for the fields of a form.
+        filled_in: What the form's fields are filled in with, by key.
+        failing: Makes it break off.
+        options: Those of every turn and answer, such as the name of a model.
+
+    A clause whose prompt is None is skipped.
+    """
+
+    thinking: str | None = None
+    choice: str | None = None
+    form: str | None = None
+    filled_in: Mapping[str, JSON] = field(default_factory=dict)
+    failing: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)  # as methods take them
 
 
 class Backend:
@@ -39,6 +72,12 @@ class Backend:
         beside: Puts conversations beside those that the store lists, such as another user's in the
             same place, and returns a function that counts those still there. None where a store is
             all that there is.
+        prompts: What makes a backend with `reply` answer, and that it does; without them, the
+            clauses of replies are skipped.
+
+    Attributes:
+        requests: What the stand-in was asked.
+        streamed: Which of that was asked for piece by piece, and what was answered.
     """
 
     def __init__(
@@ -49,13 +88,16 @@ class Backend:
         seed: Callable[[Sequence[Transcript]], None] | None = None,
         options: dict[str, object] | None = None,
         beside: Callable[[], Callable[[], int]] | None = None,
+        prompts: Prompts | None = None,
     ) -> None:
         self.target = target
         self.service = service
         self.seed = seed
         self.options = options or {}
         self.beside = beside
+        self.prompts = prompts
         self.requests: list[Request] = []
+        self.streamed: list[tuple[Request, Response]] = []
 
     def adapter(self, **options: object) -> Adapter[Any, Any]:
         """Makes an adapter as a store of this backend has it."""
@@ -75,7 +117,7 @@ class Backend:
         adapter = self.adapter(**options)
         used = service or self.service
         if transport is None and used is not None:
-            transport = _ServiceTransport(self._counted(used))
+            transport = ServiceTransport(self._counted(used), self.streamed)
         return ConversationStore(adapter, transport or adapter.transport())
 
     def aopen(
@@ -89,7 +131,7 @@ class Backend:
         adapter = self.adapter(**options)
         used = service or self.service
         if transport is None and used is not None:
-            transport = _AsyncServiceTransport(self._counted(used))
+            transport = AsyncServiceTransport(self._counted(used), self.streamed)
         return AsyncConversationStore(adapter, transport or adapter.async_transport())
 
     def _counted(self, service: Service) -> Service:
@@ -98,72 +140,6 @@ class Backend:
             return service(request)
 
         return counted
-
-
-class _ServiceTransport(Transport[Request, Response]):
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    def send(self, request: Request) -> Response:
-        return self._service(request)
-
-
-class _AsyncServiceTransport(AsyncTransport[Request, Response]):
-    concurrency = 4
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    async def send(self, request: Request) -> Response:
-        return self._service(request)
-
-
-class RefusingTransport(Transport[Any, Any]):
-    """Lets no request leave: to show that something is refused before there is one."""
-
-    def send(self, request: Any) -> Any:
-        raise AssertionError(f"a request left: {request!r}")
-
-
-class RefusingAsyncTransport(AsyncTransport[Any, Any]):
-    """The same for the async face."""
-
-    async def send(self, request: Any) -> Any:
-        raise AssertionError(f"a request left: {request!r}")
-
-
-_PLAIN = frozenset({"offers", "traits", "label"})
-_ITERATORS = frozenset({"conversations", "messages", "transcripts"})
-
-
-class _Awaited:
-    """A sync store with the async one's manners, so that a clause is written once."""
-
-    def __init__(self, store: ConversationStore) -> None:
-        self._store = store
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "aclose":
-            return _awaited(self._store.close)
-        member = getattr(self._store, name)
-        if name in _PLAIN:
-            return member
-        return _iterated(member) if name in _ITERATORS else _awaited(member)
-
-
-def _awaited(call: Callable[..., T]) -> Callable[..., Coroutine[Any, Any, T]]:
-    async def awaited(*args: object, **kwargs: object) -> T:
-        return call(*args, **kwargs)
-
-    return awaited
-
-
-def _iterated(call: Callable[..., Iterator[T]]) -> Callable[..., AsyncIterator[T]]:
-    async def iterated(*args: object, **kwargs: object) -> AsyncIterator[T]:
-        for item in call(*args, **kwargs):
-            yield item
-
-    return iterated
 
 
 @dataclass
@@ -185,7 +161,7 @@ class Kit:
             store = self.backend.aopen(service=service, **options)
         else:
             sync = self.backend.open(service=service, **options)
-            store = cast("AsyncConversationStore", _Awaited(sync))
+            store = awaited_store(sync)
         self._opened.append(store)
         return store
 
@@ -194,7 +170,7 @@ class Kit:
         if self.face == "async":
             return self.backend.aopen(transport=RefusingAsyncTransport())
         sync = self.backend.open(transport=RefusingTransport())
-        return cast("AsyncConversationStore", _Awaited(sync))
+        return awaited_store(sync)
 
     async def at_once(self, calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
         """Makes calls side by side: in threads on the sync face, in tasks on the async one."""
@@ -209,14 +185,3 @@ class Kit:
         """Closes what was opened."""
         for store in self._opened:
             await store.aclose()
-
-
-def drive(awaitable: Awaitable[T]) -> T:
-    """Runs a coroutine of the sync face: it never waits, so no event loop is needed."""
-    coroutine = cast("Coroutine[Any, Any, T]", awaitable)
-    try:
-        coroutine.send(None)
-    except StopIteration as stop:
-        return cast("T", stop.value)
-    coroutine.close()
-    raise AssertionError("a sync call waited")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from ..adapter import Operation
 from ..errors import StoreError
 from ..models import Conversation, Message, Page, Transcript
 from ..store import AsyncConversationStore
 from .backend import Kit
+
+if TYPE_CHECKING:
+    from ..events import ReplyEvent
+    from ..streaming import AsyncReplyStream
 
 T = TypeVar("T")
 
@@ -71,6 +75,12 @@ async def filled(kit: Kit, samples: Sequence[Transcript]) -> AsyncConversationSt
 async def collected(items: AsyncIterator[T]) -> list[T]:
     """The items of an async iterator."""
     return [item async for item in items]
+
+
+async def read_to_its_end(stream: AsyncReplyStream) -> list[ReplyEvent]:
+    """Enters a stream and reads all its events."""
+    async with stream:
+        return await collected(stream)
 
 
 def said(messages: Sequence[Message]) -> list[tuple[str, str]]:

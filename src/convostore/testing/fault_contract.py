@@ -11,6 +11,9 @@ The backend's stand-in is put behind a `FaultServer`, and its adapter, with its 
 pointed there. Every fault meets every offered operation on both faces: the error is the right one,
 no write is repeated, nothing hangs past its time-out, no connection, task or thread stays behind,
 and no secret shows in an error or a log. So it is when an operation is cancelled or interrupted.
+
+A streamed reply, where the backend's `Prompts` say what makes it, is broken at each of its pieces:
+the error has what had arrived, the turn was sent once, and what is stored is found all the same.
 """
 
 from __future__ import annotations
@@ -18,14 +21,10 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import threading
-import traceback
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from types import FrameType
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -36,9 +35,9 @@ from ..config import adapter_of
 from ..errors import ProtocolError, RateLimitError, StoreError, UnavailableError
 from ..exchange import Exchange, Request
 from ..store import AsyncConversationStore
-from .backend import Backend, Face, Kit, drive
+from .backend import Backend, Face, Kit
 from .checks import NotOffered, collected, raises
-from .fault_clauses import SECRET, WRITES, Ground, prepared
+from .faces import drive
 from .fault_server import (
     BREAKS,
     DELAYS,
@@ -51,6 +50,29 @@ from .fault_server import (
     FaultServer,
     RefusingServer,
     redirect,
+)
+from .ground import SECRET, STREAMED, WRITES, Ground, prepared
+from .stream_breaking import BREAKINGS, Breaking
+from .stream_faults import (
+    StreamedReply,
+    Strike,
+    breaks_off,
+    does_not_mix,
+    is_cancelled,
+    is_garbled,
+    is_interrupted,
+    is_left,
+    streamed_reply,
+)
+from .wire import (
+    LONG,
+    SHORT,
+    assert_no_secret_in,
+    assert_no_secret_shows,
+    guarded,
+    hasty,
+    interrupted,
+    served,
 )
 
 Clause: TypeAlias = Callable[[Kit], Coroutine[Any, Any, None]]
@@ -79,16 +101,13 @@ _AGAINST_WRITES: Final = tuple(
         "status-429-retry-after",
     )
 )
+_MAY_SEEM_CUT: Final = tuple(fault for fault in NO_JSON if not fault.name.startswith("page-"))
+"""Against a stream: what is no JSON may as well be one that came to no end."""
 _STALL: Final = _NAMED["stalled"]
 _BUSY: Final = _NAMED["status-503-retry-after"]
 _WITH_A_REST: Final = _NAMED["length-too-small"]
 """httpx takes the rest for the start of the next answer, so that each store meets it only once."""
 _FACES: Final[tuple[Face, ...]] = ("sync", "async")
-_SHORT: Final = 0.05
-"""Seconds of the time-out where it is to be reached; a slow machine only reaches it sooner."""
-_LONG: Final = 30.0
-_GUARD: Final = 20.0
-"""Seconds after which something hangs."""
 
 _each_face = pytest.mark.parametrize("face", _FACES)
 
@@ -125,36 +144,37 @@ class FaultContract:
         ground = _prepared(backend)
         ((error, retryable),) = [told for faults, told in ERRORS.items() if fault in faults]
         server = FaultServer(fault, service=backend.service)
-        timeout = _SHORT if fault in DELAYS else _LONG
+        timeout = SHORT if fault in DELAYS else LONG
 
         async def clause(kit: Kit) -> None:
-            store = kit.open(timeout=timeout, retries=0)
+            store = hasty(kit, timeout)
             for operation in ground.operations:
-                with raises(error) as caught:
+                may_seem_cut = operation in STREAMED and fault in _MAY_SEEM_CUT
+                with raises(error, *((UnavailableError,) if may_seem_cut else ())) as caught:
                     await ground.call(store, operation)
                 if fault is _WITH_A_REST:
-                    store = kit.open(timeout=timeout, retries=0)
+                    store = hasty(kit, timeout)
                 assert caught.error.operation == operation
-                assert caught.error.retryable is retryable, operation
-                _assert_no_secret_shows(kit, caught.error)
+                assert caught.error.retryable is retryable or may_seem_cut, operation
+                assert_no_secret_shows(kit, caught.error)
             server.fault = None
-            await _assert_it_is_well(store, patient=fault in DELAYS)
+            await _assert_it_is_well(store, ground, patient=fault in DELAYS)
 
-        with caplog.at_level("DEBUG"), _served(server) as url:
+        with caplog.at_level("DEBUG"), served(server) as url:
             self._carry_out(clause, backend, url, face)
-        _assert_no_secret_in(caplog.text, self.adapter_at(backend, url))
+        assert_no_secret_in(caplog.text, self.adapter_at(backend, url))
 
     @_each_face
     def test_a_refused_connection_is_unavailable(self, backend: Backend, face: Face) -> None:
         ground = _prepared(backend)
 
         async def clause(kit: Kit) -> None:
-            store = kit.open(timeout=_LONG, retries=0)
+            store = kit.open(timeout=LONG, retries=0)
             for operation in ground.operations:
                 with raises(UnavailableError) as caught:
                     await ground.call(store, operation)
                 assert caught.error.retryable, operation
-                _assert_no_secret_shows(kit, caught.error)
+                assert_no_secret_shows(kit, caught.error)
 
         with RefusingServer() as url:
             self._carry_out(clause, backend, url, face)
@@ -169,13 +189,13 @@ class FaultContract:
         server = FaultServer(None, service=backend.service)
 
         async def clause(kit: Kit) -> None:
-            store = kit.open(timeout=_LONG, retries=2)
+            store = kit.open(timeout=LONG, retries=2)
             for operation in ground.operations:
                 with raises(ProtocolError) as caught:
                     await ground.call(store, operation)
-                _assert_no_secret_shows(kit, caught.error)
+                assert_no_secret_shows(kit, caught.error)
 
-        with elsewhere as other, _served(server) as url:
+        with elsewhere as other, served(server) as url:
             server.fault = redirect(status, f"{other}/elsewhere")
             self._carry_out(clause, backend, url, face)
         assert server.struck, "nothing was redirected"
@@ -185,11 +205,11 @@ class FaultContract:
     @_each(*_AGAINST_WRITES)
     def test_no_write_is_repeated(self, backend: Backend, fault: Fault, face: Face) -> None:
         ground = _prepared(backend)
-        timeout = 5 * _SHORT if fault in DELAYS else _LONG
+        timeout = 5 * SHORT if fault in DELAYS else LONG
         for operation in filter(WRITES.__contains__, ground.operations):
             server = FaultServer(fault, service=backend.service, strikes=ground.changes)
-            clause = partial(_fails, ground, operation, timeout=timeout, retries=2)
-            with _served(server) as url:
+            clause = partial(_fails, ground, operation, seconds=timeout)
+            with served(server) as url:
                 self._carry_out(clause, backend, url, face)
             sent = Counter(map(_identity, server.struck))
             assert sent, f"{operation} sent nothing that changes something"
@@ -202,8 +222,8 @@ class FaultContract:
         ground = _prepared(backend)
         for operation in ground.operations:
             server = FaultServer(_BUSY, service=backend.service)
-            clause = partial(_fails, ground, operation, timeout=_LONG, retries=2)
-            with _served(server) as url:
+            clause = partial(_fails, ground, operation, seconds=LONG)
+            with served(server) as url:
                 self._carry_out(clause, backend, url, face)
             for request, times in Counter(map(_identity, server.struck)).items():
                 assert times <= 3, f"{operation} sent {request} {times} times"
@@ -212,23 +232,23 @@ class FaultContract:
 
     @_each_face
     def test_a_read_gets_over_one_broken_connection(self, backend: Backend, face: Face) -> None:
-        _prepared(backend)
+        ground = _prepared(backend)
         for fault in (_NAMED["reset-at-once"], _NAMED["truncated-body"]):
             first = iter([True])
             strikes = partial(_next_of, first)
             server = FaultServer(fault, service=backend.service, strikes=strikes)
 
             async def clause(kit: Kit) -> None:
-                await _assert_it_is_well(kit.open(timeout=_LONG, retries=1))
+                await _assert_it_is_well(kit.open(timeout=LONG, retries=1), ground)
 
-            with _served(server) as url:
+            with served(server) as url:
                 self._carry_out(clause, backend, url, face)
             assert len(server.struck) == 1
 
     def test_a_cancelled_operation_leaves_a_store_that_works(self, backend: Backend) -> None:
         ground = _prepared(backend)
         for stall in _stalls(ground, backend):
-            with _served(stall.server) as url:
+            with served(stall.server) as url:
                 self._carry_out(partial(_is_cancelled, ground, stall), backend, url, "async")
 
     @_each_face
@@ -240,13 +260,60 @@ class FaultContract:
         ground = _prepared(backend)
         for stall in _stalls(ground, backend):
             clause = partial(_is_interrupted, ground, stall)
-            with _served(stall.server) as url:
+            with served(stall.server) as url:
                 if face == "sync":
                     self._carry_out(clause, backend, url, face)
                 else:
-                    with _interrupted(stall.server), pytest.raises(KeyboardInterrupt):
+                    with (
+                        interrupted(stall.server.wait_until_struck),
+                        pytest.raises(KeyboardInterrupt),
+                    ):
                         self._carry_out(clause, backend, url, face)
                     stall.assert_flows_were_closed()
+
+    @_each_face
+    @pytest.mark.parametrize("breaking", BREAKINGS)
+    def test_a_stream_that_breaks_off_raises_with_what_had_arrived(
+        self, backend: Backend, breaking: Breaking, face: Face
+    ) -> None:
+        self._strike_a_stream(partial(breaks_off, breaking=breaking), backend, face)
+
+    @_each_face
+    def test_a_garbled_stream_is_an_error_or_the_stored_reply(
+        self, backend: Backend, face: Face
+    ) -> None:
+        self._strike_a_stream(is_garbled, backend, face)
+
+    @_each_face
+    def test_a_stream_that_is_left_has_no_connection(self, backend: Backend, face: Face) -> None:
+        self._strike_a_stream(is_left, backend, face)
+
+    def test_a_cancelled_stream_leaves_a_store_that_works(self, backend: Backend) -> None:
+        self._strike_a_stream(is_cancelled, backend, "async")
+
+    @_each_face
+    def test_an_interrupted_stream_leaves_a_store_that_works(
+        self, backend: Backend, face: Face
+    ) -> None:
+        if not hasattr(signal, "pthread_kill"):
+            pytest.skip("a thread cannot be interrupted here")
+        self._strike_a_stream(is_interrupted, backend, face)
+
+    @_each_face
+    def test_streams_side_by_side_do_not_mix(self, backend: Backend, face: Face) -> None:
+        self._strike_a_stream(does_not_mix, backend, face)
+
+    def _strike_a_stream(self, strike: Strike, backend: Backend, face: Face) -> None:
+        """Carries out what goes wrong with a stream, on a server that is right so far."""
+        streamed = _streamed(backend)
+        server = FaultServer(None, service=backend.service)
+        with served(server) as url:
+            carry_out = partial(self._carry_out, partial(strike, streamed, server), backend, url)
+            if strike is is_interrupted and face == "async":
+                with interrupted(streamed.has_begun), pytest.raises(KeyboardInterrupt):
+                    carry_out(face)
+            else:
+                carry_out(face)
 
     def _carry_out(self, clause: Clause, backend: Backend, url: str, face: Face) -> None:
         """Carries a clause out on the adapter at a URL; no task may be left."""
@@ -280,6 +347,14 @@ def _prepared(backend: Backend) -> Ground:
         drive(kit.close())
 
 
+def _streamed(backend: Backend) -> StreamedReply:
+    ground = _prepared(backend)
+    try:
+        return drive(streamed_reply(backend, ground))
+    except NotOffered as reason:
+        pytest.skip(str(reason))
+
+
 @dataclass(frozen=True)
 class _Stall:
     """An operation in whose middle the server stalls; `told` is what its trace was told."""
@@ -289,7 +364,7 @@ class _Stall:
     told: list[Exchange] = field(default_factory=list)
 
     def open(self, kit: Kit) -> AsyncConversationStore:
-        return kit.open(timeout=_LONG, retries=2, trace=self.told.append)
+        return kit.open(timeout=LONG, retries=2, trace=self.told.append)
 
     def assert_flows_were_closed(self) -> None:
         """A flow tells of its exchange as it ends, however that is."""
@@ -320,7 +395,7 @@ async def _is_interrupted(ground: Ground, stall: _Stall, kit: Kit) -> None:
     store = stall.open(kit)
     if kit.face == "async":  # the loop cancels what it runs, and ends
         await ground.call(store, stall.operation)
-    with _interrupted(stall.server), pytest.raises(KeyboardInterrupt):
+    with interrupted(stall.server.wait_until_struck), pytest.raises(KeyboardInterrupt):
         await ground.call(store, stall.operation)
     await _assert_it_goes_on(ground, stall, store)
 
@@ -328,7 +403,7 @@ async def _is_interrupted(ground: Ground, stall: _Stall, kit: Kit) -> None:
 async def _assert_it_goes_on(ground: Ground, stall: _Stall, store: AsyncConversationStore) -> None:
     stall.assert_flows_were_closed()
     stall.server.strikes = ground.changes  # a write that was still on its way stays undone
-    await _assert_it_is_well(store)
+    await _assert_it_is_well(store, ground)
 
 
 def _next_of(answers: Iterator[bool], _: Request) -> bool:
@@ -344,14 +419,16 @@ async def _called(ground: Ground, store: AsyncConversationStore, operation: Oper
     await ground.call(store, operation)
 
 
-async def _fails(ground: Ground, operation: Operation, kit: Kit, **options: Any) -> None:
-    store = kit.open(**options)
+async def _fails(ground: Ground, operation: Operation, kit: Kit, *, seconds: float) -> None:
+    store = hasty(kit, seconds, retries=2)
     with raises(UnavailableError, RateLimitError) as caught:
         await ground.call(store, operation)
-    _assert_no_secret_shows(kit, caught.error)
+    assert_no_secret_shows(kit, caught.error)
 
 
-async def _assert_it_is_well(store: AsyncConversationStore, *, patient: bool = False) -> None:
+async def _assert_it_is_well(
+    store: AsyncConversationStore, ground: Ground, *, patient: bool = False
+) -> None:
     """Reads the list; patiently where a short time-out may be reached by mere load."""
     for attempts_left in range(50 if patient else 0, -1, -1):
         try:
@@ -360,75 +437,5 @@ async def _assert_it_is_well(store: AsyncConversationStore, *, patient: bool = F
             if not attempts_left:
                 raise
         else:
-            assert len(listed) == 2
+            assert {each.id for each in listed} == ground.conversations
             return
-
-
-def _assert_no_secret_shows(kit: Kit, error: StoreError) -> None:
-    text = "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
-    _assert_no_secret_in(text, kit.backend.adapter())
-
-
-def _assert_no_secret_in(text: str, adapter: Adapter[Any, Any]) -> None:
-    secrets = [SECRET, *getattr(adapter, "secrets", tuple)()]
-    assert not [secret for secret in secrets if secret in text], "a secret shows"
-
-
-@contextmanager
-def _served(server: FaultServer) -> Iterator[str]:
-    """Runs the server; in the end no connection to it may be open, and no thread be left."""
-    before = set(threading.enumerate())
-    with server as url:
-        yield url
-        assert server.wait_until_left(seconds=_GUARD), "a connection stays open"
-    assert server.errors == []
-    assert set(threading.enumerate()) <= before, "a thread is left"
-
-
-@contextmanager
-def _interrupted(server: FaultServer) -> Iterator[None]:
-    """Does to this thread what Ctrl-C does, once the server stalls."""
-    here = threading.get_ident()
-    over = threading.Event()
-
-    def interrupt() -> None:
-        if not server.wait_until_struck():
-            return  # nothing waits for the signal, which would end the tests
-        signal.pthread_kill(here, signal.SIGINT)
-        # Python does not see a signal that comes just before it waits: another one wakes it.
-        while not over.wait(0.05):
-            signal.pthread_kill(here, signal.SIGUSR1)
-
-    handlers = {
-        signal.SIGUSR1: lambda _number, _frame: None,
-        signal.SIGINT: signal.default_int_handler,  # what a shell starts in the background has none
-    }
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def guarded() -> Iterator[None]:
-    """Fails what hangs, where the system has an alarm clock."""
-    if not hasattr(signal, "setitimer") or threading.current_thread() != threading.main_thread():
-        yield
-        return
-
-    def fail(number: int, frame: FrameType | None) -> None:
-        raise AssertionError(f"it did not end within {_GUARD:g} s")
-
-    before = signal.signal(signal.SIGALRM, fail)
-    signal.setitimer(signal.ITIMER_REAL, _GUARD)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

@@ -11,15 +11,15 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Literal, TypeAlias
 
 from ..exchange import Request, Response
-from .backend import Service
-from .loopback import LoopbackServer, Spoken
+from .loopback import FRAMING, LoopbackServer, Spoken
+from .stand_ins import Service
 
 Ending: TypeAlias = Literal["close", "reset", "stall", "keep"]
 
@@ -93,11 +93,26 @@ def _reset(connection: socket.socket) -> None:
     socket.close(connection.detach())
 
 
+class _Noted:
+    """A fault that its server notes the end of."""
+
+    def __init__(self, fault: Fault, note: Callable[[], None]) -> None:
+        self._fault = fault
+        self._note = note
+
+    def speak(self, connection: socket.socket) -> bool:
+        try:
+            return self._fault.speak(connection)
+        finally:
+            self._note()
+
+
 class FaultServer(LoopbackServer):
     """A server on 127.0.0.1 that has one fault, used in a ``with`` that gives its URL.
 
     Args:
-        fault: What is wrong; None for nothing.
+        fault: What is wrong, or a function that makes it of the service's own answer; None for
+            nothing.
         service: Answers what the fault does not strike; without one, a 404.
         strikes: Which requests the fault strikes; by default, all. Both it and the fault may be set
             anew while the server runs.
@@ -105,11 +120,12 @@ class FaultServer(LoopbackServer):
     Attributes:
         received: The requests, in the order in which they came.
         struck: Those that the fault struck.
+        over: How many faults are over: of one that stalls, the client has gone.
     """
 
     def __init__(
         self,
-        fault: Fault | None,
+        fault: Fault | Callable[[Response], Fault] | None,
         *,
         service: Service | None = None,
         strikes: Callable[[Request], bool] = lambda _: True,
@@ -118,17 +134,25 @@ class FaultServer(LoopbackServer):
         self.fault = fault
         self.received: list[Request] = []
         self.struck: list[Request] = []
+        self.over = 0
         self._service = service or _absent
         self.strikes = strikes
 
     def _answer(self, request: Request) -> Response | Spoken:
         fault = self.fault if self.strikes(request) else None
+        if callable(fault):
+            fault = fault(self._service(request))
         with self._changed:
             self.received.append(request)
             if fault is not None:
                 self.struck.append(request)
             self._changed.notify_all()
-        return fault or self._service(request)
+        return self._service(request) if fault is None else _Noted(fault, self._note_end)
+
+    def _note_end(self) -> None:
+        with self._changed:
+            self.over += 1
+            self._changed.notify_all()
 
     def wait_until_struck(self, *, seconds: float = 10.0) -> bool:
         """Waits until the fault has struck a request; says whether it has."""
@@ -169,6 +193,22 @@ _PAGE: Final = b"<!DOCTYPE html><html><body>another program</body></html>"
 def _head(status: int, *lines: str, media_type: str = _JSON) -> bytes:
     first = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"
     return "\r\n".join([first, f"Content-Type: {media_type}", *lines, "", ""]).encode("latin-1")
+
+
+def head_of(response: Response) -> bytes:
+    """The head of an answer whose body comes in chunks."""
+    lines = [
+        f"{name}: {value}"
+        for name, value in response.headers.items()
+        if name not in FRAMING and name != "content-type"
+    ]
+    media_type = response.headers.get("content-type", "application/octet-stream")
+    return _head(response.status, "Transfer-Encoding: chunked", *lines, media_type=media_type)
+
+
+def in_chunks(pieces: Iterable[bytes]) -> bytes:
+    """Pieces of a body as chunks; an empty one is the last."""
+    return b"".join([b"%x\r\n%b\r\n" % (len(each), each) for each in pieces])
 
 
 def answered(

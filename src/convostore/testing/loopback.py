@@ -34,7 +34,7 @@ class Spoken(Protocol):
 Handler: TypeAlias = Callable[[Request], Response | Spoken]
 """Answers a request; several threads may call it at a time."""
 
-_FRAMING: Final = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
+FRAMING: Final = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
 _WITHOUT_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1"})
 _POLL: Final = 0.02
@@ -259,7 +259,7 @@ class _Connection(BaseHTTPRequestHandler):
             return
         self.send_response_only(response.status)
         for name, value in response.headers.items():
-            if name not in _FRAMING:
+            if name not in FRAMING:
                 self.send_header(name, value)
         if response.status not in _WITHOUT_BODY:
             self.send_header("content-length", str(len(response.content)))

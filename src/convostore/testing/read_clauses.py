@@ -18,6 +18,7 @@ from .checks import (
     pages,
     pinned_then_active,
     raises,
+    read_to_its_end,
     require,
     said,
 )
@@ -331,6 +332,15 @@ def _with_both_ids(method: Any, conversation_id: str, message_id: str) -> Any:
     return method(conversation_id, message_id)
 
 
+def _with_a_text(method: Any, conversation_id: str, _: str) -> Any:
+    return method(conversation_id, "a text")
+
+
+def _to_its_end(arguments: Callable[[Any, str, str], Any]) -> Callable[[Any, str, str], Any]:
+    """Of an operation that gives a stream."""
+    return lambda method, *ids: read_to_its_end(arguments(method, *ids))
+
+
 _ARGUMENTS: dict[Operation, Callable[[Any, str, str], Any]] = {
     Operation.LIST_CONVERSATIONS: _without_arguments,
     Operation.CLEAR_CONVERSATIONS: _without_arguments,
@@ -347,6 +357,12 @@ _ARGUMENTS: dict[Operation, Callable[[Any, str, str], Any]] = {
     Operation.UPDATE_CONVERSATION: lambda method, one, _: method(one, title="new"),
     Operation.DELETE_CONVERSATIONS: lambda method, *_: method(older_than=START),
     Operation.SEARCH: lambda method, *_: method("text"),
+    Operation.REPLY: _with_a_text,
+    Operation.STREAM_REPLY: _to_its_end(_with_a_text),
+    Operation.ANSWER: _with_a_text,
+    Operation.STREAM_ANSWER: _to_its_end(_with_a_text),
+    Operation.GET_REPLY: _with_both_ids,
+    Operation.RESUME_REPLY: _to_its_end(_with_both_ids),
     Operation.SET_FEEDBACK: lambda method, one, message: method(
         one, message, Feedback(rating="good")
     ),

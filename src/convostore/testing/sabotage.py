@@ -8,16 +8,22 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 from ..adapter import Adapter, AsyncTransport, Operation, Transport
 from ..config import open as open_store
 from ..dsn import DSN
+from ..echo import EchoAdapter
+from ..events import ReplyEvent
 from ..http import HTTPOptions
 from ..memory import Call, MemoryAdapter
 from ..plan import Plan
 from ..store import AsyncConversationStore, ConversationStore
-from .backend import Backend
+from ..streaming import AsyncReplyStream
+from .answering_service import PROMPTS, AnsweringAdapter, AnsweringService
+from .backend import Backend, Prompts
+from .faces import awaited_stream
 from .sample_service import SampleAdapter, SampleService
 
 NAMES: Final = itertools.count()
@@ -70,17 +76,121 @@ def _neighbours(target: str) -> Callable[[], int]:
     return count
 
 
+ECHO_PROMPTS: Final = Prompts(
+    thinking="think of the sea",
+    choice="choose high low",
+    form="fill in name age",
+    filled_in={"name": "Moana", "age": "7"},
+    failing="fail",
+)
+"""What makes an `EchoAdapter` do what the clauses are about."""
+
+
+def in_echo(*caught_by: str) -> Callable[[type[EchoAdapter]], type[EchoAdapter]]:
+    """Registers a spoilt adapter that answers."""
+
+    def register(adapter: type[EchoAdapter]) -> type[EchoAdapter]:
+        def backend() -> Backend:
+            target = f"echo://saboteur-{next(NAMES)}"
+            return Backend(
+                lambda **options: adapter(DSN.parse(target), options), prompts=ECHO_PROMPTS
+            )
+
+        ALL.append(Saboteur(adapter.__name__, backend, caught_by))
+        return adapter
+
+    return register
+
+
+class SpoiltStream:
+    """A stream that is what a right one is, but for what a saboteur spoils; of either face.
+
+    Attributes:
+        make: Makes the right one anew.
+    """
+
+    def __init__(self, make: Callable[[], AsyncReplyStream]) -> None:
+        self.make = make
+        self.stream = make()
+
+    @staticmethod
+    def content(content: Any) -> Any:
+        """What is sent in the place of a content."""
+        return content
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    async def __aenter__(self) -> Self:
+        await self.stream.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.stream.__aexit__(kind, error, traceback)
+
+    def __aiter__(self) -> SpoiltStream:
+        return self
+
+    async def __anext__(self) -> ReplyEvent:
+        return await anext(self.stream)
+
+
+def behind_streams(*caught_by: str) -> Callable[[type[SpoiltStream]], type[SpoiltStream]]:
+    """Registers a spoilt stream: what is wrong is what the store does around its adapter."""
+
+    def register(spoilt: type[SpoiltStream]) -> type[SpoiltStream]:
+        ALL.append(Saboteur(spoilt.__name__, lambda: _SpoiltStreams(spoilt), caught_by))
+        return spoilt
+
+    return register
+
+
+class _SpoiltStreams(Backend):
+    """Opens right stores whose `stream_reply` gives wrong streams."""
+
+    def __init__(self, spoilt: type[SpoiltStream]) -> None:
+        super().__init__(f"echo://saboteur-{next(NAMES)}", prompts=ECHO_PROMPTS)
+        self._spoilt = spoilt
+
+    def open(self, **options: Any) -> ConversationStore:
+        store = super().open(**options)
+        vars(store)["stream_reply"] = self._spoiling(store.stream_reply)
+        return store
+
+    def aopen(self, **options: Any) -> AsyncConversationStore:
+        store = super().aopen(**options)
+        vars(store)["stream_reply"] = self._spoiling(store.stream_reply)
+        return store
+
+    def _spoiling(self, stream_reply: Callable[..., Any]) -> Callable[..., SpoiltStream]:
+        def spoilt(conversation_id: str | None, content: object, **options: Any) -> SpoiltStream:
+            said = self._spoilt.content(content)
+            return self._spoilt(
+                lambda: awaited_stream(stream_reply(conversation_id, said, **options))
+            )
+
+        return spoilt
+
+
 def over_http(*caught_by: str) -> Callable[[type[SampleAdapter]], type[SampleAdapter]]:
-    """Registers a spoilt adapter of the sample service."""
+    """Registers a spoilt adapter of the sample service, or of the one that answers."""
 
     def register(adapter: type[SampleAdapter]) -> type[SampleAdapter]:
+        answers = issubclass(adapter, AnsweringAdapter)
+
         def backend() -> Backend:
-            service = SampleService()
+            service = AnsweringService() if answers else SampleService()
             dsn = DSN.parse("sample+http://sample.test")
             return Backend(
                 lambda **options: adapter(dsn, HTTPOptions.model_validate(options)),
                 service=service.handle,
                 seed=service.seed,
+                prompts=PROMPTS if answers else None,
             )
 
         ALL.append(Saboteur(adapter.__name__, backend, caught_by))

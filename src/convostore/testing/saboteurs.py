@@ -1,8 +1,9 @@
 """Saboteurs: adapters that are wrong in one way each, to show that each clause can fail.
 
 A kit whose clauses cannot fail proves nothing. Each saboteur names the clauses that must catch it;
-together they name all. Here are those of reading, writing and failure; `keep_saboteurs` and
-`search_saboteurs` hold the others. An author who adds a clause adds its saboteur.
+together they name all. Here are those of reading, writing and failure; `keep_saboteurs`,
+`search_saboteurs`, `reply_saboteurs` and `stream_saboteurs` hold the others. An author who adds a
+clause adds its saboteur.
 """
 
 from __future__ import annotations
@@ -45,7 +46,12 @@ from ..models import (
 )
 from ..plan import Plan
 from ..walking import Walk
-from . import keep_saboteurs, search_saboteurs  # noqa: F401  # they list themselves
+from . import (  # noqa: F401  # they list themselves
+    keep_saboteurs,
+    reply_saboteurs,
+    search_saboteurs,
+    stream_saboteurs,
+)
 from .sabotage import ALL, NAMES, Saboteur, behind_plan, in_memory, over_http
 from .sample_service import SampleAdapter
 

@@ -2,61 +2,71 @@
 
 Facts from the contract of the real programs, 1.7.0 to 1.12.1: the list and each chat come whole,
 there is no access control, a 404 is an absent chat only as JSON, and any trouble inside is a 500.
+What answers is loaded when a turn is sent.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import secrets
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from convostore.adapter import Traits, cut
+from pydantic import BaseModel
+
+from convostore.adapter import AdapterOptions, Operation, Traits, cut
 from convostore.dsn import DSN
-from convostore.errors import ProtocolError, StoreError
+from convostore.errors import ConflictError, StoreError
 from convostore.flow import together
-from convostore.http import HTTPAdapter, HTTPFlow, Request, Response, path, status_error
+from convostore.http import HTTPAdapter, HTTPFlow, Request, Response, path
 from convostore.models import Conversation, Health, Listing, Message, Page, Transcript
 
 from . import wire
+from .options import PerplexicaOptions, PerplexicaReplyOptions
+from .paths import CHAT_PATH, CHATS_PATH
+from .refusing import refusal
 
-_CHATS = "/api/chats"
-_CHAT = "/api/chats/{}"
+if TYPE_CHECKING:
+    from convostore.replies import Reply
+    from convostore.turns import Stream, Turn
+
+    from .chatting import Choices
+    from .generations import Generation
+    from .past import Past
 
 
 class Perplexica(HTTPAdapter):
-    """Reads and deletes what a Perplexica or Vane keeps; decides the shape object by object."""
+    """Reads and deletes what a Perplexica or Vane keeps, and lets it answer.
+
+    What is read is decided object by object; before the first turn it is asked which version it is.
+    """
 
     name: ClassVar[str] = "perplexica"
+    Options: ClassVar[type[AdapterOptions]] = PerplexicaOptions
+    ReplyOptions: ClassVar[type[BaseModel] | None] = PerplexicaReplyOptions
     traits = Traits(paging="whole")
 
     def __init__(self, dsn: DSN, options: Any) -> None:
         super().__init__(dsn, options)
         # The Express versions' own interface was set up with ".../api" as its address.
         self.base_url = self.base_url.removesuffix("/api")
+        self._generation: Generation | None = None
 
     def failure(self, request: Request, response: Response) -> StoreError | None:
-        error = status_error(request, response)
-        absent = request.path != _CHATS and error is not None and error.detail is not None
-        if response.status == 404 and not absent:
-            return ProtocolError(
-                f"{request.method} {request.path} was answered 404, but not by this service's list "
-                "of chats: check the base URL (releases before 1.7.1 cannot delete)",
-                excerpt=response.excerpt,
-            )
-        return error
+        return refusal(request, response)
 
     def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
         conversations = yield from self._conversations()
         return cut(conversations, listing, key=lambda each: each.id, what="list of conversations")
 
     def _conversations(self) -> HTTPFlow[tuple[Conversation, ...]]:
-        reply = yield Request("GET", _CHATS)
+        reply = yield Request("GET", CHATS_PATH)
         return wire.read_conversations(reply.json())
 
     def get_conversation(self, conversation_id: str) -> HTTPFlow[Conversation]:
-        reply = yield Request("GET", path(_CHAT, conversation_id))
+        reply = yield Request("GET", path(CHAT_PATH, conversation_id))
         return wire.read_conversation(reply.json(), conversation_id)
 
     def list_messages(self, conversation_id: str, listing: Listing) -> HTTPFlow[Page[Message]]:
-        reply = yield Request("GET", path(_CHAT, conversation_id))
+        reply = yield Request("GET", path(CHAT_PATH, conversation_id))
         messages = wire.read_messages(reply.json())
         return cut(messages, listing, key=lambda each: each.id, what="list of messages")
 
@@ -65,7 +75,7 @@ class Perplexica(HTTPAdapter):
         conversation_id: str,
         known: Conversation | None = None,  # noqa: ARG002  # the same request brings it again
     ) -> HTTPFlow[Transcript]:
-        reply = yield Request("GET", path(_CHAT, conversation_id))
+        reply = yield Request("GET", path(CHAT_PATH, conversation_id))
         body = reply.json()
         return Transcript(
             conversation_id=conversation_id,
@@ -74,7 +84,7 @@ class Perplexica(HTTPAdapter):
         )
 
     def delete_conversation(self, conversation_id: str) -> HTTPFlow[None]:
-        reply = yield Request("DELETE", path(_CHAT, conversation_id))
+        reply = yield Request("DELETE", path(CHAT_PATH, conversation_id))
         reply.json()
 
     def clear_conversations(self) -> HTTPFlow[None]:
@@ -89,9 +99,98 @@ class Perplexica(HTTPAdapter):
             return
 
     def check(self) -> HTTPFlow[Health]:
-        reply = yield Request("GET", _CHATS)
+        reply = yield Request("GET", CHATS_PATH)
         body = reply.json()
         return Health(
             generation=wire.generation(body),
             detail=f"{len(wire.read_conversations(body))} conversations",
         )
+
+    def new_conversation_id(self) -> str:
+        return secrets.token_hex(20)
+
+    def new_turn_id(self) -> str:
+        return secrets.token_hex(7)
+
+    def stream_reply(self, turn: Turn) -> HTTPFlow[Stream[Request, Response]]:
+        from . import chatting
+        from .past import read_past
+
+        choices = self._choices(turn.options)
+        chatting.check_turn(turn, choices)
+        past = yield from read_past(turn.conversation_id)
+        past.refuse_turn_id(turn.turn_id)
+        generation = yield from self._found_generation(past)
+        request = chatting.reply_request(generation, turn, past, choices)
+        return self._stream(request, turn.conversation_id, turn.turn_id)
+
+    def get_reply(self, conversation_id: str, turn_id: str) -> HTTPFlow[Reply]:
+        from convostore.drafts import Draft
+
+        from .past import read_past, stored_reply
+
+        past = yield from read_past(conversation_id)
+        return stored_reply(past, conversation_id, turn_id, Draft())
+
+    def resume_reply(
+        self, conversation_id: str, turn_id: str
+    ) -> HTTPFlow[Stream[Request, Response] | Reply]:
+        from convostore.drafts import Draft
+
+        from .chatting import resume_request
+        from .past import read_past, stored_reply
+
+        past = yield from read_past(conversation_id)
+        try:
+            return stored_reply(past, conversation_id, turn_id, Draft())
+        except ConflictError:
+            request = resume_request(past, turn_id)
+        return self._stream(request, conversation_id, turn_id)
+
+    def suggest_questions(self, conversation_id: str) -> HTTPFlow[tuple[str, ...]]:
+        from . import chatting
+        from .past import past_of
+
+        choices = self._choices(PerplexicaReplyOptions())
+        choices.model("chat_model")
+        reply = yield Request("GET", path(CHAT_PATH, conversation_id))
+        past = past_of(reply.json())
+        generation = yield from self._found_generation(past)
+        reply = yield chatting.suggestions_request(generation, past, choices)
+        return reply.read(chatting.read_suggestions)
+
+    def _choices(self, options: PerplexicaReplyOptions) -> Choices:
+        from .chatting import Choices
+
+        return Choices(options, self.options)
+
+    def _stream(
+        self, request: Request, conversation_id: str, turn_id: str
+    ) -> Stream[Request, Response]:
+        from convostore.turns import Stream
+
+        from .decoding import ChatDecoder
+        from .past import finish
+
+        decoder = ChatDecoder()
+        return Stream(
+            request=request,
+            decoder=decoder,
+            finish=lambda draft: finish(conversation_id, turn_id, draft, decoder.answer_id),
+            turn_id=turn_id,
+        )
+
+    def _found_generation(self, past: Past) -> HTTPFlow[Generation]:
+        """Which versions this is; asked once, unless what it keeps shows it."""
+        from .generations import Generation, find_generation
+
+        if self._generation is None:
+            shown = past.shows_blocks()
+            found = Generation.BLOCKS if shown else (yield from find_generation())
+            self._generation = found
+            if found is Generation.SOCKET:
+                self.offers = self.offers - _ANSWERING
+        return self._generation
+
+
+_ANSWERING = frozenset({Operation.REPLY, Operation.STREAM_REPLY})

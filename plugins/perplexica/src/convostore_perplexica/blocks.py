@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from convostore.models import (
@@ -28,7 +28,8 @@ def read_turn(row: Row, ids: Ids) -> Iterator[Message]:
     for ever: a turn without blocks is unanswered, whatever its status says.
     """
     problems: list[Problem] = []
-    blocks = _Blocks(row.get("responseBlocks"))
+    blocks = Blocks()
+    blocks.read_all(row.get("responseBlocks"))
     message_id = id_of(row, "messageId", problems)
     created_at = time_of(row.get("createdAt"), problems)
     if row.get("query") is not None:
@@ -77,20 +78,33 @@ def _query(row: Row, problems: list[Problem]) -> tuple[Part, ...]:
     return (OtherPart.model_construct(data=query),)
 
 
-class _Blocks:
-    """The blocks of an answer: found by their type, as their order changed with the versions."""
+class Blocks:
+    """What blocks hold: found by their type, as their order changed with the versions.
 
-    def __init__(self, value: JSON) -> None:
+    Attributes:
+        answered: Whether one of them is the answer's text.
+        cited: The cited sources; those that are there beforehand are counted by the marks.
+        researched: Those that were only looked at.
+    """
+
+    def __init__(self, cited: Sequence[Source] = ()) -> None:
         self.answered = False
         self.parts: list[Part] = []
         self.problems: list[Problem] = []
-        self._cited: list[Source] = []
-        self._researched: list[Source] = []
-        for place, block in enumerate(items_of(value, "responseBlocks", self.problems)):
-            self._read(block, f"responseBlocks[{place}]")
-        self.sources = (*self._cited, *self._researched)
+        self.cited = list(cited)
+        self.researched: list[Source] = []
 
-    def _read(self, block: JSON, where: str) -> None:
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return (*self.cited, *self.researched)
+
+    def read_all(self, value: JSON) -> None:
+        """Takes the blocks of a row."""
+        for place, block in enumerate(items_of(value, "responseBlocks", self.problems)):
+            self.read(block, f"responseBlocks[{place}]")
+
+    def read(self, block: JSON, where: str) -> None:
+        """Takes one more block; `where` names it in problems."""
         row = block if isinstance(block, dict) else {}
         data = row.get("data")
         match row.get("type"):
@@ -98,7 +112,7 @@ class _Blocks:
                 self.answered = True
                 self.parts.append(TextPart.model_construct(kind="text", text=data))
             case "source":
-                self._cited += cited_sources(data, f"{where}.data", self.problems, self._cited)
+                self.cited += cited_sources(data, f"{where}.data", self.problems, self.cited)
             case "research":
                 self._read_research(data, f"{where}.data")
             case str(kind):
@@ -120,7 +134,7 @@ class _Blocks:
         if isinstance(reasoning, str):
             self.parts.append(ReasoningPart.model_construct(text=reasoning))
         elif isinstance(kind, str) and (key := _SOURCE_STEPS.get(kind)):
-            self._researched += researched_sources(row.get(key), f"{where}.{key}", self.problems)
+            self.researched += researched_sources(row.get(key), f"{where}.{key}", self.problems)
         else:
             self.parts.append(
                 OtherPart.model_construct(type=kind if isinstance(kind, str) else None, data=step)

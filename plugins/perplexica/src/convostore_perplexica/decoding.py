@@ -1,0 +1,141 @@
+"""The stream of `POST /api/chat` to events: one object of JSON a line, whatever its label says.
+
+1.10 and 1.11 send the sources and then the text piece by piece. 1.12 sends blocks and JSON patches
+of them, each with the whole text so far; on a reconnect the blocks come as they are and then all
+patches again, so that what is a beginning of what was shown is no news. No request here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from convostore.errors import ProtocolError, UnavailableError
+from convostore.events import (
+    OtherEvent,
+    PartAdded,
+    ReplyEvent,
+    SourcesFound,
+    StatusChanged,
+    TextDelta,
+)
+from convostore.framing import Lines
+from convostore.models import Problem, Source, TextPart
+from convostore.reading import Row, decode_json
+from convostore.turns import Decoder
+
+from .fields import cited_sources
+from .showing import ShownBlocks
+
+_EXCERPT: Final = 200
+"""Characters of a line that an error shows."""
+
+
+class ChatDecoder(Decoder[bytes]):
+    """Reads the stream of any version: its lines say which it is.
+
+    Attributes:
+        answer_id: The answer's message id, where the stream names one (1.10 and 1.11).
+    """
+
+    def __init__(self) -> None:
+        self.answer_id: str | None = None
+        self._lines = Lines()
+        self._blocks = ShownBlocks()
+        self._cited: list[Source] = []
+        self._wordless = False
+        self._ended = False
+
+    def feed(self, chunk: bytes) -> Iterator[ReplyEvent]:
+        for line in self._lines.feed(chunk):
+            yield from self._line(line)
+
+    def close(self) -> Iterator[ReplyEvent]:
+        yield from self._line(self._lines.close())  # an error comes without an end of its line
+        if not self._ended:
+            raise UnavailableError(
+                "the reply broke off before its end; the service goes on with it: get_reply tells "
+                "later what it stored"
+            )
+
+    def _line(self, line: bytes) -> Iterator[ReplyEvent]:
+        if not line.strip():
+            return
+        row = _object(line)
+        kind = row.get("type")
+        read = _READING.get(kind) if isinstance(kind, str) else None
+        events = None if read is None else read(self, row)
+        if events is None:
+            name = kind if isinstance(kind, str) else None
+            events = iter((OtherEvent.model_construct(type=name, data=row),))
+        yield from events
+
+    def _sources(self, row: Row) -> Iterator[ReplyEvent] | None:
+        """Sources; without their list when a file is not there, and nothing follows."""
+        problems: list[Problem] = []
+        found = cited_sources(row.get("data"), "data", problems, self._cited)
+        if problems:
+            return None
+        self._cited += found
+        self._wordless = True
+        return iter([SourcesFound.model_construct(sources=tuple(found))] if found else [])
+
+    def _message(self, row: Row) -> Iterator[ReplyEvent] | None:
+        text = row.get("data")
+        if not isinstance(text, str):
+            return None
+        message_id = row.get("messageId")
+        if isinstance(message_id, str) and message_id:
+            self.answer_id = message_id
+        if not text:
+            return iter(())
+        self._wordless = False
+        return iter((TextDelta.model_construct(text=text),))
+
+    def _message_end(self, _: Row) -> Iterator[ReplyEvent]:
+        self._ended = True
+        if self._wordless:  # what is stored of an empty answer is an empty text
+            self._wordless = False
+            yield PartAdded(part=TextPart(text=""))
+        yield from self._blocks.settle()
+
+    def _error(self, row: Row) -> Iterator[ReplyEvent]:
+        said = row.get("data")
+        detail = said[:_EXCERPT] if isinstance(said, str) else None
+        raise UnavailableError(
+            f"the service could not answer: {detail or 'it does not say why'}",
+            retryable=False,
+            detail=detail,
+        )
+
+    def _block(self, row: Row) -> Iterator[ReplyEvent]:
+        return self._blocks.put(row.get("block"))
+
+    def _update(self, row: Row) -> Iterator[ReplyEvent]:
+        return self._blocks.patch(row.get("blockId"), row.get("patch"))
+
+    def _researched(self, _: Row) -> Iterator[ReplyEvent]:
+        return iter((StatusChanged.model_construct(name="research", status="complete"),))
+
+
+_READING: Final[dict[str, Callable[[ChatDecoder, Any], Iterator[ReplyEvent] | None]]] = {
+    "sources": ChatDecoder._sources,  # noqa: SLF001  # its own methods, by the type of the line
+    "message": ChatDecoder._message,  # noqa: SLF001
+    "messageEnd": ChatDecoder._message_end,  # noqa: SLF001
+    "error": ChatDecoder._error,  # noqa: SLF001
+    "block": ChatDecoder._block,  # noqa: SLF001
+    "updateBlock": ChatDecoder._update,  # noqa: SLF001
+    "researchComplete": ChatDecoder._researched,  # noqa: SLF001
+}
+
+
+def _object(line: bytes) -> Row:
+    excerpt = line[:_EXCERPT].decode("utf-8", "replace")
+    try:
+        row = decode_json(line, "a line of the stream")
+    except ProtocolError as error:
+        error.excerpt = excerpt
+        raise
+    if not isinstance(row, dict):
+        raise ProtocolError("a line of the stream is not an object", excerpt=excerpt)
+    return row

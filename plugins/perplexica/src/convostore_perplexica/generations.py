@@ -1,0 +1,53 @@
+"""Which versions a server is of, told by the requests that it knows: nothing gives its number.
+
+The settings would, with the keys of every model: they are never asked for.
+"""
+
+from __future__ import annotations
+
+import secrets
+from enum import Enum
+
+from convostore.errors import NotFoundError, ProtocolError
+from convostore.http import HTTPFlow, Request, path
+
+from .paths import RESUME_PATH
+
+
+class Generation(Enum):
+    """The versions by what they take, not by what they show."""
+
+    SOCKET = "1.7 - 1.10.0-rc3"
+    NAMES = "1.10"
+    KEYS = "1.11"
+    BLOCKS = "1.12 or later"
+
+
+def find_generation() -> HTTPFlow[Generation]:
+    """Asks which versions this is, by the requests that they know; none of them does anything."""
+    if (yield from _knows_sessions()):
+        return Generation.BLOCKS
+    if (yield from _has(Request("GET", "/api"), "status")):
+        return Generation.SOCKET
+    has_models = yield from _has(Request("GET", "/api/models"), "chatModelProviders")
+    return Generation.NAMES if has_models else Generation.KEYS
+
+
+def _knows_sessions() -> HTTPFlow[bool]:
+    """Whether a session that cannot be there is missed in JSON, not by a page of the framework."""
+    try:
+        yield Request("POST", path(RESUME_PATH, secrets.token_hex(16)))
+    except NotFoundError:
+        return True
+    except ProtocolError:
+        return False
+    return True
+
+
+def _has(request: Request, name: str) -> HTTPFlow[bool]:
+    try:
+        reply = yield request
+        body = reply.json()
+    except (NotFoundError, ProtocolError):
+        return False
+    return isinstance(body, dict) and name in body

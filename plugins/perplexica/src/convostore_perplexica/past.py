@@ -1,0 +1,155 @@
+"""What a conversation holds when a turn is made, and the reply among it once it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from convostore.drafts import Draft
+from convostore.errors import ConflictError, NotFoundError, StoreError, UnavailableError
+from convostore.flow import Flow, Sleep
+from convostore.http import HTTPFlow, Request, Response, path
+from convostore.models import JSON, Message
+from convostore.reading import Row
+from convostore.replies import Reply
+
+from . import wire
+from .paths import CHAT_PATH
+
+_WAITS: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
+"""Seconds between the looks whether an answer is stored: that follows the stream's end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a conversation holds already; nothing of a new one."""
+
+    chat: Row
+    rows: Sequence[JSON] = ()
+    messages: tuple[Message, ...] = ()
+
+    def said(self) -> Iterator[tuple[str, str]]:
+        """Who said what, so far as it takes part in a model's conversation."""
+        for message in self.messages:
+            if message.role in {"user", "assistant"}:
+                yield message.role, message.text
+
+    def shows_blocks(self) -> bool:
+        """Whether it is in the shape of 1.12, which nothing else has."""
+        rows = [row for row in self.rows if isinstance(row, dict)]
+        return any("responseBlocks" in row for row in rows)
+
+    def refuse_turn_id(self, turn_id: str) -> None:
+        """Refuses an id that is taken: the service would ask that turn again, and drop the rest.
+
+        Raises:
+            ConflictError: It is taken.
+        """
+        if any(isinstance(row, dict) and row.get("messageId") == turn_id for row in self.rows):
+            raise ConflictError(
+                f"the turn {turn_id!r} is in this conversation already: get_reply reads its answer"
+            )
+
+
+def read_past(conversation_id: str) -> HTTPFlow[Past]:
+    try:
+        reply = yield Request("GET", path(CHAT_PATH, conversation_id))
+    except NotFoundError:
+        return Past({})
+    return past_of(reply.json())
+
+
+def past_of(body: JSON) -> Past:
+    """Reads a chat's answer.
+
+    Raises:
+        ProtocolError: There is no list of messages in it.
+    """
+    messages = wire.read_messages(body)
+    chat = body.get("chat")
+    return Past(chat if isinstance(chat, dict) else {}, body["messages"], messages)
+
+
+def stored_reply(
+    past: Past, conversation_id: str, turn_id: str, draft: Draft, answer_id: str | None = None
+) -> Reply:
+    """Finds a turn's reply among what is stored.
+
+    Args:
+        past: The conversation as it is.
+        conversation_id: Its id.
+        turn_id: The question's.
+        draft: What the stream told.
+        answer_id: The answer's, where the stream named it.
+
+    Raises:
+        NotFoundError: There is no such turn.
+        ConflictError: It has no answer yet.
+        UnavailableError: It failed.
+    """
+    question, answer = _found(past.messages, turn_id)
+    if answer_id is not None:
+        answer = next((each for each in past.messages if each.id == answer_id), answer)
+    if answer is not None and answer.status == "failed":
+        raise UnavailableError(f"the reply to the turn {turn_id!r} failed", retryable=False)
+    if answer is not None and answer.status != "generating":
+        return draft.reply(
+            conversation_id=conversation_id, turn_id=turn_id, message=answer, question=question
+        )
+    if question is None:
+        raise NotFoundError(f"no turn {turn_id!r} arrived in {conversation_id!r}")
+    if _status_of(question.raw) in {"completed", "error"}:
+        raise UnavailableError(f"the turn {turn_id!r} ended without an answer", retryable=False)
+    raise ConflictError(
+        f"the turn {turn_id!r} has no answer yet: ask again later, or resume_reply (1.12). If the "
+        "model failed or the server was restarted there will never be one; the service does not say"
+    )
+
+
+def _found(messages: Sequence[Message], turn_id: str) -> tuple[Message | None, Message | None]:
+    """A turn's question and its answer, each None where it is not there.
+
+    It is named by its question; its answer's id, which a list shows as well, names it too.
+    """
+    question: Message | None = None
+    named = False
+    for message in messages:
+        if message.role == "user":
+            if named:
+                break
+            question, named = message, message.id == turn_id
+        elif (named or message.id == turn_id) and _is_answer(message):
+            return question, message
+    return (question if named else None), None
+
+
+def _is_answer(message: Message) -> bool:
+    return message.role == "assistant" or _status_of(message.raw) == "completed"
+
+
+def _status_of(raw: JSON) -> JSON:
+    """How a row of 1.12 says it stands; only its text makes an assistant's message of it."""
+    return raw.get("status") if isinstance(raw, Mapping) else None
+
+
+def finish(
+    conversation_id: str, turn_id: str, draft: Draft, answer_id: str | None
+) -> Flow[Any, Response, Reply]:
+    """Reads what was stored of a reply, and waits for it a little while.
+
+    Raises:
+        UnavailableError: It is not there after that.
+    """
+    trouble: StoreError | None = None
+    for seconds in (*_WAITS, None):
+        past = yield from read_past(conversation_id)
+        try:
+            return stored_reply(past, conversation_id, turn_id, draft, answer_id)
+        except (NotFoundError, ConflictError) as error:
+            trouble = error
+        if seconds is not None:
+            yield Sleep(seconds)
+    raise UnavailableError(
+        f"the reply came whole, but it is not stored after {sum(_WAITS):g} s: {trouble}"
+    )

@@ -1,0 +1,11 @@
+"""Where the service's things are; an id fills ``{}``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CHATS_PATH: Final = "/api/chats"
+CHAT_PATH: Final = "/api/chats/{}"
+REPLY_PATH: Final = "/api/chat"
+RESUME_PATH: Final = "/api/reconnect/{}"
+SUGGESTIONS_PATH: Final = "/api/suggestions"

@@ -1,0 +1,155 @@
+"""Streams that a server cuts, stalls or garbles, at every piece: the right error, and what came.
+
+A turn is never sent twice; the ids that were chosen beforehand tell later what became of it.
+"""
+
+import pytest
+
+import convostore
+from convostore.drafts import Draft
+from convostore.http import Response
+from convostore.testing.fault_server import FaultServer
+from convostore_perplexica.decoding import ChatDecoder
+
+from .service import SHAPES, ChatsService, answer_to
+from .streams import PIECEWISE, recorded
+from .talking import Replayed, streaming
+
+CASES = [case for case in PIECEWISE if case.endswith("stream_kcc_raw_chunks")]
+STALLED = [case for case in PIECEWISE if recorded(case).ended.startswith("silence")]
+PLACES = [(case, place) for case in CASES for place in range(len(recorded(case).chunks))]
+STALL = 0.1
+"""Seconds that a test waits for a piece that never comes."""
+QUESTION = "What is a tide, and why does it come twice a day and not once, as the moon does?"
+GARBAGE = b'{"type":"message","data":"\xff'
+
+
+def told_by(chunks):
+    """What a stream's pieces tell, put together."""
+    decoder, draft = ChatDecoder(), Draft()
+    for chunk in chunks:
+        for event in decoder.feed(chunk):
+            draft.add(event)
+    return draft
+
+
+def broken(talk, case, chunks, then, **options):
+    """Sends a turn whose stream goes wrong: the error, when no one is connected any more."""
+    service = Replayed(case, stream=streaming(chunks, then))
+    server = FaultServer(None, service=service)
+    with server as url:
+        with talk(url, **options) as store:
+            with pytest.raises(convostore.StoreError) as caught:
+                store.told("stream_reply", **service.turn)
+            error = caught.value
+            assert error.partial.conversation_id == service.turn["conversation_id"]
+            assert error.partial.turn_id == service.turn["turn_id"]
+            assert len(service.sent) == 1
+        assert server.wait_until_left()
+    assert server.errors == []
+    return error
+
+
+def assert_told(error, chunks):
+    """What is attached is what was sent, to the last piece."""
+    draft = told_by(chunks)
+    assert error.partial.parts == draft.parts
+    assert error.partial.sources == draft.sources
+
+
+def assert_told_in_part(error, chunks):
+    """What is attached is what some first pieces told: a slow machine may miss the last of them."""
+    told = [told_by(chunks[:place]) for place in range(len(chunks) + 1)]
+    assert (error.partial.parts, error.partial.sources) in [(d.parts, d.sources) for d in told]
+
+
+@pytest.mark.parametrize("then", ["end", "close"])
+@pytest.mark.parametrize(("case", "place"), PLACES)
+def test_a_stream_that_is_cut_is_unavailable_with_what_had_come(case, place, then, talk):
+    chunks = recorded(case).chunks[:place]
+    error = broken(talk, case, chunks, then)
+    assert type(error) is convostore.UnavailableError
+    assert_told(error, chunks)
+    if then == "end":
+        assert "broke off" in str(error)
+
+
+@pytest.mark.parametrize(("case", "place"), PLACES)
+def test_a_connection_that_is_reset_is_unavailable_with_a_beginning_of_it(case, place, talk):
+    chunks = recorded(case).chunks[:place]
+    error = broken(talk, case, chunks, "reset")  # a reset may overtake what was sent before
+    assert type(error) is convostore.UnavailableError
+    assert_told_in_part(error, chunks)
+
+
+@pytest.mark.parametrize(("case", "place"), PLACES)
+def test_a_stream_that_stalls_is_unavailable_and_names_its_own_time_out(case, place, talk):
+    chunks = recorded(case).chunks[:place]
+    error = broken(talk, case, chunks, "stall", reply_timeout=STALL)
+    assert type(error) is convostore.UnavailableError
+    assert "reply_timeout" in str(error)
+    assert_told_in_part(error, chunks)
+
+
+@pytest.mark.parametrize(("case", "place"), PLACES)
+def test_a_garbled_stream_is_a_protocol_error_with_what_had_come(case, place, talk):
+    chunks = recorded(case).chunks
+    garbled = [*chunks[:place], GARBAGE, *chunks[place:]]
+    error = broken(talk, case, garbled, "end")
+    assert type(error) is convostore.ProtocolError
+    assert "stream" in str(error)
+    assert_told(error, chunks[:place])
+
+
+@pytest.mark.parametrize("case", STALLED)
+def test_a_model_that_failed_is_a_silence_that_times_out(case, talk):
+    chunks = recorded(case).chunks
+    error = broken(talk, case, chunks, "stall", reply_timeout=STALL)
+    assert type(error) is convostore.UnavailableError
+    assert "reply_timeout" in str(error)
+    assert_told_in_part(error, chunks)
+
+
+class Cutting:
+    """The stand-in of the service behind a line that breaks after some lines of each stream."""
+
+    def __init__(self, shape):
+        self.service = ChatsService(shape)
+        self.lines = 0
+        self.of_all = 1
+
+    def __call__(self, request):
+        answer = self.service.handle(request)
+        if request.path != "/api/chat":
+            return answer
+        rows = answer.content.splitlines(keepends=True)
+        self.of_all = len(rows)
+        return streaming(rows[: self.lines], "close")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_turn_whose_stream_was_lost_is_found_by_the_ids_of_the_error(shape, talk):
+    cutting = Cutting(shape)
+    server = FaultServer(None, service=cutting)
+    with server as url, talk(url) as store:
+        while cutting.lines < cutting.of_all:
+            with pytest.raises(convostore.UnavailableError) as caught:
+                store.call("reply", None, QUESTION)
+            lost = caught.value.partial
+            reply = store.call("get_reply", lost.conversation_id, lost.turn_id)
+            assert reply.text == answer_to(QUESTION)[1]
+            assert reply.text.startswith(lost.text)
+            cutting.lines += 1
+    assert server.errors == []
+    turns = [body["message"]["messageId"] for body in cutting.service.received]
+    assert len(set(turns)) == len(turns) == cutting.of_all > 5
+
+
+def test_a_refused_turn_leaves_no_connection_open(talk):
+    refusal = Response(500, {"content-type": "application/json"}, b'{"message": "An error"}')
+    service = Replayed("next-1.12.1/chat_calc", stream=refusal)
+    server = FaultServer(None, service=service)
+    with server as url:
+        with talk(url) as store, pytest.raises(convostore.UnavailableError):
+            store.told("stream_reply", **service.turn)
+        assert server.wait_until_left()

@@ -1,0 +1,145 @@
+"""Clauses of flows that ask their user: what is asked, answered, refused, and goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..adapter import Operation
+from ..errors import ConflictError, InvalidError
+from ..models import InteractionPart, Message
+from ..replies import Reply, pending_interaction
+from ..store import AsyncConversationStore
+from ..turns import Answering
+from .backend import Kit, Prompts
+from .checks import NotOffered, collected, raises, read_to_its_end
+from .replying import QUESTION, answering, finished, folded
+
+_NO_FIELD = "there-is-no-such-field"
+_NO_OPTION = "there is no such option"
+
+
+class AnsweringClauses:
+    """What holds of a backend whose flows ask."""
+
+    async def test_a_flow_that_asks_waits(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.REPLY, Operation.ANSWER)
+        for prompt in _asking(prompts):
+            reply = await store.reply(None, prompt, **prompts.options)
+            asked = reply.interaction
+            assert asked is not None
+            assert not asked.answered
+            assert asked.options or asked.fields
+            assert pending_interaction(await _last(store, reply)) == asked
+
+    async def test_an_answer_goes_on_with_the_flow(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.REPLY, Operation.ANSWER)
+        for prompt in _asking(prompts):
+            asking = await store.reply(None, prompt, **prompts.options)
+            before = await collected(store.messages(asking.conversation_id))
+            filled_in = _fitting(asking, prompts)
+            reply = await store.answer(asking.conversation_id, filled_in, **prompts.options)
+            assert reply.interaction is None
+            assert reply.message.id == asking.message.id
+            assert reply.turn_id == asking.turn_id
+            _assert_it_was_answered(reply, len(asking.message.parts) - 1, filled_in)
+            assert len(reply.message.parts) > len(asking.message.parts)
+            shown = await collected(store.messages(asking.conversation_id))
+            assert [each.id for each in shown] == [each.id for each in before]
+            assert shown[-1].portable() == reply.message.portable()
+
+    async def test_a_streamed_answer_folds_to_what_the_flow_added(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.REPLY, Operation.STREAM_ANSWER)
+        for prompt in _asking(prompts):
+            asking = await store.reply(None, prompt, **prompts.options)
+            filled_in = _fitting(asking, prompts)
+            events = await read_to_its_end(
+                store.stream_answer(asking.conversation_id, filled_in, **prompts.options)
+            )
+            added = finished(events).message.parts[len(asking.message.parts) :]
+            assert added
+            assert folded(events).parts == added
+
+    async def test_an_answer_that_does_not_fit_changes_nothing(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.REPLY, Operation.ANSWER)
+        for prompt in _asking(prompts):
+            asking = await store.reply(None, prompt, **prompts.options)
+            before = await collected(store.messages(asking.conversation_id))
+            for misfit in _misfits(asking):
+                with raises(InvalidError):
+                    await store.answer(asking.conversation_id, misfit, **prompts.options)
+            assert await collected(store.messages(asking.conversation_id)) == before
+            fitting = _fitting(asking, prompts)
+            reply = await store.answer(asking.conversation_id, fitting, **prompts.options)
+            assert reply.interaction is None
+
+    async def test_an_answer_that_nothing_waits_for_is_a_conflict(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.REPLY, Operation.ANSWER)
+        reply = await store.reply(None, QUESTION, **prompts.options)
+        await _assert_nothing_waits(store, reply, "a", prompts)
+        for prompt in _asking(prompts):
+            asking = await store.reply(None, prompt, **prompts.options)
+            fitting = _fitting(asking, prompts)
+            await store.answer(asking.conversation_id, fitting, **prompts.options)
+            await _assert_nothing_waits(store, asking, fitting, prompts)
+
+    async def test_an_answer_is_found_by_the_turn_that_asked(self, kit: Kit) -> None:
+        store, prompts = answering(
+            kit, Operation.REPLY, Operation.STREAM_ANSWER, Operation.GET_REPLY
+        )
+        for prompt in _asking(prompts):
+            asking = await store.reply(None, prompt, **prompts.options)
+            stream = store.stream_answer(
+                asking.conversation_id, _fitting(asking, prompts), **prompts.options
+            )
+            reply = finished(await read_to_its_end(stream))
+            assert asking.turn_id is not None
+            assert stream.turn_id == asking.turn_id
+            found = await kit.open().get_reply(asking.conversation_id, asking.turn_id)
+            assert found.message.portable() == reply.message.portable()
+
+
+def _asking(prompts: Prompts) -> Iterator[str]:
+    asking = [prompt for prompt in (prompts.choice, prompts.form) if prompt is not None]
+    if not asking:
+        raise NotOffered("no prompt makes it ask")
+    return iter(asking)
+
+
+async def _last(store: AsyncConversationStore, reply: Reply) -> Message:
+    return (await collected(store.messages(reply.conversation_id)))[-1]
+
+
+def _asked(reply: Reply) -> InteractionPart:
+    assert reply.interaction is not None
+    return reply.interaction
+
+
+def _fitting(reply: Reply, prompts: Prompts) -> Answering:
+    """An answer that fits what was asked."""
+    asked = _asked(reply)
+    return asked.options[0].value if asked.options else prompts.filled_in
+
+
+def _misfits(reply: Reply) -> list[Answering]:
+    """Answers of which none fits what was asked."""
+    asked = _asked(reply)
+    return [_NO_OPTION, {_NO_FIELD: "x"}] if asked.options else [{_NO_FIELD: "x"}]
+
+
+def _assert_it_was_answered(reply: Reply, place: int, filled_in: Answering) -> None:
+    part = reply.message.parts[place]
+    assert isinstance(part, InteractionPart)
+    assert part.answered
+    if isinstance(filled_in, str):
+        assert part.answer == filled_in
+    else:
+        assert {each.key: each.value for each in part.fields} == dict(filled_in)
+
+
+async def _assert_nothing_waits(
+    store: AsyncConversationStore, reply: Reply, answer: Answering, prompts: Prompts
+) -> None:
+    before = await collected(store.messages(reply.conversation_id))
+    with raises(ConflictError):
+        await store.answer(reply.conversation_id, answer, **prompts.options)
+    assert await collected(store.messages(reply.conversation_id)) == before

@@ -1,0 +1,161 @@
+"""Ground: what faults meet, a filled service that has also answered, and how it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from ..adapter import Operation
+from ..exchange import Request
+from ..store import AsyncConversationStore
+from ..streaming import AsyncReplyStream
+from .backend import Kit, Prompts
+from .checks import NotOffered, collected, filled, read_to_its_end
+from .read_clauses import call, store_operations
+from .replying import QUESTION
+from .samples import several
+
+SECRET = "sesame-4711"  # noqa: S105  # the kit looks for it in what must not show it
+WRITES = frozenset(
+    {
+        Operation.CREATE_CONVERSATION,
+        Operation.APPEND_MESSAGES,
+        Operation.REPLACE_MESSAGES,
+        Operation.UPDATE_CONVERSATION,
+        Operation.PUT_CONVERSATION,
+        Operation.FORK_CONVERSATION,
+        Operation.DELETE_CONVERSATION,
+        Operation.DELETE_CONVERSATIONS,
+        Operation.CLEAR_CONVERSATIONS,
+        Operation.DELETE_MESSAGE,
+        Operation.SET_FEEDBACK,
+        Operation.REPLY,
+        Operation.STREAM_REPLY,
+        Operation.ANSWER,
+        Operation.STREAM_ANSWER,
+    }
+)
+"""The operations that change something in the backend."""
+
+
+_OF_TURNS: Final = frozenset(
+    {
+        Operation.REPLY,
+        Operation.STREAM_REPLY,
+        Operation.GET_REPLY,
+        Operation.RESUME_REPLY,
+    }
+)
+_OF_ANSWERS: Final = frozenset({Operation.ANSWER, Operation.STREAM_ANSWER})
+STREAMED: Final = _OF_TURNS | _OF_ANSWERS
+"""The operations whose answer may come as a stream: what is unreadable there may just seem cut."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What faults meet: a filled service, and what is known of it.
+
+    Attributes:
+        operations: Those that are offered, and that it is known how to call.
+        conversations: The ids of those that are there.
+        message_id: Of a message that feedback and run details can be of.
+        turn: The conversation and the turn of a reply that is there; None where nothing answers.
+        asking: The reply that waits for an answer, and one that fits; None where nothing asks.
+        options: Those of turns.
+        reads: Method and path of each request of those operations that only read.
+    """
+
+    operations: tuple[Operation, ...]
+    conversations: frozenset[str]
+    message_id: str
+    turn: tuple[str, str] | None = None
+    asking: tuple[str, str] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)  # as methods take them
+    reads: frozenset[tuple[str, str]] = frozenset()
+
+    def changes(self, request: Request) -> bool:
+        """Whether a request is one that only writing operations make."""
+        return (request.method, request.path) not in self.reads
+
+    def stream(self, store: AsyncConversationStore) -> AsyncReplyStream:
+        """A new turn in the conversation that a turn has begun."""
+        begun = self.turn[0] if self.turn else None
+        return store.stream_reply(begun, QUESTION, **self.options)
+
+    async def call(self, store: AsyncConversationStore, operation: Operation) -> object:
+        """Calls an operation on what is there."""
+        match operation:
+            case Operation.REPLY:
+                return await store.reply("c0000", QUESTION, **self.options)
+            case Operation.STREAM_REPLY:
+                stream = store.stream_reply("c0000", QUESTION, **self.options)
+                return await read_to_its_end(stream)
+            case Operation.ANSWER if self.asking is not None:
+                return await store.answer(*self.asking, **self.options)
+            case Operation.STREAM_ANSWER if self.asking is not None:
+                return await read_to_its_end(store.stream_answer(*self.asking, **self.options))
+            case Operation.GET_REPLY if self.turn is not None:
+                return await store.get_reply(*self.turn)
+            case Operation.RESUME_REPLY if self.turn is not None:
+                return await read_to_its_end(store.resume_reply(*self.turn))
+        return await call(store, operation, "c0000", self.message_id)
+
+
+async def prepared(kit: Kit) -> Ground:
+    """Fills the service with two conversations, and with replies, and looks at what it is asked.
+
+    Raises:
+        NotOffered: There is no stand-in of a service.
+    """
+    if kit.backend.service is None:
+        raise NotOffered("there is no stand-in of an HTTP service to fail")
+    store = await filled(kit, several(2))
+    message_id = (await collected(store.messages("c0000")))[-1].id
+    prompts = kit.backend.prompts
+    turn = await _replied(store, prompts)
+    asking = await _asked(store, prompts)
+    unknown = (_OF_TURNS if turn is None else set()) | (_OF_ANSWERS if asking is None else set())
+    ground = Ground(
+        operations=tuple([each for each in store_operations(store) if each not in unknown]),
+        conversations=frozenset([each.id for each in await collected(store.conversations())]),
+        message_id=message_id,
+        turn=turn,
+        asking=asking,
+        options=prompts.options if prompts else {},
+    )
+    reads = await _reads(kit, ground)
+    return replace(ground, reads=frozenset([(each.method, each.path) for each in reads]))
+
+
+async def _reads(kit: Kit, ground: Ground) -> list[Request]:
+    """What is asked by all that only reads, what stands around a stream included."""
+    asked = kit.backend.requests
+    asked.clear()
+    kit.backend.streamed.clear()
+    for operation in ground.operations:  # each in a store that has asked nothing before
+        if operation not in WRITES:
+            await ground.call(kit.open(), operation)
+    for conversation_id in ground.conversations:
+        await collected(kit.open().messages(conversation_id))
+    if Operation.STREAM_REPLY in ground.operations:
+        await read_to_its_end(ground.stream(kit.open()))
+    streamed = [request for request, _ in kit.backend.streamed]
+    return [each for each in asked if each not in streamed]
+
+
+async def _replied(
+    store: AsyncConversationStore, prompts: Prompts | None
+) -> tuple[str, str] | None:
+    if prompts is None or not store.offers(Operation.REPLY):
+        return None
+    reply = await store.reply(None, QUESTION, **prompts.options)
+    return reply.conversation_id, str(reply.turn_id)
+
+
+async def _asked(store: AsyncConversationStore, prompts: Prompts | None) -> tuple[str, str] | None:
+    if prompts is None or prompts.choice is None or not store.offers(Operation.ANSWER):
+        return None
+    reply = await store.reply(None, prompts.choice, **prompts.options)
+    assert reply.interaction is not None
+    return reply.conversation_id, reply.interaction.options[0].value

@@ -1,0 +1,162 @@
+"""Clauses of replies: what is stored, found again and refused.
+
+What a backend is told, and with which options, its `Prompts` say. How replies stream is
+`stream_clauses`' business, flows that ask are that of `answer_clauses`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..adapter import Operation
+from ..errors import InvalidError, NotFoundError
+from ..models import Feedback, ReasoningPart, TextPart, ToolCallPart
+from .backend import Kit
+from .checks import collected, filled, raises, read_to_its_end, said
+from .replying import QUESTION, answering, given_prompts, identity, kept
+from .samples import HOSTILE_TEXTS, several
+
+_NO_CONTENT: Final[tuple[Any, ...]] = (
+    None,
+    7,
+    (),
+    [],
+    ["a text that is no part"],
+    TextPart(text="alone"),
+    [ToolCallPart(id="1", name="look", arguments="{}")],
+    [TextPart(text="a part"), ReasoningPart(text="thoughts are the model's")],
+)
+
+
+class ReplyingClauses:
+    """What holds of a backend that answers."""
+
+    # What is stored
+
+    async def test_a_reply_is_what_the_list_of_messages_shows(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.REPLY)
+        reply = await store.reply(None, QUESTION, **prompts.options)
+        shown = await collected(store.messages(reply.conversation_id))
+        assert said(shown) == [("user", QUESTION), ("assistant", reply.text)]
+        assert kept(shown[1]) == kept(reply.message)
+        assert reply.question is None or kept(shown[0]) == kept(reply.question)
+
+    async def test_a_new_conversation_is_in_the_list(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.REPLY)
+        reply = await store.reply(None, QUESTION, **prompts.options)
+        assert [each.id for each in await collected(store.conversations())] == [
+            reply.conversation_id
+        ]
+        assert (await store.get_conversation(reply.conversation_id)).id == reply.conversation_id
+
+    async def test_each_turn_adds_a_question_and_its_answer(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.REPLY)
+        first = await store.reply(None, "one", **prompts.options)
+        before = await collected(store.messages(first.conversation_id))
+        parts = [TextPart(text="two")]
+        second = await store.reply(first.conversation_id, parts, **prompts.options)
+        shown = await collected(store.messages(first.conversation_id))
+        assert second.conversation_id == first.conversation_id
+        assert said(shown) == [
+            ("user", "one"),
+            ("assistant", first.text),
+            ("user", "two"),
+            ("assistant", second.text),
+        ]
+        assert [each.id for each in shown[:2]] == [each.id for each in before]
+        assert len({each.id for each in shown}) == 4
+
+    async def test_a_turn_goes_on_with_a_conversation_that_was_there(self, kit: Kit) -> None:
+        answering(kit, Operation.REPLY)
+        store, options = await filled(kit, several(2)), given_prompts(kit).options
+        before = said(await collected(store.messages("c0000")))
+        reply = await store.reply("c0000", QUESTION, **options)
+        shown = said(await collected(store.messages("c0000")))
+        assert shown == [*before, ("user", QUESTION), ("assistant", reply.text)]
+        assert len(await collected(store.conversations())) == 2
+        assert len(await collected(store.messages("c0001"))) == 2
+
+    async def test_hostile_texts_are_asked_as_they_are(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.REPLY)
+        for text in filter(str.strip, HOSTILE_TEXTS):
+            reply = await store.reply(None, text, **prompts.options)
+            shown = await collected(store.messages(reply.conversation_id))
+            assert said(shown) == [("user", text), ("assistant", reply.text)]
+
+    async def test_an_answer_takes_feedback_at_once(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.REPLY, Operation.SET_FEEDBACK)
+        reply = await store.reply(None, QUESTION, **prompts.options)
+        good = Feedback(rating="good")
+        await store.set_feedback(reply.conversation_id, reply.message.id, good)
+        shown = await collected(store.messages(reply.conversation_id))
+        assert [each.feedback for each in shown] == [None, good]
+
+    async def test_an_answer_is_deleted_at_once(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.REPLY, Operation.DELETE_MESSAGE)
+        first = await store.reply(None, "one", **prompts.options)
+        second = await store.reply(first.conversation_id, "two", **prompts.options)
+        await store.delete_message(first.conversation_id, second.message.id)
+        left = await collected(store.messages(first.conversation_id))
+        assert len(left) == 3 or (len(left) == 2 and store.traits.deletes == "may_delete_turn")
+        assert second.message.id not in {each.id for each in left}
+        assert said(left[:2]) == [("user", "one"), ("assistant", first.text)]
+
+    # Ids and finding again
+
+    async def test_a_reply_is_found_by_its_turn_in_a_store_opened_later(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.REPLY, Operation.GET_REPLY)
+        first = await store.reply(None, "one", **prompts.options)
+        second = await store.reply(first.conversation_id, "two", **prompts.options)
+        later = kit.open()
+        for reply in (first, second):
+            assert reply.turn_id is not None
+            found = await later.get_reply(reply.conversation_id, reply.turn_id)
+            assert identity(found) == identity(reply)
+
+    async def test_a_turn_that_never_arrived_is_not_found(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.REPLY, Operation.GET_REPLY)
+        never = kit.open_refusing().stream_reply(None, QUESTION, **prompts.options)
+        reply = await store.reply(None, QUESTION, **prompts.options)
+        assert never.turn_id is not None
+        for conversation_id in (never.conversation_id, reply.conversation_id):
+            with raises(NotFoundError):
+                await store.get_reply(conversation_id, never.turn_id)
+            if store.offers(Operation.RESUME_REPLY):
+                with raises(NotFoundError):
+                    await read_to_its_end(store.resume_reply(conversation_id, never.turn_id))
+
+    # Refusal
+
+    async def test_what_is_no_content_is_refused_before_any_request(self, kit: Kit) -> None:
+        answering(kit, Operation.STREAM_REPLY)
+        store, options = kit.open_refusing(), given_prompts(kit).options
+        for content in _NO_CONTENT:
+            with raises(InvalidError):
+                await read_to_its_end(store.stream_reply(None, content, **options))
+            with raises(InvalidError):
+                await store.reply(None, content, **options)
+
+    async def test_an_unknown_option_is_refused_before_any_request(self, kit: Kit) -> None:
+        answering(kit, Operation.STREAM_REPLY)
+        store, options = kit.open_refusing(), given_prompts(kit).options
+        unknown = dict(options) | {"no_such_option": 1}
+        with raises(InvalidError) as caught:
+            await read_to_its_end(store.stream_reply(None, QUESTION, **unknown))
+        assert "no_such_option" in str(caught.error)
+        with raises(InvalidError):
+            await store.reply(None, QUESTION, **unknown)
+        if store.offers(Operation.ANSWER):
+            with raises(InvalidError):
+                await store.answer("c0000", "a", **unknown)
+
+    # What comes next
+
+    async def test_suggested_questions_are_texts_and_change_nothing(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.REPLY, Operation.SUGGEST_QUESTIONS)
+        reply = await store.reply(None, QUESTION, **prompts.options)
+        questions = await store.suggest_questions(reply.conversation_id)
+        assert questions
+        assert [type(each) for each in questions] == [str] * len(questions)
+        assert all(questions)
+        shown = await collected(store.messages(reply.conversation_id))
+        assert said(shown) == [("user", QUESTION), ("assistant", reply.text)]

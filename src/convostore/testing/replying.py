@@ -1,0 +1,103 @@
+"""What clauses of replies are written with: what makes a backend answer, and how it is compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ..adapter import Operation
+from ..models import Message
+from ..store import AsyncConversationStore
+from .backend import Kit, Prompts
+from .checks import NotOffered, collected, require, said
+
+if TYPE_CHECKING:
+    from ..drafts import Draft
+    from ..events import ReplyEvent
+    from ..models import Part
+    from ..replies import Reply
+
+QUESTION: Final = "What is a tide?"
+
+
+def given_prompts(kit: Kit) -> Prompts:
+    """What makes the backend answer.
+
+    Raises:
+        NotOffered: It is not told.
+    """
+    if kit.backend.prompts is None:
+        raise NotOffered("what makes the backend answer is not told: Backend(prompts=…)")
+    return kit.backend.prompts
+
+
+def given(prompt: str | None, what: str) -> str:
+    """A prompt that a clause is about.
+
+    Raises:
+        NotOffered: There is none.
+    """
+    if prompt is None:
+        raise NotOffered(f"no prompt {what}")
+    return prompt
+
+
+def answering(kit: Kit, *operations: Operation) -> tuple[AsyncConversationStore, Prompts]:
+    """Opens a store for clauses of these operations, and gives what makes it answer."""
+    store = kit.open()
+    require(store, *operations)
+    return store, given_prompts(kit)
+
+
+def finished(events: list[ReplyEvent]) -> Reply:
+    """The reply that a stream ended with."""
+    last = events[-1]
+    assert last.kind == "reply_finished"
+    return last.reply
+
+
+def folded(events: list[ReplyEvent]) -> Draft:
+    """What the events make when they are put together."""
+    from ..drafts import Draft
+
+    draft = Draft()
+    for event in events:
+        draft.add(event)
+    return draft
+
+
+def begins(whole: tuple[Part, ...], parts: tuple[Part, ...]) -> bool:
+    """Whether parts are the beginning of other ones; the last may be cut off within its text."""
+    *before, last = parts or (None,)
+    if last is None:
+        return True
+    same = whole[: len(before)] == tuple(before)
+    rest = whole[len(before) :]
+    return same and bool(rest) and _is_cut_off(rest[0], last)
+
+
+def _is_cut_off(whole: Part, part: Part) -> bool:
+    if whole.kind != part.kind:
+        return False
+    for name in ("text", "arguments", "content"):
+        if isinstance(said_here := getattr(part, name, None), str):
+            return str(getattr(whole, name)).startswith(said_here)
+    return whole == part
+
+
+def kept(message: Message) -> tuple[str, dict[str, Any]]:
+    """What a message is; its `raw` may differ between two ways to read it."""
+    return message.id, message.portable()
+
+
+def identity(reply: Reply) -> tuple[object, ...]:
+    question = reply.question and kept(reply.question)
+    return reply.conversation_id, reply.turn_id, kept(reply.message), question
+
+
+async def assert_it_is_of(
+    store: AsyncConversationStore, text: str, events: list[ReplyEvent]
+) -> None:
+    reply = finished(events)
+    assert folded(events).parts == reply.message.parts
+    shown = await collected(store.messages(reply.conversation_id))
+    assert said(shown) == [("user", text), ("assistant", reply.text)]

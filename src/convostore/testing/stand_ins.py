@@ -1,0 +1,91 @@
+"""The transports to a stand-in of a service, which is a function in the same process.
+
+They bring what it answers, whole or in pieces, as a transport over HTTP would; or let nothing
+through. No socket here: that is `fault_server`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from typing import Any, Final, TypeAlias, TypeVar
+
+from ..adapter import AsyncIncoming, AsyncTransport, Incoming, Transport
+from ..exchange import Request, Response
+
+T = TypeVar("T")
+
+Service: TypeAlias = Callable[[Request], Response]
+"""A stand-in of a service: answers a request, or raises what a transport would."""
+
+
+class ServiceTransport(Transport[Request, Response]):
+    def __init__(self, service: Service, streamed: list[tuple[Request, Response]]) -> None:
+        self._service = service
+        self._streamed = streamed
+
+    def send(self, request: Request) -> Response:
+        return self._service(request)
+
+    @contextmanager
+    def stream(self, request: Request) -> Iterator[Incoming[Response]]:
+        response = self._service(request)
+        self._streamed.append((request, response))
+        if _comes_whole(response):
+            yield Incoming(response, iter((response.content,)))
+        else:
+            yield Incoming(replace(response, content=b""), _pieces(response.content))
+
+
+class AsyncServiceTransport(AsyncTransport[Request, Response]):
+    concurrency = 4
+
+    def __init__(self, service: Service, streamed: list[tuple[Request, Response]]) -> None:
+        self._sync = ServiceTransport(service, streamed)
+
+    async def send(self, request: Request) -> Response:
+        return self._sync.send(request)
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[AsyncIncoming[Response]]:
+        with self._sync.stream(request) as incoming:
+            yield AsyncIncoming(incoming.reply, _one_after_the_other(incoming.chunks))
+
+
+_PIECE: Final = 61
+"""Bytes of a streamed answer at a time: a number that no frame's length is a multiple of."""
+
+
+def _comes_whole(response: Response) -> bool:
+    """Whether a transport would read an answer to its end, though it was to be streamed."""
+    return response.status >= 300 or response.media_type in {"application/json", "text/html"}
+
+
+def _pieces(content: bytes) -> Iterator[bytes]:
+    return (content[start : start + _PIECE] for start in range(0, len(content), _PIECE))
+
+
+async def _one_after_the_other(items: Iterable[T]) -> AsyncIterator[T]:
+    for item in items:
+        yield item
+
+
+class RefusingTransport(Transport[Any, Any]):
+    """Lets no request leave: to show that something is refused before there is one."""
+
+    def send(self, request: Any) -> Any:
+        raise AssertionError(f"a request left: {request!r}")
+
+    def stream(self, request: Any) -> Any:
+        return self.send(request)
+
+
+class RefusingAsyncTransport(AsyncTransport[Any, Any]):
+    """The same for the async face."""
+
+    async def send(self, request: Any) -> Any:
+        raise AssertionError(f"a request left: {request!r}")
+
+    def stream(self, request: Any) -> Any:
+        raise AssertionError(f"a request left: {request!r}")

@@ -1,0 +1,201 @@
+"""Clauses of streamed replies: they are what is stored, are left, break off, and do not mix."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from ..adapter import Operation
+from ..errors import InvalidError, StoreError, UnsupportedError
+from .backend import Kit
+from .checks import collected, raises, read_to_its_end, said
+from .replying import (
+    QUESTION,
+    answering,
+    assert_it_is_of,
+    finished,
+    folded,
+    given,
+    identity,
+    kept,
+)
+
+if TYPE_CHECKING:
+    from ..events import ReplyEvent
+
+
+class StreamingClauses:
+    """What holds of a backend whose replies stream."""
+
+    # What streams is what is stored
+
+    async def test_a_streamed_reply_folds_to_the_stored_message(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.STREAM_REPLY)
+        for text in filter(None, (QUESTION, prompts.thinking, prompts.choice, prompts.form)):
+            events = await read_to_its_end(store.stream_reply(None, text, **prompts.options))
+            reply = finished(events)
+            assert folded(events).parts == reply.message.parts
+            assert reply.message.parts, text
+
+    async def test_what_a_model_thinks_streams_before_its_text(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.STREAM_REPLY)
+        text = given(prompts.thinking, "makes it think")
+        events = await read_to_its_end(store.stream_reply(None, text, **prompts.options))
+        kinds = [each.kind for each in events if each.kind in {"reasoning_delta", "text_delta"}]
+        assert kinds[:1] == ["reasoning_delta"]
+        assert kinds[-1:] == ["text_delta"]
+        thought, *_ = [part for part in finished(events).message.parts if part.kind == "reasoning"]
+        assert thought.text
+
+    async def test_the_last_event_and_no_other_is_the_finished_reply(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.STREAM_REPLY)
+        async with store.stream_reply(None, QUESTION, **prompts.options) as stream:
+            events = await collected(stream)
+            assert await collected(stream) == []
+        assert [each.kind for each in events].index("reply_finished") == len(events) - 1
+        assert stream.reply == finished(events)
+
+    async def test_a_whole_reply_and_a_streamed_one_say_the_same(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.REPLY, Operation.STREAM_REPLY)
+        whole = await store.reply(None, QUESTION, **prompts.options)
+        streamed = await read_to_its_end(store.stream_reply(None, QUESTION, **prompts.options))
+        assert whole.message.parts == finished(streamed).message.parts
+        assert whole.text
+
+    # Before and after
+
+    async def test_ids_are_known_before_anything_is_sent(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.STREAM_REPLY)
+        unsent = [
+            kit.open_refusing().stream_reply(None, QUESTION, **prompts.options) for _ in range(2)
+        ]
+        drawn, other = unsent
+        assert drawn.turn_id is not None
+        assert drawn.turn_id != other.turn_id
+        assert drawn.conversation_id != other.conversation_id
+        events = await read_to_its_end(
+            store.stream_reply(
+                drawn.conversation_id, QUESTION, turn_id=drawn.turn_id, **prompts.options
+            )
+        )
+        reply = finished(events)
+        assert (reply.conversation_id, reply.turn_id) == (drawn.conversation_id, drawn.turn_id)
+        assert await collected(store.messages(drawn.conversation_id))
+
+    async def test_a_reply_that_is_over_is_resumed_to_its_end(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.REPLY, Operation.RESUME_REPLY)
+        reply = await store.reply(None, QUESTION, **prompts.options)
+        assert reply.turn_id is not None
+        stream = kit.open().resume_reply(reply.conversation_id, reply.turn_id)
+        events = await read_to_its_end(stream)
+        assert identity(finished(events)) == identity(reply)
+        assert folded(events).parts in ((), reply.message.parts)
+
+    # Left, broken off, misused
+
+    async def test_what_is_left_early_is_stored_whole(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.STREAM_REPLY)
+        whole = finished(
+            await read_to_its_end(store.stream_reply(None, QUESTION, **prompts.options))
+        )
+        async with store.stream_reply(None, QUESTION, **prompts.options) as stream:
+            async for event in stream:
+                if event.kind == "text_delta":
+                    break
+        so_far = stream.so_far
+        assert so_far.conversation_id == stream.conversation_id
+        assert so_far.text
+        assert whole.text.startswith(so_far.text)
+        shown = await collected(store.messages(stream.conversation_id))
+        assert said(shown) == [("user", QUESTION), ("assistant", whole.text)]
+        if store.offers(Operation.GET_REPLY):
+            assert stream.turn_id is not None
+            found = await kit.open().get_reply(stream.conversation_id, stream.turn_id)
+            assert kept(found.message) == kept(shown[1])
+
+    async def test_a_reply_that_breaks_off_raises_with_what_had_arrived(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.STREAM_REPLY)
+        text = given(prompts.failing, "makes it fail")
+        stream = store.stream_reply(None, text, **prompts.options)
+        seen = folded([])
+        with raises(StoreError) as caught:
+            async with stream:
+                async for event in stream:
+                    seen.add(event)
+        partial = caught.error.partial
+        assert partial is not None
+        assert (partial.conversation_id, partial.turn_id) == (
+            stream.conversation_id,
+            stream.turn_id,
+        )
+        assert partial.parts == seen.parts
+        assert (caught.error.operation, bool(caught.error.adapter)) == ("stream_reply", True)
+        with raises(InvalidError):
+            await anext(stream)
+        with raises(StoreError) as whole:
+            await store.reply(None, text, **prompts.options)
+        assert (whole.error.operation, bool(whole.error.partial)) == ("reply", True)
+        assert (await store.reply(None, QUESTION, **prompts.options)).text
+
+    async def test_a_reply_that_failed_is_a_failure_later(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.REPLY, Operation.GET_REPLY)
+        text = given(prompts.failing, "makes it fail")
+        with raises(StoreError) as caught:
+            await store.reply(None, text, **prompts.options)
+        partial = caught.error.partial
+        assert partial is not None
+        assert partial.turn_id is not None
+        with raises(StoreError) as later:
+            await kit.open().get_reply(partial.conversation_id, partial.turn_id)
+        assert not isinstance(later.error, UnsupportedError)
+        assert later.error.operation == "get_reply"
+
+    async def test_a_stream_is_used_once(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.STREAM_REPLY)
+        stream = store.stream_reply(None, QUESTION, **prompts.options)
+        await read_to_its_end(stream)
+        with raises(InvalidError):
+            await read_to_its_end(stream)
+        assert len(await collected(store.messages(stream.conversation_id))) == 2
+
+    async def test_a_stream_is_read_while_it_is_open_and_no_other_time(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.STREAM_REPLY)
+        unsent = store.stream_reply(None, QUESTION, **prompts.options)
+        with raises(InvalidError):
+            await anext(unsent)
+        async with store.stream_reply(None, QUESTION, **prompts.options) as stream:
+            await anext(stream)
+            with raises(InvalidError):
+                _ = stream.reply
+        with raises(InvalidError):
+            await anext(stream)
+        listed = [each.id for each in await collected(store.conversations())]
+        assert listed == [stream.conversation_id]
+
+    # Side by side
+
+    async def test_replies_side_by_side_do_not_mix(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.STREAM_REPLY)
+        texts = [f"question {number}" for number in range(8)]
+
+        def sending(text: str) -> Callable[[], Awaitable[list[ReplyEvent]]]:
+            return lambda: read_to_its_end(store.stream_reply(None, text, **prompts.options))
+
+        for text, events in zip(texts, await kit.at_once([sending(t) for t in texts]), strict=True):
+            await assert_it_is_of(store, text, events)
+
+    async def test_two_streams_are_read_in_turn(self, kit: Kit) -> None:
+        store, prompts = answering(kit, Operation.STREAM_REPLY)
+        one: list[ReplyEvent] = []
+        other: list[ReplyEvent] = []
+        async with (
+            store.stream_reply(None, "one", **prompts.options) as first,
+            store.stream_reply(None, "another", **prompts.options) as second,
+        ):
+            async for event in first:
+                one.append(event)
+                if (next_one := await anext(second, None)) is not None:
+                    other.append(next_one)
+            other += await collected(second)
+        await assert_it_is_of(store, "one", one)
+        await assert_it_is_of(store, "another", other)

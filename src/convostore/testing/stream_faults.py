@@ -1,0 +1,278 @@
+"""What goes wrong with a streamed reply on the wire, at each of its pieces, and what must follow.
+
+The stand-in's own answer is what is broken: it is sent up to a place and then ends, resets, stalls
+or turns to garbage. `FaultContract` has the tests; here is what they carry out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import quote
+
+import pytest
+
+from ..adapter import Operation
+from ..drafts import Draft
+from ..errors import StoreError, UnavailableError
+from ..exchange import Request, Response
+from ..models import Message
+from ..store import AsyncConversationStore
+from .backend import Backend, Kit
+from .checks import NotOffered, collected, read_to_its_end
+from .fault_server import Fault, FaultServer
+from .ground import Ground
+from .replying import begins, finished, folded
+from .stream_breaking import BREAKINGS, Breaking, Place, broken_off, garbled, pieces_of, places_of
+from .wire import LONG, SHORT, assert_no_secret_shows, guarded, interrupted
+
+if TYPE_CHECKING:
+    from ..events import ReplyEvent
+    from ..replies import Reply
+    from ..streaming import AsyncReplyStream
+
+Strike: TypeAlias = Callable[["StreamedReply", FaultServer, Kit], Coroutine[Any, Any, None]]
+
+_ERRORS: Final[Mapping[tuple[Breaking, bool], type[StoreError]]] = {
+    (breaking, in_the_middle): UnavailableError
+    for breaking in BREAKINGS
+    for in_the_middle in (False, True)
+} | {("end", True): StoreError}
+"""What each breaking off is, behind a piece and in its middle: half a piece may be unreadable."""
+
+
+@dataclass(frozen=True)
+class StreamedReply:
+    """A streamed reply as a stand-in gives it.
+
+    Attributes:
+        ground: What else is there.
+        request: What asks for it.
+        content: Its body.
+        conversation_id: Where it was asked for.
+        turn_id: Which turn it was.
+        begun: Is set when one that is broken has brought an event.
+    """
+
+    ground: Ground
+    request: Request
+    content: bytes
+    conversation_id: str
+    turn_id: str | None
+    begun: threading.Event = field(default_factory=threading.Event)
+
+    def has_begun(self) -> bool:
+        """Waits until a stream has brought an event; says whether one has."""
+        return self.begun.wait(LONG)
+
+    def stream(self, store: AsyncConversationStore) -> AsyncReplyStream:
+        """The same turn again: a new one, with ids of its own."""
+        return self.ground.stream(store)
+
+    def is_asked_by(self, stream: AsyncReplyStream, request: Request) -> bool:
+        """Whether a request is the one that asks for a stream."""
+        ids = (stream.conversation_id, stream.turn_id)
+        return _shape(request, *ids) == _shape(self.request, self.conversation_id, self.turn_id)
+
+
+def _shape(request: Request, *ids: str | None) -> tuple[str, str]:
+    shape = request.path
+    for each in filter(None, ids):
+        shape = shape.replace(quote(each, safe=""), "{}")
+    return request.method, shape
+
+
+async def streamed_reply(backend: Backend, ground: Ground) -> StreamedReply:
+    """Looks how a reply streams.
+
+    Raises:
+        NotOffered: It does not, or nothing makes it.
+    """
+    if Operation.STREAM_REPLY not in ground.operations:
+        raise NotOffered("stream_reply is not offered, or nothing makes it answer")
+    kit = Kit(backend, "sync")
+    try:
+        backend.streamed.clear()
+        stream = ground.stream(kit.open())
+        await read_to_its_end(stream)
+    finally:
+        await kit.close()
+    ((request, response),) = backend.streamed
+    return StreamedReply(ground, request, response.content, stream.conversation_id, stream.turn_id)
+
+
+@dataclass
+class _Outcome:
+    """What became of a stream: what was seen of it, and how it ended."""
+
+    stream: AsyncReplyStream
+    seen: Draft
+    error: StoreError | None = None
+    reply: Reply | None = None
+
+
+async def _struck(
+    streamed: StreamedReply,
+    server: FaultServer,
+    store: AsyncConversationStore,
+    fault: Callable[[Response], Fault],
+) -> _Outcome:
+    """Reads a stream that a fault strikes, which is sent once."""
+    stream = streamed.stream(store)
+    outcome = _Outcome(stream, Draft())
+    before = len(server.struck)
+    server.strikes, server.fault = partial(streamed.is_asked_by, stream), fault
+    try:
+        async with stream:
+            async for event in stream:
+                outcome.seen.add(event)
+        outcome.reply = stream.reply
+    except StoreError as error:
+        outcome.error = error
+    assert server.wait_until(lambda: len(server.struck) > before, seconds=LONG), "nothing was sent"
+    server.fault = None
+    assert len(server.struck) == before + 1, "it was sent twice"
+    return outcome
+
+
+async def _stored(store: AsyncConversationStore, outcome: _Outcome) -> Message:
+    """What the service has stored of the reply."""
+    conversation_id, turn_id = outcome.stream.conversation_id, outcome.stream.turn_id
+    if turn_id is not None and store.offers(Operation.GET_REPLY):
+        return (await store.get_reply(conversation_id, turn_id)).message
+    return (await collected(store.messages(conversation_id)))[-1]
+
+
+async def breaks_off(
+    streamed: StreamedReply, server: FaultServer, kit: Kit, *, breaking: Breaking
+) -> None:
+    """At every place: an error with what had arrived, or nothing was missing."""
+    patience = SHORT if breaking == "stall" else LONG
+    store = kit.open(timeout=LONG, reply_timeout=patience, retries=2)
+    for place in places_of(streamed.content):
+        with guarded():
+            fault = partial(broken_off, place=place, breaking=breaking)
+            outcome = await _struck(streamed, server, store, fault)
+            stored = await _stored(store, outcome)
+            if outcome.error is None:
+                assert outcome.seen.parts == stored.parts, f"{place}: taken for whole"
+            else:
+                expected = _ERRORS[breaking, place.in_the_middle]
+                assert isinstance(outcome.error, expected), f"{place}: {outcome.error!r}"
+                _assert_it_tells_what_had_arrived(kit, outcome, stored)
+
+
+async def is_garbled(streamed: StreamedReply, server: FaultServer, kit: Kit) -> None:
+    """At every place: an error with what had arrived, or the reply as it is stored."""
+    store = kit.open(timeout=LONG, reply_timeout=LONG, retries=2)
+    noticed = 0
+    for place in places_of(streamed.content):
+        with guarded():
+            fault = partial(garbled, place=place)
+            outcome = await _struck(streamed, server, store, fault)
+            stored = await _stored(store, outcome)
+            if outcome.reply is not None:
+                assert outcome.reply.message.portable() == stored.portable(), place
+            else:
+                noticed += 1
+                _assert_it_tells_what_had_arrived(kit, outcome, stored)
+    assert noticed, "garbage was never noticed"
+
+
+def _assert_it_tells_what_had_arrived(kit: Kit, outcome: _Outcome, stored: Message) -> None:
+    assert outcome.error is not None
+    partial_reply = outcome.error.partial
+    assert partial_reply is not None
+    ids = (partial_reply.conversation_id, partial_reply.turn_id)
+    assert ids == (outcome.stream.conversation_id, outcome.stream.turn_id)
+    assert partial_reply.parts == outcome.seen.parts
+    assert begins(stored.parts, partial_reply.parts)
+    assert outcome.error.operation == Operation.STREAM_REPLY
+    assert_no_secret_shows(kit, outcome.error)
+
+
+def _stalls(streamed: StreamedReply, server: FaultServer, stream: AsyncReplyStream) -> None:
+    """Lets a stream stall behind all its pieces: what was said has been said, and no end comes."""
+    place = Place(len(pieces_of(streamed.content)))
+    server.strikes = partial(streamed.is_asked_by, stream)
+    server.fault = partial(broken_off, place=place, breaking="stall")
+
+
+async def is_left(streamed: StreamedReply, server: FaultServer, kit: Kit) -> None:
+    """A stream that is left in the middle: its connection is closed, the store goes on."""
+    store = kit.open(timeout=LONG, reply_timeout=LONG, retries=2)
+    stream = streamed.stream(store)
+    _stalls(streamed, server, stream)
+    async with stream:
+        seen = await anext(stream)
+    await _assert_it_goes_on(store, server, _Outcome(stream, folded([seen])))
+
+
+async def is_cancelled(streamed: StreamedReply, server: FaultServer, kit: Kit) -> None:
+    """A task that reads a stream is cancelled in its middle; only on the async face."""
+    store = kit.open(timeout=LONG, reply_timeout=LONG, retries=2)
+    stream = streamed.stream(store)
+    _stalls(streamed, server, stream)
+    task = asyncio.create_task(_begun(streamed, stream))
+    await asyncio.to_thread(streamed.begun.wait, LONG)
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        await _assert_it_goes_on(store, server, _Outcome(stream, folded([])))
+    else:
+        raise AssertionError("a cancelled task went on")
+
+
+async def is_interrupted(streamed: StreamedReply, server: FaultServer, kit: Kit) -> None:
+    """Ctrl-C in the middle of a stream; on the async face it ends the loop."""
+    store = kit.open(timeout=LONG, reply_timeout=LONG, retries=2)
+    stream = streamed.stream(store)
+    _stalls(streamed, server, stream)
+    if kit.face == "async":
+        await _begun(streamed, stream)
+    with interrupted(streamed.has_begun), pytest.raises(KeyboardInterrupt):
+        await _begun(streamed, stream)
+    await _assert_it_goes_on(store, server, _Outcome(stream, folded([])))
+
+
+async def _begun(streamed: StreamedReply, stream: AsyncReplyStream) -> None:
+    """Reads a stream, and tells when it is in its middle."""
+    async with stream:
+        await anext(stream)
+        streamed.begun.set()
+        await collected(stream)
+
+
+async def _assert_it_goes_on(
+    store: AsyncConversationStore, server: FaultServer, outcome: _Outcome
+) -> None:
+    assert server.wait_until(lambda: server.over == len(server.struck), seconds=LONG), (
+        "the connection stays open"
+    )
+    assert len(server.struck) == 1
+    server.fault = None
+    stored = await _stored(store, outcome)
+    assert begins(stored.parts, outcome.seen.parts)
+
+
+async def does_not_mix(streamed: StreamedReply, server: FaultServer, kit: Kit) -> None:
+    """Several streams at a time, each over a connection of its own."""
+    store = kit.open(timeout=LONG, reply_timeout=LONG, retries=0, concurrency=2)
+    texts = [f"question {number}" for number in range(8)]
+
+    def sending(text: str) -> Callable[[], Awaitable[list[ReplyEvent]]]:
+        options = streamed.ground.options
+        return lambda: read_to_its_end(store.stream_reply(None, text, **options))
+
+    read = await kit.at_once([sending(text) for text in texts])
+    for text, events in zip(texts, read, strict=True):
+        reply = finished(events)
+        assert folded(events).parts == reply.message.parts
+        question, answer = await collected(store.messages(reply.conversation_id))
+        assert (question.text, answer.text) == (text, reply.text)
+    assert not server.struck

@@ -1,0 +1,103 @@
+"""What a test over sockets is guarded by: nothing hangs, nothing stays behind, no secret shows."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Final
+
+from ..adapter import Adapter
+from ..errors import StoreError
+from ..store import AsyncConversationStore
+from .backend import Kit
+from .fault_server import FaultServer
+from .ground import SECRET
+
+SHORT: Final = 0.05
+"""Seconds of the time-out where it is to be reached; a slow machine only reaches it sooner."""
+LONG: Final = 30.0
+GUARD = 20.0
+"""Seconds after which something hangs."""
+
+
+def hasty(kit: Kit, seconds: float, *, retries: int = 0) -> AsyncConversationStore:
+    """A store in which a model, too, has no more time than this."""
+    return kit.open(timeout=seconds, reply_timeout=seconds, retries=retries)
+
+
+def assert_no_secret_shows(kit: Kit, error: StoreError) -> None:
+    text = "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
+    assert_no_secret_in(text, kit.backend.adapter())
+
+
+def assert_no_secret_in(text: str, adapter: Adapter[Any, Any]) -> None:
+    secrets = [SECRET, *getattr(adapter, "secrets", tuple)()]
+    assert not [secret for secret in secrets if secret in text], "a secret shows"
+
+
+@contextmanager
+def served(server: FaultServer) -> Iterator[str]:
+    """Runs the server; in the end no connection to it may be open, and no thread be left."""
+    before = set(threading.enumerate())
+    with server as url:
+        yield url
+        assert server.wait_until_left(seconds=GUARD), "a connection stays open"
+    assert server.errors == []
+    assert set(threading.enumerate()) <= before, "a thread is left"
+
+
+@contextmanager
+def interrupted(is_time: Callable[[], bool]) -> Iterator[None]:
+    """Does to this thread what Ctrl-C does.
+
+    Args:
+        is_time: Waits, in another thread, until it is time; says whether it has come to that.
+    """
+    here = threading.get_ident()
+    over = threading.Event()
+
+    def interrupt() -> None:
+        if not is_time():
+            return  # nothing waits for the signal, which would end the tests
+        signal.pthread_kill(here, signal.SIGINT)
+        # Python does not see a signal that comes just before it waits: another one wakes it.
+        while not over.wait(0.05):
+            signal.pthread_kill(here, signal.SIGUSR1)
+
+    handlers = {
+        signal.SIGUSR1: lambda _number, _frame: None,
+        signal.SIGINT: signal.default_int_handler,  # what a shell starts in the background has none
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Fails what hangs, where the system has an alarm clock."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() != threading.main_thread():
+        yield
+        return
+
+    def fail(number: int, frame: FrameType | None) -> None:
+        raise AssertionError(f"it did not end within {GUARD:g} s")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.setitimer(signal.ITIMER_REAL, GUARD)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

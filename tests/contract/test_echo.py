@@ -1,0 +1,14 @@
+"""The echo adapter keeps the whole contract, that of replies and answers included."""
+
+import uuid
+
+import pytest
+
+from convostore.testing import Backend, StoreContract
+from convostore.testing.sabotage import ECHO_PROMPTS
+
+
+class TestEcho(StoreContract):
+    @pytest.fixture
+    def backend(self) -> Backend:
+        return Backend(f"echo://{uuid.uuid4().hex}", prompts=ECHO_PROMPTS)

@@ -107,6 +107,7 @@ class Conversing:
             turn_id=adapter.new_turn_id() if turn_id is None else an_id(turn_id),
             content=_content(content),
             options=self._reply_options(options),
+            begins=conversation_id is None,
         )
 
     def _reply_options(self, options: Mapping[str, object]) -> BaseModel:

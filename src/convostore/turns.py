@@ -44,12 +44,14 @@ class Turn:
         content: What the user says: texts and files.
         options: An instance of the adapter's `ReplyOptions`; typed loosely so that an adapter may
             name its own.
+        begins: Whether the conversation's id was chosen for this turn, so that nothing can be there.
     """
 
     conversation_id: str
     turn_id: str
     content: tuple[Part, ...]
     options: Any
+    begins: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

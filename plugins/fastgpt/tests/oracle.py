@@ -209,11 +209,15 @@ def _kind_of(code: int, status_text: str, message: str) -> type[convostore.Store
         return convostore.AuthError
     if message.startswith("Key is error"):
         return convostore.AuthError
-    if code == 502000 or message == "Chat item not found":
+    if code == 502000 or message in ("Chat item not found", "app is empty"):
         return convostore.NotFoundError
     if code == 504001:
         return convostore.ConflictError
-    if code in {400, 507004} or message.startswith(("Cast to ObjectId failed", "appId is empty")):
+    if message.startswith("Chat dataId already exists"):
+        return convostore.ConflictError
+    if code in {400, 507004} or message.startswith(
+        ("Cast to ObjectId failed", "appId is empty", "messages is ")
+    ):
         return convostore.InvalidError
     assert code == 500
     return convostore.UnavailableError

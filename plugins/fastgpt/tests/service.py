@@ -19,6 +19,8 @@ from convostore.models import Transcript
 from convostore.testing import Service
 from convostore.testing.samples import START
 
+from . import apps
+
 Row = dict[str, Any]
 
 JSON_TYPE = {"content-type": "application/json; charset=utf-8"}
@@ -26,6 +28,8 @@ HTML_TYPE = {"content-type": "text/html; charset=utf-8"}
 PAGE = b"<!DOCTYPE html><html><head><title>404</title></head><body>page shortened</body></html>"
 
 ROOT = "/api/core/chat/"
+AGENT = "/api/core/ai/agent/"
+COMPLETIONS = ("/api/v1/chat/completions", "/api/v2/chat/completions")
 APP = "65f000000000000000000010"
 FOREIGN_APP = "65f00000000000000000001f"
 KEY = "fastgpt-key4711"
@@ -54,6 +58,9 @@ class Generation:
         shared_data_id: A question and its answer have one ``dataId``.
         nested_share: A share link is told in ``outLinkAuthData``, not by two fields of their own.
         lenient: The list of another's app, or of none, is an empty one.
+        forms_by_key: A form's answer is read by the fields' keys, not by their labels.
+        one_at_a_time: A chat that an answer is made in takes no other turn.
+        details_last: The nodes of a run stand behind the stream's end mark.
     """
 
     new_paths: bool
@@ -66,6 +73,9 @@ class Generation:
     shared_data_id: bool = False
     nested_share: bool = False
     lenient: bool = False
+    forms_by_key: bool = True
+    one_at_a_time: bool = False
+    details_last: bool = False
 
 
 _FIRST_CHECKED = (*_HISTORY, "updateUserFeedback")
@@ -78,28 +88,33 @@ GENERATIONS = {
         deletes_by=("query",),
         soft=False,
         lenient=True,
+        forms_by_key=False,
+        details_last=True,
     ),
     "4.14.5": Generation(
         new_paths=True,
         deletes_at="item/delete",
         deletes_by=("body",),
         validates=_FIRST_CHECKED,
+        details_last=True,
     ),
     "4.14.11": Generation(
         new_paths=True,
         deletes_at="record/delete",
         deletes_by=("query",),
-        validates=_ALL_CHECKED,
+        validates=(*_ALL_CHECKED, "completions"),
         mapped=True,
         status=True,
+        one_at_a_time=True,
     ),
     "4.16": Generation(
         new_paths=True,
         deletes_at="record/delete",
         deletes_by=("query", "body"),
-        validates=_ALL_CHECKED,
+        validates=(*_ALL_CHECKED, "completions", "init", "createQuestionGuide"),
         mapped=True,
         status=True,
+        one_at_a_time=True,
         shared_data_id=True,
         nested_share=True,
     ),
@@ -140,6 +155,10 @@ def link_un_invalid() -> Refusal:
     return Refusal(501, "linkUnInvalid", "common:code_error.outlink_error.invalid_link")
 
 
+def chat_is_generating() -> Refusal:
+    return Refusal(504001, "chatIsGenerating", "common:code_error.chat_error.chat_generating")
+
+
 def missing_params() -> Refusal:
     return Refusal(507004, "missingParams", "common:error.missingParams")
 
@@ -159,6 +178,8 @@ class Chat:
 
     Attributes:
         owner: The member, or the user of a share link, that it belongs to.
+        generating: Whether an answer is being made in it.
+        lag: How often its records are yet read before the last answer is among them, or whole.
     """
 
     chat_id: str
@@ -171,6 +192,9 @@ class Chat:
     owner: str = "me"
     deleted: bool = False
     records: list[Row] = field(default_factory=list)
+    variables: Row = field(default_factory=dict)
+    generating: bool = False
+    lag: int = 0
 
 
 @dataclass(frozen=True)
@@ -196,12 +220,14 @@ class FastGPTService:
     Attributes:
         exchanges: What was asked and answered, in turn.
         tick: How far the clock goes with each write; nothing of it makes equal times.
+        lag: What each turn makes its chat's `lag`.
     """
 
     def __init__(self, generation: str) -> None:
         self.generation = GENERATIONS[generation]
         self.exchanges: list[tuple[Request, Response]] = []
         self.tick = timedelta(milliseconds=1)
+        self.lag = 0
         self._now = START
         self._made = 0
         self.chats: dict[str, Chat] = {}
@@ -218,6 +244,9 @@ class FastGPTService:
         yield self.generation.deletes_at, ("delete", self._delete)
         if self.generation.status:
             yield "history/getHistoryStatus", ("getHistoryStatus", self._get_history_status)
+        yield "init", ("init", self._init)
+        yield f"{AGENT}createQuestionGuide", ("messages", self._questions_by_messages)
+        yield f"{AGENT}v2/createQuestionGuide", ("createQuestionGuide", self._questions_by_id)
 
     # What tests put in and move about
 
@@ -304,7 +333,9 @@ class FastGPTService:
 
     def _answered(self, request: Request, authorization: str | None) -> Response:
         found = self._handlers.get(request.path.removeprefix(ROOT))
-        if found is None or not request.path.startswith(ROOT):
+        if request.path in COMPLETIONS:
+            response = self._completed(request, authorization)
+        elif found is None:
             response = Response(404, HTML_TYPE, PAGE)
         else:
             try:
@@ -387,6 +418,84 @@ class FastGPTService:
             raise un_auth_chat()
         return chat
 
+    # Turns
+
+    def _completed(self, request: Request, authorization: str | None) -> Response:
+        """What is refused while a stream is asked for is a stream, unless a schema refuses it."""
+        streams = isinstance(request.json, dict) and request.json.get("stream") is True
+        try:
+            asked = self._asked("completions", request, authorization)
+            answer = self._turn(asked, by_node=streams and request.path == COMPLETIONS[1])
+        except Refusal as refusal:
+            checked = "completions" in self.generation.validates and refusal.code == 400
+            if not streams or checked:
+                return self.refused(refusal)
+            bare = {"message": refusal.body["message"]}
+            body = bare if refusal.code == 500 else refusal.body
+            return Response(200, {}, apps.frame("error", body))
+        return answer.streamed() if streams else answer.whole()
+
+    def _turn(self, asked: Asked, *, by_node: bool) -> apps.Answer:
+        """Takes a turn in and answers at once, as a service that goes on whoever listens."""
+        body = asked.body
+        messages, given = body.get("messages"), body.get("variables")
+        if not messages and not given:
+            raise thrown("messages is empty")
+        content = messages[-1]["content"] if messages else json.dumps(given)
+        chat = self._readable(asked) or self.insert(
+            body["chatId"], owner=asked.owner, source="share" if asked.shared else "api"
+        )
+        if chat.generating and self.generation.one_at_a_time:
+            raise chat_is_generating()
+        chat.variables |= given or {}
+        run = self._run(chat, content, body.get("responseChatItemId"))
+        chat.lag = self.lag
+        title = self._titled(chat, content)
+        self.touch(chat.chat_id)
+        return apps.Answer(
+            run=run,
+            chat_id=chat.chat_id,
+            title=title,
+            variables=chat.variables,
+            details=body.get("detail") is True,
+            by_node=by_node,
+            details_last=self.generation.details_last,
+            as_object=self.generation.lenient,
+        )
+
+    def _run(self, chat: Chat, content: Any, data_id: str | None) -> apps.Run:
+        text, value = apps.question_of(content)
+        together = self.generation.shared_data_id
+        last = chat.records[-1]["value"] if chat.records else []
+        asked = apps.waiting(last)
+        if asked is not None:
+            run = apps.goes_on(last, asked, text, by_key=self.generation.forms_by_key)
+            last += apps.stored(run.items, together=together)
+            return run
+        if self.generation.shared_data_id and any(
+            each["dataId"] == data_id for each in chat.records
+        ):
+            raise thrown(f"Chat dataId already exists: {data_id}")
+        run = apps.run(text)
+        self.append(chat.chat_id, "user", "")["value"] = value
+        answer = self.append(chat.chat_id, "assistant", "")
+        answer["value"] = apps.stored(run.items, together=together) or [apps.said("")]
+        answer["dataId"] = data_id or answer["dataId"]
+        if self.generation.shared_data_id:
+            chat.records[-2]["dataId"] = answer["dataId"]
+        if run.error is not None:
+            answer["errorText"] = {"moduleName": "AI chat", "errorText": run.error}
+        return run
+
+    def _titled(self, chat: Chat, content: Any) -> str | None:
+        """A chat's new title: from 4.15 on it is told, and given once."""
+        title = apps.question_of(content)[0][:20]
+        once = self.generation.shared_data_id
+        if once and (chat.title or len(chat.records) > 2):
+            return None
+        chat.title = title
+        return title if once else None
+
     # Handlers
 
     def _get_histories(self, asked: Asked) -> Row:
@@ -444,13 +553,21 @@ class FastGPTService:
 
     def _get_pagination_records(self, asked: Asked) -> Row:
         chat = self._readable(asked) if asked.shared or asked.given.get("appId") == APP else None
-        newest_first = chat.records[::-1] if chat else []
+        newest_first = self._settled(chat)[::-1] if chat else []
         start, end = _span(asked)
         with_custom = asked.body.get("loadCustomFeedbacks") is True
         return {
             "list": [self._record(each, with_custom) for each in newest_first[start:end][::-1]],
             "total": len(newest_first),
         }
+
+    def _settled(self, chat: Chat) -> list[Row]:
+        """A chat's records; a turn that was just made may take its time to be among them."""
+        if not chat.lag:
+            return chat.records
+        chat.lag -= 1
+        *before, last = chat.records
+        return [*before, last | {"value": []}] if self.generation.shared_data_id else before[:-1]
 
     def _record(self, row: Row, with_custom: bool) -> Row:
         shown = row | ({"customFeedbacks": []} if with_custom else {})
@@ -467,6 +584,26 @@ class FastGPTService:
         ]
         node = {"nodeId": "ai", "moduleName": "AI chat", "moduleType": "chatNode"}
         return [node | {"id": f"run-{each['_id']}", "runningTime": 0.5} for each in answers]
+
+    def _init(self, asked: Asked) -> Row:
+        """Of a chat and its app; an unknown chat is an empty one."""
+        chat = self._readable(asked)
+        return {
+            "chatId": asked.given.get("chatId"),
+            "appId": APP,
+            "title": (chat.custom_title or chat.title) if chat else "",
+            "variables": chat.variables if chat else {},
+            "app": {"name": "chat-app", "type": "simple", "chatConfig": {}},
+        }
+
+    def _questions_by_id(self, asked: Asked) -> list[str]:
+        """What a model makes of a chat's end; of an unknown one, too."""
+        chat = self._readable(asked)
+        said = [each["value"][0]["text"]["content"] for each in chat.records] if chat else []
+        return _next_questions(said[-6:], asked.body.get("questionGuide"))
+
+    def _questions_by_messages(self, asked: Asked) -> list[str]:
+        return _next_questions([each["content"] for each in asked.body["messages"]])
 
     def _delete(self, asked: Asked) -> None:
         """Takes what bears the id: where ids are shared, a question and its answer."""
@@ -507,6 +644,8 @@ _REQUIRED = {
     "updateUserFeedback": ("chatId", "dataId"),
     "getResData": ("dataId",),
     "delete": ("chatId",),
+    "init": ("chatId",),
+    "createQuestionGuide": ("chatId",),
 }
 
 
@@ -518,6 +657,12 @@ def _owner(authorization: str | None) -> str:
     if words[1] != KEY:
         raise un_auth_api_key()
     return "me"
+
+
+def _next_questions(said: list[str], guide: Row | None = None) -> list[str]:
+    """What a model asks next, that has to be told how and sees nothing but what was said."""
+    word = (guide or {}).get("customPrompt", "What of")
+    return [f"{word} {each!r}?" for each in said]
 
 
 def _span(asked: Asked) -> tuple[int, int]:

@@ -575,7 +575,15 @@ def test_headers_of_ones_own_are_sent(client):
 @pytest.mark.parametrize("kind", [ChatClient, AsyncChatClient])
 @pytest.mark.parametrize(
     "address",
-    ["", "chat.example.org", "ftp://chat.test", "http://", "http://u:p@chat.test", "http://[x"],
+    [
+        None,
+        "",
+        "chat.example.org",
+        "ftp://chat.test",
+        "http://",
+        "http://u:p@chat.test",
+        "http://[x",
+    ],
 )
 def test_what_is_no_address_is_refused_at_once(address, kind):
     with pytest.raises(ConfigError, match="base_url"):

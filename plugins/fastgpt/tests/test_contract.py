@@ -10,6 +10,7 @@ from convostore.testing import Backend, StoreContract, never
 from convostore.testing.contract import Waiver
 from convostore.testing.samples import HOSTILE_TEXTS, dialogue
 
+from .apps import PROMPTS
 from .service import GENERATIONS, OPTIONS, FastGPTService
 
 
@@ -27,7 +28,10 @@ class TestFastGPT(StoreContract):
 
 
 class TestFastGPTsOtherLists(StoreContract):
-    """Of another source, where each conversation is deleted by itself."""
+    """Of another source, where each conversation is deleted by itself.
+
+    What turns begin is of the source ``api``, and so in none of these lists.
+    """
 
     waivers = TestFastGPT.waivers
 
@@ -40,7 +44,8 @@ class TestFastGPTsOtherLists(StoreContract):
             for each in transcripts:
                 service.chats[each.conversation_id].source = "online"
 
-        return _backend(service, seed=seed, options=OPTIONS | {"source": "online"})
+        options = OPTIONS | {"source": "online"}
+        return _backend(service, seed=seed, options=options, prompts=None)
 
 
 def _backend(service: FastGPTService, **changed: Any) -> Backend:
@@ -53,7 +58,7 @@ def _backend(service: FastGPTService, **changed: Any) -> Backend:
         there = service.chats
         return lambda: sum(each in there and not there[each].deleted for each in own)
 
-    given = {"seed": service.seed, "options": dict(OPTIONS)} | changed
+    given = {"seed": service.seed, "options": dict(OPTIONS), "prompts": PROMPTS} | changed
     return Backend("fastgpt+http://chat.test", service=service.handle, beside=beside, **given)
 
 

@@ -121,11 +121,11 @@ TABLE = {
     "old validation": Row(500, "", CAST, (500, 500), InvalidError, ["app_id"]),
     "no such record": Row(500, "error", "Chat item not found", (500, 500), NotFoundError),
     "account key": Row(500, "error", ACCOUNT_KEY, (500, 500), AuthError, ["api_key"]),
-    "thrown text": Row(
-        500, "error", "messages is empty", (500, 500), UnavailableError, ["messages is empty"]
-    ),
+    "no message": Row(500, "error", "messages is empty", (500, 500), InvalidError, ["text"]),
+    "no app at all": Row(500, "", "app is empty", (500, 500), NotFoundError, ["app_id"]),
+    "thrown text": Row(500, "error", "it broke", (500, 500), UnavailableError, ["it broke"]),
     "taken data id": Row(
-        500, "error", "Chat dataId already exists: x", (500, 500), UnavailableError, ["dataId"]
+        500, "error", "Chat dataId already exists: x", (500, 500), ConflictError, ["get_reply"]
     ),
     "unnamed error": Row(500, "", "", (500, 500), UnavailableError),
     "unknown code": Row(599999, "newThing", "what", (500, 500), UnavailableError, ["newThing"]),

@@ -4,6 +4,7 @@ import pytest
 
 from convostore.testing import Backend, FaultContract
 
+from .apps import PROMPTS
 from .service import GENERATIONS, OPTIONS, FastGPTService
 
 
@@ -16,4 +17,5 @@ class TestFastGPTOnTheWire(FaultContract):
             service=service.handle,
             seed=service.seed,
             options=dict(OPTIONS),
+            prompts=PROMPTS,
         )

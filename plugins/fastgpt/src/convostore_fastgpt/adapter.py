@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlencode
+
+from pydantic import BaseModel
 
 from convostore.adapter import AdapterOptions, Traits
 from convostore.dsn import DSN
@@ -47,11 +51,19 @@ from .endpoints import (
     UPDATE,
     Endpoint,
     Service,
+    root_of,
 )
 from .envelope import AbsentAppError
 from .lists import Histories, Records
-from .options import FastGPTOptions
+from .options import FastGPTOptions, FastGPTReplyOptions
 from .paging import PAGE, Window
+from .suggesting import RECENT, suggest
+
+if TYPE_CHECKING:
+    from convostore.replies import Reply
+    from convostore.turns import Answer, Stream, Turn
+
+    from .replying import Replies
 
 
 class FastGPT(HTTPAdapter):
@@ -59,6 +71,7 @@ class FastGPT(HTTPAdapter):
 
     name: ClassVar[str] = "fastgpt"
     Options: ClassVar[type[AdapterOptions]] = FastGPTOptions
+    ReplyOptions: ClassVar[type[BaseModel] | None] = FastGPTReplyOptions
     traits = Traits(
         updated_at="any",
         deletes="may_delete_turn",
@@ -70,18 +83,21 @@ class FastGPT(HTTPAdapter):
     def __init__(self, dsn: DSN, options: FastGPTOptions) -> None:
         super().__init__(dsn, options)
         options.require()
-        self.base_url = self.base_url.removesuffix("/v1").removesuffix("/api")
+        self.base_url = root_of(self.base_url)
         self._service = Service(options)
         self._shared = options.share_id is not None
-        self._clears_by_one_request = not self._shared and options.source == "api"
+        self._clears_by_one_request = (
+            not self._shared and options.source == "api" and not options.owner
+        )
         if not self._clears_by_one_request:
             self.traits = replace(self.traits, clears="listed")
 
     @property
     def label(self) -> str:
-        """The server and the app: ids of one app mean nothing in another."""
-        app_id = self.options.app_id
-        return f"{super().label}?app_id={app_id}" if app_id else super().label
+        """The server, the app and the user: ids of one app mean nothing in another."""
+        scope = {"app_id": self.options.app_id, "user": self.options.user}
+        query = urlencode({name: value for name, value in scope.items() if value})
+        return f"{super().label}?{query}" if query else super().label
 
     def authorization(self) -> str | None:
         key = self.options.api_key
@@ -95,11 +111,11 @@ class FastGPT(HTTPAdapter):
     # Reading
 
     def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
-        window = yield from self._histories().page(listing.cursor, listing.limit or PAGE)
+        window = yield from self._own_histories().page(listing.cursor, listing.limit or PAGE)
         return Page(
             items=wire.read_conversations(window.rows, first=window.start),
             cursor=str(window.end) if window.end else None,
-            total=window.total,
+            total=None if self.options.owner else window.total,
         )
 
     def get_conversation(self, conversation_id: str) -> HTTPFlow[Conversation]:
@@ -107,6 +123,7 @@ class FastGPT(HTTPAdapter):
 
         `init` would tell more, but marks the conversation as read and knows no absent one.
         """
+        self._chat(conversation_id)
         if not self._service.lacks(STATUS):
             status = yield from self._status(conversation_id)
             if status is not None:
@@ -151,8 +168,15 @@ class FastGPT(HTTPAdapter):
     def get_run_details(
         self, conversation_id: str, message_id: str
     ) -> HTTPFlow[tuple[RunStep, ...]]:
-        fields = {"chatId": conversation_id, "dataId": _data_id(message_id)}
+        fields = self._chat(conversation_id) | {"dataId": _data_id(message_id)}
         return wire.read_run_steps((yield from self._service.ask(RUN_DETAILS, fields)))
+
+    def suggest_questions(self, conversation_id: str) -> HTTPFlow[tuple[str, ...]]:
+        chat = self._chat(conversation_id)
+        recent = yield from self.list_messages(
+            conversation_id, Listing(limit=RECENT, order="newest_first")
+        )
+        return (yield from suggest(self._service, chat, recent.items[::-1]))
 
     def check(self) -> HTTPFlow[Health]:
         window = yield from self._histories().page(None, 1)
@@ -164,7 +188,7 @@ class FastGPT(HTTPAdapter):
             generation=wire.generation(
                 new_paths=new_paths, tells_status=not self._service.lacks(STATUS)
             ),
-            detail=f"{window.total} conversations",
+            detail=f"{window.total} conversations" + (" of all users" * bool(self.options.owner)),
         )
 
     # Writing
@@ -172,22 +196,22 @@ class FastGPT(HTTPAdapter):
     def update_conversation(
         self, conversation_id: str, change: ConversationChange
     ) -> HTTPFlow[None]:
-        fields: dict[str, JSON] = {}
+        chat, fields = self._chat(conversation_id), dict[str, JSON]()
         if change.title is not UNSET:
             fields["customTitle"] = change.title or ""
         if change.pinned is not UNSET:
             fields["top"] = change.pinned
         if fields:  # even an empty change would move the conversation to the top
-            yield from self._service.ask(UPDATE, {"chatId": conversation_id, **fields})
+            yield from self._service.ask(UPDATE, chat | fields)
 
     def delete_conversation(self, conversation_id: str) -> HTTPFlow[None]:
-        yield from self._delete(DELETE, {"chatId": conversation_id})
+        yield from self._delete(DELETE, self._chat(conversation_id))
 
     def clear_conversations(self) -> HTTPFlow[None]:
         """Deletes what the store lists; with the source ``api``, what any key of the app made.
 
-        For every other list the service has no such request, and before 4.8.15 no key could make
-        it: each conversation is then deleted by itself.
+        For every other list the service has no such request, nor for a user's, and before 4.8.15 no
+        key could make it: each conversation is then deleted by itself.
         """
         if self._clears_by_one_request:
             try:
@@ -199,12 +223,12 @@ class FastGPT(HTTPAdapter):
         yield from self._delete_each()
 
     def _delete_each(self) -> HTTPFlow[None]:
-        histories = self._histories()
+        histories = self._own_histories()
         listed = dict.fromkeys(map(histories.key, (yield from histories.whole())))
         yield from together([self.delete_conversation(each) for each in listed if each])
 
     def delete_message(self, conversation_id: str, message_id: str) -> HTTPFlow[None]:
-        fields = {"chatId": conversation_id, "contentId": _data_id(message_id)}
+        fields = self._chat(conversation_id) | {"contentId": _data_id(message_id)}
         yield from self._delete(DELETE_RECORD, fields)
 
     def _delete(self, endpoint: Endpoint, fields: dict[str, JSON]) -> HTTPFlow[None]:
@@ -217,19 +241,74 @@ class FastGPT(HTTPAdapter):
     def set_feedback(
         self, conversation_id: str, message_id: str, feedback: Feedback | None
     ) -> HTTPFlow[None]:
-        fields = {"chatId": conversation_id, "dataId": _data_id(message_id)}
+        fields = self._chat(conversation_id) | {"dataId": _data_id(message_id)}
         yield from self._service.ask(FEEDBACK, fields | wire.feedback_fields(feedback))
+
+    # Making conversation
+
+    @cached_property
+    def _replies(self) -> Replies:
+        from .replying import Replies  # loads what only replies need
+
+        options = self.options
+        return Replies(
+            self._service,
+            self.list_messages,
+            self._newest,
+            self._chat,
+            self.new_turn_id,
+            user=options.user,
+            patience=options.timeout,
+        )
+
+    def stream_reply(self, turn: Turn) -> HTTPFlow[Stream[Request, Response]]:
+        return self._replies.stream_reply(turn)
+
+    def reply(self, turn: Turn) -> HTTPFlow[Reply]:
+        return self._replies.reply(turn)
+
+    def stream_answer(self, answer: Answer) -> HTTPFlow[Stream[Request, Response]]:
+        return self._replies.stream_answer(answer)
+
+    def answer(self, answer: Answer) -> HTTPFlow[Reply]:
+        return self._replies.answer(answer)
+
+    def get_reply(self, conversation_id: str, turn_id: str) -> HTTPFlow[Reply]:
+        return self._replies.get_reply(conversation_id, turn_id)
 
     # What the operations share
 
-    def _histories(self, filters: dict[str, JSON] | None = None) -> Histories:
+    def new_conversation_id(self) -> str:
+        owner: str = self.options.owner
+        return owner + super().new_conversation_id()
+
+    def _chat(self, conversation_id: str) -> dict[str, JSON]:
+        """The field that names a conversation in whatever is asked about one.
+
+        Raises:
+            NotFoundError: It is not the user's.
+        """
+        owner = self.options.owner
+        if not conversation_id.startswith(owner):
+            raise _absent(conversation_id, f" of this user: the ids of theirs begin with {owner!r}")
+        return {"chatId": conversation_id}
+
+    def _histories(self, filters: dict[str, JSON] | None = None, *, owner: str = "") -> Histories:
         source = self.options.source
         by_source = {} if self._shared or source == "all" else {"source": source}
-        return Histories(self._service, by_source | (filters or {}))
+        return Histories(self._service, by_source | (filters or {}), owner)
+
+    def _own_histories(self) -> Histories:
+        return self._histories(owner=self.options.owner)
 
     def _records(self, conversation_id: str, order: Order) -> Records:
         filters = {"type": "outLink"} if self._shared else {}
-        return Records(self._service, conversation_id, order, filters)
+        return Records(self._service, self._chat(conversation_id) | filters, order)
+
+    def _newest(self, conversation_id: str) -> HTTPFlow[tuple[Message, ...]]:
+        """The newest message; none where there is no such conversation."""
+        window = yield from self._records(conversation_id, "newest_first").page(None, 1)
+        return _messages(window, backwards=True)
 
     def _look_through(
         self, histories: Histories, conversation_id: str, pages: int | None = None

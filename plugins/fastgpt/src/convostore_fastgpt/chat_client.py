@@ -60,7 +60,7 @@ class _Methods(ABC, Generic[R]):
         Raises:
             ConfigError: One of them is wrong.
         """
-        self._base_url = _checked_address(root_of(base_url))
+        self._base_url = _checked_address(base_url)
         self._options = ClientOptions.checked(api_key, options)
         self._generations = Generations()
 
@@ -294,8 +294,9 @@ def _present(answer: RawResponse) -> RawResponse:
 
 def _checked_address(base_url: str) -> str:
     try:
+        base_url = root_of(base_url)
         parts = urlsplit(base_url)
-    except ValueError:
+    except (ValueError, AttributeError):  # no text, as of a variable that is not set
         raise ConfigError("base_url is no address: write http://host:port") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigError("base_url is no address of HTTP: write http://host:port")

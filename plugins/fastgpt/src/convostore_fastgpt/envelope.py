@@ -21,7 +21,6 @@ from convostore.errors import (
 from convostore.http import Request, Response, status_error
 from convostore.models import JSON
 
-_ABSENT_PATH_STATUS: Final = 404
 _SHOWN: Final = 200
 
 
@@ -35,6 +34,11 @@ class InvalidLinkError(AuthError):
 
 class AbsentAppError(NotFoundError):
     """The server knows no such app."""
+
+
+def is_absent_path(response: Response) -> bool:
+    """Whether the server has no such path, by the status and the headers."""
+    return response.status == 404 and response.media_type == "text/html"
 
 
 def data_of(response: Response) -> JSON:
@@ -58,9 +62,26 @@ def failure(request: Request, response: Response) -> StoreError | None:
     if envelope is not None and (envelope["code"] != 200 or response.status < 300):
         return _meant(request, response, envelope)
     error = status_error(request, response)
-    if response.status == _ABSENT_PATH_STATUS and response.media_type == "text/html":
+    if is_absent_path(response):
         return AbsentPathError(str(error), excerpt=response.excerpt)
     return error
+
+
+def told_in_stream(request: Request, said: JSON) -> StoreError:
+    """The error that an event of a stream tells: an envelope, or no more than a message."""
+    row: dict[str, Any] = said if isinstance(said, dict) else {"message": said}
+    code = row.get("code")
+    if not isinstance(code, int) or isinstance(code, bool) or code == 200:
+        row = {**row, "code": 500}
+    error = _meant(request, Response(200), row)
+    assert error is not None  # noqa: S101  # only the code 200 is none
+    return error
+
+
+def failed_run(said: str) -> StoreError:
+    """The error of a run that ended in one, by what its last node or its record tells."""
+    told = said[:_SHOWN]
+    return UnavailableError(f"the app's run failed: {told}", detail=told, retryable=False)
 
 
 def _envelope(response: Response) -> dict[str, Any] | None:
@@ -121,6 +142,14 @@ def _thrown(told: str, said: str | None) -> StoreError:
     match said or "":
         case "Chat item not found":
             return NotFoundError(f"{told}; it is no answer of this conversation", detail=said)
+        case "app is empty":
+            return AbsentAppError(f"{told}; there is no such app: check app_id", detail=said)
+        case "messages is empty" | "messages is not array":
+            return InvalidError(f"{told}; a turn needs a text or a file", detail=said)
+        case text if text.startswith("Chat dataId already exists"):
+            return ConflictError(
+                f"{told}; this turn arrived before: get_reply reads it", detail=said
+            )
         case text if text.startswith(("Cast to ObjectId failed", "appId is empty")):
             return InvalidError(f"{told}; check app_id, 24 hexadecimal digits", detail=said)
         case text if text.startswith("Key is error"):

@@ -14,10 +14,8 @@ from convostore.reading import Row, filled
 
 def read_interaction(value: JSON) -> InteractionPart | None:
     """Reads an interactive item, unwrapped to the deepest; None when it is no object."""
-    row, params = value, _object(value, "params")
-    while isinstance(child := params.get("childrenResponse"), dict):
-        row, params = child, _object(child, "params")
-    kind = row.get("type") if isinstance(row, dict) else None
+    row = innermost(value)
+    kind, params = row.get("type"), params_of(row)
     if not isinstance(kind, str):
         return None
     answer = filled(params, "userSelectedVal") or filled(params, "answer")
@@ -31,6 +29,20 @@ def read_interaction(value: JSON) -> InteractionPart | None:
         answered=answer is not None or True in flags,
         answer=answer,
     )
+
+
+def innermost(value: JSON) -> Row:
+    """The interaction itself, out of those of sub-flows, tools and loops that wrap it."""
+    row: Row = value if isinstance(value, dict) else {}
+    while isinstance(child := params_of(row).get("childrenResponse"), dict):
+        row = child
+    return row
+
+
+def params_of(row: Row) -> Row:
+    """What an interaction asks; empty where it says nothing."""
+    params = row.get("params")
+    return params if isinstance(params, dict) else {}
 
 
 def _options(params: Row) -> tuple[InteractionOption, ...]:
@@ -87,11 +99,6 @@ def _questions(params: Row) -> Sequence[InteractionField]:
         )
         for number, each in enumerate(_rows(params, "questions"))
     ]
-
-
-def _object(value: JSON, name: str) -> Row:
-    inner = value.get(name) if isinstance(value, dict) else None
-    return inner if isinstance(inner, dict) else {}
 
 
 def _rows(row: Row, name: str) -> list[Row]:

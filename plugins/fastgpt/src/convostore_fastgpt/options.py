@@ -73,7 +73,7 @@ class FastGPTOptions(HTTPOptions):
             is needed only by servers before 4.15.
         api_key: An API key that may read the app; needed unless there is a share link.
         source: Through what the conversations listed were made; ``all`` lists every one that the
-            key's owner has.
+            key's owner has. What a turn begins was made through ``api``.
         share_id: A share link's id, which takes the place of a key.
         outlink_uid: Which visitor of the share link, as the link's page named it.
         user: Which of the end users behind the key; the store then knows only the conversations

@@ -266,13 +266,14 @@ def _step(row: Row, raw: JSON) -> RunStep:
         name=filled(row, "moduleName") or "",
         type=filled(row, "moduleType"),
         seconds=_number(row.get("runningTime")),
-        error=_error(row.get("errorText")) or _error(row.get("error")),
+        error=read_error(row.get("errorText")) or read_error(row.get("error")),
         steps=_steps(inner),
         raw=raw,
     )
 
 
-def _error(value: JSON) -> str | None:
+def read_error(value: JSON) -> str | None:
+    """What went wrong, which services tell as text or as an object; None for nothing."""
     if isinstance(value, dict):
         value = value.get("message") or value
     if not value or isinstance(value, str):

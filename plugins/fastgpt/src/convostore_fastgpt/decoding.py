@@ -1,0 +1,287 @@
+"""What a completion answers, as it comes or whole, to typed events; no I/O, and no record is read.
+
+By the names of the events, never by a version: the tail comes in two orders, data without a name
+is the answer's, and what is not known stays whole. That a run failed shows in its last node only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, TypeAlias
+
+from convostore.drafts import Draft
+from convostore.errors import ProtocolError, UnavailableError
+from convostore.events import (
+    InteractionRequested,
+    OtherEvent,
+    ReasoningDelta,
+    ReplyEvent,
+    RunDetailsReported,
+    StatusChanged,
+    TextDelta,
+    TitleChanged,
+    ToolCallArgumentsDelta,
+    ToolCallStarted,
+    ToolResultDelta,
+    VariablesUpdated,
+)
+from convostore.framing import EventStream, ServerSentEvent
+from convostore.http import Request, Response
+from convostore.models import JSON, RunStep
+from convostore.reading import Row, decode_json, filled
+from convostore.turns import Decoder
+
+from .envelope import failed_run, told_in_stream
+from .interactions import read_interaction
+from .wire import read_error, read_run_steps
+
+_ANSWERS: Final = frozenset({"", "answer", "fastAnswer"})
+"""The names of answers' events; without details they have none."""
+_END: Final = b"[DONE]"
+_EXCERPT: Final = 200
+
+
+class CompletionDecoder(Decoder[bytes]):
+    """Reads one streamed completion, of v1 or v2, with details or without.
+
+    Args:
+        request: What was asked, for errors to name.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._frames = EventStream()
+        self._ended = False
+        self._last_step: RunStep | None = None
+
+    def feed(self, chunk: bytes) -> Iterator[ReplyEvent]:
+        return self._events(self._frames.feed(chunk))
+
+    def _events(self, frames: Iterable[ServerSentEvent]) -> Iterator[ReplyEvent]:
+        for name, data in frames:
+            if name not in _ANSWERS:
+                yield from self._told(name, data)
+            elif data == _END:
+                self._ended = True
+            else:
+                yield from _answered(name, _decoded(data))
+
+    def close(self) -> Iterator[ReplyEvent]:
+        """Takes the end of the stream.
+
+        Raises:
+            StoreError: The run failed, or the stream broke off before its end mark.
+        """
+        yield from self._remainder()
+        if self._last_step is not None and self._last_step.error is not None:
+            raise failed_run(self._last_step.error)
+        if not self._ended:
+            raise UnavailableError(
+                "the stream ended without its end mark [DONE]: the service may still be at work on "
+                "the answer, and get_reply reads what it stores"
+            )
+
+    def _remainder(self) -> Sequence[ReplyEvent]:
+        """The events of a last frame that no empty line ends; none where it was cut."""
+        try:
+            return list(self._events(self._frames.close()))
+        except ProtocolError:
+            return ()
+
+    def _told(self, name: str, data: bytes) -> Iterator[ReplyEvent]:
+        """The events of what is told beside the answer."""
+        if name == "error":
+            raise told_in_stream(self._request, _said(data))
+        body = _decoded(data)
+        read = _READERS.get(name)
+        events = read(body) if read is not None else None
+        if events is None:
+            yield OtherEvent.model_construct(kind="other", type=name, data=body)
+            return
+        for event in events:
+            if isinstance(event, RunDetailsReported):
+                self._note(name, event.steps[-1])
+            yield event
+
+    def _note(self, name: str, last: RunStep) -> None:
+        """Keeps the last node that stands in no other: the one that tells of a failure."""
+        if name == "flowResponses" or filled(last.raw, "parentId") is None:
+            self._last_step = last
+
+
+def _decoded(data: bytes) -> JSON:
+    try:
+        return decode_json(data, "an event of the stream")
+    except ProtocolError as error:
+        error.excerpt = data[:_EXCERPT].decode("utf-8", "replace")
+        raise
+
+
+def _said(data: bytes) -> JSON:
+    """What an error's event says: JSON as a rule, and else text."""
+    try:
+        return _decoded(data)
+    except ProtocolError:
+        return data.decode("utf-8", "replace")
+
+
+def _answered(name: str, body: JSON) -> Sequence[ReplyEvent]:
+    """The deltas of a chunk in OpenAI's shape: none, text, reasoning, or both."""
+    try:
+        delta = body["choices"][0]["delta"]
+        text, reasoning = delta.get("content"), delta.get("reasoning_content")
+    except (LookupError, TypeError, AttributeError):
+        return (OtherEvent.model_construct(kind="other", type=name or None, data=body),)
+    if reasoning is None and type(text) is str:  # what nearly all of them are
+        return (TextDelta.model_construct(kind="text_delta", text=text),) if text else ()
+    pieces = (ReasoningDelta, reasoning), (TextDelta, text)
+    if not all(piece is None or isinstance(piece, str) for _, piece in pieces):
+        return (OtherEvent.model_construct(kind="other", type=name or None, data=body),)
+    return [kind(text=piece) for kind, piece in pieces if piece]
+
+
+_Reader: TypeAlias = Callable[[JSON], Sequence[ReplyEvent] | None]
+"""Takes an event's data to events of the schema; None when it has another shape."""
+
+
+def _status(body: JSON) -> Sequence[ReplyEvent] | None:
+    name, status = filled(body, "name"), filled(body, "status")
+    if name is None or status is None:
+        return None
+    return (StatusChanged.model_construct(kind="status_changed", name=name, status=status),)
+
+
+def _title(body: JSON) -> Sequence[ReplyEvent] | None:
+    title = filled(body, "title")
+    if title is None:
+        return None
+    return (TitleChanged.model_construct(kind="title_changed", title=title),)
+
+
+def _variables(body: JSON) -> Sequence[ReplyEvent] | None:
+    if not isinstance(body, dict):
+        return None
+    return (VariablesUpdated.model_construct(kind="variables_updated", variables=body),)
+
+
+def _interaction(body: JSON) -> Sequence[ReplyEvent] | None:
+    part = read_interaction(body.get("interactive") if isinstance(body, dict) else None)
+    if part is None:
+        return None
+    return (InteractionRequested.model_construct(kind="interaction_requested", interaction=part),)
+
+
+def _tool(read: Callable[[str, Row], list[ReplyEvent]]) -> _Reader:
+    """A reader of what is told of a tool; without its id it can be joined to no call."""
+
+    def reader(body: JSON) -> Sequence[ReplyEvent] | None:
+        tool: JSON = body.get("tool") if isinstance(body, dict) else None
+        call_id = filled(tool, "id")
+        return None if call_id is None else read(call_id, tool)
+
+    return reader
+
+
+def _call(call_id: str, tool: Row) -> list[ReplyEvent]:
+    name = filled(tool, "toolName") or filled(tool, "functionName") or ""
+    started = ToolCallStarted.model_construct(kind="tool_call_started", id=call_id, name=name)
+    return [started, *_arguments(call_id, tool), *_result(call_id, tool)]
+
+
+def _arguments(call_id: str, tool: Row) -> list[ReplyEvent]:
+    arguments = filled(tool, "params")
+    if arguments is None:
+        return []
+    return [
+        ToolCallArgumentsDelta.model_construct(
+            kind="tool_call_arguments_delta", id=call_id, arguments=arguments
+        )
+    ]
+
+
+def _result(call_id: str, tool: Row) -> list[ReplyEvent]:
+    content = filled(tool, "response")
+    if content is None:
+        return []
+    return [ToolResultDelta.model_construct(kind="tool_result_delta", id=call_id, content=content)]
+
+
+def _nodes(body: JSON) -> Sequence[ReplyEvent] | None:
+    """Nodes of a run: a list of them, or an object by their numbers, as 4.14.7 writes it."""
+    if isinstance(body, dict) and all(map(str.isdecimal, body)):
+        body = list(body.values())
+    return _reported(body) if isinstance(body, list) else None
+
+
+def _node(body: JSON) -> Sequence[ReplyEvent] | None:
+    return _reported([body]) if isinstance(body, dict) else None
+
+
+def _reported(rows: list[JSON]) -> Sequence[ReplyEvent]:
+    steps = read_run_steps(rows)
+    if not steps:
+        return ()
+    return (RunDetailsReported.model_construct(kind="run_details_reported", steps=steps),)
+
+
+_READERS: Final[dict[str, _Reader]] = {
+    "flowNodeStatus": _status,
+    "chatTitle": _title,
+    "updateVariables": _variables,
+    "interactive": _interaction,
+    "toolCall": _tool(_call),
+    "toolParams": _tool(_arguments),
+    "toolResponse": _tool(_result),
+    "flowResponses": _nodes,
+    "flowNodeResponse": _node,
+}
+
+
+def read_completion(response: Response) -> Draft:
+    """Reads an answer that came whole, but for its text, which its record holds.
+
+    Raises:
+        ProtocolError: It is no completion.
+        StoreError: The run failed.
+    """
+    body = response.json()
+    if not isinstance(body, dict) or "choices" not in body:
+        raise ProtocolError(
+            "the answer is no completion: it has no field 'choices': check the base URL",
+            excerpt=response.excerpt,
+        )
+    draft = Draft()
+    told = (
+        _title(body),
+        _variables(body.get("newVariables")),
+        _nodes(body.get("responseData")),
+    )
+    for event in [event for events in told for event in events or ()]:
+        draft.add(event)
+    last_error = draft.run_details[-1].error if draft.run_details else None
+    if (error := read_error(body.get("error")) or last_error) is not None:
+        raise failed_run(error)
+    return draft
+
+
+def nested(steps: Sequence[RunStep]) -> tuple[RunStep, ...]:
+    """Puts nodes that were told of one by one into those that they belong to.
+
+    One that belongs to no node of the run stays where it is; if some would hold themselves, all do.
+    """
+    places = {step.id: place for place, step in reversed([*enumerate(steps)]) if step.id}
+    parents = [places.get(filled(step.raw, "parentId") or "") for step in steps]
+    inner: dict[int | None, list[int]] = {None: []}
+    for place, parent in enumerate(parents):
+        inner.setdefault(None if parent == place else parent, []).append(place)
+    order = list(inner[None])
+    for place in order:
+        order += inner.get(place, ())
+    if len(order) < len(steps):
+        return tuple(steps)
+    made: dict[int, RunStep] = {}
+    for place in reversed(order):
+        children = tuple([made[each] for each in inner.get(place, ())])
+        step = steps[place]
+        made[place] = step.model_copy(update={"steps": step.steps + children}) if children else step
+    return tuple([made[each] for each in inner[None]])

@@ -1,0 +1,142 @@
+"""The recorded completions, and what their service stored of them.
+
+A recording whose conversation was not read afterwards is held against the one of the same version
+that differs from it in nothing but how it was asked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from convostore.drafts import Draft
+from convostore.errors import StoreError
+from convostore.events import ReplyEvent
+from convostore.models import InteractionPart, Message, Part, TextPart
+from convostore_fastgpt.decoding import CompletionDecoder
+from convostore_fastgpt.wire import read_messages
+
+from .recordings import EXCHANGES, Exchange
+
+COMPLETIONS = [each for each in EXCHANGES if each.path.endswith("/chat/completions")]
+STREAMS = [each for each in COMPLETIONS if each.params.get("stream") and each.status == 200]
+ANSWERED = [each for each in STREAMS if b"[DONE]" in each.content]
+REFUSED = [each for each in STREAMS if b"event: error" in each.content]
+_CASE = re.compile(r"(v\d)_completions_stream-(true|false)_detail-(true|false)(?:_(\w+))?")
+_MARK = re.compile(r"\[[0-9a-f]{24}\]\(CITE\)")
+_FILLED: dict[str, Any] = {"answered": False, "answer": None}
+
+
+def scenario_of(exchange: Exchange) -> str | None:
+    """What a recording is of, such as ``tool``; None for those that are of how it was asked."""
+    found = _CASE.fullmatch(exchange.case.partition("/")[2])
+    return (found[4] or "plain") if found else None
+
+
+SCENES = [each for each in ANSWERED if scenario_of(each) is not None]
+
+
+def folded(events: Iterable[ReplyEvent]) -> Draft:
+    draft = Draft()
+    for event in events:
+        draft.add(event)
+    return draft
+
+
+def decoded(
+    exchange: Exchange, pieces: Iterable[bytes] | None = None
+) -> tuple[list[ReplyEvent], StoreError | None]:
+    """The events of a stream that comes in these pieces, and the error that ends it, if any."""
+    return outcome_of((exchange.content,) if pieces is None else pieces, exchange)
+
+
+def outcome_of(
+    pieces: Iterable[bytes], exchange: Exchange = STREAMS[0]
+) -> tuple[list[ReplyEvent], StoreError | None]:
+    decoder = CompletionDecoder(exchange.request)
+    events: list[ReplyEvent] = []
+    try:
+        for piece in pieces:
+            for event in decoder.feed(piece):
+                events.append(event)  # noqa: PERF402  # those before an error are wanted
+        for event in decoder.close():
+            events.append(event)  # noqa: PERF402
+    except StoreError as error:
+        return events, error
+    return events, None
+
+
+@cache
+def rows_of(version: str, chat: str | None) -> list[Any]:
+    """The records of a conversation as they were last read; none when it was not read."""
+    found: list[Any] = []
+    for each in EXCHANGES:
+        if chat and each.version == version and each.params.get("chatId") == chat and each.rows:
+            found = each.rows
+    return found
+
+
+def answers_of(version: str, chat: str) -> list[Message]:
+    messages = read_messages(rows_of(version, chat), first=0, following=None, ended=True)
+    return [each for each in messages if each.role == "assistant"]
+
+
+def stored_parts(exchange: Exchange) -> tuple[Part, ...]:
+    """What the service stored of an answer, as far as the answer can show it."""
+    scene = scenario_of(exchange)
+    chat = exchange.params["chatId"]
+    own = answers_of(exchange.version, chat)
+    turn = [each for each in COMPLETIONS if each.case == exchange.case].index(exchange)
+    if scene == "variables":
+        parts: tuple[Part, ...] = (TextPart(text=_said_at_once(exchange)),)
+    elif scene in ("select", "form"):
+        parts = own[0].parts[1:] if turn else own[0].parts[:1]
+    else:
+        parts = (own or _answers_of_kin(exchange))[turn].parts
+    return shown(parts, exchange)
+
+
+def _answers_of_kin(exchange: Exchange) -> list[Message]:
+    """What was answered to the same question that was asked by v1, streamed and with details."""
+    scene = scenario_of(exchange)
+    kin = "v1_completions_stream-true_detail-true"
+    assert scene is not None
+    return answers_of(exchange.version, kin if scene == "plain" else f"{_PREFIXES[scene]}-{kin}")
+
+
+_PREFIXES = {"tool": "tool", "think": "think", "multi": "multi", "plugin": "pl", "llm_error": "bad"}
+
+
+def _said_at_once(exchange: Exchange) -> str:
+    """The text of the same answer where it came whole."""
+    case = f"{exchange.version}/v1_completions_stream-false_detail-false_variables"
+    (whole,) = [each for each in COMPLETIONS if each.case == case]
+    return json.loads(whole.content)["choices"][0]["message"]["content"]
+
+
+def shown(parts: Iterable[Part], exchange: Exchange) -> tuple[Part, ...]:
+    """Parts as an answer shows them that was asked for like this one."""
+    kept = []
+    for part in parts:
+        if not exchange.params.get("detail") and part.kind not in ("text", "reasoning"):
+            continue
+        if isinstance(part, TextPart):
+            text = part.text
+            if scenario_of(exchange) == "cite" and not exchange.params.get("retainDatasetCite"):
+                text = _MARK.sub("", text)
+            part = TextPart(text=text)
+        kept.append(part)
+    return tuple([comparable(part) for part in kept if part != TextPart(text="")])
+
+
+def comparable(part: Part) -> Part:
+    """A part without what differs between two runs, and an interaction as it was before."""
+    if isinstance(part, InteractionPart):
+        fields = [each.model_copy(update={"value": None}) for each in part.fields]
+        return part.model_copy(update={**_FILLED, "fields": tuple(fields)})
+    if part.kind in ("tool_call", "tool_result"):
+        return part.model_copy(update={"id": None})
+    return part

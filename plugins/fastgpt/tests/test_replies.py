@@ -1,0 +1,612 @@
+"""Turns through the store: what is sent, what comes of it, and how a failed run shows."""
+
+import json
+
+import pytest
+
+from convostore.errors import (
+    AuthError,
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    ProtocolError,
+    StoreError,
+    UnavailableError,
+)
+from convostore.events import (
+    OtherEvent,
+    RunDetailsReported,
+    StatusChanged,
+    TitleChanged,
+    VariablesUpdated,
+)
+from convostore.http import Response
+from convostore.models import (
+    Feedback,
+    FilePart,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from convostore.testing.samples import dialogue
+
+from .chats import CHATS, opened
+from .recordings import Played, SyncFace, answer_of
+from .service import (
+    APP,
+    COMPLETIONS,
+    FOREIGN_APP,
+    GENERATIONS,
+    SHARE,
+    SHARED,
+    UID,
+    FastGPTService,
+)
+from .streams import COMPLETIONS as RECORDED
+from .streams import folded, rows_of
+
+WAYS = ["reply", "stream_reply"]
+
+
+@pytest.fixture(params=CHATS, ids=["sync", "async"])
+def face(request):
+    return request.param
+
+
+@pytest.fixture(params=GENERATIONS)
+def service(request):
+    return FastGPTService(request.param)
+
+
+def newest():
+    return FastGPTService("4.16")
+
+
+def made(chat, way, *args, **kwargs):
+    """The reply to a turn, sent in either way."""
+    if way == "reply":
+        return chat.do("reply", *args, **kwargs)
+    return chat.read("stream_reply", *args, **kwargs).reply
+
+
+def asked(service):
+    """The body of the last completion that was asked for, and its path."""
+    request = [each for each, _ in service.exchanges if each.path in COMPLETIONS][-1]
+    return request.json, request.path
+
+
+def turns(service):
+    return sum(request.path in COMPLETIONS for request, _ in service.exchanges)
+
+
+# What comes of a turn
+
+
+@pytest.mark.parametrize("detail", [True, False])
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_what_streams_is_what_is_stored(face, service, version, detail):
+    with opened(face, service.handle) as chat:
+        for text in ("hello there", "think twice", "set a variable"):
+            read = chat.read("stream_reply", None, text, api_version=version, detail=detail)
+            assert folded(read.events).parts == read.reply.message.parts
+            assert read.so_far.parts == read.reply.message.parts
+            assert chat.do("messages", read.reply.conversation_id)[-1] == read.reply.message
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_tools_call_and_what_was_thought_are_parts(face, service, way, version):
+    with opened(face, service.handle) as chat:
+        reply = made(chat, way, None, "look up tide", api_version=version)
+        assert reply.message.parts == (
+            TextPart(text="Let me see."),
+            ToolCallPart(id="call1", name="dictionary", arguments='{"word": "tide"}'),
+            ToolResultPart(id="call1", content="tide is a word"),
+            TextPart(text="It is a word."),
+        )
+        thought = made(chat, way, None, "think of it", api_version=version).message.parts
+        assert thought == (
+            ReasoningPart(text="What was I told? A question."),
+            TextPart(text="You said: of it"),
+        )
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_reply_has_its_question_and_its_ids_are_of_use_at_once(face, service, way):
+    with opened(face, service.handle) as chat:
+        first = made(chat, way, None, "one")
+        second = made(chat, way, first.conversation_id, "two", turn_id="mine")
+        assert second.turn_id == "mine"
+        assert second.question.text == "two"
+        assert [each.id for each in chat.do("messages", first.conversation_id)] == [
+            each.id for each in (first.question, first.message, second.question, second.message)
+        ]
+        good = Feedback(rating="good", comment="Great answer!")
+        chat.do("set_feedback", first.conversation_id, second.message.id, good)
+        last = chat.do("messages", first.conversation_id)[-1]
+        assert last.feedback == good
+        assert chat.do("get_run_details", first.conversation_id, second.message.id)
+        chat.do("delete_message", first.conversation_id, second.message.id)
+        left = [each.id for each in chat.do("messages", first.conversation_id)]
+        assert second.message.id not in left
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_run_details_variables_and_a_new_title_are_told(face, service, way):
+    with opened(face, service.handle) as chat:
+        reply = made(chat, way, None, "set sail", variables={"name": "Ada", "n": [1]})
+        assert reply.variables == {"name": "Ada", "n": [1]}
+        assert [step.type for step in reply.run_details] == ["workflowStart", "chatNode"]
+        assert reply.title == ("set sail" if service.generation.shared_data_id else None)
+        assert reply.usage is None
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_tools_node_stands_within_the_one_that_called_it(face, service, way, version):
+    with opened(face, service.handle) as chat:
+        start, model = made(chat, way, None, "look up tide", api_version=version).run_details
+        assert start.steps == ()
+        assert [step.name for step in model.steps] == ["dictionary"]
+
+
+def test_the_events_of_a_stream_with_details_are_typed(face, service):
+    with opened(face, service.handle) as chat:
+        events = chat.read("stream_reply", None, "set sail", variables={"a": 1}).events
+        kinds = {type(each) for each in events}
+        assert {StatusChanged, VariablesUpdated, RunDetailsReported, OtherEvent} <= kinds
+        assert (TitleChanged in kinds) == service.generation.shared_data_id
+        (other,) = [each for each in events if isinstance(each, OtherEvent)]
+        assert other == OtherEvent(type="workflowDuration", data={"durationSeconds": 0.5})
+
+
+def test_without_details_nothing_but_the_answer_is_told(face, service):
+    with opened(face, service.handle) as chat:
+        read = chat.read("stream_reply", None, "look up tide", detail=False)
+        assert {each.kind for each in read.events} == {"text_delta", "reply_finished"}
+        assert read.reply.run_details == ()
+        assert [part.kind for part in read.reply.message.parts] == [
+            *("text", "tool_call", "tool_result", "text")
+        ]
+
+
+# What is sent
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_turn_is_sent_with_the_ids_that_were_chosen(face, way):
+    service = newest()
+    with opened(face, service.handle) as chat:
+        reply = made(chat, way, None, "hi")
+        body, path = asked(service)
+        assert path == "/api/v1/chat/completions"
+        assert body == {
+            "appId": APP,
+            "chatId": reply.conversation_id,
+            "responseChatItemId": reply.turn_id,
+            "messages": [{"role": "user", "content": "hi"}],
+            "stream": way == "stream_reply",
+            "detail": True,
+            "retainDatasetCite": True,
+        }
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_asked_for_with_a_turn_is_sent(face, way):
+    service = newest()
+    with opened(face, service.handle) as chat:
+        made(
+            chat,
+            way,
+            "c1",
+            "hi",
+            variables={"name": "Ada"},
+            detail=False,
+            retain_citations=False,
+            custom_uid="u1",
+            metadata={"from": "here"},
+            api_version="v2",
+        )
+        body, path = asked(service)
+        assert path == "/api/v2/chat/completions"
+        assert body | {"responseChatItemId": ""} == {
+            "appId": APP,
+            "chatId": "c1",
+            "responseChatItemId": "",
+            "messages": [{"role": "user", "content": "hi"}],
+            "stream": way == "stream_reply",
+            "detail": False,
+            "retainDatasetCite": False,
+            "variables": {"name": "Ada"},
+            "customUid": "u1",
+            "metadata": {"from": "here"},
+        }
+
+
+@pytest.mark.parametrize(
+    ("file", "sent"),
+    [
+        (
+            FilePart(url="https://files.example/b", media_type="image/png"),
+            {"type": "image_url", "image_url": {"url": "https://files.example/b"}},
+        ),
+        (
+            FilePart(url="https://files.example/b.PNG"),
+            {"type": "image_url", "image_url": {"url": "https://files.example/b.PNG"}},
+        ),
+        (
+            FilePart(url="https://files.example/1", name="shot.jpeg"),
+            {"type": "image_url", "image_url": {"url": "https://files.example/1"}},
+        ),
+        (
+            FilePart(url="data:image/gif;base64,AA=="),
+            {"type": "image_url", "image_url": {"url": "data:image/gif;base64,AA=="}},
+        ),
+        (
+            FilePart(url="https://files.example/a.pdf", name="a report"),
+            {"type": "file_url", "name": "a report", "url": "https://files.example/a.pdf"},
+        ),
+        (
+            FilePart(url="https://files.example/a%20b.pdf?sign=1"),
+            {
+                "type": "file_url",
+                "name": "a b.pdf",
+                "url": "https://files.example/a%20b.pdf?sign=1",
+            },
+        ),
+        (
+            FilePart(url="https://files.example/b.png", media_type="application/pdf"),
+            {"type": "file_url", "name": "b.png", "url": "https://files.example/b.png"},
+        ),
+        (
+            FilePart(url="https://files.example/"),
+            {"type": "file_url", "name": "file", "url": "https://files.example/"},
+        ),
+    ],
+)
+def test_a_file_is_sent_by_its_address_as_what_it_is(file, sent):
+    service = newest()
+    with opened(CHATS[0], service.handle) as chat:
+        reply = chat.do("reply", None, [TextPart(text="look"), file])
+        body, _ = asked(service)
+        assert body["messages"][0]["content"] == [{"type": "text", "text": "look"}, sent]
+        assert reply.question.parts[0] == TextPart(text="look")
+        assert reply.question.parts[1].url == file.url
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_file_without_an_address_is_refused_before_anything_is_sent(face, way):
+    service = newest()
+    with opened(face, service.handle) as chat:
+        error = chat.refused(way, None, [FilePart(name="a.pdf")])
+        assert isinstance(error, InvalidError)
+        assert "url" in str(error)
+        assert not service.exchanges
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_plugin_app_is_sent_its_variables_alone(face, service, way):
+    with opened(face, service.handle) as chat:
+        reply = made(chat, way, None, "", variables={"query": "hello"})
+        body, _ = asked(service)
+        assert "messages" not in body
+        assert body["variables"] == {"query": "hello"}
+        assert reply.message.text
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_is_sent_to_where_nothing_is_stored(face, way):
+    service = newest()
+    with opened(face, service.handle) as chat:
+        error = chat.refused(way, "NO_RECORD_HISTORIES", "hi")
+        assert isinstance(error, InvalidError)
+        assert isinstance(chat.refused("answer", "NO_RECORD_HISTORIES", "hi"), InvalidError)
+        assert not service.exchanges
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_visitor_of_a_share_link_is_answered_in_each_generations_spelling(face, generation, way):
+    service = FastGPTService(generation)
+    nested = service.generation.nested_share
+    app = {} if nested else {"app_id": APP}
+    options = {"app_id": None, "api_key": None, **SHARED, **app}
+    with opened(face, service.keyless, **options) as chat:
+        reply = made(chat, way, None, "hi")
+        body, _ = asked(service)
+        link = {"shareId": SHARE, "outLinkUid": UID}
+        assert body.items() >= ({"outLinkAuthData": link} if nested else link).items()
+        assert reply.message.text == "You said: hi"
+        assert chat.do("get_reply", reply.conversation_id, reply.turn_id).message == reply.message
+
+
+# What is refused, and fails
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("detail", [True, False])
+def test_a_failed_model_is_an_error_however_it_shows(face, service, way, version, detail):
+    with opened(face, service.handle) as chat:
+        error = chat.refused(way, None, "fail now", api_version=version, detail=detail)
+        assert isinstance(error, UnavailableError)
+        assert not error.retryable
+        assert "stub upstream exploded" in str(error)
+        assert error.detail == "500 stub upstream exploded"
+        assert error.partial.turn_id
+        later = chat.refused("get_reply", error.partial.conversation_id, error.partial.turn_id)
+        assert isinstance(later, UnavailableError)
+        assert "stub upstream exploded" in str(later)
+        assert turns(service) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_a_record_tells_of_its_failure_is_told(face, way):
+    service = newest()
+    for told, words in [
+        ({"errorMsg": "no quota"}, "no quota"),
+        ({"errorMsg": {"message": "deep"}}, "deep"),
+        ({"errorText": "plain"}, "plain"),
+        ({"errorText": {"moduleName": "x"}}, "does not say why"),
+    ]:
+
+        def telling(request, told=told):
+            response = service.handle(request)
+            if not request.path.endswith("getPaginationRecords"):
+                return response
+            body = json.loads(response.content)
+            body["data"]["list"][-1] |= told
+            return Response(200, response.headers, json.dumps(body).encode())
+
+        with opened(face, telling) as chat:
+            error = chat.refused(way, None, "hello", detail=False)
+            assert isinstance(error, UnavailableError)
+            assert words in str(error)
+
+
+def test_a_node_that_failed_in_a_run_that_went_on_is_no_failure(face):
+    service = newest()
+
+    def telling(request):
+        response = service.handle(request)
+        if request.path.endswith("getPaginationRecords"):
+            body = json.loads(response.content)
+            body["data"]["list"][-1]["errorText"] = {"moduleName": "tool", "errorText": "timed out"}
+            return Response(200, response.headers, json.dumps(body).encode())
+        return response
+
+    with opened(face, telling) as chat:
+        assert chat.read("stream_reply", None, "hello").reply.text == "You said: hello"
+        assert isinstance(chat.refused("stream_reply", None, "hello", detail=False), StoreError)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_chat_in_which_an_answer_is_made_is_a_conflict(face, way):
+    for generation in ("4.14.11", "4.16"):
+        service = FastGPTService(generation)
+        service.insert("busy", generating=True)
+        with opened(face, service.handle, retries=3) as chat:
+            error = chat.refused(way, "busy", "hi")
+            assert isinstance(error, ConflictError)
+            assert error.retryable
+            assert turns(service) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ({"api_key": "fastgpt-wrong"}, AuthError),
+        ({"app_id": FOREIGN_APP}, AuthError),
+        ({"app_id": "65f000000000000000000999"}, NotFoundError),
+        ({"app_id": "no id"}, InvalidError),
+    ],
+)
+def test_a_refusal_is_the_same_error_streamed_or_whole(face, service, way, options, kind):
+    key = f"Bearer {options.get('api_key', 'fastgpt-key4711')}"
+    with opened(face, service.as_seen_with(key), **options) as chat:
+        error = chat.refused(way, None, "hi")
+        assert isinstance(error, kind)
+        assert error.operation == way
+        assert error.partial.parts == ()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_turn_that_arrived_before_is_a_conflict_where_the_service_tells(face, way):
+    service = newest()
+    with opened(face, service.handle) as chat:
+        reply = made(chat, way, None, "hi")
+        error = chat.refused(way, reply.conversation_id, "hi", turn_id=reply.turn_id)
+        assert isinstance(error, ConflictError)
+        assert "get_reply" in str(error)
+        assert len(chat.do("messages", reply.conversation_id)) == 2
+
+
+def test_a_server_without_v2_says_so(face):
+    service = newest()
+
+    def older(request):
+        if "/v2/" in request.path:
+            return Response(404, {"content-type": "text/html"}, b"<html>404</html>")
+        return service.handle(request)
+
+    with opened(face, older) as chat:
+        for way in WAYS:
+            error = chat.refused(way, None, "hi", api_version="v2")
+            assert isinstance(error, ProtocolError)
+            assert "/api/v2/chat/completions" in str(error)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b"no json", b'"text"', b'{"choices":'])
+def test_a_whole_answer_that_is_no_completion_is_a_protocol_error(face, body):
+    answer = Response(200, {"content-type": "application/json"}, body)
+    with opened(face, lambda _: answer) as chat:
+        assert isinstance(chat.refused("reply", None, "hi"), ProtocolError)
+
+
+# Waiting for the record
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_record_that_is_late_is_waited_for(face, service, way):
+    service.lag = 5
+    with opened(face, service.handle) as chat:
+        reply = made(chat, way, None, "hi")
+        assert reply.message.text == "You said: hi"
+        assert chat.slept == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6])
+        assert turns(service) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_record_that_never_comes_is_waited_for_no_longer_than_a_request(face, service, way):
+    service.lag = 10**6
+    with opened(face, service.handle, timeout=7.0) as chat:
+        error = chat.refused(way, None, "hi")
+        assert isinstance(error, UnavailableError)
+        assert "get_reply" in str(error)
+        assert 7 <= sum(chat.slept) <= 9
+        assert turns(service) == 1
+        if way == "stream_reply":
+            assert error.partial.text == "You said: hi"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_conversation_that_is_stored_last_is_waited_for(face, way):
+    """Before 4.15 it is not in the list before its first answer is stored."""
+    service = FastGPTService("4.9")
+    unseen = iter([True] * 5)
+
+    def storing_last(request):
+        response = service.handle(request)
+        lists = request.path.endswith(("getPaginationRecords", "getHistories"))
+        if lists and response.status == 200 and next(unseen, False):
+            return answer_of({"list": [], "total": 0})
+        return response
+
+    with opened(face, storing_last) as chat:
+        assert made(chat, way, None, "hi").message.text == "You said: hi"
+        assert chat.slept
+        assert turns(service) == 1
+
+
+@pytest.mark.parametrize("behind", [8, 9, 10])
+def test_a_question_is_found_on_the_page_behind_its_answers(face, behind):
+    service = newest()
+
+    def crowded(request):
+        response = service.handle(request)
+        if request.path in COMPLETIONS:
+            for number in range(behind):
+                service.append(request.json["chatId"], "user", f"beside {number}")
+        return response
+
+    with opened(face, crowded) as chat:
+        reply = chat.do("reply", None, "hi")
+        assert reply.question.text == "hi"
+        assert reply.message.text == "You said: hi"
+
+
+def test_a_record_behind_which_others_wrote_much_is_found(face):
+    service = newest()
+
+    def crowded(request):
+        response = service.handle(request)
+        if request.path in COMPLETIONS:
+            for number in range(30):
+                service.append(request.json["chatId"], "user", f"beside {number}")
+        return response
+
+    with opened(face, crowded) as chat:
+        assert chat.do("reply", None, "hi").message.text == "You said: hi"
+
+
+# Finding a reply again
+
+
+def test_a_reply_is_found_wherever_it_stands(face, service):
+    service.seed([dialogue("c", [f"m{number}" for number in range(150)], "long")])
+    with opened(face, service.handle) as chat:
+        first = chat.do("reply", "c", "here")
+        for number in range(150):
+            service.append("c", "assistant" if number % 2 else "user", f"after {number}")
+        service.exchanges.clear()
+        found = chat.do("get_reply", "c", first.turn_id)
+        assert len(service.exchanges) <= 5
+        assert found.message == first.message
+        assert found.question.text == "here"
+        assert found.variables is None
+        error = chat.refused("get_reply", "c", "never sent")
+        assert isinstance(error, NotFoundError)
+        assert "never sent" in str(error)
+        assert isinstance(chat.refused("get_reply", "no such chat", "x"), NotFoundError)
+
+
+def test_a_reply_that_is_being_made_is_a_conflict_and_nothing_waits(face):
+    service = newest()
+    with opened(face, service.handle) as chat:
+        reply = chat.do("reply", None, "hi")
+        service.chats[reply.conversation_id].lag = 1
+        error = chat.refused("get_reply", reply.conversation_id, reply.turn_id)
+        assert isinstance(error, ConflictError)
+        assert error.retryable
+        assert chat.slept == []
+        assert chat.do("get_reply", reply.conversation_id, reply.turn_id).message == reply.message
+
+
+@pytest.mark.parametrize("before", [[], ["assistant"]])
+def test_an_answer_whose_question_is_gone_has_none(face, before):
+    service = newest()
+    with opened(face, service.handle) as chat:
+        reply = chat.do("reply", None, "hi")
+        records = service.chats[reply.conversation_id].records
+        for role in before:
+            records.insert(0, service.append(reply.conversation_id, role, "another answer"))
+            records.pop()
+        del records[len(before)]
+        found = chat.do("get_reply", reply.conversation_id, reply.turn_id)
+        assert found.question is None
+        assert found.message == reply.message
+
+
+# The recordings
+
+
+WHOLE = [
+    each
+    for each in RECORDED
+    if isinstance(each.json, dict) and not each.json.get("stream") and each.status == 200
+]
+assert len(WHOLE) > 80
+
+
+@pytest.mark.parametrize("exchange", WHOLE, ids=str)
+def test_a_recorded_answer_that_came_whole_is_read_with_its_record(exchange):
+    shown = json.loads(exchange.content)
+    rows = rows_of(exchange.version, exchange.json.get("chatId")) or UNREAD
+
+    def service(request):
+        if request.path.endswith("/chat/completions"):
+            return exchange.response
+        return answer_of({"list": rows, "total": len(rows)})
+
+    *_, question, answer = rows
+    with SyncFace(exchange.version, Played(service), {"app_id": APP, "api_key": "k"}) as face:
+        if "error" in shown:
+            with pytest.raises(UnavailableError, match="stub upstream exploded"):
+                face.do("reply", "c", "hi", turn_id=answer["dataId"])
+            return
+        reply = face.do("reply", "c", "hi", turn_id=answer["dataId"])
+    assert reply.message.raw == answer
+    assert reply.question.raw == question
+    assert reply.title == shown.get("title")
+    assert reply.variables == shown.get("newVariables")
+    details = shown.get("responseData", [])
+    assert [step.id for step in reply.run_details] == [each["id"] for each in details]
+
+
+UNREAD = [
+    {"_id": "1", "dataId": "q", "obj": "Human", "value": [{"text": {"content": "hi"}}]},
+    {"_id": "2", "dataId": "a", "obj": "AI", "value": [{"text": {"content": "stored"}}]},
+]
+"""The records of a conversation that was not read when it was recorded."""

@@ -78,15 +78,21 @@ def chat_server(
     conversations: int, messages: int = 0, latency: float = 0.0, *, service: str = "perplexica"
 ) -> Iterator[str]:
     """Runs `chat_server.py` in a process of its own, so that its work is not counted as ours."""
-    arguments = [service, str(conversations), str(messages), str(latency)]
+    with server("chat_server.py", service, conversations, messages, latency) as url:
+        yield url
+
+
+@contextmanager
+def server(script: str, *arguments: object) -> Iterator[str]:
+    """Runs a server in a process of its own: it prints its URL, and ends when its input closes."""
     with subprocess.Popen(
-        [sys.executable, str(HERE / "chat_server.py"), *arguments],
+        [sys.executable, str(HERE / script), *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    ) as server:
-        assert server.stdout is not None
+    ) as process:
+        assert process.stdout is not None
         try:
-            yield server.stdout.readline().strip()
+            yield process.stdout.readline().strip()
         finally:
-            server.communicate()  # closes its input, which ends it
+            process.communicate()  # closes its input, which ends it

@@ -51,9 +51,24 @@ def _js(time: datetime) -> str:
 
 
 def _recorded(plugin: str, version: str, case: str) -> Any:
+    return json.loads(recorded_text(plugin, version, case))
+
+
+def recorded_text(plugin: str, version: str, case: str) -> str:
+    """The body that the first request of a case was answered with."""
+    text: str = _response(plugin, version, case)["body"]["string"]
+    return text
+
+
+def recorded_headers(plugin: str, version: str, case: str) -> dict[str, str]:
+    """The headers that the first request of a case was answered with."""
+    headers = _response(plugin, version, case)["headers"]
+    return {name: ", ".join(values) for name, values in headers.items()}
+
+
+def _response(plugin: str, version: str, case: str) -> Any:
     file = PLUGINS / plugin / "tests/cassettes" / version / f"{case}.yaml"
-    cassette = yaml.safe_load(file.read_text("utf-8"))
-    return json.loads(cassette["interactions"][0]["response"]["body"]["string"])
+    return yaml.safe_load(file.read_text("utf-8"))["interactions"][0]["response"]
 
 
 def tiled(chat: Any, messages: int) -> Any:

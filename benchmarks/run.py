@@ -21,6 +21,9 @@ BENCHMARKS = (
     "storing",
     "copying",
     "archiving",
+    "replying",
+    "growing",
+    "crowding",
 )
 
 

@@ -10,6 +10,7 @@ from convostore import (
     Message,
     OtherEvent,
     OtherPart,
+    ProtocolError,
     ReasoningPart,
     RunStep,
     Source,
@@ -313,3 +314,28 @@ def test_an_answer_may_be_looked_at_after_each_of_its_events():
         draft.add(TextDelta(text=f"{number:04} "))
         seen += len(draft.parts[0].text)
     assert seen == 5 * 10_000 * 10_001 // 2
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        TextDelta(text="67"),
+        ReasoningDelta(text="67"),
+        ToolCallArgumentsDelta(id="1", arguments="67"),
+        ToolResultDelta(id="1", content="67"),
+    ],
+)
+def test_a_reply_that_grows_beyond_any_is_an_error(more):
+    draft = Draft(largest=6)
+    draft.add(TextDelta(text="12345"))
+    with pytest.raises(ProtocolError, match="more than 6 characters"):
+        draft.add(more)
+    assert draft.parts[0] == TextPart(text="12345")
+
+
+def test_what_a_service_took_back_does_not_count():
+    draft = Draft(largest=6)
+    for _ in range(3):
+        draft.add(TextDelta(text="12345"))
+        draft.add(PartsReplaced(parts=()))
+    assert draft.parts == ()

@@ -6,6 +6,7 @@ Loaded when a store is first talked to: the events take their time. Nothing is c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel
@@ -111,6 +112,13 @@ class Conversing:
         )
 
     def _reply_options(self, options: Mapping[str, object]) -> BaseModel:
+        return self._checked(options) if options else self._without_options
+
+    @cached_property
+    def _without_options(self) -> BaseModel:
+        return self._checked({})
+
+    def _checked(self, options: Mapping[str, object]) -> BaseModel:
         kind = self._adapter.ReplyOptions or ReplyOptions
         return checked_options(kind, options, InvalidError)
 
@@ -120,7 +128,7 @@ def _content(value: object) -> tuple[Part, ...]:
         return (TextPart(text=value),)
     if isinstance(value, TextPart | FilePart):
         raise InvalidError("parts are given as several: pass [part] for one")
-    if not isinstance(value, Sequence) or not value:
+    if isinstance(value, bytes) or not isinstance(value, Sequence) or not value:
         raise InvalidError("a turn is a text, or a list of TextPart and FilePart")
     for each in value:
         if not isinstance(each, TextPart | FilePart):

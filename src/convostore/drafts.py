@@ -10,6 +10,7 @@ from collections.abc import Callable
 from io import StringIO
 from typing import Any, Final, TypeAlias
 
+from .errors import ProtocolError
 from .events import (
     InteractionRequested,
     PartAdded,
@@ -39,6 +40,7 @@ from .models import (
 from .replies import Reply, Usage
 from .values import JSON
 
+_LARGEST: Final = 64 * 2**20
 _Kind: TypeAlias = type[TextPart | ReasoningPart | ToolCallPart | ToolResultPart]
 _GROWS: Final[dict[type, str]] = {
     TextPart: "text",
@@ -90,13 +92,18 @@ class _Growing:
 class Draft:
     """A reply that is arriving: the events that came, put together.
 
+    Args:
+        largest: The most characters that its parts may add up to.
+
     Attributes:
         title: The newest that was told; None when none was.
         variables: The newest that were told; None when none were.
         usage: The newest that was told; None when none was.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, largest: int = _LARGEST) -> None:
+        self._largest = largest
+        self._size = 0
         self._pieces: list[_Growing | Part] = []
         self._calls: dict[str, _Growing] = {}
         self._results: dict[str, _Growing] = {}
@@ -130,7 +137,11 @@ class Draft:
         return tuple(self._run_details)
 
     def add(self, event: ReplyEvent) -> None:
-        """Takes the next event."""
+        """Takes the next event.
+
+        Raises:
+            ProtocolError: The reply is larger than any service's.
+        """
         add = _ADDING.get(type(event))
         if add is not None:
             add(self, event)
@@ -141,7 +152,13 @@ class Draft:
         last = self._pieces[-1] if self._pieces else None
         if not isinstance(last, _Growing) or last.kind is not kind:
             last = self._begin(kind)
-        last.add(text)
+        self._lengthen(last, text)
+
+    def _lengthen(self, growing: _Growing, piece: str) -> None:
+        self._size += len(piece)
+        if self._size > self._largest:
+            raise ProtocolError(f"the reply has more than {self._largest:,} characters")
+        growing.add(piece)
 
     def _begin(self, kind: _Kind, **fixed: str) -> _Growing:
         begun = _Growing(kind, **fixed)
@@ -165,20 +182,21 @@ class Draft:
         self._call(event.id).rename(event.name)
 
     def _arguments(self, event: ToolCallArgumentsDelta) -> None:
-        self._call(event.id).add(event.arguments)
+        self._lengthen(self._call(event.id), event.arguments)
 
     def _result(self, event: ToolResultDelta) -> None:
         result = self._results.get(event.id)
         if result is None:
             result = self._results[event.id] = _Growing(ToolResultPart, id=event.id)
             self._call(event.id).result = result
-        result.add(event.content)
+        self._lengthen(result, event.content)
 
     def _part(self, event: PartAdded) -> None:
         self._pieces.append(event.part)
 
     def _replaced(self, event: PartsReplaced) -> None:
         self._pieces, self._calls, self._results = [], {}, {}
+        self._size = 0
         for part in event.parts:
             self._take(part)
 

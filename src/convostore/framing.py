@@ -52,6 +52,10 @@ class Lines:
         if b"\r" in chunk:
             self._after_cr = chunk.endswith(b"\r")
             chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if not self._rest and len(chunk) <= self._largest:
+            *lines, rest = chunk.split(b"\n")
+            self._rest += rest
+            return lines
         first, newline, rest = chunk.partition(b"\n")
         self._rest += first
         self._check(len(self._rest))

@@ -478,8 +478,8 @@ class ConversationStore(_Face):
         """Returns the reply to a turn that was sent before; it fails as `reply` would have.
 
         Raises:
-            NotFoundError: Nothing of the turn is stored: it did not arrive. (A service that stores a
-                turn with its reply, as FastGPT did before 4.15, says so meanwhile, too.)
+            NotFoundError: Nothing of the turn is stored: it did not arrive. (A service that stores
+                a turn with its reply, as FastGPT did before 4.15, says so meanwhile, too.)
             ConflictError: The reply is still being made: ask again later, or use `resume_reply`.
             UnavailableError: The model, or a step of its flow, failed.
         """

@@ -44,7 +44,7 @@ class Turn:
         content: What the user says: texts and files.
         options: An instance of the adapter's `ReplyOptions`; typed loosely so that an adapter may
             name its own.
-        begins: Whether the conversation's id was chosen for this turn, so that nothing can be there.
+        begins: Whether the conversation's id was chosen for this turn: nothing can be there yet.
     """
 
     conversation_id: str

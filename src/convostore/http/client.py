@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ConfigError
@@ -48,6 +49,14 @@ def client_arguments(options: HTTPOptions, authorization: str | None) -> dict[st
         "verify": verify,
         "proxy": proxy.get_secret_value() if proxy else None,
     }
+
+
+@lru_cache(maxsize=256)
+def parsed(url: str) -> httpx.URL:
+    """An address as the client wants it; the same ones are asked again and again."""
+    import httpx
+
+    return httpx.URL(url)
 
 
 @contextmanager

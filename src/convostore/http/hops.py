@@ -48,12 +48,23 @@ def address(base_url: str, request: Request) -> str:
 
 
 def body(request: Request) -> tuple[bytes | None, dict[str, str]]:
-    """What a request sends, and its headers."""
+    """What a request sends, and its headers.
+
+    Raises:
+        InvalidError: It holds a number that JSON has none for.
+    """
     headers = dict(request.headers)
     if request.json is None:
         return None, headers
     headers["content-type"] = "application/json"
-    return json.dumps(request.json, separators=(",", ":")).encode("ascii"), headers
+    try:
+        content = json.dumps(request.json, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        raise InvalidError(
+            f"{request.method} {request.path}: what is to be sent is no JSON: it holds NaN or an "
+            "infinity"
+        ) from None
+    return content.encode("ascii"), headers
 
 
 def followed(request: Request, url: str, response: Response) -> str:

@@ -32,7 +32,8 @@ class HTTPOptions(AdapterOptions):
         headers: Sent with every request; in a DSN or the environment as ``Name: value`` lines.
         verify: Whether to verify TLS certificates, or the path of a file of trusted ones.
         proxy: The URL of a proxy; the environment's proxies are used without it.
-        max_body: The most bytes of one answer.
+        max_body: The most bytes of one answer that is read whole; of one that is streamed, the text
+            that it adds up to is bounded (64 Mi characters), and each of its events.
         trace: Called with an `Exchange` after each request; only as an argument.
     """
 

@@ -18,7 +18,7 @@ from ..adapter import AsyncIncoming, AsyncTransport, Incoming, Transport
 from ..exchange import Request, Response
 from ..flow import arun, run
 from ..network import BoundedBackend, ClosingBackend, Deadline
-from .client import client_arguments, configuring, underlay
+from .client import client_arguments, configuring, parsed, underlay
 from .exchanges import Exchanges, comes_piecemeal, response_of, take_location
 from .hops import Hop
 from .options import HTTPOptions
@@ -49,11 +49,12 @@ class HTTPTransport(Exchanges, Transport[Request, Response]):
         with (
             self._translating(hop),
             self._deadline.at(hop.deadline),
-            client.stream(hop.method, hop.url, **self._sent(hop)) as reply,
+            client.stream(hop.method, parsed(hop.url), **self._sent(hop)) as reply,
         ):
             chunks, size = [], 0
             for chunk in reply.iter_bytes():
-                size = self._grown(size, chunk)
+                size += len(chunk)
+                self._bound(size)
                 chunks.append(chunk)
             return response_of(reply, chunks)
 
@@ -66,10 +67,10 @@ class HTTPTransport(Exchanges, Transport[Request, Response]):
                 client = self._connect()
                 with self._translating(hop, streamed=True), self._deadline.at(hop.deadline):
                     reply = replies.enter_context(
-                        client.stream(hop.method, hop.url, **self._sent(hop))
+                        client.stream(hop.method, parsed(hop.url), **self._sent(hop))
                     )
                     opened[:] = [(hop, reply)]
-                    whole = [] if comes_piecemeal(reply) else list(self._pieces(hop, reply, told))
+                    whole = [] if comes_piecemeal(reply) else list(self._whole(hop, reply, told))
                     return response_of(reply, whole)
 
             response = run(self._hops(request), start)
@@ -82,10 +83,15 @@ class HTTPTransport(Exchanges, Transport[Request, Response]):
                 else iter((response.content,)),
             )
 
+    def _whole(self, hop: Hop, reply: httpx.Response, told: Told) -> Iterator[bytes]:
+        for chunk in self._pieces(hop, reply, told):
+            self._bound(told.size)
+            yield chunk
+
     def _pieces(self, hop: Hop, reply: httpx.Response, told: Told) -> Iterator[bytes]:
         with self._translating(hop, streamed=True):
             for chunk in reply.iter_bytes():
-                told.size = self._grown(told.size, chunk)
+                told.size += len(chunk)
                 yield chunk
 
     def _connect(self) -> httpx.Client:
@@ -135,11 +141,12 @@ class AsyncHTTPTransport(Exchanges, AsyncTransport[Request, Response]):
         with self._translating(hop):
             async with (
                 asyncio.timeout(hop.deadline - time.monotonic()),
-                client.stream(hop.method, hop.url, **self._sent(hop)) as reply,
+                client.stream(hop.method, parsed(hop.url), **self._sent(hop)) as reply,
             ):
                 chunks, size = [], 0
                 async for chunk in reply.aiter_bytes():
-                    size = self._grown(size, chunk)
+                    size += len(chunk)
+                    self._bound(size)
                     chunks.append(chunk)
                 return response_of(reply, chunks)
 
@@ -156,13 +163,17 @@ class AsyncHTTPTransport(Exchanges, AsyncTransport[Request, Response]):
                 with self._translating(hop, streamed=True):
                     async with asyncio.timeout(hop.deadline - time.monotonic()):
                         reply = await replies.enter_async_context(
-                            client.stream(hop.method, hop.url, **self._sent(hop))
+                            client.stream(hop.method, parsed(hop.url), **self._sent(hop))
                         )
                         opened[:] = [(hop, reply)]
                         if comes_piecemeal(reply):
                             return response_of(reply, [])
+                        whole = []
                         async with aclosing(self._pieces(hop, reply, told)) as pieces:
-                            return response_of(reply, [each async for each in pieces])
+                            async for piece in pieces:
+                                self._bound(told.size)
+                                whole.append(piece)
+                        return response_of(reply, whole)
 
             response = await arun(self._hops(request), start)
             told.status = response.status
@@ -178,7 +189,7 @@ class AsyncHTTPTransport(Exchanges, AsyncTransport[Request, Response]):
     async def _pieces(self, hop: Hop, reply: httpx.Response, told: Told) -> AsyncGenerator[bytes]:
         with self._translating(hop, streamed=True):
             async for chunk in reply.aiter_bytes():
-                told.size = self._grown(told.size, chunk)
+                told.size += len(chunk)
                 yield chunk
 
     def _connect(self) -> httpx.AsyncClient:

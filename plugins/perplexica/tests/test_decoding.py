@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonpatch import apply_patch
 
 from convostore.drafts import Draft
 from convostore.errors import ProtocolError, StoreError, UnavailableError
@@ -206,6 +207,39 @@ def test_a_reconnected_stream_begins_with_all_there_was_and_repeats_none_of_it(c
     assert len(folded(events).sources) == 2
 
 
+WITH_BLOCKS = [case for case in KEPT if case.startswith("next-1.12")]
+
+
+@pytest.mark.parametrize("case", WITH_BLOCKS)
+def test_a_reconnect_tells_the_same_however_far_the_blocks_have_come(case):
+    rows = [json.loads(line) for line in recorded(case).content.splitlines()]
+    straight = folded(decoded([lines(*rows)])[0])
+    for come in range(len(rows) + 1):
+        present = blocks_after(rows[:come])
+        again = [
+            row | {"block": present.get(row["block"]["id"], row["block"])}
+            if row["type"] == "block"
+            else row
+            for row in rows
+        ]
+        events, error = decoded([lines(*again)])
+        assert error is None
+        assert folded(events).parts == straight.parts
+        assert sorted(folded(events).sources, key=place_of) == sorted(
+            straight.sources, key=place_of
+        )
+        assert not [each for each in events if isinstance(each, PartsReplaced)]
+
+
+def blocks_after(rows):
+    """The blocks as some lines leave them, by their ids."""
+    blocks = {row["block"]["id"]: row["block"] for row in rows if row["type"] == "block"}
+    for row in rows:
+        if row["type"] == "updateBlock":
+            blocks[row["blockId"]] = apply_patch(blocks[row["blockId"]], row["patch"])
+    return blocks
+
+
 def test_the_search_is_told_as_it_goes_on():
     events, _ = decoded(recorded("next-1.12.1/chat_zh").chunks)
     assert events[:3] == [
@@ -252,7 +286,7 @@ def test_an_error_line_without_a_reason_says_so():
         {"type": "message", "data": None},
         {"type": "message"},
         {"type": "sources", "data": 5},
-        {"type": "sources", "data": [5]},
+        {"type": "sources", "data": "no list"},
     ],
 )
 def test_what_has_no_word_is_given_whole(row):
@@ -275,6 +309,23 @@ def test_empty_lines_are_nothing():
 
 def test_sources_without_their_list_are_none():
     assert events_of({"type": "sources", "messageId": "a"}) == [PartAdded(part=TextPart(text=""))]
+
+
+def test_a_source_that_is_none_keeps_its_place_among_the_others():
+    found = [{"metadata": {"title": "one"}}, 5, {"metadata": {"title": 7}}]
+    sources = folded(events_of({"type": "sources", "data": found})).sources
+    assert [(each.mark, each.title) for each in sources] == [("1", "one"), ("2", None), ("3", None)]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (0, 1, 0)])
+def test_sources_may_come_before_the_text_or_behind_it(order):
+    rows = ({"type": "sources", "data": []}, {"type": "message", "data": "One."})
+    parts = folded(events_of(*[rows[place] for place in order])).parts
+    assert parts == (TextPart(text="One."),)
+
+
+def test_an_empty_answer_is_an_empty_text_where_no_sources_come_either():
+    assert events_of({"type": "message", "data": ""}) == [PartAdded(part=TextPart(text=""))]
 
 
 def test_marks_go_on_counting_over_several_lists_of_sources():
@@ -377,6 +428,20 @@ def test_the_same_sources_are_told_once_and_others_when_they_come():
     )
     assert [source.title for source in folded(events).sources] == ["one", "two"]
     assert [source.mark for source in folded(events).sources] == ["1", "2"]
+
+
+def test_sources_that_come_between_others_are_told_and_no_other_is_told_again():
+    def step(*titles):
+        reading = [{"content": each, "metadata": {"title": each}} for each in titles]
+        return {"type": "search_results", "reading": reading}
+
+    events = events_of(
+        block("r", "research", {"subSteps": []}),
+        patch("r", replace("/data/subSteps", [step("one", "two"), step("four")])),
+        patch("r", replace("/data/subSteps", [step("one", "two", "three"), step("four", "one")])),
+    )
+    titles = [source.title for source in folded(events).sources]
+    assert titles == ["one", "two", "four", "three", "one"]
 
 
 def test_the_marks_of_a_second_list_of_sources_go_on_counting():

@@ -1,5 +1,6 @@
 """Whatever JSON an answer holds, there is a value or a `StoreError`, and every row stays whole."""
 
+import itertools
 import json
 import re
 
@@ -10,8 +11,14 @@ from hypothesis import strategies as st
 import convostore
 from convostore.adapter import Transport
 from convostore.http import Request, Response
+from convostore.models import TextPart
 from convostore.reading import MAX_NESTING
 from convostore.testing.strategies import json_values, nested, spoilt
+from convostore.turns import Turn
+from convostore_perplexica.chatting import Choices, reply_request
+from convostore_perplexica.generations import Generation
+from convostore_perplexica.options import PerplexicaOptions, PerplexicaReplyOptions
+from convostore_perplexica.past import past_of
 
 from .service import JSON_TYPE
 
@@ -48,6 +55,8 @@ ROWS = [
         "status": "completed",
     },
 ]
+UNANSWERED = {"id": 7, "messageId": "f", "query": "q", "responseBlocks": [], "status": "answering"}
+MODELS_CHOSEN = PerplexicaReplyOptions(chat_model="p/m", embedding_model="p/e")
 CHAT = {
     "id": "chat",
     "title": "a title",
@@ -109,6 +118,35 @@ def rows_in(messages: list[convostore.Message]) -> list[object]:
 def test_any_json_at_any_place_of_a_chat_gives_a_value_or_a_protocol_error(body):
     for result in read(body):
         repr(result)
+
+
+@given(spoilt(DETAIL | {"messages": [*ROWS, UNANSWERED]}, places=2))
+@example({"chat": CHAT, "messages": [UNANSWERED | {"status": []}]})
+def test_any_json_at_any_place_of_a_chat_gives_replies_or_store_errors(body):
+    store = opened(body)
+    for turn_id in ("a", "c", "e", "e/answer", "f"):
+        try:
+            reply = store.get_reply("chat", turn_id)
+        except convostore.StoreError as error:
+            assert error.operation == "get_reply"  # noqa: PT017  # most bodies raise none
+        else:
+            assert reply.message.id
+
+
+@given(spoilt(DETAIL, places=2))
+def test_any_json_at_any_place_of_a_chat_goes_along_with_a_turn_as_texts(body):
+    try:
+        past = past_of(body)
+    except convostore.ProtocolError:
+        return
+    content = (TextPart(text="q"),)
+    turn = Turn(conversation_id="chat", turn_id="t", content=content, options=MODELS_CHOSEN)
+    choices = Choices(MODELS_CHOSEN, PerplexicaOptions())
+    for generation in set(Generation) - {Generation.SOCKET}:
+        sent = reply_request(generation, turn, past, choices).json
+        searched = sent.get("sources") or [sent.get("focusMode", "")]
+        texts = [*sent["files"], *searched, *itertools.chain(*sent["history"])]
+        assert {type(each) for each in texts} <= {str}
 
 
 @given(spoilt(LIST))

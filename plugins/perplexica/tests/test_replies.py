@@ -119,6 +119,16 @@ def test_a_turn_id_that_is_there_already_is_refused_before_it_deletes_what_follo
 
 
 @each_shape
+def test_a_turn_id_that_is_an_answers_is_refused(shape, talk):
+    service = ChatsService(shape)
+    with talking(talk, service.handle) as store:
+        first = store.call("reply", None, "one")
+        with pytest.raises(convostore.ConflictError, match="get_reply"):
+            store.call("reply", first.conversation_id, "two", turn_id=first.message.id)
+    assert len(service.received) == 1
+
+
+@each_shape
 def test_an_answer_that_is_stored_late_is_waited_for(shape, talk):
     service = ChatsService(shape)
     service.reads_until_stored = 2
@@ -198,6 +208,7 @@ def test_what_a_chat_keeps_and_cannot_be_read_is_left_out(shape, odd, talk):
         ([FilePart(url="file_id://f")], {}, "needs a text"),
         ("", {}, "needs a text"),
         ([TextPart(text="q"), FilePart(name="tides.txt")], {}, "tides.txt"),
+        ([TextPart(text="q"), FilePart(url="file_id://")], {}, "its id"),
     ],
 )
 def test_what_no_version_takes_is_refused_before_anything_is_asked(content, options, told, talk):
@@ -249,7 +260,7 @@ def test_which_version_it_is_is_asked_once(version, talk):
     assert len(service.requests) - asked == 3
     probes = [each for each in service.requests if "/api/chat" not in each]
     assert [each.rpartition("/")[0] for each in probes][:1] == ["POST /api/reconnect"]
-    assert len(probes) == (1 if version == "next-1.12.1" else 3)
+    assert len(probes) == {"next-1.10.2": 3, "next-1.11.2": 2, "next-1.12.1": 1}[version]
     assert not [each for each in service.requests if "config" in each]
 
 
@@ -266,6 +277,18 @@ def test_a_conversation_of_1_12_tells_its_version():
     with serve(handler) as url, convostore.open(f"perplexica+{url}", **OPTIONS) as store:
         store.reply(**service.turn)
     assert not [path for path in asked if not path.startswith("/api/chat")]
+
+
+def test_a_server_that_is_upgraded_meanwhile_is_noticed_by_what_it_keeps(talk):
+    old, new = ChatsService("A"), ChatsService("C")
+    service = old
+    with talking(talk, lambda request: service.handle(request)) as store:
+        store.call("reply", None, "one")
+        service = new
+        with talking(talk, new.handle) as other:
+            begun = other.call("reply", None, "one")
+        store.call("reply", begun.conversation_id, "two")
+    assert [*new.received[1]["chatModel"]] == ["providerId", "key"]
 
 
 @pytest.mark.parametrize("version", EXPRESS)
@@ -348,7 +371,7 @@ def test_no_stream_in_the_place_of_a_stream_is_a_store_error(answer, talk):
     with talking(talk, service) as store, pytest.raises(convostore.StoreError) as caught:
         store.call("reply", **service.turn)
     assert caught.value.partial.parts == ()
-    if answer.status == 200 or (answer.status == 404 and answer is PAGE):
+    if answer.status in {200, 404}:
         assert type(caught.value) is convostore.ProtocolError
         assert "base URL" in str(caught.value)
 
@@ -435,9 +458,10 @@ def test_a_turn_without_an_answer_is_a_conflict_that_may_last_for_ever(version, 
     turn_id = body["messages"][0]["messageId"]
     with (
         talking(talk, lambda _: answered(body)) as store,
-        pytest.raises(convostore.ConflictError, match=r"ask again later.*never be one"),
+        pytest.raises(convostore.ConflictError, match=r"ask again later.*never be one") as caught,
     ):
         store.call("get_reply", "c", turn_id)
+    assert caught.value.retryable
 
 
 @pytest.mark.parametrize("status", ["completed", "error"])

@@ -75,7 +75,7 @@ def test_a_conversation_that_is_not_there_has_no_suggestions(talk):
 
 
 def test_what_is_no_text_among_the_suggestions_is_left_out(talk):
-    answer = Response(200, JSON_TYPE, b'{"suggestions": ["Why?", 5, null, "How?"]}')
+    answer = Response(200, JSON_TYPE, b'{"suggestions": ["Why?", 5, null, "", " ", "How?"]}')
     with talking(talk, Suggesting("next-1.12.1", answer)) as store:
         assert store.call("suggest_questions", "c") == ("Why?", "How?")
 

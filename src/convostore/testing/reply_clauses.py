@@ -117,13 +117,18 @@ class ReplyingClauses:
         store, prompts = answering(kit, Operation.REPLY, Operation.GET_REPLY)
         never = kit.open_refusing().stream_reply(None, QUESTION, **prompts.options)
         reply = await store.reply(None, QUESTION, **prompts.options)
-        assert never.turn_id is not None
-        for conversation_id in (never.conversation_id, reply.conversation_id):
+        other = await store.reply(None, QUESTION, **prompts.options)
+        for conversation_id, turn_id in (
+            (never.conversation_id, never.turn_id),
+            (reply.conversation_id, never.turn_id),
+            (other.conversation_id, reply.turn_id),
+        ):
+            assert turn_id is not None
             with raises(NotFoundError):
-                await store.get_reply(conversation_id, never.turn_id)
+                await store.get_reply(conversation_id, turn_id)
             if store.offers(Operation.RESUME_REPLY):
                 with raises(NotFoundError):
-                    await read_to_its_end(store.resume_reply(conversation_id, never.turn_id))
+                    await read_to_its_end(store.resume_reply(conversation_id, turn_id))
 
     # Refusal
 

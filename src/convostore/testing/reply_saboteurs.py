@@ -154,6 +154,17 @@ class FindsSomeReplyInDoubt(EchoAdapter):
             return (yield from super().get_reply(conversation_id, messages[0].id))
 
 
+@in_echo("test_a_turn_that_never_arrived_is_not_found")
+class FindsRepliesOfOtherConversations(EchoAdapter):
+    def get_reply(self, conversation_id: str, turn_id: str) -> Flow[Call, object, Reply]:
+        for each in (conversation_id, *self._shelf.kept):
+            try:
+                return (yield from super().get_reply(each, turn_id))
+            except NotFoundError:
+                continue
+        raise NotFoundError("it is nowhere")
+
+
 class _Remembers(EchoAdapter):
     """Finishes with the reply to a turn that it remembers."""
 

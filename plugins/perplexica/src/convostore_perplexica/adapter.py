@@ -184,11 +184,11 @@ class Perplexica(HTTPAdapter):
         """Which versions this is; asked once, unless what it keeps shows it."""
         from .generations import Generation, find_generation
 
+        if past.shows_blocks():  # the server may have been upgraded since it was asked
+            self._generation = Generation.BLOCKS
         if self._generation is None:
-            shown = past.shows_blocks()
-            found = Generation.BLOCKS if shown else (yield from find_generation())
-            self._generation = found
-            if found is Generation.SOCKET:
+            self._generation = yield from find_generation()
+            if self._generation is Generation.SOCKET:
                 self.offers = self.offers - _ANSWERING
         return self._generation
 

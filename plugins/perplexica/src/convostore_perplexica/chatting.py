@@ -141,7 +141,7 @@ def _files(turn: Turn, past: Past, choices: Choices) -> list[str]:
 
 def _file_id(part: FilePart) -> str:
     url = part.url or ""
-    if not url.startswith(_UPLOAD):
+    if not url.startswith(_UPLOAD) or url == _UPLOAD:
         raise InvalidError(
             f"the file {part.name or url!r} is no upload of this service: upload it there, and "
             f"pass FilePart(url='{_UPLOAD}<its id>') or files=['<its id>']"
@@ -163,7 +163,7 @@ def suggestions_request(generation: Generation, past: Past, choices: Choices) ->
 
 def read_suggestions(body: JSON) -> tuple[str, ...]:
     questions = body["suggestions"]
-    return tuple([each for each in questions if isinstance(each, str)])
+    return tuple([each for each in questions if isinstance(each, str) and each.strip()])
 
 
 def resume_request(past: Past, turn_id: str) -> Request:

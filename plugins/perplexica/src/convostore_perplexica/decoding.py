@@ -43,7 +43,8 @@ class ChatDecoder(Decoder[bytes]):
         self._lines = Lines()
         self._blocks = ShownBlocks()
         self._cited: list[Source] = []
-        self._wordless = False
+        self._speaks = False
+        self._said = False
         self._ended = False
 
     def feed(self, chunk: bytes) -> Iterator[ReplyEvent]:
@@ -74,10 +75,10 @@ class ChatDecoder(Decoder[bytes]):
         """Sources; without their list when a file is not there, and nothing follows."""
         problems: list[Problem] = []
         found = cited_sources(row.get("data"), "data", problems, self._cited)
-        if problems:
+        if problems and not found:
             return None
         self._cited += found
-        self._wordless = True
+        self._speaks = True
         return iter([SourcesFound.model_construct(sources=tuple(found))] if found else [])
 
     def _message(self, row: Row) -> Iterator[ReplyEvent] | None:
@@ -87,15 +88,16 @@ class ChatDecoder(Decoder[bytes]):
         message_id = row.get("messageId")
         if isinstance(message_id, str) and message_id:
             self.answer_id = message_id
+        self._speaks = True
         if not text:
             return iter(())
-        self._wordless = False
+        self._said = True
         return iter((TextDelta.model_construct(text=text),))
 
     def _message_end(self, _: Row) -> Iterator[ReplyEvent]:
         self._ended = True
-        if self._wordless:  # what is stored of an empty answer is an empty text
-            self._wordless = False
+        if self._speaks and not self._said:  # of an empty answer an empty text is stored
+            self._said = True
             yield PartAdded(part=TextPart(text=""))
         yield from self._blocks.settle()
 

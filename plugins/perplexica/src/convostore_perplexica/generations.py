@@ -27,10 +27,10 @@ def find_generation() -> HTTPFlow[Generation]:
     """Asks which versions this is, by the requests that they know; none of them does anything."""
     if (yield from _knows_sessions()):
         return Generation.BLOCKS
-    if (yield from _has(Request("GET", "/api"), "status")):
-        return Generation.SOCKET
-    has_models = yield from _has(Request("GET", "/api/models"), "chatModelProviders")
-    return Generation.NAMES if has_models else Generation.KEYS
+    if not (yield from _has(Request("GET", "/api/models"), "chatModelProviders")):
+        return Generation.KEYS
+    is_express = yield from _has(Request("GET", "/api"), "status")
+    return Generation.SOCKET if is_express else Generation.NAMES
 
 
 def _knows_sessions() -> HTTPFlow[bool]:

@@ -11,7 +11,7 @@ from convostore.errors import ConflictError, NotFoundError, StoreError, Unavaila
 from convostore.flow import Flow, Sleep
 from convostore.http import HTTPFlow, Request, Response, path
 from convostore.models import JSON, Message
-from convostore.reading import Row
+from convostore.reading import Row, filled
 from convostore.replies import Reply
 
 from . import wire
@@ -43,10 +43,13 @@ class Past:
     def refuse_turn_id(self, turn_id: str) -> None:
         """Refuses an id that is taken: the service would ask that turn again, and drop the rest.
 
+        Those that messages are given here are taken as well: `stored_reply` goes by them.
+
         Raises:
             ConflictError: It is taken.
         """
-        if any(isinstance(row, dict) and row.get("messageId") == turn_id for row in self.rows):
+        kept = {filled(row, "messageId") for row in self.rows}
+        if turn_id in kept.union(message.id for message in self.messages):
             raise ConflictError(
                 f"the turn {turn_id!r} is in this conversation already: get_reply reads its answer"
             )
@@ -99,11 +102,13 @@ def stored_reply(
         )
     if question is None:
         raise NotFoundError(f"no turn {turn_id!r} arrived in {conversation_id!r}")
-    if _status_of(question.raw) in {"completed", "error"}:
+    if _status_of(question.raw) in ("completed", "error"):
         raise UnavailableError(f"the turn {turn_id!r} ended without an answer", retryable=False)
     raise ConflictError(
         f"the turn {turn_id!r} has no answer yet: ask again later, or resume_reply (1.12). If the "
-        "model failed or the server was restarted there will never be one; the service does not say"
+        "model failed or the server was restarted, there will never be one: the service does not "
+        "say",
+        retryable=True,
     )
 
 
@@ -151,5 +156,6 @@ def finish(
         if seconds is not None:
             yield Sleep(seconds)
     raise UnavailableError(
-        f"the reply came whole, but it is not stored after {sum(_WAITS):g} s: {trouble}"
+        f"the reply came whole, but it is not stored after {sum(_WAITS):g} s, which get_reply may "
+        f"find later, unless another deleted it or asked an earlier turn again: {trouble}"
     )

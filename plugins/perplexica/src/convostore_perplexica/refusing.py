@@ -8,9 +8,10 @@ from convostore.errors import InvalidError, ProtocolError, StoreError, Unavailab
 from convostore.http import Request, Response, status_error
 from convostore.reading import Row, filled
 
-from .paths import CHATS_PATH, REPLY_PATH, RESUME_PATH
+from .paths import CHATS_PATH, REPLY_PATH, RESUME_PATH, SUGGESTIONS_PATH
 
 _RESUMING: Final = RESUME_PATH.partition("{")[0]
+_NEVER_ABSENT: Final = frozenset({CHATS_PATH, REPLY_PATH, SUGGESTIONS_PATH})
 
 
 def refusal(request: Request, response: Response) -> StoreError | None:
@@ -22,11 +23,11 @@ def refusal(request: Request, response: Response) -> StoreError | None:
     error = status_error(request, response)
     if request.path == REPLY_PATH or request.path.startswith(_RESUMING):
         error = error or _no_stream(request, response)
-    absent = request.path != CHATS_PATH and error is not None and error.detail is not None
+    absent = request.path not in _NEVER_ABSENT and error is not None and error.detail is not None
     if response.status == 404 and not absent:
         return ProtocolError(
-            f"{request.method} {request.path} was answered 404, but not by this service's list "
-            "of chats: check the base URL (releases before 1.7.1 cannot delete)",
+            f"{request.method} {request.path} was answered 404, but not as this service does: "
+            "check the base URL (releases before 1.7.1 cannot delete)",
             excerpt=response.excerpt,
         )
     if error is None or not request.patient:
@@ -84,7 +85,7 @@ def _not_resumed(error: StoreError, response: Response) -> StoreError:
         )
     if response.status == 500:
         return UnavailableError(
-            "this answer has ended just now: get_reply has what is stored",
+            "this answer has ended: get_reply has it if it is stored; if not, its model failed",
             detail=error.detail,
             retryable=False,
         )

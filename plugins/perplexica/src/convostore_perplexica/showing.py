@@ -6,7 +6,8 @@ takes something back replaces all parts. The work for a line is in proportion to
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -41,8 +42,8 @@ class _Block:
         value: As the service has it now.
         parts: What it says now.
         shown: The parts that the events so far have told.
-        cited: The cited sources that they have told.
-        researched: The others.
+        cited: The cited sources in it.
+        told: How often the events so far have told each source.
     """
 
     place: int
@@ -50,7 +51,7 @@ class _Block:
     parts: list[Part] = field(default_factory=list)
     shown: list[Part] = field(default_factory=list)
     cited: list[Source] = field(default_factory=list)
-    researched: list[Source] = field(default_factory=list)
+    told: Counter[Hashable] = field(default_factory=Counter)
 
 
 class ShownBlocks:
@@ -105,8 +106,8 @@ class ShownBlocks:
         read = Blocks(cited)
         read.read(block.value, "block")
         block.parts = read.parts
-        news = _new_sources(block.cited, read.cited[len(cited) :])
-        news += _new_sources(block.researched, read.researched)
+        block.cited = read.cited[len(cited) :]
+        news = _new_sources(block.told, [*block.cited, *read.researched])
         if news:
             yield SourcesFound.model_construct(sources=tuple(news))
         yield from self._show_parts(block, [part for part in map(_sayable, read.parts) if part])
@@ -185,14 +186,16 @@ def _is_beginning(some: Sequence[Part], parts: Sequence[Part]) -> bool:
     return last == other
 
 
-def _new_sources(told: list[Source], sources: list[Source]) -> list[Source]:
-    """The sources that were not told; notes them."""
-    news = [
-        source
-        for place, source in enumerate(sources)
-        if place >= len(told) or source.raw != told[place].raw
-    ]
-    told[: len(sources)] = sources
+def _new_sources(told: Counter[Hashable], sources: Sequence[Source]) -> list[Source]:
+    """The sources that were not told, wherever more of them came to stand; notes them."""
+    news: list[Source] = []
+    found: Counter[Hashable] = Counter()
+    for source in sources:
+        known_by = (source.mark, source.url, source.title, source.content)
+        found[known_by] += 1
+        if found[known_by] > told[known_by]:
+            told[known_by] += 1
+            news.append(source)
     return news
 
 

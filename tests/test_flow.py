@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from convostore import RateLimitError, StoreError, UnavailableError
-from convostore.flow import Sleep, arun, in_order, retrying, run, together
+from convostore.flow import Sleep, arun, in_order, look_until_found, retrying, run, together
 
 
 @pytest.fixture(params=["run", "arun"])
@@ -608,3 +608,37 @@ def test_a_failure_leaves_no_job_behind():
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     play(main)
+
+
+def looks_of(found, patience):
+    """What the looks are told, the waits between them, and what came of it."""
+    told, waits = [], []
+
+    def look(is_last):
+        told.append(is_last)
+        yield "look"
+        return found(len(told))
+
+    flow = look_until_found(look, patience=patience)
+    return run(flow, lambda request: request, sleep=waits.append), told, waits
+
+
+def test_what_is_there_at_once_is_not_waited_for():
+    assert looks_of(lambda number: "it", 5) == ("it", [False], [])
+
+
+def test_it_is_looked_for_ever_less_often_and_one_last_time():
+    found, told, waits = looks_of(lambda number: None, 5)
+    assert found is None
+    assert told == [False] * (len(told) - 1) + [True]
+    assert waits == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0]
+    assert len(told) == len(waits) + 1
+
+
+def test_what_comes_meanwhile_ends_the_looks():
+    found, told, waits = looks_of(lambda number: "it" if number == 3 else None, 5)
+    assert (found, told, waits) == ("it", [False] * 3, [0.05, 0.1])
+
+
+def test_without_patience_there_is_one_look():
+    assert looks_of(lambda number: None, 0) == (None, [True], [])

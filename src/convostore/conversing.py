@@ -105,7 +105,7 @@ class Conversing:
             conversation_id=adapter.new_conversation_id()
             if conversation_id is None
             else an_id(conversation_id),
-            turn_id=adapter.new_turn_id() if turn_id is None else an_id(turn_id),
+            turn_id=adapter.new_turn_id() if turn_id is None else _a_sendable_id(turn_id),
             content=_content(content),
             options=self._reply_options(options),
             begins=conversation_id is None,
@@ -121,6 +121,14 @@ class Conversing:
     def _checked(self, options: Mapping[str, object]) -> BaseModel:
         kind = self._adapter.ReplyOptions or ReplyOptions
         return checked_options(kind, options, InvalidError)
+
+
+def _a_sendable_id(value: object) -> str:
+    """An id that a service will store as it is: it is the only way to find the turn again."""
+    checked = an_id(value)
+    if any("\ud800" <= character <= "\udfff" for character in checked):
+        raise InvalidError("the turn's id holds a lone surrogate, which no service keeps")
+    return checked
 
 
 def _content(value: object) -> tuple[Part, ...]:

@@ -18,13 +18,16 @@ from collections.abc import (
     Iterable,
 )
 from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from .errors import StoreError
 
 Q = TypeVar("Q")
 R = TypeVar("R")
 T = TypeVar("T")
+
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 2.0
 
 Flow: TypeAlias = Generator[Q, R, T]
 """`Flow[Q, R, T]` yields requests `Q`, is sent replies `R`, and returns a `T`."""
@@ -218,6 +221,27 @@ async def in_order(
             task.cancel()
         await asyncio.gather(*underway, return_exceptions=True)
         await jobs.aclose()
+
+
+def look_until_found(
+    look: Callable[[bool], Flow[Q, R, T | None]], *, patience: float
+) -> Flow[Q, R, T | None]:
+    """A flow that looks again and again, ever less often, for what others are about to store.
+
+    Args:
+        look: Makes the flow of one look, which returns None while there is nothing; it is told
+            whether it is the last.
+        patience: Seconds between the first look and the last.
+    """
+    pause, waited = _FIRST_PAUSE, 0.0
+    while True:
+        is_last = waited >= patience
+        found = yield from look(is_last)
+        if found is not None or is_last:
+            return found
+        yield cast("Q", Sleep(pause))  # the drivers serve it themselves
+        waited += pause
+        pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def retrying(

@@ -181,7 +181,7 @@ def test_the_record_is_waited_for_until_it_shows_the_answer(face, way):
         service.lag = 3
         reply = answered(chat, way, asking.conversation_id, "b")
         assert reply.message.parts[-1] == TextPart(text="You chose b.")
-        assert chat.slept == pytest.approx([0.1, 0.2, 0.4])
+        assert chat.slept == pytest.approx([0.05, 0.1, 0.2])
 
 
 @pytest.mark.parametrize("way", WAYS)

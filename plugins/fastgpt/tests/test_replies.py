@@ -454,7 +454,7 @@ def test_a_record_that_is_late_is_waited_for(face, service, way):
     with opened(face, service.handle) as chat:
         reply = made(chat, way, None, "hi")
         assert reply.message.text == "You said: hi"
-        assert chat.slept == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6])
+        assert chat.slept == pytest.approx([0.05, 0.1, 0.2, 0.4, 0.8])
         assert turns(service) == 1
 
 

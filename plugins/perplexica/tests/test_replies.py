@@ -376,11 +376,10 @@ def test_no_stream_in_the_place_of_a_stream_is_a_store_error(answer, talk):
         assert "base URL" in str(caught.value)
 
 
-def test_a_reply_that_is_never_stored_says_so(monkeypatch, talk):
-    monkeypatch.setattr("convostore_perplexica.past._WAITS", (0.001, 0.001))
+def test_a_reply_that_is_never_stored_says_so(talk):
     service = Replayed("next-1.12.1/chat_calc", after=answered({"chat": {}, "messages": []}))
     with (
-        talking(talk, service) as store,
+        talking(talk, service, timeout=0.2) as store,
         pytest.raises(convostore.UnavailableError, match="came whole, but it is not stored") as got,
     ):
         store.call("reply", **service.turn)

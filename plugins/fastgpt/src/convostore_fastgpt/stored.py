@@ -7,14 +7,13 @@ sent here but requests that read.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
 from convostore.drafts import Draft
 from convostore.errors import ConflictError, NotFoundError, UnavailableError
-from convostore.flow import Sleep
-from convostore.http import HTTPFlow, Request
+from convostore.flow import look_until_found
+from convostore.http import HTTPFlow
 from convostore.models import Listing, Message, Page
 from convostore.reading import Row
 from convostore.replies import Reply
@@ -24,8 +23,6 @@ from .envelope import failed_run
 from .paging import PAGE
 from .wire import data_id_of, read_error
 
-_FIRST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 2.0
 _NEWEST: Final = 10
 """Records among which a turn just made is looked for."""
 
@@ -85,23 +82,22 @@ class StoredReplies:
 
     def _wait(self, conversation_id: str, made: IsIt) -> HTTPFlow[Stored]:
         """Looks again and again until an answer's record is there and complete."""
-        pause, waited = _FIRST_PAUSE, 0.0
-        while True:
-            # Late, it may stand behind what others sent meanwhile.
-            pages = 1 if waited < self._patience else None
-            stored: Stored | None = None
-            with suppress(NotFoundError):  # a new conversation may be stored last
-                stored = yield from self._look(conversation_id, made, pages=pages)
-            if stored is not None and stored[0].status != "generating":
-                return stored
-            if waited >= self._patience:
-                raise UnavailableError(
-                    f"the answer came, but its record is not complete after {waited:g} s: "
-                    "get_reply reads it later"
-                )
-            yield cast("Request", Sleep(pause))  # the drivers serve it themselves
-            waited += pause
-            pause = min(2 * pause, _LONGEST_PAUSE)
+
+        def look(is_last: bool) -> HTTPFlow[Stored | None]:
+            # At last, as it may stand behind what others sent meanwhile, on every page.
+            try:
+                stored = yield from self._look(conversation_id, made, pages=None if is_last else 1)
+            except NotFoundError:  # a new conversation may be stored last
+                return None
+            return None if stored is None or stored[0].status == "generating" else stored
+
+        stored = yield from look_until_found(look, patience=self._patience)
+        if stored is None:
+            raise UnavailableError(
+                f"the answer came, but its record is not complete after {self._patience:g} s: "
+                "get_reply reads it later"
+            )
+        return stored
 
     def _look(
         self, conversation_id: str, made: IsIt, *, pages: int | None = None

@@ -114,11 +114,11 @@ class Perplexica(HTTPAdapter):
 
     def stream_reply(self, turn: Turn) -> HTTPFlow[Stream[Request, Response]]:
         from . import chatting
-        from .past import read_past
+        from .past import Past, read_past
 
         choices = self._choices(turn.options)
         chatting.check_turn(turn, choices)
-        past = yield from read_past(turn.conversation_id)
+        past = Past({}) if turn.begins else (yield from read_past(turn.conversation_id))
         past.refuse_turn_id(turn.turn_id)
         generation = yield from self._found_generation(past)
         request = chatting.reply_request(generation, turn, past, choices)
@@ -176,7 +176,13 @@ class Perplexica(HTTPAdapter):
         return Stream(
             request=request,
             decoder=decoder,
-            finish=lambda draft: finish(conversation_id, turn_id, draft, decoder.answer_id),
+            finish=lambda draft: finish(
+                conversation_id,
+                turn_id,
+                draft,
+                decoder.answer_id,
+                patience=self.options.timeout,
+            ),
             turn_id=turn_id,
         )
 

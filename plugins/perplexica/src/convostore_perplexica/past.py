@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
 
 from convostore.drafts import Draft
 from convostore.errors import ConflictError, NotFoundError, StoreError, UnavailableError
-from convostore.flow import Flow, Sleep
-from convostore.http import HTTPFlow, Request, Response, path
+from convostore.flow import look_until_found
+from convostore.http import HTTPFlow, Request, path
 from convostore.models import JSON, Message
 from convostore.reading import Row, filled
 from convostore.replies import Reply
 
 from . import wire
 from .paths import CHAT_PATH
-
-_WAITS: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
-"""Seconds between the looks whether an answer is stored: that follows the stream's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,23 +135,35 @@ def _status_of(raw: JSON) -> JSON:
 
 
 def finish(
-    conversation_id: str, turn_id: str, draft: Draft, answer_id: str | None
-) -> Flow[Any, Response, Reply]:
+    conversation_id: str, turn_id: str, draft: Draft, answer_id: str | None, *, patience: float
+) -> HTTPFlow[Reply]:
     """Reads what was stored of a reply, and waits for it a little while.
+
+    Args:
+        conversation_id: Where it is.
+        turn_id: Whose reply it is.
+        draft: What the events told.
+        answer_id: The answer's id, where they named one.
+        patience: Seconds to wait at the most.
 
     Raises:
         UnavailableError: It is not there after that.
     """
     trouble: StoreError | None = None
-    for seconds in (*_WAITS, None):
+
+    def look(_: bool) -> HTTPFlow[Reply | None]:
+        nonlocal trouble
         past = yield from read_past(conversation_id)
         try:
             return stored_reply(past, conversation_id, turn_id, draft, answer_id)
         except (NotFoundError, ConflictError) as error:
             trouble = error
-        if seconds is not None:
-            yield Sleep(seconds)
-    raise UnavailableError(
-        f"the reply came whole, but it is not stored after {sum(_WAITS):g} s, which get_reply may "
-        f"find later, unless another deleted it or asked an earlier turn again: {trouble}"
-    )
+            return None
+
+    reply = yield from look_until_found(look, patience=patience)
+    if reply is None:
+        raise UnavailableError(
+            f"the reply came whole, but it is not stored after {patience:g} s, which get_reply may "
+            f"find later, unless another deleted it or asked an earlier turn again: {trouble}"
+        )
+    return reply

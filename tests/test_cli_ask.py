@@ -3,6 +3,8 @@
 import json
 import shlex
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -24,7 +26,7 @@ from convostore.models import RunStep
 from convostore.replies import Reply
 
 from . import tap_kit
-from .cli_kit import on_a_terminal, on_posix, run
+from .cli_kit import PATIENCE, SEEDED, TAIL, on_a_terminal, on_posix, run
 from .tap_kit import END, line, said
 
 MARK = "0123456789abcdef01234567"
@@ -255,6 +257,32 @@ def test_a_reply_that_breaks_off_leaves_what_came_and_says_how_to_look_for_the_r
     found = run(*shlex.split(way.partition(": convostore ")[2]))
     assert (found.exit_code, found.stdout) == (0, "High tide is at six.\n")
     assert service.asked == ["When?"]
+
+
+def test_of_an_answer_that_failed_it_is_not_said_that_it_goes_on(name):
+    place = f"echo://{name}"
+    way = run("ask", place, "--conversation=moon", "fail").stderr.splitlines()[0]
+    result = run(*shlex.split(way.partition(": convostore ")[2]))
+    assert result.exit_code == ExitCode.FAILED
+    assert "goes on" not in result.stderr
+    assert f"convostore show {place} moon" in result.stderr
+
+
+@on_posix
+def test_on_a_full_disk_it_is_told_how_to_look_for_the_answer():
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [sys.executable, "-c", SEEDED + TAIL, "ask", "echo://seeded", "hello"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    way, error = done.stderr.splitlines()
+    assert done.returncode == ExitCode.FAILED
+    assert "--resume=" in way
+    assert error.startswith("convostore: No space left")
 
 
 def test_what_is_garbled_is_an_error_with_the_same_way_out(tap):

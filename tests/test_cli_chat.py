@@ -210,7 +210,7 @@ def test_answer_has_nothing_to_ask_where_nothing_waits(target):
 
 REFUSING = """
 from convostore.echo import EchoAdapter
-from convostore.errors import InvalidError
+from convostore.errors import ConflictError, InvalidError
 from convostore.plugins import hookimpl
 
 class Refusing(EchoAdapter):
@@ -220,6 +220,11 @@ class Refusing(EchoAdapter):
         if answer.answer == "red":
             raise InvalidError("red is out")
         return super().stream_answer(answer)
+
+    def stream_reply(self, turn):
+        if turn.content[0].text == "instead":
+            raise ConflictError("a question waits")
+        return super().stream_reply(turn)
 
 @hookimpl
 def convostore_adapters():
@@ -231,6 +236,15 @@ def test_an_answer_that_is_refused_is_asked_for_again(name, site):
     site.install("convostore-refusing", {"refusing": REFUSING})
     shown = talk(f"refusing://{name}", "choose red blue\r", "red\r", "blue\r")
     assert "red is out" in shown
+    assert "You said blue." in shown
+
+
+def test_a_turn_that_is_refused_as_a_question_waits_leads_to_the_question(name, site):
+    site.install("convostore-refusing", {"refusing": REFUSING})
+    shown = talk(
+        f"refusing://{name}", "choose red blue\r", STOP, "instead\r", "/answer\r", "blue\r"
+    )
+    assert "a question waits: /answer asks it again" in shown
     assert "You said blue." in shown
 
 
@@ -348,6 +362,21 @@ def test_a_conversation_on_a_terminal(monkeypatch):
     assert session.status == 0
     assert "\x1b[2;3mWhat was I told?" in session.shown
     assert "Traceback" not in session.shown
+
+
+@on_posix
+def test_ctrl_d_typed_while_an_answer_is_drawn_leaves_behind_it(tap, site, monkeypatch):
+    service, dsn = tap
+    monkeypatch.setenv("PROMPT_TOOLKIT_NO_CPR", "1")
+    monkeypatch.setenv("PYTHONPATH", str(site.folder))
+    service.pieces, service.stays = said("High tide "), True
+    answers = [
+        (READY, "When?\r"),
+        ("High tide", LEAVE),
+        ("answering", signal.SIGINT),
+        (f"To come back: convostore chat {dsn}", ""),
+    ]
+    assert on_a_terminal("chat", dsn, answers=answers, width=200).status == 0
 
 
 @on_posix

@@ -407,6 +407,18 @@ def test_a_terminal_shows_a_conversation_with_its_markdown():
 
 
 @on_posix
+@pytest.mark.parametrize(
+    "words", [("show", "memory://seeded", "tides"), ("ask", "echo://seeded", "潮汐?")]
+)
+def test_a_terminal_that_cannot_show_a_character_shows_a_question_mark(words):
+    latin = "sys.stdout.reconfigure(encoding='latin-1')\n"
+    session = on_a_terminal(*words, before=latin)
+    assert session.status == 0
+    assert "??" in session.shown
+    assert "Traceback" not in session.shown
+
+
+@on_posix
 def test_a_terminal_says_so_when_there_is_nothing():
     session = on_a_terminal("ls", "memory://seeded", "--title", "nothing")
     assert (session.status, session.shown.strip()) == (0, "no conversations")

@@ -117,7 +117,7 @@ def test_a_turn_is_a_text_or_texts_and_files(face, adapter, content, parts):
     [
         (None, "a turn is a text"),
         ([], "a turn is a text"),
-        (b"hi", "not of int"),
+        (b"hi", "a turn is a text"),
         (7, "a turn is a text"),
         (TextPart(text="hi"), r"pass \[part\]"),
         (FilePart(name="a"), r"pass \[part\]"),
@@ -295,6 +295,13 @@ def test_an_error_names_the_operation_that_was_called(face, adapter):
 
 
 # A whole conversation, with the adapter that answers.
+
+
+@pytest.mark.parametrize("text", ["choose", "choose ", "fill in", "fill in "])
+def test_an_echo_asks_nothing_that_could_not_be_answered(face, text):
+    reply = face.run(face.open(echo()).reply(None, text))
+    assert reply.interaction is None
+    assert reply.text == f"You said: {text}"
 
 
 def test_a_turn_begins_a_conversation_and_the_next_goes_on_in_it(face):

@@ -339,3 +339,10 @@ def test_what_a_service_took_back_does_not_count():
         draft.add(TextDelta(text="12345"))
         draft.add(PartsReplaced(parts=()))
     assert draft.parts == ()
+
+
+def test_what_stands_in_the_place_of_what_was_taken_back_counts():
+    draft = Draft(largest=6)
+    draft.add(PartsReplaced(parts=(TextPart(text="12345"),)))
+    with pytest.raises(ProtocolError, match="more than 6 characters"):
+        draft.add(TextDelta(text="67"))

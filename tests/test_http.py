@@ -6,6 +6,7 @@ import contextlib
 import gc
 import json
 import logging
+import math
 import socket
 import ssl
 import threading
@@ -308,6 +309,15 @@ def test_a_request_is_brought_whole(serve, fetch):
     assert json.loads(asked.body) == {"text": "é\ud800"}
     assert asked.headers["content-type"] == "application/json"
     assert asked.headers["x-mark"] == "one"
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_number_that_json_has_none_for_is_refused(serve, fetch, number):
+    service = serve(ok)
+    request = Request("POST", "/a", json={"variables": {"depth": number}})
+    error = fail(fetch, notes(service.url), request, error=InvalidError)
+    assert "NaN" in str(error)
+    assert service.asked == []
 
 
 def test_a_request_without_a_body_sends_none(serve, fetch):

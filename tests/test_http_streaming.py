@@ -313,6 +313,15 @@ def test_a_refusal_is_read_whole_and_is_the_error_of_its_status(face, status, er
     assert server.sent == ["/chat"]
 
 
+def test_a_refusal_that_breaks_off_is_told_once(face):
+    head = b"HTTP/1.1 500 Broken\r\nContent-Length: 100\r\n\r\n"
+    server = ChatServer(Speaking(head, b"half", then="close"))
+    with server:
+        _, error = ask(face, server, error=UnavailableError)
+    assert str(error).count("POST /chat") == 1
+    assert server.sent == ["/chat"]
+
+
 def test_a_refusal_may_not_be_larger_than_other_answers(face):
     server = ChatServer(answered("refused", 400, b"x" * 1000))
     with server:

@@ -11,6 +11,7 @@ import pytest
 
 from convostore import (
     DSN,
+    AsyncConversationStore,
     ConflictError,
     ConversationStore,
     InvalidError,
@@ -19,13 +20,26 @@ from convostore import (
     StoreError,
     TextPart,
     UnavailableError,
+    UnsupportedError,
 )
 from convostore.echo import EchoAdapter
 from convostore.events import OtherEvent, ReasoningDelta, ReplyFinished, TextDelta
 from convostore.replies import Reply
 from convostore.turns import Decoder
 
-from .streaming_kit import SECRET, WHOLE, Face, Scripted, Service, Words, both_faces, hear, heard
+from .streaming_kit import (
+    SECRET,
+    WHOLE,
+    AsyncLine,
+    Face,
+    Line,
+    Scripted,
+    Service,
+    Words,
+    both_faces,
+    hear,
+    heard,
+)
 
 TOLD = ["one ", "two ", "three ", "reply_finished"]
 
@@ -69,6 +83,14 @@ def test_a_stream_hands_out_its_events_and_then_the_reply(face):
     assert service.open == 0
 
 
+def test_a_transport_that_cannot_stream_is_named(face, monkeypatch):
+    monkeypatch.delattr(Line, "stream")
+    monkeypatch.delattr(AsyncLine, "stream")
+    with pytest.raises(UnsupportedError, match="Line has no method 'stream'") as caught:
+        face.run(heard(face.open(Scripted(Service(*WHOLE))).stream_reply(None, "hi")))
+    assert caught.value.operation == "stream_reply"
+
+
 def test_the_connection_is_closed_before_the_reply_is_read_again(face):
     open_then = []
     service = Service(*WHOLE, finish=lambda: open_then.append(service.open))
@@ -90,6 +112,17 @@ def test_the_ids_are_known_before_anything_is_sent(face):
         assert (stream.reply.conversation_id, stream.reply.turn_id) == chosen
 
     face.run(main())
+
+
+def test_a_stream_shows_its_ids_and_nothing_of_the_turn():
+    adapter = Scripted(Service(*WHOLE))
+    for store in (
+        ConversationStore(adapter, adapter.transport()),
+        AsyncConversationStore(adapter, adapter.async_transport()),
+    ):
+        shown = repr(store.stream_reply("c", "between us", turn_id="t"))
+        assert "conversation_id='c' turn_id='t' new" in shown
+        assert "between us" not in shown
 
 
 def test_a_piece_is_read_only_when_the_events_before_it_are_used(face):
@@ -603,6 +636,22 @@ def test_a_stream_that_another_thread_closes_ends_where_it_is_read(then):
     assert stream.so_far.text == "one "
     assert service.asked == ["begin", "open"]
     assert service.open == 0
+
+
+def test_a_second_thread_that_reads_is_refused_and_the_first_reads_on():
+    refused = []
+
+    def read_as_well():
+        with pytest.raises(InvalidError, match="another thread reads") as caught:
+            next(stream)
+        refused.append(caught.value)
+
+    service = Service("one ", lambda: in_thread(read_as_well), "two ", "END")
+    stream = streaming(service).stream_reply(None, "hi")
+    with stream:
+        texts = [getattr(event, "text", event.kind) for event in stream]
+    assert texts == ["one ", "two ", "reply_finished"]
+    assert len(refused) == 1
 
 
 def test_a_stream_that_is_dropped_is_closed():

@@ -153,9 +153,9 @@ class Transport(ABC, Generic[Q, R]):
         """Carries one request out whose reply comes piece by piece; leaving closes it.
 
         Raises:
-            UnsupportedError: This backend streams nothing.
+            UnsupportedError: This transport has no such method of its own.
         """
-        raise UnsupportedError("this backend streams nothing")
+        raise _without_stream(self)
 
     def close(self) -> None:  # most have nothing to close
         """Lets go of connections; calling it twice is fine."""
@@ -184,10 +184,14 @@ class AsyncTransport(ABC, Generic[Q, R]):
 
     def stream(self, request: Q) -> AbstractAsyncContextManager[AsyncIncoming[R]]:
         """As `Transport.stream`; streams do not count as requests under way."""
-        raise UnsupportedError("this backend streams nothing")
+        raise _without_stream(self)
 
     async def aclose(self) -> None:  # most have nothing to close
         """Lets go of connections; calling it twice is fine."""
+
+
+def _without_stream(transport: object) -> UnsupportedError:
+    return UnsupportedError(f"{type(transport).__name__} has no method 'stream': replies need one")
 
 
 class AdapterOptions(BaseModel):

@@ -204,14 +204,14 @@ class Draft:
         """Takes a part in such a way that more of it may come."""
         match part:
             case TextPart() | ReasoningPart():
-                self._begin(type(part)).add(part.text)
+                self._lengthen(self._begin(type(part)), part.text)
             case ToolCallPart(id=str(call_id), name=name, arguments=arguments):
                 call = self._begin(ToolCallPart, id=call_id, name=name)
-                call.add(arguments)
+                self._lengthen(call, arguments)
                 self._calls[call_id] = call
             case ToolResultPart(id=str(call_id), content=content):
                 result = self._begin(ToolResultPart, id=call_id)
-                result.add(content)
+                self._lengthen(result, content)
                 self._results[call_id] = result
             case _:
                 self._pieces.append(part)

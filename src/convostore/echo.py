@@ -168,13 +168,14 @@ def _at_once(flow: Flow[Call, object, T]) -> T:
 def _events(text: str) -> Iterator[ReplyEvent]:
     """What the echo answers to a text."""
     command, _, rest = text.partition(" ")
-    if command == "choose":
-        options = tuple([InteractionOption(value=each) for each in rest.split()])
+    words = rest.split()
+    if command == "choose" and words:
+        options = tuple([InteractionOption(value=each) for each in words])
         asked = InteractionPart(type="userSelect", prompt="Which one?", options=options)
         yield InteractionRequested(interaction=asked)
         return
-    if text.startswith("fill in "):
-        fields = tuple([InteractionField(key=each, required=True) for each in text.split()[2:]])
+    if command == "fill" and words[:1] == ["in"] and words[1:]:
+        fields = tuple([InteractionField(key=each, required=True) for each in words[1:]])
         asked = InteractionPart(type="userInput", prompt="Fill in", fields=fields)
         yield InteractionRequested(interaction=asked)
         return

@@ -48,5 +48,6 @@ def _complaints(error: ValidationError, known: list[str]) -> list[str]:
         elif each["type"] == "missing":
             complaints.append(f"the option {name!r} is needed")
         else:
-            complaints.append(f"the option {name!r} is wrong: {each['msg']}")
+            told = each["msg"].removeprefix("Value error, ")
+            complaints.append(f"the option {name!r} is wrong: {told}")
     return complaints

@@ -32,6 +32,11 @@ class _ReplyStream:
         self._events = _NOTHING
         self._step: Step | None = None
         self._state: Literal["new", "open", "closed"] = "new"
+        self._is_waiting = False
+
+    def __repr__(self) -> str:
+        ids = f"conversation_id={self.conversation_id!r} turn_id={self.turn_id!r}"
+        return f"<{type(self).__name__} {ids} {self._state}>"
 
     @property
     def conversation_id(self) -> str:
@@ -153,6 +158,8 @@ class ReplyStream(_ReplyStream):
         Raises:
             StoreError: The reply broke off; `partial` is what had arrived.
         """
+        if self._is_waiting:
+            raise InvalidError("another thread reads this reply stream: close it to end that")
         try:
             while (event := next(self._events, None)) is None:
                 self._advance()
@@ -176,6 +183,7 @@ class ReplyStream(_ReplyStream):
         self._arrive(step)
 
     def _after(self, step: Step) -> Step:
+        self._is_waiting = True
         try:
             sent = self._carry_out(step)
         except Exception as error:
@@ -183,6 +191,8 @@ class ReplyStream(_ReplyStream):
             if self._state == "closed":
                 raise _closed() from None
             return self._steps.throw(error)
+        finally:
+            self._is_waiting = False
         if self._state == "closed":
             raise _closed()
         return self._steps.send(sent)
@@ -220,7 +230,6 @@ class AsyncReplyStream(_ReplyStream):
         self._run = run
         self._connection = AsyncExitStack()
         self._chunks: AsyncIterator[Any] | None = None
-        self._is_waiting = False
 
     async def __aenter__(self) -> Self:
         """Sends the turn.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from ..errors import StoreError
+from ..errors import StoreError, UnavailableError
 from .arguments import Given, GivenToTurn, Place, Target, command_line, opened, turn_options
 from .listening import Events, checked, listen, looks_again, may_have_arrived, resumed
 from .output import AsJSON, Form, WithRaw, form, plain_event, plain_reply, write_json
@@ -218,13 +218,25 @@ def _not_lost(
     """When it breaks off: how the answer is found, which the service goes on with."""
     try:
         yield
-    except (KeyboardInterrupt, StoreError) as error:
+    except BrokenPipeError:
+        raise  # whoever read it had enough
+    except (KeyboardInterrupt, OSError, StoreError) as error:
         if not isinstance(error, StoreError) or may_have_arrived(error):
             conversation_id = getattr(events, "conversation_id", asked.conversation_id)
             turn_id = getattr(events, "turn_id", asked.resume)
-            told = _to_look(store, place, str(conversation_id), turn_id)
-            say(f"broken off; the service goes on by itself. To look for the answer: {told}")
+            if isinstance(error, UnavailableError) and not error.retryable:
+                stored = command_line("show", place, str(conversation_id))
+                say(f"the answer failed. To see what is stored of it: {stored}")
+            else:
+                told = _to_look(store, place, str(conversation_id), turn_id)
+                say(f"{_what_goes_on(error)}. To look for the answer: {told}")
         raise
+
+
+def _what_goes_on(error: BaseException) -> str:
+    if isinstance(error, StoreError):
+        return "broken off; if the turn arrived, the service goes on by itself"
+    return "stopped; the service goes on by itself"
 
 
 def _to_look(

@@ -169,7 +169,7 @@ def silent_keys() -> Iterator[None]:
     keys = sys.stdin.fileno()
     before = termios.tcgetattr(keys)
     silent = [*before]
-    silent[3] &= ~termios.ECHO
+    silent[3] &= ~(termios.ECHO | termios.ICANON)  # by lines, Ctrl-D would be lost
     termios.tcsetattr(keys, termios.TCSADRAIN, silent)
     try:
         yield

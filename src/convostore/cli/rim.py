@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from enum import IntEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -76,6 +77,7 @@ class CommandGroup(TyperGroup):
     ) -> NoReturn:
         """Runs one command and leaves with its status."""
         _open_what_is_closed()
+        _let_anything_be_written()
         given = list(sys.argv[1:] if args is None else args)
         if os.environ.get(COMPLETE_VARIABLE):
             from typer.completion import completion_init  # type: ignore[attr-defined]
@@ -149,6 +151,12 @@ def _open_what_is_closed() -> None:
         if getattr(sys, name) is None:
             nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  # to the end
             setattr(sys, name, nowhere)
+
+
+def _let_anything_be_written() -> None:
+    """Shows what the output's encoding cannot hold as ``?``, whoever writes it."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _failed(error: Exception, *, debug: bool) -> ExitCode:

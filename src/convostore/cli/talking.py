@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 from rich.console import Console
 from rich.text import Text
 
-from ..errors import InvalidError, StoreError
+from ..errors import ConflictError, InvalidError, StoreError
 from ..models import JSON, Conversation, Message
 from ..parts import InteractionPart
 from ..replies import Reply, pending_interaction
@@ -195,6 +195,8 @@ class Talk:
 
     def _tell(self, error: StoreError) -> None:
         hint = self._how_to_look() if may_have_arrived(error) else ""
+        if isinstance(error, ConflictError) and self._left_open is not None:
+            hint = ": /answer asks it again"
         self._console.print(Text(f"{told_of(error)}{hint}", "red"), soft_wrap=True)
 
     def _note(self, text: str) -> None:

@@ -136,6 +136,8 @@ class Exchanges:
         asked = f"{hop.method} {urlsplit(hop.url).path}"
         try:
             yield
+        except StoreError:
+            raise  # it is translated already, and an OSError as well
         except httpx.ConnectTimeout:
             raise UnavailableError(
                 f"{asked}: no connection within {self.options.timeout:g} s"

@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from .replies import PartialReply as PartialReply
     from .replies import Reply as Reply
     from .replies import Usage as Usage
+    from .replies import pending_interaction as pending_interaction
     from .searching import Hit as Hit
     from .searching import Snippet as Snippet
     from .store import AsyncConversationStore as AsyncConversationStore
@@ -150,7 +151,7 @@ _HOMES: Final = {
         "ToolResultPart",
         "Transcript",
     ),
-    "replies": ("PartialReply", "Reply", "Usage"),
+    "replies": ("PartialReply", "Reply", "Usage", "pending_interaction"),
     "searching": ("Hit", "Snippet"),
     "store": ("AsyncConversationStore", "ConversationStore"),
     "streaming": ("AsyncReplyStream", "ReplyStream"),

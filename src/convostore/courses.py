@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from .adapter import Adapter, Operation
-from .drafts import Draft
+from .drafts import Draft, with_whole_characters
 from .errors import StoreError
 from .events import ReasoningDelta, ReplyEvent, ReplyFinished, TextDelta
 from .flow import Flow
@@ -68,7 +68,7 @@ class _Characters:
         """The event with whole characters; what is not whole yet is kept for the next."""
         held, self._held = self._held, None
         if held is not None and type(event) is type(held):
-            event = _saying(event, _whole(held.text + event.text))
+            event = _saying(event, with_whole_characters(held.text + event.text))
         elif held is not None:
             yield held
         if isinstance(event, TextDelta | ReasoningDelta) and _ends_in_half(event.text):
@@ -87,10 +87,6 @@ class _Characters:
 
 def _ends_in_half(text: str) -> bool:
     return "\ud800" <= text[-1:] <= "\udbff"
-
-
-def _whole(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def _saying(delta: TextDelta | ReasoningDelta, text: str) -> TextDelta | ReasoningDelta:
@@ -145,6 +141,8 @@ class Course:
         self._adapter.redact(error)
         error.adapter = error.adapter or self._adapter.name
         error.operation = error.operation or self._operation.value
+        if self.turn_id is None and error.partial is not None:
+            self.turn_id = error.partial.turn_id  # which only its flow knew
         error.partial = self.so_far()
 
     def _streamed(self, stream: Stream[Any, Any]) -> Generator[Step, Any, Reply]:

@@ -51,6 +51,11 @@ _GROWS: Final[dict[type, str]] = {
 """The field of each part that comes in pieces."""
 
 
+def with_whole_characters(text: str) -> str:
+    """The text with those halves of characters put together that stand side by side."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
 class _Growing:
     """A part of which more may come; `part` is made once for as long as nothing does.
 
@@ -83,7 +88,7 @@ class _Growing:
         if self._part is None:
             text = self._text.getvalue()
             if self._has_halves:
-                text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+                text = with_whole_characters(text)
             make: Any = self.kind.model_construct  # Any: each kind has arguments of its own
             self._part = make(**self.fixed, **{_GROWS[self.kind]: text})
         return self._part

@@ -488,7 +488,7 @@ class ConversationStore(_Face):
     def resume_reply(self, conversation_id: str, turn_id: str) -> ReplyStream:
         """Makes a stream of a reply that is being made, from its beginning.
 
-        Of one that is finished it brings the end only.
+        Of one that is finished it may bring the end only.
 
         Raises:
             NotFoundError: The turn did not arrive.

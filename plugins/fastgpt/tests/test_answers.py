@@ -255,6 +255,28 @@ def test_a_turn_that_begins_a_conversation_is_sent_at_once(face, service):
         assert service.exchanges[0][0].path in COMPLETIONS
 
 
+@pytest.mark.parametrize("way", ["answer", "stream_answer"])
+def test_an_answer_whose_connection_is_lost_can_be_looked_for(face, service, way):
+    with opened(face, service.handle) as chat:
+        asking = chat.do("reply", None, "choose a b")
+
+    def losing(request):
+        response = service.handle(request)
+        if request.path in COMPLETIONS:
+            raise UnavailableError("lost")
+        return response
+
+    with opened(face, losing) as chat:
+        error = chat.refused(way, asking.conversation_id, "b")
+    assert (error.partial.conversation_id, error.partial.turn_id) == (
+        asking.conversation_id,
+        asking.turn_id,
+    )
+    with opened(face, service.handle) as chat:
+        found = chat.do("get_reply", asking.conversation_id, asking.turn_id)
+    assert found.message.parts[-1] == TextPart(text="You chose b.")
+
+
 # What is refused before it is sent
 
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from convostore.errors import ConflictError, InvalidError
+from convostore.errors import ConflictError, InvalidError, StoreError
 from convostore.http import HTTPFlow, Request, Response
 from convostore.models import JSON, InteractionPart, Listing, Message
 from convostore.reading import Row
-from convostore.replies import Reply, pending_interaction
+from convostore.replies import PartialReply, Reply, pending_interaction
 from convostore.turns import Answer, Stream, Turn
 
 from .answers import answering_text, asks_for_a_new_turn
@@ -98,9 +98,14 @@ class Replies:
         asked = yield from self._asked(answer.conversation_id)
         new_id = self._new_turn_id()
         request = yield from self._answer(answer, asked, new_id, stream=False)
-        draft = read_completion((yield request))
+        chat_id = answer.conversation_id
         turn_id, made = _of_answer(asked, new_id)
-        return (yield from self._stored.finish(answer.conversation_id, turn_id, made, draft))
+        try:
+            draft = read_completion((yield request))
+            return (yield from self._stored.finish(chat_id, turn_id, made, draft))
+        except StoreError as error:
+            error.partial = PartialReply(conversation_id=chat_id, turn_id=turn_id)
+            raise
 
     def get_reply(self, conversation_id: str, turn_id: str) -> HTTPFlow[Reply]:
         return self._stored.get(conversation_id, turn_id)

@@ -235,7 +235,16 @@ _SHOWS_NOTHING = {
 
 
 def test_every_operation_but_a_models_is_offered_and_so_has_a_case():
-    of_a_model = {Operation.GET_RUN_DETAILS, Operation.SUGGEST_QUESTIONS}
+    of_a_model = {
+        Operation.GET_RUN_DETAILS,
+        Operation.SUGGEST_QUESTIONS,
+        Operation.REPLY,
+        Operation.STREAM_REPLY,
+        Operation.ANSWER,
+        Operation.STREAM_ANSWER,
+        Operation.GET_REPLY,
+        Operation.RESUME_REPLY,
+    }
     assert set(OFFERED) == set(Operation) - of_a_model
     assert adapter_of("postgresql://localhost/x").offers == set(OFFERED)
     assert {name for name in vars(Cases) if not name.startswith("_")} == set(OFFERED)

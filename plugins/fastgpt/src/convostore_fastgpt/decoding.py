@@ -133,7 +133,7 @@ def _answered(name: str, body: JSON) -> Sequence[ReplyEvent]:
     except (LookupError, TypeError, AttributeError):
         return (OtherEvent.model_construct(kind="other", type=name or None, data=body),)
     if reasoning is None and type(text) is str:  # what nearly all of them are
-        return (TextDelta.model_construct(kind="text_delta", text=text),) if text else ()
+        return (TextDelta(text=text),) if text else ()
     pieces = (ReasoningDelta, reasoning), (TextDelta, text)
     if not all(piece is None or isinstance(piece, str) for _, piece in pieces):
         return (OtherEvent.model_construct(kind="other", type=name or None, data=body),)

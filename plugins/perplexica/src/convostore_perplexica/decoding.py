@@ -7,7 +7,7 @@ patches again, so that what is a beginning of what was shown is no news. No requ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from convostore.errors import ProtocolError, UnavailableError
@@ -59,17 +59,15 @@ class ChatDecoder(Decoder[bytes]):
                 "later what it stored"
             )
 
-    def _line(self, line: bytes) -> Iterator[ReplyEvent]:
-        if not line.strip():
-            return
+    def _line(self, line: bytes) -> Iterable[ReplyEvent]:
+        if not line or line.isspace():
+            return ()
         row = _object(line)
         kind = row.get("type")
-        read = _READING.get(kind) if isinstance(kind, str) else None
+        name = kind if isinstance(kind, str) else ""
+        read = _READING.get(name)
         events = None if read is None else read(self, row)
-        if events is None:
-            name = kind if isinstance(kind, str) else None
-            events = iter((OtherEvent.model_construct(type=name, data=row),))
-        yield from events
+        return (OtherEvent(type=name or None, data=row),) if events is None else events
 
     def _sources(self, row: Row) -> Iterator[ReplyEvent] | None:
         """Sources; without their list when a file is not there, and nothing follows."""
@@ -81,7 +79,7 @@ class ChatDecoder(Decoder[bytes]):
         self._speaks = True
         return iter([SourcesFound.model_construct(sources=tuple(found))] if found else [])
 
-    def _message(self, row: Row) -> Iterator[ReplyEvent] | None:
+    def _message(self, row: Row) -> Iterable[ReplyEvent] | None:
         text = row.get("data")
         if not isinstance(text, str):
             return None
@@ -90,9 +88,9 @@ class ChatDecoder(Decoder[bytes]):
             self.answer_id = message_id
         self._speaks = True
         if not text:
-            return iter(())
+            return ()
         self._said = True
-        return iter((TextDelta.model_construct(text=text),))
+        return (TextDelta(text=text),)
 
     def _message_end(self, _: Row) -> Iterator[ReplyEvent]:
         self._ended = True
@@ -120,7 +118,7 @@ class ChatDecoder(Decoder[bytes]):
         return iter((StatusChanged.model_construct(name="research", status="complete"),))
 
 
-_READING: Final[dict[str, Callable[[ChatDecoder, Any], Iterator[ReplyEvent] | None]]] = {
+_READING: Final[dict[str, Callable[[ChatDecoder, Any], Iterable[ReplyEvent] | None]]] = {
     "sources": ChatDecoder._sources,  # noqa: SLF001  # its own methods, by the type of the line
     "message": ChatDecoder._message,  # noqa: SLF001
     "messageEnd": ChatDecoder._message_end,  # noqa: SLF001
@@ -132,12 +130,15 @@ _READING: Final[dict[str, Callable[[ChatDecoder, Any], Iterator[ReplyEvent] | No
 
 
 def _object(line: bytes) -> Row:
-    excerpt = line[:_EXCERPT].decode("utf-8", "replace")
     try:
         row = decode_json(line, "a line of the stream")
     except ProtocolError as error:
-        error.excerpt = excerpt
+        error.excerpt = _excerpt(line)
         raise
     if not isinstance(row, dict):
-        raise ProtocolError("a line of the stream is not an object", excerpt=excerpt)
+        raise ProtocolError("a line of the stream is not an object", excerpt=_excerpt(line))
     return row
+
+
+def _excerpt(line: bytes) -> str:
+    return line[:_EXCERPT].decode("utf-8", "replace")

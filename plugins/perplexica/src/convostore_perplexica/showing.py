@@ -158,7 +158,7 @@ _DELTAS: Final[dict[type, type[TextDelta | ReasoningDelta]]] = {
 
 
 def _delta(kind: type, text: str) -> ReplyEvent:
-    return _DELTAS[kind].model_construct(text=text)
+    return _DELTAS[kind](text=text)
 
 
 def _text_of(part: Part) -> str:

@@ -155,7 +155,11 @@ _SENT: Final[dict[type, tuple[str, str]]] = {
     events.ToolCallStarted: ("never", "a node calls a tool"),
     events.ToolCallArgumentsDelta: ("never", "with the call, or piece by piece"),
     events.ToolResultDelta: ("never", "the tool has answered"),
-    events.PartAdded: ("widgets; the empty text of an answer that says nothing", "never"),
+    events.PartAdded: (
+        "widgets, 1.12's search steps, a thought right behind another; "
+        "the empty text of an answer that says nothing",
+        "never",
+    ),
     events.PartsReplaced: ("1.12: something before the end of the answer was changed", "never"),
     events.SourcesFound: (
         "what the answer cites; in 1.12 what was read on the way as well",

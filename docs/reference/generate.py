@@ -156,8 +156,7 @@ _SENT: Final[dict[type, tuple[str, str]]] = {
     events.ToolCallArgumentsDelta: ("never", "with the call, or piece by piece"),
     events.ToolResultDelta: ("never", "the tool has answered"),
     events.PartAdded: (
-        "widgets, 1.12's search steps, a thought right behind another; "
-        "the empty text of an answer that says nothing",
+        "widgets, 1.12's search steps, a thought behind another, the empty text of no answer",
         "never",
     ),
     events.PartsReplaced: ("1.12: something before the end of the answer was changed", "never"),

@@ -25,6 +25,7 @@ from hypothesis import settings
 
 from convostore import plugins
 
+from . import tap_kit
 from .cli_kit import seeded
 
 settings.register_profile("convostore", deadline=None)
@@ -261,3 +262,11 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     plugins._entry_points.cache_clear()
     for module in made.modules:
         sys.modules.pop(module, None)
+
+
+@pytest.fixture
+def tap(site: Site) -> Iterator[tuple[tap_kit.Tap, str]]:
+    """A service whose answers the test pours out, and its DSN."""
+    site.install("convostore-tap", {"tap": tap_kit.ADAPTER})
+    with tap_kit.running() as running:
+        yield running

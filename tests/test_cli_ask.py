@@ -25,7 +25,6 @@ from convostore.events import (
 from convostore.models import RunStep
 from convostore.replies import Reply
 
-from . import tap_kit
 from .cli_kit import PATIENCE, SEEDED, TAIL, on_a_terminal, on_posix, run
 from .tap_kit import END, line, said
 
@@ -36,14 +35,6 @@ MARK = "0123456789abcdef01234567"
 def target(name):
     """An echo over the memory that has `tides` and `moon`."""
     return f"echo://{name}"
-
-
-@pytest.fixture
-def tap(site):
-    """A service whose answers the test pours out, and its DSN."""
-    site.install("convostore-tap", {"tap": tap_kit.ADAPTER})
-    with tap_kit.running() as running:
-        yield running
 
 
 def stored(target, conversation_id):
@@ -212,14 +203,15 @@ def test_a_backend_that_does_not_answer_is_a_usage_error(name):
 TURN_OPTIONS = """
 from convostore.echo import EchoAdapter
 from convostore.plugins import hookimpl
-from convostore.turns import ReplyOptions, Turn
+from convostore.adapter import AdapterOptions
+from convostore.turns import Turn
 from convostore.models import TextPart
 from dataclasses import replace
 
 class Choosy(EchoAdapter):
     name = "choosy"
 
-    class ReplyOptions(ReplyOptions):
+    class ReplyOptions(AdapterOptions):
         model: str = "none"
         variables: dict = {}
 

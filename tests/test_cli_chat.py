@@ -19,7 +19,6 @@ from convostore.cli.rim import ExitCode
 from convostore.cli.talking import Talk
 from convostore.errors import NotFoundError
 
-from . import tap_kit
 from .cli_kit import on_a_terminal, on_posix, run
 from .tap_kit import END, said
 
@@ -32,14 +31,6 @@ READY = "\x1b[?2004h"
 def target(name):
     """An echo over the memory that has `tides` and `moon`."""
     return f"echo://{name}"
-
-
-@pytest.fixture
-def tap(site):
-    """A service whose answers the test pours out, and its DSN."""
-    site.install("convostore-tap", {"tap": tap_kit.ADAPTER})
-    with tap_kit.running() as running:
-        yield running
 
 
 @contextmanager

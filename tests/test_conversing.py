@@ -14,10 +14,10 @@ from convostore import (
     UnavailableError,
     UnsupportedError,
 )
+from convostore.adapter import AdapterOptions
 from convostore.echo import EchoAdapter
 from convostore.memory import MemoryAdapter
 from convostore.replies import Reply
-from convostore.turns import ReplyOptions
 
 from .streaming_kit import WHOLE, Scripted, Service, both_faces, heard
 
@@ -32,7 +32,7 @@ def face(request):
 class Choosy(Scripted):
     """Takes a model's name and a temperature with a turn; keeps the turns and answers it gets."""
 
-    class ReplyOptions(ReplyOptions):
+    class ReplyOptions(AdapterOptions):
         model: str = "small"
         temperature: float = 0.5
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from .dsn import DSN
 from .errors import InvalidError, StoreError, UnsupportedError
-from .flow import Flow, arun, run
+from .flow import Flow
 from .models import (
     AnyTip,
     Conversation,
@@ -36,6 +35,10 @@ from .models import (
     Transcript,
     Unset,
 )
+from .transport import AsyncIncoming as AsyncIncoming
+from .transport import AsyncTransport as AsyncTransport
+from .transport import Incoming as Incoming
+from .transport import Transport as Transport
 
 if TYPE_CHECKING:
     from .replies import Reply
@@ -113,89 +116,8 @@ class Traits:
     max_page: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming(Generic[R]):
-    """A reply whose body is still to come.
-
-    Attributes:
-        reply: What came before the body; all of it where it is not to be streamed, as of a refusal.
-        chunks: The body's pieces, as they come; they may raise a `StoreError`.
-    """
-
-    reply: R
-    chunks: Iterator[Any]  # Any: bytes over HTTP, whatever its decoder takes elsewhere
-
-
-@dataclass(frozen=True, slots=True)
-class AsyncIncoming(Generic[R]):
-    """As `Incoming`, for the async face."""
-
-    reply: R
-    chunks: AsyncIterator[Any]
-
-
-class Transport(ABC, Generic[Q, R]):
-    """Carries requests to a backend and brings its replies; shared by threads."""
-
-    @abstractmethod
-    def send(self, request: Q) -> R:
-        """Carries one request out.
-
-        Raises:
-            StoreError: The backend is out of reach or its reply is not whole.
-        """
-
-    def run(self, make: Callable[[], Flow[Q, R, T]]) -> T:
-        """Carries a whole flow out; one with transactions may make it anew and repeat it."""
-        return run(make(), self.send)
-
-    def stream(self, request: Q) -> AbstractContextManager[Incoming[R]]:
-        """Carries one request out whose reply comes piece by piece; leaving closes it.
-
-        Raises:
-            UnsupportedError: This transport has no such method of its own.
-        """
-        raise _without_stream(self)
-
-    def close(self) -> None:  # most have nothing to close
-        """Lets go of connections; calling it twice is fine."""
-
-
-class AsyncTransport(ABC, Generic[Q, R]):
-    """Carries requests to a backend and brings its replies; belongs to one event loop.
-
-    Attributes:
-        concurrency: How many requests may be under way at a time.
-    """
-
-    concurrency: int = 1
-
-    @abstractmethod
-    async def send(self, request: Q) -> R:
-        """Carries one request out.
-
-        Raises:
-            StoreError: The backend is out of reach or its reply is not whole.
-        """
-
-    async def run(self, make: Callable[[], Flow[Q, R, T]]) -> T:
-        """Carries a whole flow out; one with transactions may make it anew and repeat it."""
-        return await arun(make(), self.send, concurrency=self.concurrency)
-
-    def stream(self, request: Q) -> AbstractAsyncContextManager[AsyncIncoming[R]]:
-        """As `Transport.stream`; streams do not count as requests under way."""
-        raise _without_stream(self)
-
-    async def aclose(self) -> None:  # most have nothing to close
-        """Lets go of connections; calling it twice is fine."""
-
-
-def _without_stream(transport: object) -> UnsupportedError:
-    return UnsupportedError(f"{type(transport).__name__} has no method 'stream': replies need one")
-
-
 class AdapterOptions(BaseModel):
-    """The options of an adapter that has none; adapters subclass it and add theirs."""
+    """The options of an adapter, or of its turns, that has none; adapters subclass it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -206,8 +128,7 @@ class Adapter(ABC, Generic[Q, R]):
     Attributes:
         name: How errors and tables call it.
         Options: What may stand in its DSN's query, its profile or its arguments.
-        ReplyOptions: What may be passed with a turn; a subclass of `convostore.turns.ReplyOptions`,
-            or None where there is nothing.
+        ReplyOptions: What may be passed with a turn.
         traits: What its methods do not show.
         offers: The operations it overrides. An instance may set a smaller set after a look at the
             service.
@@ -215,7 +136,7 @@ class Adapter(ABC, Generic[Q, R]):
 
     name: ClassVar[str]
     Options: ClassVar[type[AdapterOptions]] = AdapterOptions
-    ReplyOptions: ClassVar[type[BaseModel] | None] = None
+    ReplyOptions: ClassVar[type[AdapterOptions]] = AdapterOptions
     traits: Traits = Traits()
     offers: frozenset[Operation] = frozenset()
 

@@ -17,7 +17,7 @@ from .errors import InvalidError
 from .models import FilePart, Part, TextPart
 from .options import checked_options
 from .plan import AnyFlow, Plan, an_id
-from .turns import Answer, Answering, ReplyOptions, Turn
+from .turns import Answer, Answering, Turn
 
 
 class Conversing:
@@ -119,8 +119,7 @@ class Conversing:
         return self._checked({})
 
     def _checked(self, options: Mapping[str, object]) -> BaseModel:
-        kind = self._adapter.ReplyOptions or ReplyOptions
-        return checked_options(kind, options, InvalidError)
+        return checked_options(self._adapter.ReplyOptions, options, InvalidError)
 
 
 def _a_sendable_id(value: object) -> str:

@@ -9,10 +9,8 @@ form of these keys, and after ``fail`` it breaks off.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import ClassVar, Final, TypeVar
 
-from .adapter import Traits
 from .drafts import Draft
 from .errors import ConflictError, InvalidError, NotFoundError, UnavailableError
 from .events import InteractionRequested, ReasoningDelta, ReplyEvent, TextDelta
@@ -60,7 +58,6 @@ class EchoAdapter(MemoryAdapter):
     """Keeps conversations in this process, and answers in them; see the module."""
 
     name: ClassVar[str] = "echo"
-    traits: Traits = replace(MemoryAdapter.traits)
 
     def stream_reply(self, turn: Turn) -> Flow[Call, object, Stream[Call, object]]:
         return self._stream(turn.conversation_id, turn.turn_id, lambda: self._take(turn))

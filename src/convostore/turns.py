@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict
-
 from .drafts import Draft
 from .events import ReplyEvent
 from .flow import Flow
@@ -26,12 +24,6 @@ R = TypeVar("R")
 
 Answering: TypeAlias = str | Mapping[str, JSON]
 """What an interaction is answered with: a choice's value, or a form's values by key."""
-
-
-class ReplyOptions(BaseModel):
-    """The options of a turn to an adapter that has none; adapters subclass it and add theirs."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

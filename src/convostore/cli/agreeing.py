@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Final
@@ -127,9 +128,8 @@ def loss(store: ConversationStore, conversation: Conversation) -> Loss:
     """A conversation with the number of its messages, as far as the backend can still tell."""
     total, unreadable = None, None
     try:
-        total = store.list_messages(conversation.id, limit=1).total
-    except NotFoundError:
-        pass  # deleted by another since it was listed
+        with suppress(NotFoundError):  # deleted by another since it was listed
+            total = store.list_messages(conversation.id, limit=1).total
     except StoreError as error:
         unreadable = if_only_broken(error)
     return Loss(

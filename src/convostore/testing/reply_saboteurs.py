@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
+from ..adapter import AdapterOptions
 from ..drafts import Draft
 from ..dsn import DSN
 from ..echo import EchoAdapter
@@ -18,7 +19,7 @@ from ..http import HTTPFlow
 from ..memory import Call
 from ..models import Conversation, InteractionPart, Listing, Message, Page, TextPart
 from ..replies import Reply
-from ..turns import Answer, ReplyOptions, Stream, Turn
+from ..turns import Answer, Stream, Turn
 from .answering_service import AnsweringAdapter
 from .sabotage import NAMES, in_echo, over_http
 
@@ -213,10 +214,10 @@ class RepeatsTurns(AnsweringAdapter):
 
 @in_echo("test_an_unknown_option_is_refused_before_any_request")
 class TakesAnyOption(EchoAdapter):
-    class AnyOption(ReplyOptions):
+    class AnyOption(AdapterOptions):
         model_config = ConfigDict(frozen=True, extra="ignore")
 
-    ReplyOptions: ClassVar[type[BaseModel] | None] = AnyOption
+    ReplyOptions: ClassVar[type[AdapterOptions]] = AnyOption
 
 
 @in_echo("test_suggested_questions_are_texts_and_change_nothing")

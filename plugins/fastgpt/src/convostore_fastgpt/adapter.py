@@ -12,8 +12,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
-from pydantic import BaseModel
-
 from convostore.adapter import AdapterOptions, Traits
 from convostore.dsn import DSN
 from convostore.errors import (
@@ -71,7 +69,7 @@ class FastGPT(HTTPAdapter):
 
     name: ClassVar[str] = "fastgpt"
     Options: ClassVar[type[AdapterOptions]] = FastGPTOptions
-    ReplyOptions: ClassVar[type[BaseModel] | None] = FastGPTReplyOptions
+    ReplyOptions: ClassVar[type[AdapterOptions]] = FastGPTReplyOptions
     traits = Traits(
         updated_at="any",
         deletes="may_delete_turn",
@@ -184,11 +182,12 @@ class FastGPT(HTTPAdapter):
         if new_paths:
             with suppress(NotFoundError):  # whether it can be asked is what counts
                 yield from self._status("convostore")
+        whose = " of all users" if self.options.owner else ""
         return Health(
             generation=wire.generation(
                 new_paths=new_paths, tells_status=not self._service.lacks(STATUS)
             ),
-            detail=f"{window.total} conversations" + (" of all users" * bool(self.options.owner)),
+            detail=f"{window.total} conversations{whose}",
         )
 
     # Writing

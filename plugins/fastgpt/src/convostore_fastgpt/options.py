@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self, TypeAlias
 from urllib.parse import quote
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, field_validator
+from pydantic import AfterValidator, SecretStr, field_validator
 
+from convostore.adapter import AdapterOptions
 from convostore.errors import ConfigError
 from convostore.http import HTTPOptions
 from convostore.models import JSON
@@ -134,7 +135,7 @@ def _quoted(user: str) -> str:
         raise ValueError("a user's name holds a lone surrogate, which no id can carry") from None
 
 
-class FastGPTReplyOptions(BaseModel):
+class FastGPTReplyOptions(AdapterOptions):
     """What may be passed with a turn, or with the answer of an interaction.
 
     Attributes:
@@ -150,9 +151,6 @@ class FastGPTReplyOptions(BaseModel):
         api_version: Which of the service's two ways to answer; ``v2``, since 4.9.4, tells of each
             node when it is done.
     """
-
-    # As `convostore.turns.ReplyOptions`, which loads what only replies need.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     variables: dict[str, JSON] | None = None
     detail: bool = True

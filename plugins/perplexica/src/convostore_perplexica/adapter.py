@@ -10,8 +10,6 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel
-
 from convostore.adapter import AdapterOptions, Operation, Traits, cut
 from convostore.dsn import DSN
 from convostore.errors import ConflictError, StoreError
@@ -41,7 +39,7 @@ class Perplexica(HTTPAdapter):
 
     name: ClassVar[str] = "perplexica"
     Options: ClassVar[type[AdapterOptions]] = PerplexicaOptions
-    ReplyOptions: ClassVar[type[BaseModel] | None] = PerplexicaReplyOptions
+    ReplyOptions: ClassVar[type[AdapterOptions]] = PerplexicaReplyOptions
     traits = Traits(paging="whole")
 
     def __init__(self, dsn: DSN, options: Any) -> None:

@@ -47,8 +47,8 @@ _FREE: Final = frozenset({"raw", "data", "value"})
 """Fields that hold any JSON: it is kept as it is."""
 
 
-def dump(value: Conversation | Message, *, raw: bool = True) -> dict[str, JSON]:
-    """Returns a value as plain JSON data; times are ISO 8601.
+def dump(value: Portable, *, raw: bool = True) -> dict[str, JSON]:
+    """Returns a value of the schema as plain JSON data; times are ISO 8601.
 
     Args:
         value: What is to be kept.
@@ -118,7 +118,9 @@ def _plain(value: Portable, raw: bool) -> dict[str, JSON]:
             if raw or name != "raw":
                 plain[name] = held
         elif isinstance(held, tuple):
-            plain[name] = [_plain(each, raw) for each in held]
+            plain[name] = [
+                _plain(each, raw) if isinstance(each, Portable) else each for each in held
+            ]
         elif isinstance(held, Portable):
             plain[name] = _plain(held, raw)
         elif isinstance(held, datetime):

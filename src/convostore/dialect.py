@@ -1,36 +1,142 @@
 """Dialect: the server half of a service's API, sans-IO, as an adapter is its client half.
 
-Only the type lives here. A backend's plugin brings its dialect beside its adapter, so that both
-read and write the same `wire.py`; a gateway serves any store in it.
+Only the types live here. A backend's plugin brings its dialect beside its adapter, so that both
+share one `wire`; a gateway serves any store in it. No server and no service may be known here.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar, TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, cast
+from urllib.parse import unquote
 
-from .adapter import Adapter
-from .exchange import Request, Response
+from .errors import AuthError, NotFoundError, ProtocolError, StoreError
+from .events import ReplyEvent
+from .exchange import Response
 from .flow import Flow
+from .reading import decode_json
+from .store import AsyncConversationStore
+from .streaming import AsyncReplyStream
+from .values import JSON
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class StoreCall:
-    """What a dialect asks of the store that it serves: one operation, with its arguments.
+@dataclass(frozen=True)
+class IncomingRequest:
+    """One HTTP request as a server received it.
 
     Attributes:
-        make: Takes the adapter behind the store to the flow to carry out.
+        path: Percent-encoded, as it was sent; begins with ``/`` and has no query.
+        query: Decoded, in the order of the address.
+        headers: By lower-case name.
     """
 
-    make: Callable[[Adapter[object, object]], Flow[object, object, object]]
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    content: bytes = field(default=b"", repr=False)
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The path's parts, decoded one by one, so that an id may hold a slash.
+
+        Raises:
+            ValueError: One is no UTF-8.
+        """
+        return tuple([unquote(each, errors="strict") for each in self.path[1:].split("/")])
+
+    @cached_property
+    def parameters(self) -> Mapping[str, str]:
+        """The query by name; of one that is repeated, the last."""
+        return dict(self.query)
+
+    @cached_property
+    def json(self) -> JSON:
+        """The body, decoded.
+
+        Raises:
+            ProtocolError: It is no JSON, or out of the bounds of `reading.decode_json`.
+        """
+        return decode_json(self.content)
+
+    @cached_property
+    def fields(self) -> Mapping[str, JSON]:
+        """The body, where it is an object; empty where it is none, or no JSON."""
+        try:
+            body = self.json if self.content else None
+        except ProtocolError:
+            return {}
+        return body if isinstance(body, dict) else {}
 
 
-DialectFlow: TypeAlias = Flow[StoreCall, object, Response]
-"""Yields operations on the store, is sent their results, returns the answer."""
+class ForbiddenError(AuthError):
+    """The credential is right, but may not do this."""
+
+
+class AbsentScopeError(NotFoundError):
+    """What a request names as its scope, as FastGPT's requests name an app, is not served."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCall(Generic[T]):
+    """What a dialect asks of the store that it serves.
+
+    Attributes:
+        make: Takes the store to a result, or to what gives it when awaited.
+    """
+
+    make: Callable[[AsyncConversationStore], Awaitable[T] | T]
+
+
+class ReplyEncoder(ABC):
+    """Writes a reply's events as a service streams them: what a `Decoder` reads. Does no I/O."""
+
+    @abstractmethod
+    def feed(self, event: ReplyEvent) -> bytes:
+        """Writes one event; the last is `ReplyFinished`, whose bytes end the stream."""
+
+    @abstractmethod
+    def failed(self, error: StoreError) -> bytes:
+        """Writes that the reply broke off; nothing follows."""
+
+    def idle(self) -> bytes:
+        """What is sent while nothing happens, so that nobody on the way gives up; may be empty."""
+        return b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamedResponse:
+    """An answer whose body is a reply as it arrives.
+
+    Attributes:
+        begin: Takes the store to the stream; where entering it fails, `Dialect.failed` answers.
+        headers: By lower-case name.
+    """
+
+    begin: Callable[[AsyncConversationStore], AsyncReplyStream]
+    encoder: ReplyEncoder
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
+
+
+Answered: TypeAlias = Response | StreamedResponse
+DialectFlow: TypeAlias = Flow[StoreCall[Any], Any, T]  # Any: each call has a type of its own
+"""Yields calls of the store, is sent their results, returns a `T`."""
+
+
+def ask(make: Callable[[AsyncConversationStore], Awaitable[T]]) -> DialectFlow[T]:
+    """A flow of one operation: ``page = yield from ask(lambda store: store.search(text))``."""
+    return cast("T", (yield StoreCall(make)))
+
+
+def look(make: Callable[[AsyncConversationStore], T]) -> DialectFlow[T]:
+    """A flow of something that the store tells at once, such as what it `offers`."""
+    return cast("T", (yield StoreCall(make)))
 
 
 class Dialect(ABC):
@@ -43,5 +149,29 @@ class Dialect(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def handle(self, request: Request) -> DialectFlow:
-        """Answers one request; an error of the store is thrown in and becomes the service's own."""
+    def serves(self, request: IncomingRequest) -> bool:
+        """Whether the request is one of this service's, by its method and path; pure."""
+
+    def credentials(self, request: IncomingRequest) -> tuple[str, ...]:
+        """What may be the request's token, likeliest first; none where it brings none.
+
+        By default what follows ``Bearer`` in the header ``Authorization``.
+        """
+        scheme, _, value = request.headers.get("authorization", "").partition(" ")
+        return (value.strip(),) if scheme.lower() == "bearer" and value.strip() else ()
+
+    def scope(self, request: IncomingRequest) -> str | None:  # noqa: ARG002
+        """What the service's requests name of several that one server holds; None of none."""
+        return None
+
+    @abstractmethod
+    def handle(self, request: IncomingRequest) -> DialectFlow[Answered]:
+        """Answers one request; a `StoreError` that it lets through goes to `failed`."""
+
+    @abstractmethod
+    def failed(self, request: IncomingRequest, error: StoreError) -> Response:
+        """Says in the service's own way what went wrong; nothing of what is inside may show.
+
+        Besides the store's errors there are an `AuthError` of a request without the right token,
+        `ForbiddenError`, `AbsentScopeError`, and `InvalidError` of one out of the server's bounds.
+        """

@@ -105,6 +105,40 @@ def adapter_for(scheme: str) -> type[Adapter[Any, Any]]:
     )
 
 
+def dialects() -> tuple[Mapping[str, type[Dialect]], tuple[PluginError, ...]]:
+    """Loads every installed plugin, and returns their dialects by scheme.
+
+    What did not load is returned beside them: the others serve all the same.
+    """
+    return _brought("convostore_dialects")
+
+
+def commands() -> tuple[Mapping[str, Any], tuple[PluginError, ...]]:
+    """Loads every installed plugin, and returns their commands by name, as Typer applications.
+
+    What did not load is returned beside them.
+    """
+    return _brought("convostore_commands")
+
+
+def _brought(hook: str) -> tuple[dict[str, Any], tuple[PluginError, ...]]:
+    """What each plugin's hook returns, by name; of a name that two bring, the first one's."""
+    brought: dict[str, Any] = {}
+    failed: list[PluginError] = []
+    for scheme, points in sorted(_entry_points().items()):
+        for point in points:
+            try:
+                for each in getattr(_load(point, scheme), hook)():
+                    brought = dict(each) | brought
+            except PluginError as error:
+                failed.append(error)
+            except Exception as error:
+                told = PluginError(f"{_name(point)} failed in {hook}(): {_described(error)}")
+                told.__cause__ = error
+                failed.append(told)
+    return brought, tuple(failed)
+
+
 def _is_adapter(found: object) -> bool:
     from .adapter import Adapter
 

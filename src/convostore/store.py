@@ -77,6 +77,11 @@ class _Face:
         return self._plan.adapter.traits
 
     @property
+    def reply_options(self) -> frozenset[str]:
+        """The names of the options that `reply` and its kin take on this backend."""
+        return frozenset(self._plan.adapter.ReplyOptions.model_fields)
+
+    @property
     def _conversing(self) -> Conversing:
         from .conversing import Conversing
 

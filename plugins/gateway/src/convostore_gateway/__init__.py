@@ -1,0 +1,40 @@
+"""The gateway's plugin: its hooks, and the names for those who embed it, loaded on use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from convostore.plugins import hookimpl
+
+if TYPE_CHECKING:
+    from convostore.adapter import Adapter
+
+    from .access import Token
+    from .application import app
+    from .limits import Limits
+
+__all__ = ["Limits", "Token", "app"]
+
+_HOMES = {"Limits": "limits", "Token": "access", "app": "application"}
+
+
+def __getattr__(name: str) -> Any:  # Any: whatever the name stands for
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+@hookimpl
+def convostore_adapters() -> Mapping[str, type[Adapter[Any, Any]]]:
+    from .adapter import GatewayAdapter
+
+    return {"gateway": GatewayAdapter}
+
+
+@hookimpl
+def convostore_commands() -> Mapping[str, Any]:
+    from .command import serve
+
+    return {"serve": serve}

@@ -1,0 +1,54 @@
+"""Routes by what was sent: a path is looked at percent-encoded, so that an id may hold a slash."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.datastructures import URLPath
+from starlette.routing import BaseRoute, Match, NoMatchFound
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .dialects import Dialects
+from .incoming import path_of
+
+
+class Surface(BaseRoute):
+    """Everything below a prefix, such as ``/v1``."""
+
+    def __init__(self, prefix: str, application: ASGIApp) -> None:
+        self._prefix = prefix
+        self._application = application
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] != "http":
+            return Match.NONE, {}
+        path = path_of(scope)
+        below = path == self._prefix or path.startswith(self._prefix + "/")
+        return (Match.FULL if below else Match.NONE), {}
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        raise NoMatchFound(name, path_params)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})["surface"] = self._prefix[1:]
+        await self._application(scope, receive, send)
+
+
+class DialectRoute(BaseRoute):
+    """Every request that is of one of the dialects."""
+
+    def __init__(self, dialects: Dialects) -> None:
+        self._dialects = dialects
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] != "http":
+            return Match.NONE, {}
+        dialect = self._dialects.serving(scope)
+        return (Match.NONE, {}) if dialect is None else (Match.FULL, {"dialect": dialect})
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        raise NoMatchFound(name, path_params)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})["surface"] = scope["dialect"].name
+        await self._dialects.answer(scope["dialect"], scope, receive, send)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from convostore.dialect import ReplyEncoder, StreamedResponse
 from convostore.errors import StoreError, UnavailableError
@@ -36,10 +37,7 @@ async def stream_response(
     """
     stream = answer.begin(store)
     await stream.__aenter__()
-    carried = _Carried(stream, answer.encoder)
-    return StreamingResponse(
-        carried.pieces(), status_code=answer.status, headers=dict(answer.headers)
-    )
+    return _Carrying(_Carried(stream, answer.encoder), answer)
 
 
 async def settle(patience: float) -> None:
@@ -48,11 +46,26 @@ async def settle(patience: float) -> None:
     Args:
         patience: Seconds after which what is left is broken off.
     """
-    if _under_way:
-        _, late = await asyncio.wait(set(_under_way), timeout=patience)
+    loop = asyncio.get_running_loop()
+    if ours := {task for task in _under_way if task.get_loop() is loop}:
+        _, late = await asyncio.wait(ours, timeout=patience)
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+
+
+class _Carrying(StreamingResponse):
+    """The response; however it ends, the reply is no longer kept waiting for its client."""
+
+    def __init__(self, carried: _Carried, answer: StreamedResponse) -> None:
+        super().__init__(carried.pieces(), answer.status, dict(answer.headers))
+        self._carried = carried
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._carried.leave()
 
 
 class _Carried:
@@ -69,16 +82,17 @@ class _Carried:
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """What goes to the client; pieces that are there already go together."""
-        try:
-            while True:
-                pieces = await self._some()
-                if joined := b"".join([piece for piece in pieces if piece]):
-                    yield joined
-                if None in pieces:
-                    return
-        finally:
-            self._is_heard = False
-            self._taken()  # so that the reader is not kept waiting
+        while True:
+            pieces = await self._some()
+            if joined := b"".join([piece for piece in pieces if piece]):
+                yield joined
+            if None in pieces:
+                return
+
+    def leave(self) -> None:
+        """Nobody listens any more; the reply is read on, so that it is stored."""
+        self._is_heard = False
+        self._taken()
 
     async def _some(self) -> list[bytes | None]:
         try:

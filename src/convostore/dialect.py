@@ -1,11 +1,13 @@
 """Dialect: the server half of a service's API, sans-IO, as an adapter is its client half.
 
-Only the types live here. A backend's plugin brings its dialect beside its adapter, so that both
-share one `wire`; a gateway serves any store in it. No server and no service may be known here.
+The types live here, and what carries a dialect's flow out on a store. A backend's plugin brings its
+dialect beside its adapter, so that both share one `wire`; a gateway serves any store in it. No
+server and no service may be known here.
 """
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ from urllib.parse import unquote
 from .errors import AuthError, NotFoundError, ProtocolError, StoreError
 from .events import ReplyEvent
 from .exchange import Response
-from .flow import Flow
+from .flow import Flow, arun
 from .reading import decode_json
 from .store import AsyncConversationStore
 from .streaming import AsyncReplyStream
@@ -175,3 +177,19 @@ class Dialect(ABC):
         Besides the store's errors there are an `AuthError` of a request without the right token,
         `ForbiddenError`, `AbsentScopeError`, and `InvalidError` of one out of the server's bounds.
         """
+
+
+async def answered(
+    dialect: Dialect, request: IncomingRequest, store: AsyncConversationStore
+) -> Answered:
+    """Carries a dialect's flow out on a store.
+
+    Raises:
+        StoreError: What the flow let through: `Dialect.failed` answers it.
+    """
+
+    async def call(asked: StoreCall[Any]) -> Any:
+        made = asked.make(store)
+        return await made if inspect.isawaitable(made) else made
+
+    return await arun(dialect.handle(request), call)

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from .errors import (
     AuthError,
+    ConfigError,
     ConflictError,
     InvalidError,
     NotFoundError,
@@ -23,6 +24,7 @@ from .errors import (
     RateLimitError,
     StoreError,
     UnavailableError,
+    UnsupportedError,
 )
 from .models import JSON
 from .reading import decode_json
@@ -208,6 +210,25 @@ def status_error(
     if status >= 500:
         return UnavailableError(told, detail=said, retryable=False)
     return ProtocolError(f"{told}; check the base URL", detail=said)
+
+
+_STATUSES: Final[tuple[tuple[type[StoreError], int], ...]] = (
+    (NotFoundError, 404),
+    (ConflictError, 409),
+    (ConfigError, 500),
+    (InvalidError, 400),
+    (AuthError, 401),
+    (UnsupportedError, 501),
+    (RateLimitError, 429),
+    (ProtocolError, 502),
+)
+
+
+def status_of(error: StoreError) -> int:
+    """The HTTP status that tells an error to a client: what `status_error` reads, the other way."""
+    if isinstance(error, UnavailableError):
+        return 503 if error.retryable else 502
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
 
 
 def _a_page(response: Response) -> ProtocolError:

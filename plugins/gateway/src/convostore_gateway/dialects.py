@@ -5,20 +5,16 @@ Which services there are, the installed plugins say; none is known here.
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response as Sent
 from starlette.types import Receive, Scope, Send
 
-from convostore.dialect import Answered, Dialect, IncomingRequest, StoreCall, StreamedResponse
+from convostore.dialect import Dialect, IncomingRequest, StreamedResponse, answered
 from convostore.errors import InvalidError, StoreError, UnavailableError
 from convostore.exchange import Response
-from convostore.flow import arun
-from convostore.store import AsyncConversationStore
 
 from .incoming import headers_of, path_of, read_request
 from .limits import Limits
@@ -67,22 +63,6 @@ class Dialects:
         if isinstance(answer, StreamedResponse):
             return await stream_response(store, answer)
         return _sent(answer)
-
-
-async def answered(
-    dialect: Dialect, request: IncomingRequest, store: AsyncConversationStore
-) -> Answered:
-    """Carries a dialect's flow out on a store.
-
-    Raises:
-        StoreError: What the flow let through.
-    """
-
-    async def call(asked: StoreCall[Any]) -> Any:  # Any: each call has a type of its own
-        made = asked.make(store)
-        return await made if inspect.isawaitable(made) else made
-
-    return await arun(dialect.handle(request), call)
 
 
 def _head(scope: Scope) -> IncomingRequest:

@@ -1,0 +1,117 @@
+"""A dialect in the place of a service, in the same process: what its adapter asks, a store answers.
+
+The contract kit takes it for the stand-in of the service (`convostore.testing.Service`). Tokens and
+HTTP are the gateway's own, and not here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from ..codec import to_json
+from ..config import aopen, open
+from ..dialect import Dialect, IncomingRequest, StreamedResponse, answered
+from ..errors import StoreError
+from ..exchange import Request, Response
+from ..models import Transcript
+from ..store import AsyncConversationStore
+
+T = TypeVar("T")
+
+
+@contextmanager
+def serving(
+    dialect: Dialect,
+    target: str,
+    *,
+    wrapped: Callable[[AsyncConversationStore], AsyncConversationStore] = lambda store: store,
+    **options: Any,  # as `open` takes them
+) -> Iterator[Callable[[Request], Response]]:
+    """Gives a function that answers requests in a dialect; threads may share it.
+
+    Args:
+        dialect: In which.
+        target: The DSN of the store that is served; it is opened here, and closed at the end.
+        wrapped: Takes the store to the one that is served, such as a reader's.
+        options: Those of the store.
+    """
+    with _loop_of_its_own() as run:
+        store = aopen(target, **options)
+        served = wrapped(store)
+        try:
+            yield lambda request: run(_answered(dialect, served, incoming(request)))
+        finally:
+            run(store.aclose())
+
+
+def seeding(target: str) -> Callable[[Sequence[Transcript]], None]:
+    """Gives a function that puts conversations into a store that can create and append."""
+
+    def seed(samples: Sequence[Transcript]) -> None:
+        with open(target) as store:
+            for each in samples:
+                assert each.conversation is not None
+                store.create_conversation(
+                    id=each.conversation_id,
+                    title=each.conversation.title,
+                    created_at=each.conversation.created_at,
+                )
+                store.append_messages(each.conversation_id, each.messages)
+
+    return seed
+
+
+def incoming(request: Request) -> IncomingRequest:
+    """A request of an adapter as a server receives it."""
+    content = b"" if request.json is None else to_json(request.json).encode("ascii")
+    of_content = {"content-type": "application/json"} if content else {}
+    return IncomingRequest(
+        method=request.method,
+        path=request.path,
+        query=request.query,
+        headers=of_content | {name.lower(): value for name, value in request.headers},
+        content=content,
+    )
+
+
+async def _answered(
+    dialect: Dialect, store: AsyncConversationStore, request: IncomingRequest
+) -> Response:
+    """What a dialect answers out of a store; a stream is read to its end."""
+    if not dialect.serves(request):
+        return Response(404, {"content-type": "text/plain; charset=utf-8"}, b"Not Found")
+    try:
+        answer = await answered(dialect, request, store)
+        return await _read(answer, store) if isinstance(answer, StreamedResponse) else answer
+    except StoreError as error:
+        return dialect.failed(request, error)
+
+
+async def _read(answer: StreamedResponse, store: AsyncConversationStore) -> Response:
+    """A streamed answer as a whole; where entering it fails, the error is the caller's."""
+    content = b""
+    async with answer.begin(store) as stream:
+        try:
+            async for event in stream:
+                content += answer.encoder.feed(event)
+        except StoreError as error:
+            content += answer.encoder.failed(error)
+    return Response(answer.status, answer.headers, content)
+
+
+@contextmanager
+def _loop_of_its_own() -> Iterator[Callable[[Coroutine[Any, Any, T]], T]]:
+    """An event loop in a thread, and what runs a coroutine there and waits for it."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="served store")
+    thread.start()
+    try:
+        yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

@@ -248,10 +248,11 @@ def said(code: str) -> list[str]:
         "src/convostore_notes/adapter.py",
     ],
 )
-def test_the_guide_shows_the_whole_file(file: str) -> None:
-    guide = DOCS / "how-to" / "write-an-adapter.md"
+def test_the_guides_show_the_whole_file(file: str) -> None:
+    guides = [DOCS / "how-to" / "write-an-adapter.md", DOCS / "how-to" / "write-a-dialect.md"]
     shown = {
         line.strip()
+        for guide in guides
         for block in blocks(guide)
         if block.file == name_of(EXAMPLE / file)
         for line in block.text.splitlines()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 
 from convostore.errors import ConfigError
-from convostore.formats import html, writer
+from convostore.formats import html, html_text, writer
 from convostore.models import (
     Conversation,
     Feedback,
@@ -365,7 +365,7 @@ def test_without_its_libraries_it_tells_how_to_get_them(missing, monkeypatch):
         return plain_import(name, *args, **kwargs)
 
     html._environment.cache_clear()
-    html._markdown.cache_clear()
+    html_text.markdown.cache_clear()
     monkeypatch.setattr(builtins, "__import__", refuse)
     for name in [name for name in sys.modules if name.partition(".")[0] == missing]:
         monkeypatch.delitem(sys.modules, name)

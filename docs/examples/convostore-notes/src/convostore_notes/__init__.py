@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
+from convostore.dialect import Dialect
 from convostore.plugins import hookimpl
 
 from .adapter import Notes
-from .dialect import NotesDialect
 
 
 @hookimpl
@@ -14,5 +14,7 @@ def convostore_adapters() -> Mapping[str, type[Notes]]:
 
 
 @hookimpl
-def convostore_dialects() -> Mapping[str, type[NotesDialect]]:
+def convostore_dialects() -> Mapping[str, type[Dialect]]:
+    from .dialect import NotesDialect  # so that who opens notes:// does not load it
+
     return {"notes": NotesDialect}

@@ -93,6 +93,8 @@ class Perplexica:
 def service(name: str, answer: Streamed, stream: bytes) -> Service:
     if name == "fastgpt":
         return FastGPT(answer, stream)
+    if name == "openai":
+        return lambda *_: stream
     return Perplexica(answer, stream, missing if name == "perplexica C" else page)
 
 

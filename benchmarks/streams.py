@@ -1,4 +1,4 @@
-"""Answers as the services stream them, of any length: recorded ones with a longer text.
+"""Answers as services and models stream them, of any length: recorded ones with a longer text.
 
 Each is a list of what its service writes at a time, and what it stores of it afterwards.
 """
@@ -84,6 +84,26 @@ def fastgpt(answer: list[str]) -> Streamed:
     return Streamed(recorded_headers("fastgpt", "v4.16.0", case), writes, stored)
 
 
+def openai(answer: list[str]) -> Streamed:
+    """A completion as servers of models stream it; nothing is stored."""
+    chunk: dict[str, Any] = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1767225600,
+        "model": "none",
+    }
+
+    def frame(delta: Mapping[str, str], reason: str | None = None, **more: Any) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+        return b"data: %s\n\n" % encoded({**chunk, "choices": [choice], **more})
+
+    writes = [frame({"content": piece}) for piece in answer]
+    writes[0] = frame({"role": "assistant", "content": ""}) + writes[0]
+    usage = {"prompt_tokens": 9, "completion_tokens": len(answer), "total_tokens": 9 + len(answer)}
+    writes.append(frame({}, "stop", usage=usage) + b"data: [DONE]\n\n")
+    return Streamed(NEXT_HEADERS, writes, lambda *_: b"")
+
+
 def perplexica_b(answer: list[str]) -> Streamed:
     """An answer of 1.11, a line a piece."""
     chat = recorded_chat(SHAPES["B"], "get_prog_kcc")
@@ -156,4 +176,9 @@ def _update(block_id: str, path: str, value: Any) -> Any:
     return {"type": "updateBlock", "blockId": block_id, "patch": patch}
 
 
-SERVICES = {"fastgpt": fastgpt, "perplexica B": perplexica_b, "perplexica C": perplexica_c}
+SERVICES = {
+    "fastgpt": fastgpt,
+    "openai": openai,
+    "perplexica B": perplexica_b,
+    "perplexica C": perplexica_c,
+}

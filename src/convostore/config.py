@@ -69,7 +69,7 @@ def adapter_of(target: str, **options: object) -> Adapter[Any, Any]:
     near |= dict(dsn.options)
     near |= options
     far = {
-        name: _revealed(name, value)
+        name: revealed(name, value)
         for name, value in profile.items()
         if name != "dsn" and name not in near
     }
@@ -120,12 +120,20 @@ def _profile(name: str) -> Mapping[str, object]:
     return profile
 
 
-def _revealed(name: str, value: object) -> object:
-    """Fetches a secret from where a profile says that it is kept."""
+def revealed(name: str, value: object) -> object:
+    """Fetches a secret from where a file says that it is kept: ``{env = …}`` or ``{command = …}``.
+
+    Args:
+        name: What it is, for errors.
+        value: As it stands in the file; what names no such place is returned as it is.
+
+    Raises:
+        ConfigError: It is not there.
+    """
     if not isinstance(value, dict):
         return value
     if len(value) != 1 or not _SECRET_SOURCES & set(value):
-        return {key: _revealed(name, each) for key, each in value.items()}
+        return {key: revealed(name, each) for key, each in value.items()}
     if "env" in value:
         variable = str(value["env"])
         if variable not in os.environ:

@@ -55,7 +55,12 @@ class Hooks:
 
     @hookspec
     def convostore_commands(self) -> Mapping[str, Any]:  # type: ignore[empty-body]
-        """Returns sub-commands of the command line by name, as Typer applications."""
+        """Returns commands of the command line by name.
+
+        Each is a function with Typer's annotations, whose docstring is its help, or a Typer
+        application, which is a command with commands of its own. What they raise is told as for
+        ours. A module with commands is imported when somebody asks for help: let its imports wait.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +119,7 @@ def dialects() -> tuple[Mapping[str, type[Dialect]], tuple[PluginError, ...]]:
 
 
 def commands() -> tuple[Mapping[str, Any], tuple[PluginError, ...]]:
-    """Loads every installed plugin, and returns their commands by name, as Typer applications.
+    """Loads every installed plugin, and returns their commands by name, as the hook has them.
 
     What did not load is returned beside them.
     """

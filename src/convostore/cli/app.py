@@ -13,20 +13,14 @@ from .chatting import chat
 from .deleting import clear, rm
 from .inspecting import completion, doctor, plugins
 from .mirroring import mirror
+from .plugged import SETTINGS
 from .reading import ls, show
 from .rim import DEBUG, CommandGroup
 from .searching import search
 from .statistics import stats
 from .transferring import export, import_
 
-app: Final = typer.Typer(
-    name="convostore",
-    cls=CommandGroup,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # so that asking for help need not wait for rich
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app: Final = typer.Typer(name="convostore", cls=CommandGroup, **SETTINGS)
 
 EXAMPLES: Final[dict[Callable[..., None], list[str]]] = {
     plugins: ["convostore plugins", "convostore plugins --json"],

@@ -99,14 +99,14 @@ def opened(target: str, given: list[str] | None) -> ConversationStore:
     """Opens the target with the options that were given on the command line."""
     from ..config import open as open_store
 
-    return open_store(target, **_options(given or []))  # type: ignore[arg-type]  # for transport
+    return open_store(target, **store_options(given or []))  # type: ignore[arg-type]  # for transport
 
 
 def aopened(target: str, given: list[str] | None) -> AsyncConversationStore:
     """As `opened`, for asyncio."""
     from ..config import aopen
 
-    return aopen(target, **_options(given or []))  # type: ignore[arg-type]  # for transport
+    return aopen(target, **store_options(given or []))  # type: ignore[arg-type]  # for transport
 
 
 def turn_options(given: list[str] | None) -> dict[str, Any]:  # Any: a backend says what it takes
@@ -124,7 +124,8 @@ def _json_or_text(value: str) -> Any:
         return value
 
 
-def _options(given: list[str]) -> Mapping[str, str]:
+def store_options(given: list[str]) -> Mapping[str, str]:
+    """The options of a store that were given on the command line, by name."""
     return dict(_named(given, "--option / --to-option", but=_OF_OPEN))
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
-from datetime import date, timedelta
-from itertools import islice
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.bar import Bar
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..periods import Unit, periods
 from .text import one_line, several
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 _MOST_ROWS: Final = 31
 _MOST_NAMES: Final = 15
 _LONGEST_NAME: Final = 40
-Unit: TypeAlias = Literal["day", "week", "month", "year"]
-_UNITS: Final[tuple[Unit, ...]] = ("day", "week", "month", "year")
 
 
 class Row(NamedTuple):
@@ -55,45 +53,12 @@ def by_time(days: Counter[date]) -> tuple[Unit, list[Row]]:
 
     Years that are too many are cut to the last ones, and those before are one bar.
     """
-    unit: Unit = "day"
-    starts: list[date] = []
-    for unit in _UNITS:
-        starts = list(islice(_backwards(days, unit), _MOST_ROWS + 1))
-        if len(starts) <= _MOST_ROWS:
-            break
+    shown = periods(days, _MOST_ROWS)
     numbers = Counter[date]()
     for day, number in days.items():
-        numbers[_start(day, unit)] += number
-    shown = starts[_MOST_ROWS - 1 :: -1]
-    rows = [Row(_name(start, unit), numbers.pop(start, 0)) for start in shown]
-    return unit, [Row("before", numbers.total()), *rows] if numbers else rows
-
-
-def _backwards(days: Collection[date], unit: Unit) -> Iterator[date]:
-    """Where each unit of time begins, from that of the last day to that of the first."""
-    if not days:
-        return
-    first, start = _start(min(days), unit), _start(max(days), unit)
-    while start > first:
-        yield start
-        start = _start(start - timedelta(days=1), unit)
-    yield first
-
-
-def _start(day: date, unit: Unit) -> date:
-    match unit:
-        case "day":
-            return day
-        case "week":
-            return day - timedelta(days=day.weekday())
-        case "month":
-            return day.replace(day=1)
-        case "year":
-            return day.replace(month=1, day=1)
-
-
-def _name(start: date, unit: Unit) -> str:
-    return start.isoformat()[: {"month": 7, "year": 4}.get(unit)]
+        numbers[shown.start(day)] += number
+    rows = [Row(shown.name(start), numbers.pop(start, 0)) for start in shown.starts]
+    return shown.unit, [Row("before", numbers.total()), *rows] if numbers else rows
 
 
 def _most(counts: Counter[str]) -> list[Row]:

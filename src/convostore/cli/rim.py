@@ -29,6 +29,7 @@ from ..errors import (
     UnsupportedError,
 )
 from . import NEEDS
+from .plugged import Plugged, plugged
 from .text import one_line, printable
 
 NAME: Final = "convostore"
@@ -67,7 +68,9 @@ class ExitCode(IntEnum):
 
 
 class CommandGroup(TyperGroup):
-    """The commands, with what surrounds each of them."""
+    """The commands, those of plugins behind our own, with what surrounds each of them."""
+
+    _plugged: Plugged | None = None
 
     def main(
         self,
@@ -105,6 +108,36 @@ class CommandGroup(TyperGroup):
         except Exception as error:
             status = _failed(error, debug=ctx.params["debug"])
         raise typer.Exit(status)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        self._plug_in()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.commands:
+            self._plug_in()
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        super().format_commands(ctx, formatter)
+        self._say_what_did_not_load()
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except _CommandLineError:
+            self._say_what_did_not_load()  # it may be what would have brought the command
+            raise
+
+    def _plug_in(self) -> None:
+        if self._plugged is None:
+            self._plugged = plugged()
+            for name, command in self._plugged.commands.items():
+                self.commands.setdefault(name, command)
+
+    def _say_what_did_not_load(self) -> None:
+        for problem in self._plugged.problems if self._plugged else ():
+            say(f"{NAME}: {problem}")
 
 
 def say(text: str) -> None:

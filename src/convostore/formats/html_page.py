@@ -60,30 +60,6 @@ TEMPLATES: Final = {
 </head>
 <body>
 """,
-    "parts": """\
-{%- macro link(name, url, followed) -%}
-{%- if followed -%}
-<a href="{{ followed }}" rel="noopener noreferrer nofollow">{{ name or url }}</a>
-{%- else -%}
-{{ name or "" }}{% if url %} <code>{{ url }}</code>{% elif not name %}(unnamed){% endif %}
-{%- endif -%}
-{%- endmacro -%}
-{%- macro when(time) -%}
-<time datetime="{{ time.isoformat() }}">{{ time|time_text }}</time>
-{%- endmacro -%}
-{%- macro file(part) -%}
-<p class="file" dir="auto">File: {{ link(part.name, part.url, part.url|safe_link) }}
-{%- if part.media_type %} <span class="note">{{ part.media_type }}</span>{% endif %}</p>
-{%- endmacro -%}
-{%- macro source(each) -%}
-{{ link(each.title, each.url, each.url|safe_link) }}
-{%- if each.content %} <span class="note">{{ each.content|shortened }}</span>{% endif %}
-{%- endmacro -%}
-{%- macro problems(several) -%}
-{%- for each in several %}<p class="note">Not read: {{ each.where }} {{ each.what }}</p>
-{% endfor -%}
-{%- endmacro -%}
-""",
     "conversation": """\
 {%- from "parts" import file, problems, when -%}
 <section id="c{{ number }}">
@@ -100,42 +76,14 @@ TEMPLATES: Final = {
 </header>
 """,
     "message": """\
-{%- from "parts" import file, link, problems, source, when -%}
+{%- from "parts" import part, problems, source, when -%}
 <article class="{{ message.role }}">
 <h2>{{ role }}
 <span class="when">{% if message.created_at %}{{ when(message.created_at) }}{% endif %}
 {%- if message.model %} · {{ message.model }}{% endif %}
 {%- if message.status not in (none, "complete") %} · {{ message.status }}{% endif %}</span></h2>
-{% for part, body in parts -%}
-{%- if part.kind == "text" -%}
-<div dir="auto" lang="">{{ body }}</div>
-{% elif part.kind == "reasoning" -%}
-<details><summary>Reasoning</summary><div dir="auto" lang="">{{ body }}</div></details>
-{% elif part.kind == "tool_call" -%}
-<details open><summary>Tool call <code>{{ part.name }}</code></summary>
-<pre>{{ part.arguments|printable }}</pre></details>
-{% elif part.kind == "tool_result" -%}
-<details><summary>Tool result</summary><pre>{{ part.content|printable }}</pre></details>
-{% elif part.kind == "file" -%}
-{{ file(part) }}
-{% elif part.kind == "interaction" -%}
-<div class="asked" dir="auto"><p>Asked: {{ part.prompt or part.type }}
-{%- if not part.answered %} <span class="note">not answered</span>{% endif %}</p>
-<ul>
-{% for option in part.options -%}
-<li>{{ option.label or option.value }}
-{%- if part.answered and option.value == part.answer %} <strong>✓ chosen</strong>{% endif %}</li>
-{% endfor -%}
-{% for each in part.fields -%}
-<li>{{ each.label or each.key }}
-{%- if each.value is not none %}: <code>{{ each.value|json }}</code>{% endif %}</li>
-{% endfor -%}
-{% if part.answered and part.answer and not part.options %}<li>{{ part.answer }}</li>{% endif -%}
-</ul></div>
-{% else -%}
-<details><summary>Other <code>{{ part.type or "" }}</code></summary>
-<pre>{{ part.data|json }}</pre></details>
-{% endif -%}
+{% for each, body in parts -%}
+{{ part(each, body) }}
 {% endfor -%}
 {% if message.feedback -%}
 <p class="note">Rated {{ message.feedback.rating }}

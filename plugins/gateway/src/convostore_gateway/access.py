@@ -73,24 +73,23 @@ class Grant:
     may_write: bool = True
 
 
-_ANYBODY: Final = Grant(name="anybody")
-
-
 class Access:
     """Takes what a request brings to what it may do.
 
     Args:
         tokens: Those that are accepted; none admits everybody.
+        read_only: Whether nobody may change anything, whatever the tokens say.
     """
 
-    def __init__(self, tokens: Iterable[Token] = ()) -> None:
+    def __init__(self, tokens: Iterable[Token] = (), *, read_only: bool = False) -> None:
+        self._anybody = Grant(name="anybody", may_write=not read_only)
         self._grants = [
             (
                 token.value.get_secret_value().encode(),
                 Grant(
                     name=token.name,
                     namespace=token.namespace,
-                    may_write=token.rights == "full",
+                    may_write=token.rights == "full" and not read_only,
                 ),
             )
             for token in tokens
@@ -112,7 +111,7 @@ class Access:
             AuthError: There is none, or none that is accepted.
         """
         if self.is_open:
-            return _ANYBODY
+            return self._anybody
         found: Grant | None = None
         for credential in credentials:
             given = credential.encode("utf-8", "surrogatepass")

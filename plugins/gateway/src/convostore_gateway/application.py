@@ -33,6 +33,7 @@ def app(
     *,
     tokens: Sequence[Token] = (),
     open_access: bool = False,
+    read_only: bool = False,
     scopes: Mapping[str, str] | None = None,
     limits: Limits | None = None,
     cors: Sequence[str] = (),
@@ -47,6 +48,7 @@ def app(
         store: What is served; or several by namespace, of which tokens and `scopes` choose.
         tokens: Those that are accepted.
         open_access: Whether everybody may do everything, which needs no token.
+        read_only: Whether nobody may change anything, whatever the tokens say.
         scopes: By what requests name (FastGPT's ``appId``), the namespace that it stands for; what
             is not named here is then refused. None takes no notice of it.
         limits: The bounds of what one client may ask for.
@@ -65,7 +67,7 @@ def app(
     _check_namespaces(stores, tokens, scopes or {})
     served = Served(
         stores=stores,
-        access=Access(tokens),
+        access=Access(tokens, read_only=read_only),
         scopes=scopes or {},
         limits=limits or Limits(),
     )

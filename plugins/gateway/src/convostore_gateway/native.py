@@ -1,16 +1,150 @@
-"""The native API under `/v1`."""
+"""The native API under `/v1`, as an ASGI application: a request is read, asked for, answered.
+
+What there is to be asked for stands in `endpoints`.
+"""
 
 from __future__ import annotations
 
-from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+import logging
+import math
+from collections.abc import Mapping
+from typing import Any, Final
 
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from convostore.codec import to_json
+from convostore.dialect import StreamedResponse
+from convostore.errors import AuthError, InvalidError, StoreError
+from convostore.store import AsyncConversationStore
+
+from .bodies import MediaTypeError, check_ids, take_body
+from .endpoint import Call, Endpoint
+from .endpoints import ENDPOINTS
+from .incoming import TooLargeError, TooSlowError, headers_of, path_of
+from .matching import AbsentPathError, Paths
+from .openapi import DOCUMENT, document
+from .parameters import read_query
+from .problems import MEDIA_TYPE, problem_of
+from .rendering import answer
 from .served import Served
+from .streams import stream_response
+
+_log: Final = logging.getLogger("convostore.gateway")
+
+
+class WrongMethodError(InvalidError):
+    """The path does not take this method; `allow` names those that it takes."""
+
+    def __init__(self, method: str, allow: str) -> None:
+        super().__init__(f"this path does not take {method}, but {allow}")
+        self.allow = allow
+
+
+_STATUSES: Final[Mapping[type[StoreError], int]] = {
+    AbsentPathError: 404,
+    WrongMethodError: 405,
+    TooSlowError: 408,
+    TooLargeError: 413,
+    MediaTypeError: 415,
+}
+"""Of what only HTTP knows."""
 
 
 class Native:
+    """The native API over what is served."""
+
     def __init__(self, served: Served) -> None:
         self._served = served
+        endpoints = (*ENDPOINTS, DOCUMENT)
+        self._paths = Paths(endpoints)
+        self._document = document(endpoints, served.limits, needs_token=not served.access.is_open)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await PlainTextResponse("", 404)(scope, receive, send)
+        try:
+            response = await self._answered(scope, receive)
+        except ClientDisconnect:
+            return
+        except StoreError as error:
+            response = _refused(error)
+        except Exception as error:
+            _log.error("%s in the native API", type(error).__name__)
+            response = _refused(StoreError("it failed inside"))
+        await response(scope, receive, _headers_only(send) if scope["method"] == "HEAD" else send)
+
+    async def _answered(self, scope: Scope, receive: Receive) -> Response:
+        path = path_of(scope)
+        methods, ids = self._paths.match(path)
+        endpoint = _chosen(methods, scope["method"])
+        headers = headers_of(scope)
+        if endpoint.handle is None:
+            read_query((), scope["query_string"], self._served.limits)
+            return await answer(self._document, 200, headers, conditional=True)
+        store = self._store(headers, scope)
+        call = await self._read(endpoint, store, ids, headers, scope, receive)
+        result = await endpoint.handle(call)
+        if isinstance(result, Response):
+            return result
+        if isinstance(result, StreamedResponse):
+            return await stream_response(store, result)
+        return await answer(result, endpoint.status, headers, conditional=endpoint.conditional)
+
+    def _store(self, headers: Mapping[str, str], scope: Scope) -> AsyncConversationStore:
+        """The store that the request's token reaches.
+
+        Raises:
+            AuthError: It brings none that is accepted.
+        """
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        credentials = (token.strip(),) if scheme.lower() == "bearer" and token.strip() else ()
+        grant = self._served.access.grant(credentials)
+        scope.setdefault("state", {})["token"] = grant.name
+        return self._served.store_of(grant)
+
+    async def _read(
+        self,
+        endpoint: Endpoint,
+        store: AsyncConversationStore,
+        ids: Mapping[str, str],
+        headers: Mapping[str, str],
+        scope: Scope,
+        receive: Receive,
+    ) -> Call:
+        limits = self._served.limits
+        query: dict[str, Any] = read_query(endpoint.parameters, scope["query_string"], limits)
+        check_ids((*ids.values(), query.get("conversation_id")), limits)
+        body = None
+        if endpoint.body is not None:
+            body = await take_body(endpoint.body, scope, receive, limits)
+        return Call(store=store, ids=ids, query=query, body=body, headers=headers, limits=limits)
+
+
+def _chosen(methods: Mapping[str, Endpoint], method: str) -> Endpoint:
+    endpoint = methods.get("GET" if method == "HEAD" else method)
+    if endpoint is None:
+        allowed = [*methods, "HEAD"] if "GET" in methods else [*methods]
+        raise WrongMethodError(method, ", ".join(allowed))
+    return endpoint
+
+
+def _refused(error: StoreError) -> Response:
+    problem = problem_of(error, _STATUSES.get(type(error)))
+    status = problem["status"]
+    headers: dict[str, str] = {}
+    if isinstance(error, AuthError) and status == 401:
+        headers["www-authenticate"] = "Bearer"
+    if isinstance(error, WrongMethodError):
+        headers["allow"] = error.allow
+    if status in {429, 503} and (seconds := problem.get("retry_after")) is not None:
+        headers["retry-after"] = str(math.ceil(seconds))
+    return Response(to_json(problem), status, headers, media_type=MEDIA_TYPE)
+
+
+def _headers_only(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return sending

@@ -10,9 +10,11 @@ import json
 import logging
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,6 +34,8 @@ SECURITY: Final[Mapping[str, str]] = {
 }
 """Set where an answer does not say otherwise."""
 _SECURITY: Final = [(name.encode(), value.encode()) for name, value in SECURITY.items()]
+CLOCKED: Final = "convostore.departure"
+"""The extension of a server that cuts off slow readers itself, as `protocol` does."""
 _UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -46,7 +50,8 @@ class Surroundings:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send, self._departure)
+        is_clocked = CLOCKED in (scope.get("extensions") or {})
+        answer = _Answer(send, None if is_clocked else self._departure)
         began = time.perf_counter()
         try:
             await self._app(scope, receive, answer.send)
@@ -59,11 +64,9 @@ class Surroundings:
         self, error: Exception, answer: _Answer, scope: Scope, receive: Receive
     ) -> None:
         """Answers what was not foreseen; its text is not ours and may hold anything."""
-        if isinstance(error, OSError | TimeoutError):  # the client went away, or reads too slowly
+        if answer.is_given_up or isinstance(error, ClientDisconnect):
             answer.status = answer.status or 499
-            if answer.is_late:
-                raise asyncio.CancelledError from None
-            return
+            return  # an answer without its end makes a server close the connection
         _log.error("%s at %s", type(error).__name__, _place(error))
         if not answer.status:
             failed = Response(
@@ -75,12 +78,12 @@ class Surroundings:
 class _Answer:
     """One answer on its way."""
 
-    def __init__(self, send: Send, departure: float) -> None:
+    def __init__(self, send: Send, departure: float | None) -> None:
         self._send = send
         self._departure = departure
         self.status = 0
         self.size = 0
-        self.is_late = False
+        self.is_given_up = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -93,8 +96,8 @@ class _Answer:
         try:
             async with asyncio.timeout(self._departure):
                 await self._send(message)
-        except TimeoutError:
-            self.is_late = True
+        except OSError:  # the client went away, or reads too slowly
+            self.is_given_up = True
             raise
 
 
@@ -148,6 +151,7 @@ def _say(scope: Scope, answer: _Answer, seconds: float) -> None:
         return
     state = scope.get("state", {})
     line = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "method": scope["method"],
         "path": scope["path"],  # never the query, which may hold what was searched for
         "status": answer.status,

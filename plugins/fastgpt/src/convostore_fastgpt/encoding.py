@@ -1,0 +1,235 @@
+"""A reply's events as the service streams a completion: what `decoding` reads. No I/O.
+
+What the service has no event for is not told: the record has it. What was said cannot be taken
+back; where the stored answer goes on from there, the rest is sent at the end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal
+
+from convostore.codec import to_json
+from convostore.dialect import ReplyEncoder
+from convostore.errors import StoreError
+from convostore.events import (
+    InteractionRequested,
+    OtherEvent,
+    PartsReplaced,
+    ReasoningDelta,
+    ReplyEvent,
+    ReplyFinished,
+    RunDetailsReported,
+    StatusChanged,
+    TextDelta,
+    TitleChanged,
+    ToolCallArgumentsDelta,
+    ToolCallStarted,
+    ToolResultDelta,
+    UsageReported,
+    VariablesUpdated,
+)
+from convostore.models import JSON, InteractionPart, Part, RunStep, TextPart
+from convostore.reading import Row
+from convostore.replies import Reply, Usage
+
+from .refusals import refusal, told_in_stream
+from .rendering import node_row
+from .rendering_interactions import interaction_row
+from .whole import added_by, usage_row
+
+_TOLD_AS_THEY_CAME: Final = frozenset(
+    {"plan", "planStatus", "stepTitle", "skillCall", "sandboxStatus", "workflowDuration"}
+)
+"""Events of the service that the schema has no word for."""
+_HEAD: Final = '{"id":"","object":"","created":0,"model":"","choices":[{"delta":{"role":"assistant"'
+_TAIL: Final = '},"index":0,"finish_reason":null}]}'
+_STOP: Final = ',"content":null},"index":0,"finish_reason":"stop"}]'
+
+
+class CompletionEncoder(ReplyEncoder):
+    """Writes one streamed completion.
+
+    Args:
+        detail: Whether it tells of the run, and not of the answer alone.
+        version: Which endpoint streams: ``v2`` tells of each node by itself.
+        with_usage: Whether the last chunk tells what the reply cost.
+        answering: Whether it goes on with what a flow asked, so that the stored message holds more
+            than what is streamed.
+        turn_id: The id that the request gave to the turn, if any.
+    """
+
+    def __init__(
+        self,
+        *,
+        detail: bool,
+        version: Literal["v1", "v2"] = "v1",
+        with_usage: bool = False,
+        answering: bool = False,
+        turn_id: str | None = None,
+    ) -> None:
+        self._detail = detail
+        self._version = version
+        self._with_usage = with_usage
+        self._answering = answering
+        self._turn_id = turn_id
+        self._text: list[str] = []
+        self._steps: list[RunStep] = []
+        self._asked = False
+        self._title: str | None = None
+        self._variables: JSON = None
+        self._usage: Usage | None = None
+
+    def feed(self, event: ReplyEvent) -> bytes:
+        write = _WRITERS.get(type(event))
+        return b"" if write is None else write(self, event)
+
+    def failed(self, error: StoreError) -> bytes:
+        return told_in_stream(refusal(error, with_key=True, turn_id=self._turn_id))
+
+    def idle(self) -> bytes:
+        return self._chunk("content", "")
+
+    # Frames
+
+    def _chunk(self, name: Literal["content", "reasoning_content"], text: str) -> bytes:
+        return self._frame("answer", f'{_HEAD},"{name}":{json.dumps(text)}{_TAIL}')
+
+    def _frame(self, name: str, data: str) -> bytes:
+        """An event; without details only answers are told, and without their name."""
+        if self._detail:
+            return f"event: {name}\ndata: {data}\n\n".encode("ascii")
+        return f"data: {data}\n\n".encode("ascii") if name == "answer" else b""
+
+    def _told(self, name: str, data: JSON) -> bytes:
+        return self._frame(name, to_json(data)) if self._detail else b""
+
+    # Events
+
+    def _say(self, event: TextDelta) -> bytes:
+        self._text.append(event.text)
+        return self._chunk("content", event.text)
+
+    def _think(self, event: ReasoningDelta) -> bytes:
+        return self._chunk("reasoning_content", event.text)
+
+    def _call(self, event: ToolCallStarted) -> bytes:
+        return self._tool("toolCall", event.id, toolName=event.name, functionName=event.name)
+
+    def _arguments(self, event: ToolCallArgumentsDelta) -> bytes:
+        return self._tool("toolParams", event.id, params=event.arguments)
+
+    def _result(self, event: ToolResultDelta) -> bytes:
+        return self._tool("toolResponse", event.id, response=event.content)
+
+    def _tool(self, name: str, call_id: str, **fields: str) -> bytes:
+        tool = {"id": call_id, "toolName": "", "toolAvatar": "", "params": ""} | fields
+        return self._told(name, {"tool": tool, "responseValueId": call_id})
+
+    def _status(self, event: StatusChanged) -> bytes:
+        return self._told("flowNodeStatus", {"status": event.status, "name": event.name})
+
+    def _ask(self, event: InteractionRequested) -> bytes:
+        return self._interactive(event.interaction)
+
+    def _interactive(self, part: InteractionPart) -> bytes:
+        self._asked = True
+        return self._told("interactive", {"interactive": interaction_row(part)})
+
+    def _entitle(self, event: TitleChanged) -> bytes:
+        return self._titled(event.title)
+
+    def _titled(self, title: str) -> bytes:
+        self._title = title
+        return self._told("chatTitle", {"title": title})
+
+    def _vary(self, event: VariablesUpdated) -> bytes:
+        return self._varied(event.variables)
+
+    def _varied(self, variables: JSON) -> bytes:
+        self._variables = variables
+        return self._told("updateVariables", variables)
+
+    def _report(self, event: RunDetailsReported) -> bytes:
+        return self._reported(event.steps)
+
+    def _reported(self, steps: Sequence[RunStep]) -> bytes:
+        self._steps += steps
+        if self._version == "v1":
+            return b""
+        return b"".join([self._told("flowNodeResponse", node_row(each)) for each in steps])
+
+    def _cost(self, event: UsageReported) -> bytes:
+        self._usage = event.usage
+        return b""
+
+    def _replace(self, event: PartsReplaced) -> bytes:
+        return self._go_on_to(event.parts)
+
+    def _pass_on(self, event: OtherEvent) -> bytes:
+        if event.type not in _TOLD_AS_THEY_CAME:
+            return b""
+        return self._told(event.type, event.data)
+
+    # The end
+
+    def _go_on_to(self, parts: Sequence[Part]) -> bytes:
+        """What a text has more than was said of it; nothing where it is another one."""
+        whole = "".join([part.text for part in parts if isinstance(part, TextPart)])
+        said = "".join(self._text)
+        self._text = [said]
+        if len(whole) == len(said) or not whole.startswith(said):
+            return b""
+        return self._say(TextDelta(text=whole[len(said) :]))
+
+    def _finish(self, event: ReplyFinished) -> bytes:
+        reply = event.reply
+        pieces = [
+            self._untold(reply),
+            self._stop(reply.usage or self._usage),
+            self._nodes(),
+            self._frame("answer", "[DONE]"),
+        ]
+        return b"".join(pieces)
+
+    def _untold(self, reply: Reply) -> bytes:
+        """What the reply has and no event told."""
+        pieces = [self._go_on_to(added_by(reply, answering=self._answering))]
+        if reply.title is not None and self._title is None:
+            pieces.append(self._titled(reply.title))
+        if reply.variables is not None and self._variables is None:
+            pieces.append(self._varied(reply.variables))
+        if reply.interaction is not None and not self._asked:
+            pieces.append(self._interactive(reply.interaction))
+        if not self._steps:
+            pieces.append(self._reported(reply.run_details))
+        return b"".join(pieces)
+
+    def _stop(self, usage: Usage | None) -> bytes:
+        cost = f',"usage":{to_json(usage_row(usage))}' if self._with_usage else ""
+        return self._frame("answer", f"{_HEAD}{_STOP}{cost}}}")
+
+    def _nodes(self) -> bytes:
+        if self._version == "v2":
+            return b""
+        rows: list[Row] = [node_row(each) for each in self._steps]
+        return self._told("flowResponses", rows)
+
+
+_WRITERS: Final[dict[type, Callable[[CompletionEncoder, Any], bytes]]] = {
+    TextDelta: CompletionEncoder._say,  # noqa: SLF001  # its own methods, by the event's class
+    ReasoningDelta: CompletionEncoder._think,  # noqa: SLF001
+    ToolCallStarted: CompletionEncoder._call,  # noqa: SLF001
+    ToolCallArgumentsDelta: CompletionEncoder._arguments,  # noqa: SLF001
+    ToolResultDelta: CompletionEncoder._result,  # noqa: SLF001
+    StatusChanged: CompletionEncoder._status,  # noqa: SLF001
+    InteractionRequested: CompletionEncoder._ask,  # noqa: SLF001
+    TitleChanged: CompletionEncoder._entitle,  # noqa: SLF001
+    VariablesUpdated: CompletionEncoder._vary,  # noqa: SLF001
+    RunDetailsReported: CompletionEncoder._report,  # noqa: SLF001
+    UsageReported: CompletionEncoder._cost,  # noqa: SLF001
+    PartsReplaced: CompletionEncoder._replace,
+    OtherEvent: CompletionEncoder._pass_on,  # noqa: SLF001
+    ReplyFinished: CompletionEncoder._finish,  # noqa: SLF001
+}

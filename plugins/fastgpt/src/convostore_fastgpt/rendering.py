@@ -1,0 +1,143 @@
+"""The schema as the history and record endpoints show it: the way back of `wire`.
+
+Reading what is written here gives the same again, for whatever the service's shapes can hold. What
+they cannot hold is left out; no store and no request here.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from convostore.models import Conversation, Message, Role, RunStep, Source, Status
+from convostore.reading import Row
+
+from .record_ids import record_ids
+from .rendering_values import text_item, value_items
+from .wire import feedback_fields
+
+_OBJECTS: Final[dict[Role, str]] = {
+    "user": "Human",
+    "assistant": "AI",
+    "tool": "AI",
+    "system": "System",
+    "other": "System",
+}
+_PROGRESS: Final[dict[Status | None, int]] = {"generating": 0, "failed": 2}
+_DONE: Final = 1
+FAILED: Final = "The answer could not be made."
+"""What is told of an answer that failed: the schema keeps no reason."""
+
+
+def time_text(time: datetime | None) -> str | None:
+    """A time as the service writes it, in milliseconds."""
+    if time is None:
+        return None
+    return f"{time.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def progress(status: Status | None) -> int:
+    """A newest message's status as ``chatGenerateStatus``."""
+    return _PROGRESS.get(status, _DONE)
+
+
+def history_row(conversation: Conversation, app_id: str) -> Row:
+    """An item of getHistories: its only title is both the one given and the one made."""
+    title = conversation.title or ""
+    return {
+        "chatId": conversation.id,
+        "updateTime": time_text(conversation.last_active_at),
+        "customTitle": title,
+        "title": title,
+        "top": conversation.pinned,
+        "chatGenerateStatus": _DONE,
+        "hasBeenRead": True,
+        "appId": app_id,
+    }
+
+
+def status_row(conversation: Conversation, status: Status | None) -> Row:
+    """An item of getHistoryStatus."""
+    return {
+        "chatId": conversation.id,
+        "updateTime": time_text(conversation.last_active_at),
+        "chatGenerateStatus": progress(status),
+        "hasBeenRead": True,
+    }
+
+
+def obj_of(message: Message) -> str:
+    """Who speaks, in the service's three words."""
+    return _OBJECTS[message.role]
+
+
+def record_row(message: Message, *, with_custom_feedbacks: bool = False) -> Row:
+    """An item of getPaginationRecords."""
+    ids = record_ids(message.id)
+    row: Row = {
+        "_id": ids.own,
+        "dataId": ids.data,
+        "obj": obj_of(message),
+        "value": _value(message),
+        "time": time_text(message.created_at),
+        "hideInUI": False,
+        **feedback_fields(message.feedback),
+    }
+    if row["obj"] == "AI":
+        row |= _of_an_answer(message)
+    if with_custom_feedbacks:
+        row["customFeedbacks"] = []
+    return row
+
+
+def _value(message: Message) -> list[Row]:
+    """The record's items; only an answer that is being made has none."""
+    if obj_of(message) == "AI" and message.status == "generating":
+        return []
+    return value_items(message.parts) or [text_item("")]
+
+
+def _of_an_answer(message: Message) -> Row:
+    links = [each for each in message.sources if each.kind != "quote"]
+    row: Row = {
+        "useAgentSandbox": False,
+        "totalQuoteList": [quote_row(each) for each in message.sources if each.kind == "quote"],
+    }
+    if links:
+        row["toolCiteLinks"] = [{"name": each.title or "", "url": each.url or ""} for each in links]
+    if message.status == "failed":
+        row["errorMsg"] = FAILED
+    return row
+
+
+def quote_row(source: Source) -> Row:
+    """A passage of a knowledge base."""
+    row: Row = {
+        "id": source.mark or "",
+        "chunkIndex": 0,
+        "datasetId": "",
+        "collectionId": "",
+        "sourceId": source.url or "",
+        "sourceName": source.title or "",
+        "score": []
+        if source.score is None
+        else [{"type": "embedding", "value": source.score, "index": 0}],
+    }
+    return row if source.content is None else row | {"q": source.content}
+
+
+def node_row(step: RunStep) -> Row:
+    """A node's response, of getResData and of completions that tell of the run."""
+    row: Row = {
+        "id": step.id or "",
+        "nodeId": step.id or "",
+        "moduleName": step.name,
+        "moduleType": step.type or "",
+    }
+    if step.seconds is not None:
+        row["runningTime"] = step.seconds
+    if step.error is not None:
+        row["errorText"] = step.error
+    if step.steps:
+        row["childrenResponses"] = [node_row(each) for each in step.steps]
+    return row

@@ -1,0 +1,93 @@
+"""A message's parts as the items of a record's value: the way back of `values`.
+
+A call of a tool takes its result into its item. What the service has no item for is shown whole
+under its type; nothing is read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from convostore.models import (
+    FilePart,
+    InteractionPart,
+    OtherPart,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from convostore.reading import Row
+
+from .rendering_interactions import interaction_row
+
+_FILE_TYPES: Final = frozenset({"image", "audio", "video"})
+_WHOLE: Final = frozenset({"plan", "skills", "planStatus", "contextCheckpoint"})
+"""Kinds of items that are held as they are, under their names."""
+
+
+def value_items(parts: Iterable[Part]) -> list[Row]:
+    """The items that a record's value has for these parts, in their order."""
+    items: list[Row] = []
+    calls: dict[str | None, Row] = {}
+    for part in parts:
+        if isinstance(part, ToolResultPart) and part.id in calls:
+            calls.pop(part.id)["response"] = part.content
+        elif isinstance(part, ToolCallPart | ToolResultPart):
+            tool = _tool(part)
+            if isinstance(part, ToolCallPart):
+                calls[part.id] = tool
+            items.append({"tools": [tool], "type": "tool"})
+        else:
+            items.append(_item(part))
+    return items
+
+
+def _item(part: Part) -> Row:
+    match part:
+        case TextPart(text=text):
+            return text_item(text)
+        case ReasoningPart(text=text):
+            return {"reasoning": {"content": text}, "type": "reasoning"}
+        case FilePart():
+            return {"file": _file(part), "type": "file"}
+        case InteractionPart():
+            return {"interactive": interaction_row(part), "type": "interactive"}
+        case OtherPart():
+            return _other(part)
+    raise AssertionError(f"a part of the kind {part.kind!r} is unknown here")
+
+
+def text_item(text: str) -> Row:
+    """The item of a text."""
+    return {"text": {"content": text}, "type": "text"}
+
+
+def _tool(part: ToolCallPart | ToolResultPart) -> Row:
+    row: Row = {"id": part.id or "", "toolAvatar": ""}
+    if isinstance(part, ToolCallPart):
+        return row | {
+            "toolName": part.name,
+            "functionName": part.name,
+            "params": part.arguments,
+        }
+    return row | {"toolName": "", "functionName": "", "params": "", "response": part.content}
+
+
+def _file(part: FilePart) -> Row:
+    kind = (part.media_type or "").partition("/")[0]
+    return {
+        "type": kind if kind in _FILE_TYPES else "file",
+        "name": part.name or "",
+        "url": part.url or "",
+    }
+
+
+def _other(part: OtherPart) -> Row:
+    if part.type in _WHOLE and part.data is not None:
+        return {part.type: part.data, "type": "text"}
+    if isinstance(part.data, dict) and part.data.get("type") == part.type:
+        return part.data
+    return {"type": part.type or "other", "data": part.data}

@@ -1,0 +1,256 @@
+"""The adapter of `gateway+http(s)://`: which request of the native API each operation is.
+
+What its JSON means stands in `wire`, and what its errors mean in `problems`. Loading this loads no
+server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from convostore.adapter import AdapterOptions, Operation, Traits
+from convostore.dsn import DSN
+from convostore.errors import StoreError, UnsupportedError
+from convostore.http import (
+    HTTPAdapter,
+    HTTPFlow,
+    Request,
+    Response,
+    path,
+    status_error,
+)
+from convostore.models import (
+    AnyTip,
+    Conversation,
+    ConversationChange,
+    Feedback,
+    Health,
+    Listing,
+    Message,
+    NewConversation,
+    Page,
+    RunStep,
+    Unset,
+)
+
+from . import wire
+from .asking import (
+    asked,
+    done,
+    elsewhere,
+    error_in,
+    is_no_stream,
+    items,
+    listed,
+    named,
+    page,
+    problem_in,
+    streamed,
+    writing,
+)
+from .client_options import GatewayOptions, GatewayReplyOptions, given, reply_options
+
+if TYPE_CHECKING:
+    from convostore.replies import Reply
+    from convostore.searching import Hit, Search
+    from convostore.turns import Answer, Stream, Turn
+
+_CONVERSATIONS: Final = "/v1/conversations"
+_CONVERSATION: Final = "/v1/conversations/{}"
+_FORK: Final = "/v1/conversations/{}/fork"
+_MESSAGES: Final = "/v1/conversations/{}/messages"
+_MESSAGE: Final = "/v1/conversations/{}/messages/{}"
+_FEEDBACK: Final = "/v1/conversations/{}/messages/{}/feedback"
+_RUN_DETAILS: Final = "/v1/conversations/{}/messages/{}/run-details"
+_SUGGESTIONS: Final = "/v1/conversations/{}/suggested-questions"
+_REPLY: Final = "/v1/conversations/{}/replies/{}"
+_RESUME: Final = "/v1/conversations/{}/replies/{}/resume"
+
+_STREAMING: Final = {
+    Operation.REPLY: Operation.STREAM_REPLY,
+    Operation.ANSWER: Operation.STREAM_ANSWER,
+}
+"""What is asked for as a stream: what arrives is known even if the rest does not."""
+
+
+class GatewayAdapter(HTTPAdapter):
+    """Does all that the store behind a gateway can; `check` finds out what that is.
+
+    Until then it offers everything and promises nothing; what is answered to be none of the store's
+    is offered no more.
+    """
+
+    name: ClassVar[str] = "gateway"
+    Options: ClassVar[type[AdapterOptions]] = GatewayOptions
+    ReplyOptions: ClassVar[type[AdapterOptions]] = GatewayReplyOptions
+    traits = Traits(
+        updated_at="any",
+        deletes="may_delete_turn",
+        clears="may_clear_others",
+        reports_absent=False,
+        deleted_readable=True,
+    )
+
+    def __init__(self, dsn: DSN, options: GatewayOptions) -> None:
+        super().__init__(dsn, options)
+        self.base_url = self.base_url.removesuffix("/v1")
+
+    def authorization(self) -> str | None:
+        token = self.options.token
+        return f"Bearer {token.get_secret_value()}" if token else super().authorization()
+
+    def failure(self, request: Request, response: Response) -> StoreError | None:
+        """Says which error an answer stands for; what is not offered is not asked for again."""
+        told = problem_in(response)
+        error = error_in(told)
+        if error is not None:
+            if isinstance(error, UnsupportedError):
+                self._offer(self.offers - {str(told.get("operation"))})
+            if response.status == 401:
+                error.args = (f"{error}; here: pass token=…, or set CONVOSTORE_GATEWAY_TOKEN",)
+            return error
+        if response.status == 404 or (response.status < 300 and is_no_stream(request, response)):
+            return elsewhere(request, response)
+        return status_error(request, response)
+
+    def _offer(self, operations: AbstractSet[str]) -> None:
+        without = {whole for whole, piecemeal in _STREAMING.items() if piecemeal not in operations}
+        self.offers = frozenset(
+            [each for each in type(self).offers if each in operations - without]
+        )
+
+    # Reading
+
+    def check(self) -> HTTPFlow[Health]:
+        """Looks what the store behind is and whether it answers, and learns what it can do."""
+        info: wire.Info = yield from asked(wire.Info, Request("GET", "/v1"))
+        self._learn(info)
+        health: Health = yield from asked(Health, Request("GET", "/v1/check"))
+        return health
+
+    def _learn(self, info: wire.Info) -> None:
+        self._offer(info.operations)
+        # Pages of the gateway's own size, however the store behind makes its answers.
+        self.traits = replace(info.known_traits, paging="native")
+        self.ReplyOptions = reply_options(frozenset(info.reply_options))  # type: ignore[misc]  # this store's
+
+    def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
+        query = listed(listing) + named(older_than=listing.older_than)
+        return page(Conversation, Request("GET", _CONVERSATIONS, query=query))
+
+    def get_conversation(self, conversation_id: str) -> HTTPFlow[Conversation]:
+        return asked(Conversation, Request("GET", path(_CONVERSATION, conversation_id)))
+
+    def list_messages(self, conversation_id: str, listing: Listing) -> HTTPFlow[Page[Message]]:
+        query = listed(listing) + named(order=listing.order)
+        return page(Message, Request("GET", path(_MESSAGES, conversation_id), query=query))
+
+    def search(self, search: Search, listing: Listing) -> HTTPFlow[Page[Hit]]:
+        from convostore.searching import Hit
+
+        query = listed(listing) + named(
+            q=search.text,
+            conversation_id=search.conversation_id,
+            role=search.role,
+            since=search.since,
+            until=search.until,
+        )
+        return page(Hit, Request("GET", "/v1/search", query=query))
+
+    def get_run_details(
+        self, conversation_id: str, message_id: str
+    ) -> HTTPFlow[tuple[RunStep, ...]]:
+        return items(RunStep, Request("GET", path(_RUN_DETAILS, conversation_id, message_id)))
+
+    def suggest_questions(self, conversation_id: str) -> HTTPFlow[tuple[str, ...]]:
+        return items(str, Request("GET", path(_SUGGESTIONS, conversation_id), patient=True))
+
+    # Writing
+
+    def create_conversation(self, new: NewConversation) -> HTTPFlow[Conversation]:
+        body = wire.CreateBody.model_construct(
+            id=new.id, title=new.title, created_at=new.created_at, origin=new.origin
+        )
+        return asked(Conversation, writing("POST", _CONVERSATIONS, body))
+
+    def put_conversation(self, conversation: Conversation) -> HTTPFlow[None]:
+        return done(writing("PUT", path(_CONVERSATION, conversation.id), conversation))
+
+    def fork_conversation(
+        self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
+    ) -> HTTPFlow[Conversation]:
+        body = wire.ForkBody.model_construct(message_id=message_id, new_id=new_id, title=title)
+        return asked(Conversation, writing("POST", path(_FORK, conversation_id), body))
+
+    def append_messages(
+        self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
+    ) -> HTTPFlow[tuple[Message, ...]]:
+        body = wire.AppendBody.model_construct(messages=tuple(messages), after=after)
+        return items(Message, writing("POST", path(_MESSAGES, conversation_id), body))
+
+    def replace_messages(
+        self, conversation_id: str, messages: Sequence[Message], after: str | None
+    ) -> HTTPFlow[tuple[Message, ...]]:
+        body = wire.ReplaceBody.model_construct(messages=tuple(messages), after=after)
+        return items(Message, writing("PUT", path(_MESSAGES, conversation_id), body))
+
+    def update_conversation(
+        self, conversation_id: str, change: ConversationChange
+    ) -> HTTPFlow[None]:
+        body = wire.UpdateBody.model_construct(title=change.title, pinned=change.pinned)
+        return done(writing("PATCH", path(_CONVERSATION, conversation_id), body))
+
+    def delete_conversation(self, conversation_id: str) -> HTTPFlow[None]:
+        return done(Request("DELETE", path(_CONVERSATION, conversation_id)))
+
+    def delete_conversations(self, older_than: datetime) -> HTTPFlow[int]:
+        query = named(older_than=older_than)
+        reply = yield Request("DELETE", _CONVERSATIONS, query=query)
+        return reply.read(lambda body: int(body["deleted"]))
+
+    def clear_conversations(self) -> HTTPFlow[None]:
+        return done(Request("POST", "/v1/clear"))
+
+    def delete_message(self, conversation_id: str, message_id: str) -> HTTPFlow[None]:
+        return done(Request("DELETE", path(_MESSAGE, conversation_id, message_id)))
+
+    def set_feedback(
+        self, conversation_id: str, message_id: str, feedback: Feedback | None
+    ) -> HTTPFlow[None]:
+        where = path(_FEEDBACK, conversation_id, message_id)
+        if feedback is None:
+            return done(Request("PUT", where))
+        return done(writing("PUT", where, feedback))
+
+    # Making conversation
+
+    def stream_reply(self, turn: Turn) -> HTTPFlow[Stream[Request, Response]]:
+        body = wire.ReplyBody.model_construct(
+            conversation_id=turn.conversation_id,
+            content=turn.content,
+            turn_id=turn.turn_id,
+            options=given(turn.options),
+        )
+        return streamed("/v1/replies", body, turn.turn_id)
+
+    def stream_answer(self, answer: Answer) -> HTTPFlow[Stream[Request, Response]]:
+        body = wire.AnswerBody.model_construct(
+            conversation_id=answer.conversation_id,
+            answer=answer.answer if isinstance(answer.answer, str) else dict(answer.answer),
+            options=given(answer.options),
+        )
+        return streamed("/v1/answers", body, None)
+
+    def get_reply(self, conversation_id: str, turn_id: str) -> HTTPFlow[Reply]:
+        from convostore.replies import Reply
+
+        return asked(Reply, Request("GET", path(_REPLY, conversation_id, turn_id)))
+
+    def resume_reply(
+        self, conversation_id: str, turn_id: str
+    ) -> HTTPFlow[Stream[Request, Response] | Reply]:
+        return streamed(path(_RESUME, conversation_id, turn_id), None, turn_id)

@@ -1,0 +1,130 @@
+"""Requests of the native API and what is made of their answers: the pieces that `adapter` uses.
+
+Which request an operation is, the adapter says.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from convostore.errors import ProtocolError, StoreError
+from convostore.http import HTTPFlow, Method, Request, Response
+from convostore.models import JSON, Listing, Page
+from convostore.values import Value
+
+from . import problems, wire
+
+if TYPE_CHECKING:
+    from convostore.drafts import Draft
+    from convostore.replies import Reply
+    from convostore.turns import Stream
+
+T = TypeVar("T")
+
+_EVENTS: Final = "text/event-stream"
+
+
+def asked(kind: type[T], request: Request) -> HTTPFlow[T]:
+    """A flow of one request that is answered with a value."""
+    reply = yield request
+    value: T = wire.read(kind, reply.json())
+    return value
+
+
+def page(kind: type[T], request: Request) -> HTTPFlow[Page[T]]:
+    reply = yield request
+    return wire.read_page(kind, reply.json())
+
+
+def items(kind: type[T], request: Request) -> HTTPFlow[tuple[T, ...]]:
+    reply = yield request
+    return wire.read_items(kind, reply.json())
+
+
+def done(request: Request) -> HTTPFlow[None]:
+    """A flow of one request that is answered with nothing, by which it is done.
+
+    Raises:
+        ProtocolError: It is answered with something.
+    """
+    reply = yield request
+    if reply.status != 204:
+        raise elsewhere(request, reply)
+
+
+def writing(method: Method, where: str, body: Value) -> Request:
+    return Request(method, where, json=wire.body_json(body))
+
+
+def streamed(
+    where: str, body: Value | None, turn_id: str | None
+) -> HTTPFlow[Stream[Request, Response]]:
+    from convostore.turns import Stream
+
+    from .decoding import EventDecoder
+
+    yield from ()
+    decoder = EventDecoder()
+
+    def finish(_: Draft) -> HTTPFlow[Reply]:
+        yield from ()
+        return decoder.reply
+
+    return Stream(
+        request=Request(
+            "POST",
+            where,
+            json=None if body is None else wire.body_json(body),
+            headers=(("accept", _EVENTS),),
+            patient=True,
+        ),
+        decoder=decoder,
+        finish=finish,
+        turn_id=turn_id,
+    )
+
+
+def listed(listing: Listing) -> tuple[tuple[str, str], ...]:
+    return named(limit=listing.limit, cursor=listing.cursor)
+
+
+def named(**values: object) -> tuple[tuple[str, str], ...]:
+    """What of a query is given."""
+    return tuple(
+        [
+            (name, value.isoformat() if isinstance(value, datetime) else str(value))
+            for name, value in values.items()
+            if value is not None
+        ]
+    )
+
+
+def error_in(told: JSON) -> StoreError | None:
+    """The error that a problem tells; None where it is none."""
+    error = problems.read_problem(told)
+    if error is not None:
+        error.detail = str(error)
+    return error
+
+
+def problem_in(response: Response) -> JSON:
+    """What an answer tells as a problem; None where it is none that can be read."""
+    if response.media_type != problems.MEDIA_TYPE:
+        return None
+    try:
+        return response.json()
+    except ProtocolError:
+        return None
+
+
+def is_no_stream(request: Request, response: Response) -> bool:
+    return ("accept", _EVENTS) in request.headers and response.media_type != _EVENTS
+
+
+def elsewhere(request: Request, response: Response) -> ProtocolError:
+    return ProtocolError(
+        f"{request.method} {request.path} was answered {response.status} as by another program "
+        "than a gateway: check the base URL",
+        excerpt=response.excerpt,
+    )

@@ -1,0 +1,69 @@
+"""A request's body, read as the class that its endpoint takes, and its ids looked at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from starlette.types import Receive, Scope
+
+from convostore.errors import InvalidError
+
+from .incoming import read_request
+from .limits import Limits
+from .wire import read_body
+
+_LARGE: Final = 256 * 1024
+"""Bytes of a body that is read in the event loop."""
+_IDS: Final = ("id", "conversation_id", "message_id", "new_id", "turn_id", "after")
+
+
+class MediaTypeError(InvalidError):
+    """A request's body is of another media type than is taken."""
+
+
+# Any, in this module: a body of whatever class an endpoint takes.
+
+
+async def take_body(kind: Any, scope: Scope, receive: Receive, limits: Limits) -> Any:
+    """Reads a request's body.
+
+    Raises:
+        InvalidError: It is none of this class, or out of bounds; the message names the field.
+        ClientDisconnect: The client went away.
+    """
+    request = await read_request(scope, receive, limits)
+    _check_media_type(request.headers.get("content-type", "application/json"))
+    if not request.content:
+        raise InvalidError("a body is needed, which is JSON")
+    if len(request.content) > _LARGE:
+        body = await asyncio.to_thread(read_body, kind, request.content)
+    else:
+        body = read_body(kind, request.content)
+    check_ids(_ids_of(body), limits)
+    return body
+
+
+def check_ids(ids: Iterable[object], limits: Limits) -> None:
+    """Looks whether ids are within bounds; what is no text is none.
+
+    Raises:
+        InvalidError: One is too long.
+    """
+    if any(isinstance(each, str) and len(each) > limits.id for each in ids):
+        raise InvalidError(f"an id may have {limits.id} characters")
+
+
+def _check_media_type(told: str) -> None:
+    """Takes JSON only, which also keeps out the forms of strangers' pages."""
+    media_type = told.partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise MediaTypeError("a body is taken as JSON: send Content-Type: application/json")
+
+
+def _ids_of(body: Any) -> Iterator[object]:
+    for name in _IDS:
+        yield getattr(body, name, None)
+    for message in getattr(body, "messages", ()):
+        yield message.id

@@ -1,0 +1,94 @@
+"""What an endpoint of the native API is: a method of a path, and what it asks of the store.
+
+Which ones there are stands in `endpoints`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from convostore.adapter import Operation
+from convostore.store import AsyncConversationStore
+
+from .limits import Limits
+from .parameters import Parameter
+
+EVENTS: Final = "text/event-stream"
+
+# Any, in this module: what is read from a request is of the class that the endpoint names, and a
+# result of any operation is rendered by its own class.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request for an endpoint, read and checked.
+
+    Attributes:
+        ids: What stands in the path, by the template's names: arguments of the store's method.
+        headers: By lower-case name.
+    """
+
+    store: AsyncConversationStore
+    ids: Mapping[str, Any]
+    query: Mapping[str, Any]
+    body: Any
+    headers: Mapping[str, str]
+    limits: Limits
+
+    @property
+    def wants_events(self) -> bool:
+        """Whether a reply is to be sent as it arrives."""
+        return EVENTS in self.headers.get("accept", "").lower()
+
+
+Handler: TypeAlias = Callable[[Call], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One method of one path.
+
+    Attributes:
+        template: Of the path; what stands in braces is an id.
+        operation: What it asks of the store; None where it is none of its operations.
+        handle: Returns what `rendering.answer` takes, a `StreamedResponse` or a `Response`; None
+            where no store is asked, which needs no token.
+        answers: What comes back: a class, `Several` of them or `PageOf` them, a `Row` that is a
+            JSON schema, or None for nothing.
+        body: The class of the request's body; None where it has none.
+        status: Of the answer.
+        conditional: Whether it has an entity tag.
+        media_types: Of the answer.
+        may_conflict: Whether 409 may come.
+        name: Where the operation does not name it.
+    """
+
+    method: str
+    template: str
+    operation: Operation | None
+    summary: str
+    handle: Handler | None
+    answers: Any
+    parameters: tuple[Parameter, ...] = ()
+    body: Any = None
+    status: int = 200
+    conditional: bool = False
+    media_types: tuple[str, ...] = ("application/json",)
+    may_conflict: bool = False
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PageOf:
+    """The answer is a page of such values."""
+
+    kind: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """The answer is a list that comes whole."""
+
+    kind: Any

@@ -1,0 +1,175 @@
+"""The query parameters of the native API: how each is read, and how it is documented."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, get_args
+from urllib.parse import parse_qsl
+
+from convostore.errors import InvalidError
+from convostore.formats import WRITTEN
+from convostore.models import Order, Role
+from convostore.reading import Row
+
+from .limits import Limits
+
+_DIGITS: Final = 18
+"""Of a longer number it only matters that it is large."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One parameter.
+
+    Attributes:
+        read: Takes its text to a value; raises `ValueError` with what it should be.
+        schema: Of its text, as OpenAPI has it.
+        default: What counts where it is absent, if that is not the store's own business.
+    """
+
+    name: str
+    about: str
+    read: Callable[[str], object]
+    schema: Row
+    required: bool = False
+    default: object = None
+
+
+def read_query(parameters: Sequence[Parameter], query: bytes, limits: Limits) -> dict[str, object]:
+    """Reads a request's query: what stands in it, and the defaults of what does not.
+
+    Raises:
+        InvalidError: There is no such parameter, or its value is wrong; the message names it.
+    """
+    given = _pairs(query) if query else []
+    known = {each.name: each for each in parameters}
+    values = {each.name: each.default for each in parameters if each.default is not None}
+    seen: set[str] = set()
+    for name, text in given:
+        if name not in known:
+            raise _unknown(name, list(known))
+        if name in seen:
+            raise InvalidError(f"the parameter {name!r} is given twice")
+        seen.add(name)
+        values[name] = _read(known[name], text)
+    for each in parameters:
+        if each.required and each.name not in seen:
+            raise InvalidError(f"the parameter {each.name!r} is needed: {each.about}")
+    if isinstance(limit := values.get("limit"), int):
+        values["limit"] = min(limit, limits.page)
+    return values
+
+
+def _pairs(query: bytes) -> list[tuple[str, str]]:
+    try:  # ids and queries may hold lone surrogates
+        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="surrogatepass")
+    except ValueError:
+        raise InvalidError("the query is not percent-encoded UTF-8") from None
+
+
+def _read(parameter: Parameter, text: str) -> object:
+    try:
+        return parameter.read(text)
+    except ValueError as error:
+        raise InvalidError(f"the parameter {parameter.name!r} is wrong: {error}") from None
+
+
+def _unknown(name: str, known: Sequence[str]) -> InvalidError:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
+    return InvalidError(f"there is no parameter {name!r}: {hint}")
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and text.strip("0")):
+        raise ValueError("a whole number from 1")
+    return int(text.lstrip("0")[:_DIGITS])
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise ValueError("a time with its zone, such as 2026-01-31T12:00:00Z")
+    return time
+
+
+def _flag(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError("true or false")
+    return text == "true"
+
+
+def _one_of(words: Sequence[str]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return text
+
+    return read
+
+
+def _chosen(name: str, about: str, words: Sequence[str], default: str | None = None) -> Parameter:
+    schema: Row = {"type": "string", "enum": list(words)}
+    if default is not None:
+        schema["default"] = default
+    return Parameter(name=name, about=about, read=_one_of(words), schema=schema, default=default)
+
+
+def _moment(name: str, about: str, *, required: bool = False) -> Parameter:
+    schema = {"type": "string", "format": "date-time"}
+    return Parameter(name=name, about=about, read=_time, schema=schema, required=required)
+
+
+def _limit(default: int) -> Parameter:
+    return Parameter(
+        name="limit",
+        about="The most items of the page; the server has a bound of its own.",
+        read=_positive,
+        schema={"type": "integer", "minimum": 1, "default": default},
+        default=default,
+    )
+
+
+LIMIT: Final = _limit(50)
+HITS: Final = _limit(20)
+CURSOR: Final = Parameter(
+    name="cursor",
+    about="The page before's cursor; absent for the first page.",
+    read=str,
+    schema={"type": "string"},
+)
+ORDER: Final = _chosen(
+    "order", "From which end of the conversation.", get_args(Order), "oldest_first"
+)
+OLDER_THAN: Final = _moment("older_than", "Only what was last active before this time.")
+OLDER_THAN_NEEDED: Final = _moment("older_than", OLDER_THAN.about, required=True)
+QUERY: Final = Parameter(
+    name="q",
+    about="Words, all of which must be there; a phrase in quotes.",
+    read=str,
+    schema={"type": "string"},
+    required=True,
+)
+CONVERSATION: Final = Parameter(
+    name="conversation_id",
+    about="Only in this conversation.",
+    read=str,
+    schema={"type": "string", "minLength": 1},
+)
+ROLE: Final = _chosen("role", "Only messages of this role, and no titles.", get_args(Role))
+SINCE: Final = _moment("since", "Only what was said at this time or later.")
+UNTIL: Final = _moment("until", "Only what was said before this time.")
+FORMAT: Final = _chosen("format", "The format of the file.", WRITTEN, "jsonl")
+RAW: Final = Parameter(
+    name="raw",
+    about="Whether the backend's own objects are written too, where the format holds them.",
+    read=_flag,
+    schema={"type": "boolean", "default": True},
+    default=True,
+)

@@ -1,0 +1,158 @@
+"""Errors as the native API tells them (RFC 9457, ``application/problem+json``), both ways.
+
+What the server renders the adapter reads back as an error of the very same class. Of a failure of
+the store behind, its own words are kept back, as they may name what is inside.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from convostore.dialect import ForbiddenError
+from convostore.errors import (
+    AuthError,
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    ProtocolError,
+    RateLimitError,
+    StoreError,
+    UnavailableError,
+    UnsupportedError,
+)
+from convostore.reading import Row
+from convostore.values import JSON
+
+from .wire import partial_json, read_partial
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A class of errors, as problems tell it.
+
+    Attributes:
+        title: The same for all of the kind.
+        inside: What is told instead of the error's own words; None where these concern the caller.
+    """
+
+    name: str
+    error: type[Any]
+    status: int
+    title: str
+    inside: str | None = None
+
+
+_FAILED: Final = Kind("failed", StoreError, 500, "It failed", "it failed inside")
+KINDS: Final = (
+    Kind("forbidden", ForbiddenError, 403, "Not permitted"),
+    Kind("auth", AuthError, 401, "Not admitted"),
+    Kind("not_found", NotFoundError, 404, "Not there"),
+    Kind("conflict", ConflictError, 409, "Another state than was assumed"),
+    Kind("invalid", InvalidError, 400, "Refused"),
+    Kind("unsupported", UnsupportedError, 501, "Not offered"),
+    Kind(
+        "rate_limit",
+        RateLimitError,
+        429,
+        "Too many requests",
+        "the service behind asks for patience",
+    ),
+    Kind(
+        "unavailable",
+        UnavailableError,
+        503,
+        "Out of reach",
+        "the store behind is out of reach, too slow, or broken",
+    ),
+    Kind("protocol", ProtocolError, 502, "Unreadable", "the store behind answered unreadably"),
+    _FAILED,
+)
+"""The narrower before the wider."""
+_BY_NAME: Final = {kind.name: kind for kind in KINDS}
+_NOT_OURS: Final = "the store behind does not admit this gateway"
+_USER: Final = re.compile(r"(?<=://)[^/\s@]*@")
+_INSIDES: Final = re.compile(
+    r"[A-Za-z][\w+.-]*://\S+"  # addresses
+    r"|(?<![\w/.])~?/(?:[\w.~+-]+/)+[\w.~+-]*"  # files
+    r"|\b[A-Za-z]:\\\S+"
+)
+
+
+def kind_of(error: StoreError) -> Kind:
+    """What kind of problem an error is."""
+    return next(kind for kind in KINDS if isinstance(error, kind.error))
+
+
+def status_of(error: StoreError) -> int:
+    """The status of the answer that tells an error, unless its cause asks for another."""
+    kind = kind_of(error)
+    if isinstance(error, UnavailableError) and not error.retryable:
+        return 502
+    return 502 if _is_of_backend(error, kind) else kind.status
+
+
+def problem_of(error: StoreError, status: int | None = None) -> Row:
+    """Renders an error.
+
+    Args:
+        error: What is to be told.
+        status: That of the answer, where it is not `status_of`.
+    """
+    kind = kind_of(error)
+    row: Row = {
+        "type": "about:blank",
+        "title": kind.title,
+        "status": status or status_of(error),
+        "detail": _told(error, kind),
+        "kind": kind.name,
+        "retryable": error.retryable,
+    }
+    if error.operation is not None:
+        row["operation"] = error.operation
+    if (seconds := getattr(error, "retry_after", None)) is not None:
+        row["retry_after"] = seconds
+    if error.partial is not None:
+        row["partial"] = partial_json(error.partial)
+    return row
+
+
+def read_problem(data: JSON) -> StoreError | None:
+    """Reads an error back; None where it is no problem of this API."""
+    kind = _BY_NAME.get(str(data.get("kind"))) if isinstance(data, dict) else None
+    if kind is None:
+        return None
+    told, retryable = data.get("detail"), data.get("retryable")
+    error: StoreError = kind.error(
+        told if isinstance(told, str) else kind.title,
+        retryable=retryable if isinstance(retryable, bool) else None,
+        **_patience(kind, data),
+    )
+    error.partial = read_partial(data.get("partial"))
+    return error
+
+
+def _patience(kind: Kind, data: Row) -> dict[str, float]:
+    seconds = data.get("retry_after")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return {}
+    takes = issubclass(kind.error, RateLimitError | UnavailableError)
+    return {"retry_after": float(seconds)} if takes else {}
+
+
+def _is_of_backend(error: StoreError, kind: Kind) -> bool:
+    """Whether it is the gateway that was not admitted; an adapter's name tells."""
+    return kind.name == "auth" and error.adapter is not None
+
+
+def _told(error: StoreError, kind: Kind) -> str:
+    """What is told of an error: nothing of what is inside."""
+    if _is_of_backend(error, kind):
+        return _NOT_OURS
+    if kind.inside is None:
+        return _USER.sub("***@", str(error))
+    said = _INSIDES.sub("…", error.detail or "")
+    return f"{kind.inside}: it said {said!r}" if said else kind.inside

@@ -1,0 +1,227 @@
+"""The server that a model is asked at: an adapter that answers and keeps nothing.
+
+And what joins it to a store: transports that carry flows to the store, and the one request of a
+turn to the model.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from contextlib import aclosing, asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final, NoReturn, TypeVar
+
+from convostore.adapter import (
+    Adapter,
+    AsyncIncoming,
+    AsyncTransport,
+    Incoming,
+    Operation,
+    Transport,
+)
+from convostore.dsn import DSN
+from convostore.errors import ConflictError, InvalidError, NotFoundError, ProtocolError, StoreError
+from convostore.flow import Flow
+from convostore.http import HTTPAdapter, Request, Response, status_error
+from convostore.models import Listing
+from convostore.reading import decode_json
+from convostore.values import JSON
+
+from .upstream_decoding import ChatCompletionDecoder, error_in, told
+from .upstream_options import UpstreamOptions
+
+T = TypeVar("T")
+
+_log: Final = logging.getLogger("convostore.gateway")
+
+
+class ModelService(HTTPAdapter):
+    """A server that speaks OpenAI's chat completions; it has no conversations."""
+
+    name: ClassVar[str] = "upstream"
+    Options = UpstreamOptions
+
+    def __init__(self, options: UpstreamOptions) -> None:
+        super().__init__(DSN.parse(f"upstream+{options.url}"), options)
+
+    def authorization(self) -> str | None:
+        key = self.options.api_key
+        return f"Bearer {key.get_secret_value()}" if key else super().authorization()
+
+    def completion(self, body: dict[str, JSON]) -> Request:
+        """The request of one turn."""
+        return Request(
+            "POST",
+            "/chat/completions",
+            query=self.dsn.options,
+            json=body,
+            headers=(("accept", "text/event-stream, application/json"),),
+            patient=True,
+        )
+
+    def failure(self, request: Request, response: Response) -> StoreError | None:
+        """By the status; what the server does not know is the operator's business, or the turn's.
+
+        No conversation is missing then, and nobody was first.
+        """
+        detail = _detail(response)
+        error = status_error(request, response, detail)
+        if isinstance(error, NotFoundError | ConflictError):
+            return InvalidError(f"{error}; check the model's name and its address", detail=detail)
+        if isinstance(error, InvalidError) and "stream_options" in (detail or ""):
+            return InvalidError(f"{error}; open it with usage=False", detail=detail)
+        return error
+
+    def list_conversations(self, listing: Listing) -> NoReturn:  # noqa: ARG002
+        raise self.unsupported(Operation.LIST_CONVERSATIONS)
+
+    def get_conversation(self, conversation_id: str) -> NoReturn:  # noqa: ARG002
+        raise self.unsupported(Operation.GET_CONVERSATION)
+
+    def list_messages(self, conversation_id: str, listing: Listing) -> NoReturn:  # noqa: ARG002
+        raise self.unsupported(Operation.LIST_MESSAGES)
+
+
+def _detail(response: Response) -> str | None:
+    """What a refusal says; None of an answer that is none, or says nothing that can be read."""
+    if response.status < 300 or response.media_type == "text/html":
+        return None
+    try:
+        body = decode_json(response.content)
+    except ProtocolError:
+        return None
+    return told(error_in(body)) or told(body)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One turn as the joined transports carry it.
+
+    Attributes:
+        request: What the model is asked; once.
+        keep: Makes the flow that stores what came of an answer that was not read to its end.
+    """
+
+    request: Request
+    decoder: ChatCompletionDecoder = field(repr=False)
+    keep: Callable[[], Flow[Any, Any, None]] = field(repr=False)
+
+
+class AnsweredTransport(Transport[Any, Any]):
+    """A store's transport, which streams from a model."""
+
+    def __init__(self, store: Transport[Any, Any], model: Transport[Request, Response]) -> None:
+        self._store = store
+        self._model = model
+
+    def send(self, request: Any) -> Any:
+        return self._store.send(request)
+
+    def run(self, make: Callable[[], Flow[Any, Any, T]]) -> T:
+        return self._store.run(make)
+
+    @contextmanager
+    def stream(self, request: Question) -> Iterator[Incoming[Any]]:
+        try:
+            with (
+                self._model.stream(request.request) as incoming,
+                closing(_up_to_its_end(incoming.chunks, request.decoder)) as chunks,
+            ):
+                yield Incoming(incoming.reply, chunks)
+        finally:
+            if not request.decoder.is_read:
+                self._keep(request)
+
+    def _keep(self, question: Question) -> None:
+        try:
+            self._store.run(question.keep)
+        except StoreError as error:
+            _say_it_is_lost(error)
+
+    def close(self) -> None:
+        try:
+            self._model.close()
+        finally:
+            self._store.close()
+
+
+class AsyncAnsweredTransport(AsyncTransport[Any, Any]):
+    """The same for the async face."""
+
+    def __init__(
+        self, store: AsyncTransport[Any, Any], model: AsyncTransport[Request, Response]
+    ) -> None:
+        self.concurrency = store.concurrency
+        self._store = store
+        self._model = model
+
+    async def send(self, request: Any) -> Any:
+        return await self._store.send(request)
+
+    async def run(self, make: Callable[[], Flow[Any, Any, T]]) -> T:
+        return await self._store.run(make)
+
+    @asynccontextmanager
+    async def stream(self, request: Question) -> AsyncIterator[AsyncIncoming[Any]]:
+        try:
+            async with (
+                self._model.stream(request.request) as incoming,
+                aclosing(_aup_to_its_end(incoming.chunks, request.decoder)) as chunks,
+            ):
+                yield AsyncIncoming(incoming.reply, chunks)
+        finally:
+            if not request.decoder.is_read:
+                await self._keep(request)
+
+    async def _keep(self, question: Question) -> None:
+        try:
+            await self._store.run(question.keep)
+        except StoreError as error:
+            _say_it_is_lost(error)
+
+    async def aclose(self) -> None:
+        try:
+            await self._model.aclose()
+        finally:
+            await self._store.aclose()
+
+
+def _say_it_is_lost(error: StoreError) -> None:
+    """What ended the reply is the caller's error; that nothing of it is stored shows here only."""
+    _log.warning("what came of an unfinished answer is not stored: %s", type(error).__name__)
+
+
+def _up_to_its_end(
+    chunks: Iterator[bytes], decoder: ChatCompletionDecoder
+) -> Generator[bytes, None, None]:
+    """The pieces to the last, so that the connection can be used again.
+
+    What breaks behind the model's last word is no matter.
+    """
+    try:
+        yield from chunks
+    except StoreError:
+        if decoder.finish_reason is None:
+            raise
+
+
+async def _aup_to_its_end(
+    chunks: AsyncIterator[bytes], decoder: ChatCompletionDecoder
+) -> AsyncGenerator[bytes]:
+    try:
+        async for chunk in chunks:
+            yield chunk
+    except StoreError:
+        if decoder.finish_reason is None:
+            raise
+
+
+def joined(store: Adapter[Any, Any], model: ModelService) -> Transport[Any, Any]:
+    """Makes the transport of the sync face."""
+    return AnsweredTransport(store.transport(), model.transport())
+
+
+def ajoined(store: Adapter[Any, Any], model: ModelService) -> AsyncTransport[Any, Any]:
+    """Makes the transport of the async face."""
+    return AsyncAnsweredTransport(store.async_transport(), model.async_transport())

@@ -1,0 +1,169 @@
+"""Pages: what is shown, each as a whole page, or as the piece of one that an open page asks for."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from convostore.errors import InvalidError
+from convostore.models import Order
+from convostore.store import AsyncConversationStore
+
+from . import reading
+from .activity import MOST, chart, count
+from .addresses import key_of
+from .answers import page, piece
+from .rendering import shown
+from .visits import Visit
+
+_ROWS: Final = 60
+_MESSAGES: Final = 40
+_LARGE: Final = 500
+"""Conversations to read at a time where only few of them are shown."""
+EXPORTS: Final = (
+    ("html", "HTML page"),
+    ("markdown", "Markdown"),
+    ("jsonl", "JSON lines, lossless"),
+    ("openai", "OpenAI messages"),
+)
+
+
+async def home(visit: Visit) -> Response:
+    """The list, and beside it what the store is."""
+    listed = await _list(visit)
+    if visit.given("cursor") and visit.wants_fragment:
+        return piece("rows.html", visit.at, **listed)
+    if visit.wants_fragment:
+        target = visit.request.headers.get("hx-target")
+        return piece("list.html" if target == "list" else "welcome.html", visit.at, **listed)
+    return page("home.html", visit.at, **listed, **_frame(visit))
+
+
+async def search(visit: Visit) -> Response:
+    """What was found; the list where nothing was asked for."""
+    query = (visit.given("q") or "").strip()
+    found = await (_found(visit, query) if query else _list(visit))
+    template = "list.html"
+    if query:
+        template = "hits.html" if visit.store.offers("search") else "titles.html"
+    if visit.wants_fragment:
+        return piece(template, visit.at, **found)
+    return page("search.html", visit.at, listing=template, **found, **_frame(visit, query))
+
+
+async def row(visit: Visit) -> Response:
+    """One line of the list."""
+    conversation = await visit.store.get_conversation(visit.ids[0])
+    return piece("row.html", visit.at, conversation=conversation, current=conversation.id)
+
+
+async def conversation(visit: Visit) -> Response:
+    """A conversation with the page of its messages that is asked for."""
+    conversation, messages = await _both(visit)
+    values = {
+        "conversation": conversation,
+        "key": key_of(conversation.id),
+        "can": can(visit.store),
+        "exports": EXPORTS,
+        **messages,
+    }
+    if visit.wants_fragment:
+        return piece("conversation.html", visit.at, **values)
+    listed = await _list(visit, visit.ids[0])
+    return page("opened.html", visit.at, **values, **listed, **_frame(visit))
+
+
+async def messages(visit: Visit) -> Response:
+    """A further page of messages."""
+    return piece("messages.html", visit.at, can=can(visit.store), **await _messages(visit))
+
+
+async def run(visit: Visit) -> Response:
+    """The steps of the run that made an answer."""
+    steps = await visit.store.get_run_details(*visit.ids)
+    return piece("run.html", visit.at, steps=steps)
+
+
+async def activity(visit: Visit) -> Response:
+    """The chart."""
+    counts = await count(visit.store, visit.page_size(_LARGE))
+    drawn = await asyncio.to_thread(chart, counts)
+    return piece("activity.html", visit.at, chart=drawn, most=MOST)
+
+
+def can(store: AsyncConversationStore) -> dict[str, bool]:
+    """What of the store's operations the pages may show."""
+    wanted = (
+        "update_conversation",
+        "delete_conversation",
+        "delete_message",
+        "set_feedback",
+        "get_run_details",
+        "search",
+    )
+    return {name: store.offers(name) for name in wanted} | {
+        "delete_turn": store.traits.deletes == "may_delete_turn"
+    }
+
+
+def _frame(visit: Visit, query: str = "") -> dict[str, Any]:
+    """What stands around every page."""
+    return {
+        "label": visit.store.label,
+        "is_signed_in": visit.is_signed_in,
+        "can_search": visit.store.offers("search"),
+        "query": query,
+    }
+
+
+async def _list(visit: Visit, current: str | None = None) -> dict[str, Any]:
+    size = visit.page_size(_ROWS)
+    cursor = visit.given("cursor") if current is None else None
+    found = await reading.conversations(visit.store, size, cursor)
+    return {"page": found, "current": current, "is_head": cursor is None}
+
+
+async def _found(visit: Visit, query: str) -> dict[str, Any]:
+    if not visit.store.offers("search"):
+        found = await reading.titled(visit.store, query, visit.page_size(_LARGE))
+        return {"found": found, "query": query, "current": None}
+    cursor, size = visit.given("cursor"), visit.page_size(_ROWS)
+    hits = await visit.store.search(query, limit=size, cursor=cursor)
+    return {"page": hits, "query": query, "current": None, "is_head": cursor is None}
+
+
+async def _both(visit: Visit) -> tuple[Any, dict[str, Any]]:
+    """A conversation and its messages, read side by side."""
+    conversation, messages = await asyncio.gather(
+        visit.store.get_conversation(visit.ids[0]), _messages(visit), return_exceptions=True
+    )
+    for each in (conversation, messages):
+        if isinstance(each, BaseException):
+            raise each
+    return conversation, messages
+
+
+async def _messages(visit: Visit) -> dict[str, Any]:
+    size, wanted = visit.page_size(_MESSAGES), visit.given("message")
+    if wanted is not None:
+        found = await reading.stretch_with(visit.store, visit.ids[0], size, wanted)
+    else:
+        found = await reading.stretch(
+            visit.store, visit.ids[0], size, order=_order(visit), cursor=visit.given("cursor")
+        )
+    messages = await asyncio.to_thread(shown, found.page.items)
+    return {
+        "messages": messages,
+        "stretch": found,
+        "conversation_id": visit.ids[0],
+        "target": None if wanted is None else key_of(wanted),
+    }
+
+
+def _order(visit: Visit) -> Order:
+    wanted = visit.given("order")
+    if wanted not in {None, "oldest_first", "newest_first"}:
+        raise InvalidError("there is no such order")
+    return "newest_first" if wanted == "newest_first" else "oldest_first"

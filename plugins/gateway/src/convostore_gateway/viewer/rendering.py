@@ -1,0 +1,219 @@
+"""Rendering: templates and their filters, and messages as the templates take them.
+
+A text becomes HTML by `convostore.formats.html_text`, and is then sanitised once more by an
+allow-list, so that one wall may fall. No store is known here, and nothing is read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache, partial
+from html import escape
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import nh3
+from jinja2 import Environment, PackageLoader
+
+from convostore.formats.citing import Citing, Span
+from convostore.formats.html_parts import bodies, document_environment
+from convostore.formats.html_text import REL, render_text
+from convostore.formats.plain import ROLES, one_line, printable, safe_link
+from convostore.models import JSON, Message, Part, Source
+from convostore.searching import Snippet
+
+from .addresses import key_of
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+_LONGEST_MARKDOWN: Final = 200_000
+"""Characters from which on a text is shown as it is: its Markdown could keep the server busy."""
+_LONGEST_PASSAGE: Final = 2_000
+_MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_TAGS: Final = {
+    *("p", "br", "hr", "strong", "em", "s", "a", "code", "pre", "blockquote", "ol", "ul", "li"),
+    *("h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td", "sup", "button"),
+}
+_ATTRIBUTES: Final = {
+    "a": {"href", "title"},
+    "ol": {"start"},
+    "code": {"class"},
+    "button": {"class", "type", "popovertarget"},
+}
+_VALUES: Final = {
+    ("code", "class"): re.compile(r"language-[\w+#.-]{1,40}"),
+    ("button", "class"): re.compile("cite"),
+    ("button", "type"): re.compile("button"),
+    ("button", "popovertarget"): re.compile(r"s-[0-9a-f]{16}-\d{1,6}"),
+    ("ol", "start"): re.compile(r"\d{1,9}"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A source as it is shown on its own.
+
+    Attributes:
+        id: Of the element that a citation opens.
+        number: What citations call it; None where none does.
+        link: None where it leads nowhere that may be followed.
+        host: Whose page it is.
+    """
+
+    id: str
+    number: int | None
+    title: str
+    link: str | None
+    host: str
+    passage: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A message as templates take it."""
+
+    message: Message
+    key: str
+    role: str
+    parts: Sequence[tuple[Part, Markup | None]]
+    cards: Sequence[Card]
+
+
+@cache
+def environment() -> Environment:
+    """The viewer's templates."""
+    made = document_environment(PackageLoader(__package__), new_tab=True)
+    made.trim_blocks = made.lstrip_blocks = True
+    made.globals |= {"key_of": key_of}
+    made.filters |= {
+        "json": _readable_json,
+        "one_line": one_line,
+        "day": _day,
+        "minute": _minute,
+        "marked": _marked,
+        "seconds": _seconds,
+    }
+    return made
+
+
+def render(template: str, **values: object) -> str:
+    """Renders a template, fit to be sent."""
+    return printable(environment().get_template(template).render(**values))
+
+
+def shown(messages: Sequence[Message]) -> list[Shown]:
+    """Renders messages; it takes time, so that it should be called in a thread."""
+    return [_shown(each) for each in messages]
+
+
+def sanitised(html: str) -> str:
+    """What the allow-list leaves of the HTML of a text."""
+    return nh3.clean(
+        html,
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        attribute_filter=_attribute,
+        url_schemes={"http", "https", "mailto"},
+        link_rel=REL,
+        set_tag_attribute_values={"a": {"target": "_blank"}},
+    )
+
+
+def _shown(message: Message) -> Shown:
+    citing = Citing(message, 1)
+    key = key_of(message.id)
+    return Shown(
+        message=message,
+        key=key,
+        role=ROLES[message.role],
+        parts=list(bodies(message, citing, partial(_body, key))),
+        cards=list(_cards(key, citing)),
+    )
+
+
+def _body(key: str, text: str, spans: Sequence[Span]) -> str:
+    if len(text) > _LONGEST_MARKDOWN:
+        return f"<pre>{escape(printable(text))}</pre>"
+    return sanitised(render_text(text, spans, partial(_citation, key)))
+
+
+def _citation(key: str, note: int) -> str:
+    opens = f's-{key}-{note}" class="cite'
+    return f'<sup><button type="button" popovertarget="{opens}">{note}</button></sup>'
+
+
+def _attribute(tag: str, name: str, value: str) -> str | None:
+    allowed = _VALUES.get((tag, name))
+    return value if allowed is None or allowed.fullmatch(value) else None
+
+
+def _cards(key: str, citing: Citing) -> Iterator[Card]:
+    yield from (_card(f"s-{key}-{number}", number, each) for number, each in citing.noted)
+    for place, each in enumerate(citing.rest, 1):
+        yield _card(f"r-{key}-{place}", None, each)
+
+
+def _card(id: str, number: int | None, source: Source) -> Card:
+    link = safe_link(source.url)
+    passage = printable(source.content or "").strip()
+    if len(passage) > _LONGEST_PASSAGE:
+        passage = f"{passage[:_LONGEST_PASSAGE].rstrip()}…"
+    host = (urlsplit(link).hostname or "") if link else ""
+    title = one_line(source.title or "") or host or one_line(source.url or "") or "Source"
+    return Card(
+        id=id, number=number, title=title, link=link, host=host, passage=passage, source=source
+    )
+
+
+def _marked(snippet: Snippet) -> Iterator[tuple[str, bool]]:
+    """The pieces of a snippet, and whether each is what was looked for."""
+    end = 0
+    for start, stop in snippet.marks:
+        yield snippet.text[end:start], False
+        yield snippet.text[start:stop], True
+        end = stop
+    yield snippet.text[end:], False
+
+
+def _readable_json(value: JSON) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    except (ValueError, RecursionError):
+        return "(cannot be shown)"
+
+
+def _day(time: datetime) -> str:
+    return f"{time.day} {_MONTHS[time.month - 1]} {time.year}"
+
+
+def _minute(time: datetime) -> str:
+    return f"{_day(time)}, {time:%H:%M} UTC"
+
+
+_MONTHS: Final = (
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+)
+
+
+def _seconds(value: Any) -> str:  # Any: a service may send a number of any size
+    try:
+        return f"{value:.2f} s" if value < 10 else f"{value:,.0f} s"
+    except (OverflowError, ValueError):
+        return ""

@@ -1,0 +1,57 @@
+"""A store that a model answers keeps the contract, that of replies included."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import ClassVar
+
+import pytest
+
+from convostore import ConversationStore
+from convostore.config import adapter_of
+from convostore.testing import Backend, StoreContract, never
+from convostore_gateway.upstream import UpstreamAdapter
+from convostore_gateway.upstream_options import UpstreamOptions
+
+from .upstream_kit import PROMPTS, Model
+
+WAIVERS = {
+    "test_what_is_left_early_is_stored_whole": never(
+        "to leave is to hang up on the model, which has nobody else to tell: "
+        "what had arrived is stored, marked failed"
+    )
+}
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[Model]:
+    with Model().serving() as model:
+        yield model
+
+
+def answered(target: str, model: Model) -> Backend:
+    def adapter(**options: object) -> UpstreamAdapter:
+        return UpstreamAdapter(adapter_of(target), UpstreamOptions(url=model.url, **options))
+
+    return Backend(adapter, prompts=PROMPTS)
+
+
+class TestAnsweredMemory(StoreContract):
+    waivers: ClassVar = WAIVERS
+
+    @pytest.fixture
+    def backend(self, model) -> Backend:
+        return answered(f"memory://{uuid.uuid4().hex}", model)
+
+
+class TestAnsweredSQLite(StoreContract):
+    waivers: ClassVar = WAIVERS
+
+    @pytest.fixture
+    def backend(self, model, tmp_path) -> Iterator[Backend]:
+        target = f"sqlite:///{(tmp_path / 'store.db').as_posix()}"
+        adapter = adapter_of(target)
+        with ConversationStore(adapter, adapter.transport()) as lasting:
+            lasting.check()
+            yield answered(target, model)

@@ -1,0 +1,200 @@
+"""A model's server as tests want it, and stores that it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import contextmanager
+
+from convostore.http import Request, Response
+from convostore.testing import Prompts
+from convostore.testing.fault_server import Fault
+from convostore.testing.loopback import serve
+from convostore_gateway.upstream import aopen_answered, open_answered
+
+EVENTS = {"content-type": "text/event-stream; charset=utf-8"}
+JSON_TYPE = {"content-type": "application/json"}
+KEY = "sk-sesame-4711-sesame"
+PROMPTS = Prompts(thinking="think of a tide", failing="fail", options={"model": "parrot"})
+DONE = b"data: [DONE]\n\n"
+PIECE = 7
+
+
+def event(body: object) -> bytes:
+    return b"data: " + json.dumps(body).encode() + b"\n\n"
+
+
+def chunk(delta: object, finish_reason: str | None = None, **rest: object) -> bytes:
+    """One chunk of a streamed completion."""
+    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+    return event(
+        {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "parrot-2"}
+        | {"choices": [choice]}
+        | rest
+    )
+
+
+def says(text: str) -> list[bytes]:
+    return [chunk({"content": text[at : at + PIECE]}) for at in range(0, len(text), PIECE)]
+
+
+def usage(asked: int, answered: int) -> bytes:
+    told = {"prompt_tokens": asked, "completion_tokens": answered}
+    return event({"id": "chatcmpl-1", "choices": [], "usage": told})
+
+
+STOP = chunk({}, "stop")
+
+
+def streamed(frames: Iterable[bytes]) -> Response:
+    return Response(200, EVENTS, b"".join(frames))
+
+
+def streaming(chunks: Sequence[bytes], then: str = "end") -> Fault:
+    """A stream whose pieces each stand in a frame of HTTP; `then` as in `Fault`, or ``end``."""
+    sent = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    sent += b"".join([b"%x\r\n%s\r\n" % (len(each), each) for each in chunks if each])
+    if then == "end":
+        return Fault("whole", sent + b"0\r\n\r\n", "keep")
+    return Fault(then, sent, then)
+
+
+def refusal(status: int, body: object, **headers: str) -> Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(status, JSON_TYPE | named, json.dumps(body).encode())
+
+
+def parrot(request: Request) -> Response:
+    """Says again what it was told last; it thinks and fails when it is told to."""
+    assert (request.method, request.path) == ("POST", "/v1/chat/completions")
+    said = request.json["messages"][-1]["content"]
+    text = said if isinstance(said, str) else said[0]["text"]
+    if text == "fail":
+        return streamed([*says("You said"), event({"error": {"message": "the parrot is dead"}})])
+    thoughts = [chunk({"reasoning_content": each}) for each in ("What ", "was it?")]
+    thinks = thoughts if text.startswith("think") else []
+    role = chunk({"role": "assistant", "content": ""})
+    return streamed([role, *thinks, *says(f"You said: {text}"), STOP, usage(3, 5), DONE])
+
+
+class Model:
+    """A model's server; what it was asked is kept.
+
+    Attributes:
+        url: Its base address, while it runs.
+        answer: How it answers; may be set anew while it runs.
+        asked: The bodies of the requests.
+        headers: Their headers.
+        paths: Their paths and queries.
+    """
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Makes it as it was in the beginning."""
+        self.answer: Callable[[Request], object] = parrot
+        self.asked: list[dict] = []
+        self.headers: list[dict[str, str]] = []
+        self.paths: list[tuple[str, tuple]] = []
+
+    def __call__(self, request: Request) -> object:
+        self.asked.append(request.json)
+        self.headers.append(dict(request.headers))
+        self.paths.append((request.path, request.query))
+        return self.answer(request)
+
+    def answers(self, answer: object) -> None:
+        self.answer = lambda _: answer
+
+    @contextmanager
+    def serving(self):
+        self.server = serve(self)
+        with self.server as url:
+            self.url = f"{url}/v1"
+            yield self
+        assert self.server.errors == []
+
+
+class SyncTalk:
+    """A store as `open_answered` gives it."""
+
+    name = "sync"
+
+    def __init__(self, target: object, url: str, **options: object) -> None:
+        self.store = open_answered(target, url, **{"model": "parrot"} | options)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *raised) -> None:
+        self.store.close()
+
+    def call(self, operation: str, *args, **options):
+        return getattr(self.store, operation)(*args, **options)
+
+    def messages(self, conversation_id: str) -> list:
+        return list(self.store.messages(conversation_id))
+
+    def told(self, *args, stop_after: int | None = None, **options):
+        """A stream's events and the stream, read to its end, or left after some events."""
+        events = []
+        with self.store.stream_reply(*args, **options) as stream:
+            for each in stream:
+                events.append(each)
+                if len(events) == stop_after:
+                    break
+        return events, stream
+
+
+class AsyncTalk:
+    """The same as `aopen_answered` gives it, in a loop of its own."""
+
+    name = "async"
+
+    def __init__(self, target: object, url: str, **options: object) -> None:
+        self.store = aopen_answered(target, url, **{"model": "parrot"} | options)
+        self.runner = asyncio.Runner()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *raised) -> None:
+        self.runner.run(self.store.aclose())
+        self.runner.run(self._nothing_is_left())
+        self.runner.close()
+
+    async def _nothing_is_left(self) -> None:
+        for _ in range(3):  # a generator that is left is closed in the loop's next turns
+            await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    def call(self, operation: str, *args, **options):
+        async def call():
+            return await getattr(self.store, operation)(*args, **options)
+
+        return self.runner.run(call())
+
+    def messages(self, conversation_id: str) -> list:
+        async def messages():
+            return [each async for each in self.store.messages(conversation_id)]
+
+        return self.runner.run(messages())
+
+    def told(self, *args, stop_after: int | None = None, **options):
+        async def told():
+            events = []
+            async with self.store.stream_reply(*args, **options) as stream:
+                async for each in stream:
+                    events.append(each)
+                    if len(events) == stop_after:
+                        break
+            return events, stream
+
+        return self.runner.run(told())
+
+
+TALKS = [SyncTalk, AsyncTalk]

@@ -1,0 +1,46 @@
+"""The dialect without a server: what it answers, request by request, out of a store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import convostore
+from convostore.dialect import IncomingRequest, answered
+from convostore.errors import StoreError
+from convostore.exchange import Response
+from convostore.models import Transcript
+from convostore.store import AsyncConversationStore
+from convostore_perplexica.dialect import PerplexicaDialect
+
+DIALECT = PerplexicaDialect()
+
+
+def asked(method: str, path: str, **headers: str) -> IncomingRequest:
+    """A request; the headers' names are written with ``_`` for ``-``."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return IncomingRequest(method, path, headers=named)
+
+
+def answers(
+    *requests: IncomingRequest,
+    kept: Sequence[Transcript] = (),
+    store: AsyncConversationStore | None = None,
+) -> list[Response]:
+    """What requests are answered one after the other, out of a store that keeps conversations."""
+
+    async def ask() -> list[Response]:
+        async with store or convostore.aopen("memory://") as served:
+            for each in kept:
+                await served.put_conversation(each.conversation)
+                await served.append_messages(each.conversation_id, each.messages)
+            return [await _answer(served, request) for request in requests]
+
+    return asyncio.run(ask())
+
+
+async def _answer(store: AsyncConversationStore, request: IncomingRequest) -> Response:
+    try:
+        return await answered(DIALECT, request, store)
+    except StoreError as error:
+        return DIALECT.failed(request, error)

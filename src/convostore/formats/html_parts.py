@@ -1,0 +1,130 @@
+"""The parts of a message as HTML, and their sources: what the exported page and a viewer share.
+
+Autoescaping is on: a template marks nothing as safe but what `html_text` made of a Markdown text.
+Pages, with their styles and what stands around a message, are not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from .. import codec
+from ..models import Message, Part, ReasoningPart, TextPart
+from .citing import Citing, Span
+from .html_text import REL, missing
+from .plain import printable, safe_link, shortened, time_text
+
+if TYPE_CHECKING:
+    from jinja2 import BaseLoader, Environment
+    from markupsafe import Markup
+
+Render: TypeAlias = Callable[[str, Sequence[Span]], str]
+"""Takes a text and its citations to HTML that is safe to show."""
+
+PARTS: Final = """\
+{%- macro link(name, url, followed) -%}
+{%- if followed -%}
+<a href="{{ followed }}" rel="{{ rel }}"{{ apart }}>{{ name or url }}</a>
+{%- else -%}
+{{ name or "" }}{% if url %} <code>{{ url }}</code>{% elif not name %}(unnamed){% endif %}
+{%- endif -%}
+{%- endmacro -%}
+{%- macro when(time) -%}
+<time datetime="{{ time.isoformat() }}">{{ time|time_text }}</time>
+{%- endmacro -%}
+{%- macro file(part) -%}
+<p class="file" dir="auto">File: {{ link(part.name, part.url, part.url|safe_link) }}
+{%- if part.media_type %} <span class="note">{{ part.media_type }}</span>{% endif %}</p>
+{%- endmacro -%}
+{%- macro source(each) -%}
+{{ link(each.title, each.url, each.url|safe_link) }}
+{%- if each.content %} <span class="note">{{ each.content|shortened }}</span>{% endif %}
+{%- endmacro -%}
+{%- macro problems(several) -%}
+{%- for each in several %}<p class="note">Not read: {{ each.where }} {{ each.what }}</p>
+{% endfor -%}
+{%- endmacro -%}
+{%- macro part(part, body) -%}
+{%- if part.kind == "text" -%}
+<div dir="auto" lang="">{{ body }}</div>
+{% elif part.kind == "reasoning" -%}
+<details><summary>Reasoning</summary><div dir="auto" lang="">{{ body }}</div></details>
+{% elif part.kind == "tool_call" -%}
+<details open><summary>Tool call <code>{{ part.name }}</code></summary>
+<pre>{{ part.arguments|printable }}</pre></details>
+{% elif part.kind == "tool_result" -%}
+<details><summary>Tool result</summary><pre>{{ part.content|printable }}</pre></details>
+{% elif part.kind == "file" -%}
+{{ file(part) }}
+{% elif part.kind == "interaction" -%}
+<div class="asked" dir="auto"><p>Asked: {{ part.prompt or part.type }}
+{%- if not part.answered %} <span class="note">not answered</span>{% endif %}</p>
+<ul>
+{% for option in part.options -%}
+<li>{{ option.label or option.value }}
+{%- if part.answered and option.value == part.answer %} <strong>✓ chosen</strong>{% endif %}</li>
+{% endfor -%}
+{% for each in part.fields -%}
+<li>{{ each.label or each.key }}
+{%- if each.value is not none %}: <code>{{ each.value|json }}</code>{% endif %}</li>
+{% endfor -%}
+{% if part.answered and part.answer and not part.options %}<li>{{ part.answer }}</li>{% endif -%}
+</ul></div>
+{% else -%}
+<details><summary>Other <code>{{ part.type or "" }}</code></summary>
+<pre>{{ part.data|json }}</pre></details>
+{% endif -%}
+{%- endmacro -%}
+"""
+
+
+def document_environment(loader: BaseLoader, *, new_tab: bool = False) -> Environment:
+    """Makes the templates of a document, which may import the macros of ``"parts"``.
+
+    Args:
+        loader: The document's own templates.
+        new_tab: Whether links to elsewhere open apart from the document.
+
+    Raises:
+        ConfigError: The library that renders them is not installed.
+    """
+    try:
+        from jinja2 import ChoiceLoader, DictLoader, Environment, StrictUndefined
+    except ImportError as error:
+        raise missing() from error
+    environment = Environment(
+        loader=ChoiceLoader([DictLoader({"parts": PARTS}), loader]),
+        autoescape=True,
+        undefined=StrictUndefined,
+    )
+    environment.globals |= {"rel": REL, "apart": safe(' target="_blank"' if new_tab else "")}
+    environment.filters |= {
+        "safe_link": safe_link,
+        "shortened": shortened,
+        "time_text": time_text,
+        "printable": printable,
+        "json": codec.to_json,
+    }
+    return environment
+
+
+def bodies(
+    message: Message, citing: Citing, render: Render
+) -> Iterator[tuple[Part, Markup | None]]:
+    """The parts of a message; with those that are Markdown, what it renders as."""
+    spans = citing.texts(message)
+    for part in message.parts:
+        if isinstance(part, TextPart):
+            yield part, safe(render(part.text, next(spans)))
+        elif isinstance(part, ReasoningPart):
+            yield part, safe(render(part.text, ()))
+        else:
+            yield part, None
+
+
+def safe(html: str) -> Markup:
+    """Marks HTML that is our own, or made by `html_text`, as such."""
+    from markupsafe import Markup
+
+    return Markup(html)  # noqa: S704

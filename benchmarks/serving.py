@@ -27,6 +27,8 @@ from load import Load, load, request
 from plain_sql import PlainSQLite
 from streaming import measure_streams
 
+import convostore
+
 ROUNDS = 3
 SECONDS = 0.5
 """Of one side in one round."""
@@ -52,7 +54,9 @@ class Asked(NamedTuple):
 
 def fill(file: Path, conversations: int, messages: int) -> None:
     """Makes a database whose first `CHATS` conversations have messages."""
-    with closing(PlainSQLite(file)) as plain:
+    with convostore.open(f"sqlite:///{file.as_posix()}") as store:
+        store.check()  # which makes the tables
+    with closing(PlainSQLite(file, new=False)) as plain:
         plain.create({chat(number): f"Chat {number} of many" for number in range(conversations)})
         for number in range(min(CHATS, conversations)):
             plain.append(chat(number), list(said(messages, seed=number)))

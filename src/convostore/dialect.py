@@ -157,7 +157,8 @@ class Dialect(ABC):
     def credentials(self, request: IncomingRequest) -> tuple[str, ...]:
         """What may be the request's token, likeliest first; none where it brings none.
 
-        By default what follows ``Bearer`` in the header ``Authorization``.
+        It is asked for before the body is read: only the method, path and headers are there. By
+        default what follows ``Bearer`` in the header ``Authorization``.
         """
         scheme, _, value = request.headers.get("authorization", "").partition(" ")
         return (value.strip(),) if scheme.lower() == "bearer" and value.strip() else ()

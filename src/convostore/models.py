@@ -146,7 +146,12 @@ class Feedback(Value):
     frozen=True,
     slots=True,
     kw_only=True,
-    config=ConfigDict(extra="forbid", defer_build=True, hide_input_in_errors=True),
+    config=ConfigDict(
+        extra="forbid",
+        defer_build=True,
+        hide_input_in_errors=True,
+        ser_json_inf_nan="constants",
+    ),
 )
 class Source(Portable):
     """A place that an answer draws on.

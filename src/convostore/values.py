@@ -53,7 +53,11 @@ class Value(Portable, BaseModel):
     """What the schema's values share: frozen, closed, and able to forget where they came from."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True
+        frozen=True,
+        extra="forbid",
+        defer_build=True,
+        hide_input_in_errors=True,
+        ser_json_inf_nan="constants",  # as `codec` writes them, and read back as what they were
     )
     _construct_fields: ClassVar[_ConstructFields]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -14,31 +13,34 @@ from convostore.http import HTTPOptions, HTTPTransport
 from convostore.testing import Backend, StoreContract, Waiver, never, notyet
 from convostore.testing.sabotage import ECHO_PROMPTS
 
-from .asgi_kit import ADDRESS, informed, serving
+from .asgi_kit import informed, serving
 from .gateway_kit import served
 
-WAIVERS: Mapping[str, Waiver] = {
-    "test_what_the_service_calls_absent_is_not_found": never(
-        "a 404 that is no problem of the API is another program's: the base URL is wrong"
+_NO_SURROGATES = never("no address carries a lone surrogate, and ids and queries stand in one")
+_WAIVERS: Mapping[str, Waiver] = {
+    "test_ids_beyond_utf8_survive": _NO_SURROGATES,
+    "test_what_has_an_id_beyond_utf8_is_written_to": _NO_SURROGATES,
+    "test_no_query_is_wrong": _NO_SURROGATES,
+    "test_texts_beyond_utf8_are_found": _NO_SURROGATES,
+    "test_a_fork_has_the_messages_up_to_the_one_that_is_named": never(
+        "a fork's origin is the store behind, which does not know its gateway's address"
     ),
 }
+"""Of whatever stands behind; what they leave open is tested in `test_adapter_served`."""
 
 
 class TestMemory(StoreContract):
-    """All clauses but those of replies, which this store has none of."""
+    """The memory that answers, in this process: with the clauses of replies and of faults."""
 
-    waivers: ClassVar = WAIVERS
-
-    @pytest.fixture
-    def backend(self) -> Iterator[Backend]:
-        with serving("memory://") as service:
-            yield Backend(partial(informed, service), service=service)
-
-
-class TestEcho(StoreContract):
-    """All clauses, and with them those of replies."""
-
-    waivers: ClassVar = WAIVERS
+    waivers: ClassVar = {
+        **_WAIVERS,
+        "test_what_the_service_calls_absent_is_not_found": never(
+            "a 404 that is no problem of the API is another program's: the base URL is wrong"
+        ),
+        "test_an_answer_is_found_by_the_turn_that_asked": notyet(
+            "a stream does not take over from its reply which turn it was"
+        ),
+    }
 
     @pytest.fixture
     def backend(self) -> Iterator[Backend]:
@@ -46,47 +48,40 @@ class TestEcho(StoreContract):
             yield Backend(partial(informed, service), service=service, prompts=ECHO_PROMPTS)
 
 
-class TestEchoOverASocket(StoreContract):
-    """The same by uvicorn and httpx; faults are none of a real server's."""
+@pytest.fixture(scope="module")
+def bobs(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What bob has, in the file that alice's store lies in too."""
+    return f"sqlite:///{tmp_path_factory.mktemp('served').as_posix()}/served.db?namespace=bob"
 
-    @pytest.fixture(scope="class")
-    def url(self) -> Iterator[str]:
-        with served("echo://") as url:
-            yield url
+
+@pytest.fixture(scope="module")
+def url(bobs: str) -> Iterator[str]:
+    """One server of alice's store for all clauses, which is emptied before each."""
+    with served(bobs.replace("bob", "alice")) as url:
+        yield url
+
+
+class TestSQLiteOverASocket(StoreContract):
+    """A namespace of a file, by uvicorn and httpx; a real server has no faults to choose from."""
+
+    waivers: ClassVar = _WAIVERS
 
     @pytest.fixture
-    def backend(self, url: str) -> Iterator[Backend]:
+    def backend(self, url: str, bobs: str) -> Iterator[Backend]:
+        transport = HTTPTransport(url, HTTPOptions())
         target = f"gateway+{url}"
-        with convostore.open(target) as store:
+        with convostore.open(target, transport=transport) as store:
             store.clear_conversations()
-            transport = HTTPTransport(url, HTTPOptions())
-            yield Backend(partial(informed, transport.send, target), prompts=ECHO_PROMPTS)
-            transport.close()
+            yield Backend(partial(informed, transport.send, target), beside=in_namespace(bobs))
 
 
-class TestSQLiteNamespace(StoreContract):
-    """A store with others beside it in the same file."""
-
-    waivers: ClassVar = WAIVERS
-
-    @pytest.fixture
-    def backend(self, tmp_path: Path) -> Iterator[Backend]:
-        file = f"sqlite:///{tmp_path.as_posix()}/served.db"
-        with serving(f"{file}?namespace=alice") as service:
-            yield Backend(
-                partial(informed, service),
-                service=service,
-                beside=in_bobs_namespace(f"{file}?namespace=bob"),
-            )
-
-
-def in_bobs_namespace(target: str) -> Callable[[], Callable[[], int]]:
-    """Puts what bob has into the same tables, and counts it."""
+def in_namespace(target: str) -> Callable[[], Callable[[], int]]:
+    """Puts conversations of another one into the same tables, and counts them."""
 
     def put() -> Callable[[], int]:
         with convostore.open(target) as store:
             for number in range(3):
-                store.create_conversation(id=f"c{number:04}", title="bob's")
+                store.create_conversation(id=f"c{number:04}", title="another's")
 
         def count() -> int:
             with convostore.open(target) as store:

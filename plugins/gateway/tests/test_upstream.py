@@ -38,6 +38,8 @@ from .upstream_kit import (
     usage,
 )
 
+in_memory = pytest.mark.parametrize("target", ["memory"], indirect=True)
+"""For what does not depend on the store."""
 NOWHERE = "http://127.0.0.1:1/v1"
 STORES = ["memory", "sqlite"]
 
@@ -145,6 +147,17 @@ def test_without_a_model_nothing_is_stored_and_nothing_asked(talk, model):
     assert model.asked == []
 
 
+@in_memory
+@pytest.mark.parametrize("content", ["", [FilePart(url="file:///etc/passwd")], [FilePart()]])
+def test_a_turn_that_says_nothing_is_refused_before_anything_is_stored(talk, model, content):
+    store = talk()
+    with pytest.raises(convostore.InvalidError, match="says nothing"):
+        store.call("reply", "c", content)
+    with pytest.raises(convostore.NotFoundError):
+        store.messages("c")
+    assert model.asked == []
+
+
 def test_how_to_answer_is_said_with_the_turn(talk, model):
     store = talk()
     store.call("reply", None, "one", temperature=0.5, max_tokens=7, top_p=1)
@@ -152,6 +165,7 @@ def test_how_to_answer_is_said_with_the_turn(talk, model):
     assert sent == {"temperature": 0.5, "max_tokens": 7, "top_p": 1}
 
 
+@in_memory
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -211,6 +225,7 @@ def test_a_turn_is_two_messages_with_ids_of_the_turn(talk):
     assert reply.usage == Usage(input_tokens=3, output_tokens=5)
 
 
+@in_memory
 @pytest.mark.parametrize(
     ("text", "title"),
     [
@@ -338,6 +353,7 @@ REFUSALS = [
 ]
 
 
+@in_memory
 @pytest.mark.parametrize(("status", "kind", "match"), REFUSALS)
 def test_a_refusal_is_an_error_that_says_what_the_server_said(talk, model, status, kind, match):
     body = {"error": {"message": f"no, not with {KEY}", "type": "invalid_request_error"}}
@@ -358,6 +374,7 @@ def test_a_refusal_is_an_error_that_says_what_the_server_said(talk, model, statu
         store.call("get_reply", "c", "t1")
 
 
+@in_memory
 @pytest.mark.parametrize(
     "body", [{"error": "no such"}, {"message": "no such"}, {"detail": "no such"}]
 )
@@ -367,6 +384,7 @@ def test_what_a_refusal_says_is_read_in_each_spelling(talk, model, body):
         talk().call("reply", None, "one")
 
 
+@in_memory
 @pytest.mark.parametrize("content", [b"", b"no JSON", b"[]", b'{"error": 7}'])
 def test_a_refusal_that_says_nothing_is_the_same_error(talk, model, content):
     model.answers(Response(400, JSON_TYPE, content))
@@ -384,6 +402,7 @@ def test_a_server_that_cannot_count_tokens_says_how_to_ask_it(talk, model):
     assert "stream_options" not in model.asked[-1]
 
 
+@in_memory
 @pytest.mark.parametrize("status", [200, 404, 502])
 def test_a_page_of_another_program_is_no_answer(talk, model, status):
     page = Response(status, {"content-type": "text/html"}, b"<!DOCTYPE html><html></html>")
@@ -409,7 +428,7 @@ CUTS = [
 ]
 
 
-@pytest.mark.parametrize("target", ["memory"], indirect=True)
+@in_memory
 @pytest.mark.parametrize(("place", "then"), CUTS)
 def test_a_stream_that_is_cut_is_an_error_with_what_had_come(place, then, talk, model):
     model.answers(streaming(FRAMES[:place], then))
@@ -427,7 +446,7 @@ def test_a_stream_that_is_cut_is_an_error_with_what_had_come(place, then, talk, 
     assert len(model.asked) == 1
 
 
-@pytest.mark.parametrize("target", ["memory"], indirect=True)
+@in_memory
 @pytest.mark.parametrize("then", ["end", "close", "stall"])
 @pytest.mark.parametrize("place", range(FRAMES.index(STOP) + 1, len(FRAMES) + 1))
 def test_what_breaks_behind_the_last_word_is_no_matter(place, then, talk, model):

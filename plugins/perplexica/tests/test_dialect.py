@@ -176,6 +176,15 @@ def test_a_chat_of_several_pages_comes_whole_and_its_rows_are_numbered():
     assert {row["chatId"] for row in rows} == {"c"}
 
 
+def test_a_chat_of_half_a_megabyte_is_answered_like_a_small_one():
+    texts = [f"{number} " + "x" * 5000 for number in range(100)]
+    get, head = asked("GET", "/api/chats/c"), asked("HEAD", "/api/chats/c")
+    got, told = answers(get, head, kept=[chat("c", *texts)])
+    assert [row["content"] for row in got.json()["messages"]] == texts
+    assert len(got.content) > 500_000
+    assert (told.headers, told.content) == (got.headers, b"")
+
+
 def test_a_chat_without_messages_has_an_empty_list():
     empty = Transcript(conversation_id="c", conversation=Conversation(id="c"))
     assert the_answer(asked("GET", "/api/chats/c"), empty).json()["messages"] == []

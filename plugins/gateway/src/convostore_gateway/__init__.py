@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from .access import Token
     from .application import app
     from .limits import Limits
+    from .serving import running
 
-__all__ = ["Limits", "Token", "app"]
+__all__ = ["Limits", "Token", "app", "running"]
 
-_HOMES = {"Limits": "limits", "Token": "access", "app": "application"}
+_HOMES = {"Limits": "limits", "Token": "access", "app": "application", "running": "serving"}
 
 
 def __getattr__(name: str) -> Any:  # Any: whatever the name stands for

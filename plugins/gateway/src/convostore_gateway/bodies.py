@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from starlette.types import Receive, Scope
 
@@ -35,14 +35,22 @@ async def take_body(kind: Any, scope: Scope, receive: Receive, limits: Limits) -
     """
     request = await read_request(scope, receive, limits)
     _check_media_type(request.headers.get("content-type", "application/json"))
-    if not request.content:
-        raise InvalidError("a body is needed, which is JSON")
-    if len(request.content) > _LARGE:
-        body = await asyncio.to_thread(read_body, kind, request.content)
+    content = request.content
+    if not content:
+        if not may_be_absent(kind):
+            raise InvalidError("a body is needed, which is JSON")
+        content = b"null"
+    if len(content) > _LARGE:
+        body = await asyncio.to_thread(read_body, kind, content)
     else:
-        body = read_body(kind, request.content)
+        body = read_body(kind, content)
     check_ids(_ids_of(body), limits)
     return body
+
+
+def may_be_absent(kind: Any) -> bool:
+    """Whether a body may be left out: where it may be null, that means the same."""
+    return type(None) in get_args(kind)
 
 
 def check_ids(ids: Iterable[object], limits: Limits) -> None:

@@ -7,21 +7,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response as Sent
 from starlette.types import Receive, Scope, Send
 
 from convostore.dialect import Dialect, IncomingRequest, StreamedResponse, answered
-from convostore.errors import InvalidError, StoreError, UnavailableError
+from convostore.errors import AuthError, InvalidError, StoreError, UnavailableError
 from convostore.exchange import Response
 
+from .access import Grant
 from .incoming import headers_of, path_of, read_request
 from .limits import Limits
 from .served import Served
 from .streams import stream_response
+from .surroundings import place_of
 
 _log = logging.getLogger("convostore.gateway")
+_OF_STRANGERS: Final = 64 * 2**10
+"""The most bytes of the body of a request without the right token."""
 
 
 class Dialects:
@@ -43,26 +49,37 @@ class Dialects:
 
     async def answer(self, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request in a dialect."""
-        request = _head(scope)
+        request, limits = _head(scope), self._served.limits
         try:
-            request = await read_request(scope, receive, self._served.limits)
-            response = await self._answered(dialect, request)
+            try:
+                grant = self._served.access.grant(dialect.credentials(request))
+            except AuthError:  # how it is told may depend on the body
+                request = await read_request(scope, receive, _for_strangers(limits))
+                raise
+            scope.setdefault("state", {})["token"] = grant.name
+            request = await read_request(scope, receive, limits)
+            response = await self._answered(dialect, request, grant)
         except ClientDisconnect:
             return
         except StoreError as error:
             response = _sent(dialect.failed(request, error))
         except Exception as error:
-            _log.error("%s in the dialect of %s", type(error).__name__, dialect.name)
+            _log.error("%s at %s", type(error).__name__, place_of(error))
             response = _sent(dialect.failed(request, UnavailableError("it failed inside")))
         await response(scope, receive, send)
 
-    async def _answered(self, dialect: Dialect, request: IncomingRequest) -> Sent:
-        store = self._served.store(dialect.credentials(request), dialect.scope(request))
+    async def _answered(self, dialect: Dialect, request: IncomingRequest, grant: Grant) -> Sent:
+        store = self._served.store_of(grant, dialect.scope(request))
         _check_ids(request, self._served.limits)
         answer = await answered(dialect, request, store)
         if isinstance(answer, StreamedResponse):
             return await stream_response(store, answer)
         return _sent(answer)
+
+
+def _for_strangers(limits: Limits) -> Limits:
+    """Bounds within which a request costs next to nothing."""
+    return replace(limits, body=min(limits.body, _OF_STRANGERS))
 
 
 def _head(scope: Scope) -> IncomingRequest:

@@ -5,9 +5,11 @@ What there is to be asked for stands in `endpoints`.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 from collections.abc import Mapping
+from functools import cache, partial
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect
@@ -59,7 +61,16 @@ class Native:
         self._served = served
         endpoints = (*ENDPOINTS, DOCUMENT)
         self._paths = Paths(endpoints)
-        self._document = document(endpoints, served.limits, needs_token=not served.access.is_open)
+        options = frozenset().union(*[each.reply_options for each in served.stores.values()])
+        self._document = cache(  # made when it is first asked for: it takes its time
+            partial(
+                document,
+                endpoints,
+                served.limits,
+                options,
+                needs_token=not served.access.is_open,
+            )
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -80,7 +91,9 @@ class Native:
         headers = headers_of(scope)
         if endpoint.handle is None:
             read_query((), scope["query_string"], self._served.limits)
-            return await answer(self._document, 200, headers, conditional=True)
+            return await answer(
+                await asyncio.to_thread(self._document), 200, headers, conditional=True
+            )
         store = self._store(headers, scope)
         call = await self._read(endpoint, store, ids, headers, scope, receive)
         result = await endpoint.handle(call)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any, Final
@@ -12,6 +12,7 @@ from convostore.events import ReplyEvent
 from convostore.reading import Row
 from convostore.replies import PartialReply
 
+from .bodies import may_be_absent
 from .endpoint import EVENTS, Endpoint, PageOf, Several
 from .limits import Limits
 from .parameters import Parameter
@@ -46,15 +47,19 @@ _OF_BODY: Final = (408, 413, 415)
 # Any, in this module: the class that an endpoint takes or answers.
 
 
-def document(endpoints: Sequence[Endpoint], limits: Limits, *, needs_token: bool) -> Row:
+def document(
+    endpoints: Sequence[Endpoint], limits: Limits, options: Collection[str], *, needs_token: bool
+) -> Row:
     """Makes the document.
 
     Args:
         endpoints: What there is.
         limits: The server's.
+        options: The names of those that a turn takes.
         needs_token: Whether requests need one.
     """
-    schemas = Schemas({_named(kind): kind for kind in _kinds(endpoints)}.values(), limits)
+    kinds = {str(kind): kind for kind in _kinds(endpoints)}.values()
+    schemas = Schemas(kinds, limits, options)
     paths: Row = {}
     for each in endpoints:
         item = paths.setdefault(each.template, {})
@@ -86,10 +91,6 @@ def _kinds(endpoints: Sequence[Endpoint]) -> Iterator[Any]:
             yield kind
 
 
-def _named(kind: Any) -> str:
-    return str(kind)
-
-
 def _item(answers: Any) -> Any:
     return answers.kind if isinstance(answers, PageOf | Several) else answers
 
@@ -111,7 +112,8 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Row:
         row["parameters"].append(_IF_NONE_MATCH)
     if endpoint.body is not None:
         content = {"application/json": {"schema": schemas.of(endpoint.body)}}
-        row["requestBody"] = {"required": True, "content": content}
+        required = not may_be_absent(endpoint.body)
+        row["requestBody"] = {"required": required, "content": content}
     if endpoint.handle is None:
         row["security"] = []
     return row
@@ -133,6 +135,7 @@ def _responses(endpoint: Endpoint, schemas: Schemas) -> Row:
     if endpoint.conditional:
         told["304"] = {"description": "What is known still holds."}
     problem = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}}
+    told["431"] = {"description": HTTPStatus(431).phrase}  # told before anything is known of it
     for each in _refusals(endpoint):
         told[str(each)] = {"description": HTTPStatus(each).phrase, "content": problem}
     return told

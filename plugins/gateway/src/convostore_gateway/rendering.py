@@ -49,7 +49,7 @@ async def answer(
         return Response(content, status, media_type="application/json")
     tag = tag_of(content)
     # It may be kept, but is to be asked for again before it is used.
-    validators = {"etag": tag, "cache-control": "private, no-cache"}
+    validators = {"etag": tag, "cache-control": "private, no-cache", "vary": "authorization"}
     if _is_known(tag, headers.get("if-none-match")):
         return Response(status_code=304, headers=validators)
     return Response(content, status, validators, media_type="application/json")
@@ -57,10 +57,31 @@ async def answer(
 
 async def rendered(result: Any) -> bytes:
     """The JSON of a result; a large one is written in a thread."""
-    if isinstance(result, Page | tuple) and _weight(result) > LARGE:
-        return await asyncio.to_thread(_piecewise, result)
-    return to_json(_data(result)).encode("ascii")
+    if isinstance(result, Page):
+        return await _page(result)
+    if isinstance(result, tuple):
+        return b'{"items":' + await _items(result) + b"}"
+    return _written(result)
 
+
+async def _page(page: Page[Any]) -> bytes:
+    rest = page_json(Page(items=(), cursor=page.cursor, total=page.total))
+    del rest["items"]
+    told = to_json(rest).encode("ascii")[1:]
+    return b'{"items":' + await _items(page.items) + (b"," if rest else b"") + told
+
+
+async def _items(items: tuple[Any, ...]) -> bytes:
+    if sum(map(_weight, items)) > LARGE:
+        return await asyncio.to_thread(_piecewise, items)
+    if items and type(items[0]) in _QUICK:
+        with suppress(ValueError):
+            return _QUICK[type(items[0])].dump_json(items, exclude_none=True, warnings=False)
+    return _slowly(items)
+
+def _piecewise(items: tuple[Any, ...]) -> bytes:
+    """The same in pieces, between which other threads have their turn."""
+    return b"[" + b",".join(map(_written, items)) + b"]"
 
 def tag_of(content: bytes) -> str:
     """A strong entity tag."""

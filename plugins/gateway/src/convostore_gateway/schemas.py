@@ -6,6 +6,7 @@ pydantic derives them of the classes; what it cannot know of them is mended here
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -53,12 +54,13 @@ class Schemas:
     Args:
         kinds: The classes.
         limits: The server's.
+        options: The names of those that a turn takes.
 
     Attributes:
         components: All that the schemas refer to, by name.
     """
 
-    def __init__(self, kinds: Iterable[Any], limits: Limits) -> None:
+    def __init__(self, kinds: Iterable[Any], limits: Limits, options: Iterable[str]) -> None:
         known = list(kinds)
         adapters: Any = [
             (place, "validation", TypeAdapter(kind)) for place, kind in enumerate(known)
@@ -69,6 +71,7 @@ class Schemas:
         self._schemas = [(kind, found[place, "validation"]) for place, kind in enumerate(known)]
         self.components: Row = _untitled(defined["$defs"])
         _mend(self.components, limits)
+        _tell_options(self.components, options)
         self.components[PROBLEM] = _problem()
 
     def of(self, kind: Any) -> Row:
@@ -94,10 +97,14 @@ def _untitled(schema: Any) -> Any:
 
 
 def _mend(components: Row, limits: Limits) -> None:
+    # Where there is nothing but files, none has to say that it is one.
+    components["ConversationFile"] = deepcopy(components["FilePart"])
+    components["Conversation"]["properties"]["files"]["items"] = {
+        "$ref": _REFERENCE.format(model="ConversationFile")
+    }
     for kind, name in _PARTS.items():
-        if name in components:
-            components[name]["required"] = ["kind", *components[name].get("required", ())]
-            components[name]["properties"]["kind"] = {"const": kind, "type": "string"}
+        components[name]["required"] = ["kind", *components[name].get("required", ())]
+        components[name]["properties"]["kind"] = {"const": kind, "type": "string"}
     for name, absent in _ABSENT.items():
         for each in absent:
             components[name]["properties"][each].pop("default", None)
@@ -114,6 +121,18 @@ def _mend(components: Row, limits: Limits) -> None:
             {"type": "object", "properties": {"kind": novel}, "required": ["kind"]},
         ]
     }
+
+
+def _tell_options(components: Row, options: Iterable[str]) -> None:
+    told = {
+        "type": "object",
+        "properties": {name: {} for name in sorted(options)},
+        "additionalProperties": False,
+    }
+    for name in ("ReplyBody", "AnswerBody"):
+        components[name]["properties"]["options"] = told
+    _, several = components["ReplyBody"]["properties"]["content"]["anyOf"]
+    several["minItems"] = 1
 
 
 def _bound(schema: Row, limits: Limits) -> None:

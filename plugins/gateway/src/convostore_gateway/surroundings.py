@@ -67,7 +67,7 @@ class Surroundings:
         if answer.is_given_up or isinstance(error, ClientDisconnect):
             answer.status = answer.status or 499
             return  # an answer without its end makes a server close the connection
-        _log.error("%s at %s", type(error).__name__, _place(error))
+        _log.error("%s at %s", type(error).__name__, place_of(error))
         if not answer.status:
             failed = Response(
                 '{"status":500,"title":"It failed inside"}', 500, media_type="application/json"
@@ -164,7 +164,7 @@ def _say(scope: Scope, answer: _Answer, seconds: float) -> None:
     access_log.info("%s", json.dumps(line))
 
 
-def _place(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
     """Where an error comes from: a module and a line, and no path of the machine."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from dataclasses import asdict, fields
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, cast
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from convostore.adapter import Operation, Traits
 from convostore.codec import dump, to_json
@@ -22,10 +22,11 @@ from convostore.models import (
     UNSET,
     AnyTip,
     Feedback,
+    FilePart,
     Message,
     Origin,
     Page,
-    Part,
+    TextPart,
     Timestamp,
     Unset,
 )
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     _After: TypeAlias = str | AnyTip | None
 else:
     _Title, _Pinned, _After = str | None, bool, str | None
+
+
+_Said: TypeAlias = Annotated[TextPart | FilePart, Field(discriminator="kind")]
 
 
 class CreateBody(Value):
@@ -86,7 +90,7 @@ class ReplyBody(Value):
     """`reply` and `stream_reply`."""
 
     conversation_id: str | None = None
-    content: str | tuple[Part, ...]
+    content: str | tuple[_Said, ...]
     turn_id: str | None = None
     options: dict[str, JSON] = {}  # noqa: RUF012  # pydantic gives each value its own
 
@@ -181,7 +185,7 @@ def read(kind: Any, data: JSON, what: str = "the answer") -> Any:
         ProtocolError: It is none; the message names the field.
     """
     try:
-        return _adapter(kind).validate_python(data)
+        return adapter_of(kind).validate_python(data)
     except ValidationError as error:
         told = complaint(error)
     except RecursionError:
@@ -227,7 +231,7 @@ def read_items(kind: type[T], data: JSON) -> tuple[T, ...]:
 def read_partial(data: JSON) -> PartialReply | None:
     """Reads what had arrived of a reply; None where it is nothing of the kind."""
     try:
-        partial: PartialReply = _adapter(PartialReply).validate_python(data)
+        partial: PartialReply = adapter_of(PartialReply).validate_python(data)
     except (ValidationError, RecursionError):
         return None
     return partial
@@ -240,7 +244,7 @@ def read_body(kind: Any, content: bytes) -> Any:
         InvalidError: It is no JSON, or none of this class; the message names the field.
     """
     try:
-        return _adapter(kind).validate_json(content, strict=True)
+        return adapter_of(kind).validate_json(content, strict=True)
     except ValidationError as error:
         if error.errors(include_input=False)[0]["type"] != "json_invalid":
             raise InvalidError(f"the body is wrong: {complaint(error, kind)}") from None
@@ -255,8 +259,8 @@ def _read_slowly(kind: Any, content: bytes) -> Any:
     try:
         data = decode_json(content, "the body")
         shown = to_json(data, ascii_only=False).encode("utf-8", "replace")
-        _adapter(kind).validate_json(shown, strict=True)
-        return _adapter(kind).validate_python(data)
+        adapter_of(kind).validate_json(shown, strict=True)
+        return adapter_of(kind).validate_python(data)
     except ValidationError as error:
         told = f"the body is wrong: {complaint(error, kind)}"
     except (ProtocolError, InvalidError) as error:
@@ -276,7 +280,8 @@ def complaint(error: ValidationError, kind: Any = None) -> str:
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def adapter_of(kind: Any) -> TypeAdapter[Any]:
+    """What reads and writes values of a class, or of a type."""
     return TypeAdapter(kind)
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from itertools import count
 from typing import ClassVar, Final, TypeVar
 from urllib.parse import unquote
 
@@ -43,6 +44,8 @@ _ADDRESS: Final = re.compile(re.escape(CHATS_PATH) + "(?:/([^/]+))?/?")
 _NOT_ENCODED: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 _AT_A_TIME: Final = 100
 """How many rows are written before others get their turn."""
+_LARGE: Final = 2**18
+"""Characters of an answer that take their time."""
 
 
 class PerplexicaDialect(Dialect):
@@ -103,13 +106,11 @@ def _decoded(segment: str) -> str:
 
 
 def _list(request: IncomingRequest) -> DialectFlow[Response]:
-    chats = yield from ask(lambda store: _written(store.conversations(), chat_row))
-    return json_answer(request, 200, f'{{"chats":[{",".join(chats)}]}}')
+    return (yield from ask(lambda store: _chats(request, store)))
 
 
 def _read(request: IncomingRequest, chat_id: str) -> DialectFlow[Response]:
-    text = yield from ask(lambda store: _chat(store, chat_id))
-    return json_answer(request, 200, text)
+    return (yield from ask(lambda store: _chat(request, store, chat_id)))
 
 
 def _delete(request: IncomingRequest, chat_id: str) -> DialectFlow[Response]:
@@ -130,21 +131,18 @@ def _message(
     return json_answer(request, status, written({"message": said}), headers)
 
 
-async def _chat(store: AsyncConversationStore, chat_id: str) -> str:
-    """A chat and its messages, of one moment where the store can."""
-    (transcript,) = [each async for each in store.transcripts([chat_id])]
-    assert transcript.conversation is not None  # noqa: S101  # else an error was raised
-    chat = written(chat_row(transcript.conversation))
-    rows = await _written(
-        _each(enumerate(transcript.messages, start=1)),
-        lambda numbered: message_row(numbered[1], numbered[0], chat_id),
+async def _chats(request: IncomingRequest, store: AsyncConversationStore) -> Response:
+    chats = await _written(store.conversations(), chat_row)
+    return await _listed(request, '{"chats":', chats)
+
+
+async def _chat(request: IncomingRequest, store: AsyncConversationStore, chat_id: str) -> Response:
+    chat = written(chat_row(await store.get_conversation(chat_id)))
+    numbers = count(1)
+    messages = await _written(
+        store.messages(chat_id), lambda each: message_row(each, next(numbers), chat_id)
     )
-    return f'{{"chat":{chat},"messages":[{",".join(rows)}]}}'
-
-
-async def _each(items: Iterable[T]) -> AsyncIterator[T]:
-    for item in items:
-        yield item
+    return await _listed(request, f'{{"chat":{chat},"messages":', messages)
 
 
 async def _written(items: AsyncIterator[T], row: Callable[[T], Row]) -> list[str]:
@@ -155,3 +153,13 @@ async def _written(items: AsyncIterator[T], row: Callable[[T], Row]) -> list[str
         if len(rows) % _AT_A_TIME == 0:
             await asyncio.sleep(0)
     return rows
+
+
+async def _listed(request: IncomingRequest, before: str, rows: list[str]) -> Response:
+    """An answer that ends in a list; a large one is put together beside the event loop."""
+
+    def answer() -> Response:
+        return json_answer(request, 200, f"{before}[{','.join(rows)}]}}")
+
+    is_large = sum(map(len, rows)) > _LARGE
+    return await asyncio.to_thread(answer) if is_large else answer()

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from convostore.formats.plain import one_line
 from convostore.models import Conversation
 from convostore.periods import Periods, Unit, periods
 from convostore.store import AsyncConversationStore
+
+from .rendering import store_name
 
 MOST: Final = 20_000
 """How many conversations are counted."""
@@ -44,7 +45,7 @@ class Counts:
 
     def add(self, conversation: Conversation, label: str) -> None:
         """Counts a conversation of the store with this label."""
-        backend = one_line(conversation.origin.store if conversation.origin else label)
+        backend = store_name(conversation.origin.store if conversation.origin else label)
         self.backends[backend] += 1
         if conversation.last_active_at is not None:
             self.days[conversation.last_active_at.date(), backend] += 1

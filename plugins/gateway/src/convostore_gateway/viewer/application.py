@@ -19,11 +19,11 @@ from convostore.errors import AuthError, InvalidError, StoreError
 
 from ..incoming import headers_of, path_of, read_request
 from ..served import Served
+from ..surroundings import place_of
 from . import changes, pages, sessions
 from .addresses import Addresses, id_of
 from .answers import failed, page, problem
 from .assets import asset_response
-from .exports import export
 from .visits import Visit, form_of, wants_fragment
 
 _log = logging.getLogger("convostore.gateway")
@@ -34,10 +34,11 @@ _HANDLERS: Final[Mapping[str, Mapping[str, Handler]]] = {
     "": {"GET": pages.home},
     "search": {"GET": pages.search},
     "activity": {"GET": pages.activity},
+    "export": {"GET": pages.export_all},
     _CONVERSATION: {"GET": pages.conversation},
     f"{_CONVERSATION}/row": {"GET": pages.row},
     f"{_CONVERSATION}/messages": {"GET": pages.messages},
-    f"{_CONVERSATION}/export": {"GET": export},
+    f"{_CONVERSATION}/export": {"GET": pages.export},
     f"{_CONVERSATION}/title": {"POST": changes.rename},
     f"{_CONVERSATION}/pin": {"POST": changes.pin},
     f"{_CONVERSATION}/delete": {"POST": changes.delete_conversation},
@@ -74,7 +75,7 @@ class Viewer:
         except OSError:
             raise  # the client's
         except Exception as error:
-            _log.error("%s in the viewer", type(error).__name__)
+            _log.error("%s at %s", type(error).__name__, place_of(error))
             response = failed(None, at, as_piece=as_piece)
         await response(scope, receive, send)
 

@@ -46,9 +46,11 @@ def asset_response(name: str, request: IncomingRequest) -> Response:
     asset = assets().get(name)
     if asset is None:
         return Response("Not found", 404, media_type="text/plain")
-    headers = {"etag": f'"{asset.version}"', "cache-control": "private, max-age=31536000, immutable"}
-    if request.parameters.get("v") != asset.version:
-        headers["cache-control"] = "private, no-cache"
+    is_for_good = request.parameters.get("v") == asset.version
+    headers = {
+        "etag": f'"{asset.version}"',
+        "cache-control": "max-age=31536000, immutable" if is_for_good else "no-cache",
+    }
     if headers["etag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(asset.content, headers=headers, media_type=asset.media_type)

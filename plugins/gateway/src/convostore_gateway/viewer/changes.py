@@ -11,7 +11,7 @@ from convostore.models import Feedback
 
 from .addresses import key_of
 from .answers import piece, telling
-from .pages import EXPORTS, can
+from .pages import can
 from .visits import Visit
 
 _RATINGS: Final[dict[str, Literal["good", "bad"] | None]] = {
@@ -54,26 +54,26 @@ async def delete_message(visit: Visit) -> Response:
 async def feedback(visit: Visit) -> Response:
     """Sets what the reader thinks of an answer."""
     given = _feedback(visit)
-    await visit.store.set_feedback(*visit.ids, given)
+    conversation_id, message_id = visit.ids
+    await visit.store.set_feedback(conversation_id, message_id, given)
     return piece(
         "feedback.html",
         visit.at,
         feedback=given,
-        conversation_id=visit.ids[0],
-        message_id=visit.ids[1],
-        key=key_of(visit.ids[1]),
+        conversation_id=conversation_id,
+        message_id=message_id,
+        key=key_of(message_id),
     )
 
 
 async def _header(visit: Visit) -> Response:
     conversation = await visit.store.get_conversation(visit.ids[0])
     return piece(
-        "header.html",
+        "header_piece.html",
         visit.at,
         conversation=conversation,
         key=key_of(conversation.id),
         can=can(visit.store),
-        exports=EXPORTS,
     )
 
 

@@ -11,23 +11,18 @@ from convostore.errors import InvalidError
 from convostore.models import Order
 from convostore.store import AsyncConversationStore
 
+from .. import exporting
 from . import reading
 from .activity import MOST, chart, count
 from .addresses import key_of
 from .answers import page, piece
-from .rendering import shown
+from .rendering import shown, store_name
 from .visits import Visit
 
 _ROWS: Final = 60
 _MESSAGES: Final = 40
 _LARGE: Final = 500
 """Conversations to read at a time where only few of them are shown."""
-EXPORTS: Final = (
-    ("html", "HTML page"),
-    ("markdown", "Markdown"),
-    ("jsonl", "JSON lines, lossless"),
-    ("openai", "OpenAI messages"),
-)
 
 
 async def home(visit: Visit) -> Response:
@@ -38,7 +33,7 @@ async def home(visit: Visit) -> Response:
     if visit.wants_fragment:
         target = visit.request.headers.get("hx-target")
         return piece("list.html" if target == "list" else "welcome.html", visit.at, **listed)
-    return page("home.html", visit.at, **listed, **_frame(visit))
+    return page("home.html", visit.at, **listed, **_frame(visit), query="")
 
 
 async def search(visit: Visit) -> Response:
@@ -49,8 +44,8 @@ async def search(visit: Visit) -> Response:
     if query:
         template = "hits.html" if visit.store.offers("search") else "titles.html"
     if visit.wants_fragment:
-        return piece(template, visit.at, **found)
-    return page("search.html", visit.at, listing=template, **found, **_frame(visit, query))
+        return piece(template, visit.at, query=query, **found)
+    return page("search.html", visit.at, listing=template, **_frame(visit), **found, query=query)
 
 
 async def row(visit: Visit) -> Response:
@@ -66,13 +61,12 @@ async def conversation(visit: Visit) -> Response:
         "conversation": conversation,
         "key": key_of(conversation.id),
         "can": can(visit.store),
-        "exports": EXPORTS,
         **messages,
     }
     if visit.wants_fragment:
-        return piece("conversation.html", visit.at, **values)
+        return piece("conversation_piece.html", visit.at, **values)
     listed = await _list(visit, visit.ids[0])
-    return page("opened.html", visit.at, **values, **listed, **_frame(visit))
+    return page("opened.html", visit.at, **(listed | values | _frame(visit)), query="")
 
 
 async def messages(visit: Visit) -> Response:
@@ -93,6 +87,16 @@ async def activity(visit: Visit) -> Response:
     return piece("activity.html", visit.at, chart=drawn, most=MOST)
 
 
+async def export(visit: Visit) -> Response:
+    """A conversation as a file to be kept."""
+    return await exporting.export_one(visit.store, visit.ids[0], format=_format(visit), raw=True)
+
+
+async def export_all(visit: Visit) -> Response:
+    """All conversations as one file."""
+    return await exporting.export_all(visit.store, format=_format(visit), raw=True)
+
+
 def can(store: AsyncConversationStore) -> dict[str, bool]:
     """What of the store's operations the pages may show."""
     wanted = (
@@ -108,13 +112,12 @@ def can(store: AsyncConversationStore) -> dict[str, bool]:
     }
 
 
-def _frame(visit: Visit, query: str = "") -> dict[str, Any]:
+def _frame(visit: Visit) -> dict[str, Any]:
     """What stands around every page."""
     return {
-        "label": visit.store.label,
+        "label": store_name(visit.store.label),
         "is_signed_in": visit.is_signed_in,
         "can_search": visit.store.offers("search"),
-        "query": query,
     }
 
 
@@ -122,16 +125,16 @@ async def _list(visit: Visit, current: str | None = None) -> dict[str, Any]:
     size = visit.page_size(_ROWS)
     cursor = visit.given("cursor") if current is None else None
     found = await reading.conversations(visit.store, size, cursor)
-    return {"page": found, "current": current, "is_head": cursor is None}
+    return {"page": found, "total": found.total, "current": current}
 
 
 async def _found(visit: Visit, query: str) -> dict[str, Any]:
     if not visit.store.offers("search"):
         found = await reading.titled(visit.store, query, visit.page_size(_LARGE))
-        return {"found": found, "query": query, "current": None}
+        return {"found": found, "current": None}
     cursor, size = visit.given("cursor"), visit.page_size(_ROWS)
     hits = await visit.store.search(query, limit=size, cursor=cursor)
-    return {"page": hits, "query": query, "current": None, "is_head": cursor is None}
+    return {"page": hits, "current": None, "is_head": cursor is None}
 
 
 async def _both(visit: Visit) -> tuple[Any, dict[str, Any]]:
@@ -160,6 +163,10 @@ async def _messages(visit: Visit) -> dict[str, Any]:
         "conversation_id": visit.ids[0],
         "target": None if wanted is None else key_of(wanted),
     }
+
+
+def _format(visit: Visit) -> str:
+    return visit.given("format") or "html"
 
 
 def _order(visit: Visit) -> Order:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
 from html import escape
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import nh3
-from jinja2 import Environment, PackageLoader
+from jinja2 import Environment, FunctionLoader
 
 from convostore.formats.citing import Citing, Span
 from convostore.formats.html_parts import bodies, document_environment
@@ -34,7 +35,16 @@ if TYPE_CHECKING:
 _LONGEST_MARKDOWN: Final = 200_000
 """Characters from which on a text is shown as it is: its Markdown could keep the server busy."""
 _LONGEST_PASSAGE: Final = 2_000
-_MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_MONTHS: Final = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
+_EXPORTS: Final = (
+    ("html", "HTML page"),
+    ("markdown", "Markdown"),
+    ("jsonl", "JSON lines, lossless"),
+    ("openai", "OpenAI messages"),
+)
 _TAGS: Final = {
     *("p", "br", "hr", "strong", "em", "s", "a", "code", "pre", "blockquote", "ol", "ul", "li"),
     *("h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td", "sup", "button"),
@@ -88,18 +98,24 @@ class Shown:
 @cache
 def environment() -> Environment:
     """The viewer's templates."""
-    made = document_environment(PackageLoader(__package__), new_tab=True)
+    made = document_environment(FunctionLoader(_source), new_tab=True)
     made.trim_blocks = made.lstrip_blocks = True
-    made.globals |= {"key_of": key_of}
+    made.globals |= {"key_of": key_of, "exports": _EXPORTS}
     made.filters |= {
         "json": _readable_json,
         "one_line": one_line,
+        "store_name": store_name,
         "day": _day,
         "minute": _minute,
         "marked": _marked,
         "seconds": _seconds,
     }
     return made
+
+
+def _source(name: str) -> str:
+    """A template's text alone, so that an error in it tells no path."""
+    return (files(__package__) / "templates" / name).read_text("utf-8")
 
 
 def render(template: str, **values: object) -> str:
@@ -123,6 +139,12 @@ def sanitised(html: str) -> str:
         link_rel=REL,
         set_tag_attribute_values={"a": {"target": "_blank"}},
     )
+
+
+def store_name(label: str) -> str:
+    """What a store is called: its label, but of a file no more than the name."""
+    scheme, _, place = one_line(label).partition("://")
+    return f"{scheme}:{place.rpartition('/')[2]}" if place.startswith("/") else one_line(label)
 
 
 def _shown(message: Message) -> Shown:
@@ -194,22 +216,6 @@ def _day(time: datetime) -> str:
 
 def _minute(time: datetime) -> str:
     return f"{_day(time)}, {time:%H:%M} UTC"
-
-
-_MONTHS: Final = (
-    "Jan",
-    "Feb",
-    "Mar",
-    "Apr",
-    "May",
-    "Jun",
-    "Jul",
-    "Aug",
-    "Sep",
-    "Oct",
-    "Nov",
-    "Dec",
-)
 
 
 def _seconds(value: Any) -> str:  # Any: a service may send a number of any size

@@ -1,0 +1,422 @@
+"""Recorded requests asked of the dialect, over a store that was filled from recorded answers.
+
+Each answer is compared with the real one field by field. `DIFFERENCES` is all that may differ; what
+stands there and never happens is an error as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+import convostore
+from convostore.dialect import (
+    AbsentScopeError,
+    ForbiddenError,
+    IncomingRequest,
+    StreamedResponse,
+    answered,
+)
+from convostore.errors import AuthError, StoreError
+from convostore.exchange import Response
+from convostore_fastgpt.dialect import FastGPTDialect
+
+from .recordings import BY_NAME, EXCHANGES, VERSIONS, Exchange, Replay, SyncFace
+
+NOT_THERE = object()
+BOTH = VERSIONS
+OLD, NEW = "v4.9.14", "v4.16.0"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What may differ: a place of an answer, in whichever versions, and why.
+
+    A ``*`` at its end stands for all that is within.
+    """
+
+    place: str
+    why: str
+    versions: tuple[str, ...] = BOTH
+
+
+RECORD = "data.list[]"
+DIFFERENCES = [
+    # The envelope
+    Difference(
+        "status", "up to 4.14.10 every refusal came with HTTP 500; here as from 4.14.11 on", (OLD,)
+    ),
+    Difference(
+        "statusText", "up to 4.13.1 the name of an unnamed error was empty; here 'error'", (OLD,)
+    ),
+    Difference(
+        "message", "parameters are checked as from 4.14.5 on; before, handlers threw texts", (OLD,)
+    ),
+    Difference("code", "the same: 400 in the place of what was thrown or silently taken", (OLD,)),
+    Difference("zodError", "the same: the fields that were refused", (OLD,)),
+    Difference("errorType", "only the newer versions tell that an error is the user's", (OLD,)),
+    # Conversations
+    Difference(
+        f"{RECORD}.customTitle", "a store has one title: it stands in title and in customTitle"
+    ),
+    Difference(
+        f"{RECORD}.title", "a store has one title: the one given by hand, where there is one"
+    ),
+    Difference(f"{RECORD}.chatGenerateStatus", "from 4.14.11 on", (OLD,)),
+    Difference(f"{RECORD}.hasBeenRead", "a store does not keep what was read: everything was"),
+    # Records
+    Difference(f"{RECORD}.durationSeconds", "the schema does not keep how long an answer took"),
+    Difference(
+        f"{RECORD}.adminFeedback", "the schema keeps the users' feedback, not the operators'"
+    ),
+    Difference(f"{RECORD}.customFeedbacks[]", "custom feedback of a flow is not kept"),
+    Difference(f"{RECORD}.llmModuleAccount", "deprecated since 4.14.9"),
+    Difference(f"{RECORD}.historyPreviewLength", "gone since 4.14", (OLD,)),
+    Difference(f"{RECORD}.useAgentSandbox", "since 4.14.9, and here with every answer"),
+    Difference(f"{RECORD}.totalQuoteList", "here with every answer"),
+    Difference(f"{RECORD}.hideInUI", "the schema does not keep that a record is hidden"),
+    Difference(f"{RECORD}.errorMsg", "the schema keeps that an answer failed, not why"),
+    Difference(f"{RECORD}.errorText", "the same", (NEW,)),
+    Difference(f"{RECORD}.userGoodFeedback", "one thumb: of both at once the bad one is kept"),
+    Difference(f"{RECORD}.userBadFeedback", "an empty feedback is none"),
+    Difference(f"{RECORD}.totalQuoteList[].chunkIndex", "not in the schema"),
+    Difference(f"{RECORD}.totalQuoteList[].datasetId", "not in the schema"),
+    Difference(f"{RECORD}.totalQuoteList[].collectionId", "not in the schema"),
+    Difference(f"{RECORD}.totalQuoteList[].sourceId", "only addresses are kept"),
+    Difference(
+        f"{RECORD}.totalQuoteList[].score[]", "of several measures the first is kept", (NEW,)
+    ),
+    Difference(f"{RECORD}.totalQuoteList[].q", "question and answer are one passage", (OLD,)),
+    Difference(f"{RECORD}.totalQuoteList[].a", "question and answer are one passage", (OLD,)),
+    Difference(f"{RECORD}.value[].tools[].toolAvatar", "the schema keeps no pictures of tools"),
+    Difference(f"{RECORD}.value[].tools[].functionName", "a tool has one name, that is shown"),
+    Difference(f"{RECORD}.value[].interactive.entryNodeIds", "how a flow goes on is its own"),
+    Difference(f"{RECORD}.value[].interactive.memoryEdges", "how a flow goes on is its own"),
+    Difference(f"{RECORD}.value[].interactive.nodeOutputs", "how a flow goes on is its own"),
+    # One conversation and its app
+    Difference(
+        "data.app.chatConfig.*", "a store has no app: this one has neither greeting nor fields"
+    ),
+    Difference("data.app.chatModels[]", "a store has no app"),
+    Difference("data.app.name", "a store has no app"),
+    Difference("data.title", "absent in an unknown conversation before 4.15; here empty", (OLD,)),
+    Difference("data.chatGenerateStatus", "from 4.14.11 on", (OLD,)),
+    Difference("data.hasBeenRead", "from 4.14.11 on", (OLD,)),
+    # What a store does not have
+    Difference("data[]", "nodes of runs and suggestions come only of stores that have them"),
+]
+
+
+@dataclass(frozen=True)
+class Otherwise:
+    """Requests that are answered otherwise on the whole, and why."""
+
+    exchanges: tuple[str, ...]
+    why: str
+
+
+def each_of(version: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"{version}/{name}" for name in names)
+
+
+OTHERWISE = [
+    Otherwise(
+        each_of(NEW, "history_getHistories#12"),
+        "the source 'team', which went with 4.15, is still taken: its list is empty",
+    ),
+    Otherwise(
+        each_of(NEW, "history_updateHistory#10") + each_of(OLD, "history_updateHistory#10"),
+        "an update moves no conversation to the top, and that is how a store's lists are sorted",
+    ),
+    Otherwise(
+        each_of(NEW, "history_status_and_read#0", "history_status_and_read#2"),
+        "what the service does between two recordings, such as to read, moves no time",
+    ),
+    Otherwise(
+        each_of(NEW, "history_status_and_read#3"),
+        "an answer under way is not stopped: no such path",
+    ),
+    Otherwise(each_of(NEW, "chat_init#0"), "it was renamed between the two recordings"),
+    Otherwise(
+        each_of(NEW, "createQuestionGuide_v2#4") + each_of(OLD, "createQuestionGuide_v2#4"),
+        "a store suggests for its own conversations, and not for messages that are sent along",
+    ),
+    Otherwise(
+        each_of(
+            OLD,
+            "history_getHistories#16",
+            "record_getPaginationRecords#12",
+            "record_delete#5",
+        ),
+        "the paths of both generations are there",
+    ),
+    Otherwise(
+        each_of(OLD, "record_delete#6"),
+        "ids were taken from the query alone, and one by one; here from the body as well, and many",
+    ),
+    Otherwise(
+        each_of(
+            OLD,
+            "history_getHistories#15",
+            "history_getHistories#17",
+            "history_getHistories#26",
+            "record_getPaginationRecords#11",
+            "record_getPaginationRecords#15",
+            "record_getResData#5",
+            "chat_init#2",
+            "chat_init#3",
+            "completions_errors#9",
+            "completions_errors#15",
+            "completions_errors#18",
+            "completions_errors#19",
+        ),
+        "parameters are checked as from 4.14.11 on",
+    ),
+    Otherwise(
+        each_of(
+            OLD,
+            "history_getHistories#20",
+            "history_getHistories#21",
+            "history_getHistories#22",
+            "completions_errors#2",
+            "completions_errors#3",
+            "completions_errors#12",
+            "completions_errors#13",
+            "completions_errors#14",
+        ),
+        "an app that the key may not use is refused, as from 4.15 on",
+    ),
+]
+
+
+# The store, filled from recorded answers by the adapter
+
+
+@dataclass(frozen=True)
+class Held:
+    """Of which recorded answers a store is filled: a list, and the records of one conversation."""
+
+    histories: str
+    records: str | None = None
+    chat_id: str = "seed-1"
+
+
+SEEDED = Held("history_getHistories#8", "record_getPaginationRecords#0")
+
+
+def filled(version: str, held: Held) -> str:
+    """The address of a store with what a version held."""
+    histories = BY_NAME[f"{version}/{held.histories}"].rows
+    records = BY_NAME[f"{version}/{held.records}"].rows if held.records else []
+    replay = Replay(version, {"getHistories": histories, "getPaginationRecords": records})
+    target = f"memory://{uuid.uuid4().hex}"
+    with SyncFace.over(version, replay, source="all") as face, convostore.open(target) as store:
+        for conversation in face.do("conversations"):
+            store.put_conversation(conversation)
+            if conversation.id == held.chat_id and records:
+                store.append_messages(conversation.id, face.do("messages", conversation.id))
+                store.put_conversation(conversation)  # to append has moved its time
+    return target
+
+
+# What is replayed
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A recorded case on a store: its requests are asked in turn, but for those left out."""
+
+    case: str
+    held: Held = SEEDED
+    without: tuple[str, ...] = ()
+
+    def exchanges(self, version: str) -> list[Exchange]:
+        return [
+            each
+            for each in EXCHANGES
+            if each.version == version
+            and each.case == f"{version}/{self.case}"
+            and not any(self._is_left_out(each, what) for what in self.without)
+            and "outLinkAuthData" not in each.params
+            and "shareId" not in each.params
+        ]
+
+    @staticmethod
+    def _is_left_out(exchange: Exchange, what: str) -> bool:
+        answered_lists = exchange.kind == "getHistories" and exchange.status == 200
+        source = exchange.params.get("source")
+        return {
+            "lists": answered_lists,
+            "sources": answered_lists and source is not None,
+            "no source": answered_lists and source != "api",
+            "times": "startCreateTime" in exchange.params,
+            "other apps": exchange.params.get("appId") == "65f000000000000000000018",
+            "item/delete": exchange.path.endswith("item/delete"),
+            "empty ids": str(exchange) == "v4.16.0/chat_init#3",
+            "OPTIONS": exchange.method == "OPTIONS",
+        }[what]
+
+
+SCENES = [
+    # Times of creation are told by no version: what was made when, the store cannot know.
+    Scene("history_getHistories", without=("sources", "times")),
+    Scene("history_getHistories", Held("history_getHistories#0"), without=("no source", "times")),
+    Scene("history_updateHistory", Held("history_getHistories#0")),
+    # What stood behind the first five was not recorded.
+    Scene("history_delete", without=("lists",)),
+    Scene("history_status_and_read"),
+    Scene("record_getPaginationRecords"),
+    # From 4.14.11 on the path is gone; here it is kept for older clients.
+    Scene("record_delete", without=("item/delete",)),
+    Scene("record_getResData"),
+    Scene("feedback_updateUserFeedback"),
+    # What is recorded of a query leaves out what is empty.
+    Scene("chat_init", without=("other apps", "empty ids")),
+    Scene("createQuestionGuide_v2"),
+    Scene("unknown_route", without=("OPTIONS",)),
+    Scene("completions_errors"),
+]
+
+
+def refused_at_the_gate(exchange: Exchange) -> StoreError | None:
+    """What a gateway raises before the dialect is asked: for keys and apps that are not served."""
+    key, app_id = exchange.key, exchange.params.get("appId")
+    if key is None:
+        return AuthError("a token is needed")
+    if key.endswith("nope"):
+        return AuthError("the token is not one that is accepted")
+    if "member" in key or app_id == "65f00000000000000000001f":
+        return ForbiddenError("this token does not reach it")
+    if app_id == "65f000000000000000000999":
+        return AbsentScopeError("it is not served")
+    return None
+
+
+def asked(exchange: Exchange) -> IncomingRequest:
+    body = exchange.json
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return IncomingRequest(
+        method=exchange.method,
+        path=exchange.path,
+        query=exchange.query,
+        headers={"authorization": f"Bearer {exchange.key}"} if exchange.key else {},
+        content=b"" if body is None else content,
+    )
+
+
+async def answer(store: Any, exchange: Exchange) -> Response:
+    dialect, request = FastGPTDialect(), asked(exchange)
+    refusal = refused_at_the_gate(exchange)
+    if refusal is not None:
+        return dialect.failed(request, refusal)
+    try:
+        given = await answered(dialect, request, store)
+        assert not isinstance(given, StreamedResponse)
+    except StoreError as error:
+        return dialect.failed(request, error)
+    return given
+
+
+def replayed(version: str, scene: Scene) -> list[tuple[Exchange, Response]]:
+    target = filled(version, scene.held)
+
+    async def replay() -> list[tuple[Exchange, Response]]:
+        async with convostore.aopen(target) as store:
+            return [(each, await answer(store, each)) for each in scene.exchanges(version)]
+
+    return asyncio.run(replay())
+
+
+# What differs
+
+
+def differing(recorded: Any, ours: Any, place: str = "") -> Iterator[str]:
+    """The places at which an answer is another one; all items of a list are one place."""
+    if isinstance(recorded, dict) and isinstance(ours, dict):
+        for name in recorded.keys() | ours.keys():
+            inner = f"{place}.{name}" if place else name
+            yield from differing(recorded.get(name, NOT_THERE), ours.get(name, NOT_THERE), inner)
+    elif isinstance(recorded, list) and isinstance(ours, list):
+        for number in range(max(len(recorded), len(ours))):
+            pair = [each[number] if number < len(each) else NOT_THERE for each in (recorded, ours)]
+            yield from differing(*pair, f"{place}[]")
+    elif recorded != ours or type(recorded) is not type(ours):
+        yield place
+
+
+def compared(exchange: Exchange, response: Response) -> Iterator[str]:
+    if exchange.status != response.status:
+        yield "status"
+    if (exchange.media_type or "text/plain") != (response.media_type or "text/plain"):
+        yield "media type"
+    elif exchange.media_type == "application/json":
+        yield from differing(exchange.body, json.loads(response.content))
+    elif (
+        exchange.media_type != "text/html" and exchange.content.strip() != response.content.strip()
+    ):
+        yield "content"
+
+
+def found(version: str, scene: Scene) -> dict[str, list[str]]:
+    """By exchange, what differs."""
+    return {
+        str(exchange): [*compared(exchange, response)]
+        for exchange, response in replayed(version, scene)
+    }
+
+
+def allowed(version: str) -> list[str]:
+    return [each.place for each in DIFFERENCES if version in each.versions]
+
+
+def is_otherwise(exchange: str) -> bool:
+    return any(exchange in each.exchanges for each in OTHERWISE)
+
+
+def is_allowed(place: str, known: Iterable[str]) -> bool:
+    return any(
+        place.startswith(each[:-1]) if each.endswith("*") else place == each for each in known
+    )
+
+
+def ids(scene: Scene) -> str:
+    return f"{scene.case}-{scene.held.histories.partition('#')[2]}"
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=ids)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_recorded_request_is_answered_as_it_was_but_for_what_is_listed(version, scene):
+    known = allowed(version)
+    others = {
+        name: [place for place in places if not is_allowed(place, known)]
+        for name, places in found(version, scene).items()
+        if not is_otherwise(name)
+    }
+    assert not {name: places for name, places in others.items() if places}
+
+
+def test_every_listed_difference_is_one():
+    met: set[tuple[str, str]] = set()
+    otherwise: set[str] = set()
+    for version in VERSIONS:
+        for scene in SCENES:
+            for name, places in found(version, scene).items():
+                known = allowed(version)
+                if is_otherwise(name):
+                    otherwise |= {name for place in places if not is_allowed(place, known)}
+                else:
+                    met |= {(version, place) for place in places}
+    unmet = [
+        (version, each.place)
+        for each in DIFFERENCES
+        for version in each.versions
+        if not any(is_allowed(place, [each.place]) for v, place in met if v == version)
+    ]
+    assert unmet == []
+    assert otherwise == {name for each in OTHERWISE for name in each.exchanges}

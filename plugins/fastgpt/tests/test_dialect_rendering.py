@@ -1,0 +1,290 @@
+"""What the dialect writes is read back the same, for whatever the service's shapes can hold."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convostore.codec import to_json
+from convostore.models import (
+    Conversation,
+    Feedback,
+    FilePart,
+    InteractionField,
+    InteractionOption,
+    InteractionPart,
+    Message,
+    OtherPart,
+    ReasoningPart,
+    RunStep,
+    Source,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, everything
+from convostore.testing.strategies import json_values, texts
+from convostore_fastgpt.record_ids import record_ids
+from convostore_fastgpt.rendering import history_row, node_row, record_row
+from convostore_fastgpt.wire import read_conversations, read_messages, read_run_steps
+
+APP = "65f000000000000000000010"
+HEX = "0123456789abcdef"
+SAID = texts().filter(bool)
+IDS = SAID | st.builds("{}.{}".format, st.text(HEX, min_size=24, max_size=24), SAID)
+TIMES = st.none() | st.datetimes(
+    min_value=datetime(1970, 1, 2), max_value=datetime(9999, 12, 30), timezones=st.just(UTC)
+).map(lambda time: time.replace(microsecond=time.microsecond // 1000 * 1000))
+COMMENTS = st.none() | SAID.filter(lambda text: text != "yes")
+CHOICES = st.lists(SAID, min_size=1, max_size=3, unique=True)
+
+
+def sent(row):
+    """A row as a client gets it."""
+    return json.loads(to_json(row))
+
+
+@st.composite
+def calls(draw):
+    """A call of a tool, and what it answered, if it has."""
+    call_id = draw(st.none() | SAID)
+    call = ToolCallPart(id=call_id, name=draw(texts()), arguments=draw(texts()))
+    answered = draw(st.none() | SAID)
+    return [call] if answered is None else [call, ToolResultPart(id=call_id, content=answered)]
+
+
+@st.composite
+def choices(draw):
+    values = draw(CHOICES)
+    answer = draw(st.none() | st.sampled_from(values))
+    return InteractionPart(
+        type=draw(SAID.filter(lambda kind: kind != "agentAsk")),
+        prompt=draw(st.none() | SAID),
+        options=tuple(InteractionOption(value=each) for each in values),
+        answered=answer is not None,
+        answer=answer,
+    )
+
+
+@st.composite
+def forms(draw):
+    fields = [
+        InteractionField(
+            key=key,
+            label=draw(SAID),
+            type=draw(SAID),
+            required=draw(st.booleans()),
+            options=tuple(
+                InteractionOption(value=each, label=draw(SAID)) for each in draw(CHOICES)
+            ),
+            value=draw(texts() | st.integers(-9, 9) | st.booleans() | st.lists(texts())),
+        )
+        for key in draw(CHOICES)
+    ]
+    return InteractionPart(
+        type=draw(SAID.filter(lambda kind: kind != "agentAsk")),
+        prompt=draw(st.none() | SAID),
+        fields=tuple(fields),
+        answered=draw(st.booleans()),
+    )
+
+
+@st.composite
+def questions(draw):
+    fields = [
+        InteractionField(
+            key=str(number),
+            label=question,
+            required=True,
+            options=tuple(
+                InteractionOption(value=each, label=draw(st.none() | SAID))
+                for each in draw(CHOICES)
+            ),
+            value=draw(st.none() | SAID),
+        )
+        for number, question in enumerate(draw(CHOICES))
+    ]
+    return InteractionPart(type="agentAsk", fields=tuple(fields), answered=draw(st.booleans()))
+
+
+FILES = st.builds(
+    FilePart,
+    name=st.none() | SAID,
+    url=st.none() | SAID,
+    media_type=st.sampled_from([None, "image/*", "audio/*", "video/*"]),
+)
+PLANS = st.builds(
+    OtherPart, type=st.sampled_from(["plan", "skills", "planStatus"]), data=st.lists(texts())
+)
+UNKNOWN = SAID.filter(lambda kind: kind != "type").map(
+    lambda kind: OtherPart(type=kind, data={"type": kind, "widget": [1, None]})
+)
+PARTS = st.lists(
+    st.one_of(
+        st.builds(TextPart, text=texts()).map(lambda part: [part]),
+        st.builds(ReasoningPart, text=texts()).map(lambda part: [part]),
+        st.one_of(FILES, choices(), forms(), questions(), PLANS, UNKNOWN).map(lambda part: [part]),
+        calls(),
+    ),
+    min_size=1,
+    max_size=5,
+).map(lambda several: tuple(part for each in several for part in each))
+QUOTES = st.builds(
+    Source,
+    title=st.none() | SAID,
+    url=st.none() | SAID.map("https://{}".format),
+    content=st.none() | SAID,
+    score=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    kind=st.just("quote"),
+    mark=st.none() | SAID,
+)
+LINKS = st.builds(Source, title=st.none() | SAID, url=st.none() | SAID, kind=st.just("researched"))
+FEEDBACK = st.none() | st.builds(
+    Feedback, rating=st.sampled_from(["good", "bad"]), comment=COMMENTS
+)
+
+
+@st.composite
+def messages(draw):
+    role = draw(st.sampled_from(["user", "assistant", "system"]))
+    answers = role == "assistant"
+    sources = (*draw(st.lists(QUOTES, max_size=2)), *draw(st.lists(LINKS, max_size=2)))
+    statuses = {"assistant": ["complete", "failed"], "user": ["unanswered"], "system": [None]}
+    return Message(
+        id=draw(IDS),
+        role=role,
+        parts=draw(PARTS),
+        created_at=draw(TIMES),
+        sources=sources if answers else (),
+        feedback=draw(FEEDBACK),
+        status=draw(st.sampled_from(statuses[role])),
+    )
+
+
+def read(row):
+    (message,) = read_messages([sent(row)], first=0, following=None, ended=True)
+    return message
+
+
+@given(messages())
+def test_a_message_that_the_shape_can_hold_is_read_back_the_same(message):
+    ids = record_ids(message.id)
+    again = read(record_row(message))
+    assert again.portable() == message.portable()
+    assert again.id == f"{ids.own}.{ids.data}"
+    assert again.problems == ()
+
+
+@given(
+    st.builds(
+        Conversation,
+        id=SAID,
+        title=st.none() | SAID,
+        updated_at=TIMES,
+        pinned=st.booleans(),
+    )
+)
+def test_a_conversation_is_read_back_the_same(conversation):
+    (again,) = read_conversations([sent(history_row(conversation, APP))])
+    assert again.portable() == conversation.portable()
+    assert again.id == conversation.id
+
+
+STEPS = st.recursive(
+    st.builds(
+        RunStep,
+        id=st.none() | SAID,
+        name=texts(),
+        type=st.none() | SAID,
+        seconds=st.none() | st.floats(0, 1e6),
+        error=st.none() | SAID,
+    ),
+    lambda inner: st.builds(RunStep, name=texts(), steps=st.lists(inner).map(tuple)),
+    max_leaves=5,
+)
+
+
+@given(st.lists(STEPS, max_size=3))
+def test_steps_of_a_run_are_read_back_the_same(steps):
+    again = read_run_steps(sent([node_row(each) for each in steps]))
+    assert [each.portable() for each in again] == [each.portable() for each in steps]
+    assert [each.id for each in again] == [each.id for each in steps]
+
+
+@given(json_values(), st.none() | texts())
+def test_a_part_without_a_word_is_shown_whatever_it_holds(data, kind):
+    message = Message(role="assistant", parts=(OtherPart(type=kind, data=data),))
+    assert read(record_row(message)).parts
+
+
+@pytest.mark.parametrize("text", [*HOSTILE_TEXTS, *BEYOND_UTF8])
+def test_hostile_texts_are_read_back_the_same_wherever_they_stand(text):
+    parts = (TextPart(text=text), ReasoningPart(text=text), ToolCallPart(name=text, arguments=text))
+    message = Message(role="assistant", parts=parts, sources=(Source(title=text, kind="quote"),))
+    again = read(record_row(message))
+    assert again.parts == parts
+    assert again.sources[0].title == (text or None)
+
+
+def test_a_message_with_every_field_is_shown_whole_as_far_as_the_shape_goes():
+    again = read(record_row(everything()))
+    kinds = [part.kind for part in again.parts]
+    assert kinds == [part.kind for part in everything().parts]
+    assert again.feedback == everything().feedback
+    assert [each.kind for each in again.sources] == ["quote", "researched", "researched"]
+
+
+@pytest.mark.parametrize(
+    ("role", "obj", "read_as"),
+    [
+        ("user", "Human", "user"),
+        ("assistant", "AI", "assistant"),
+        ("tool", "AI", "assistant"),
+        ("system", "System", "system"),
+        ("other", "System", "system"),
+    ],
+)
+def test_every_role_is_one_of_the_services_three(role, obj, read_as):
+    row = record_row(Message(role=role, parts=(TextPart(text="x"),)))
+    assert row["obj"] == obj
+    assert read(row).role == read_as
+
+
+def test_only_an_answer_that_is_being_made_has_no_value():
+    assert record_row(Message(role="assistant", status="generating"))["value"] == []
+    assert read(record_row(Message(role="assistant", status="complete"))).status == "complete"
+    assert record_row(Message(role="user"))["value"] != []
+
+
+def test_results_of_tools_stand_with_the_calls_that_they_answer():
+    parts = (
+        ToolCallPart(id="a", name="one"),
+        ToolCallPart(id="b", name="two"),
+        ToolResultPart(id="a", content="1"),
+        ToolResultPart(id="b", content="2"),
+        ToolResultPart(id="lost", content="3"),
+    )
+    again = read(record_row(Message(role="assistant", parts=parts)))
+    assert [(part.kind, part.id) for part in again.parts] == [
+        ("tool_call", "a"),
+        ("tool_result", "a"),
+        ("tool_call", "b"),
+        ("tool_result", "b"),
+        ("tool_call", "lost"),
+        ("tool_result", "lost"),
+    ]
+
+
+@given(SAID, SAID)
+def test_ids_of_the_service_are_kept_and_others_are_data_ids(own, rest):
+    assert record_ids(f"{'a1' * 12}.{rest}") == ("a1" * 12, rest)
+    if re.match(r"([0-9a-f]{24}|[0-9a-f]{32})\..", own, re.DOTALL) is None:
+        made = record_ids(own)
+        assert made.data == own
+        assert re.fullmatch("[0-9a-f]{32}", made.own)
+        assert record_ids(f"{made.own}.{own}") == made

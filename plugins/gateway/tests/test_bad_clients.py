@@ -1,0 +1,409 @@
+"""Bad clients over real sockets: each is answered or cut off within the bounds, nothing of them
+stays, and honest clients of every surface see no error meanwhile."""
+
+import json
+import random
+import secrets
+from contextlib import ExitStack
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+import convostore
+from convostore import Message, TextPart
+from convostore_gateway import Limits, Token, app, running
+
+from .bad_clients import (
+    Honest,
+    Watched,
+    connected,
+    drip,
+    heard,
+    request,
+    statuses,
+    told,
+    until,
+)
+
+TOKEN = "a-token-that-is-long-enough"
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+LIMITS = Limits(
+    body=64 * 1024,
+    head=8 * 1024,
+    id=100,
+    page=20,
+    arrival=0.5,
+    departure=0.4,
+    idle=2.0,
+    connections=30,
+)
+LARGE = 12 * 2**20
+"""Characters of an answer that no socket's buffers hold."""
+TURNS = 30
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A gateway within narrow bounds, over a store with `short`, of 30 messages, and `large`.
+
+    When its clients have gone, there is no more in its process than there was before they came.
+    """
+    name = secrets.token_hex(8)
+    with convostore.open(f"memory://{name}") as store:
+        store.create_conversation(id="short", title="Short")
+        store.append_messages("short", [message(f"m{each}") for each in range(TURNS)])
+        store.create_conversation(id="large")
+        store.append_messages("large", [message("huge", "x" * LARGE)])
+    served = convostore.aopen(f"memory://{name}")
+    tokens = [Token(value=SecretStr(TOKEN), name="tester")]
+    gateway = Watched(app(served, tokens=tokens, limits=LIMITS, viewer=False))
+    server = running(gateway, stores=[served], limits=LIMITS)
+    with server as url:
+        before = watched(url)
+        yield server
+        until(lambda: server.connections == 0, "a connection is left")
+        assert server.requests == 0
+        assert watched(url) == before
+
+
+def watched(url):
+    return httpx.get(f"{url}/watched", trust_env=False, verify=False).json()
+
+
+@pytest.fixture(scope="module")
+def honest(server):
+    """Clients of every surface, who go on asking while others are bad."""
+    with Honest([ask_natively, ask_for_chats, ask_for_records], server.url) as honest:
+        yield honest
+
+
+def message(id, text="hello"):
+    return Message(id=id, role="user", parts=(TextPart(text=text),))
+
+
+def ask_natively(client):
+    answer = client.get("/v1/conversations/short/messages?limit=5", headers=BEARER)
+    assert answer.status_code == 200
+    assert len(answer.json()["items"]) == 5
+
+
+def ask_for_chats(client):
+    answer = client.get("/api/chats/short", headers=BEARER)
+    assert answer.status_code == 200
+    assert answer.json()["chat"]["id"] == "short"
+
+
+def ask_for_records(client):
+    body = {"appId": "0" * 24, "chatId": "short", "offset": 0, "pageSize": 5}
+    answer = client.post("/api/core/chat/getPaginationRecords", json=body, headers=BEARER)
+    assert answer.status_code == 200
+    assert answer.json()["data"]["total"] == TURNS
+
+
+@pytest.fixture
+def url(server, honest):
+    """The server's; honest clients see no error meanwhile, and then only they are left."""
+    yield server.url
+    honest.check()
+    until(lambda: server.connections <= 3, "a connection is left")
+
+
+PATHS = ["/v1/conversations", "/api/chats", "/api/core/chat/getHistories", "/nowhere"]
+CHUNKED = "Transfer-Encoding: chunked"
+
+
+def post(path="/v1/conversations", *headers, body=b""):
+    return request("POST", path, *headers, body=body, token=TOKEN)
+
+
+# Too slow.
+
+
+def test_a_head_that_comes_too_slowly_is_answered_408(url):
+    assert statuses(drip(url, b"GET /v1 HTTP/1.1\r\nHost: x\r\nX-Slow: ", b"s")) == [408]
+
+
+def test_one_who_says_nothing_is_cut_off(url):
+    with connected(url) as connection:
+        assert heard(connection) == b""
+
+
+def test_one_who_sends_empty_lines_is_cut_off(url):
+    assert drip(url, b"\r\n", b"\r\n") == b""
+
+
+def test_one_who_rests_too_long_between_two_requests_is_cut_off(url):
+    assert statuses(told(url, request("GET", "/healthz"))) == [200]
+
+
+@pytest.mark.parametrize("path", PATHS[:3])
+@pytest.mark.parametrize("length", ["Content-Length: 60000", CHUNKED])
+def test_a_body_that_comes_too_slowly_is_refused(url, path, length):
+    dropped = b"1\r\nx\r\n" if length == CHUNKED else b"x"
+    said = drip(url, post(path, length, "Content-Type: application/json"), dropped)
+    assert len(statuses(said)) == 1
+    assert statuses(said)[0] == 408 if path.startswith("/v1") else statuses(said)[0] >= 400
+
+
+def test_a_body_that_nobody_wants_keeps_no_connection(url):
+    assert statuses(told(url, post("/nowhere", "Content-Length: 1000"))) == [404]
+
+
+@pytest.mark.parametrize("path", ["/v1/conversations/large/messages", "/api/chats/large"])
+def test_one_who_does_not_read_is_cut_off(url, server, path):
+    with connected(url, receive_buffer=4096) as connection:
+        connection.sendall(request("GET", path, token=TOKEN))
+        until(lambda: server.connections <= 3, "who does not read is borne for ever")
+        assert len(heard(connection)) < LARGE
+
+
+# Too large.
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Large: " + b"x" * 300_000 + b"\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Endless: " + b"x" * 900_000,
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X-Many: x\r\n" * 2_000 + b"\r\n",
+        b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /?" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
+    ids=["one-header", "a-header-without-end", "many-headers", "path", "query"],
+)
+def test_a_head_that_is_too_large_is_answered_431(url, head):
+    assert statuses(told(url, head)) in ([431], [])  # it may be lost where a client still sends
+
+
+@pytest.mark.parametrize("path", PATHS[:1])
+def test_a_body_that_is_too_large_is_answered_413_before_it_is_sent(url, path):
+    said = told(url, post(path, f"Content-Length: {2**40}", "Content-Type: application/json"))
+    assert statuses(said) == [413]
+
+
+def test_a_body_that_turns_out_too_large_is_answered_413(url):
+    chunk = b"1000\r\n" + b" " * 4096 + b"\r\n"
+    sent = post("/v1/conversations", CHUNKED, "Content-Type: application/json", body=chunk * 20)
+    assert statuses(told(url, sent)) == [413]
+
+
+def test_a_chunked_body_without_end_that_holds_nothing_is_refused(url):
+    trailers = b"0\r\nX-Endless: " + b"x" * 1_000_000
+    assert statuses(told(url, post("/v1/conversations", CHUNKED, body=trailers))) in ([400], [])
+
+
+# Lies, and what is no HTTP.
+
+
+def test_a_body_that_is_longer_than_it_says_is_two_requests_of_which_one_is_none(url):
+    said = told(url, request("GET", "/healthz", "Content-Length: 2", body=b"{}{}{}{}\r\n\r\n"))
+    assert statuses(said) in ([200, 400], [200])
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_one_who_hangs_up_within_a_body_leaves_nothing(url, path):
+    told(url, post(path, "Content-Length: 1000", body=b'{"id": '), hang_up=True)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 200,
+        b"\x00" * 100,
+        b"hello\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost x\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"CONNECT example.org:443 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\nx",
+        b"POST /v1/clear HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+    ids=[
+        "tls",
+        "nul",
+        "words",
+        "no-path",
+        "version",
+        "header",
+        "bytes-in-the-path",
+        "connect",
+        "length-negative",
+        "length-a-word",
+        "two-lengths",
+        "length-and-chunks",
+        "no-chunk",
+    ],
+)
+def test_what_is_no_http_is_answered_400_and_the_connection_ends(url, sent):
+    said = told(url, sent)
+    assert statuses(said) == [400]
+    assert b"Traceback" not in said
+
+
+def test_what_is_asked_before_garbage_is_answered(url):
+    said = told(url, request("GET", "/healthz") + b"\x00garbage\r\n\r\n" * 1000)
+    assert statuses(said)[:1] == [200]
+    assert len(statuses(said)) <= 2
+
+
+def test_of_very_many_requests_at_once_a_few_are_answered(url):
+    said = statuses(told(url, request("GET", "/healthz") * 5_000))
+    assert set(said) == {200}
+    assert len(said) < 100
+
+
+def test_a_few_requests_at_once_are_answered_in_their_order(url):
+    sent = request("GET", "/healthz") + request("GET", "/nowhere")
+    sent += request("GET", "/healthz", "Connection: close")
+    assert statuses(told(url, sent)) == [200, 404, 200]
+
+
+def test_an_upgrade_that_is_not_offered_is_answered_as_a_plain_request(url):
+    sent = request("GET", "/healthz", "Connection: Upgrade, close", "Upgrade: websocket")
+    assert statuses(told(url, sent)) == [200]
+
+
+def test_noise_leaves_nothing(url):
+    noise = random.Random(6)  # the same each time
+    valid = post(body=b'{"id": "noise"}')
+    for _ in range(20):
+        sent = bytearray(valid)
+        for _ in range(noise.randint(1, 8)):
+            sent[noise.randrange(len(sent))] = noise.randrange(256)
+        told(url, bytes(sent), hang_up=True)
+
+
+# Too many.
+
+
+def test_who_comes_over_too_many_is_answered_503_and_honest_clients_go_on(url):
+    with ExitStack() as stack:
+        silent = [stack.enter_context(connected(url)) for _ in range(LIMITS.connections)]
+        said = told(url, request("GET", "/healthz"))
+        assert statuses(said) == [503]
+        assert b"retry-after" in said
+        more = [stack.enter_context(connected(url)) for _ in range(2 * LIMITS.connections)]
+        for each in (*silent, *more):
+            assert heard(each) == b""
+
+
+# Right HTTP, and nothing that could be meant.
+
+BODIES = {
+    "no-json": b"{",
+    "no-object": b"[]",
+    "null": b"null",
+    "empty": b"",
+    "no-utf-8": b'{"id": "\xff\xfe"}',
+    "deep": b'{"id": ' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+    "deep-unclosed": b'{"a":' * 5_000,
+    "long-number": b'{"id": ' + b"9" * 20_000 + b"}",
+    "infinite": b'{"id": 1e999}',
+    "wrong-types": b'{"id": {"a": 1}, "title": [], "appId": 7, "chatId": [], "pageSize": "x"}',
+    "nul": b'{"id": "a\\u0000b", "appId": "a\\u0000b", "chatId": "a\\u0000b"}',
+    "surrogate": b'{"id": "\\ud800", "appId": "\\ud800", "chatId": "\\ud800"}',
+    "huge-page": b'{"appId": "x", "chatId": "short", "offset": 0, "pageSize": 1e15}',
+    "long-id": json.dumps({"id": "x" * 2000, "chatId": "x" * 2000, "appId": "x"}).encode(),
+}
+PLACES = [
+    "/v1/conversations",
+    "/v1/conversations/short/messages",
+    "/v1/replies",
+    "/api/core/chat/getHistories",
+    "/api/core/chat/getPaginationRecords",
+    "/api/core/chat/updateHistory",
+    "/api/v1/chat/completions",
+]
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
+def test_a_body_that_cannot_be_meant_is_refused_in_the_words_of_each_surface(url, body):
+    headers = BEARER | {"content-type": "application/json"}
+    with httpx.Client(
+        base_url=url, headers=headers, timeout=15, trust_env=False, verify=False
+    ) as client:
+        for place in PLACES:
+            answer = client.post(place, content=body)
+            assert b"Traceback" not in answer.content
+            assert b"failed inside" not in answer.content, place
+            if place.startswith("/v1"):
+                assert answer.json() is not None, place
+                assert answer.status_code in {201, 400, 501}, place
+
+
+PARTS = [
+    "%00",
+    "a%00b",
+    "%ff%fe",
+    "%zz",
+    "%",
+    "%ed%a0%80",
+    "..%2f..",
+    "x" * 1500,
+    "%2e%2e",
+    "%0d%0a",
+]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_path_that_can_be_none_is_refused_or_not_there(url, part):
+    for path in (
+        f"/v1/conversations/{part}",
+        f"/v1/conversations/{part}/messages",
+        f"/v1/{part}",
+        f"/api/chats/{part}",
+        f"/api/core/chat/{part}",
+        f"/{part}",
+    ):
+        said = told(url, request("GET", path, "Connection: close", token=TOKEN))
+        assert len(statuses(said)) == 1, path
+        assert statuses(said)[0] in ({400, 404} if path.startswith("/v1") else {400, 403, 404, 500})
+        assert b"failed inside" not in said, path
+        assert b"Traceback" not in said
+
+
+@pytest.mark.parametrize("limit", ["99999999999999999999", "-1", "0", "x", "1e9", "٣", "9" * 5000])
+def test_a_page_of_any_size_stays_within_the_bounds(url, limit):
+    answer = httpx.get(
+        f"{url}/v1/conversations/short/messages",
+        params={"limit": limit},
+        headers=BEARER,
+        trust_env=False,
+        verify=False,
+    )
+    assert answer.status_code in {200, 400}
+    if answer.status_code == 200:
+        assert len(answer.json()["items"]) <= LIMITS.page
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer wrong",
+        f"Bearer {TOKEN[:-1]}",
+        f"Bearer {TOKEN}x",
+        f"Bearer {TOKEN.upper()}",
+        f"Basic {TOKEN}x",
+        "Bearer \xff\xfe",
+        "Bearer " + "x" * 5000,
+    ],
+)
+def test_a_wrong_token_is_admitted_nowhere(url, authorization):
+    for method, path in (
+        ("GET", "/v1/conversations"),
+        ("GET", "/api/chats"),
+        ("POST", "/api/core/chat/getHistories"),
+    ):
+        headers = [f"Authorization: {authorization}", "Connection: close"]
+        said = told(url, request(method, path, *headers))
+        assert statuses(said)[0] in {401, 403, 500}, path
+        assert b"Short" not in said
+        assert authorization[7:].encode("latin-1") not in said or not authorization[8:]

@@ -1,0 +1,90 @@
+"""The served document is true: what schemathesis derives of it finds nothing that it does not say.
+
+Of each operation good and spoilt requests are sent to a server over loopback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+import hypothesis
+import pytest
+import schemathesis
+from pydantic import SecretStr
+from schemathesis.config import SchemathesisConfig
+
+from convostore.adapter import Operation
+from convostore_gateway import Limits, Token
+from convostore_gateway.endpoints import ENDPOINTS
+from convostore_gateway.openapi import DOCUMENT, document
+
+from .gateway_kit import served
+
+_HEAD_TOO_LARGE = 431
+_DOCUMENT = document((*ENDPOINTS, DOCUMENT), Limits(), (), needs_token=False)
+_CONFIG = SchemathesisConfig.from_dict(
+    {
+        "generation": {"mode": "all", "deterministic": True},
+        "checks": {
+            # What the store behind does not offer is 501, and an address that is too long 431.
+            "not_a_server_error": {"expected-statuses": ["2xx", "3xx", "4xx", 501]},
+            "negative_data_rejection": {
+                "expected-statuses": [400, 401, 403, 404, 405, 409, 413, 415, 431, 501]
+            },
+        },
+    }
+)
+schema = schemathesis.openapi.from_dict(_DOCUMENT, config=_CONFIG)
+
+
+def _mended(case: Any) -> Any:
+    """Gives a good request what no schema tells: that two ids are equal, and which cursors are."""
+    if case.meta is not None and case.meta.generation.mode.is_negative:
+        return case
+    if case.query:
+        case.query.pop("cursor", None)
+    if case.method == "PUT" and isinstance(case.body, dict) and "id" in case.body:
+        case.body["id"] = unquote(case.path_parameters["conversation_id"])
+    return case
+
+
+@pytest.fixture(scope="module", params=["echo", "sqlite"])
+def url(request: Any, tmp_path_factory: Any) -> Iterator[Any]:
+    target = {
+        "echo": "echo://openapi",
+        "sqlite": f"sqlite:///{tmp_path_factory.mktemp('openapi') / 'store.db'}",
+    }[request.param]
+    with served(target, viewer=False) as url:
+        yield url
+
+
+@schema.parametrize()
+@hypothesis.settings(max_examples=10, deadline=None, derandomize=True, database=None)
+def test_no_answer_is_one_that_the_document_does_not_tell(case: Any, url: str) -> None:
+    _mended(case).call_and_validate(base_url=url)
+
+
+def test_the_document_that_is_served_is_the_one_that_was_tested(url: str) -> None:
+    assert httpx.get(f"{url}/v1/openapi.json").json() == _DOCUMENT
+
+
+def test_every_operation_has_an_endpoint() -> None:
+    streamed = {Operation.STREAM_REPLY, Operation.STREAM_ANSWER}  # by what is accepted
+    assert {each.operation for each in ENDPOINTS} == set(Operation) - streamed | {None}
+
+
+def test_operations_are_named_once() -> None:
+    names = [each["operationId"] for path in _DOCUMENT["paths"].values()
+             for method, each in path.items() if method != "parameters"]  # fmt: skip
+    assert len(names) == len(set(names)) == len(ENDPOINTS) + 1
+
+
+def test_the_document_needs_no_token_and_says_so_of_the_others() -> None:
+    token = Token(value=SecretStr("a-token-of-some-length"))
+    with served("memory://openapi-token", tokens=(token,), viewer=False) as url:
+        told = httpx.get(f"{url}/v1/openapi.json").json()
+    assert told["security"] == [{"bearer": []}]
+    assert told["paths"]["/v1/openapi.json"]["get"]["security"] == []

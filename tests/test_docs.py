@@ -48,6 +48,7 @@ RUN = [
     ROOT / "README.md",
     DOCS / "tutorial" / "first-steps.md",
     DOCS / "how-to" / "answer-an-interaction.md",
+    DOCS / "how-to" / "answer-with-a-model.md",
     DOCS / "how-to" / "export-and-import.md",
     DOCS / "how-to" / "fastgpt.md",
     DOCS / "how-to" / "perplexica.md",

@@ -21,6 +21,10 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from typer.testing import CliRunner
 
+from convostore_gateway.endpoints import ENDPOINTS
+from convostore_gateway.limits import Limits
+from convostore_gateway.problems import KINDS
+
 from convostore import adapter, dsn, errors, events, models, replies
 from convostore.adapter import Adapter, Operation, Traits
 from convostore.cli.app import EXAMPLES, app
@@ -36,7 +40,7 @@ ROOT: Final = Path(__file__).parent.parent.parent
 SECTION: Final = re.compile(
     r"(?P<begin><!-- generated: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL
 )
-SCHEMES: Final = ("memory", "sqlite", "postgresql", "perplexica", "fastgpt")
+SCHEMES: Final = ("memory", "sqlite", "postgresql", "perplexica", "fastgpt", "gateway")
 
 
 def pages() -> Iterable[Path]:
@@ -331,6 +335,33 @@ def fastgpt_errors() -> str:
     return table(["body", "when", "error", "retryable"], rows)
 
 
+def native_api() -> str:
+    rows = [
+        [
+            f"`{each.method} {each.template}`",
+            f"`{each.operation}`" if each.operation else "",
+            each.summary,
+        ]
+        for each in ENDPOINTS
+    ]
+    return table(["request", "operation", "what it does"], rows)
+
+
+def problem_kinds() -> str:
+    rows = [[f"`{each.name}`", str(each.status), f"`{each.error.__name__}`"] for each in KINDS]
+    return table(["kind", "status", "read back as"], rows)
+
+
+def gateway_limits() -> str:
+    told = attributes(Limits)
+    rows = [[f"`{each.name}`", f"{each.default:,}", told[each.name]] for each in fields(Limits)]
+    return table(["limit", "default", "meaning"], rows)
+
+
+def gateway_options() -> str:
+    return fields_of(adapter_for("gateway").Options, beside=HTTPOptions)
+
+
 def dsn_grammar() -> str:
     form: str = re.findall(r"``(.+?)``", dsn.__doc__ or "")[0]
     return f"```text\n{form}\n```\n"
@@ -471,6 +502,10 @@ MAKERS: Final[dict[str, Callable[[], str]]] = {
     "postgresql-options": postgresql_options,
     "fastgpt-errors": fastgpt_errors,
     "dsn-grammar": dsn_grammar,
+    "native-api": native_api,
+    "problem-kinds": problem_kinds,
+    "gateway-limits": gateway_limits,
+    "gateway-options": gateway_options,
     "support": support,
     "support-short": support_short,
     "traits": traits,

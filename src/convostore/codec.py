@@ -162,13 +162,16 @@ def _several(revive: _Reviver) -> _Reviver:
 
 def _made(kind: Any, **revivers: _Reviver) -> _Reviver:
     construct = kind.model_construct
-    return lambda data: construct(**(_revived(data, revivers) if revivers else data))
+    if not revivers:
+        return lambda data: construct(**data)
+    return lambda data: construct(**_revived(data, revivers))
 
 
 def _revived(data: dict[str, JSON], revivers: Mapping[str, _Reviver]) -> dict[str, Any]:
     revived = dict(data)
-    for name in data.keys() & revivers.keys():
-        revived[name] = revivers[name](data[name])
+    for name, revive in revivers.items():
+        if name in data:
+            revived[name] = revive(data[name])
     return revived
 
 

@@ -79,7 +79,7 @@ DIFFERENCES = [
     Difference(f"{RECORD}.llmModuleAccount", "deprecated since 4.14.9"),
     Difference(f"{RECORD}.historyPreviewLength", "gone since 4.14", (OLD,)),
     Difference(f"{RECORD}.useAgentSandbox", "since 4.14.9, and here with every answer"),
-    Difference(f"{RECORD}.totalQuoteList", "here with every answer"),
+    Difference(f"{RECORD}.totalQuoteList", "here with every answer", (NEW,)),
     Difference(f"{RECORD}.hideInUI", "the schema does not keep that a record is hidden"),
     Difference(f"{RECORD}.errorMsg", "the schema keeps that an answer failed, not why"),
     Difference(f"{RECORD}.errorText", "the same", (NEW,)),

@@ -38,7 +38,9 @@ HEX = "0123456789abcdef"
 SAID = texts().filter(bool)
 IDS = SAID | st.builds("{}.{}".format, st.text(HEX, min_size=24, max_size=24), SAID)
 TIMES = st.none() | st.datetimes(
-    min_value=datetime(1970, 1, 2), max_value=datetime(9999, 12, 30), timezones=st.just(UTC)
+    datetime(1970, 1, 2),  # noqa: DTZ001  # as Hypothesis takes bounds
+    datetime(9999, 12, 30),  # noqa: DTZ001
+    timezones=st.just(UTC),
 ).map(lambda time: time.replace(microsecond=time.microsecond // 1000 * 1000))
 COMMENTS = st.none() | SAID.filter(lambda text: text != "yes")
 CHOICES = st.lists(SAID, min_size=1, max_size=3, unique=True)

@@ -14,20 +14,20 @@ from convostore.testing.samples import everything, several
 
 from .gateway_kit import served
 
-Mirror = Callable[[str, str], MirrorReport]
+Mirror = Callable[..., MirrorReport]
 
 
-def mirrored_sync(source: str, target: str) -> MirrorReport:
+def mirrored_sync(source: str, target: str, **options: bool) -> MirrorReport:
     with convostore.open(source) as one, convostore.open(target) as other:
         one.check()
-        return convostore.mirror(one, other)
+        return convostore.mirror(one, other, **options)
 
 
-def mirrored_async(source: str, target: str) -> MirrorReport:
+def mirrored_async(source: str, target: str, **options: bool) -> MirrorReport:
     async def mirrored() -> MirrorReport:
         async with convostore.aopen(source) as one, convostore.aopen(target) as other:
             await other.check()
-            return await convostore.amirror(one, other)
+            return await convostore.amirror(one, other, **options)
 
     return asyncio.run(mirrored())
 
@@ -94,7 +94,7 @@ def test_a_mirror_into_a_gateway_is_in_the_store_behind_it(mirrored, full, tmp_p
             last = store.list_messages("c0001", limit=1, order="newest_first").items[0]
             store.replace_messages("c0002", [message("rewritten")], after="m00000")
             store.set_feedback("c0001", last.id, Feedback(rating="bad"))
-        mirrored(full, target)
+        mirrored(full, target, full=True)
         assert kept(archive) == kept(full)
         assert mirrored(full, target) == MirrorReport(unchanged=3)
 

@@ -4,6 +4,7 @@ stays, and honest clients of every surface see no error meanwhile."""
 import json
 import random
 import secrets
+import socket
 from contextlib import ExitStack
 
 import httpx
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 import convostore
 from convostore import Message, TextPart
 from convostore_gateway import Limits, Token, app, running
+from convostore_gateway.serving import listen
 
 from .bad_clients import (
     Honest,
@@ -38,7 +40,7 @@ LIMITS = Limits(
     idle=2.0,
     connections=30,
 )
-LARGE = 12 * 2**20
+LARGE = 2**20
 """Characters of an answer that no socket's buffers hold."""
 TURNS = 30
 
@@ -58,7 +60,9 @@ def server():
     served = convostore.aopen(f"memory://{name}")
     tokens = [Token(value=SecretStr(TOKEN), name="tester")]
     gateway = Watched(app(served, tokens=tokens, limits=LIMITS, viewer=False))
-    server = running(gateway, stores=[served], limits=LIMITS)
+    listening = listen("127.0.0.1", 0)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LARGE // 16)  # as its connections'
+    server = running(gateway, listening=listening, stores=[served], limits=LIMITS)
     with server as url:
         before = watched(url)
         yield server
@@ -154,6 +158,7 @@ def test_a_body_that_nobody_wants_keeps_no_connection(url):
 def test_one_who_does_not_read_is_cut_off(url, server, path):
     with connected(url, receive_buffer=4096) as connection:
         connection.sendall(request("GET", path, token=TOKEN))
+        connection.recv(1, socket.MSG_PEEK)  # the answer has begun
         until(lambda: server.connections <= 3, "who does not read is borne for ever")
         assert len(heard(connection)) < LARGE
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -20,7 +21,7 @@ from convostore.models import (
 )
 from convostore.replies import Usage
 from convostore_gateway.upstream import UpstreamAdapter, open_answered
-from convostore_gateway.upstream_options import UpstreamOptions
+from convostore_gateway.upstream.options import UpstreamOptions
 
 from .upstream_kit import (
     DONE,
@@ -322,6 +323,19 @@ def test_an_answer_whose_id_was_taken_meanwhile_is_stored_all_the_same(talk, mod
     reply = store.call("reply", "c", "one", turn_id="t1")
     assert reply.text == "You said: one"
     assert said(store.messages("c")) == [("user", "one"), ("other", ""), ("assistant", reply.text)]
+
+
+def test_turns_at_once_in_one_conversation_are_all_stored(model, target):
+    texts = [f"question {number}" for number in range(24)]
+    with open_answered(target, model.url, model="parrot") as store:
+        store.reply("c", "one")
+        with ThreadPoolExecutor(8) as pool:
+            replies = list(pool.map(lambda text: store.reply("c", text), texts))
+        stored = {each.id: each.text for each in store.messages("c")}
+    assert len(stored) == 2 + 2 * len(texts)
+    for text, reply in zip(texts, replies, strict=True):
+        assert stored[reply.question.id] == text
+        assert stored[reply.message.id] == f"You said: {text}"
 
 
 def test_a_conversation_that_is_deleted_meanwhile_is_not_made_again(talk, model, target):

@@ -13,8 +13,8 @@ from convostore.models import (
     ToolCallPart,
     ToolResultPart,
 )
-from convostore_gateway.upstream_asking import QUESTION, History, body_of, content_of, row_of
-from convostore_gateway.upstream_options import UpstreamOptions, UpstreamReplyOptions
+from convostore_gateway.upstream.asking import QUESTION, History, body_of, content_of, row_of
+from convostore_gateway.upstream.options import UpstreamOptions, UpstreamReplyOptions
 
 URL = "http://localhost:1/v1"
 PICTURE = "data:image/png;base64,iVBORw0KGgo="

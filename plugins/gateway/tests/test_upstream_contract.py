@@ -12,7 +12,7 @@ from convostore import ConversationStore
 from convostore.config import adapter_of
 from convostore.testing import Backend, StoreContract, never
 from convostore_gateway.upstream import UpstreamAdapter
-from convostore_gateway.upstream_options import UpstreamOptions
+from convostore_gateway.upstream.options import UpstreamOptions
 
 from .upstream_kit import PROMPTS, Model
 

@@ -15,7 +15,7 @@ from convostore.events import OtherEvent
 from convostore.models import ReasoningPart, TextPart, ToolCallPart
 from convostore.replies import Usage
 from convostore.testing.strategies import json_values
-from convostore_gateway.upstream_decoding import ChatCompletionDecoder
+from convostore_gateway.upstream.decoding import ChatCompletionDecoder
 
 from .upstream_kit import DONE, STOP, chunk, event, says, usage
 

@@ -75,37 +75,38 @@ def _enveloped(serve: Serve) -> Callable[[Given], DialectFlow[Answered]]:
     return served
 
 
+_OF_BOTH: Final[Mapping[str, _Endpoint]] = {
+    "history/getHistories": _Endpoint("body", _enveloped(get_histories)),
+    "history/updateHistory": _Endpoint("body", _enveloped(update_history)),
+    "history/delHistory": _Endpoint("query", _enveloped(delete_history)),
+    "history/clearHistories": _Endpoint("query", _enveloped(clear_histories)),
+    "record/getPaginationRecords": _Endpoint("body", get_records),
+    "record/getResData": _Endpoint("query", _enveloped(get_run)),
+}
+"""What is there in a folder since 4.14.5, and without one before."""
+_OF_ONE: Final[Mapping[str, _Endpoint]] = {
+    "history/batchDelete": _Endpoint("body", _enveloped(delete_histories)),
+    "history/getHistoryStatus": _Endpoint("body", _enveloped(get_history_status)),
+    "history/markRead": _Endpoint("body", _enveloped(mark_read)),
+    "record/delete": _Endpoint("both", _enveloped(delete_records)),
+    "item/delete": _Endpoint("both", _enveloped(delete_records)),
+    "record/getQuote": _Endpoint("body", _enveloped(get_quotes)),
+    "feedback/updateUserFeedback": _Endpoint("body", _enveloped(update_feedback)),
+    "init": _Endpoint("query", _enveloped(init)),
+}
+
+
 def _paths() -> Iterator[tuple[str, _Endpoint]]:
     """Every path of either generation."""
-    both: dict[str, tuple[Place, Serve]] = {
-        "history/getHistories": ("body", get_histories),
-        "history/updateHistory": ("body", update_history),
-        "history/delHistory": ("query", delete_history),
-        "history/clearHistories": ("query", clear_histories),
-        "record/getPaginationRecords": ("body", get_records),
-        "record/getResData": ("query", get_run),
-    }
-    one: dict[str, tuple[Place, Serve]] = {
-        "history/batchDelete": ("body", delete_histories),
-        "history/getHistoryStatus": ("body", get_history_status),
-        "history/markRead": ("body", mark_read),
-        "record/delete": ("both", delete_records),
-        "item/delete": ("both", delete_records),
-        "record/getQuote": ("body", get_quotes),
-        "feedback/updateUserFeedback": ("body", update_feedback),
-        "init": ("query", init),
-    }
-    for path, (place, serve) in {**both, **one}.items():
-        yield _CHAT + path, _Endpoint(place, _enveloped(serve))
-    for path, (place, serve) in both.items():
-        yield _CHAT + path.partition("/")[2], _Endpoint(place, _enveloped(serve))
+    for path, endpoint in {**_OF_BOTH, **_OF_ONE}.items():
+        yield _CHAT + path, endpoint
+    for path, endpoint in _OF_BOTH.items():
+        yield _CHAT + path.partition("/")[2], endpoint
     yield f"{_AGENT}v2/createQuestionGuide", _Endpoint("body", _enveloped(suggest))
     yield f"{_AGENT}createQuestionGuide", _Endpoint("body", _enveloped(suggest_by_messages))
     for version in ("v1", "v2"):
-        yield (
-            f"/api/{version}/chat/completions",
-            _Endpoint("body", partial(complete, version=version), streams=True),
-        )
+        serve = partial(complete, version=version)
+        yield f"/api/{version}/chat/completions", _Endpoint("body", serve, streams=True)
 
 
 _ENDPOINTS: Final[Mapping[str, _Endpoint]] = dict(_paths())
@@ -167,15 +168,15 @@ def _key(request: IncomingRequest) -> str:
 
 def _refusal(request: IncomingRequest, error: StoreError) -> RefusedError:
     """What the service would say; of a request that is spelled wrong it says that first."""
-    fields = request.fields
+    given = {**request.parameters, **request.fields}
     try:
         if isinstance(error, AbsentScopeError):
-            checked_app_id(fields.get("appId", request.parameters.get("appId")))
+            checked_app_id(given.get("appId"))
     except RefusedError as misspelled:
         return misspelled
-    if isinstance(error, AuthError) and fields.get("outLinkAuthData") is not None:
+    if isinstance(error, AuthError) and given.get("outLinkAuthData") is not None:
         return invalid_link()
-    turn_id = fields.get("responseChatItemId")
+    turn_id = given.get("responseChatItemId")
     return refusal(
         error,
         with_key=bool(_key(request)),

@@ -8,14 +8,14 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from convostore.dialect import DialectFlow, ask, look
+from convostore.dialect import Answered, DialectFlow, ask, look
 from convostore.errors import NotFoundError
+from convostore.http import Response
 from convostore.models import JSON, Feedback, Message, TextPart
-from convostore.reading import Row
 
 from .finding import found_by, newest_page
 from .parameters import Given, Span
-from .refusals import not_offered, thrown
+from .refusals import not_offered, succeeded, thrown
 from .rendering import node_row, obj_of, record_row
 
 _STEP: Final = 100
@@ -27,18 +27,20 @@ _NO_COMMENT: Final = "yes"
 _MOST_QUOTES: Final = 1000
 
 
-def get_records(given: Given) -> DialectFlow[JSON]:
+def get_records(given: Given) -> DialectFlow[Answered]:
     """A page of records, counted from the newest and shown the oldest first."""
     given.app_id()
     kind = given.fields.get("type")
     given.choice("type", (*_KINDS, *(_OLDER_KINDS if kind in _OLDER_KINDS else ())))
     span, chat_id = given.span(), given.text_or_none("chatId")
     if not chat_id:
-        return {"list": [], "total": 0}
+        return succeeded({"list": [], "total": 0})
     newest_first, total = yield from _windowed(chat_id, span)
     with_custom = given.fields.get("loadCustomFeedbacks") is True
-    rows = yield from _rendered(newest_first[::-1], with_custom)
-    return {"list": rows, "total": total}
+    render = partial(_answered, newest_first[::-1], total, with_custom)
+    if sum(map(_length, newest_first)) < _LARGE:
+        return render()
+    return (yield from ask(lambda _: asyncio.to_thread(render)))
 
 
 def _windowed(chat_id: str, span: Span) -> DialectFlow[tuple[list[Message], int]]:
@@ -58,16 +60,9 @@ def _windowed(chat_id: str, span: Span) -> DialectFlow[tuple[list[Message], int]
         page = yield from newest_page(chat_id, page.cursor, _STEP)
 
 
-def _rendered(messages: Sequence[Message], with_custom: bool) -> DialectFlow[list[Row]]:
-    """The records of messages; many letters are not kept in the event loop's way."""
-
-    def render() -> list[Row]:
-        row = partial(record_row, with_custom_feedbacks=with_custom)
-        return [row(each) for each in messages]
-
-    if sum(map(_length, messages)) < _LARGE:
-        return render()
-    return (yield from ask(lambda _: asyncio.to_thread(render)))
+def _answered(messages: Sequence[Message], total: int, with_custom: bool) -> Response:
+    rows = [record_row(each, with_custom_feedbacks=with_custom) for each in messages]
+    return succeeded({"list": rows, "total": total})
 
 
 def _length(message: Message) -> int:

@@ -15,10 +15,18 @@ if TYPE_CHECKING:
     from .application import app
     from .limits import Limits
     from .serving import running
+    from .upstream import aopen_answered, open_answered
 
-__all__ = ["Limits", "Token", "app", "running"]
+__all__ = ["Limits", "Token", "aopen_answered", "app", "open_answered", "running"]
 
-_HOMES = {"Limits": "limits", "Token": "access", "app": "application", "running": "serving"}
+_HOMES = {
+    "Limits": "limits",
+    "Token": "access",
+    "aopen_answered": "upstream",
+    "app": "application",
+    "open_answered": "upstream",
+    "running": "serving",
+}
 
 
 def __getattr__(name: str) -> Any:  # Any: whatever the name stands for

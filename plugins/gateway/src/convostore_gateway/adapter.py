@@ -38,21 +38,9 @@ from convostore.models import (
 )
 
 from . import wire
-from .asking import (
-    asked,
-    done,
-    elsewhere,
-    error_in,
-    is_no_stream,
-    items,
-    listed,
-    named,
-    page,
-    problem_in,
-    streamed,
-    writing,
-)
+from .asking import asked, done, is_no_stream, items, listed, named, page, streamed, writing
 from .client_options import GatewayOptions, GatewayReplyOptions, given, reply_options
+from .refusals import elsewhere, error_in, problem_in
 
 if TYPE_CHECKING:
     from convostore.replies import Reply

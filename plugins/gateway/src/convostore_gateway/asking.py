@@ -8,12 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from convostore.errors import ProtocolError, StoreError
 from convostore.http import HTTPFlow, Method, Request, Response
-from convostore.models import JSON, Listing, Page
+from convostore.models import Listing, Page
 from convostore.values import Value
 
-from . import problems, wire
+from . import wire
+from .refusals import elsewhere
 
 if TYPE_CHECKING:
     from convostore.drafts import Draft
@@ -100,31 +100,5 @@ def named(**values: object) -> tuple[tuple[str, str], ...]:
     )
 
 
-def error_in(told: JSON) -> StoreError | None:
-    """The error that a problem tells; None where it is none."""
-    error = problems.read_problem(told)
-    if error is not None:
-        error.detail = str(error)
-    return error
-
-
-def problem_in(response: Response) -> JSON:
-    """What an answer tells as a problem; None where it is none that can be read."""
-    if response.media_type != problems.MEDIA_TYPE:
-        return None
-    try:
-        return response.json()
-    except ProtocolError:
-        return None
-
-
 def is_no_stream(request: Request, response: Response) -> bool:
     return ("accept", _EVENTS) in request.headers and response.media_type != _EVENTS
-
-
-def elsewhere(request: Request, response: Response) -> ProtocolError:
-    return ProtocolError(
-        f"{request.method} {request.path} was answered {response.status} as by another program "
-        "than a gateway: check the base URL",
-        excerpt=response.excerpt,
-    )

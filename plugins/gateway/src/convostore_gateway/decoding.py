@@ -12,7 +12,7 @@ from convostore.replies import Reply
 from convostore.turns import Decoder
 
 from . import wire
-from .asking import error_in
+from .refusals import error_in
 
 _WHAT = "an event of the reply"
 

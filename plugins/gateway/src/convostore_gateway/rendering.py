@@ -7,25 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping
-from hashlib import blake2b
+from collections.abc import Mapping
+from contextlib import suppress
+from hashlib import sha256
 from typing import Any, Final
 
+import pydantic_core
 from starlette.responses import Response
 
 from convostore.codec import dump, to_json
-from convostore.models import Conversation, Message, Page
-from convostore.parts import ReasoningPart, TextPart, ToolCallPart, ToolResultPart
-from convostore.reading import Row
+from convostore.models import Conversation, Message, Page, RunStep
+from convostore.parts import ReasoningPart, TextPart, ToolResultPart
 from convostore.searching import Hit
-from convostore.values import JSON, Portable
+from convostore.values import Portable
 
-from .wire import items_json, page_json
+from .wire import page_json
 
 LARGE: Final = 256 * 1024
 """About how many bytes an answer may have that is rendered in the event loop."""
 _SMALL: Final = 512
 """About how many bytes a value has besides its texts."""
+_QUICK: Final = frozenset({Conversation, Message, Hit, RunStep})
+"""Classes whose None is always a default, which pydantic can therefore leave out by itself."""
 _TAG: Final = re.compile(r'(?:W/)?("[^"]*")|\*')
 
 # Any, in this module: a result of any operation.
@@ -58,34 +61,18 @@ async def answer(
 async def rendered(result: Any) -> bytes:
     """The JSON of a result; a large one is written in a thread."""
     if isinstance(result, Page):
-        return await _page(result)
+        told = page_json(Page(items=(), cursor=result.cursor, total=result.total))
+        del told["items"]
+        rest = b"," + to_json(told).encode("ascii")[1:] if told else b"}"
+        return b'{"items":' + await _items(result.items) + rest
     if isinstance(result, tuple):
         return b'{"items":' + await _items(result) + b"}"
     return _written(result)
 
 
-async def _page(page: Page[Any]) -> bytes:
-    rest = page_json(Page(items=(), cursor=page.cursor, total=page.total))
-    del rest["items"]
-    told = to_json(rest).encode("ascii")[1:]
-    return b'{"items":' + await _items(page.items) + (b"," if rest else b"") + told
-
-
-async def _items(items: tuple[Any, ...]) -> bytes:
-    if sum(map(_weight, items)) > LARGE:
-        return await asyncio.to_thread(_piecewise, items)
-    if items and type(items[0]) in _QUICK:
-        with suppress(ValueError):
-            return _QUICK[type(items[0])].dump_json(items, exclude_none=True, warnings=False)
-    return _slowly(items)
-
-def _piecewise(items: tuple[Any, ...]) -> bytes:
-    """The same in pieces, between which other threads have their turn."""
-    return b"[" + b",".join(map(_written, items)) + b"]"
-
 def tag_of(content: bytes) -> str:
     """A strong entity tag."""
-    return f'"{blake2b(content, digest_size=16).hexdigest()}"'
+    return f'"{sha256(content).hexdigest()[:32]}"'
 
 
 def _is_known(tag: str, told: str | None) -> bool:
@@ -95,50 +82,46 @@ def _is_known(tag: str, told: str | None) -> bool:
     return any(found[0] == "*" or found[1] == tag for found in _TAG.finditer(told))
 
 
-def _data(result: Any) -> JSON:
-    if isinstance(result, Page):
-        return page_json(result)
-    if isinstance(result, tuple):
-        return items_json(result)
-    return dump(result) if isinstance(result, Portable) else result
+async def _items(items: tuple[Any, ...]) -> bytes:
+    if sum(map(_weight, items)) > LARGE:
+        return await asyncio.to_thread(_piecewise, items)
+    if items and type(items[0]) in _QUICK:
+        with suppress(ValueError):
+            return _quickly(items)
+    return _piecewise(items)
 
 
-def _piecewise(result: Page[Any] | tuple[Any, ...]) -> bytes:
-    """The same in pieces, between which other threads have their turn."""
-    items = result.items if isinstance(result, Page) else result
-    pieces = [to_json(_data(each)).encode("ascii") for each in items]
-    head = b'{"items":[' + b",".join(pieces) + b"]"
-    rest: Row = {}
-    if isinstance(result, Page):
-        rest = page_json(Page(items=(), cursor=result.cursor, total=result.total))
-        del rest["items"]
-    told = to_json(rest).encode("ascii")[1:]
-    return head + (b"," if rest else b"") + told
+def _piecewise(items: tuple[Any, ...]) -> bytes:
+    """Writes one by one, so that other threads have their turn between them."""
+    return b"[" + b",".join(map(_written, items)) + b"]"
 
 
-def _weight(result: Page[Any] | tuple[Any, ...]) -> int:
+def _written(value: Any) -> bytes:
+    if type(value) in _QUICK:
+        with suppress(ValueError):
+            return _quickly(value)
+    return to_json(dump(value) if isinstance(value, Portable) else value).encode("ascii")
+
+
+def _quickly(value: Any) -> bytes:
+    """Writes without a detour.
+
+    Raises:
+        ValueError: UTF-8 cannot hold it, as a lone surrogate, or it is nested too deeply.
+    """
+    return pydantic_core.to_json(value, exclude_none=True)
+
+
+def _weight(value: object) -> int:
     """About how many bytes the JSON will have."""
-    items = result.items if isinstance(result, Page) else result
-    return sum(map(_weight_of, items))
-
-
-def _weight_of(value: object) -> int:
     if isinstance(value, Message):
-        told = sum(_SMALL + len(each.content or "") for each in value.sources)
-        told += sum(map(len, _texts(value)))
-        return (_SMALL + told) * (1 if value.raw is None else 2)
-    if isinstance(value, Conversation):
-        return _SMALL * (1 if value.raw is None else 4)
-    if isinstance(value, Hit):
-        return _SMALL + (0 if value.message is None else _weight_of(value.message))
+        told = _SMALL * (1 + len(value.sources))
+        for part in value.parts:
+            if isinstance(part, TextPart | ReasoningPart):
+                told += len(part.text)
+            elif isinstance(part, ToolResultPart):
+                told += len(part.content)
+        return told if value.raw is None else 2 * told
+    if isinstance(value, Hit) and value.message is not None:
+        return _SMALL + _weight(value.message)
     return _SMALL
-
-
-def _texts(message: Message) -> Iterator[str]:
-    for part in message.parts:
-        if isinstance(part, TextPart | ReasoningPart):
-            yield part.text
-        elif isinstance(part, ToolResultPart):
-            yield part.content
-        elif isinstance(part, ToolCallPart):
-            yield part.arguments

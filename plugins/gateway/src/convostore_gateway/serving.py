@@ -135,8 +135,7 @@ class RunningServer:
 def running(
     app: ASGIApp,
     *,
-    host: str = "127.0.0.1",
-    port: int = 0,
+    listening: socket.socket | None = None,
     stores: Iterable[AsyncConversationStore] = (),
     limits: Limits | None = None,
     grace: float = GRACE,
@@ -145,17 +144,14 @@ def running(
 
     Args:
         app: What `application.app` makes.
-        host: The address that it is bound to.
-        port: 0 takes any that is free.
+        listening: As of `listen`; by default at any port of this machine that is free. It is closed
+            at the end.
         stores: Those that are closed at the end, in the loop in which they served.
         limits: As the application's.
         grace: Seconds that what is under way is let go on at the end.
-
-    Raises:
-        ConfigError: The address cannot be had.
     """
     server = _Server(app, stores, limits or Limits(), (), grace)
-    return RunningServer(listen(host, port), server)
+    return RunningServer(listening or listen("127.0.0.1", 0), server)
 
 
 class _Server(uvicorn.Server):

@@ -185,7 +185,7 @@ def read(kind: Any, data: JSON, what: str = "the answer") -> Any:
         ProtocolError: It is none; the message names the field.
     """
     try:
-        return adapter_of(kind).validate_python(data)
+        return _adapter(kind).validate_python(data)
     except ValidationError as error:
         told = complaint(error)
     except RecursionError:
@@ -231,7 +231,7 @@ def read_items(kind: type[T], data: JSON) -> tuple[T, ...]:
 def read_partial(data: JSON) -> PartialReply | None:
     """Reads what had arrived of a reply; None where it is nothing of the kind."""
     try:
-        partial: PartialReply = adapter_of(PartialReply).validate_python(data)
+        partial: PartialReply = _adapter(PartialReply).validate_python(data)
     except (ValidationError, RecursionError):
         return None
     return partial
@@ -244,7 +244,7 @@ def read_body(kind: Any, content: bytes) -> Any:
         InvalidError: It is no JSON, or none of this class; the message names the field.
     """
     try:
-        return adapter_of(kind).validate_json(content, strict=True)
+        return _adapter(kind).validate_json(content, strict=True)
     except ValidationError as error:
         if error.errors(include_input=False)[0]["type"] != "json_invalid":
             raise InvalidError(f"the body is wrong: {complaint(error, kind)}") from None
@@ -259,8 +259,8 @@ def _read_slowly(kind: Any, content: bytes) -> Any:
     try:
         data = decode_json(content, "the body")
         shown = to_json(data, ascii_only=False).encode("utf-8", "replace")
-        adapter_of(kind).validate_json(shown, strict=True)
-        return adapter_of(kind).validate_python(data)
+        _adapter(kind).validate_json(shown, strict=True)
+        return _adapter(kind).validate_python(data)
     except ValidationError as error:
         told = f"the body is wrong: {complaint(error, kind)}"
     except (ProtocolError, InvalidError) as error:
@@ -280,8 +280,7 @@ def complaint(error: ValidationError, kind: Any = None) -> str:
 
 
 @cache
-def adapter_of(kind: Any) -> TypeAdapter[Any]:
-    """What reads and writes values of a class, or of a type."""
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 

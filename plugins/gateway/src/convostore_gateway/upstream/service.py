@@ -28,8 +28,8 @@ from convostore.models import Listing
 from convostore.reading import decode_json
 from convostore.values import JSON
 
-from .upstream_decoding import ChatCompletionDecoder, error_in, told
-from .upstream_options import UpstreamOptions
+from .decoding import ChatCompletionDecoder, error_in, told
+from .options import UpstreamOptions
 
 T = TypeVar("T")
 

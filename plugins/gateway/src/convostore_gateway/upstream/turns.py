@@ -26,10 +26,10 @@ from convostore.reading import Row
 from convostore.replies import PartialReply, Reply
 from convostore.turns import Stream, Turn
 
-from .upstream_asking import QUESTION, History, body_of, row_of
-from .upstream_decoding import ChatCompletionDecoder
-from .upstream_options import UpstreamOptions, UpstreamReplyOptions
-from .upstream_service import ModelService, Question
+from .asking import QUESTION, History, body_of, row_of
+from .decoding import ChatCompletionDecoder
+from .options import UpstreamOptions, UpstreamReplyOptions
+from .service import ModelService, Question
 
 T = TypeVar("T")
 

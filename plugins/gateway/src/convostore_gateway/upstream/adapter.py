@@ -20,9 +20,9 @@ from convostore.replies import Reply
 from convostore.store import AsyncConversationStore, ConversationStore
 from convostore.turns import Stream, Turn
 
-from .upstream_options import UpstreamOptions, UpstreamReplyOptions
-from .upstream_service import ModelService, Question, ajoined, joined
-from .upstream_turns import AnyFlow, Turns
+from .options import UpstreamOptions, UpstreamReplyOptions
+from .service import ModelService, Question, ajoined, joined
+from .turns import AnyFlow, Turns
 
 T = TypeVar("T")
 

@@ -1,6 +1,6 @@
 """What a model is asked: messages of the schema as rows of OpenAI's chat completions.
 
-Pure. How much of a conversation is told is decided here; what comes back is `upstream_decoding`'s.
+Pure. How much of a conversation is told is decided here; what comes back is `decoding`'s.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from convostore.models import FilePart, Message, Part, TextPart
 from convostore.reading import Row
 from convostore.values import JSON
 
-from .upstream_options import UpstreamOptions, UpstreamReplyOptions
+from .options import UpstreamOptions, UpstreamReplyOptions
 
 QUESTION: Final = "-question"
 """What a question's id has behind the turn's, which is the answer's."""

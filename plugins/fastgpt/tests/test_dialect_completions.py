@@ -1,0 +1,341 @@
+"""Completions over a store that answers: what is sent to it, and how its replies are given."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+import pytest
+
+from convostore.adapter import AdapterOptions
+from convostore.echo import EchoAdapter
+from convostore.events import (
+    InteractionRequested,
+    ReasoningDelta,
+    TextDelta,
+)
+from convostore.flow import Flow
+from convostore.models import FilePart, InteractionPart, TextPart
+from convostore.turns import Turn
+
+from .dialect_kit import APP, V1, V2, Served, refusal, user
+from .streams import outcome_of
+
+BOTH = pytest.mark.parametrize("path", [V1, V2])
+FAILED = "The answer could not be made."
+
+
+class _Taken(AdapterOptions):
+    context: tuple[dict[str, Any], ...] | None = None
+    model: str | None = None
+    temperature: float | None = None
+    variables: dict[str, Any] | None = None
+    retain_citations: bool | None = None
+
+
+class Telling(EchoAdapter):
+    """An echo that takes options, and keeps what the last turn had."""
+
+    name: ClassVar[str] = "telling"
+    ReplyOptions = _Taken
+    turns: ClassVar[list[Turn]] = []
+
+    def stream_reply(self, turn: Turn) -> Flow[Any, Any, Any]:
+        self.turns[:] = [turn]
+        return super().stream_reply(turn)
+
+
+@pytest.fixture
+def served() -> Served:
+    return Served("echo")
+
+
+@pytest.fixture
+def telling() -> Served:
+    return Served("echo", Telling)
+
+
+def message_of(completion):
+    return completion["choices"][0]["message"]
+
+
+def streamed(served, text, path=V1, **fields):
+    response = served.ask(path, {"messages": [user(text)], "stream": True} | fields)
+    assert (response.status, response.media_type) == (200, "text/event-stream")
+    return outcome_of([response.content])
+
+
+def stored(served, chat_id="c"):
+    return list(served.store.messages(chat_id))
+
+
+# Turns
+
+
+@BOTH
+@pytest.mark.parametrize("detail", [False, True, None])
+def test_a_whole_answer_is_an_object_without_an_envelope(served, path, detail):
+    completion = served.complete("hi", path, chatId="c", detail=detail)
+    assert completion["id"] == "c"
+    assert completion["choices"] == [
+        {
+            "message": {"role": "assistant", "content": "You said: hi"},
+            "finish_reason": "stop",
+            "index": 0,
+        }
+    ]
+    assert completion["usage"] == {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 1}
+    assert ("responseData" in completion) is (detail is True)
+    assert [each.text for each in stored(served)] == ["hi", "You said: hi"]
+
+
+@BOTH
+@pytest.mark.parametrize("detail", [False, True])
+def test_a_streamed_answer_is_decoded_to_what_is_stored(served, path, detail):
+    events, error = streamed(served, "think of it", path, chatId="c", detail=detail)
+    assert error is None
+    thought = "".join(each.text for each in events if isinstance(each, ReasoningDelta))
+    text = "".join(each.text for each in events if isinstance(each, TextDelta))
+    assert [part.text for part in stored(served)[1].parts] == [thought, text]
+    assert len(events) > 2
+
+
+@pytest.mark.parametrize("chat_id", [{}, {"chatId": None}, {"chatId": ""}])
+def test_without_a_conversation_one_is_made_and_told(served, chat_id):
+    made = served.complete("hi", **chat_id)["id"]
+    assert [each.id for each in served.store.conversations()] == [made]
+
+
+def test_with_a_conversation_only_the_last_message_counts(served):
+    said = [{"role": "system", "content": "be kind"}, user("one"), user("two")]
+    response = served.ask(V1, {"messages": said, "chatId": "c"})
+    assert message_of(json.loads(response.content))["content"] == "You said: two"
+
+
+def test_messages_before_the_last_one_are_the_context_where_the_store_takes_it(telling):
+    said = [{"role": "system", "content": "be kind"}, user("one"), user("two")]
+    assert telling.ask(V1, {"messages": said}).status == 200
+    (turn,) = Telling.turns
+    assert turn.content == (TextPart(text="two"),)
+    assert list(turn.options.context) == said[:-1]
+
+
+def test_messages_that_a_store_would_not_see_are_refused(served):
+    response = served.ask(V1, {"messages": [user("one"), user("two")]})
+    assert refusal(response)[:2] == (501, 501)
+    assert "chatId" in refusal(response)[2]
+    assert list(served.store.conversations()) == []
+
+
+def test_the_clients_id_is_that_of_the_turn(served):
+    completion = served.complete("hi", chatId="c", responseChatItemId="turn-1")
+    assert completion["id"] == "c"
+    assert served.store.get_reply("c", "turn-1").text == "You said: hi"
+
+
+def test_an_answer_is_found_by_the_id_that_the_client_chose(served):
+    served.complete("hi", chatId="c", responseChatItemId="turn-1")
+    chat = {"chatId": "c", "dataId": "turn-1/answer", "userGoodFeedback": "yes"}
+    served.data("feedback/updateUserFeedback", chat)
+    assert stored(served)[1].feedback is not None
+
+
+def test_a_turn_that_was_sent_before_is_refused(served):
+    served.complete("hi", chatId="c", responseChatItemId="turn-1")
+    again = {"messages": [user("hello")], "chatId": "c", "responseChatItemId": "turn-1"}
+    response = served.ask(V1, again)
+    assert refusal(response) == (500, 500, "Chat dataId already exists: turn-1")
+    assert len(stored(served)) == 2
+
+
+def test_what_the_service_ignores_is_ignored(served):
+    ignored = {"model": "gpt-4", "temperature": 0, "variables": {"uid": "u"}, "metadata": {"a": 1}}
+    absent = {"stream": None, "detail": None, "customUid": None}
+    assert served.complete("hi", chatId="c", **ignored, **absent)["id"] == "c"
+
+
+def test_options_that_a_store_takes_are_passed_on(telling):
+    telling.complete("hi", model="parrot", temperature=0.5, variables={"a": 1}, top_p=1)
+    (turn,) = Telling.turns
+    assert turn.options == _Taken(
+        model="parrot", temperature=0.5, variables={"a": 1}, retain_citations=False
+    )
+
+
+def test_an_option_that_is_none_of_the_stores_kind_is_refused(telling):
+    body = {"messages": [user("hi")], "temperature": "warm"}
+    assert refusal(telling.ask(V1, body)) == (400, 400, "Data validation error")
+
+
+def test_texts_and_files_are_parts_of_a_turn(telling):
+    telling.complete(
+        [
+            {"type": "text", "text": "look"},
+            {"type": "image_url", "image_url": {"url": "https://files.test/b.png"}},
+            {"type": "file_url", "name": "a.pdf", "url": "https://files.test/a.pdf"},
+        ]
+    )
+    (turn,) = Telling.turns
+    assert turn.content == (
+        TextPart(text="look"),
+        FilePart(url="https://files.test/b.png", media_type="image/*"),
+        FilePart(name="a.pdf", url="https://files.test/a.pdf"),
+    )
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "text",
+        None,
+        {},
+        {"role": "assistant", "content": "hi"},
+        {"role": "user"},
+        {"role": "user", "content": 5},
+        {"role": "user", "content": []},
+        {"role": "user", "content": ["hi"]},
+        {"role": "user", "content": [{"type": "text"}]},
+        {"role": "user", "content": [{"type": "image_url", "image_url": {}}]},
+        {"role": "user", "content": [{"type": "file_url", "url": 5}]},
+        {"role": "user", "content": [{"type": "input_audio"}]},
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_last_message_that_is_none_of_a_users_is_refused(served, last, stream):
+    response = served.ask(V1, {"messages": [last], "stream": stream})
+    assert refusal(response) == (400, 400, "Data validation error")
+    assert json.loads(response.content)["zodError"][0]["path"][:2] == ["messages", 0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"chatId": 5},
+        {"messages": "hi"},
+        {"stream": "yes"},
+        {"detail": 1},
+        {"variables": []},
+        {"responseChatItemId": 5},
+        {"appId": "xyz"},
+    ],
+)
+def test_fields_of_another_kind_are_refused(served, wrong):
+    response = served.ask(V1, {"messages": [user("hi")]} | wrong)
+    assert refusal(response) == (400, 400, "Data validation error")
+    assert json.loads(response.content)["zodError"][0]["path"] == [*wrong]
+
+
+@pytest.mark.parametrize("messages", [{}, {"messages": []}, {"messages": None}])
+def test_a_turn_without_a_message_is_empty(served, messages):
+    assert refusal(served.ask(V1, messages)) == (500, 500, "messages is empty")
+    response = served.ask(V1, messages | {"stream": True})
+    assert response.status == 200
+    assert response.content == b'event: error\ndata: {"message":"messages is empty"}\n\n'
+
+
+def test_what_is_not_to_be_stored_is_refused(served):
+    body = {"messages": [user("hi")], "chatId": "NO_RECORD_HISTORIES"}
+    assert refusal(served.ask(V1, body))[:2] == (501, 501)
+    assert list(served.store.conversations()) == []
+
+
+# Replies
+
+
+def test_what_was_thought_stands_beside_the_answer(served):
+    message = message_of(served.complete("think of it", detail=True))
+    assert message["reasoning_content"] == "What was I told?"
+    assert message["content"] == "You said: of it"
+
+
+def test_a_run_that_failed_is_a_success_that_says_so(served):
+    """As the service has it; and so that no client sends the turn once more."""
+    completion = served.complete("fail", chatId="c")
+    assert completion["error"] == FAILED
+    assert message_of(completion)["content"] == "You said: fail"
+    assert len(stored(served)) == 2
+    (_, row) = served.data("getPaginationRecords", {"chatId": "c"})["list"]
+    assert row["errorMsg"] == FAILED
+
+
+@pytest.mark.parametrize("detail", [False, True])
+def test_a_stream_that_breaks_off_ends_with_an_error(served, detail):
+    response = served.ask(V1, {"messages": [user("fail")], "stream": True, "detail": detail})
+    events, error = outcome_of([response.content])
+    assert events
+    assert error is not None
+    assert b"[DONE]" not in response.content
+
+
+# Interactions
+
+
+@BOTH
+def test_what_a_flow_asks_is_told_with_details_and_leaves_no_text_without(served, path):
+    told = message_of(served.complete("choose tea coffee", path, detail=True, chatId="a"))
+    (item,) = told["content"]
+    assert ("type" in item) == (path == V1)
+    options = item["interactive"]["params"]["userSelectOptions"]
+    assert [each["value"] for each in options] == ["tea", "coffee"]
+    bare = message_of(served.complete("choose tea coffee", path, chatId="b"))
+    assert "content" not in bare
+
+
+def test_what_a_flow_asks_is_an_event_of_its_stream(served):
+    events, _ = streamed(served, "choose tea coffee", detail=True)
+    assert [type(each) for each in events] == [InteractionRequested]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_next_message_answers_what_a_flow_asks(served, stream):
+    served.complete("choose tea coffee", chatId="c")
+    if stream:
+        events, error = streamed(served, "tea", chatId="c")
+        assert (error, "".join(each.text for each in events)) == (None, "You said tea.")
+    else:
+        assert message_of(served.complete("tea", chatId="c"))["content"] == "You said tea."
+    question, answer = stored(served)
+    asked = answer.parts[0]
+    assert (question.text, asked.answered, asked.answer) == ("choose tea coffee", True, "tea")
+
+
+FILLED = {"name": "Ada", "age": "36"}
+
+
+@pytest.mark.parametrize("more", [{}, {"of older clients": "x"}])
+def test_a_form_is_filled_in_by_an_object(served, more):
+    served.complete("fill in name age", chatId="c")
+    said = message_of(served.complete(json.dumps(FILLED | more), chatId="c"))["content"]
+    assert said == "You said name is Ada, age is 36."
+
+
+@pytest.mark.parametrize("text", ["no json", "[]", '{"name": "Ada"}'])
+def test_a_form_that_is_not_filled_in_goes_on_waiting(served, text):
+    served.complete("fill in name age", chatId="c")
+    response = served.ask(V1, {"messages": [user(text)], "chatId": "c"})
+    assert refusal(response) == (400, 400, "Data validation error")
+    (part,) = stored(served)[1].parts
+    assert isinstance(part, InteractionPart)
+    assert not part.answered
+
+
+def test_a_choice_that_is_none_is_refused_and_the_question_goes_on_waiting(served):
+    served.complete("choose tea coffee", chatId="c")
+    response = served.ask(V1, {"messages": [user("milk")], "chatId": "c", "stream": True})
+    assert refusal(response) == (400, 400, "Data validation error")
+    assert not stored(served)[1].parts[0].answered
+
+
+def test_what_is_asked_elsewhere_makes_no_answer_of_a_turn(served):
+    served.complete("choose tea coffee", chatId="a")
+    assert message_of(served.complete("tea", chatId="b"))["content"] == "You said: tea"
+
+
+def test_a_waiting_question_is_shown_in_the_records(served):
+    served.complete("fill in name age", chatId="c")
+    (_, row) = served.data("getPaginationRecords", {"chatId": "c", "appId": APP})["list"]
+    form = row["value"][0]["interactive"]["params"]["inputForm"]
+    assert [(each["key"], each["type"], each["label"]) for each in form] == [
+        ("name", "input", "name"),
+        ("age", "input", "age"),
+    ]

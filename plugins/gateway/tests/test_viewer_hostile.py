@@ -1,0 +1,109 @@
+"""Whatever a store holds, the viewer's pages show it as text."""
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import convostore
+from convostore.formats.plain import printable
+from convostore.models import Message, TextPart
+from convostore.testing.strategies import texts
+from convostore.testing.values import Values
+from convostore_gateway.viewer import rendering
+
+from .gateway_kit import served
+from .viewer_kit import HOSTILE, Page
+
+TARGET = "memory://viewer-hostile"
+HOSTILE_TEXTS = st.one_of(
+    st.sampled_from(HOSTILE),
+    texts(),
+    st.lists(st.sampled_from(HOSTILE), min_size=2, max_size=3).map("\n".join),
+)
+VALUES = Values(texts=HOSTILE_TEXTS, marks=st.sampled_from(["1", "2"]))
+
+
+@pytest.fixture(scope="module")
+def look():
+    with served(TARGET) as url, httpx.Client(base_url=f"{url}/viewer") as client:
+        yield client
+
+
+def safe(look, path, **headers):
+    answer = look.get(path, headers=headers)
+    assert answer.status_code == 200
+    page = Page(answer.text)
+    page.assert_safe()
+    return page
+
+
+@settings(max_examples=60, deadline=None)
+@given(VALUES.conversations(), st.lists(VALUES.messages(), max_size=3, unique_by=lambda m: m.id))
+def test_a_conversation_of_hostile_texts_is_shown_as_text(look, conversation, messages):
+    with convostore.open(TARGET) as store:
+        store.clear_conversations()
+        store.put_conversation(conversation)
+        if messages:
+            store.append_messages(conversation.id, messages)
+    listed = safe(look, "/")
+    (link,) = [each["href"] for each in listed.all("a") if "/conversations/" in each["href"]]
+    path = link.removeprefix("/viewer")
+    safe(look, path)
+    opened = safe(look, path, **{"hx-request": "true"})
+    assert len(opened.all("article")) == len(messages)
+    safe(look, "/activity", **{"hx-request": "true"})
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_queries_and_hits_are_shown_as_text(look, text):
+    with convostore.open(TARGET) as store:
+        store.clear_conversations()
+        store.create_conversation(id="c", title=f"window {text}")
+        store.append_messages("c", [Message(role="user", parts=(TextPart(text=f"window {text}"),))])
+    answer = look.get("/search", params={"q": text.encode("utf-8", "replace")})
+    assert answer.status_code == 200
+    Page(answer.text).assert_safe()
+    hits = look.get("/search", params={"q": "window"})
+    page = Page(hits.text)
+    page.assert_safe()
+    assert len(page.all("mark")) >= 2
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_the_second_wall_holds_where_the_first_would_not(text):
+    """What is sanitised may be any HTML: nothing of it runs or loads."""
+    left = rendering.sanitised(f"<p>{printable(text)}</p><div onclick=x style=y><script>z</script>")
+    page = Page(left)
+    for tag, attributes in page.elements:
+        assert tag in rendering._TAGS
+        assert set(attributes) <= {*rendering._ATTRIBUTES.get(tag, ()), "rel", "target"}
+    page.assert_safe()
+
+
+def test_attributes_of_our_own_are_left_only_in_our_own_form():
+    kept = '<button class="cite" type="button" popovertarget="s-0123456789abcdef-1">1</button>'
+    assert rendering.sanitised(kept) == kept
+    spoilt = '<button class="danger" type="submit" popovertarget="exports">1</button>'
+    assert rendering.sanitised(spoilt) == "<button>1</button>"
+    assert rendering.sanitised('<code class="copy">x</code>') == "<code>x</code>"
+    assert rendering.sanitised('<code class="language-c++">x</code>').count("language-c++") == 1
+
+
+def test_a_text_that_is_too_long_for_markdown_is_shown_as_it_is():
+    text = "**bold** <b> " * 20_000
+    (shown,) = rendering.shown([Message(role="assistant", parts=(TextPart(text=text),))])
+    body = str(shown.parts[0][1])
+    assert body.startswith("<pre>**bold** &lt;b&gt; ")
+    assert "<strong>" not in body
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 20_000, "*a_" * 15_000, "> " * 20_000, "`" * 40_000 + "a", "![](" * 10_000, "|" * 9_000],
+)
+def test_markdown_that_nests_without_end_is_shown(text):
+    (shown,) = rendering.shown([Message(role="assistant", parts=(TextPart(text=text),))])
+    page = Page(str(shown.parts[0][1]))
+    page.assert_safe()
+    assert page.elements

@@ -21,10 +21,6 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from typer.testing import CliRunner
 
-from convostore_gateway.endpoints import ENDPOINTS
-from convostore_gateway.limits import Limits
-from convostore_gateway.problems import KINDS
-
 from convostore import adapter, dsn, errors, events, models, replies
 from convostore.adapter import Adapter, Operation, Traits
 from convostore.cli.app import EXAMPLES, app
@@ -35,6 +31,9 @@ from convostore.plugins import adapter_for
 from convostore.streaming import ReplyStream
 from convostore.testing import FaultContract, clauses
 from convostore.testing.fault_contract import ERRORS as FAULT_ERRORS
+from convostore_gateway.endpoints import ENDPOINTS
+from convostore_gateway.limits import Limits
+from convostore_gateway.problems import KINDS
 
 ROOT: Final = Path(__file__).parent.parent.parent
 SECTION: Final = re.compile(

@@ -593,6 +593,11 @@ def test_an_app_that_is_none_is_told_before_that_it_is_not_served():
     assert refusal(FastGPTDialect().failed(request, AbsentScopeError("not served"))) == INVALID
 
 
+def test_an_app_that_a_key_names_may_not_be_served_either():
+    request = request_of(V1, {}, headers={"authorization": f"Bearer k-{APP}"})
+    assert refusal(FastGPTDialect().failed(request, AbsentScopeError("not served")))[1] == 502000
+
+
 def test_of_a_share_link_it_is_told_that_it_is_not_valid():
     request = request_of(CHAT + "getHistories", {"outLinkAuthData": {"shareId": "s"}})
     assert refusal(FastGPTDialect().failed(request, AuthError("a token is needed")))[:2] == (

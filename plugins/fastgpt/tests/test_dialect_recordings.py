@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +31,7 @@ from convostore_fastgpt.dialect import FastGPTDialect
 
 from .recordings import BY_NAME, EXCHANGES, VERSIONS, Exchange, Replay, SyncFace
 
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "dialects.md"
 NOT_THERE = object()
 BOTH = VERSIONS
 OLD, NEW = "v4.9.14", "v4.16.0"
@@ -375,6 +378,18 @@ def allowed(version: str) -> list[str]:
     return [each.place for each in DIFFERENCES if version in each.versions]
 
 
+def listed() -> list[tuple[str, str, str]]:
+    """The differences as the reference lists them."""
+    rows = [
+        (f"`{each.place}`", " and ".join(v[1:] for v in each.versions), each.why)
+        for each in DIFFERENCES
+    ]
+    for each in OTHERWISE:
+        versions = sorted({name.partition("/")[0][1:] for name in each.exchanges})
+        rows.append(("the whole answer", " and ".join(versions), each.why))
+    return rows
+
+
 def is_otherwise(exchange: str) -> bool:
     return any(exchange in each.exchanges for each in OTHERWISE)
 
@@ -420,3 +435,15 @@ def test_every_listed_difference_is_one():
     ]
     assert unmet == []
     assert otherwise == {name for each in OTHERWISE for name in each.exchanges}
+
+
+def test_the_reference_lists_every_difference():
+    _, _, after = REFERENCE.read_text("utf-8").partition(
+        "### Beside the recorded answers of FastGPT"
+    )
+    section, _, _ = after.partition("\n## ")
+    heading, _, *rows = re.findall(r"^\| (.+?) \| (.+?) \| (.+?) \|$", section, re.MULTILINE)
+    assert heading == ("field", "in", "why")
+    assert rows == listed()
+    count = sum(len(scene.exchanges(version)) for version in VERSIONS for scene in SCENES)
+    assert f"{count} recorded requests" in section

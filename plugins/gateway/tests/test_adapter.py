@@ -610,7 +610,17 @@ def test_a_token_that_no_header_can_hold_is_refused_without_being_shown(token):
     ],
 )
 def test_the_address_may_have_a_prefix_and_name_the_version(target, base_url):
-    assert adapter_of(target).base_url == base_url
+    made = adapter_of(target)
+    assert made.base_url == base_url
+    assert made.label.partition("://")[2] == base_url.partition("://")[2]
+
+
+def test_a_name_in_the_address_tells_two_stores_of_one_gateway_apart():
+    labels = {
+        adapter_of(f"gateway+http://{name}@gateway.test", token=TOKEN).label
+        for name in ("ada", "bob")
+    }
+    assert labels == {"gateway+http://ada@gateway.test", "gateway+http://bob@gateway.test"}
 
 
 def test_no_server_is_loaded_with_the_adapter():

@@ -41,14 +41,18 @@ TOLD = "no way to postgresql://me:swordfish@10.1.2.3/db in /etc/convostore/secre
 APP = "0123456789abcdef01234567"
 
 
-def ask(application, method, path, **more):
+def ask(application, method, path, *, base_url="http://localhost", **more):
     """One request, without a socket."""
+    return ask_all(application, [(method, path, more)], base_url)[0]
+
+
+def ask_all(application, requests, base_url="http://localhost"):
+    """Several, in one event loop."""
 
     async def asking():
         transport = httpx.ASGITransport(application, raise_app_exceptions=False)
-        base = more.pop("base_url", "http://localhost")
-        async with httpx.AsyncClient(transport=transport, base_url=base) as client:
-            return await client.request(method, path, **more)
+        async with httpx.AsyncClient(transport=transport, base_url=base_url) as client:
+            return [await client.request(method, path, **more) for method, path, more in requests]
 
     return asyncio.run(asking())
 
@@ -100,6 +104,29 @@ def test_a_strangers_page_may_change_nothing(method, headers):
 @pytest.mark.parametrize(
     "headers",
     [
+        STRANGER,
+        {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"},
+        {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"},
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/core/chat/history/clearHistories", "/v1/export"])
+def test_a_strangers_page_may_not_even_get_as_some_services_delete_by_it(headers, path):
+    answer = ask(opened(), "GET", f"{path}?appId={APP}", headers=headers)
+    assert answer.status_code == 403
+
+
+def test_a_link_on_any_page_leads_to_the_viewer():
+    followed = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    gateway = opened(viewer=True)
+    assert ask(gateway, "GET", "/", headers=followed).status_code == 307
+    assert ask(gateway, "GET", "/viewer/", headers=followed).status_code == 200
+    assert ask(gateway, "POST", "/viewer/", headers=followed).status_code == 403
+    assert ask(gateway, "GET", "/viewers", headers=followed).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
         {},
         {"origin": "http://localhost"},
         {"origin": "https://localhost"},
@@ -119,7 +146,7 @@ def test_an_origin_that_is_named_may_call_and_others_may_not():
     assert answer.headers["access-control-allow-origin"] == "https://ours.example"
     asked = {"access-control-request-method": "DELETE"}
     assert ask(gateway, "OPTIONS", "/v1", headers=ours | asked).status_code == 200
-    assert ask(gateway, "OPTIONS", "/v1", headers=STRANGER | asked).status_code == 400
+    assert ask(gateway, "OPTIONS", "/v1", headers=STRANGER | asked).status_code == 403
     answer = ask(gateway, "GET", "/v1", headers=STRANGER)
     assert "access-control-allow-origin" not in answer.headers
     refused = ask(gateway, "POST", "/v1/conversations", headers=STRANGER, json={})
@@ -208,13 +235,16 @@ def test_whatever_a_store_says_of_its_inside_is_in_no_answer_and_no_log(error, c
     adapter = Failed(DSN.parse("memory://"), MemoryAdapter.Options())
     store = AsyncConversationStore(adapter, adapter.async_transport())
     gateway = app(store, tokens=[Token(value=SecretStr(TOKEN))])
-    shown = []
+    requests = [
+        (method, path, {"json": body, "headers": BEARER}) for method, path, body in REQUESTS
+    ]
     with caplog.at_level(logging.DEBUG, logger="convostore"):
-        for method, path, body in REQUESTS:
-            answer = ask(gateway, method, path, json=body, headers=BEARER)
-            assert answer.status_code >= 400 or path == "/v1/export" or "chat" in path, path
-            shown.append(answer.text)
-    told = "\n".join([*shown, caplog.text, *capfd.readouterr()])
+        answers = ask_all(gateway, requests)
+    for answer in answers:
+        assert not answer.is_success or '"message"' in answer.text, answer.request.url
+    if not isinstance(error, StoreError):
+        assert caplog.text.count(type(error).__name__) >= len(REQUESTS) - 3
+    told = "\n".join([*(each.text for each in answers), caplog.text, *capfd.readouterr()])
     for inside in INSIDES:
         assert inside not in told, inside
 

@@ -170,8 +170,8 @@ def _refusal(request: IncomingRequest, error: StoreError) -> RefusedError:
     """What the service would say; of a request that is spelled wrong it says that first."""
     given = {**request.parameters, **request.fields}
     try:
-        if isinstance(error, AbsentScopeError):
-            checked_app_id(given.get("appId"))
+        if isinstance(error, AbsentScopeError) and given.get("appId") is not None:
+            checked_app_id(given["appId"])
     except RefusedError as misspelled:
         return misspelled
     if isinstance(error, AuthError) and given.get("outLinkAuthData") is not None:

@@ -12,6 +12,7 @@ from typing import Final
 from convostore.models import Conversation, Message, Role, RunStep, Source, Status
 from convostore.reading import Row
 
+from .own_rows import own_fields, own_node
 from .record_ids import record_ids
 from .rendering_values import text_item, value_items
 from .wire import feedback_fields
@@ -74,6 +75,7 @@ def obj_of(message: Message) -> str:
 def record_row(message: Message, *, with_custom_feedbacks: bool = False) -> Row:
     """An item of getPaginationRecords."""
     ids = record_ids(message.id)
+    own = own_fields(message)
     row: Row = {
         "_id": ids.own,
         "dataId": ids.data,
@@ -83,10 +85,11 @@ def record_row(message: Message, *, with_custom_feedbacks: bool = False) -> Row:
         "hideInUI": False,
         **feedback_fields(message.feedback),
     }
-    if row["obj"] == "AI":
-        row |= _of_an_answer(message)
-    if with_custom_feedbacks:
-        row["customFeedbacks"] = []
+    row |= own or (_of_an_answer(message) if row["obj"] == "AI" else {})
+    if not with_custom_feedbacks:
+        row.pop("customFeedbacks", None)
+    else:
+        row.setdefault("customFeedbacks", [])
     return row
 
 
@@ -128,6 +131,9 @@ def quote_row(source: Source) -> Row:
 
 def node_row(step: RunStep) -> Row:
     """A node's response, of getResData and of completions that tell of the run."""
+    own = own_node(step)
+    if own is not None:
+        return own
     row: Row = {
         "id": step.id or "",
         "nodeId": step.id or "",
@@ -135,7 +141,7 @@ def node_row(step: RunStep) -> Row:
         "moduleType": step.type or "",
     }
     if step.seconds is not None:
-        row["runningTime"] = step.seconds
+        row["runningTime"] = int(step.seconds) if step.seconds.is_integer() else step.seconds
     if step.error is not None:
         row["errorText"] = step.error
     if step.steps:

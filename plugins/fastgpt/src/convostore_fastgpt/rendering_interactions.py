@@ -51,7 +51,7 @@ def _field(field: InteractionField) -> Row:
         "defaultValue": "",
         "valueType": _VALUE_TYPES.get(kind, "string"),
         "required": field.required,
-        "list": [_choice(option) for option in field.options],
+        "list": [_choice(option) for option in field.options] or [{"label": "", "value": ""}],
     }
 
 

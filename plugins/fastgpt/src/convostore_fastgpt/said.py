@@ -16,7 +16,7 @@ from convostore.turns import Answering
 from .refusals import RefusedError, unfit
 from .rendering_interactions import QUESTIONS
 
-_USERS: Final = frozenset({"user", "human", "Human"})
+_USERS: Final = ("user", "human", "Human")
 
 
 def said_in(message: JSON, place: int) -> str | tuple[Part, ...]:

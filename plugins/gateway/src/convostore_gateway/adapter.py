@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from convostore.adapter import AdapterOptions, Operation, Traits
 from convostore.dsn import DSN
@@ -28,12 +28,14 @@ from convostore.models import (
     Conversation,
     ConversationChange,
     Feedback,
+    FilePart,
     Health,
     Listing,
     Message,
     NewConversation,
     Page,
     RunStep,
+    TextPart,
     Unset,
 )
 
@@ -86,6 +88,11 @@ class GatewayAdapter(HTTPAdapter):
     def __init__(self, dsn: DSN, options: GatewayOptions) -> None:
         super().__init__(dsn, options)
         self.base_url = self.base_url.removesuffix("/v1")
+
+    @property
+    def label(self) -> str:
+        """The gateway's address; a user's name in it tells apart what different tokens reach."""
+        return super().label.rstrip("/").removesuffix("/v1")
 
     def authorization(self) -> str | None:
         token = self.options.token
@@ -219,7 +226,7 @@ class GatewayAdapter(HTTPAdapter):
     def stream_reply(self, turn: Turn) -> HTTPFlow[Stream[Request, Response]]:
         body = wire.ReplyBody.model_construct(
             conversation_id=turn.conversation_id,
-            content=turn.content,
+            content=cast("tuple[TextPart | FilePart, ...]", turn.content),  # the store sees to it
             turn_id=turn.turn_id,
             options=given(turn.options),
         )

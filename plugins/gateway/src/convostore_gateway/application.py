@@ -5,6 +5,7 @@ What the parts do stands in their own modules.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 
 from starlette.applications import Starlette
@@ -26,6 +27,8 @@ from .probes import Readiness, healthz
 from .routes import DialectRoute, Surface
 from .served import Served
 from .surroundings import Origins, Surroundings
+
+_log = logging.getLogger("convostore.gateway")
 
 
 def app(
@@ -71,7 +74,9 @@ def app(
         scopes=scopes or {},
         limits=limits or Limits(),
     )
-    found, _ = installed_dialects()
+    found, failed = installed_dialects()
+    for problem in failed:
+        _log.warning("a dialect is missing: %s", problem)
     routes: list[BaseRoute] = [
         Route("/healthz", healthz),
         Route("/readyz", Readiness(served).__call__),

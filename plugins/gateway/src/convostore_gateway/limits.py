@@ -15,7 +15,8 @@ class Limits:
         id: The most characters of one id.
         page: The most items of one page; who asks for more gets as many.
         arrival: Seconds within which a request's head, and then its body, must have arrived.
-        departure: Seconds that a client may take to accept each piece of an answer.
+        departure: Seconds after which a client is cut off that accepts next to nothing of an answer
+            meanwhile: less than 4 KiB for each of them.
         idle: Seconds that a connection may rest between two requests.
         connections: The most connections at a time; who comes then is answered 503.
     """

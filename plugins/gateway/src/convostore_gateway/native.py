@@ -32,6 +32,7 @@ from .problems import MEDIA_TYPE, problem_of
 from .rendering import answer
 from .served import Served
 from .streams import stream_response
+from .surroundings import place_of
 
 _log: Final = logging.getLogger("convostore.gateway")
 
@@ -80,7 +81,7 @@ class Native:
         except StoreError as error:
             response = _refused(error)
         except Exception as error:
-            _log.error("%s in the native API", type(error).__name__)
+            _log.error("%s at %s", type(error).__name__, place_of(error))
             response = _refused(StoreError("it failed inside"))
         await response(scope, receive, _headers_only(send) if scope["method"] == "HEAD" else send)
 

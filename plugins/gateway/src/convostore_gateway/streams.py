@@ -47,7 +47,7 @@ async def settle(patience: float) -> None:
         patience: Seconds after which what is left is broken off.
     """
     loop = asyncio.get_running_loop()
-    if ours := {task for task in _under_way if task.get_loop() is loop}:
+    if ours := {task for task in tuple(_under_way) if task.get_loop() is loop}:
         _, late = await asyncio.wait(ours, timeout=patience)
         for task in late:
             task.cancel()

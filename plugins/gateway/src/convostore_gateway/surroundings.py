@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .incoming import path_of
 from .limits import Limits
 
 access_log: Final = logging.getLogger("convostore.gateway.access")
@@ -36,7 +37,7 @@ SECURITY: Final[Mapping[str, str]] = {
 _SECURITY: Final = [(name.encode(), value.encode()) for name, value in SECURITY.items()]
 CLOCKED: Final = "convostore.departure"
 """The extension of a server that cuts off slow readers itself, as `protocol` does."""
-_UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_PAGES: Final = "/viewer"
 
 
 class Surroundings:
@@ -129,15 +130,23 @@ class Origins:
         host = headers.get("host", "")
         if self._hosts and _name(host) not in self._hosts:
             return "This server is not served under that name"
-        if scope["method"] not in _UNSAFE:
-            return None
         origin = headers.get("origin")
         if origin is not None:
             ours = {f"{scope['scheme']}://{host}", f"https://{host}"}
             return None if origin in ours | self._cors else "Pages of that origin may not do this"
         if headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
-            return "Pages of other origins may not do this"
+            return None if _is_visit(scope, headers) else "Pages of other origins may not do this"
         return None
+
+
+def _is_visit(scope: Scope, headers: Headers) -> bool:
+    """Whether somebody follows a link to a page of ours, which changes nothing.
+
+    All else is refused, GET as well: some services' requests delete by it.
+    """
+    is_followed = scope["method"] in {"GET", "HEAD"} and headers.get("sec-fetch-mode") == "navigate"
+    path = path_of(scope)
+    return is_followed and (path == "/" or path == _PAGES or path.startswith(f"{_PAGES}/"))
 
 
 def _name(host: str) -> str:

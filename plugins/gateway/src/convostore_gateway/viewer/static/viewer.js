@@ -100,14 +100,17 @@
     else htmx.ajax("GET", find(".brand a").href, { target: "#list", swap: "innerHTML" });
   };
 
-  const rows = () => find("#list .row a");
+  const beside = (row, step) => {
+    const next = step > 0 ? "nextElementSibling" : "previousElementSibling";
+    const edge = step > 0 ? "firstElementChild" : "lastElementChild";
+    return row[next] || row.parentElement[next]?.[edge];
+  };
+
   const move = (step) => {
     const focused = document.activeElement.closest("#list .row");
-    const from = focused || find("#list a[aria-current]")?.closest(".row");
-    const next = from && (step > 0 ? from.nextElementSibling : from.previousElementSibling);
-    const link = from ? next && find(".row > a", next.parentElement) && find("a", next) : rows();
-    if (link) link.focus();
-    else if (from && !focused) find("a", from).focus();
+    const opened = find("#list a[aria-current]")?.closest(".row");
+    const next = focused ? beside(focused, step) : opened || find("#list .row");
+    if (next) find("a", next)?.focus();
   };
 
   const turn = (step) => {
@@ -166,7 +169,9 @@
   };
 
   const settled = (event) => {
-    mark();
+    // It is told of each row by itself, so that no row may look through all others.
+    const isRow = event.target.matches(".row");
+    if (!isRow || event.target.id === `c-${find("#opened")?.dataset.key}`) mark();
     if (event.target.id !== "main") return;
     const target = find(".message.target");
     if (target) requestAnimationFrame(() => target.scrollIntoView({ block: "start" }));

@@ -1,0 +1,57 @@
+"""The service's own rows in `raw`, used where they still say what the schema says.
+
+A copy of the service's conversations can so be shown with what the schema has no place for. A value
+that was changed since, or came from elsewhere, has no such row; and of one that has, only what the
+service shows to anybody is taken.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from convostore.models import Message, RunStep, Source
+from convostore.reading import Row
+
+from .wire import read_messages, read_run_steps
+
+_SHOWN: Final = (
+    "value",
+    "durationSeconds",
+    "hideInUI",
+    "errorMsg",
+    "errorText",
+    "adminFeedback",
+    "customFeedbacks",
+    "isFeedbackRead",
+    "totalQuoteList",
+    "toolCiteLinks",
+    "llmModuleAccount",
+    "historyPreviewLength",
+    "useAgentSandbox",
+)
+
+
+def own_fields(message: Message) -> Row:
+    """What a message's own record shows beside its ids, time and feedback; empty without one."""
+    raw = message.raw
+    if not isinstance(raw, dict) or "obj" not in raw:
+        return {}
+    (read,) = read_messages([raw], first=0, following=None, ended=False)
+    is_same = (
+        (read.role, read.parts) == (message.role, message.parts)
+        and _plain(read.sources) == _plain(message.sources)
+        and (read.role != "assistant" or read.status == message.status)
+    )
+    return {name: raw[name] for name in _SHOWN if name in raw} if is_same else {}
+
+
+def _plain(sources: tuple[Source, ...]) -> list[Row]:
+    return [each.portable() for each in sources]
+
+
+def own_node(step: RunStep) -> Row | None:
+    """A step's own node; None without one."""
+    raw = step.raw
+    if not isinstance(raw, dict) or "moduleName" not in raw:
+        return None
+    return raw if read_run_steps([raw]) == (step,) else None

@@ -131,6 +131,7 @@ class Course:
         try:
             begun: Stream[Any, Any] | Reply = yield Carry(self._begin)
             self.reply = begun if isinstance(begun, Reply) else (yield from self._streamed(begun))
+            self.turn_id = self.turn_id or self.reply.turn_id
         except StoreError as error:
             self._tell(error)
             raise

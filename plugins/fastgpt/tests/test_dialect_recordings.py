@@ -10,8 +10,9 @@ import asyncio
 import json
 import re
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,19 @@ class Difference:
     """What may differ: a place of an answer, in whichever versions, and why.
 
     A ``*`` at its end stands for all that is within.
+
+    Attributes:
+        of_copies: Whether it is of copies with `raw`, too, and not only of those without.
     """
 
     place: str
     why: str
     versions: tuple[str, ...] = BOTH
+    of_copies: bool = True
+
+
+def without_raw(place: str, why: str, versions: tuple[str, ...] = BOTH) -> Difference:
+    return Difference(place, why, versions, of_copies=False)
 
 
 RECORD = "data.list[]"
@@ -65,43 +74,43 @@ DIFFERENCES = [
     Difference("zodError", "the same: the fields that were refused", (OLD,)),
     Difference("errorType", "only the newer versions tell that an error is the user's", (OLD,)),
     # Conversations
-    Difference(
+    without_raw(
         f"{RECORD}.customTitle", "a store has one title: it stands in title and in customTitle"
     ),
-    Difference(
+    without_raw(
         f"{RECORD}.title", "a store has one title: the one given by hand, where there is one"
     ),
     Difference(f"{RECORD}.chatGenerateStatus", "from 4.14.11 on", (OLD,)),
     Difference(f"{RECORD}.hasBeenRead", "a store does not keep what was read: everything was"),
     # Records
-    Difference(f"{RECORD}.durationSeconds", "the schema does not keep how long an answer took"),
-    Difference(
+    without_raw(f"{RECORD}.durationSeconds", "the schema does not keep how long an answer took"),
+    without_raw(
         f"{RECORD}.adminFeedback", "the schema keeps the users' feedback, not the operators'"
     ),
-    Difference(f"{RECORD}.customFeedbacks[]", "custom feedback of a flow is not kept"),
-    Difference(f"{RECORD}.llmModuleAccount", "deprecated since 4.14.9"),
-    Difference(f"{RECORD}.historyPreviewLength", "gone since 4.14", (OLD,)),
-    Difference(f"{RECORD}.useAgentSandbox", "since 4.14.9, and here with every answer"),
-    Difference(f"{RECORD}.totalQuoteList", "here with every answer", (NEW,)),
-    Difference(f"{RECORD}.hideInUI", "the schema does not keep that a record is hidden"),
-    Difference(f"{RECORD}.errorMsg", "the schema keeps that an answer failed, not why"),
-    Difference(f"{RECORD}.errorText", "the same", (NEW,)),
+    without_raw(f"{RECORD}.customFeedbacks[]", "custom feedback of a flow is not kept"),
+    without_raw(f"{RECORD}.llmModuleAccount", "deprecated since 4.14.9"),
+    without_raw(f"{RECORD}.historyPreviewLength", "gone since 4.14", (OLD,)),
+    without_raw(f"{RECORD}.useAgentSandbox", "since 4.14.9, and here with every answer"),
+    without_raw(f"{RECORD}.totalQuoteList", "here with every answer", (NEW,)),
+    without_raw(f"{RECORD}.hideInUI", "the schema does not keep that a record is hidden"),
+    without_raw(f"{RECORD}.errorMsg", "the schema keeps that an answer failed, not why"),
+    without_raw(f"{RECORD}.errorText", "the same", (NEW,)),
     Difference(f"{RECORD}.userGoodFeedback", "one thumb: of both at once the bad one is kept"),
     Difference(f"{RECORD}.userBadFeedback", "an empty feedback is none"),
-    Difference(f"{RECORD}.totalQuoteList[].chunkIndex", "not in the schema"),
-    Difference(f"{RECORD}.totalQuoteList[].datasetId", "not in the schema"),
-    Difference(f"{RECORD}.totalQuoteList[].collectionId", "not in the schema"),
-    Difference(f"{RECORD}.totalQuoteList[].sourceId", "only addresses are kept"),
-    Difference(
+    without_raw(f"{RECORD}.totalQuoteList[].chunkIndex", "not in the schema"),
+    without_raw(f"{RECORD}.totalQuoteList[].datasetId", "not in the schema"),
+    without_raw(f"{RECORD}.totalQuoteList[].collectionId", "not in the schema"),
+    without_raw(f"{RECORD}.totalQuoteList[].sourceId", "only addresses are kept"),
+    without_raw(
         f"{RECORD}.totalQuoteList[].score[]", "of several measures the first is kept", (NEW,)
     ),
-    Difference(f"{RECORD}.totalQuoteList[].q", "question and answer are one passage", (OLD,)),
-    Difference(f"{RECORD}.totalQuoteList[].a", "question and answer are one passage", (OLD,)),
-    Difference(f"{RECORD}.value[].tools[].toolAvatar", "the schema keeps no pictures of tools"),
-    Difference(f"{RECORD}.value[].tools[].functionName", "a tool has one name, that is shown"),
-    Difference(f"{RECORD}.value[].interactive.entryNodeIds", "how a flow goes on is its own"),
-    Difference(f"{RECORD}.value[].interactive.memoryEdges", "how a flow goes on is its own"),
-    Difference(f"{RECORD}.value[].interactive.nodeOutputs", "how a flow goes on is its own"),
+    without_raw(f"{RECORD}.totalQuoteList[].q", "question and answer are one passage", (OLD,)),
+    without_raw(f"{RECORD}.totalQuoteList[].a", "question and answer are one passage", (OLD,)),
+    without_raw(f"{RECORD}.value[].tools[].toolAvatar", "the schema keeps no pictures of tools"),
+    without_raw(f"{RECORD}.value[].tools[].functionName", "a tool has one name, that is shown"),
+    without_raw(f"{RECORD}.value[].interactive.entryNodeIds", "how a flow goes on is its own"),
+    without_raw(f"{RECORD}.value[].interactive.memoryEdges", "how a flow goes on is its own"),
+    without_raw(f"{RECORD}.value[].interactive.nodeOutputs", "how a flow goes on is its own"),
     # One conversation and its app
     Difference(
         "data.app.chatConfig.*", "a store has no app: this one has neither greeting nor fields"
@@ -213,17 +222,23 @@ class Held:
 SEEDED = Held("history_getHistories#8", "record_getPaginationRecords#0")
 
 
-def filled(version: str, held: Held) -> str:
+def bare(value: Any) -> Any:
+    """A value as it is where a copy keeps no `raw`."""
+    return value.model_copy(update={"raw": None})
+
+
+def filled(version: str, held: Held, kept: Callable[[Any], Any]) -> str:
     """The address of a store with what a version held."""
     histories = BY_NAME[f"{version}/{held.histories}"].rows
     records = BY_NAME[f"{version}/{held.records}"].rows if held.records else []
     replay = Replay(version, {"getHistories": histories, "getPaginationRecords": records})
     target = f"memory://{uuid.uuid4().hex}"
     with SyncFace.over(version, replay, source="all") as face, convostore.open(target) as store:
-        for conversation in face.do("conversations"):
+        for conversation in map(kept, face.do("conversations")):
             store.put_conversation(conversation)
             if conversation.id == held.chat_id and records:
-                store.append_messages(conversation.id, face.do("messages", conversation.id))
+                messages = [kept(each) for each in face.do("messages", conversation.id)]
+                store.append_messages(conversation.id, messages)
                 store.put_conversation(conversation)  # to append has moved its time
     return target
 
@@ -326,8 +341,10 @@ async def answer(store: Any, exchange: Exchange) -> Response:
     return given
 
 
-def replayed(version: str, scene: Scene) -> list[tuple[Exchange, Response]]:
-    target = filled(version, scene.held)
+def replayed(
+    version: str, scene: Scene, kept: Callable[[Any], Any]
+) -> list[tuple[Exchange, Response]]:
+    target = filled(version, scene.held, kept)
 
     async def replay() -> list[tuple[Exchange, Response]]:
         async with convostore.aopen(target) as store:
@@ -366,28 +383,42 @@ def compared(exchange: Exchange, response: Response) -> Iterator[str]:
         yield "content"
 
 
-def found(version: str, scene: Scene) -> dict[str, list[str]]:
+def found(version: str, scene: Scene, kept: Callable[[Any], Any]) -> dict[str, list[str]]:
     """By exchange, what differs."""
     return {
         str(exchange): [*compared(exchange, response)]
-        for exchange, response in replayed(version, scene)
+        for exchange, response in replayed(version, scene, kept)
     }
 
 
-def allowed(version: str) -> list[str]:
-    return [each.place for each in DIFFERENCES if version in each.versions]
+def whole(value: Any) -> Any:
+    """A value as it is copied."""
+    return value
+
+
+COPIES = {"with raw": whole, "without raw": bare}
+
+
+def allowed(version: str, copy: str) -> list[str]:
+    return [
+        each.place
+        for each in DIFFERENCES
+        if version in each.versions and (each.of_copies or copy == "without raw")
+    ]
 
 
 def listed() -> list[tuple[str, str, str]]:
     """The differences as the reference lists them."""
-    rows = [
-        (f"`{each.place}`", " and ".join(v[1:] for v in each.versions), each.why)
-        for each in DIFFERENCES
-    ]
+    rows = [(f"`{each.place}`", _where(each), each.why) for each in DIFFERENCES]
     for each in OTHERWISE:
         versions = sorted({name.partition("/")[0][1:] for name in each.exchanges})
         rows.append(("the whole answer", " and ".join(versions), each.why))
     return rows
+
+
+def _where(difference: Difference) -> str:
+    versions = " and ".join(each[1:] for each in difference.versions)
+    return versions if difference.of_copies else f"{versions}, without `raw`"
 
 
 def is_otherwise(exchange: str) -> bool:
@@ -404,37 +435,43 @@ def ids(scene: Scene) -> str:
     return f"{scene.case}-{scene.held.histories.partition('#')[2]}"
 
 
+@pytest.mark.parametrize("copy", COPIES)
 @pytest.mark.parametrize("scene", SCENES, ids=ids)
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_recorded_request_is_answered_as_it_was_but_for_what_is_listed(version, scene):
-    known = allowed(version)
+def test_a_recorded_request_is_answered_as_it_was_but_for_what_is_listed(version, scene, copy):
+    known = allowed(version, copy)
     others = {
         name: [place for place in places if not is_allowed(place, known)]
-        for name, places in found(version, scene).items()
+        for name, places in found(version, scene, COPIES[copy]).items()
         if not is_otherwise(name)
     }
     assert not {name: places for name, places in others.items() if places}
 
 
 def test_every_listed_difference_is_one():
-    met: set[tuple[str, str]] = set()
+    met: set[tuple[str, str, str]] = set()
     otherwise: set[str] = set()
-    for version in VERSIONS:
-        for scene in SCENES:
-            for name, places in found(version, scene).items():
-                known = allowed(version)
-                if is_otherwise(name):
-                    otherwise |= {name for place in places if not is_allowed(place, known)}
-                else:
-                    met |= {(version, place) for place in places}
+    for version, scene, copy in product(VERSIONS, SCENES, COPIES):
+        for name, places in found(version, scene, COPIES[copy]).items():
+            known = allowed(version, copy)
+            if is_otherwise(name):
+                otherwise |= {name for place in places if not is_allowed(place, known)}
+            else:
+                met |= {(version, copy, place) for place in places}
     unmet = [
         (version, each.place)
         for each in DIFFERENCES
         for version in each.versions
-        if not any(is_allowed(place, [each.place]) for v, place in met if v == version)
+        if not _is_met(each, version, met)
     ]
     assert unmet == []
     assert otherwise == {name for each in OTHERWISE for name in each.exchanges}
+
+
+def _is_met(difference: Difference, version: str, met: set[tuple[str, str, str]]) -> bool:
+    copy = "with raw" if difference.of_copies else "without raw"
+    places = [place for v, c, place in met if (v, c) == (version, copy)]
+    return any(is_allowed(place, [difference.place]) for place in places)
 
 
 def test_the_reference_lists_every_difference():

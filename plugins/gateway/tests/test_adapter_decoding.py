@@ -18,7 +18,7 @@ from convostore.events import (
 from convostore.models import Message, TextPart
 from convostore.replies import Reply, Usage
 from convostore_gateway import problems
-from convostore_gateway.decoding import EventDecoder
+from convostore_gateway.client.decoding import EventDecoder
 
 SAID = Message(id="a", role="assistant", parts=(TextPart(text="Water \ud83c"),))
 REPLY = Reply(conversation_id="c", turn_id="t", message=SAID, usage=Usage(input_tokens=3))

@@ -57,7 +57,7 @@ def server():
         store.append_messages("short", [message(f"m{each}") for each in range(TURNS)])
         store.create_conversation(id="large")
         store.append_messages("large", [message("huge", "x" * LARGE)])
-    served = convostore.aopen(f"memory://{name}")
+    served = convostore.aopen(f"echo://{name}")
     tokens = [Token(value=SecretStr(TOKEN), name="tester")]
     gateway = Watched(app(served, tokens=tokens, limits=LIMITS, viewer=False))
     listening = listen("127.0.0.1", 0)
@@ -161,6 +161,30 @@ def test_one_who_does_not_read_is_cut_off(url, server, path):
         connection.recv(1, socket.MSG_PEEK)  # the answer has begun
         until(lambda: server.connections <= 3, "who does not read is borne for ever")
         assert len(heard(connection)) < LARGE
+
+
+def test_a_reply_whose_client_does_not_read_is_cut_off_and_stored_all_the_same(url, server):
+    text = "word " * 12_000
+    asked = {"conversation_id": "unread", "turn_id": "turn", "content": text}
+    sent = post(
+        "/v1/replies",
+        "Accept: text/event-stream",
+        "Content-Type: application/json",
+        f"Content-Length: {len(json.dumps(asked))}",
+        body=json.dumps(asked).encode(),
+    )
+    with connected(url, receive_buffer=4096) as connection:
+        connection.sendall(sent)
+        connection.recv(1, socket.MSG_PEEK)
+        until(lambda: server.connections <= 3, "who does not read is borne for ever")
+        assert b"reply_finished" not in heard(connection)
+    stored = httpx.get(
+        f"{url}/v1/conversations/unread/replies/turn",
+        headers=BEARER,
+        trust_env=False,
+        verify=False,
+    )
+    assert stored.json()["message"]["parts"][0]["text"] == f"You said: {text}".rstrip()
 
 
 # Too large.

@@ -72,7 +72,7 @@ def refused(*words, **environment):
         (("memory://", "--app", "=a"), "ID=NAMESPACE"),
         (("memory://", "--app", "a=b"), "keeps no namespaces apart"),
         (("memory://", "--app", "a=memory://x", "--app", "a=memory://y"), "twice"),
-        (("memory://", "--app", f"a=postgresql://me:{SECRET}@127.0.0.1:1?x=1"), "no option 'x'"),
+        (("memory://", "--app", f"a=perplexica://me:{SECRET}@127.0.0.1:1?x=1"), "no option 'x'"),
         (("memory://", "--app", f"a=fastgpt://127.0.0.1?app_id=1&api_key={SECRET}&b=1"), "'b'"),
         (("memory://", "--upstream-model", "m"), "--upstream URL"),
         (("memory://", "--upstream", "no-address"), "url"),

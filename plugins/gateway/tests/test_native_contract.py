@@ -10,7 +10,7 @@ import pytest
 
 import convostore
 from convostore.http import HTTPOptions, HTTPTransport
-from convostore.testing import Backend, StoreContract, Waiver, never, notyet
+from convostore.testing import Backend, StoreContract, Waiver, never
 from convostore.testing.sabotage import ECHO_PROMPTS
 
 from .asgi_kit import informed, serving
@@ -36,9 +36,6 @@ class TestMemory(StoreContract):
         **_WAIVERS,
         "test_what_the_service_calls_absent_is_not_found": never(
             "a 404 that is no problem of the API is another program's: the base URL is wrong"
-        ),
-        "test_an_answer_is_found_by_the_turn_that_asked": notyet(
-            "a stream does not take over from its reply which turn it was"
         ),
     }
 

@@ -68,7 +68,7 @@ def test_the_list_goes_on_piece_by_piece_and_shows_each_conversation_once(look, 
     while further:
         page = page_of(look.get(further.removeprefix("/viewer"), headers={"hx-target": "list"}))
         seen += [each["href"] for each in page.all("a") if "/conversations/" in each["href"]]
-        more = page.all("li", class_="more")
+        more = page.all("p", class_="more")
         further = more[0]["hx-get"] if more else None
     assert len(seen) == len(set(seen)) == 150
 
@@ -95,7 +95,7 @@ def test_what_is_typed_is_searched_for_in_the_store(look, target):
 def test_hits_that_are_many_come_piece_by_piece(look, target):
     put(target, [(Conversation(id=f"{n}", title=f"sourdough {n}"), ()) for n in range(70)])
     page = page_of(look.get("/search", params={"q": "sourdough"}))
-    (more,) = page.all("li", class_="more")
+    (more,) = page.all("p", class_="more")
     rest = page_of(look.get(more["hx-get"].removeprefix("/viewer")))
     assert page.text.count("sourdough") + rest.text.count("sourdough") == 70
 

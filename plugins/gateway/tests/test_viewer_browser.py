@@ -442,10 +442,15 @@ def test_ten_thousand_conversations_are_scrolled_through(visit, large):
     visitor.go()
     rows = page.locator("#list .row")
     expect(page.locator(".legend")).to_contain_text("6,667")
-    while page.locator("#list .more").count():
-        shown = rows.count()
-        page.locator("#list").evaluate("list => list.scrollTo(0, list.scrollHeight)")
-        page.wait_for_function("n => document.querySelectorAll('#list .row').length > n", arg=shown)
+    page.evaluate(
+        """() => new Promise(done => {
+            const list = document.querySelector("#list");
+            const timer = setInterval(() => {
+                list.scrollTo(0, list.scrollHeight);
+                if (!list.querySelector(".more")) done(clearInterval(timer));
+            }, 10);
+        })"""
+    )
     expect(rows).to_have_count(10_001)
     page.locator("#list .row a").last.focus()
     page.keyboard.press("k")

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from convostore.models import Message, RunStep, Source
+from convostore.models import Conversation, Message, RunStep, Source
 from convostore.reading import Row
 
-from .wire import read_messages, read_run_steps
+from .wire import read_conversations, read_messages, read_run_steps
 
 _SHOWN: Final = (
     "value",
@@ -29,6 +29,15 @@ _SHOWN: Final = (
     "historyPreviewLength",
     "useAgentSandbox",
 )
+
+
+def own_titles(conversation: Conversation) -> Row:
+    """What a conversation's own row has for titles; empty without one."""
+    raw = conversation.raw
+    if not isinstance(raw, dict) or read_conversations([raw])[0].title != conversation.title:
+        return {}
+    titles = {name: raw.get(name) for name in ("title", "customTitle")}
+    return titles if all(isinstance(each, str) for each in titles.values()) else {}
 
 
 def own_fields(message: Message) -> Row:

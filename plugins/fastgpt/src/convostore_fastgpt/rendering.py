@@ -12,7 +12,7 @@ from typing import Final
 from convostore.models import Conversation, Message, Role, RunStep, Source, Status
 from convostore.reading import Row
 
-from .own_rows import own_fields, own_node
+from .own_rows import own_fields, own_node, own_titles
 from .record_ids import record_ids
 from .rendering_values import text_item, value_items
 from .wire import feedback_fields
@@ -43,7 +43,7 @@ def progress(status: Status | None) -> int:
 
 
 def history_row(conversation: Conversation, app_id: str) -> Row:
-    """An item of getHistories: its only title is both the one given and the one made."""
+    """An item of getHistories; a title is both the one given by hand and the one made."""
     title = conversation.title or ""
     return {
         "chatId": conversation.id,
@@ -54,6 +54,7 @@ def history_row(conversation: Conversation, app_id: str) -> Row:
         "chatGenerateStatus": _DONE,
         "hasBeenRead": True,
         "appId": app_id,
+        **own_titles(conversation),
     }
 
 

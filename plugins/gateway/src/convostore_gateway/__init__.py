@@ -37,7 +37,7 @@ def __getattr__(name: str) -> Any:  # Any: whatever the name stands for
 
 @hookimpl
 def convostore_adapters() -> Mapping[str, type[Adapter[Any, Any]]]:
-    from .adapter import GatewayAdapter
+    from .client.adapter import GatewayAdapter
 
     return {"gateway": GatewayAdapter}
 

@@ -71,7 +71,8 @@ def _check_media_type(told: str) -> None:
 
 
 def _ids_of(body: Any) -> Iterator[object]:
+    fields = {} if body is None else vars(body)
     for name in _IDS:
-        yield getattr(body, name, None)
-    for message in getattr(body, "messages", ()):
+        yield fields.get(name)
+    for message in fields.get("messages", ()):
         yield message.id

@@ -6,11 +6,10 @@ from typing import Final
 
 from convostore.codec import dump, to_json
 from convostore.dialect import ReplyEncoder
-from convostore.errors import InvalidError, StoreError
+from convostore.errors import StoreError
 from convostore.events import ReplyEvent
-from convostore.reading import Row
 
-from .problems import problem_of
+from .problems import problem_json, problem_of
 
 HEADERS: Final = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -23,18 +22,14 @@ class NativeEncoder(ReplyEncoder):
     """``event: <kind>`` and ``data: <the event>``; a failure is the event ``error``."""
 
     def feed(self, event: ReplyEvent) -> bytes:
-        return _event(event.kind, dump(event))
+        return _event(event.kind, to_json(dump(event)))
 
     def failed(self, error: StoreError) -> bytes:
-        try:
-            return _event("error", problem_of(error))
-        except InvalidError:  # what had arrived is no JSON
-            error.partial = None
-            return _event("error", problem_of(error))
+        return _event("error", problem_json(problem_of(error)))
 
     def idle(self) -> bytes:
         return b": going on\n\n"
 
 
-def _event(name: str, data: Row) -> bytes:
-    return f"event: {name}\ndata: {to_json(data)}\n\n".encode("ascii")
+def _event(name: str, data: str) -> bytes:
+    return f"event: {name}\ndata: {data}\n\n".encode("ascii")

@@ -16,6 +16,10 @@ from .limits import Limits
 from .parameters import Parameter
 
 EVENTS: Final = "text/event-stream"
+CONVERSATIONS: Final = "/v1/conversations"
+CONVERSATION: Final = f"{CONVERSATIONS}/{{conversation_id}}"
+MESSAGES: Final = f"{CONVERSATION}/messages"
+MESSAGE: Final = f"{MESSAGES}/{{message_id}}"
 
 # Any, in this module: what is read from a request is of the class that the endpoint names, and a
 # result of any operation is rendered by its own class.

@@ -21,7 +21,7 @@ class Limits:
         connections: The most connections at a time; who comes then is answered 503.
     """
 
-    body: int = 16 * 2**20
+    body: int = 64 * 2**20
     head: int = 16 * 2**10
     id: int = 1024
     page: int = 500

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 from urllib.parse import unquote
 
 from convostore.errors import InvalidError
@@ -26,7 +25,10 @@ class Paths:
         self._methods: dict[str, dict[str, Endpoint]] = {}
         for each in endpoints:
             self._methods.setdefault(each.template, {})[each.method] = each
-        self._templates: Final = [(each.split("/"), each) for each in self._methods]
+        self._templates: dict[int, list[tuple[list[str], str]]] = {}  # by how many segments
+        for template in self._methods:
+            fixed = template.split("/")
+            self._templates.setdefault(len(fixed), []).append((fixed, template))
 
     def match(self, path: str) -> tuple[Mapping[str, Endpoint], dict[str, str]]:
         """The endpoints at a path by method, and the ids in it by their names.
@@ -36,8 +38,8 @@ class Paths:
             InvalidError: An id in it is no UTF-8.
         """
         segments = path.split("/")
-        for fixed, template in self._templates:
-            if len(fixed) == len(segments) and _fits(fixed, segments):
+        for fixed, template in self._templates.get(len(segments), ()):
+            if _fits(fixed, segments):
                 return self._methods[template], _ids(fixed, segments)
         raise AbsentPathError("there is nothing at this path: /v1/openapi.json tells what there is")
 

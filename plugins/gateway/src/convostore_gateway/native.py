@@ -16,7 +16,6 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from convostore.codec import to_json
 from convostore.dialect import StreamedResponse
 from convostore.errors import AuthError, InvalidError, StoreError
 from convostore.store import AsyncConversationStore
@@ -28,7 +27,7 @@ from .incoming import TooLargeError, TooSlowError, headers_of, path_of
 from .matching import AbsentPathError, Paths
 from .openapi import DOCUMENT, document
 from .parameters import read_query
-from .problems import MEDIA_TYPE, problem_of
+from .problems import MEDIA_TYPE, problem_json, problem_of
 from .rendering import answer
 from .served import Served
 from .streams import stream_response
@@ -152,7 +151,7 @@ def _refused(error: StoreError) -> Response:
         headers["allow"] = error.allow
     if status in {429, 503} and (seconds := problem.get("retry_after")) is not None:
         headers["retry-after"] = str(math.ceil(seconds))
-    return Response(to_json(problem), status, headers, media_type=MEDIA_TYPE)
+    return Response(problem_json(problem), status, headers, media_type=MEDIA_TYPE)
 
 
 def _headers_only(send: Send) -> Send:

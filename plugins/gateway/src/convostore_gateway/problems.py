@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
+from convostore.codec import to_json
 from convostore.dialect import ForbiddenError
 from convostore.errors import (
     AuthError,
@@ -35,40 +37,31 @@ class Kind:
     """A class of errors, as problems tell it.
 
     Attributes:
-        title: The same for all of the kind.
         inside: What is told instead of the error's own words; None where these concern the caller.
     """
 
     name: str
     error: type[Any]
     status: int
-    title: str
     inside: str | None = None
 
 
-_FAILED: Final = Kind("failed", StoreError, 500, "It failed", "it failed inside")
+_FAILED: Final = Kind("failed", StoreError, 500, "it failed inside")
 KINDS: Final = (
-    Kind("forbidden", ForbiddenError, 403, "Not permitted"),
-    Kind("auth", AuthError, 401, "Not admitted"),
-    Kind("not_found", NotFoundError, 404, "Not there"),
-    Kind("conflict", ConflictError, 409, "Another state than was assumed"),
-    Kind("invalid", InvalidError, 400, "Refused"),
-    Kind("unsupported", UnsupportedError, 501, "Not offered"),
-    Kind(
-        "rate_limit",
-        RateLimitError,
-        429,
-        "Too many requests",
-        "the service behind asks for patience",
-    ),
+    Kind("forbidden", ForbiddenError, 403),
+    Kind("auth", AuthError, 401),
+    Kind("not_found", NotFoundError, 404),
+    Kind("conflict", ConflictError, 409),
+    Kind("invalid", InvalidError, 400),
+    Kind("unsupported", UnsupportedError, 501),
+    Kind("rate_limit", RateLimitError, 429, "the service behind asks for patience"),
     Kind(
         "unavailable",
         UnavailableError,
         503,
-        "Out of reach",
         "the store behind is out of reach, too slow, or broken",
     ),
-    Kind("protocol", ProtocolError, 502, "Unreadable", "the store behind answered unreadably"),
+    Kind("protocol", ProtocolError, 502, "the store behind answered unreadably"),
     _FAILED,
 )
 """The narrower before the wider."""
@@ -103,10 +96,11 @@ def problem_of(error: StoreError, status: int | None = None) -> Row:
         status: That of the answer, where it is not `status_of`.
     """
     kind = kind_of(error)
+    status = status or status_of(error)
     row: Row = {
         "type": "about:blank",
-        "title": kind.title,
-        "status": status or status_of(error),
+        "title": HTTPStatus(status).phrase,
+        "status": status,
         "detail": _told(error, kind),
         "kind": kind.name,
         "retryable": error.retryable,
@@ -120,6 +114,14 @@ def problem_of(error: StoreError, status: int | None = None) -> Row:
     return row
 
 
+def problem_json(problem: Row) -> str:
+    """Writes a problem; without what had arrived of a reply, where that is no JSON."""
+    try:
+        return to_json(problem)
+    except InvalidError:
+        return to_json({name: value for name, value in problem.items() if name != "partial"})
+
+
 def read_problem(data: JSON) -> StoreError | None:
     """Reads an error back; None where it is no problem of this API."""
     kind = _BY_NAME.get(str(data.get("kind"))) if isinstance(data, dict) else None
@@ -127,7 +129,7 @@ def read_problem(data: JSON) -> StoreError | None:
         return None
     told, retryable = data.get("detail"), data.get("retryable")
     error: StoreError = kind.error(
-        told if isinstance(told, str) else kind.title,
+        told if isinstance(told, str) else f"it was answered {kind.name}",
         retryable=retryable if isinstance(retryable, bool) else None,
         **_patience(kind, data),
     )

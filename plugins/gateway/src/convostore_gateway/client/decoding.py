@@ -11,7 +11,7 @@ from convostore.reading import decode_json
 from convostore.replies import Reply
 from convostore.turns import Decoder
 
-from . import wire
+from .. import wire
 from .refusals import error_in
 
 _WHAT = "an event of the reply"

@@ -39,9 +39,9 @@ from convostore.models import (
     Unset,
 )
 
-from . import wire
+from .. import wire
 from .asking import asked, done, is_no_stream, items, listed, named, page, streamed, writing
-from .client_options import GatewayOptions, GatewayReplyOptions, given, reply_options
+from .options import GatewayOptions, GatewayReplyOptions, given, reply_options
 from .refusals import elsewhere, error_in, problem_in
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from convostore.http import HTTPFlow, Method, Request, Response
 from convostore.models import Listing, Page
 from convostore.values import Value
 
-from . import wire
+from .. import wire
 from .refusals import elsewhere
 
 if TYPE_CHECKING:

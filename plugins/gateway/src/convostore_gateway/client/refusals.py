@@ -6,7 +6,7 @@ from convostore.errors import ProtocolError, StoreError
 from convostore.http import Request, Response
 from convostore.models import JSON
 
-from . import problems
+from .. import problems
 
 
 def error_in(told: JSON) -> StoreError | None:

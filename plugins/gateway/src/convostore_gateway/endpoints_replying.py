@@ -1,0 +1,102 @@
+"""The endpoints of the native API that ask a model, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from convostore.adapter import Operation
+from convostore.dialect import StreamedResponse
+from convostore.errors import InvalidError
+from convostore.replies import Reply
+from convostore.store import AsyncConversationStore
+from convostore.streaming import AsyncReplyStream
+
+from . import wire
+from .emitting import HEADERS, NativeEncoder
+from .endpoint import CONVERSATION, EVENTS, Call, Endpoint
+
+# Any, in this module: a result of any operation is rendered by its own class.
+
+
+async def _reply(call: Call) -> Any:
+    said = call.body
+    arguments = (said.conversation_id, said.content)
+    options = _options(said.options, turn_id=said.turn_id)
+    if call.wants_events:
+        return _streamed(lambda store: store.stream_reply(*arguments, **options))
+    return await call.store.reply(*arguments, **options)
+
+
+async def _answer(call: Call) -> Any:
+    said = call.body
+    options = _options(said.options)
+    if call.wants_events:
+        return _streamed(
+            lambda store: store.stream_answer(said.conversation_id, said.answer, **options)
+        )
+    return await call.store.answer(said.conversation_id, said.answer, **options)
+
+
+async def _resumed(call: Call) -> StreamedResponse:
+    return _streamed(lambda store: store.resume_reply(**call.ids))
+
+
+def _options(options: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """A turn's options beside the arguments that are the API's own."""
+    taken = {"conversation_id", "content", "answer", "turn_id", "self"} & options.keys()
+    if taken:
+        raise InvalidError(f"there is no option {min(taken)!r}: it stands beside the options")
+    return {**options, **more}
+
+
+def _streamed(begin: Callable[[AsyncConversationStore], AsyncReplyStream]) -> StreamedResponse:
+    return StreamedResponse(begin=begin, encoder=NativeEncoder(), headers=HEADERS)
+
+
+_REPLY: Final = f"{CONVERSATION}/replies/{{turn_id}}"
+_JSON_OR_EVENTS: Final = ("application/json", EVENTS)
+
+REPLYING: Final = (
+    Endpoint(
+        method="POST",
+        template="/v1/replies",
+        operation=Operation.REPLY,
+        summary="Sends a user's turn; the reply comes whole, or as it arrives.",
+        handle=_reply,
+        body=wire.ReplyBody,
+        answers=Reply,
+        media_types=_JSON_OR_EVENTS,
+        may_conflict=True,
+    ),
+    Endpoint(
+        method="POST",
+        template="/v1/answers",
+        operation=Operation.ANSWER,
+        summary="Answers what a flow asked; the reply comes whole, or as it arrives.",
+        handle=_answer,
+        body=wire.AnswerBody,
+        answers=Reply,
+        media_types=_JSON_OR_EVENTS,
+        may_conflict=True,
+    ),
+    Endpoint(
+        method="GET",
+        template=_REPLY,
+        operation=Operation.GET_REPLY,
+        summary="Returns the reply to a turn that was sent before.",
+        handle=lambda call: call.store.get_reply(**call.ids),
+        answers=Reply,
+        may_conflict=True,
+    ),
+    Endpoint(
+        method="POST",
+        template=f"{_REPLY}/resume",
+        operation=Operation.RESUME_REPLY,
+        summary="Goes on with a reply that is being made, from its beginning.",
+        handle=_resumed,
+        answers={"type": "string"},
+        media_types=(EVENTS,),
+        may_conflict=True,
+    ),
+)

@@ -115,6 +115,7 @@ READS = {
     "getHistories": {},
     "record/getPaginationRecords": {"chatId": "c"},
     "getPaginationRecords": {"chatId": "c"},
+    "record/getRecords_v2": {"chatId": "c"},
     "history/getHistoryStatus": {"chatIds": ["c"]},
     "history/markRead": {"chatId": "c"},
     "history/updateHistory": {"chatId": "c", "title": "t"},
@@ -174,8 +175,8 @@ def test_a_body_that_is_no_object_is_refused(served, path, body):
     [(path, name) for path, fields in READS.items() for name in fields if name.startswith("chat")],
 )
 def test_an_id_that_is_needed_is_asked_for(served, path, missing):
-    if path.endswith("getPaginationRecords"):
-        assert served.data(path, {}) == NO_RECORDS
+    if path.endswith(("getPaginationRecords", "getRecords_v2")):
+        assert served.data(path, {}).items() >= NO_RECORDS.items()
         return
     for wrong in ({}, {missing: 5}, {missing: []} if missing == "chatIds" else {missing: ""}):
         response = served.ask(CHAT + path, {"appId": APP, "title": "t"} | wrong)
@@ -415,6 +416,64 @@ def test_records_are_counted_from_the_newest_and_shown_the_oldest_first(kind, pa
 def test_records_of_what_is_not_there_are_none(served):
     for chat in ({"chatId": "none"}, {"chatId": ""}, {"chatId": None}, {}):
         assert served.data("getPaginationRecords", chat) == NO_RECORDS
+
+
+@pytest.mark.parametrize("kind", [None, Uncounted], ids=["memory", "uncounted"])
+@pytest.mark.parametrize(
+    ("fields", "expected", "older", "newer"),
+    [
+        ({}, range(290, 300), True, False),
+        ({"pageSize": 300}, range(300), False, False),
+        ({"pageSize": 2, "prevId": "m00005"}, [3, 4], True, True),
+        ({"pageSize": 9, "prevId": "m00005"}, range(5), False, True),
+        ({"pageSize": 2, "prevId": "m00299"}, [297, 298], True, True),
+        ({"pageSize": 2, "nextId": "m00005"}, [6, 7], True, True),
+        ({"pageSize": 2, "nextId": "m00000"}, [1, 2], True, True),
+        ({"pageSize": 9, "nextId": "m00297"}, [298, 299], True, False),
+        ({"pageSize": 4, "initialId": "m00005"}, range(3, 8), True, True),
+        ({"pageSize": 4, "initialId": "m00299"}, [297, 298, 299], True, False),
+        ({"pageSize": 4, "initialId": "m00000"}, [0, 1, 2], False, True),
+    ],
+)
+def test_records_are_shown_around_one_that_is_named(kind, fields, expected, older, newer):
+    served = Served(kind=kind)
+    served.said("c", 300)
+    data = served.data("record/getRecords_v2", {"chatId": "c"} | fields)
+    assert texts(data) == [f"text {each}" for each in expected]
+    assert (data["total"], data["hasMorePrev"], data["hasMoreNext"]) == (300, older, newer)
+
+
+@pytest.mark.parametrize("name", ["prevId", "nextId", "initialId"])
+def test_no_record_is_shown_around_one_that_is_not_there(served, name):
+    served.said("c", 2)
+    fields = {"appId": APP, "chatId": "c", name: "none"}
+    response = served.ask(CHAT + "record/getRecords_v2", fields)
+    assert refusal(response)[:2] == (500, 500)
+    assert refusal(response)[2].endswith("item not found")
+
+
+def test_of_a_pair_that_shares_an_id_what_stands_around_both_is_shown(served):
+    pair = [f"{number:024x}.shared" for number in (1, 2)]
+    before, after = text_message("before", "user", 0), text_message("after", "user", 9)
+    roles = ("user", "assistant")
+    shared = [
+        Message(id=each, role=role, parts=(TextPart(text=role),))
+        for each, role in zip(pair, roles, strict=True)
+    ]
+    served.fill("c", [before, *shared, after])
+    for name, expected in (
+        ("prevId", ["before"]),
+        ("nextId", ["after"]),
+        ("initialId", ["before", *roles, "after"]),
+    ):
+        data = served.data("record/getRecords_v2", {"chatId": "c", name: "shared", "pageSize": 2})
+        assert texts(data) == expected
+
+
+@pytest.mark.parametrize("size", ["3", 0, -1, 1.5, True, 10**6, None])
+def test_a_size_that_is_no_number_of_records_is_refused(served, size):
+    fields = {"appId": APP, "chatId": "c", "pageSize": size}
+    assert refusal(served.ask(CHAT + "record/getRecords_v2", fields)) == INVALID
 
 
 def test_custom_feedbacks_are_there_when_they_are_asked_for(served):

@@ -41,7 +41,7 @@ from convostore.replies import Reply, Usage
 from convostore.testing.strategies import texts
 from convostore_fastgpt.encoding import CompletionEncoder
 
-from .streams import ANSWERED, decoded, folded, outcome_of
+from .streams import outcome_of
 
 SAID = texts().filter(bool)
 ASKED = InteractionPart(
@@ -235,23 +235,3 @@ def test_a_reply_that_breaks_off_says_so_and_nothing_of_what_is_inside(error, re
     assert events == [TextDelta(text="so f")]
     assert type(told) is read_as
     assert b"/var/lib" not in pieces[1]
-
-
-@pytest.mark.parametrize("exchange", ANSWERED, ids=str)
-def test_a_recorded_stream_written_again_is_the_same_to_its_reader(exchange):
-    """But for nodes, of which the schema keeps less: those of v1 are compared by their shape."""
-    events, error = decoded(exchange)
-    if error is not None:
-        return
-    detail = b"event: answer" in exchange.content  # plugin apps have details without asking
-    version = exchange.path.split("/")[2]
-    draft = folded(events)
-    finished = reply(parts=draft.parts)
-    again = events_of(streamed(events, finished, detail=detail, version=version))
-    assert [shown(each) for each in again] == [shown(each) for each in events]
-
-
-def shown(event):
-    if isinstance(event, RunDetailsReported):
-        return [step.portable() for step in event.steps]
-    return event.portable()

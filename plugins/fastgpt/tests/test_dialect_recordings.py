@@ -154,6 +154,11 @@ OTHERWISE = [
         each_of(NEW, "history_status_and_read#3"),
         "an answer under way is not stopped: no such path",
     ),
+    Otherwise(
+        each_of(NEW, "record_getRecords_v2#0", "record_getRecords_v2#2", "record_getRecords_v2#4"),
+        "items of value have no type; those of old records, where one was stored, had it",
+    ),
+    Otherwise(each_of(NEW, "record_getRecords_v2#9"), "what is deleted is gone"),
     Otherwise(each_of(NEW, "chat_init#0"), "it was renamed between the two recordings"),
     Otherwise(
         each_of(NEW, "createQuestionGuide_v2#4") + each_of(OLD, "createQuestionGuide_v2#4"),
@@ -293,6 +298,7 @@ SCENES = [
     # From 4.14.11 on the path is gone; here it is kept for older clients.
     Scene("record_delete", without=("item/delete",)),
     Scene("record_getResData"),
+    Scene("record_getRecords_v2"),
     Scene("feedback_updateUserFeedback"),
     # What is recorded of a query leaves out what is empty.
     Scene("chat_init", without=("other apps", "empty ids")),

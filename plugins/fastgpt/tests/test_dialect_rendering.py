@@ -290,3 +290,73 @@ def test_ids_of_the_service_are_kept_and_others_are_data_ids(own, rest):
         assert made.data == own
         assert re.fullmatch("[0-9a-f]{32}", made.own)
         assert record_ids(f"{made.own}.{own}") == made
+
+
+# What came from the service itself
+
+
+def copied() -> Message:
+    """An answer as the adapter reads it, with fields that the schema has no place for."""
+    return read(
+        {
+            "_id": "a1" * 12,
+            "dataId": "d",
+            "obj": "AI",
+            "value": [{"text": {"content": "hi"}, "id": "v1"}],
+            "durationSeconds": 2.5,
+            "hideInUI": True,
+            "teamId": "whose it was",
+            "customFeedbacks": ["one"],
+            "userGoodFeedback": "yes",
+        }
+    )
+
+
+def test_a_copy_is_shown_with_what_the_schema_has_no_place_for():
+    row = record_row(copied(), with_custom_feedbacks=True)
+    assert (row["durationSeconds"], row["hideInUI"]) == (2.5, True)
+    assert row["value"] == [{"text": {"content": "hi"}, "id": "v1"}]
+    assert row["customFeedbacks"] == ["one"]
+    assert "teamId" not in row
+    assert "customFeedbacks" not in record_row(copied())
+
+
+def test_feedback_is_the_stores_and_not_that_of_the_copy():
+    row = record_row(copied().model_copy(update={"feedback": None}))
+    assert (row["durationSeconds"], "userGoodFeedback" in row) == (2.5, False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"parts": (TextPart(text="bye"),)},
+        {"status": "failed"},
+        {"role": "user"},
+        {"sources": (Source(kind="quote", title="t"),)},
+        {"raw": {"obj": "AI"}},
+        {"raw": {"content": "of another service"}},
+        {"raw": ["rows"]},
+    ],
+)
+def test_what_was_changed_since_is_shown_as_it_is(change):
+    changed = copied().model_copy(update=change)
+    row = record_row(changed)
+    assert "durationSeconds" not in row
+    assert row["hideInUI"] is False
+    assert read(row).parts == changed.parts
+
+
+def test_a_copied_conversation_has_both_its_titles_until_it_is_renamed():
+    raw = {"chatId": "c", "title": "made", "customTitle": "by hand", "top": False}
+    (conversation,) = read_conversations([raw])
+    row = history_row(conversation, APP)
+    assert (row["title"], row["customTitle"]) == ("made", "by hand")
+    renamed = history_row(conversation.model_copy(update={"title": "new"}), APP)
+    assert (renamed["title"], renamed["customTitle"]) == ("new", "new")
+
+
+def test_a_copied_node_is_shown_whole_until_something_of_it_was_changed():
+    raw = {"moduleName": "AI", "id": "n", "query": "hi", "runningTime": 1}
+    (step,) = read_run_steps([raw])
+    assert node_row(step) == raw
+    assert "query" not in node_row(step.model_copy(update={"error": "broke"}))

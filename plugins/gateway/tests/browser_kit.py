@@ -77,7 +77,8 @@ class Visitor:
         """Ends the visit; what happened that should not have is an error."""
         self._context.close()
         wrong = [each for each in self.wrong if not any(map(each.__contains__, self.allowed))]
-        assert wrong == []
+        if wrong:
+            pytest.fail("\n".join(wrong), pytrace=False)
 
     def _refuse(self, dialog) -> None:
         self.wrong.append(f"a dialog: {dialog.message}")

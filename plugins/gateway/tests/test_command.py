@@ -67,6 +67,7 @@ def refused(*words, **environment):
         (("memory://", "--tokens-file", "nowhere.toml"), "nowhere.toml"),
         (("memory://", "--host", "0.0.0.0"), "needs a token"),
         (("memory://", "--behind-proxy", "10.0.0.1"), "needs a token"),
+        (("memory://", "--behind-proxy", "*", "--token", SECRET), "no address or network"),
         (("memory://", "--host", "192.0.2.1"), "--host"),
         (("memory://", "--app", "a"), "ID=NAMESPACE"),
         (("memory://", "--app", "=a"), "ID=NAMESPACE"),
@@ -323,6 +324,17 @@ def test_a_server_of_this_machine_is_open_to_no_strangers_page():
         assert server.ended() == 0
     assert len(server.lines) == 1
     assert "no token is needed on this machine" in server.lines[0]
+
+
+@pytest.mark.parametrize(
+    ("proxy", "client"), [("127.0.0.0/8", "192.0.2.7"), ("10.0.0.1", "127.0.0.1")]
+)
+def test_a_clients_own_address_is_believed_of_a_proxy_alone(proxy, client):
+    with served("memory://", "--token", FULL, "--behind-proxy", proxy) as server:
+        get(server.url, "/healthz", headers={"x-forwarded-for": "192.0.2.7"})
+        server.signal(signal.SIGTERM)
+        assert server.ended() == 0
+    assert json.loads(server.lines[1])["client"] == client
 
 
 def test_a_server_that_is_read_only_refuses_every_change():

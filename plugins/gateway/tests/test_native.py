@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
@@ -10,12 +12,15 @@ from urllib.parse import quote
 import httpx
 import pytest
 from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
 
 import convostore
 from convostore.codec import dump
 from convostore.memory import MemoryAdapter
 from convostore.models import Message, TextPart
-from convostore_gateway import Limits, Token
+from convostore_gateway import Limits, Token, app
 
 from .gateway_kit import served
 
@@ -220,7 +225,8 @@ def test_what_is_known_is_not_sent_again(api: httpx.Client, chat: str, below: st
     for told in (tag, f"W/{tag}", f'"other", {tag}', "*"):
         again = api.get(path, headers={"if-none-match": told})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
-    assert api.get(path, headers={"if-none-match": '"other"'}).status_code == 200
+    for told in ('"other"', '"*"', f'"x{tag[1:]}', tag.strip('"'), ""):
+        assert api.get(path, headers={"if-none-match": told}).status_code == 200
     api.patch(chat, json={"title": "Renamed"})
     api.post(f"{chat}/messages", json={"messages": [said("later", "x")]})
     changed = api.get(path, headers={"if-none-match": tag})
@@ -426,3 +432,42 @@ def test_what_was_stored_is_what_is_answered(tmp_path: Any) -> None:
     with served(target, viewer=False) as url:
         (answered,) = httpx.get(f"{url}/v1/conversations/x/messages").json()["items"]
     assert {name: answered[name] for name in dump(message)} == dump(message)
+
+
+def test_large_messages_are_taken_and_answered() -> None:
+    messages = [said(f"m{number}", "\u00e9 " * 100_000) for number in range(3)]
+    with served("memory://native-large", viewer=False) as url, httpx.Client(base_url=url) as api:
+        api.post("/v1/conversations", json={"id": "x"})
+        appended = api.post("/v1/conversations/x/messages", json={"messages": messages})
+        listed = api.get("/v1/conversations/x/messages?limit=2")
+    assert [each["parts"] for each in appended.json()["items"]] == [m["parts"] for m in messages]
+    assert listed.json()["items"] == appended.json()["items"][:2]
+    assert listed.json()["total"] == 3
+
+
+def test_a_body_that_does_not_arrive_is_given_up() -> None:
+    async def answered() -> Any:
+        store = convostore.aopen("memory://native-slow")
+        gateway = app(store, open_access=True, viewer=False, limits=Limits(arrival=0.01))
+        path = "/v1/conversations"
+        scope = {
+            "type": "http", "method": "POST", "path": path, "raw_path": path.encode(),
+            "query_string": b"", "headers": [(b"content-type", b"application/json")],
+        }  # fmt: skip
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await gateway(scope, asyncio.Event().wait, send)
+        return sent[0]["status"], json.loads(sent[1]["body"])["kind"]
+
+    assert asyncio.run(answered()) == (408, "invalid")
+
+
+def test_it_may_be_mounted_in_another_application() -> None:
+    gateway = app(convostore.aopen("memory://native-mounted"), open_access=True, viewer=False)
+    with TestClient(Starlette(routes=[Mount("/gateway", gateway)])) as client:
+        path = "/gateway/v1/conversations"
+        assert client.post(path, json={"id": "a/b"}).status_code == 201
+        assert client.get(f"{path}/a%2Fb").json()["id"] == "a/b"

@@ -113,6 +113,15 @@ def test_a_wrong_turn_is_refused_before_anything_is_answered(
     assert told in response.json()["detail"]
 
 
+def test_a_reply_whose_client_hangs_up_is_stored(api: httpx.Client) -> None:
+    body = {"conversation_id": "h", "turn_id": "t", "content": "hello"}
+    with connect_sse(api, "POST", "/v1/replies", json=body) as source:
+        assert next(source.iter_sse()).event == "text_delta"
+    resumed = events(api, "/v1/conversations/h/replies/t/resume")
+    assert finished(resumed).text == "You said: hello"
+    assert len(api.get("/v1/conversations/h/messages").json()["items"]) == 2
+
+
 def test_a_turn_that_did_not_arrive_is_not_there(api: httpx.Client) -> None:
     assert api.get("/v1/conversations/none/replies/t").status_code == 404
     assert api.post("/v1/conversations/none/replies/t/resume").status_code == 404

@@ -1,6 +1,7 @@
 """The viewer's pages and pieces over HTTP, without a browser."""
 
 import json
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import convostore
 from convostore.models import Conversation, Feedback, Message, Origin, RunStep, TextPart
 from convostore.testing import samples
+from convostore_gateway import Limits
 from convostore_gateway.viewer.addresses import key_of
 
 from .gateway_kit import served
@@ -93,20 +95,25 @@ def test_what_is_typed_is_searched_for_in_the_store(look, target):
 
 
 def test_hits_that_are_many_come_piece_by_piece(look, target):
-    put(target, [(Conversation(id=f"{n}", title=f"sourdough {n}"), ()) for n in range(70)])
+    put(target, [(Conversation(id=f"{n}", title=f"sourdough {n}"), ()) for n in range(130)])
     page = page_of(look.get("/search", params={"q": "sourdough"}))
     (more,) = page.all("p", class_="more")
     rest = page_of(look.get(more["hx-get"].removeprefix("/viewer")))
-    assert page.text.count("sourdough") + rest.text.count("sourdough") == 70
+    assert page.text.count("sourdough") + rest.text.count("sourdough") == 130
 
 
 class Offering(convostore.AsyncConversationStore):
     """A store that cannot do some of what it could."""
 
-    def __init__(self, target, without=(), also=()):
+    def __init__(self, target, without=(), also=(), **traits):
         self.__dict__.update(vars(convostore.aopen(target)))
+        self._traits = replace(super().traits, **traits)
         self._without = frozenset(without)
         self._also = frozenset(also)
+
+    @property
+    def traits(self):
+        return self._traits
 
     def offers(self, operation):
         return operation in self._also or (
@@ -233,6 +240,22 @@ def test_a_message_is_deleted_and_leaves_nothing(look, target):
     assert "a1" in stored(target)[1]
 
 
+def test_the_page_is_loaded_again_where_more_than_a_message_may_have_gone(target):
+    put(target, [telling()])
+    with served(lambda: Offering(target, deletes="may_delete_turn")) as url:
+        page = page_of(httpx.get(f"{url}/viewer{TELLING}", headers=HTMX))
+        assert any("may go with it" in each.get("hx-confirm", "") for each in page.all("button"))
+        answer = httpx.post(f"{url}/viewer{TELLING}/messages/q1/delete", headers=HTMX)
+    assert answer.headers["hx-refresh"] == "true"
+
+
+def test_a_backends_own_bound_of_a_page_is_kept(target):
+    put(target, [long("l", 30)])
+    with served(lambda: Offering(target, max_page=10)) as url:
+        page = page_of(httpx.get(f"{url}/viewer/conversations/l", headers=HTMX))
+    assert len(page.all("article")) == 10
+
+
 def test_feedback_is_given_commented_and_cleared(look, target):
     put(target, [telling()])
     path = f"{TELLING}/messages/a2/feedback"
@@ -331,10 +354,18 @@ def test_wrong_requests_are_refused(look, target):
     assert look.get(f"{TELLING}?order=sideways").status_code == 400
     assert look.post(f"{TELLING}/title", content=b"title=%FF").status_code == 400
     assert look.post(f"{TELLING}/title", content=b"\xff").status_code == 400
-    assert look.post(f"{TELLING}/title", content=b"x" * (17 * 2**20)).status_code == 413
+    assert look.post(f"{TELLING}/title", content=b"titel=x").status_code == 400
     assert (
         look.post(f"{TELLING}/messages/gone/feedback", data={"rating": "good"}).status_code == 404
     )
+
+
+def test_a_form_that_is_too_large_is_refused(target):
+    put(target, [telling()])
+    with served(target, limits=Limits(body=1000)) as url:
+        answer = httpx.post(f"{url}/viewer{TELLING}/title", content=b"x" * 1001, headers=HTMX)
+    assert answer.status_code == 413
+    assert stored(target)[0].title == telling()[0].title
 
 
 class Broken(convostore.AsyncConversationStore):

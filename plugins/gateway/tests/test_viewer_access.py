@@ -158,8 +158,9 @@ def test_a_reader_is_shown_no_changes_and_can_make_none(browser, target):
     log_in(browser, word="r" * 20)
     page = Page(browser.get(TELLING).text)
     assert not [each for _, each in page.elements if "hx-post" in each]
+    fields = {"rating": "good", "title": "x", "pinned": "true"}
     for path in ("title", "pin", "delete", "messages/a1/delete", "messages/a1/feedback"):
-        answer = browser.post(f"{TELLING}/{path}", data={"rating": "good"}, headers=HTMX)
+        answer = browser.post(f"{TELLING}/{path}", data=fields, headers=HTMX)
         assert answer.status_code == 403
     assert title(target) == telling()[0].title
 

@@ -148,17 +148,23 @@ def telling() -> tuple[Conversation, tuple[Message, ...]]:
 
 
 def ordinary(count: int) -> Iterable[Conversation]:
-    """So many conversations, each a little older than the one before, of two backends."""
+    """So many conversations of two backends, the fewer the longer ago; their ids go by age."""
+    hours = sorted(_hours(number) for number in range(count))
     for number in range(count):
         title = _TITLES[number % len(_TITLES)]
+        active = NOW - timedelta(hours=hours[number])
         yield Conversation(
             id=f"c{number:05}",
             title=title if number < len(_TITLES) else f"{title} ({number})",
-            created_at=NOW - timedelta(hours=7 * number + 3),
-            updated_at=NOW - timedelta(hours=7 * number + 2),
+            created_at=active - timedelta(hours=1),
+            updated_at=active,
             pinned=number == 3,
             origin=Origin(store=(ARCHIVE, DESK)[number % 3 == 1], conversation_id=str(number)),
         )
+
+
+def _hours(number: int) -> int:
+    return 1 + 2 * number + min(number, 300) ** 2 // 40 + 170 * (number * number % 5)
 
 
 def put(target: str, several: Iterable[tuple[Conversation, Iterable[Message]]]) -> None:

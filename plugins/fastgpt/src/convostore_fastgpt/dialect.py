@@ -49,6 +49,7 @@ from .serving_records import (
     suggest_by_messages,
     update_feedback,
 )
+from .serving_windows import get_records_around
 
 _CHAT: Final = "/api/core/chat/"
 _AGENT: Final = "/api/core/ai/agent/"
@@ -90,6 +91,7 @@ _OF_ONE: Final[Mapping[str, _Endpoint]] = {
     "history/markRead": _Endpoint("body", _enveloped(mark_read)),
     "record/delete": _Endpoint("both", _enveloped(delete_records)),
     "item/delete": _Endpoint("both", _enveloped(delete_records)),
+    "record/getRecords_v2": _Endpoint("body", get_records_around),
     "record/getQuote": _Endpoint("body", _enveloped(get_quotes)),
     "feedback/updateUserFeedback": _Endpoint("body", _enveloped(update_feedback)),
     "init": _Endpoint("query", _enveloped(init)),

@@ -184,6 +184,28 @@ class Given:
         offset = self._number("offset")
         return Span(offset or max(0, self._number("pageNum", 1) - 1) * size, size)
 
+    def size(self, name: str, default: int) -> int:
+        """The size of a page, which has to be a number and nothing that can be read as one.
+
+        Raises:
+            RefusedError: It is none, or makes no page.
+        """
+        value = self.fields.get(name, default)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise _of_another_type(name, "number", value)
+        if value < 1:
+            raise unfit(
+                "Too small: expected number to be >0",
+                name,
+                code="too_small",
+                origin="number",
+                minimum=0,
+                inclusive=False,
+            )
+        if value > LARGEST_PAGE:
+            raise _of_another_size(name, "too_big", f"<={LARGEST_PAGE}", of="number")
+        return value
+
     def _number(self, name: str, default: int = 0) -> int:
         value = self.paging.get(name)
         if value is None or value == "":

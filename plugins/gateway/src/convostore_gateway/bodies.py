@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, get_args
 
 from starlette.types import Receive, Scope
@@ -26,15 +26,17 @@ class MediaTypeError(InvalidError):
 # Any, in this module: a body of whatever class an endpoint takes.
 
 
-async def take_body(kind: Any, scope: Scope, receive: Receive, limits: Limits) -> Any:
+async def take_body(
+    kind: Any, headers: Mapping[str, str], scope: Scope, receive: Receive, limits: Limits
+) -> Any:
     """Reads a request's body.
 
     Raises:
         InvalidError: It is none of this class, or out of bounds; the message names the field.
         ClientDisconnect: The client went away.
     """
+    _check_media_type(headers.get("content-type", "application/json"))
     request = await read_request(scope, receive, limits)
-    _check_media_type(request.headers.get("content-type", "application/json"))
     content = request.content
     if not content:
         if not may_be_absent(kind):

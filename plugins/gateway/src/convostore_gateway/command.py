@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -124,6 +124,7 @@ def serve(
     tokens = given_tokens(token or (), tokens_file)
     found = _stock(target, given, tokens, app or (), _upstream(upstream, upstream_model))
     limits = Limits(body=max_body * _MEBIBYTE, page=max_page, connections=max_connections)
+    _check_proxies(behind_proxy or ())
     with closing(listen(host, port)) as listening:
         _check_openness(listening, tokens, behind_proxy or ())
         served = application(
@@ -208,6 +209,16 @@ def _check_openness(
             f"a server that others can reach at {address} needs a token: {needed}; or --host "
             "127.0.0.1"
         )
+
+
+def _check_proxies(proxies: Sequence[str]) -> None:
+    for each in proxies:
+        try:
+            ip_network(each)
+        except ValueError:
+            raise ConfigError(
+                f"--behind-proxy {each!r} is no address or network, such as 10.0.0.0/8"
+            ) from None
 
 
 def _hosts(host: str, public: Sequence[str], *, is_open: bool) -> list[str]:

@@ -8,4 +8,7 @@ from .endpoints_reading import READING
 from .endpoints_replying import REPLYING
 from .endpoints_writing import WRITING
 
-ENDPOINTS: Final = (*READING, *WRITING, *REPLYING)
+ENDPOINTS: Final = tuple(
+    sorted((*READING, *WRITING, *REPLYING), key=lambda endpoint: endpoint.template)
+)
+"""In the order of their paths."""

@@ -129,7 +129,7 @@ class Native:
         check_ids((*ids.values(), query.get("conversation_id")), limits)
         body = None
         if endpoint.body is not None:
-            body = await take_body(endpoint.body, scope, receive, limits)
+            body = await take_body(endpoint.body, headers, scope, receive, limits)
         return Call(store=store, ids=ids, query=query, body=body, headers=headers, limits=limits)
 
 

@@ -30,8 +30,8 @@ DOCUMENT: Final = Endpoint(
     conditional=True,
 )
 _ABOUT: Final = (
-    "Conversations of any store. Fields that hold their default are left out of answers. Ids stand "
-    "in paths percent-encoded, as one segment each, slashes included. HEAD is answered as GET is. "
+    "Conversations of any store. A field that holds its default may be absent from answers. Ids "
+    "stand in paths percent-encoded, one segment each, slashes included. HEAD is answered as GET. "
     "Of a streamed reply each event's name is its `kind`, its data a `ReplyEvent`; the last one is "
     "`reply_finished`, or `error` with a problem as its data."
 )

@@ -86,13 +86,13 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._is_deaf or self.parser is None:
             return
-        if not self._is_in_body and self._head_clock is None:
-            self._start_head_clock()  # empty lines between requests begin none
         self._chunk = len(data)
         if self._is_in_body:
             self._framing += len(data)
         super().data_received(data)
         self._head_size += len(data)
+        if self._is_in_head or not (self._is_in_body or self._is_answering()):
+            self._start_head_clock()  # for empty lines between requests as well
         if self._is_in_head and self._head_size > self.limits.head:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         elif self._is_in_body and self._framing > self.limits.head:
@@ -115,8 +115,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self.scope["extensions"] = {CLOCKED: {}}
         self._is_in_head = True
         self._head_size = -self._chunk  # what came with the end of another request does not count
-        if self._head_clock is None:
-            self._start_head_clock()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._is_in_body:  # what follows a body is nobody's
@@ -169,7 +167,8 @@ class BoundedProtocol(HttpToolsProtocol):
     # Clocks.
 
     def _start_head_clock(self) -> None:
-        self._head_clock = self.loop.call_later(self.limits.arrival, self._head_is_late)
+        if self._head_clock is None and not self._is_deaf:
+            self._head_clock = self.loop.call_later(self.limits.arrival, self._head_is_late)
 
     def _stop_head_clock(self) -> None:
         if self._head_clock is not None:
@@ -210,6 +209,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus) -> None:
         """Answers what cannot be understood or is not wanted; the connection ends with it."""
+        if self._is_deaf:
+            return
         self._is_deaf = True
         self._stop_head_clock()
         if not self._is_answering():

@@ -29,7 +29,7 @@ _SMALL: Final = 512
 """About how many bytes a value has besides its texts."""
 _QUICK: Final = frozenset({Conversation, Message, Hit, RunStep})
 """Classes whose None is always a default, which pydantic can therefore leave out by itself."""
-_TAG: Final = re.compile(r'(?:W/)?("[^"]*")|\*')
+_TAG: Final = re.compile(r'"[^"]*"')
 
 # Any, in this module: a result of any operation.
 
@@ -79,7 +79,7 @@ def _is_known(tag: str, told: str | None) -> bool:
     """Whether ``If-None-Match`` names a tag, by the weak comparison."""
     if told is None:
         return False
-    return any(found[0] == "*" or found[1] == tag for found in _TAG.finditer(told))
+    return told.strip() == "*" or tag in _TAG.findall(told)
 
 
 async def _items(items: tuple[Any, ...]) -> bytes:

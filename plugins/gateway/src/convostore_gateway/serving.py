@@ -71,8 +71,7 @@ def serve(
         listening: As of `listen`; it is closed at the end.
         stores: Those that are closed at the end.
         limits: As the application's.
-        proxies: The addresses or networks of proxies, whose ``X-Forwarded-…`` headers are believed;
-            ``*`` believes everybody's.
+        proxies: The addresses or networks of proxies, whose ``X-Forwarded-…`` headers are believed.
         grace: Seconds that what is under way is let go on.
 
     Returns:

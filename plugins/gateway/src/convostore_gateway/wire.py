@@ -1,6 +1,6 @@
 """The JSON of the native API, both ways: what the server renders is what the adapter reads back.
 
-Fields that hold their default are left out. What HTTP makes of it, and what errors look like
+A field that holds its default may be absent. What HTTP makes of it, and what errors look like
 (`problems`), stands elsewhere; no store and no server may be known here.
 """
 

@@ -23,14 +23,13 @@ _RATINGS: Final[dict[str, Literal["good", "bad"] | None]] = {
 
 async def rename(visit: Visit) -> Response:
     """Gives a conversation the title of the form; an empty one takes its title away."""
-    title = visit.form.get("title", "").strip()
-    await visit.store.update_conversation(visit.ids[0], title=title or None)
+    await visit.store.update_conversation(visit.ids[0], title=visit.field("title") or None)
     return telling(await _header(visit), "renamed", key_of(visit.ids[0]))
 
 
 async def pin(visit: Visit) -> Response:
     """Pins a conversation, or no longer does."""
-    await visit.store.update_conversation(visit.ids[0], pinned=visit.form.get("pinned") == "true")
+    await visit.store.update_conversation(visit.ids[0], pinned=visit.field("pinned") == "true")
     return telling(await _header(visit), "pinned", key_of(visit.ids[0]))
 
 
@@ -78,7 +77,7 @@ async def _header(visit: Visit) -> Response:
 
 
 def _feedback(visit: Visit) -> Feedback | None:
-    rating = visit.form.get("rating", "")
+    rating = visit.field("rating")
     if rating not in _RATINGS:
         raise InvalidError("there is no such rating")
     known = _RATINGS[rating]

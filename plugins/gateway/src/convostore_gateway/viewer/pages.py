@@ -19,7 +19,7 @@ from .answers import page, piece
 from .rendering import shown, store_name
 from .visits import Visit
 
-_ROWS: Final = 60
+_ROWS: Final = 100
 _MESSAGES: Final = 40
 _LARGE: Final = 500
 """Conversations to read at a time where only few of them are shown."""
@@ -28,12 +28,13 @@ _LARGE: Final = 500
 async def home(visit: Visit) -> Response:
     """The list, and beside it what the store is."""
     listed = await _list(visit)
-    if visit.given("cursor") and visit.wants_fragment:
+    if not visit.wants_fragment:
+        return page("home.html", visit.at, **listed, **_frame(visit), query="")
+    if visit.given("cursor"):
         return piece("rows.html", visit.at, **listed)
-    if visit.wants_fragment:
-        target = visit.request.headers.get("hx-target")
-        return piece("list.html" if target == "list" else "welcome.html", visit.at, **listed)
-    return page("home.html", visit.at, **listed, **_frame(visit), query="")
+    if visit.request.headers.get("hx-target") == "list":
+        return piece("list.html", visit.at, **listed)
+    return piece("welcome_piece.html", visit.at, **listed, **_frame(visit))
 
 
 async def search(visit: Visit) -> Response:

@@ -55,6 +55,17 @@ class Visit:
         except ValueError:
             raise InvalidError("the form cannot be read") from None
 
+    def field(self, name: str) -> str:
+        """A field of the form, without the blanks around it.
+
+        Raises:
+            InvalidError: The form has none of that name.
+        """
+        try:
+            return self.form[name].strip()
+        except KeyError:
+            raise InvalidError(f"the form has no {name}") from None
+
     def page_size(self, wanted: int) -> int:
         """How many items to read at a time."""
         return min(wanted, self.limits.page, self.store.traits.max_page or wanted)

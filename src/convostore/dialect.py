@@ -141,6 +141,12 @@ def look(make: Callable[[AsyncConversationStore], T]) -> DialectFlow[T]:
     return cast("T", (yield StoreCall(make)))
 
 
+def bearer(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """What follows ``Bearer`` in the header ``Authorization``, if anything does."""
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    return (value.strip(),) if scheme.lower() == "bearer" and value.strip() else ()
+
+
 class Dialect(ABC):
     """Answers a service's requests out of any store.
 
@@ -160,8 +166,7 @@ class Dialect(ABC):
         It is asked for before the body is read: only the method, path and headers are there. By
         default what follows ``Bearer`` in the header ``Authorization``.
         """
-        scheme, _, value = request.headers.get("authorization", "").partition(" ")
-        return (value.strip(),) if scheme.lower() == "bearer" and value.strip() else ()
+        return bearer(request.headers)
 
     def scope(self, request: IncomingRequest) -> str | None:  # noqa: ARG002
         """What the service's requests name of several that one server holds; None of none."""

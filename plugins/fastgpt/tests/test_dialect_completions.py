@@ -15,7 +15,7 @@ from convostore.events import (
     TextDelta,
 )
 from convostore.flow import Flow
-from convostore.models import FilePart, InteractionPart, TextPart
+from convostore.models import Feedback, FilePart, InteractionPart, TextPart
 from convostore.turns import Turn
 
 from .dialect_kit import APP, V1, V2, Served, refusal, user
@@ -133,11 +133,21 @@ def test_the_clients_id_is_that_of_the_turn(served):
     assert served.store.get_reply("c", "turn-1").text == "You said: hi"
 
 
-def test_an_answer_is_found_by_the_id_that_the_client_chose(served):
+@pytest.mark.parametrize("data_id", ["turn-1", "turn-1/answer"])
+def test_an_answer_is_found_by_its_own_id_and_by_that_of_its_turn(served, data_id):
     served.complete("hi", chatId="c", responseChatItemId="turn-1")
-    chat = {"chatId": "c", "dataId": "turn-1/answer", "userGoodFeedback": "yes"}
+    chat = {"chatId": "c", "dataId": data_id, "userGoodFeedback": "yes"}
     served.data("feedback/updateUserFeedback", chat)
-    assert stored(served)[1].feedback is not None
+    assert [each.feedback for each in stored(served)] == [None, Feedback(rating="good")]
+
+
+def test_what_is_the_id_of_no_turn_finds_no_answer(served):
+    served.complete("hi", chatId="c", responseChatItemId="turn-1")
+    served.complete("fail", chatId="c", responseChatItemId="turn-2")
+    for data_id in ("none", "turn-2"):
+        body = {"appId": APP, "chatId": "c", "dataId": data_id}
+        response = served.ask("/api/core/chat/feedback/updateUserFeedback", body)
+        assert refusal(response)[2] == "Chat item not found"
 
 
 def test_a_turn_that_was_sent_before_is_refused(served):

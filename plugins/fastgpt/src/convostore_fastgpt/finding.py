@@ -12,6 +12,7 @@ from convostore.errors import ConflictError, NotFoundError, UnavailableError
 from convostore.models import Message, Page
 
 from .record_ids import record_ids
+from .rendering import obj_of
 
 _STEP: Final = 100
 
@@ -33,8 +34,7 @@ def newest_page(chat_id: str, cursor: str | None, limit: int) -> DialectFlow[Pag
 def found_by(chat_id: str, data_id: str) -> DialectFlow[tuple[Message, ...]]:
     """The newest messages with a ``dataId``, which stand side by side; none where there is none.
 
-    A question and its answer may share one. What a client chose as the id of a turn finds its
-    answer as well, where the store names that otherwise.
+    A question and its answer may share one.
     """
     found: list[Message] = []
     cursor: str | None = None
@@ -47,14 +47,26 @@ def found_by(chat_id: str, data_id: str) -> DialectFlow[tuple[Message, ...]]:
                 return tuple(found)
         cursor = page.cursor
         if cursor is None:
-            return tuple(found) or (yield from _of_turn(chat_id, data_id))
+            return tuple(found)
 
 
-def _of_turn(chat_id: str, turn_id: str) -> DialectFlow[tuple[Message, ...]]:
+def answer_by(chat_id: str, data_id: str) -> DialectFlow[Message | None]:
+    """The answer with a ``dataId``; None where there is none.
+
+    What a client chose as the id of a turn finds its answer as well, where the store names that
+    otherwise.
+    """
+    for message in (yield from found_by(chat_id, data_id)):
+        if obj_of(message) == "AI":
+            return message
+    return (yield from _of_turn(chat_id, data_id))
+
+
+def _of_turn(chat_id: str, turn_id: str) -> DialectFlow[Message | None]:
     if not (yield from look(lambda store: store.offers("get_reply"))):
-        return ()
+        return None
     try:
         reply = yield from ask(lambda store: store.get_reply(chat_id, turn_id))
     except (NotFoundError, ConflictError, UnavailableError):
-        return ()
-    return (reply.message,)
+        return None
+    return reply.message

@@ -13,10 +13,10 @@ from convostore.errors import NotFoundError
 from convostore.http import Response
 from convostore.models import JSON, Feedback, Message, TextPart
 
-from .finding import found_by, newest_page
+from .finding import answer_by, found_by, newest_page
 from .parameters import Given, Span
 from .refusals import not_offered, succeeded, thrown
-from .rendering import node_row, obj_of, record_row
+from .rendering import node_row, record_row
 
 _STEP: Final = 100
 _LARGE: Final = 256 * 2**10
@@ -75,16 +75,11 @@ def get_run(given: Given) -> DialectFlow[JSON]:
     chat_id, data_id = given.text_or_none("chatId"), given.text("dataId")
     if not chat_id or not (yield from look(lambda store: store.offers("get_run_details"))):
         return []
-    answer = yield from _answer(chat_id, data_id)
+    answer = yield from answer_by(chat_id, data_id)
     if answer is None:
         return []
     steps = yield from ask(lambda store: store.get_run_details(chat_id, answer.id))
     return [node_row(each) for each in steps]
-
-
-def _answer(chat_id: str, data_id: str) -> DialectFlow[Message | None]:
-    found = yield from found_by(chat_id, data_id)
-    return next((each for each in found if obj_of(each) == "AI"), None)
 
 
 def delete_records(given: Given) -> DialectFlow[JSON]:
@@ -117,7 +112,7 @@ def update_feedback(given: Given) -> DialectFlow[JSON]:
     given.app_id()
     chat_id, data_id = given.text("chatId"), given.text("dataId")
     feedback = _feedback(given)
-    answer = yield from _answer(chat_id, data_id)
+    answer = yield from answer_by(chat_id, data_id)
     if answer is None:
         raise thrown("Chat item not found")
     try:
@@ -141,7 +136,7 @@ def get_quotes(given: Given) -> DialectFlow[JSON]:
     given.app_id()
     chat_id, data_id = given.text("chatId"), given.text("chatItemDataId")
     wanted = given.texts("datasetDataIdList", most=_MOST_QUOTES)
-    answer = yield from _answer(chat_id, data_id)
+    answer = yield from answer_by(chat_id, data_id)
     if answer is None:
         raise thrown("Chat item not found")
     return [

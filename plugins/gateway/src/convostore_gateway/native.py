@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from convostore.dialect import StreamedResponse
+from convostore.dialect import StreamedResponse, bearer
 from convostore.errors import AuthError, InvalidError, StoreError
 from convostore.store import AsyncConversationStore
 
@@ -109,9 +109,7 @@ class Native:
         Raises:
             AuthError: It brings none that is accepted.
         """
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        credentials = (token.strip(),) if scheme.lower() == "bearer" and token.strip() else ()
-        grant = self._served.access.grant(credentials)
+        grant = self._served.access.grant(bearer(headers))
         scope.setdefault("state", {})["token"] = grant.name
         return self._served.store_of(grant)
 

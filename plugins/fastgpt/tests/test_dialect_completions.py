@@ -15,8 +15,16 @@ from convostore.events import (
     TextDelta,
 )
 from convostore.flow import Flow
-from convostore.models import Feedback, FilePart, InteractionPart, TextPart
+from convostore.models import (
+    Feedback,
+    FilePart,
+    InteractionField,
+    InteractionOption,
+    InteractionPart,
+    TextPart,
+)
 from convostore.turns import Turn
+from convostore_fastgpt.said import answer_in
 
 from .dialect_kit import APP, V1, V2, Served, refusal, user
 from .streams import outcome_of
@@ -349,3 +357,33 @@ def test_a_waiting_question_is_shown_in_the_records(served):
         ("name", "input", "name"),
         ("age", "input", "age"),
     ]
+
+
+FORM = InteractionPart(
+    type="userInput",
+    fields=(InteractionField(key="k1", label="Name"), InteractionField(key="k2", label="Age")),
+)
+QUESTIONS = InteractionPart(
+    type="agentAsk",
+    fields=(InteractionField(key="0", label="Who?"), InteractionField(key="1", label="Why?")),
+)
+CHOICE = InteractionPart(type="userSelect", options=(InteractionOption(value="tea"),))
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "answer"),
+    [
+        (FORM, '{"k1": "Ada", "k2": 36}', {"k1": "Ada", "k2": 36}),
+        (FORM, '{"Name": "Ada", "Age": 36}', {"k1": "Ada", "k2": 36}),
+        (FORM, '{"k1": "Ada", "Name": "other", "x": 1}', {"k1": "Ada"}),
+        (FORM, "Ada", {}),
+        (QUESTIONS, '{"answers": ["me", "so"]}', {"0": "me", "1": "so"}),
+        (QUESTIONS, '{"answers": ["me"]}', {"0": "me"}),
+        (QUESTIONS, '{"0": "me", "Why?": "so"}', {"0": "me", "1": "so"}),
+        (CHOICE, "tea", "tea"),
+        (CHOICE, (TextPart(text="tea"), FilePart(url="u")), "tea"),
+        (InteractionPart(type="paymentPause"), "go on", "go on"),
+    ],
+)
+def test_an_interaction_is_answered_by_what_is_said(asked, said, answer):
+    assert answer_in(asked, said) == answer

@@ -88,7 +88,9 @@ def test_an_id_may_hold_a_slash(api: httpx.Client, chat: str) -> None:
     assert ids(api.get(f"{chat}/messages")) == ["m0", "m1", "m2"]
 
 
-@pytest.mark.parametrize("id", ["%", "a b", "ü", "..", "\ud800", "?#", "a\x00b", "%2F"])
+@pytest.mark.parametrize(
+    "id", ["{conversation_id}", "%", "a b", "ü", "..", "\ud800", "?#", "a\x00b", "%2F"]
+)
 def test_any_id_is_one_segment_of_a_path(api: httpx.Client, id: str) -> None:
     created = api.post(
         "/v1/conversations",
@@ -240,6 +242,12 @@ def test_head_is_answered_as_get_without_a_body(api: httpx.Client, chat: str) ->
     assert head.headers["content-length"] == got.headers["content-length"]
     assert head.headers["etag"] == got.headers["etag"]
     assert api.head("/v1/conversations/none").status_code == 404
+
+
+def test_the_templates_own_text_is_an_id_as_any(api: httpx.Client) -> None:
+    path = b"/v1/conversations/{conversation_id}"
+    url = api.base_url.copy_with(raw_path=path)
+    assert "'{conversation_id}'" in refused(api.get(url), 404, "not_found")
 
 
 def test_what_is_not_there_is_told_by_its_id(api: httpx.Client) -> None:

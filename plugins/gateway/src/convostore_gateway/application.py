@@ -80,8 +80,8 @@ def app(
     routes: list[BaseRoute] = [
         Route("/healthz", healthz),
         Route("/readyz", Readiness(served).__call__),
-        DialectRoute(Dialects([each() for each in found.values()], served)),
         Surface("/v1", Native(served)),
+        DialectRoute(Dialects([each() for each in found.values()], served)),
     ]
     if viewer:
         from .viewer import Viewer

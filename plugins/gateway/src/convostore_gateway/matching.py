@@ -22,13 +22,14 @@ class Paths:
     """
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
-        self._methods: dict[str, dict[str, Endpoint]] = {}
+        methods: dict[str, dict[str, Endpoint]] = {}
         for each in endpoints:
-            self._methods.setdefault(each.template, {})[each.method] = each
-        self._templates: dict[int, list[tuple[list[str], str]]] = {}  # by how many segments
-        for template in self._methods:
-            fixed = template.split("/")
-            self._templates.setdefault(len(fixed), []).append((fixed, template))
+            methods.setdefault(each.template, {})[each.method] = each
+        self._fixed = {path: found for path, found in methods.items() if "{" not in path}
+        self._templates: dict[int, list[tuple[list[str], dict[str, Endpoint]]]] = {}
+        for template in methods.keys() - self._fixed.keys():
+            segments = template.split("/")
+            self._templates.setdefault(len(segments), []).append((segments, methods[template]))
 
     def match(self, path: str) -> tuple[Mapping[str, Endpoint], dict[str, str]]:
         """The endpoints at a path by method, and the ids in it by their names.
@@ -37,10 +38,12 @@ class Paths:
             AbsentPathError: There are none.
             InvalidError: An id in it is no UTF-8.
         """
+        if path in self._fixed:
+            return self._fixed[path], {}
         segments = path.split("/")
-        for fixed, template in self._templates.get(len(segments), ()):
-            if _fits(fixed, segments):
-                return self._methods[template], _ids(fixed, segments)
+        for template, methods in self._templates.get(len(segments), ()):
+            if _fits(template, segments):
+                return methods, _ids(template, segments)
         raise AbsentPathError("there is nothing at this path: /v1/openapi.json tells what there is")
 
 

@@ -83,7 +83,7 @@ def _is_known(tag: str, told: str | None) -> bool:
 
 
 async def _items(items: tuple[Any, ...]) -> bytes:
-    if sum(map(_weight, items)) > LARGE:
+    if _weight_of(items) > LARGE:
         return await asyncio.to_thread(_piecewise, items)
     if items and type(items[0]) in _QUICK:
         with suppress(ValueError):
@@ -112,8 +112,14 @@ def _quickly(value: Any) -> bytes:
     return pydantic_core.to_json(value, exclude_none=True)
 
 
+def _weight_of(items: tuple[Any, ...]) -> int:
+    """About how many bytes the JSON of a list will have."""
+    if items and isinstance(items[0], Message | Hit):
+        return sum(map(_weight, items))
+    return _SMALL * len(items)
+
+
 def _weight(value: object) -> int:
-    """About how many bytes the JSON will have."""
     if isinstance(value, Message):
         told = _SMALL * (1 + len(value.sources))
         for part in value.parts:

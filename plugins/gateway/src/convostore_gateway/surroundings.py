@@ -95,6 +95,9 @@ class _Answer:
         else:
             self.size += len(message.get("body", b""))
         try:
+            if self._departure is None:
+                await self._send(message)
+                return
             async with asyncio.timeout(self._departure):
                 await self._send(message)
         except OSError:  # the client went away, or reads too slowly

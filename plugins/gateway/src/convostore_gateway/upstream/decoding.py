@@ -33,6 +33,8 @@ _EXCERPT: Final = 200
 _LARGEST: Final = 64 * 2**20
 """Bytes of an answer that comes whole."""
 _BLANK: Final = b"\xef\xbb\xbf \t\r\n"
+_BEGINNINGS: Final = frozenset({b"{", b"[", b"<"})
+"""How an answer begins that comes whole."""
 _CUT: Final = frozenset({"length", "content_filter"})
 """The reasons to finish of an answer that is not all that the model would have said."""
 
@@ -46,13 +48,11 @@ class ChatCompletionDecoder(Decoder[bytes]):
     Attributes:
         draft: What has come, put together.
         finish_reason: Why the model ended, in its server's word; None as long as it has not.
-        is_read: Whether the answer was read to its end, and was whole.
     """
 
     def __init__(self, model: str) -> None:
         self.draft = Draft()
         self.finish_reason: str | None = None
-        self.is_read = False
         self._model = model
         self._about: dict[str, JSON] = {}
         self._frames = EventStream()
@@ -62,9 +62,10 @@ class ChatCompletionDecoder(Decoder[bytes]):
 
     def feed(self, chunk: bytes) -> Iterator[ReplyEvent]:
         if self._is_streamed is None:
-            chunk = bytes(self._body) + chunk
-            self._is_streamed = _is_streamed(chunk)
-            self._body.clear()
+            chunk = chunk.lstrip(_BLANK)
+            if not chunk:
+                return iter(())
+            self._is_streamed = chunk[:1] not in _BEGINNINGS
         if self._is_streamed:
             return self._noted(self._told(self._frames.feed(chunk)))
         self._body += chunk
@@ -86,7 +87,6 @@ class ChatCompletionDecoder(Decoder[bytes]):
             raise UnavailableError(
                 "the model's answer broke off: it came to no end mark and no reason to finish"
             )
-        self.is_read = True
 
     def answer(self, message_id: str, **fields: JSON) -> Message:
         """What has come as a message: ``failed`` where it is not all that there was to say."""
@@ -112,7 +112,7 @@ class ChatCompletionDecoder(Decoder[bytes]):
             if data.strip() == _END:
                 self.finish_reason = self.finish_reason or "stop"
             elif name == "error":
-                raise failed(_said(data))
+                raise self._failed(_said(data))
             else:
                 yield from self._chunk(_decoded(data))
 
@@ -143,13 +143,18 @@ class ChatCompletionDecoder(Decoder[bytes]):
         if not isinstance(body, dict):
             yield OtherEvent(data=body)
             return
-        if (error := error_in(body)) is not None:
-            raise failed(error)
+        error = error_in(body) or error_in(choice)
+        if error is not None or self.finish_reason == "error":
+            raise self._failed(error)
         usage = self._note(body)
         if usage is not None:
             yield UsageReported(usage=usage)
         elif choice is None:
             yield OtherEvent(type=filled(body, "object"), data=body)
+
+    def _failed(self, error: JSON) -> StoreError:
+        self.finish_reason = None  # whatever was said before: it is not all
+        return failed(error)
 
     def _note(self, body: Row) -> Usage | None:
         self._model = filled(body, "model") or self._model
@@ -194,12 +199,6 @@ class ChatCompletionDecoder(Decoder[bytes]):
             arguments = to_json(arguments)
         if isinstance(arguments, str) and arguments:
             yield ToolCallArgumentsDelta(id=known, arguments=arguments)
-
-
-def _is_streamed(chunk: bytes) -> bool | None:
-    """Whether an answer is a stream of events, by its first character; None when it has none."""
-    first = chunk.lstrip(_BLANK)[:1]
-    return first not in {b"{", b"[", b"<"} if first else None
 
 
 def _content(content: JSON) -> Iterator[ReplyEvent]:
@@ -263,6 +262,7 @@ def failed(error: JSON) -> StoreError:
     detail = told(error)
     message = "the model failed" + (f": {detail}" if detail else "")
     row = error if isinstance(error, dict) else {}
-    if 429 in (row.get("code"), row.get("status")) or "rate_limit" in str(row.get("type")):
+    kinds = {str(row.get(name)) for name in ("code", "status", "type")}
+    if "429" in kinds or any("rate_limit" in each for each in kinds):
         return RateLimitError(message, detail=detail)
     return UnavailableError(message, detail=detail, retryable=False)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
-from contextlib import aclosing, asynccontextmanager, closing, contextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TypeVar
 
 from convostore.adapter import (
     Adapter,
@@ -24,12 +24,15 @@ from convostore.dsn import DSN
 from convostore.errors import ConflictError, InvalidError, NotFoundError, ProtocolError, StoreError
 from convostore.flow import Flow
 from convostore.http import HTTPAdapter, Request, Response, status_error
-from convostore.models import Listing
+from convostore.models import Listing, Message
 from convostore.reading import decode_json
 from convostore.values import JSON
 
 from .decoding import ChatCompletionDecoder, error_in, told
 from .options import UpstreamOptions
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -100,16 +103,18 @@ class Question:
 
     Attributes:
         request: What the model is asked; once.
-        keep: Makes the flow that stores what came of an answer that was not read to its end.
+        keep: Makes the flow that stores what came of the answer.
+        kept: Is told what that stored.
     """
 
     request: Request
     decoder: ChatCompletionDecoder = field(repr=False)
-    keep: Callable[[], Flow[Any, Any, None]] = field(repr=False)
+    keep: Callable[[], Flow[Any, Any, Message]] = field(repr=False)
+    kept: Callable[[Message], None] = field(repr=False)
 
 
 class AnsweredTransport(Transport[Any, Any]):
-    """A store's transport, which streams from a model."""
+    """A store's transport, which streams from a model; what came is stored when a stream ends."""
 
     def __init__(self, store: Transport[Any, Any], model: Transport[Request, Response]) -> None:
         self._store = store
@@ -124,20 +129,17 @@ class AnsweredTransport(Transport[Any, Any]):
     @contextmanager
     def stream(self, request: Question) -> Iterator[Incoming[Any]]:
         try:
-            with (
-                self._model.stream(request.request) as incoming,
-                closing(_up_to_its_end(incoming.chunks, request.decoder)) as chunks,
-            ):
-                yield Incoming(incoming.reply, chunks)
+            with self._model.stream(request.request) as incoming:
+                # Not closed here: another thread may just wait for its next piece.
+                yield Incoming(incoming.reply, _up_to_its_end(incoming.chunks, request.decoder))
         finally:
-            if not request.decoder.is_read:
-                self._keep(request)
+            self._keep(request)
 
     def _keep(self, question: Question) -> None:
         try:
-            self._store.run(question.keep)
+            question.kept(self._store.run(question.keep))
         except StoreError as error:
-            _say_it_is_lost(error)
+            _say_it_is_not_stored(error)
 
     def close(self) -> None:
         try:
@@ -155,6 +157,7 @@ class AsyncAnsweredTransport(AsyncTransport[Any, Any]):
         self.concurrency = store.concurrency
         self._store = store
         self._model = model
+        self._keeping: set[asyncio.Task[None]] = set()
 
     async def send(self, request: Any) -> Any:
         return await self._store.send(request)
@@ -171,25 +174,39 @@ class AsyncAnsweredTransport(AsyncTransport[Any, Any]):
             ):
                 yield AsyncIncoming(incoming.reply, chunks)
         finally:
-            if not request.decoder.is_read:
-                await self._keep(request)
+            await self._keep_on(request)
+
+    async def _keep_on(self, question: Question) -> None:
+        """Stores what came, however often the caller is cancelled meanwhile."""
+        import asyncio
+
+        task = asyncio.create_task(self._keep(question))
+        self._keeping.add(task)
+        task.add_done_callback(self._keeping.discard)
+        await asyncio.shield(task)
 
     async def _keep(self, question: Question) -> None:
         try:
-            await self._store.run(question.keep)
+            question.kept(await self._store.run(question.keep))
         except StoreError as error:
-            _say_it_is_lost(error)
+            _say_it_is_not_stored(error)
 
     async def aclose(self) -> None:
-        try:
+        async with AsyncExitStack() as last:
+            last.push_async_callback(self._store.aclose)
+            last.push_async_callback(self._settle)
             await self._model.aclose()
-        finally:
-            await self._store.aclose()
+
+    async def _settle(self) -> None:
+        import asyncio
+
+        if self._keeping:
+            await asyncio.wait(self._keeping)
 
 
-def _say_it_is_lost(error: StoreError) -> None:
-    """What ended the reply is the caller's error; that nothing of it is stored shows here only."""
-    _log.warning("what came of an unfinished answer is not stored: %s", type(error).__name__)
+def _say_it_is_not_stored(error: StoreError) -> None:
+    """Of a reply that was left or broke off it shows here only; a whole one tries again."""
+    _log.warning("what came of an answer is not stored: %s", type(error).__name__)
 
 
 def _up_to_its_end(

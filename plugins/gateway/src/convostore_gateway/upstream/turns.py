@@ -80,7 +80,9 @@ class Turns:
         decoder = ChatCompletionDecoder(model)
         answering = _Answering(self._store, turn, question, decoder)
         return Stream(
-            request=Question(self._service.completion(body), decoder, answering.keep),
+            request=Question(
+                self._service.completion(body), decoder, answering.keep, answering.kept
+            ),
             decoder=decoder,
             finish=answering.finish,
             turn_id=turn.turn_id,
@@ -191,9 +193,10 @@ class _Answering:
         self._turn = turn
         self._question = question
         self._decoder = decoder
+        self._stored: Message | None = None
 
     def finish(self, draft: Draft) -> AnyFlow[Reply]:
-        stored = yield from self._put()
+        stored = self._stored or (yield from self._put())
         return draft.reply(
             conversation_id=self._turn.conversation_id,
             turn_id=self._turn.turn_id,
@@ -201,9 +204,13 @@ class _Answering:
             question=self._question,
         )
 
-    def keep(self) -> AnyFlow[None]:
-        """Stores what has come, of an answer that was left or broke off."""
-        yield from self._store.surround(self._put())
+    def keep(self) -> AnyFlow[Message]:
+        """Stores what has come, be it all, or of an answer that was left or broke off."""
+        return self._store.surround(self._put())
+
+    def kept(self, stored: Message) -> None:
+        """Takes what `keep` stored, so that `finish` need not."""
+        self._stored = stored
 
     @cached_property
     def _answer(self) -> Message:

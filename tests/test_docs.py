@@ -55,6 +55,7 @@ RUN = [
     DOCS / "how-to" / "mirror.md",
     DOCS / "how-to" / "recover-from-a-lost-connection.md",
     DOCS / "how-to" / "search.md",
+    DOCS / "how-to" / "serve-a-store.md",
     DOCS / "how-to" / "stream-into-a-web-app.md",
     DOCS / "how-to" / "test-your-app.md",
     DOCS / "how-to" / "trace-and-log.md",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -108,6 +108,24 @@ def adapter_for(scheme: str) -> type[Adapter[Any, Any]]:
         f"{_name(point)} is installed but brings no adapter of {scheme}://: "
         "its convostore_adapters() must return a dict with the adapter's class under that name"
     )
+
+
+def on_use(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """Makes a package's ``__getattr__``, which imports a public name's module when it is asked for.
+
+    A plugin is loaded to look what it brings; what it brings need not be loaded for that.
+
+    Args:
+        package: Its ``__name__``.
+        homes: By public name, the package's module that has it.
+    """
+
+    def get(name: str) -> Any:  # Any: whatever the name stands for
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f".{homes[name]}", package), name)
+
+    return get
 
 
 def dialects() -> tuple[Mapping[str, type[Dialect]], tuple[PluginError, ...]]:

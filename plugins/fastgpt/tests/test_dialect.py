@@ -300,7 +300,10 @@ def test_conversations_are_chosen_by_their_times(any_store, filters, expected):
 def test_a_pinned_conversation_does_not_hide_what_is_behind_it(served):
     served.several(3)
     served.store.update_conversation("c0", pinned=True)
-    assert ids(served.data("getHistories", {"startUpdateTime": moment(1)})) == ["c2", "c1"]
+    for size, expected in ((10, ["c2", "c1"]), (1, ["c2"])):
+        filters = {"startUpdateTime": moment(1), "pageSize": size}
+        data = served.data("getHistories", filters)
+        assert (ids(data), data["total"]) == (expected, 2)
 
 
 def test_a_time_that_is_none_is_refused(served):
@@ -639,6 +642,13 @@ def test_an_error_is_said_in_the_services_way(error, status, code, name):
     assert (response.status, body["code"], body["statusText"]) == (status, code, name)
     assert body["data"] is None
     assert b"inside" not in response.content
+
+
+def test_a_turn_that_comes_too_early_is_not_one_that_came_before():
+    request = request_of(V1, {"messages": [user("hi")], "responseChatItemId": "turn-1"})
+    failed = FastGPTDialect().failed
+    assert refusal(failed(request, ConflictError("busy", retryable=True)))[1] == 504001
+    assert refusal(failed(request, ConflictError("taken")))[2].endswith("exists: turn-1")
 
 
 def test_a_wrong_key_is_another_refusal_than_none():

@@ -180,6 +180,12 @@ def test_options_that_a_store_takes_are_passed_on(telling):
     )
 
 
+def test_an_option_that_is_empty_is_none(telling):
+    telling.complete("hi", model="", temperature=None)
+    (turn,) = Telling.turns
+    assert turn.options == _Taken(retain_citations=False)
+
+
 def test_an_option_that_is_none_of_the_stores_kind_is_refused(telling):
     body = {"messages": [user("hi")], "temperature": "warm"}
     assert refusal(telling.ask(V1, body)) == (400, 400, "Data validation error")

@@ -5,24 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from convostore.plugins import hookimpl
-
-from .adapter import FastGPT
-from .chat_client import AsyncChatClient, ChatClient
+from convostore.plugins import hookimpl, on_use
 
 if TYPE_CHECKING:
+    from .adapter import FastGPT
+    from .chat_client import AsyncChatClient, ChatClient
     from .dialect import FastGPTDialect
 
 __all__ = ["AsyncChatClient", "ChatClient", "FastGPT"]
 
+__getattr__ = on_use(
+    __name__,
+    {"AsyncChatClient": "chat_client", "ChatClient": "chat_client", "FastGPT": "adapter"},
+)
+
 
 @hookimpl
 def convostore_adapters() -> Mapping[str, type[FastGPT]]:
+    from .adapter import FastGPT
+
     return {"fastgpt": FastGPT}
 
 
 @hookimpl
 def convostore_dialects() -> Mapping[str, type[FastGPTDialect]]:
-    from .dialect import FastGPTDialect  # loads what only a server needs
+    from .dialect import FastGPTDialect
 
-    return {FastGPTDialect.name: FastGPTDialect}
+    return {"fastgpt": FastGPTDialect}

@@ -51,7 +51,7 @@ def own_fields(message: Message) -> Row:
         and _plain(read.sources) == _plain(message.sources)
         and (read.role != "assistant" or read.status == message.status)
     )
-    return {name: raw[name] for name in _SHOWN if name in raw} if True else {}
+    return {name: raw[name] for name in _SHOWN if name in raw} if is_same else {}
 
 
 def _plain(sources: tuple[Source, ...]) -> list[Row]:

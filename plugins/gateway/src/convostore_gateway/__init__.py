@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from convostore.plugins import hookimpl
+from convostore.plugins import hookimpl, on_use
 
 if TYPE_CHECKING:
     from convostore.adapter import Adapter
@@ -19,20 +18,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Limits", "Token", "aopen_answered", "app", "open_answered", "running"]
 
-_HOMES = {
-    "Limits": "limits",
-    "Token": "access",
-    "aopen_answered": "upstream",
-    "app": "application",
-    "open_answered": "upstream",
-    "running": "serving",
-}
-
-
-def __getattr__(name: str) -> Any:  # Any: whatever the name stands for
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+__getattr__ = on_use(
+    __name__,
+    {
+        "Limits": "limits",
+        "Token": "access",
+        "aopen_answered": "upstream",
+        "app": "application",
+        "open_answered": "upstream",
+        "running": "serving",
+    },
+)
 
 
 @hookimpl

@@ -1,27 +1,30 @@
-"""The plugin of `perplexica://`: its hooks, and nothing else."""
+"""The plugin of `perplexica://`: its hooks and public name, and nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from convostore.plugins import hookimpl
-
-from .adapter import Perplexica
+from convostore.plugins import hookimpl, on_use
 
 if TYPE_CHECKING:
+    from .adapter import Perplexica
     from .dialect import PerplexicaDialect
 
 __all__ = ["Perplexica"]
 
+__getattr__ = on_use(__name__, {"Perplexica": "adapter"})
+
 
 @hookimpl
 def convostore_adapters() -> Mapping[str, type[Perplexica]]:
+    from .adapter import Perplexica
+
     return {"perplexica": Perplexica}
 
 
 @hookimpl
 def convostore_dialects() -> Mapping[str, type[PerplexicaDialect]]:
-    from .dialect import PerplexicaDialect  # a store that is opened needs none
+    from .dialect import PerplexicaDialect
 
     return {"perplexica": PerplexicaDialect}

@@ -530,6 +530,14 @@ def test_a_question_and_its_answer_that_share_an_id_go_together(served):
     assert left(served) == [other.id]
 
 
+def test_of_records_that_share_an_id_by_accident_the_newest_is_meant(served):
+    first, last = (f"{number:024x}.same" for number in (1, 3))
+    between = text_message("x", "user", 2)
+    served.fill("c", [Message(id=first, role="user"), between, Message(id=last, role="user")])
+    served.data("record/delete", {"chatId": "c", "contentId": "same"})
+    assert left(served) == [first, between.id]
+
+
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
@@ -632,6 +640,7 @@ def test_nothing_is_suggested_for_messages_that_are_sent_along(served):
         (ConflictError("busy", retryable=True), 500, 504001, "chatIsGenerating"),
         (RateLimitError("slowly"), 429, 429, "error"),
         (InvalidError("the body is too large"), 400, 400, "error"),
+        (InvalidError("POST /inside was refused", detail="no"), 400, 400, "error"),
         (UnavailableError("secret inside"), 500, 500, "error"),
         (ProtocolError("secret inside"), 500, 500, "error"),
     ],

@@ -165,8 +165,11 @@ def test_what_the_events_told_is_not_told_again():
         VariablesUpdated(variables={}),
         InteractionRequested(interaction=ASKED),
     ]
-    finished = reply(parts=(TextPart(text="hi"), ASKED), title="t", variables={})
-    assert events_of(streamed(events, finished)) == events
+    finished = reply(parts=(TextPart(text="hi"), ASKED), title="t", variables={}, run_details=STEPS)
+    steps = RunDetailsReported(steps=STEPS)
+    told = events_of(streamed([*events, steps], finished))
+    assert told[:-1] == events
+    assert len(told[-1].steps) == len(STEPS)
 
 
 def test_a_text_that_is_stored_otherwise_is_not_said_twice():

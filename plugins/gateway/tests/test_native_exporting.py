@@ -199,8 +199,10 @@ def test_an_export_holds_no_more_than_some_messages() -> None:
         pieces: Any = answer.body_iterator
         most = 0
         async with aclosing(pieces):
-            for _ in range(30):
+            for number in range(30):
                 assert len(await anext(pieces)) < 200_000
+                if number % 10:
+                    continue
                 most = max(most, sum(isinstance(each, Message) for each in gc.get_objects()))
         return most
 

@@ -70,9 +70,10 @@ def test_without_a_token_every_page_is_a_login(browser, path):
 
 
 def test_a_login_leads_to_the_page_that_was_asked_for(browser):
-    onward = Page(browser.get(TELLING).text).all("input", name="next")[0]["value"]
+    path = f"{TELLING}?message=a1&order=%22"
+    onward = Page(browser.get(path).text).all("input", name="next")[0]["value"]
     answer = log_in(browser, onward=onward)
-    assert (answer.status_code, answer.headers["location"]) == (303, TELLING)
+    assert (answer.status_code, answer.headers["location"]) == (303, path)
     assert "lauea" in browser.get(TELLING).text
 
 

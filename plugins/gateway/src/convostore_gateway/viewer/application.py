@@ -72,8 +72,6 @@ class Viewer:
             return
         except StoreError as error:
             response = failed(error, at, as_piece=as_piece)
-        except OSError:
-            raise  # the client's
         except Exception as error:
             _log.error("%s at %s", type(error).__name__, place_of(error))
             response = failed(None, at, as_piece=as_piece)
@@ -103,7 +101,7 @@ class Viewer:
         try:
             grant = access.grant(sessions.credentials(request))
         except AuthError:
-            return _login(request, at)
+            return _login(request, scope, at)
         scope.setdefault("state", {})["token"] = grant.name
         handlers, ids = _route(path)
         if method not in handlers:
@@ -163,14 +161,16 @@ def _no_such(request: IncomingRequest, handlers: Mapping[str, Handler], at: Addr
     return response
 
 
-def _login(request: IncomingRequest, at: Addresses) -> Response:
+def _login(request: IncomingRequest, scope: Scope, at: Addresses) -> Response:
     """The page that asks for a token, in the place of the one that was asked for."""
     if wants_fragment(request):
         response = problem(401, "The token is no longer accepted.", at, as_piece=True)
         response.headers["hx-redirect"] = at.home
         return response
-    inside = at.root + request.path.removeprefix("/viewer")
-    return _login_page(at, _onward(inside if request.method == "GET" else "", at), 401)
+    wanted = at.root + request.path.removeprefix("/viewer")
+    if query := scope["query_string"].decode("latin-1"):
+        wanted = f"{wanted}?{query}"
+    return _login_page(at, _onward(wanted if request.method == "GET" else "", at), 401)
 
 
 def _login_page(at: Addresses, onward: str, status: int, *, is_wrong: bool = False) -> Response:

@@ -65,14 +65,15 @@ async def conversation(visit: Visit) -> Response:
         **messages,
     }
     if visit.wants_fragment:
-        return piece("conversation_piece.html", visit.at, **values)
-    listed = await _list(visit, visit.ids[0])
-    return page("opened.html", visit.at, **(listed | values | _frame(visit)), query="")
+        return await asyncio.to_thread(piece, "conversation_piece.html", visit.at, **values)
+    values |= await _list(visit, visit.ids[0]) | _frame(visit)
+    return await asyncio.to_thread(page, "opened.html", visit.at, **values, query="")
 
 
 async def messages(visit: Visit) -> Response:
     """A further page of messages."""
-    return piece("messages.html", visit.at, can=can(visit.store), **await _messages(visit))
+    values = await _messages(visit)
+    return await asyncio.to_thread(piece, "messages.html", visit.at, can=can(visit.store), **values)
 
 
 async def run(visit: Visit) -> Response:

@@ -32,7 +32,7 @@ from .addresses import key_of
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-_LONGEST_MARKDOWN: Final = 200_000
+_LONGEST_MARKDOWN: Final = 100_000
 """Characters from which on a text is shown as it is: its Markdown could keep the server busy."""
 _LONGEST_PASSAGE: Final = 2_000
 _MONTHS: Final = (

@@ -1,0 +1,33 @@
+"""The probes: alive, ready, and no more than that."""
+
+import httpx
+import pytest
+
+from convostore.dsn import DSN
+from convostore.errors import UnavailableError
+from convostore.memory import MemoryAdapter
+from convostore.store import AsyncConversationStore
+from convostore_gateway import app, running
+
+
+@pytest.mark.parametrize(
+    "failure", [UnavailableError("me:s3cret@db is out of reach"), RuntimeError("s3cret")]
+)
+def test_a_store_that_fails_is_not_ready_alive_all_the_same_and_asked_once_a_second(failure):
+    asked = []
+
+    class Failing(MemoryAdapter):
+        def check(self):
+            asked.append(self)
+            raise failure
+
+    adapter = Failing(DSN.parse("memory://"), MemoryAdapter.Options())
+    store = AsyncConversationStore(adapter, adapter.async_transport())
+    gateway = running(app(store, open_access=True), stores=[store])
+    with gateway as url, httpx.Client(base_url=url, trust_env=False) as client:
+        answers = [client.get("/readyz") for _ in range(20)]
+        assert {each.status_code for each in answers} == {503}
+        assert all("s3cret" not in each.text for each in answers)
+        assert answers[0].headers["retry-after"] == "5"
+        assert client.get("/healthz").json() == {"status": "ok"}
+    assert len(asked) < 20

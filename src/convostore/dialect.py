@@ -15,7 +15,8 @@ from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, cast
 from urllib.parse import unquote
 
-from .errors import AuthError, NotFoundError, ProtocolError, StoreError
+from .errors import ForbiddenError as ForbiddenError
+from .errors import InvalidError, NotFoundError, ProtocolError, StoreError
 from .events import ReplyEvent
 from .exchange import Response
 from .flow import Flow, arun
@@ -48,9 +49,12 @@ class IncomingRequest:
         """The path's parts, decoded one by one, so that an id may hold a slash.
 
         Raises:
-            ValueError: One is no UTF-8.
+            InvalidError: One is no UTF-8.
         """
-        return tuple([unquote(each, errors="strict") for each in self.path[1:].split("/")])
+        try:
+            return tuple([unquote(each, errors="strict") for each in self.path[1:].split("/")])
+        except UnicodeDecodeError:
+            raise InvalidError("the path is no UTF-8") from None
 
     @cached_property
     def parameters(self) -> Mapping[str, str]:
@@ -62,22 +66,21 @@ class IncomingRequest:
         """The body, decoded.
 
         Raises:
-            ProtocolError: It is no JSON, or out of the bounds of `reading.decode_json`.
+            InvalidError: It is no JSON, or out of the bounds of `reading.decode_json`.
         """
-        return decode_json(self.content)
+        try:
+            return decode_json(self.content, "the body")
+        except ProtocolError as error:
+            raise InvalidError(str(error)) from None
 
     @cached_property
     def fields(self) -> Mapping[str, JSON]:
         """The body, where it is an object; empty where it is none, or no JSON."""
         try:
             body = self.json if self.content else None
-        except ProtocolError:
+        except InvalidError:
             return {}
         return body if isinstance(body, dict) else {}
-
-
-class ForbiddenError(AuthError):
-    """The credential is right, but may not do this."""
 
 
 class AbsentScopeError(NotFoundError):

@@ -78,6 +78,12 @@ class DSN:
         )
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """What its text does not show: the password, and options whose names tell of a secret."""
+        options = [value for name, value in self.options if _SECRET_NAME.search(name)]
+        return tuple(filter(None, (self.password, *options)))
+
+    @property
     def base_url(self) -> str:
         """The service's URL, without credentials and options.
 

@@ -112,6 +112,10 @@ class AuthError(StoreError, PermissionError):
     """The backend refused the credential, or what it may do."""
 
 
+class ForbiddenError(AuthError):
+    """The credential is right, but may not do this."""
+
+
 class RateLimitError(StoreError):
     """The backend asks for patience.
 

@@ -18,6 +18,7 @@ from .errors import (
     AuthError,
     ConfigError,
     ConflictError,
+    ForbiddenError,
     InvalidError,
     NotFoundError,
     ProtocolError,
@@ -215,19 +216,22 @@ def status_error(
 _STATUSES: Final[tuple[tuple[type[StoreError], int], ...]] = (
     (NotFoundError, 404),
     (ConflictError, 409),
-    (ConfigError, 500),
     (InvalidError, 400),
+    (ForbiddenError, 403),
     (AuthError, 401),
     (UnsupportedError, 501),
     (RateLimitError, 429),
-    (ProtocolError, 502),
 )
+"""The narrower before the wider."""
 
 
 def status_of(error: StoreError) -> int:
-    """The HTTP status that tells an error to a client: what `status_error` reads, the other way."""
+    """The HTTP status that tells an error to a client: what `status_error` reads, the other way.
+
+    What is retryable is read as retryable, and nothing else is.
+    """
     if isinstance(error, UnavailableError):
-        return 503 if error.retryable else 502
+        return 503 if error.retryable else 500
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
 
 

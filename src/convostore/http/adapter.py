@@ -54,7 +54,8 @@ class HTTPAdapter(Adapter[Request, Response]):
 
     def secrets(self) -> Iterator[str]:
         """What must never show in a message: every secret option, password and header."""
-        yield from filter(None, (self.dsn.password, (self.authorization() or "").partition(" ")[2]))
+        yield from self.dsn.secrets
+        yield from filter(None, [(self.authorization() or "").partition(" ")[2]])
         for value in dict(self.options).values():
             for each in value.values() if isinstance(value, dict) else (value,):
                 if isinstance(each, SecretStr):

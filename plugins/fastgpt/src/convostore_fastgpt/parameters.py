@@ -230,7 +230,7 @@ def read_given(request: IncomingRequest, place: Place) -> Given:
     """
     try:
         body = request.json if request.content else ""
-    except ProtocolError:
+    except InvalidError:
         raise MalformedError("the body is no JSON") from None
     fields: Row = body if isinstance(body, dict) else {}
     if place == "body" and body is not fields:

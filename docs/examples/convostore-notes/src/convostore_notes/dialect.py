@@ -41,7 +41,9 @@ class NotesDialect(Dialect):
         raise NotFoundError("there is nothing of that address")
 
     def failed(self, request: IncomingRequest, error: StoreError) -> Response:
-        return _answer(status_of(error), {"message": str(error)})
+        status = status_of(error)
+        # A failure of the store behind may name its hosts and files: these stay inside.
+        return _answer(status, {"message": str(error) if status < 500 else "it failed inside"})
 
 
 def _listing(request: IncomingRequest) -> Listing:

@@ -19,7 +19,8 @@ class UpstreamOptions(HTTPOptions):
 
     Attributes:
         url: The base address of an API that is OpenAI's, up to what stands before
-            ``/chat/completions``; a query is added to each request.
+            ``/chat/completions``; a query is added to each request, and may hold the key where the
+            server wants it there.
         api_key: Sent as a bearer token.
         model: The model of every turn, whatever the turn says; None leaves it to the turn.
         system: What the model is told before each conversation.
@@ -30,7 +31,7 @@ class UpstreamOptions(HTTPOptions):
             newest first.
     """
 
-    url: str
+    url: str = Field(repr=False)  # its query may hold a key
     api_key: SecretStr | None = None
     model: str | None = Field(default=None, min_length=1)
     system: str | None = None

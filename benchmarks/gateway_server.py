@@ -15,7 +15,7 @@ from pydantic import SecretStr
 import convostore
 from convostore.store import AsyncConversationStore
 from convostore_gateway import Token, app
-from convostore_gateway.serving import running
+from convostore_gateway.server.serving import running
 from convostore_gateway.upstream import aopen_answered
 
 TOKEN = "token-of-the-"

@@ -17,7 +17,8 @@ from convostore import (
     StoreError,
     UnavailableError,
 )
-from convostore.exchange import Request, Response, path, status_error
+from convostore.errors import ConfigError, ForbiddenError, UnsupportedError
+from convostore.exchange import Request, Response, path, status_error, status_of
 
 GET = Request("GET", "/notes/1")
 
@@ -229,3 +230,28 @@ def test_a_wait_that_cannot_be_read_is_none(value):
 def test_whatever_the_service_asks_for_is_a_wait_or_none(value):
     wait = _asks_to_wait(429, value)
     assert wait is None or 0 <= wait < float("inf")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (NotFoundError("absent"), 404),
+        (ConflictError("taken"), 409),
+        (InvalidError("wrong"), 400),
+        (AuthError("who?"), 401),
+        (ForbiddenError("not you"), 403),
+        (UnsupportedError("not here"), 501),
+        (RateLimitError("patience"), 429),
+        (UnavailableError("busy"), 503),
+        (UnavailableError("broken", retryable=False), 500),
+        (ProtocolError("unreadable"), 500),
+        (ConfigError("wrong"), 500),
+        (StoreError("failed"), 500),
+    ],
+)
+def test_an_error_is_told_by_a_status_that_is_read_as_it(error, status):
+    assert status_of(error) == status
+    read = status_error(GET, Response(status))
+    assert read.retryable == error.retryable
+    if status < 500:
+        assert isinstance(error, type(read))

@@ -7,7 +7,7 @@ import pytest
 
 import convostore
 from convostore import ConfigError, PluginError
-from convostore.plugins import adapter_for, installed
+from convostore.plugins import adapter_for, dialects, installed
 
 GOOD = """
 from convostore.memory import MemoryAdapter
@@ -235,3 +235,38 @@ def test_finding_plugins_imports_none_of_them():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+SPEAKING = """
+from convostore.plugins import hookimpl
+
+@hookimpl
+def convostore_dialects():
+    return {"spoken": "%s", "%s": "too"}
+"""
+
+
+def test_the_dialects_of_all_plugins_are_found(site):
+    site.install("acme-good", {"good": GOOD})
+    site.install("acme-one", {"one": SPEAKING % ("first", "a")})
+    site.install("acme-two", {"two": SPEAKING % ("second", "b")})
+    assert dialects() == ({"spoken": "first", "a": "too", "b": "too"}, ())
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [BROKEN, hook("return 5", "convostore_dialects"), hook("raise OSError", "convostore_dialects")],
+)
+def test_a_plugin_whose_dialects_do_not_load_is_told_of_beside_the_others(site, broken):
+    site.install("acme-broken", {"broken": broken})
+    site.install("acme-one", {"one": SPEAKING % ("first", "a")})
+    found, failed = dialects()
+    assert sorted(found) == ["a", "spoken"]
+    (error,) = failed
+    assert isinstance(error, PluginError)
+    assert "acme-broken" in str(error)
+
+
+def test_a_plugin_without_dialects_is_no_failure(site):
+    site.install("acme-good", {"good": GOOD})
+    assert dialects() == ({}, ())

@@ -209,6 +209,23 @@ def test_a_store_tells_what_it_offers_and_how_it_behaves(make):
 # What is asked of the backend.
 
 
+class Terse(AdapterOptions):
+    """How terse an answer is to be."""
+
+    words: int = 5
+    seed: int | None = None
+
+
+@pytest.mark.parametrize("face", [ConversationStore, AsyncConversationStore])
+def test_a_store_tells_what_may_be_passed_with_a_turn(face):
+    class Answering(Library):
+        ReplyOptions = Terse
+
+    dsn = DSN.parse("library://alexandria")
+    assert face(Answering(dsn, AdapterOptions()), None).reply_options == {"words", "seed"}
+    assert face(Library(dsn, AdapterOptions()), None).reply_options == frozenset()
+
+
 def test_all_conversations_are_yielded(collect):
     items, error = collect(lambda store: store.conversations())
     assert [each.id for each in items] == ["a", "b", "c", "d", "e"]

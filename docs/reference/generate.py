@@ -31,8 +31,8 @@ from convostore.plugins import adapter_for
 from convostore.streaming import ReplyStream
 from convostore.testing import FaultContract, clauses
 from convostore.testing.fault_contract import ERRORS as FAULT_ERRORS
-from convostore_gateway.endpoints import ENDPOINTS
 from convostore_gateway.limits import Limits
+from convostore_gateway.native.endpoints import ENDPOINTS
 from convostore_gateway.problems import KINDS
 
 ROOT: Final = Path(__file__).parent.parent.parent

@@ -16,7 +16,6 @@ from pydantic import ValidationError
 
 from .errors import (
     AuthError,
-    ConfigError,
     ConflictError,
     ForbiddenError,
     InvalidError,

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from convostore_gateway.protocol import BoundedProtocol
+from convostore_gateway.server.protocol import BoundedProtocol
 
 PATIENCE = 15.0
 """Seconds after which something hangs."""

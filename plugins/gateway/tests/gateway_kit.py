@@ -17,7 +17,7 @@ import convostore
 from convostore.store import AsyncConversationStore
 from convostore_gateway import Limits, Token
 from convostore_gateway.application import app
-from convostore_gateway.serving import running
+from convostore_gateway.server.serving import running
 
 Target: TypeAlias = str | Callable[[], AsyncConversationStore]
 """A DSN, or what makes a store that no event loop has used yet."""

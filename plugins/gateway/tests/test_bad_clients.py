@@ -14,7 +14,7 @@ from pydantic import SecretStr
 import convostore
 from convostore import Message, TextPart
 from convostore_gateway import Limits, Token, app, running
-from convostore_gateway.serving import listen
+from convostore_gateway.server.serving import listen
 
 from .bad_clients import (
     Honest,

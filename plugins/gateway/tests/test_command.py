@@ -14,9 +14,9 @@ from convostore import ConfigError, Message, TextPart
 from convostore.cli.app import app as cli
 from convostore.cli.rim import ExitCode
 from convostore_gateway import Token
-from convostore_gateway.serving import listen
-from convostore_gateway.stocking import Upstream, stock
-from convostore_gateway.tokens_file import VARIABLE, given_tokens, read_tokens
+from convostore_gateway.server.serving import listen
+from convostore_gateway.server.stocking import Upstream, stock
+from convostore_gateway.server.tokens_file import VARIABLE, given_tokens, read_tokens
 
 from .serving_processes import served
 

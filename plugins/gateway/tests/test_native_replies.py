@@ -15,7 +15,7 @@ from convostore.errors import UnavailableError
 from convostore.events import ReplyFinished
 from convostore.replies import PartialReply, Reply
 from convostore_gateway import wire
-from convostore_gateway.emitting import NativeEncoder
+from convostore_gateway.native.emitting import NativeEncoder
 from convostore_gateway.problems import read_problem
 
 from .gateway_kit import served

@@ -18,8 +18,8 @@ from schemathesis.config import SchemathesisConfig
 
 from convostore.adapter import Operation
 from convostore_gateway import Limits, Token
-from convostore_gateway.endpoints import ENDPOINTS
-from convostore_gateway.openapi import DOCUMENT, document
+from convostore_gateway.native.endpoints import ENDPOINTS
+from convostore_gateway.native.openapi import DOCUMENT, document
 
 from .gateway_kit import served
 

@@ -14,7 +14,7 @@ import pytest
 import convostore
 from convostore import ConfigError
 from convostore_gateway import app, running
-from convostore_gateway.serving import listen, url_of
+from convostore_gateway.server.serving import listen, url_of
 
 from .bad_clients import connected, heard, request, until
 from .serving_processes import Waiting, served

@@ -656,6 +656,16 @@ def test_the_key_shows_nowhere():
     assert "sesame" not in shown
 
 
+def test_a_key_in_the_address_shows_nowhere_and_is_sent(talk, model):
+    model.answers(refusal(401, {"error": {"message": f"the key {KEY} is none"}}))
+    store = talk(f"{model.url}?key={KEY}&version=2")
+    with pytest.raises(convostore.AuthError) as caught:
+        store.call("reply", "c", "one", turn_id="t1")
+    assert model.paths[-1][1] == (("key", KEY), ("version", "2"))
+    shown = f"{caught.value!r} {caught.value.detail} {UpstreamOptions(url=f'{NOWHERE}?key={KEY}')!r}"
+    assert "sesame" not in shown
+
+
 def test_a_closed_store_asks_nothing(model, target):
     store = open_answered(target, model.url, model="parrot")
     store.close()

@@ -218,11 +218,11 @@ def test_an_answer_is_rated_with_a_comment(visitor):
     answer = page.locator("article.assistant").nth(1)
     answer.get_by_role("button", name="Bad").click()
     expect(answer.get_by_role("button", name="Bad")).to_have_attribute("aria-pressed", "true")
-    answer.get_by_label("Comment").fill("which day?")
-    answer.get_by_role("button", name="Save").click()
-    expect(answer.get_by_label("Comment")).to_have_value("which day?")
-    page.wait_for_function("() => !document.querySelector('.htmx-request')")
-    assert stored()[1]["a2"].feedback == Feedback(rating="bad", comment="which day?")
+    for save in (lambda: page.keyboard.press("Enter"), answer.get_by_text("Save").click):
+        answer.get_by_label("Comment").fill(f"which day? {save}")
+        with page.expect_response("**/feedback"):
+            save()
+        assert stored()[1]["a2"].feedback == Feedback(rating="bad", comment=f"which day? {save}")
     answer.get_by_role("button", name="Clear").click()
     expect(answer.get_by_label("Comment")).to_have_count(0)
     assert stored()[1]["a2"].feedback is None
@@ -303,8 +303,14 @@ def test_on_a_phone_there_is_the_list_or_the_conversation(visit, gateway, filled
     expect(page.locator("table")).to_be_visible()
     expect(page.locator("#list")).to_be_hidden()
     visitor.see("phone-conversation")
-    width = page.evaluate("document.documentElement.scrollWidth")
-    assert width <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator(".cite").last.tap()
+    box = page.locator(".card:popover-open").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    assert box["y"] + box["height"] <= 780
+    visitor.see("phone-citation")
+    page.keyboard.press("Escape")
     page.get_by_role("link", name="All conversations").tap()
     expect(page.locator("#list .row").first).to_be_visible()
     scroll_to_the_end(page, "html")

@@ -28,8 +28,8 @@ from convostore.reading import decode_json
 from convostore.replies import PartialReply, Reply
 from convostore.searching import Hit
 from convostore_gateway import wire
+from convostore_gateway.native.rendering import LARGE, rendered
 from convostore_gateway.problems import problem_of, read_problem, status_of
-from convostore_gateway.rendering import LARGE, rendered
 
 from . import wire_values as values
 
@@ -255,3 +255,12 @@ def test_a_spoilt_problem_is_still_its_class(more: dict[str, Any]) -> None:
     read = read_problem({"kind": "rate_limit", **more})
     assert type(read) is RateLimitError
     assert read.retryable
+
+
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [(0, 0.0), (1.5, 1.5), (10**400, 1e9), (1e999, 1e9)]
+    + [(wrong, None) for wrong in (-1, -0.5, float("nan"), True, "3", None, [1])],
+)
+def test_how_long_to_wait_is_a_time_or_nothing(told, read):
+    assert read_problem({"kind": "rate_limit", "retry_after": told}).retry_after == read

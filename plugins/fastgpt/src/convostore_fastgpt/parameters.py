@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from convostore.dialect import IncomingRequest
-from convostore.errors import ProtocolError
+from convostore.errors import InvalidError
 from convostore.models import JSON
 from convostore.reading import Row, read_time
 

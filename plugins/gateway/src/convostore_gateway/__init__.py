@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .access import Token
     from .application import app
     from .limits import Limits
-    from .serving import running
+    from .server.serving import running
     from .upstream import aopen_answered, open_answered
 
 __all__ = ["Limits", "Token", "aopen_answered", "app", "open_answered", "running"]
@@ -26,7 +26,7 @@ __getattr__ = on_use(
         "aopen_answered": "upstream",
         "app": "application",
         "open_answered": "upstream",
-        "running": "serving",
+        "running": "server.serving",
     },
 )
 
@@ -40,6 +40,6 @@ def convostore_adapters() -> Mapping[str, type[Adapter[Any, Any]]]:
 
 @hookimpl
 def convostore_commands() -> Mapping[str, Any]:
-    from .command import serve
+    from .server.command import serve
 
     return {"serve": serve}

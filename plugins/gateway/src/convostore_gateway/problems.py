@@ -66,6 +66,8 @@ KINDS: Final = (
 )
 """The narrower before the wider."""
 _BY_NAME: Final = {kind.name: kind for kind in KINDS}
+_LONGEST: Final = 10**9
+"""Seconds that one may be asked to wait; beyond it is as good as never."""
 _NOT_OURS: Final = "the store behind does not admit this gateway"
 _USER: Final = re.compile(r"(?<=://)[^/\s@]*@")
 _INSIDES: Final = re.compile(
@@ -139,10 +141,10 @@ def read_problem(data: JSON) -> StoreError | None:
 
 def _patience(kind: Kind, data: Row) -> dict[str, float]:
     seconds = data.get("retry_after")
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
         return {}
     takes = issubclass(kind.error, RateLimitError | UnavailableError)
-    return {"retry_after": float(seconds)} if takes else {}
+    return {"retry_after": float(min(seconds, _LONGEST))} if takes else {}
 
 
 def _is_of_backend(error: StoreError, kind: Kind) -> bool:

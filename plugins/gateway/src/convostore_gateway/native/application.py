@@ -20,18 +20,18 @@ from convostore.dialect import StreamedResponse, bearer
 from convostore.errors import AuthError, InvalidError, StoreError
 from convostore.store import AsyncConversationStore
 
+from ..incoming import TooLargeError, TooSlowError, headers_of, path_of
+from ..problems import MEDIA_TYPE, problem_json, problem_of
+from ..served import Served
+from ..streams import stream_response
+from ..surroundings import place_of
 from .bodies import MediaTypeError, check_ids, take_body
 from .endpoint import Call, Endpoint
 from .endpoints import ENDPOINTS
-from .incoming import TooLargeError, TooSlowError, headers_of, path_of
 from .matching import AbsentPathError, Paths
 from .openapi import DOCUMENT, document
 from .parameters import read_query
-from .problems import MEDIA_TYPE, problem_json, problem_of
 from .rendering import answer
-from .served import Served
-from .streams import stream_response
-from .surroundings import place_of
 
 _log: Final = logging.getLogger("convostore.gateway")
 

@@ -10,7 +10,9 @@ from convostore.adapter import Operation
 from convostore.models import Conversation, Health, Message, RunStep
 from convostore.searching import Hit
 
-from . import parameters, wire
+from .. import wire
+from ..exporting import export_all, export_one
+from . import parameters
 from .endpoint import (
     CONVERSATION,
     CONVERSATIONS,
@@ -21,7 +23,6 @@ from .endpoint import (
     PageOf,
     Several,
 )
-from .exporting import export_all, export_one
 
 # Any, in this module: a result of any operation is rendered by its own class.
 

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 from convostore.adapter import Operation
 from convostore.store import AsyncConversationStore
 
-from .limits import Limits
+from ..limits import Limits
 from .parameters import Parameter
 
 EVENTS: Final = "text/event-stream"

@@ -21,7 +21,7 @@ from convostore.errors import ConfigError
 if TYPE_CHECKING:
     import socket
 
-    from .access import Token
+    from ..access import Token
     from .stocking import Stock, Upstream
 
 UPSTREAM_KEY: Final = "CONVOSTORE_UPSTREAM_API_KEY"
@@ -114,8 +114,8 @@ def serve(
     """
     from contextlib import closing
 
-    from .application import app as application
-    from .limits import Limits
+    from ..application import app as application
+    from ..limits import Limits
     from .logs import log_to_stderr
     from .serving import listen, url_of
     from .serving import serve as serve_until_told

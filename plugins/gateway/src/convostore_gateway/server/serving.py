@@ -21,9 +21,9 @@ from starlette.types import ASGIApp
 from convostore.errors import ConfigError
 from convostore.store import AsyncConversationStore
 
-from .limits import Limits
+from ..limits import Limits
+from ..streams import settle
 from .protocol import protocol_within
-from .streams import settle
 
 GRACE: Final = 10.0
 """Seconds that answers, and then replies without a client, are let go on when a server ends."""

@@ -14,8 +14,8 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from convostore.reading import Row
 
-from .limits import Limits
-from .problems import KINDS
+from ..limits import Limits
+from ..problems import KINDS
 
 PROBLEM: Final = "ProblemDetails"
 """The name of the schema of errors."""

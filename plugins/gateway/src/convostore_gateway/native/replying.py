@@ -12,7 +12,7 @@ from convostore.replies import Reply
 from convostore.store import AsyncConversationStore
 from convostore.streaming import AsyncReplyStream
 
-from . import wire
+from .. import wire
 from .emitting import HEADERS, NativeEncoder
 from .endpoint import CONVERSATION, EVENTS, Call, Endpoint
 

@@ -14,7 +14,7 @@ from convostore.formats import WRITTEN
 from convostore.models import Order, Role
 from convostore.reading import Row
 
-from .limits import Limits
+from ..limits import Limits
 
 _DIGITS: Final = 18
 """Of a longer number it only matters that it is large."""

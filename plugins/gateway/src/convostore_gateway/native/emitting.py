@@ -9,7 +9,7 @@ from convostore.dialect import ReplyEncoder
 from convostore.errors import StoreError
 from convostore.events import ReplyEvent
 
-from .problems import problem_json, problem_of
+from ..problems import problem_json, problem_of
 
 HEADERS: Final = {
     "content-type": "text/event-stream; charset=utf-8",

@@ -21,7 +21,7 @@ from convostore.parts import ReasoningPart, TextPart, ToolResultPart
 from convostore.searching import Hit
 from convostore.values import Portable
 
-from .wire import page_json
+from ..wire import page_json
 
 LARGE: Final = 256 * 1024
 """About how many bytes an answer may have that is rendered in the event loop."""

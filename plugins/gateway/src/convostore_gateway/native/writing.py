@@ -8,7 +8,8 @@ from convostore.adapter import Operation
 from convostore.errors import InvalidError
 from convostore.models import Conversation, Message
 
-from . import parameters, wire
+from .. import wire
+from . import parameters
 from .endpoint import CONVERSATION, CONVERSATIONS, MESSAGE, MESSAGES, Call, Endpoint, Several
 
 # Any, in this module: a result of any operation is rendered by its own class.

@@ -15,8 +15,8 @@ from typing import Any, ClassVar, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from .limits import Limits
-from .surroundings import CLOCKED, SECURITY
+from ..limits import Limits
+from ..surroundings import CLOCKED, SECURITY
 
 _PIPELINED: Final = 16
 """How many requests may wait behind the one that is being answered."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from .endpoints_reading import READING
-from .endpoints_replying import REPLYING
-from .endpoints_writing import WRITING
+from .reading import READING
+from .replying import REPLYING
+from .writing import WRITING
 
 ENDPOINTS: Final = tuple(
     sorted((*READING, *WRITING, *REPLYING), key=lambda endpoint: endpoint.template)

@@ -25,7 +25,7 @@ from convostore.config import revealed
 from convostore.errors import ConfigError
 from convostore.options import checked_options
 
-from .access import Token
+from ..access import Token
 
 VARIABLE: Final = "CONVOSTORE_GATEWAY_TOKENS"
 """The environment's: tokens with blanks between."""

@@ -12,11 +12,11 @@ from convostore.events import ReplyEvent
 from convostore.reading import Row
 from convostore.replies import PartialReply
 
+from ..limits import Limits
+from ..problems import MEDIA_TYPE
 from .bodies import may_be_absent
 from .endpoint import EVENTS, Endpoint, PageOf, Several
-from .limits import Limits
 from .parameters import Parameter
-from .problems import MEDIA_TYPE
 from .schemas import PROBLEM, Schemas
 
 DOCUMENT: Final = Endpoint(

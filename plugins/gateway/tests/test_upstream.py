@@ -662,7 +662,9 @@ def test_a_key_in_the_address_shows_nowhere_and_is_sent(talk, model):
     with pytest.raises(convostore.AuthError) as caught:
         store.call("reply", "c", "one", turn_id="t1")
     assert model.paths[-1][1] == (("key", KEY), ("version", "2"))
-    shown = f"{caught.value!r} {caught.value.detail} {UpstreamOptions(url=f'{NOWHERE}?key={KEY}')!r}"
+    shown = (
+        f"{caught.value!r} {caught.value.detail} {UpstreamOptions(url=f'{NOWHERE}?key={KEY}')!r}"
+    )
     assert "sesame" not in shown
 
 

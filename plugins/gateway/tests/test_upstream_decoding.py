@@ -232,11 +232,18 @@ def test_an_error_in_the_stream_is_the_models_failure(frame):
 
 
 @pytest.mark.parametrize(
-    "error", [{"message": "slow", "code": 429}, {"message": "slow", "type": "rate_limit_exceeded"}]
+    "kind",
+    [
+        {"code": 429},
+        {"code": "429"},
+        {"status": 429},
+        {"type": "rate_limit_error"},
+        {"type": "tokens", "code": "rate_limit_exceeded"},
+    ],
 )
-def test_a_limit_in_the_stream_is_a_limit(error):
+def test_a_limit_in_the_stream_is_a_limit(kind):
     with pytest.raises(RateLimitError, match="slow"):
-        read(event({"error": error}))
+        read(event({"error": {"message": "slow"} | kind}))
 
 
 def test_an_error_that_comes_whole_is_the_models_failure():

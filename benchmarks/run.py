@@ -24,6 +24,7 @@ BENCHMARKS = (
     "replying",
     "growing",
     "crowding",
+    "serving",
 )
 
 

@@ -30,8 +30,8 @@ from streaming import measure_streams
 import convostore
 from convostore.codec import load_conversation, load_message
 
-ROUNDS = 3
-SECONDS = 0.4
+ROUNDS = 5
+SECONDS = 0.25
 """Of one side in one round."""
 CONNECTIONS = (1, 16, 128)
 CONVERSATIONS = 10_000

@@ -162,6 +162,43 @@ def test_what_had_come_is_stored_however_often_a_reply_is_cancelled(upstream, mo
     assert "Two tides a day".startswith(text)
 
 
+def test_closing_waits_for_what_is_being_stored(upstream, model, target):
+    model.answers(TWO_TIDES)
+
+    class Slow(AsyncWatched):
+        runs = ended = 0
+
+        async def run(self, make):
+            self.runs += 1
+            if self.runs == STORING:
+                replying.cancel()
+                for _ in range(100):
+                    await asyncio.sleep(0)
+                    replying.cancel()
+            result = await super().run(make)
+            self.ended += 1
+            return result
+
+        async def aclose(self) -> None:
+            assert self.ended == STORING
+            await super().aclose()
+
+    async def talk():
+        nonlocal replying
+        slow = Slow(adapter_of(target).async_transport(), lambda _: None)
+        model_transport = ModelService(upstream.options).async_transport()
+        async with convostore.AsyncConversationStore(
+            upstream, AsyncAnsweredTransport(slow, model_transport)
+        ) as store:
+            replying = asyncio.create_task(store.reply("c", "one", turn_id="t1"))
+            with pytest.raises(asyncio.CancelledError):
+                await replying
+
+    replying: asyncio.Task = None  # type: ignore[assignment]
+    asyncio.run(talk())
+    assert stored(target)[1:] == [("t1", "complete", "Two tides")]
+
+
 def test_another_thread_may_close_a_stream_that_waits(upstream, model, target):
     model.answers(streaming(says("Two tides a day"), "stall"))
     told: list[object] = []

@@ -20,32 +20,18 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import pytest
 
-# Before they are imported: what a failed clause compared is then shown.
-pytest.register_assert_rewrite(
-    "convostore.testing.answer_clauses",
-    "convostore.testing.checks",
-    "convostore.testing.fault_clauses",
-    "convostore.testing.keep_clauses",
-    "convostore.testing.read_clauses",
-    "convostore.testing.reply_clauses",
-    "convostore.testing.replying",
-    "convostore.testing.search_clauses",
-    "convostore.testing.searches",
-    "convostore.testing.stream_clauses",
-    "convostore.testing.write_clauses",
-)
-
-from .answer_clauses import AnsweringClauses  # noqa: E402
-from .backend import Backend, Face, Kit  # noqa: E402
-from .checks import NotOffered  # noqa: E402
-from .faces import drive  # noqa: E402
-from .fault_clauses import FaultClauses  # noqa: E402
-from .keep_clauses import KeepingClauses  # noqa: E402
-from .read_clauses import ReadingClauses  # noqa: E402
-from .reply_clauses import ReplyingClauses  # noqa: E402
-from .search_clauses import SearchingClauses  # noqa: E402
-from .stream_clauses import StreamingClauses  # noqa: E402
-from .write_clauses import WritingClauses  # noqa: E402
+from . import rewriting  # noqa: F401  # before what it names is imported
+from .answer_clauses import AnsweringClauses
+from .backend import Backend, Face, Kit
+from .checks import NotOffered
+from .faces import drive
+from .fault_clauses import FaultClauses
+from .keep_clauses import KeepingClauses
+from .read_clauses import ReadingClauses
+from .reply_clauses import ReplyingClauses
+from .search_clauses import SearchingClauses
+from .stream_clauses import StreamingClauses
+from .write_clauses import WritingClauses
 
 Clause: TypeAlias = Callable[[Any, Kit], Coroutine[Any, Any, None]]
 

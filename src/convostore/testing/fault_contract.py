@@ -35,6 +35,7 @@ from ..config import adapter_of
 from ..errors import ProtocolError, RateLimitError, StoreError, UnavailableError
 from ..exchange import Exchange, Request
 from ..store import AsyncConversationStore
+from . import rewriting  # noqa: F401  # before what it names is imported
 from .backend import Backend, Face, Kit
 from .checks import NotOffered, collected, raises
 from .faces import drive

@@ -6,7 +6,7 @@ What it means is not known here.
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
@@ -63,8 +63,8 @@ def headers_of(scope: Scope) -> dict[str, str]:
 def path_of(scope: Scope) -> str:
     """The path below where the gateway is mounted, percent-encoded as it was sent."""
     raw: bytes | None = scope.get("raw_path")
-    path = raw.partition(b"?")[0].decode("latin-1") if raw else scope["path"]
-    return path.removeprefix(scope.get("root_path", "")) or "/"
+    path = raw.partition(b"?")[0].decode("latin-1") if raw else quote(scope["path"])
+    return path.removeprefix(quote(scope.get("root_path", ""))) or "/"
 
 
 async def _body(receive: Receive, limits: Limits) -> bytes:

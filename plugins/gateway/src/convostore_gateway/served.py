@@ -68,3 +68,8 @@ class Served:
 def _shown(scope: str) -> str:
     """What a request named, where it is fit to be repeated."""
     return repr(scope) if _SCOPE.fullmatch(scope) else "what the request names"
+
+
+def public_name(label: str) -> str:
+    """What a store is called where others read it: its label, of a file without the folders."""
+    return re.sub(r"^([\w+.-]+:///).*[/\\]", r"\1", label)

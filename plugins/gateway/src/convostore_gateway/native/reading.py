@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from convostore.searching import Hit
 
 from .. import wire
 from ..exporting import export_all, export_one
+from ..served import public_name
 from . import parameters
 from .endpoint import (
     CONVERSATION,
@@ -30,18 +30,13 @@ from .endpoint import (
 async def _info(call: Call) -> Any:
     store, most = call.store, call.limits.page
     return wire.Info(
-        label=_public(store.label),
+        label=public_name(store.label),
         version=version("convostore-gateway"),
         offers=tuple([each.value for each in Operation if store.offers(each)]),
         traits=wire.traits_json(store.traits),
         max_page=min(most, store.traits.max_page or most),
         reply_options=tuple(sorted(store.reply_options)),
     )
-
-
-def _public(label: str) -> str:
-    """A store's label without the folders of its file."""
-    return re.sub(r"^([\w+.-]+:///).*[/\\]", r"\1", label)
 
 
 async def _search(call: Call) -> Any:

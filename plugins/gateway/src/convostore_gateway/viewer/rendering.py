@@ -27,6 +27,7 @@ from convostore.formats.plain import ROLES, one_line, printable, safe_link
 from convostore.models import JSON, Message, Part, Source
 from convostore.searching import Snippet
 
+from ..served import public_name
 from .addresses import key_of
 
 if TYPE_CHECKING:
@@ -142,9 +143,8 @@ def sanitised(html: str) -> str:
 
 
 def store_name(label: str) -> str:
-    """What a store is called: its label, but of a file no more than the name."""
-    scheme, _, place = one_line(label).partition("://")
-    return f"{scheme}:{place.rpartition('/')[2]}" if place.startswith("/") else one_line(label)
+    """What a store is called on a page."""
+    return one_line(public_name(label))
 
 
 def _shown(message: Message) -> Shown:

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 from starlette.responses import Response
 from starlette.types import Scope
 
-from convostore.dialect import IncomingRequest
+from convostore.dialect import IncomingRequest, bearer
 
 COOKIE: Final = "convostore_token"
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
@@ -20,11 +20,8 @@ _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 
 def credentials(request: IncomingRequest) -> tuple[str, ...]:
     """What may be the token of a request: a header's, or the cookie's."""
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and value.strip():
-        return (value.strip(),)
     cookie = _cookie(request)
-    return () if cookie is None else (cookie,)
+    return bearer(request.headers) or (() if cookie is None else (cookie,))
 
 
 def is_own(request: IncomingRequest, scope: Scope) -> bool:

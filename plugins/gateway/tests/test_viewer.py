@@ -174,7 +174,7 @@ def test_problems_and_files_of_a_conversation_are_told(look, target):
     assert page.text.count("笔记.txt") == 2
     assert "Untitled" in page.text
     assert '"deep": "er"' in page.text
-    assert "sqlite:archive.db" in page.text
+    assert "sqlite:///archive.db" in page.text
     assert "somebody" not in page.text
 
 

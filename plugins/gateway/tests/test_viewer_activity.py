@@ -118,8 +118,8 @@ def test_an_id_is_one_segment_of_a_path_and_comes_back(id):
 @pytest.mark.parametrize(
     ("label", "name"),
     [
-        ("sqlite:////home/somebody/chats.db", "sqlite:chats.db"),
-        ("sqlite:///chats.db", "sqlite:chats.db"),
+        ("sqlite:////home/somebody/chats.db", "sqlite:///chats.db"),
+        ("sqlite:///chats.db", "sqlite:///chats.db"),
         ("fastgpt://desk.example/app", "fastgpt://desk.example/app"),
         ("memory://", "memory://"),
         ("a name", "a name"),

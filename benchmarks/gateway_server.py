@@ -15,7 +15,7 @@ from pydantic import SecretStr
 import convostore
 from convostore.store import AsyncConversationStore
 from convostore_gateway import Token, app
-from convostore_gateway.server.serving import running
+from convostore_gateway.server.serving import collect_less, running
 from convostore_gateway.upstream import aopen_answered
 
 TOKEN = "token-of-the-"
@@ -30,6 +30,7 @@ def opened(target: str, upstream: str | None) -> AsyncConversationStore:
 def main(targets: Mapping[str, str], upstream: str | None) -> None:
     stores = {name: opened(target, upstream) for name, target in targets.items()}
     tokens = [Token(value=SecretStr(TOKEN + name), namespace=name) for name in stores]
+    collect_less()  # as the command does
     with running(app(stores, tokens=tokens), stores=stores.values()) as url:
         print(url, flush=True)
         sys.stdin.read()

@@ -31,7 +31,7 @@ import convostore
 from convostore.codec import load_conversation, load_message
 
 ROUNDS = 5
-SECONDS = 0.25
+SECONDS = 0.2
 """Of one side in one round."""
 CONNECTIONS = (1, 16, 128)
 CONVERSATIONS = 10_000

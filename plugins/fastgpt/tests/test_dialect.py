@@ -256,6 +256,17 @@ def test_numbers_that_make_no_page_are_refused(served, path, paging):
     assert refusal(served.ask(CHAT + path, {"appId": APP, "chatId": "c"} | paging)) == INVALID
 
 
+@pytest.mark.parametrize("path", ["getHistories", "record/getPaginationRecords"])
+@pytest.mark.parametrize("text", [" " * 20 + "1", "1" + " " * 20, "0" * 20 + "1"])
+def test_blanks_and_zeros_around_a_number_make_no_difference(served, path, text):
+    served.several(3)
+    served.said("talk", 3)
+    page = {"chatId": "talk", "pageSize": 1}
+    plain = served.data(path, page | {"offset": 1})
+    assert plain["list"]
+    assert served.data(path, page | {"offset": text}) == plain
+
+
 def test_a_page_of_nothing_lacks_its_parameters(served):
     response = served.ask(CHAT + "getHistories", {"appId": APP, "pageSize": 0})
     assert refusal(response)[:2] == (500, 507004)

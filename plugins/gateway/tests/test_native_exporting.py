@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 import convostore
+from convostore.config import adapter_of
 from convostore.errors import UnavailableError
 from convostore.formats import reader
 from convostore.memory import MemoryAdapter
@@ -170,6 +171,31 @@ def test_what_is_deleted_during_an_export_is_left_out() -> None:
     seed_failing("gone", "there")
     with served(failing, viewer=False) as url:
         assert list(read(httpx.get(f"{url}/v1/export").content)) == ["there"]
+
+
+class Vanishing(MemoryAdapter):
+    """A store whose conversation `gone` is deleted once the first page of it was read."""
+
+    def list_messages(self, conversation_id: str, listing: Any) -> Any:
+        if conversation_id == "gone" and listing.cursor is not None:
+            raise convostore.NotFoundError("it was deleted meanwhile")
+        return super().list_messages(conversation_id, listing)
+
+
+def vanishing() -> convostore.AsyncConversationStore:
+    known = adapter_of("memory://native-exporting-failing")
+    adapter = Vanishing(known.dsn, known.options)
+    return convostore.AsyncConversationStore(adapter, adapter.async_transport())
+
+
+@pytest.mark.parametrize("format", ["jsonl", "openai"])
+def test_what_is_deleted_while_it_is_exported_leaves_the_others_readable(format: str) -> None:
+    seed_failing("there", "gone", "there too")
+    with served(vanishing, viewer=False) as url:
+        exported = httpx.get(f"{url}/v1/export?format={format}").content
+    read = [list(each.messages) for each in reader(format)(io.BytesIO(exported), None)]
+    assert len(read) == 3
+    assert [len(each) for each in read].count(1500) == 2
 
 
 async def _endless() -> AsyncIterator[Conversation]:

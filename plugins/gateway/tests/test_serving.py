@@ -16,7 +16,7 @@ from convostore import ConfigError
 from convostore_gateway import app, running
 from convostore_gateway.server.serving import listen, url_of
 
-from .bad_clients import connected, heard, request, until
+from .bad_clients import connected, heard, request, told, until
 from .serving_processes import Waiting, served
 
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
@@ -75,6 +75,31 @@ def test_several_servers_run_side_by_side_each_in_a_loop_of_its_own():
                 f"{url}/v1/replies", json={"content": "hello"}, trust_env=False, verify=False
             )
             assert answer.json()["message"]["parts"][0]["text"] == "You said: hello"
+
+
+async def endless(scope, receive, send):
+    """An answer of no length that was told before."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for piece in (b"one,", b"", b"two"):
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.mark.parametrize(("method", "expected"), [("GET", b"one,two"), ("HEAD", b"")])
+def test_a_client_of_http_1_0_gets_an_answer_of_any_length_without_chunks(method, expected):
+    with running(endless) as url:
+        head, _, content = told(url, f"{method} / HTTP/1.0\r\n\r\n".encode()).partition(b"\r\n\r\n")
+    assert content == expected
+    assert b"transfer-encoding" not in head
+    assert b"connection: close" in head
+
+
+def test_a_client_of_http_1_0_gets_the_length_that_an_answer_has():
+    store = convostore.aopen("memory://")
+    with running(app(store, open_access=True, viewer=False), stores=[store]) as url:
+        head, _, content = told(url, b"GET /healthz HTTP/1.0\r\n\r\n").partition(b"\r\n\r\n")
+    assert content == b'{"status":"ok"}'
+    assert b"content-length: 15" in head
 
 
 def test_no_answer_tells_what_serves_it():

@@ -152,6 +152,18 @@ def test_a_call_of_another_shape_stays_whole(shape):
     assert draft.parts == ()
 
 
+def test_a_reason_to_finish_holds_whatever_comes_behind_it():
+    _, _, decoder = read(*says("Two"), chunk({}, "length"), chunk({"content": ""}), DONE)
+    assert decoder.finish_reason == "length"
+    assert decoder.answer("t").status == "failed"
+
+
+@pytest.mark.parametrize("wrong", [True, -1, 1.5, "3", None, [3], 1e999])
+def test_a_cost_that_is_no_number_of_tokens_is_not_known(wrong):
+    _, draft, _ = read(usage(wrong, 5), DONE)
+    assert draft.usage == Usage(output_tokens=5)
+
+
 @pytest.mark.parametrize("reason", ["length", "content_filter"])
 def test_an_answer_that_was_cut_short_is_marked(reason):
     *_, decoder = read(*says("Two"), chunk({}, reason), DONE)

@@ -9,8 +9,11 @@ from collections.abc import Callable
 import pytest
 
 import convostore
-from convostore.adapter import AsyncTransport, Transport
+from convostore import DSN
+from convostore.adapter import AdapterOptions, AsyncTransport, Transport
 from convostore.config import adapter_of
+from convostore.memory import MemoryAdapter
+from convostore.models import NewConversation
 from convostore_gateway.upstream import UpstreamAdapter, UpstreamOptions, open_answered
 from convostore_gateway.upstream.service import (
     AnsweredTransport,
@@ -268,6 +271,24 @@ def test_an_answer_is_written_once(face, upstream, model, target):
     counting = UpstreamAdapter(Counting(store.dsn, store.options), upstream.options)
     reply(face, counting, target, lambda _: None)
     assert len(writes) == 2
+
+
+@both_faces
+def test_who_is_second_to_begin_a_conversation_goes_on_in_it(face, upstream, model):
+    class Raced(MemoryAdapter):
+        """Somebody else makes each conversation right before it is made."""
+
+        def create_conversation(self, new):
+            yield from super().create_conversation(NewConversation(id=new.id, title="theirs"))
+            return (yield from super().create_conversation(new))
+
+    raced = Raced(DSN.parse("memory://"), AdapterOptions())
+    talk = dict(zip(("sync", "async"), TALKS, strict=True))[face]
+    with talk(raced, model.url) as store:
+        assert store.call("reply", "c", "one").text == "You said: one"
+        assert store.call("get_conversation", "c").title == "theirs"
+        with pytest.raises(convostore.ConflictError):  # an id of our own choice is not another's
+            store.call("reply", None, "one")
 
 
 FAILED = [

@@ -261,3 +261,11 @@ def test_a_message_cannot_call_the_viewer_by_a_link(target):
         page = Page(httpx.get(f"{url}{TELLING}", headers=HTMX).text)
     page.assert_safe()
     assert not [each for each in page.all("a") if "logout" in each["href"]]
+
+
+@pytest.mark.parametrize("path", ["/viewer/login", f"{TELLING}/title"])
+def test_a_form_that_is_larger_than_forms_are_is_refused_whoever_sends_it(browser, target, path):
+    answer = browser.post(path, content=b"title=" + b"x" * 64 * 2**10, headers=HTMX)
+    assert answer.status_code == 413
+    assert log_in(browser).status_code == 303
+    assert title(target) == telling()[0].title

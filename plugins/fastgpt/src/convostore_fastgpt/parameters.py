@@ -31,6 +31,8 @@ Place: TypeAlias = Literal["body", "query", "both"]
 LARGEST_PAGE: Final = 5000
 """Items of one page: the service knows no bound, but each page is made in memory."""
 _DEFAULT_PAGE: Final = 10
+_DIGITS: Final = 18
+"""Of a longer number it only matters that it is large."""
 _APP_ID: Final = re.compile(r"[0-9a-fA-F]{24}")
 _NO_TARGET: Final = "appId, skillId or share auth must be provided"
 _NAMES: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
@@ -211,7 +213,7 @@ class Given:
         if value is None or value == "":
             return default
         if isinstance(value, str) and value.isascii() and value.strip().isdecimal():
-            value = int(value[:18])
+            value = int(value.strip().lstrip("0")[:_DIGITS] or "0")
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):

@@ -109,12 +109,15 @@ async def _one(
 async def _all(store: AsyncConversationStore, to: Writer) -> AsyncGenerator[str]:
     yield to.start()
     async for conversation in store.conversations():
+        is_begun = False
         async with aclosing(_conversation(store, conversation, to)) as pieces:
             try:
                 async for piece in pieces:
+                    is_begun = True
                     yield piece
             except NotFoundError:  # it was deleted after the list showed it
-                continue
+                if is_begun:
+                    yield to.end_conversation()
     yield await asyncio.to_thread(to.end)
 
 

@@ -117,7 +117,7 @@ def serve(
     from ..application import app as application
     from ..limits import Limits
     from .logs import log_to_stderr
-    from .serving import listen, url_of
+    from .serving import collect_less, listen, url_of
     from .serving import serve as serve_until_told
     from .tokens_file import given_tokens
 
@@ -140,6 +140,7 @@ def serve(
         )
         log_to_stderr(access=not quiet)
         say(_told(found, url_of(listening), is_open=not tokens, viewer=not no_viewer))
+        collect_less()
         in_order = serve_until_told(
             served,
             listening,

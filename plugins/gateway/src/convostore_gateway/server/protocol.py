@@ -10,10 +10,12 @@ import asyncio
 import json
 import logging
 from asyncio import TimerHandle
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from ..limits import Limits
 from ..surroundings import CLOCKED, SECURITY
@@ -131,6 +133,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= _PIPELINED:
             self._stop(HTTPStatus.TOO_MANY_REQUESTS)
         super().on_headers_complete()
+        if self.scope["http_version"] == "1.0":
+            self.cycle.send = _without_chunks(self.cycle)  # type: ignore[method-assign]
         self._is_in_body = True
         self._framing = 0
 
@@ -240,6 +244,26 @@ class BoundedProtocol(HttpToolsProtocol):
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self.transport.write("\r\n".join([*lines, "", ""]).encode("ascii") + body)
         self.transport.close()
+
+
+def _without_chunks(cycle: RequestResponseCycle) -> Callable[[ASGISendEvent], Awaitable[None]]:
+    """Sends to a client of HTTP/1.0, which knows no chunks: what has no length ends with the
+    connection."""
+    send_on = cycle.send
+    is_endless = False
+
+    async def send(message: ASGISendEvent) -> None:
+        nonlocal is_endless
+        if message["type"] == "http.response.start":
+            named = {name.lower() for name, _ in message.get("headers", ())}
+            is_endless = b"content-length" not in named
+            if is_endless:
+                cycle.chunked_encoding = False
+        elif is_endless and message["type"] == "http.response.body":
+            cycle.expected_content_length = len(message.get("body", b""))
+        await send_on(message)
+
+    return send
 
 
 def _without_trace(record: logging.LogRecord) -> bool:

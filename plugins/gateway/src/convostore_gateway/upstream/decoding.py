@@ -222,7 +222,7 @@ def _thought(thinking: JSON) -> Iterator[ReplyEvent]:
 
 
 def _count(value: JSON) -> int | None:
-    return value if isinstance(value, int) else None
+    return value if type(value) is int and value >= 0 else None
 
 
 def _decoded(data: bytes) -> JSON:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final, TypeAlias
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ from convostore.dialect import IncomingRequest
 from convostore.errors import AuthError, InvalidError, StoreError
 
 from ..incoming import headers_of, path_of, read_request
+from ..limits import Limits
 from ..served import Served
 from ..surroundings import place_of
 from . import changes, pages, sessions
@@ -28,6 +30,8 @@ from .visits import Visit, form_of, wants_fragment
 
 _log = logging.getLogger("convostore.gateway")
 Handler: TypeAlias = Callable[[Visit], Awaitable[Response]]
+_FORM: Final = 64 * 2**10
+"""The most bytes of a form."""
 _CONVERSATION: Final = "conversations/*"
 _MESSAGE: Final = "conversations/*/messages/*"
 _HANDLERS: Final[Mapping[str, Mapping[str, Handler]]] = {
@@ -66,7 +70,7 @@ class Viewer:
         )
         as_piece = wants_fragment(head)
         try:
-            request = await read_request(scope, receive, self._served.limits)
+            request = await read_request(scope, receive, _of_forms(self._served.limits))
             response = await self._answer(request, scope, at)
         except ClientDisconnect:
             return
@@ -132,6 +136,11 @@ class Viewer:
         response = RedirectResponse(onward, 303)
         sessions.keep_token(response, token, scope, at.root)
         return response
+
+
+def _of_forms(limits: Limits) -> Limits:
+    """Bounds within which a form costs next to nothing, whoever sends it."""
+    return replace(limits, body=min(limits.body, _FORM))
 
 
 def _route(path: str) -> tuple[Mapping[str, Handler], tuple[str, ...]]:

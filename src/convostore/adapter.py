@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, TypeVa
 
 from pydantic import BaseModel, ConfigDict
 
+from .codec import dumps
 from .dsn import DSN
 from .errors import InvalidError, StoreError, UnsupportedError
 from .flow import Flow
@@ -193,6 +194,16 @@ class Adapter(ABC, Generic[Q, R]):
         Raises:
             NotFoundError: The conversation is not there.
         """
+
+    def messages_as_json(self, conversation_id: str, listing: Listing) -> Flow[Q, R, Page[str]]:
+        """As `list_messages`, each message as JSON; overridden where messages are kept as that.
+
+        It is what `codec.dumps` writes, or the same in UTF-8.
+        """
+        page = yield from self.list_messages(conversation_id, listing)
+        return Page(
+            items=tuple([dumps(each) for each in page.items]), cursor=page.cursor, total=page.total
+        )
 
     def read_transcript(
         self, conversation_id: str, known: Conversation | None = None

@@ -61,17 +61,25 @@ class IncomingRequest:
         """The query by name; of one that is repeated, the last."""
         return dict(self.query)
 
-    @cached_property
+    @property
     def json(self) -> JSON:
         """The body, decoded.
 
         Raises:
             InvalidError: It is no JSON, or out of the bounds of `reading.decode_json`.
         """
+        decoded, fault = self._decoded
+        if fault is not None:
+            raise InvalidError(fault)
+        return decoded
+
+    @cached_property
+    def _decoded(self) -> tuple[JSON, str | None]:
+        """The body and what is wrong with it, looked at once, however large it is."""
         try:
-            return decode_json(self.content, "the body")
+            return decode_json(self.content, "the body"), None
         except ProtocolError as error:
-            raise InvalidError(str(error)) from None
+            return None, str(error)
 
     @cached_property
     def fields(self) -> Mapping[str, JSON]:

@@ -133,6 +133,15 @@ class Plan:
             lambda: self.page(Operation.LIST_MESSAGES, conversation_id, listing, make),
         )
 
+    def messages_as_json(self, conversation_id: str, listing: Listing) -> Make[Page[str]]:
+        def make(bounded: Listing) -> AnyFlow[Page[str]]:
+            return self.adapter.messages_as_json(an_id(conversation_id), bounded)
+
+        return self.named(
+            Operation.LIST_MESSAGES,
+            lambda: self.page(Operation.LIST_MESSAGES, conversation_id, listing, make),
+        )
+
     def read_transcript(
         self, conversation_id: str, known: Conversation | None, on_error: OnError
     ) -> Make[Transcript]:

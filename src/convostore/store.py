@@ -82,6 +82,11 @@ class _Face:
         return frozenset(self._plan.adapter.ReplyOptions.model_fields)
 
     @property
+    def keeps_json(self) -> bool:
+        """Whether the backend keeps messages as JSON, so that `messages_as_json` saves work."""
+        return type(self._plan.adapter).messages_as_json is not Adapter.messages_as_json
+
+    @property
     def _conversing(self) -> Conversing:
         from .conversing import Conversing
 
@@ -185,6 +190,32 @@ class ConversationStore(_Face):
         """
         return self._run(
             self._plan.list_messages(
+                conversation_id, Listing(limit=limit, cursor=cursor, order=order)
+            )
+        )
+
+    def messages_as_json(
+        self,
+        conversation_id: str,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        order: Order = "oldest_first",
+    ) -> Page[str]:
+        """Returns one page of `list_messages` as JSON, for servers that pass messages on.
+
+        Args:
+            conversation_id: Whose.
+            limit: As `list_messages`.
+            cursor: As `list_messages`, and each takes the other's.
+            order: As `list_messages`.
+
+        Raises:
+            NotFoundError: The conversation is not there.
+            InvalidError: The cursor is none of this list in this order.
+        """
+        return self._run(
+            self._plan.messages_as_json(
                 conversation_id, Listing(limit=limit, cursor=cursor, order=order)
             )
         )
@@ -586,6 +617,20 @@ class AsyncConversationStore(_Face):
     ) -> Page[Message]:
         return await self._run(
             self._plan.list_messages(
+                conversation_id, Listing(limit=limit, cursor=cursor, order=order)
+            )
+        )
+
+    async def messages_as_json(
+        self,
+        conversation_id: str,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        order: Order = "oldest_first",
+    ) -> Page[str]:
+        return await self._run(
+            self._plan.messages_as_json(
                 conversation_id, Listing(limit=limit, cursor=cursor, order=order)
             )
         )

@@ -533,6 +533,16 @@ def test_records_are_deleted_by_the_ids_that_are_named(served, path, gone, expec
     assert left(served) == expected
 
 
+@pytest.mark.parametrize("as_text", [True, False])
+def test_no_more_records_are_deleted_at_a_time_than_can_be_looked_for(served, as_text):
+    served.said("talk", 2)
+    ids = [f"{number}" for number in range(1000)] + ["m00000"]
+    body = {"appId": APP, "chatId": "talk", "contentIds": ",".join(ids) if as_text else ids}
+    answer = served.ask(CHAT + "record/delete", body)
+    assert refusal(answer) == INVALID
+    assert texts(served.data("getPaginationRecords", {"chatId": "talk"})) == ["text 0", "text 1"]
+
+
 def test_a_question_and_its_answer_that_share_an_id_go_together(served):
     own = [f"{number:024x}.shared" for number in (1, 2)]
     other = text_message("x", "user", 9)

@@ -24,7 +24,7 @@ _LARGE: Final = 256 * 2**10
 _KINDS: Final = ("normal", "outLink", "home")
 _OLDER_KINDS: Final = ("team",)
 _NO_COMMENT: Final = "yes"
-_MOST_QUOTES: Final = 1000
+_MOST_IDS: Final = 1000
 
 
 def get_records(given: Given) -> DialectFlow[Answered]:
@@ -101,10 +101,9 @@ def _content_ids(given: Given) -> list[str]:
     """The ids: one, or several as an array or as a text with commas."""
     one, several = given.text_or_none("contentId"), given.fields.get("contentIds")
     if isinstance(several, str):
-        several = several.split(",")
-    elif several is not None:
-        several = given.texts("contentIds", most=_MOST_QUOTES)
-    return [each for each in dict.fromkeys([one, *(several or ())]) if each]
+        given = Given({"contentIds": several.split(",")}, given.paging)
+    texts = [] if several is None else given.texts("contentIds", most=_MOST_IDS)
+    return [each for each in dict.fromkeys([one, *texts]) if each]
 
 
 def update_feedback(given: Given) -> DialectFlow[JSON]:
@@ -135,7 +134,7 @@ def get_quotes(given: Given) -> DialectFlow[JSON]:
     """The passages of an answer that are asked for, as far as the store has their texts."""
     given.app_id()
     chat_id, data_id = given.text("chatId"), given.text("chatItemDataId")
-    wanted = given.texts("datasetDataIdList", most=_MOST_QUOTES)
+    wanted = given.texts("datasetDataIdList", most=_MOST_IDS)
     answer = yield from answer_by(chat_id, data_id)
     if answer is None:
         raise thrown("Chat item not found")

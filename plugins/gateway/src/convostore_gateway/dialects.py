@@ -5,6 +5,7 @@ Which services there are, the installed plugins say; none is known here.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,6 +27,8 @@ from .streams import stream_response
 from .surroundings import place_of
 
 _log = logging.getLogger("convostore.gateway")
+_LARGE: Final = 256 * 1024
+"""Bytes of a body that is decoded in the event loop."""
 _OF_STRANGERS: Final = 64 * 2**10
 """The most bytes of the body of a request without the right token."""
 
@@ -69,6 +72,8 @@ class Dialects:
         await response(scope, receive, send)
 
     async def _answered(self, dialect: Dialect, request: IncomingRequest, grant: Grant) -> Sent:
+        if len(request.content) > _LARGE:
+            await asyncio.to_thread(getattr, request, "fields")  # which are kept
         store = self._served.store_of(grant, dialect.scope(request))
         _check_ids(request, self._served.limits)
         answer = await answered(dialect, request, store)

@@ -118,6 +118,7 @@ async def _all(store: AsyncConversationStore, to: Writer) -> AsyncGenerator[str]
             except NotFoundError:  # it was deleted after the list showed it
                 if is_begun:
                     yield to.end_conversation()
+        await asyncio.sleep(0)  # not every store waits for something, and others have their turn
     yield await asyncio.to_thread(to.end)
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import secrets
 from abc import abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from time import time_ns
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from convostore.adapter import Adapter, Traits
@@ -55,6 +55,7 @@ from .rows import (
     conversation_of,
     conversation_row,
     message_body,
+    message_json,
     message_of,
     message_row,
     microseconds,
@@ -65,6 +66,8 @@ from .rows import (
 from .statements import Statements
 from .tables import CONVERSATION_COLUMNS
 from .units import Query, Reply, Row, SQLFlow
+
+T = TypeVar("T")
 
 _FIRST: Final = (-(2**63) + 1, "")
 _ALL: Final = 2**62
@@ -136,6 +139,14 @@ class SQLAdapter(Adapter[Query, Reply]):
         return conversation_of(rows[0])
 
     def list_messages(self, conversation_id: str, listing: Listing) -> SQLFlow[Page[Message]]:
+        return self._page(conversation_id, listing, message_of)
+
+    def messages_as_json(self, conversation_id: str, listing: Listing) -> SQLFlow[Page[str]]:
+        return self._page(conversation_id, listing, message_json)
+
+    def _page(
+        self, conversation_id: str, listing: Listing, made: Callable[[str, str, str], T]
+    ) -> SQLFlow[Page[T]]:
         limit = _limit(listing)
         seq = _ALL if listing.order == "newest_first" else -1
         if listing.cursor is not None:
@@ -147,7 +158,7 @@ class SQLAdapter(Adapter[Query, Reply]):
         total = rows[0][0]
         page = [] if rows[0][1] is None else rows[:limit]
         cursor = json.dumps([page[-1][1]]) if len(rows) > max(len(page), 1) else None
-        return Page(items=tuple([message_of(*row[2:]) for row in page]), cursor=cursor, total=total)
+        return Page(items=tuple([made(*row[2:]) for row in page]), cursor=cursor, total=total)
 
     def read_transcript(
         self, conversation_id: str, known: Conversation | None = None

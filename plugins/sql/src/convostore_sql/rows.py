@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Final, cast
 
-from convostore.codec import dump, to_json, trusted_conversation, trusted_message
+from convostore.codec import dump, dumps, to_json, trusted_conversation, trusted_message
 from convostore.errors import ProtocolError
 from convostore.models import JSON, Conversation, Message
 
@@ -141,6 +141,24 @@ def message_of(identity: str, role: str, body: str) -> Message:
     return trusted_message(values)
 
 
+def message_json(identity: str, role: str, body: str) -> str:
+    """The message of a row as JSON: nothing is decoded that is not kept apart.
+
+    Raises:
+        ProtocolError: The row is damaged, as far as that shows.
+    """
+    if body.startswith(_KEPT_APART):
+        return dumps(message_of(identity, role, body))
+    if not (body.startswith("{") and body.endswith("}")):
+        raise _damaged()
+    rest = "}" if body == "{}" else f",{body[1:]}"
+    return f'{{"id":{to_json(read(identity))},"role":"{role}"{rest}'
+
+
+def _damaged() -> ProtocolError:
+    return ProtocolError("a row was damaged, or written by another program: no JSON")
+
+
 def _packed(data: Mapping[str, JSON]) -> str:
     text = to_json(data, ascii_only=False)
     if text.isascii():
@@ -159,5 +177,5 @@ def _unpacked(body: str) -> dict[str, JSON]:
     except ValueError:
         end = -1
     if end != len(text):
-        raise ProtocolError("a row was damaged, or written by another program: no JSON")
+        raise _damaged()
     return cast("dict[str, JSON]", unpacked)

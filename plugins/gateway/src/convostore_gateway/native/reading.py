@@ -39,6 +39,11 @@ async def _info(call: Call) -> Any:
     )
 
 
+async def _messages(call: Call) -> Any:
+    listed = call.store.messages_as_json if call.store.keeps_json else call.store.list_messages
+    return await listed(**call.ids, **call.query)
+
+
 async def _search(call: Call) -> Any:
     query = dict(call.query)
     return await call.store.search(query.pop("q"), **query)
@@ -90,7 +95,7 @@ READING: Final = (
         template=MESSAGES,
         operation=Operation.LIST_MESSAGES,
         summary="Lists a conversation's messages, page by page.",
-        handle=lambda call: call.store.list_messages(**call.ids, **call.query),
+        handle=_messages,
         answers=PageOf(Message),
         parameters=(*_PAGED, parameters.ORDER),
         conditional=True,

@@ -64,7 +64,10 @@ async def rendered(result: Any) -> bytes:
         told = page_json(Page(items=(), cursor=result.cursor, total=result.total))
         del told["items"]
         rest = b"," + to_json(told).encode("ascii")[1:] if told else b"}"
-        return b'{"items":' + await _items(result.items) + rest
+        items = result.items
+        is_json = bool(items) and isinstance(items[0], str)
+        listed = f"[{','.join(items)}]".encode() if is_json else await _items(items)
+        return b'{"items":' + listed + rest
     if isinstance(result, tuple):
         return b'{"items":' + await _items(result) + b"}"
     return _written(result)

@@ -102,6 +102,9 @@ class UpstreamAdapter(Adapter[Any, Any]):
     def list_messages(self, conversation_id: str, listing: Listing) -> AnyFlow[Page[Message]]:
         return self._store.list_messages(conversation_id, listing)
 
+    def messages_as_json(self, conversation_id: str, listing: Listing) -> AnyFlow[Page[str]]:
+        return self._store.messages_as_json(conversation_id, listing)
+
     def read_transcript(
         self, conversation_id: str, known: Conversation | None = None
     ) -> AnyFlow[Transcript]:

@@ -1,0 +1,63 @@
+"""Messages as JSON: the same as the list's, without a detour where they are kept so."""
+
+import json
+
+import pytest
+from hypothesis import example, given, settings
+
+import convostore
+from convostore.codec import dumps
+from convostore.errors import InvalidError, NotFoundError
+from convostore.testing.samples import everything
+from convostore.testing.values import Values
+
+STORES = ["memory://", "sqlite://"]
+MESSAGES = Values().messages()
+
+
+@pytest.mark.parametrize("target", STORES)
+@given(message=MESSAGES)
+@example(message=everything())
+@settings(max_examples=50, deadline=None)
+def test_a_message_as_json_is_the_one_that_the_list_has(target, message):
+    with convostore.open(target) as store:
+        store.create_conversation(id="c")
+        store.append_messages("c", [message])
+        (text,) = store.messages_as_json("c").items
+        assert sorted_json(text) == sorted_json(dumps(store.list_messages("c").items[0]))
+
+
+def sorted_json(text):
+    """What a reader of JSON makes of a text; written again, as NaN is not equal to itself."""
+    return json.dumps(json.loads(text.encode()), sort_keys=True)
+
+
+@pytest.mark.parametrize("target", STORES)
+def test_pages_of_json_are_cut_as_the_lists_and_each_takes_the_others_cursor(target):
+    with convostore.open(target) as store:
+        store.create_conversation(id="c")
+        said = [convostore.Message(id=f"m{each}", role="user") for each in range(5)]
+        store.append_messages("c", said)
+        first = store.messages_as_json("c", limit=2, order="newest_first")
+        listed = store.list_messages("c", limit=2, order="newest_first")
+        assert [json.loads(each)["id"] for each in first.items] == ["m4", "m3"]
+        assert (first.cursor, first.total) == (listed.cursor, listed.total)
+        rest = store.messages_as_json("c", cursor=listed.cursor, order="newest_first")
+        assert [json.loads(each)["id"] for each in rest.items] == ["m2", "m1", "m0"]
+        assert rest.cursor is None
+
+
+@pytest.mark.parametrize("target", STORES)
+def test_what_is_not_there_and_a_wrong_cursor_are_refused_as_by_the_list(target):
+    with convostore.open(target) as store:
+        with pytest.raises(NotFoundError):
+            store.messages_as_json("absent")
+        store.create_conversation(id="c")
+        with pytest.raises(InvalidError):
+            store.messages_as_json("c", cursor="wrong")
+
+
+def test_only_a_store_that_keeps_json_says_so():
+    with convostore.open("memory://") as memory, convostore.open("sqlite://") as database:
+        assert not memory.keeps_json
+        assert database.keeps_json

@@ -479,3 +479,5 @@ def test_it_may_be_mounted_in_another_application() -> None:
         path = "/gateway/v1/conversations"
         assert client.post(path, json={"id": "a/b"}).status_code == 201
         assert client.get(f"{path}/a%2Fb").json()["id"] == "a/b"
+        document = client.get("/gateway/v1/openapi.json").json()
+        assert document["servers"] == [{"url": "/gateway"}]

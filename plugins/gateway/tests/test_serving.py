@@ -234,3 +234,11 @@ def test_a_second_interrupt_breaks_off_what_is_left():
         server.signal(signal.SIGINT)
         assert server.ended() == 130
     assert not [line for line in server.lines if "Traceback" in line]
+
+
+def test_what_a_store_offers_is_asked_before_it_is_served():
+    with served("memory://") as inner:
+        with served(inner.url.replace("http://", "gateway+http://")) as outer:
+            offers = got(f"{outer.url}/v1").json()["offers"]
+    assert "search" in offers
+    assert "stream_reply" not in offers

@@ -6,7 +6,7 @@ What it means is not known here.
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, unquote
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
@@ -64,7 +64,13 @@ def path_of(scope: Scope) -> str:
     """The path below where the gateway is mounted, percent-encoded as it was sent."""
     raw: bytes | None = scope.get("raw_path")
     path = raw.partition(b"?")[0].decode("latin-1") if raw else quote(scope["path"])
-    return path.removeprefix(quote(scope.get("root_path", ""))) or "/"
+    root: str = scope.get("root_path", "").rstrip("/")
+    if not root:
+        return path or "/"
+    # Looked at decoded: one client's %c3 is another one's %C3.
+    parts, end = path.split("/"), root.count("/") + 1
+    is_below = unquote("/".join(parts[:end])) == root
+    return "/".join(["", *parts[end:]]) or "/" if is_below else path
 
 
 async def _body(receive: Receive, limits: Limits) -> bytes:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from functools import cache, partial
 from typing import Any, Final
+from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -91,9 +92,10 @@ class Native:
         headers = headers_of(scope)
         if endpoint.handle is None:
             read_query((), scope["query_string"], self._served.limits)
-            return await answer(
-                await asyncio.to_thread(self._document), 200, headers, conditional=True
-            )
+            told = await asyncio.to_thread(self._document)
+            if root := scope.get("root_path", ""):
+                told = {**told, "servers": [{"url": quote(root)}]}
+            return await answer(told, 200, headers, conditional=True)
         store = self._store(headers, scope)
         call = await self._read(endpoint, store, ids, headers, scope, receive)
         result = await endpoint.handle(call)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import socket
 import threading
 from asyncio import Task
@@ -23,12 +24,16 @@ from convostore.errors import ConfigError
 from convostore.store import AsyncConversationStore
 
 from ..limits import Limits
+from ..served import public_name
 from ..streams import settle
 from .protocol import protocol_within
 
 GRACE: Final = 10.0
 """Seconds that answers, and then replies without a client, are let go on when a server ends."""
 _BACKLOG: Final = 512
+_PATIENCE: Final = 3.0
+"""Seconds that a store may take to be looked at before it is served."""
+_log: Final = logging.getLogger("convostore.gateway")
 _COLLECTED: Final = (50_000, 20, 100)
 """After how many objects the collector looks, and after how many looks it looks further."""
 
@@ -204,6 +209,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
+        await asyncio.gather(*map(_look, self._stores))
         await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
@@ -245,6 +251,15 @@ class _Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         await asyncio.sleep(0)  # in which the transports tell their protocols
+
+
+async def _look(store: AsyncConversationStore) -> None:
+    """Looks at a store before it is served: it then knows what it offers, where only that tells."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await store.check()
+    except Exception as error:  # it may come yet; the probe of readiness goes on asking
+        _log.warning("%s does not answer yet: %s", public_name(store.label), type(error).__name__)
 
 
 async def _cancel(tasks: Iterable[Task[None]]) -> None:

@@ -301,6 +301,7 @@ _FASTGPT_REFUSALS: Final = (
     (504000, "unAuthChat", "somebody else's conversation; a share link in the other spelling"),
     (504001, "chatIsGenerating", "an answer is being made in the conversation"),
     (501, "linkUnInvalid", "a share link that does not exist"),
+    (501, "notSupported", "a gateway whose store cannot do that"),
     (507004, "missingParams", "a page of no rows"),
     (400, "Data validation error", "a field of another shape; the message names the field"),
     (429, "", "too many requests of a team"),

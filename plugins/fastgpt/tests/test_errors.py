@@ -19,6 +19,7 @@ from convostore.errors import (
     RateLimitError,
     StoreError,
     UnavailableError,
+    UnsupportedError,
 )
 from convostore.http import Request, Response
 from convostore.testing import Backend, Kit, raises, run_clause
@@ -86,6 +87,7 @@ TABLE = {
     "another right": Row(501001, "unAuthDataset", "no", (500, 500), AuthError, ["unAuthDataset"]),
     "generating": Row(504001, "chatIsGenerating", "", (500, 500), ConflictError, ["again"], True),
     "bad share link": Row(501, "linkUnInvalid", "", (500, 500), AuthError, ["share_id"]),
+    "a gateway's": Row(501, "notSupported", "no", (501, 501), UnsupportedError, ["notSupported"]),
     "no page size": Row(507004, "missingParams", "no", (500, 500), InvalidError, ["missingParams"]),
     "validation": Row(
         400,

@@ -23,7 +23,7 @@ class Plain(Dialect):
 
     def scope(self, request):
         self.is_decoded = "_decoded" in vars(request)
-        return None
+        return super().scope(request)
 
     def handle(self, request):
         yield from ()

@@ -17,6 +17,7 @@ from convostore.errors import (
     ProtocolError,
     StoreError,
     UnavailableError,
+    UnsupportedError,
 )
 from convostore.http import Request, Response, status_error
 from convostore.models import JSON
@@ -106,6 +107,8 @@ def _meant(request: Request, response: Response, envelope: dict[str, Any]) -> St
     told = f"{told}: {said}" if said else told
     if code == 501 and name == "linkUnInvalid":
         return InvalidLinkError(f"{told}; the share link is not valid: check share_id", detail=said)
+    if code == 501 and name == "notSupported":  # a gateway's, of what the store behind it lacks
+        return UnsupportedError(told, detail=said)
     if code in _REFUSED or name.startswith("unAuth"):
         return AuthError(f"{told}; {_REFUSED.get(code, _REFUSED[403])}", detail=said)
     match code:

@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 from asyncio import TimerHandle
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
@@ -134,7 +134,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stop(HTTPStatus.TOO_MANY_REQUESTS)
         super().on_headers_complete()
         if self.scope["http_version"] == "1.0":
-            self.cycle.send = _without_chunks(self.cycle)  # type: ignore[method-assign]
+            self.cycle.send = _without_chunks(self.cycle)  # type: ignore[assignment, method-assign]
         self._is_in_body = True
         self._framing = 0
 
@@ -246,7 +246,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def _without_chunks(cycle: RequestResponseCycle) -> Callable[[ASGISendEvent], Awaitable[None]]:
+def _without_chunks(
+    cycle: RequestResponseCycle,
+) -> Callable[[ASGISendEvent], Coroutine[Any, Any, None]]:
     """Sends to a client of HTTP/1.0, which knows no chunks: what has no length ends with the
     connection."""
     send_on = cycle.send

@@ -237,8 +237,7 @@ def test_a_second_interrupt_breaks_off_what_is_left():
 
 
 def test_what_a_store_offers_is_asked_before_it_is_served():
-    with served("memory://") as inner:
-        with served(inner.url.replace("http://", "gateway+http://")) as outer:
-            offers = got(f"{outer.url}/v1").json()["offers"]
+    with served("memory://") as inner, served(f"gateway+{inner.url}") as outer:
+        offers = got(f"{outer.url}/v1").json()["offers"]
     assert "search" in offers
     assert "stream_reply" not in offers

@@ -96,6 +96,13 @@ def _envelope(response: Response) -> dict[str, Any] | None:
     return body if isinstance(code, int) and not isinstance(code, bool) else None
 
 
+_NAMED: Final[dict[str, tuple[type[StoreError], str]]] = {
+    "linkUnInvalid": (InvalidLinkError, "; the share link is not valid: check share_id"),
+    "notSupported": (UnsupportedError, ": a gateway's, of what the store behind it lacks"),
+}
+"""By `statusText`, what 501 means and how it is mended; it has two meanings."""
+
+
 def _meant(request: Request, response: Response, envelope: dict[str, Any]) -> StoreError | None:
     code: int = envelope["code"]
     if code == 200:
@@ -105,10 +112,9 @@ def _meant(request: Request, response: Response, envelope: dict[str, Any]) -> St
     said = _said(envelope)
     told = f"{request.method} {request.path} was answered {code} {name}".rstrip()
     told = f"{told}: {said}" if said else told
-    if code == 501 and name == "linkUnInvalid":
-        return InvalidLinkError(f"{told}; the share link is not valid: check share_id", detail=said)
-    if code == 501 and name == "notSupported":  # a gateway's, of what the store behind it lacks
-        return UnsupportedError(told, detail=said)
+    if code == 501 and name in _NAMED:
+        kind, mend = _NAMED[name]
+        return kind(told + mend, detail=said)
     if code in _REFUSED or name.startswith("unAuth"):
         return AuthError(f"{told}; {_REFUSED.get(code, _REFUSED[403])}", detail=said)
     match code:

@@ -94,7 +94,7 @@ def serve(
     no_viewer: Annotated[bool, typer.Option("--no-viewer", help="Serve no pages.")] = False,
     max_body: Annotated[
         int, typer.Option(min=1, metavar="MIB", help="The most mebibytes of a request's body.")
-    ] = 16,
+    ] = 64,
     max_page: Annotated[int, typer.Option(min=1, help="The most items of a page.")] = 500,
     max_connections: Annotated[int, typer.Option(min=1, help="The most clients at a time.")] = 1000,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Write no access log.")] = False,

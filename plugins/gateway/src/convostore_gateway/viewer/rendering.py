@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import cache, partial
 from html import escape
 from importlib.resources import files
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ from convostore.formats.citing import Citing, Span
 from convostore.formats.html_parts import bodies, document_environment
 from convostore.formats.html_text import REL, render_text
 from convostore.formats.plain import ROLES, one_line, printable, safe_link
-from convostore.models import JSON, Message, Part, Source
+from convostore.models import JSON, Message, Part, ReasoningPart, Source, TextPart
 from convostore.searching import Snippet
 
 from ..served import public_name
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 _LONGEST_MARKDOWN: Final = 100_000
 """Characters from which on a text is shown as it is: its Markdown could keep the server busy."""
+_LONGEST_PAGE: Final = 500_000
+"""Characters of one page's messages from which on its texts are shown as they are, for the same."""
 _LONGEST_PASSAGE: Final = 2_000
 _MONTHS: Final = (
     *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
@@ -126,7 +129,11 @@ def render(template: str, **values: object) -> str:
 
 def shown(messages: Sequence[Message]) -> list[Shown]:
     """Renders messages; it takes time, so that it should be called in a thread."""
-    return [_shown(each) for each in messages]
+    sizes = accumulate([_length(each) for each in messages])
+    return [
+        _shown(each, _LONGEST_MARKDOWN if size <= _LONGEST_PAGE else 0)
+        for each, size in zip(messages, sizes, strict=True)
+    ]
 
 
 def sanitised(html: str) -> str:
@@ -147,20 +154,27 @@ def store_name(label: str) -> str:
     return one_line(public_name(label))
 
 
-def _shown(message: Message) -> Shown:
+def _length(message: Message) -> int:
+    """The characters of Markdown that a message has, of those texts that are rendered."""
+    texts = [each.text for each in message.parts if isinstance(each, TextPart | ReasoningPart)]
+    return sum([len(text) for text in texts if len(text) <= _LONGEST_MARKDOWN])
+
+
+def _shown(message: Message, longest: int) -> Shown:
+    """Renders a message; a text of more characters than `longest` is shown as it is."""
     citing = Citing(message, 1)
     key = key_of(message.id)
     return Shown(
         message=message,
         key=key,
         role=ROLES[message.role],
-        parts=list(bodies(message, citing, partial(_body, key))),
+        parts=list(bodies(message, citing, partial(_body, key, longest))),
         cards=list(_cards(key, citing)),
     )
 
 
-def _body(key: str, text: str, spans: Sequence[Span]) -> str:
-    if len(text) > _LONGEST_MARKDOWN:
+def _body(key: str, longest: int, text: str, spans: Sequence[Span]) -> str:
+    if len(text) > longest:
         return f"<pre>{escape(printable(text))}</pre>"
     return sanitised(render_text(text, spans, partial(_citation, key)))
 

@@ -222,8 +222,11 @@ def test_clearing_takes_every_conversation() -> None:
 @pytest.mark.parametrize("below", ["/v1/conversations", "{chat}", "{chat}/messages"])
 def test_what_is_known_is_not_sent_again(api: httpx.Client, chat: str, below: str) -> None:
     path = below.format(chat=chat)
-    tag = api.get(path).headers["etag"]
+    answer = api.get(path)
+    tag = answer.headers["etag"]
     assert tag.startswith('"')
+    assert answer.headers["vary"].lower() == "authorization"
+    assert "private" in answer.headers["cache-control"]
     for told in (tag, f"W/{tag}", f'"other", {tag}', "*"):
         again = api.get(path, headers={"if-none-match": told})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)

@@ -1,4 +1,4 @@
-"""A reply on its way to a client: it goes on whether anybody listens or not, and is never silent."""
+"""A reply on its way to a client: it goes on whoever listens, and is never silent for long."""
 
 import asyncio
 
@@ -127,3 +127,24 @@ def test_a_reply_that_goes_on_for_too_long_is_broken_off_when_the_server_ends():
         return reply.read, reply.is_closed
 
     assert asyncio.run(left()) == (0, True)
+
+
+def test_a_client_that_does_not_read_keeps_no_server_from_ending():
+    async def told():
+        reply, pieces, may_read = Reply(), [], asyncio.Event()
+        reply.may_go_on.set()
+
+        async def send(message):
+            await may_read.wait()
+            pieces.append(message.get("body", b""))
+
+        carrying = asyncio.create_task(carried(reply, never, send))
+        while not reply.read:  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(0)
+        await asyncio.wait_for(streams.settle(0.01), 10)
+        assert reply.is_closed
+        may_read.set()
+        await asyncio.wait_for(carrying, 10)
+        return b"".join(pieces)
+
+    assert b"event: error" in asyncio.run(told())

@@ -38,6 +38,8 @@ def safe(look, path, **headers):
     return page
 
 
+# Hypothesis writes a strategy out where it passes over a value, and this one holds many texts.
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @settings(max_examples=60, deadline=None)
 @given(VALUES.conversations(), st.lists(VALUES.messages(), max_size=3, unique_by=lambda m: m.id))
 def test_a_conversation_of_hostile_texts_is_shown_as_text(look, conversation, messages):
@@ -107,3 +109,23 @@ def test_markdown_that_nests_without_end_is_shown(text):
     page = Page(str(shown.parts[0][1]))
     page.assert_safe()
     assert page.elements
+
+
+def test_of_a_page_no_more_is_rendered_than_a_server_can_bear():
+    text = "*x* " * 20_000
+    messages = [
+        Message(id=f"m{each}", role="assistant", parts=(TextPart(text=text),)) for each in range(15)
+    ]
+    (*rendered, last) = [str(each.parts[0][1]) for each in rendering.shown(messages)]
+    assert [body.count("<em>") for body in rendered[:12]] == [20_000] * 12
+    assert [body[:8] for body in [*rendered[12:], last]] == ["<pre>*x*"] * 3
+    assert rendering.shown(messages[-1:])[0].parts[0][1].count("<em>") == 20_000
+
+
+@pytest.mark.parametrize(
+    "link", ["javascript:alert(1)", " java\nscript:alert(1)", "data:text/html,x", "vbscript:x"]
+)
+def test_what_runs_is_no_link_even_where_it_came_through_the_first_wall(link):
+    left = rendering.sanitised(f'<a href="{link}">a</a><a href="https://a.example/">b</a>')
+    assert left.count("href") == 1
+    assert 'href="https://a.example/"' in left

@@ -114,6 +114,10 @@ class _Carried:
         except Exception as error:
             _log.error("a reply broke off: %s", type(error).__name__)
             await self._say(self._encoder.failed(UnavailableError("the reply broke off")))
+        except asyncio.CancelledError:  # the server ends, and waits for no client that is slow
+            self._taken()
+            self._queue.put_nowait(self._encoder.failed(UnavailableError("the server ends")))
+            raise
         finally:
             await self._stream.aclose()
             await self._say(None)

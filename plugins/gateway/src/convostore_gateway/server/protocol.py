@@ -12,13 +12,16 @@ import logging
 from asyncio import TimerHandle
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from uvicorn._types import ASGISendEvent
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ..limits import Limits
 from ..surroundings import CLOCKED, SECURITY
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 _PIPELINED: Final = 16
 """How many requests may wait behind the one that is being answered."""

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _LONGEST_MARKDOWN: Final = 100_000
 """Characters from which on a text is shown as it is: its Markdown could keep the server busy."""
-_LONGEST_PAGE: Final = 500_000
+_LONGEST_PAGE: Final = 1_000_000
 """Characters of one page's messages from which on its texts are shown as they are, for the same."""
 _LONGEST_PASSAGE: Final = 2_000
 _MONTHS: Final = (

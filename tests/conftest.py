@@ -257,9 +257,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     made.install("convostore", {}, version="0.1.0")
     without_others = [each for each in sys.path if not list(Path(each).glob("*.dist-info"))]
     monkeypatch.setattr(sys, "path", [str(folder), *without_others])
-    plugins._entry_points.cache_clear()
+    plugins.forget()
     yield made
-    plugins._entry_points.cache_clear()
+    plugins.forget()
     for module in made.modules:
         sys.modules.pop(module, None)
 

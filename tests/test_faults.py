@@ -212,11 +212,6 @@ def face(request):
     return request.param
 
 
-@pytest.fixture
-def hurried(monkeypatch):
-    monkeypatch.setattr(wire, "GUARD", 0.5)
-
-
 class SwallowsNonsense(SampleAdapter):
     def list_conversations(self, listing):
         try:
@@ -282,16 +277,25 @@ def test_a_wrong_error_and_a_key_that_shows_are_found(backend, adapter, fault, f
     Contract().test_a_fault_ends_in_its_error(backend, NAMED[fault], face, caplog)
 
 
-@pytest.mark.usefixtures("hurried")
-def test_what_hangs_is_found(backend, face, caplog):
-    with pytest.raises(AssertionError, match="did not end"):
+def test_a_time_out_that_is_not_kept_is_found(backend, face, caplog):
+    with pytest.raises(AssertionError, match=r"list_conversations waited 30\.0 s, not 1"):
         Contract(IgnoresItsTimeout).test_a_fault_ends_in_its_error(
             backend, NAMED["stalled"], face, caplog
         )
 
 
-@pytest.mark.usefixtures("hurried")
-def test_a_connection_that_stays_open_is_found(backend, caplog):
+def test_what_hangs_is_found(backend, face, caplog, monkeypatch):
+    class Hangs(SampleAdapter):
+        def list_conversations(self, listing):
+            threading.Event().wait()
+
+    monkeypatch.setattr(wire, "GUARD", 0.2)
+    with pytest.raises(AssertionError, match="did not end"):
+        Contract(Hangs).test_a_fault_ends_in_its_error(backend, NAMED["page-502"], face, caplog)
+
+
+def test_a_connection_that_stays_open_is_found(backend, caplog, monkeypatch):
+    monkeypatch.setattr(wire, "PATIENCE", 0.2)
     kept = []
 
     class StaysOpen(HTTPTransport):

@@ -4,6 +4,8 @@ A blocking client bounds every single read and write, so that a service which dr
 is never too slow for it: here each step on a socket may take what is left of its request's time.
 The async client is ended by asyncio wherever it is: here a connection is then closed even if it was
 just being encrypted. No client is imported.
+
+What time it is, a `Clock` says; a test of time-outs puts one in its place that jumps over waiting.
 """
 
 from __future__ import annotations
@@ -22,6 +24,41 @@ _PIECE: Final = 16 * 1024
 """Bytes that are written at a time: one step of the socket, whoever reads at the other end."""
 
 
+class Clock:
+    """The time that the clients keep, and what carries their bytes in it."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment."""
+        return time.monotonic()
+
+    def backend(self, backend: Any) -> Any:
+        """A blocking network backend that waits by this clock."""
+        return backend
+
+    def async_backend(self, backend: Any) -> Any:
+        """As `backend`, for the async client; waiting is its event loop's."""
+        return backend
+
+
+_clock: Clock = Clock()
+
+
+def clock() -> Clock:
+    """The clock that is kept just now."""
+    return _clock
+
+
+@contextmanager
+def keeping(kept: Clock) -> Iterator[None]:
+    """Keeps another clock for the block, in every thread."""
+    global _clock  # noqa: PLW0603  # there is one time, as there is one `time.monotonic`
+    before, _clock = _clock, kept
+    try:
+        yield
+    finally:
+        _clock = before
+
+
 class Deadline(threading.local):
     """When what this thread is doing has to be over; each thread has its own."""
 
@@ -29,7 +66,7 @@ class Deadline(threading.local):
 
     @contextmanager
     def at(self, moment: float) -> Iterator[None]:
-        """Holds for the block; `moment` is one of `time.monotonic`."""
+        """Holds for the block; `moment` is one of `Clock.monotonic`."""
         self._at = moment
         try:
             yield
@@ -42,7 +79,7 @@ class Deadline(threading.local):
         Raises:
             TimeoutError: Nothing is left.
         """
-        left = self._at - time.monotonic()
+        left = self._at - clock().monotonic()
         if left <= 0:
             raise TimeoutError("the deadline has passed")
         bounds = [left / share] if timeout is None else [left / share, timeout]

@@ -188,8 +188,12 @@ def _entry_point(scheme: str) -> metadata.EntryPoint:
     return points[0]
 
 
+@cache
 def _load(point: metadata.EntryPoint, scheme: str) -> Any:
-    """Imports the one plugin of a scheme and returns its hooks (pluggy's relay is untyped)."""
+    """Imports the one plugin of a scheme and returns its hooks (pluggy's relay is untyped).
+
+    Looked up once: to read its metadata takes longer than to open a store.
+    """
     manager = pluggy.PluginManager("convostore")
     manager.add_hookspecs(Hooks)
     try:
@@ -234,6 +238,12 @@ def _unknown(scheme: str) -> ConfigError:
     near = difflib.get_close_matches(scheme, [*names, *_OURS], n=1)
     hint = f"; did you mean {near[0]}://?" if near else ""
     return ConfigError(f"{message}; installed: {', '.join(names)}{hint}")
+
+
+def forget() -> None:
+    """Looks for what is installed anew when it is next asked for."""
+    _entry_points.cache_clear()
+    _load.cache_clear()
 
 
 @cache

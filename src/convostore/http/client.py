@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ConfigError
@@ -13,6 +15,8 @@ from .options import HTTPOptions
 if TYPE_CHECKING:
     import httpx
 
+_TRUST: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+"""The environment's variables that say which certificates are trusted."""
 _KEEP_ALIVE: Final = 4.0
 """Seconds that an idle connection is kept: Node closes its side after 5."""
 
@@ -20,23 +24,19 @@ _KEEP_ALIVE: Final = 4.0
 def client_arguments(options: HTTPOptions, authorization: str | None) -> dict[str, Any]:
     """What the client of either face is made with."""
     from http.cookiejar import CookieJar, DefaultCookiePolicy
-    from importlib.metadata import version
 
     import httpx
 
-    headers = {
-        "accept": "application/json",
-        "user-agent": f"convostore/{version('convostore')}",
-    }
+    headers = {"accept": "application/json", "user-agent": _user_agent()}
     if authorization is not None:
         headers["authorization"] = authorization
     for name, value in options.headers.items():
         headers[name.lower()] = value.get_secret_value()
     proxy = options.proxy
     verify: object = options.verify
-    if isinstance(verify, str):
-        import ssl
-
+    if verify is True:
+        verify = _trusting(*map(os.environ.get, _TRUST))
+    elif isinstance(verify, str):
         try:
             verify = ssl.create_default_context(cafile=verify)
         except OSError:
@@ -49,6 +49,21 @@ def client_arguments(options: HTTPOptions, authorization: str | None) -> dict[st
         "verify": verify,
         "proxy": proxy.get_secret_value() if proxy else None,
     }
+
+
+@lru_cache(maxsize=4)
+def _trusting(*_environment: str | None) -> ssl.SSLContext:
+    """The certificates that are trusted by default, read once: that takes longer than a request."""
+    import httpx
+
+    return httpx.create_ssl_context()
+
+
+@cache
+def _user_agent() -> str:
+    from importlib.metadata import version
+
+    return f"convostore/{version('convostore')}"
 
 
 @lru_cache(maxsize=256)

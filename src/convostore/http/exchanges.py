@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from ..errors import ConfigError, InvalidError, ProtocolError, StoreError, UnavailableError
 from ..exchange import Exchange, Request, Response
 from ..flow import Flow
+from ..network import clock
 from .hops import REDIRECTS, Hop, address, body, followed, nowhere
 from .options import HTTPOptions
 
@@ -89,7 +90,7 @@ class Exchanges:
         content, headers = body(request)
         self._connect()  # before the time runs: making the client is none of the request's
         patience = self.options.reply_timeout if request.patient else self.options.timeout
-        deadline = time.monotonic() + patience
+        deadline = clock().monotonic() + patience
         for redirects in range(_MAX_REDIRECTS + 1):
             try:
                 response = yield Hop(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import (
     AsyncExitStack,
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 from ..adapter import AsyncIncoming, AsyncTransport, Incoming, Transport
 from ..exchange import Request, Response
 from ..flow import arun, run
-from ..network import BoundedBackend, ClosingBackend, Deadline
+from ..network import BoundedBackend, ClosingBackend, Deadline, clock
 from .client import client_arguments, configuring, parsed, underlay
 from .exchanges import Exchanges, comes_piecemeal, response_of, take_location
 from .hops import Hop
@@ -106,7 +105,10 @@ class HTTPTransport(Exchanges, Transport[Request, Response]):
                         **client_arguments(self.options, self._authorization),
                         event_hooks={"response": [take_location]},
                     )
-                underlay(client, lambda backend: BoundedBackend(backend, self._deadline))
+                underlay(
+                    client,
+                    lambda backend: BoundedBackend(clock().backend(backend), self._deadline),
+                )
                 self._client = client
             return self._client
 
@@ -140,7 +142,7 @@ class AsyncHTTPTransport(Exchanges, AsyncTransport[Request, Response]):
         client = self._connect()
         with self._translating(hop):
             async with (
-                asyncio.timeout(hop.deadline - time.monotonic()),
+                asyncio.timeout(hop.deadline - clock().monotonic()),
                 client.stream(hop.method, parsed(hop.url), **self._sent(hop)) as reply,
             ):
                 chunks, size = [], 0
@@ -161,7 +163,7 @@ class AsyncHTTPTransport(Exchanges, AsyncTransport[Request, Response]):
 
                 client = self._connect()
                 with self._translating(hop, streamed=True):
-                    async with asyncio.timeout(hop.deadline - time.monotonic()):
+                    async with asyncio.timeout(hop.deadline - clock().monotonic()):
                         reply = await replies.enter_async_context(
                             client.stream(hop.method, parsed(hop.url), **self._sent(hop))
                         )
@@ -205,7 +207,7 @@ class AsyncHTTPTransport(Exchanges, AsyncTransport[Request, Response]):
                 **client_arguments(self.options, self._authorization),
                 event_hooks={"response": [put_aside]},
             )
-        underlay(self._client, ClosingBackend)
+        underlay(self._client, lambda backend: ClosingBackend(clock().async_backend(backend)))
         return self._client
 
     async def aclose(self) -> None:

@@ -23,6 +23,7 @@ import json
 import signal
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -38,6 +39,7 @@ from ..store import AsyncConversationStore
 from . import rewriting  # noqa: F401  # before what it names is imported
 from .backend import Backend, Face, Kit
 from .checks import NotOffered, collected, raises
+from .clock import AutojumpClock
 from .faces import drive
 from .fault_server import (
     BREAKS,
@@ -145,11 +147,13 @@ class FaultContract:
         ground = _prepared(backend)
         ((error, retryable),) = [told for faults, told in ERRORS.items() if fault in faults]
         server = FaultServer(fault, service=backend.service)
-        timeout = SHORT if fault in DELAYS else LONG
+        clock = AutojumpClock() if fault in DELAYS else None
+        timeout = SHORT if clock else LONG
 
         async def clause(kit: Kit) -> None:
             store = hasty(kit, timeout)
             for operation in ground.operations:
+                ahead = clock.ahead if clock else 0.0
                 may_seem_cut = operation in STREAMED and fault in _MAY_SEEM_CUT
                 with raises(error, *((UnavailableError,) if may_seem_cut else ())) as caught:
                     await ground.call(store, operation)
@@ -157,12 +161,14 @@ class FaultContract:
                     store = hasty(kit, timeout)
                 assert caught.error.operation == operation
                 assert caught.error.retryable is retryable or may_seem_cut, operation
+                waited = clock.ahead - ahead if clock and fault.then == "stall" else 0.0
+                assert waited < 2 * timeout, f"{operation} waited {waited:.1f} s, not {timeout:g}"
                 assert_no_secret_shows(kit, caught.error)
             server.fault = None
-            await _assert_it_is_well(store, ground, patient=fault in DELAYS)
+            await _assert_it_is_well(store, ground)
 
         with caplog.at_level("DEBUG"), served(server) as url:
-            self._carry_out(clause, backend, url, face)
+            self._carry_out(clause, backend, url, face, clock)
         assert_no_secret_in(caplog.text, self.adapter_at(backend, url))
 
     @_each_face
@@ -206,12 +212,12 @@ class FaultContract:
     @_each(*_AGAINST_WRITES)
     def test_no_write_is_repeated(self, backend: Backend, fault: Fault, face: Face) -> None:
         ground = _prepared(backend)
-        timeout = 5 * SHORT if fault in DELAYS else LONG
+        clock = AutojumpClock() if fault in DELAYS else None
         for operation in filter(WRITES.__contains__, ground.operations):
             server = FaultServer(fault, service=backend.service, strikes=ground.changes)
-            clause = partial(_fails, ground, operation, seconds=timeout)
+            clause = partial(_fails, ground, operation, seconds=SHORT if clock else LONG)
             with served(server) as url:
-                self._carry_out(clause, backend, url, face)
+                self._carry_out(clause, backend, url, face, clock)
             sent = Counter(map(_identity, server.struck))
             assert sent, f"{operation} sent nothing that changes something"
             assert max(sent.values()) == 1, f"{operation} was repeated: {sent}"
@@ -277,7 +283,8 @@ class FaultContract:
     def test_a_stream_that_breaks_off_raises_with_what_had_arrived(
         self, backend: Backend, breaking: Breaking, face: Face
     ) -> None:
-        self._strike_a_stream(partial(breaks_off, breaking=breaking), backend, face)
+        clock = AutojumpClock() if breaking == "stall" else None
+        self._strike_a_stream(partial(breaks_off, breaking=breaking), backend, face, clock)
 
     @_each_face
     def test_a_garbled_stream_is_an_error_or_the_stored_reply(
@@ -304,7 +311,13 @@ class FaultContract:
     def test_streams_side_by_side_do_not_mix(self, backend: Backend, face: Face) -> None:
         self._strike_a_stream(does_not_mix, backend, face)
 
-    def _strike_a_stream(self, strike: Strike, backend: Backend, face: Face) -> None:
+    def _strike_a_stream(
+        self,
+        strike: Strike,
+        backend: Backend,
+        face: Face,
+        clock: AutojumpClock | None = None,
+    ) -> None:
         """Carries out what goes wrong with a stream, on a server that is right so far."""
         streamed = _streamed(backend)
         server = FaultServer(None, service=backend.service)
@@ -314,10 +327,21 @@ class FaultContract:
                 with interrupted(streamed.has_begun), pytest.raises(KeyboardInterrupt):
                     carry_out(face)
             else:
-                carry_out(face)
+                carry_out(face, clock)
 
-    def _carry_out(self, clause: Clause, backend: Backend, url: str, face: Face) -> None:
-        """Carries a clause out on the adapter at a URL; no task may be left."""
+    def _carry_out(
+        self,
+        clause: Clause,
+        backend: Backend,
+        url: str,
+        face: Face,
+        clock: AutojumpClock | None = None,
+    ) -> None:
+        """Carries a clause out on the adapter at a URL; no task may be left.
+
+        Args:
+            clock: Jumps to the time-outs, where they are to be reached.
+        """
         pointed = Backend(
             partial(self.adapter_at, backend, url), options={"headers": {"x-api-key": SECRET}}
         )
@@ -331,9 +355,10 @@ class FaultContract:
             if face == "async":
                 assert asyncio.all_tasks() == {asyncio.current_task()}, "a task is left"
 
-        with guarded():
+        with guarded(), clock.kept() if clock else nullcontext():
             if face == "async":
-                asyncio.run(whole())
+                with asyncio.Runner(loop_factory=clock.new_event_loop if clock else None) as loop:
+                    loop.run(whole())
             else:
                 drive(whole())
 
@@ -427,16 +452,6 @@ async def _fails(ground: Ground, operation: Operation, kit: Kit, *, seconds: flo
     assert_no_secret_shows(kit, caught.error)
 
 
-async def _assert_it_is_well(
-    store: AsyncConversationStore, ground: Ground, *, patient: bool = False
-) -> None:
-    """Reads the list; patiently where a short time-out may be reached by mere load."""
-    for attempts_left in range(50 if patient else 0, -1, -1):
-        try:
-            listed = await collected(store.conversations())
-        except UnavailableError:
-            if not attempts_left:
-                raise
-        else:
-            assert {each.id for each in listed} == ground.conversations
-            return
+async def _assert_it_is_well(store: AsyncConversationStore, ground: Ground) -> None:
+    listed = await collected(store.conversations())
+    assert {each.id for each in listed} == ground.conversations

@@ -7,6 +7,7 @@ connection stays behind, that a write leaves once. A fault is a value, what is s
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -18,8 +19,14 @@ from types import TracebackType
 from typing import Final, Literal, TypeAlias
 
 from ..exchange import Request, Response
+from . import clock
 from .loopback import FRAMING, LoopbackServer, Spoken
 from .stand_ins import Service
+
+_INSTANT: Final = 0.01
+"""Seconds of an `AutojumpClock` that something takes which is as fast as can be."""
+_GLANCE: Final = 0.001
+"""Seconds for which a client is looked at whose time does not pass by itself."""
 
 Ending: TypeAlias = Literal["close", "reset", "stall", "keep"]
 
@@ -29,7 +36,8 @@ class Again:
     """Sends the same bytes again and again, until the client has gone.
 
     Attributes:
-        every: Seconds between them; 0 sends them as fast as they are read.
+        every: Seconds between them; 0 sends them as fast as they are read. Where an `AutojumpClock`
+            is kept, it is by this clock, and each takes some time of it.
     """
 
     content: bytes
@@ -65,9 +73,13 @@ class Fault:
 
 
 def _repeat(connection: socket.socket, again: Again) -> None:
+    kept = clock.current()
     while True:
         connection.sendall(again.content)
-        if again.every and _has_left_within(connection, again.every):
+        if kept is not None:
+            kept.advance(again.every or _INSTANT)
+        pause = again.every if kept is None else min(again.every, _GLANCE)
+        if pause and _has_left_within(connection, pause):
             return
 
 
@@ -82,8 +94,10 @@ def _has_left_within(connection: socket.socket, seconds: float) -> bool:
 
 
 def _wait_for_departure(connection: socket.socket) -> None:
-    while connection.recv(4096):
-        pass
+    kept = clock.current()
+    with contextlib.nullcontext() if kept is None else kept.stalled(connection):
+        while connection.recv(4096):
+            pass
 
 
 def _reset(connection: socket.socket) -> None:
@@ -249,9 +263,9 @@ DELAYS: Final = (
     Fault("stalled-before-the-body", _length(len(_BODY)), "stall"),
     Fault("stalled-in-the-body", _length(len(_BODY)) + _BODY[:50], "stall"),
     Fault("length-too-large", _length(len(_BODY) + 1) + _BODY, "stall"),
-    Fault("slow-head", _length(2)[:-2] + b"X-Slow: ", Again(b"s")),
-    Fault("slow-body", _length(10**6), Again(b" ")),
-    Fault("slow-chunks", _CHUNKED, Again(b"1\r\n \r\n")),
+    Fault("slow-head", _length(2)[:-2] + b"X-Slow: ", Again(b"s", 0.1)),
+    Fault("slow-body", _length(10**6), Again(b" ", 0.1)),
+    Fault("slow-chunks", _CHUNKED, Again(b"1\r\n \r\n", 0.1)),
     Fault("endless-body", _CHUNKED, Again(b"400\r\n" + b" " * 1024 + b"\r\n", 0)),
     Fault("endless-body-without-a-length", _head(200), Again(b" " * 1024, 0)),
     Fault("endless-informing", b"", Again(b"HTTP/1.1 102 Processing\r\n\r\n", 0)),

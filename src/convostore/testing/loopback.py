@@ -7,6 +7,7 @@ is this module's business. No service's paths or fields here, and no HTTP client
 from __future__ import annotations
 
 import contextlib
+import selectors
 import socket
 import sys
 import threading
@@ -37,8 +38,6 @@ Handler: TypeAlias = Callable[[Request], Response | Spoken]
 FRAMING: Final = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
 _WITHOUT_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1"})
-_POLL: Final = 0.02
-"""Seconds within which the server notes that it is to end."""
 
 
 class LoopbackServer:
@@ -67,9 +66,7 @@ class LoopbackServer:
         self._ending.clear()
         self._listener = _Listener(self)
         self.url = f"http://127.0.0.1:{self._listener.server_address[1]}"
-        self._thread = threading.Thread(
-            target=self._listener.serve_forever, args=(_POLL,), name="loopback"
-        )
+        self._thread = threading.Thread(target=self._listener.accept_all, name="loopback")
         self._thread.start()
         return self.url
 
@@ -80,7 +77,7 @@ class LoopbackServer:
         traceback: TracebackType | None,
     ) -> None:
         self._ending.set()
-        self._listener.shutdown()
+        self._listener.stop()
         self._thread.join()
         self._listener.hang_up()
         self._listener.server_close()
@@ -186,7 +183,24 @@ class _Listener(ThreadingHTTPServer):
         self.loopback = loopback
         self.open_connections: set[socket.socket] = set()
         self.hung_up = False
+        self._stops, self._stopped = socket.socketpair()
         super().__init__(("127.0.0.1", 0), _Connection)
+
+    def accept_all(self) -> None:
+        """Accepts connections until it is stopped, which takes no time as `shutdown` would."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self, selectors.EVENT_READ)
+            selector.register(self._stopped, selectors.EVENT_READ)
+            while not any(key.fileobj is self._stopped for key, _ in selector.select()):
+                self._handle_request_noblock()
+
+    def stop(self) -> None:
+        self._stops.send(b"\0")
+
+    def server_close(self) -> None:
+        super().server_close()
+        self._stops.close()
+        self._stopped.close()
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()

@@ -1,0 +1,180 @@
+"""The suite as a whole: its tiers, what a quick test may touch, its memory, and its summary.
+
+Every test is in the tier `full`. Those that need a socket, another process, a server or a browser
+bear the mark `rim`, and are not in the tier `quick`; a test without the mark that opens one fails.
+Loaded by pyproject.toml for the core's tests and each plugin's; what is tested is not known here.
+"""
+
+from __future__ import annotations
+
+import gc
+import ipaddress
+import shutil
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from hypothesis import settings
+
+TIERS: Final = ("quick", "full", "nightly")
+_EXAMPLES: Final = {"quick": 10, "full": 50, "nightly": 1000}
+"""How many examples Hypothesis draws for a property; only nightly ones differ from run to run."""
+
+_NEEDS_THE_RIM: Final = frozenset(
+    {"socket.bind", "socket.connect", "subprocess.Popen", "os.posix_spawn"}
+)
+_SLOWEST: Final = 4
+_REASONS: Final = 4
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--tier",
+        choices=TIERS,
+        default="full",
+        help="quick: no sockets, processes, servers or browsers; nightly: many more examples",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    tier = config.getoption("tier")
+    for name, examples in _EXAMPLES.items():
+        settings.register_profile(
+            name,
+            max_examples=examples,
+            deadline=None,
+            derandomize=name != "nightly",
+            database=None,
+        )
+    settings.load_profile(tier)
+    config.pluginmanager.register(_Summary(), "suite-summary")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("tier") != "quick":
+        return
+    quick = [item for item in items if item.get_closest_marker("rim") is None]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(quick)])
+    items[:] = quick
+
+
+def pytest_collection_finish() -> None:
+    """Keeps what is there from now on out of every later collection of garbage.
+
+    A test that collects, or looks at each object, then costs the same wherever it runs.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+# What a test may touch
+
+
+import os
+RECORD = os.environ.get('SUITE_RECORD')
+
+
+class _Watch:
+    """What the running test may touch, and what it touched all the same."""
+
+    def __init__(self) -> None:
+        self.item: pytest.Item | None = None
+        self.is_rim = True
+        self.complaint: str | None = None
+
+    def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.item is None:
+            return
+        if event in _NEEDS_THE_RIM and not self.is_rim and _leaves(event, arguments):
+            if RECORD:
+                with open(RECORD, "a") as f:
+                    f.write(f"{self.item.nodeid}\t{event}\n")
+                self.is_rim = True
+                return
+            self._refuse(f"{event} in a test without the mark `rim`: {arguments[-1]!r}")
+        elif event == "socket.connect" and not _is_local(arguments[1]):
+            self._refuse(f"a test connects to {arguments[1]!r}")
+        elif event == "socket.getaddrinfo" and not _is_loopback(arguments[0]):
+            if isinstance(arguments[0], str):
+                arguments[0].encode("idna")  # what no look-up takes fails as it does without us
+            self._refuse(f"a test looks up {arguments[0]!r}")
+
+    def _refuse(self, complaint: str) -> None:
+        self.complaint = complaint
+        raise AssertionError(complaint)
+
+
+def _leaves(event: str, arguments: tuple[Any, ...]) -> bool:
+    return not event.startswith("socket") or isinstance(arguments[1], tuple)
+
+
+def _is_local(address: Any) -> bool:
+    return not isinstance(address, tuple) or _is_loopback(address[0])
+
+
+def _is_loopback(host: Any) -> bool:
+    name = host.decode() if isinstance(host, bytes) else str(host)
+    if host is None or name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+_watch: Final = _Watch()
+sys.addaudithook(_watch.audit)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    _watch.item, _watch.complaint = item, None
+    _watch.is_rim = item.get_closest_marker("rim") is not None
+    try:
+        return (yield)
+    finally:
+        _watch.item = None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Fails a test that swallowed what it was told of the network."""
+    result = yield
+    if _watch.complaint is not None:
+        pytest.fail(_watch.complaint, pytrace=False)
+    return result
+
+
+# What is said at the end
+
+
+class _Summary:
+    """Counts what was slow and what was skipped, and keeps nothing else of what passed."""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.skipped: Counter[str] = Counter()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.seconds[report.nodeid.partition("[")[0]] += report.duration
+        if report.passed:
+            report.sections.clear()
+        elif report.skipped and not hasattr(report, "wasxfail"):
+            assert isinstance(report.longrepr, tuple)
+            self.skipped[report.longrepr[2].removeprefix("Skipped: ")] += 1
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Says in ten lines at the most what was slowest, and what was skipped and why."""
+        slowest = sorted(self.seconds.items(), key=lambda each: -each[1])[:_SLOWEST]
+        reasons = self.skipped.most_common()
+        rest = sum(count for _, count in reasons[_REASONS:])
+        lines = [f"slowest: {seconds:6.1f} s {name}" for name, seconds in slowest]
+        lines += [f"skipped: {count:6} {reason}" for reason, count in reasons[:_REASONS]]
+        if rest:
+            lines.append(f"skipped: {rest:6} for {len(reasons) - _REASONS} other reasons (-rs)")
+        width = shutil.get_terminal_size((100, 24)).columns
+        for line in lines:
+            terminalreporter.write_line(line[:width])

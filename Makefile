@@ -7,7 +7,7 @@ PACKAGES = -e ".[cli,export,testing]" -e plugins/perplexica -e plugins/fastgpt -
 export PIP_CONSTRAINT = $(CURDIR)/.ci/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test check lint types layers bench test-pythons clean
+.PHONY: setup demo test quick nightly shuffled coverage check lint types layers bench test-pythons clean
 
 setup: $(VENV)/.ready
 
@@ -20,8 +20,26 @@ $(VENV)/.ready: Makefile pyproject.toml $(wildcard plugins/*/pyproject.toml docs
 demo: setup
 	@$(VENV)/bin/python docs/examples/demo/demo.py
 
+# Options for pytest: `make test ARGS="-x tests/test_dsn.py"`.
+ARGS ?=
+PYTEST = $(RUN) pytest -q -n auto --dist worksteal
+
 test: setup
-	$(RUN) pytest
+	$(PYTEST) $(ARGS)
+
+quick: setup
+	$(PYTEST) --tier quick $(ARGS)
+
+nightly: setup
+	$(PYTEST) --tier nightly $(ARGS)
+
+# In another order each time; the order's seed is printed, and `ARGS="-p randomly -p "randomly_seed=…"` repeats it.
+shuffled: setup
+	$(PYTEST) -p randomly $(ARGS)
+
+coverage: setup
+	$(RUN) coverage run -m pytest -q $(ARGS)
+	$(RUN) coverage report
 
 check: lint types layers test
 

@@ -1,11 +1,10 @@
-"""What every test of the core stands on: loopback only, no settings of this machine, no deadlines.
+"""What every test of the core stands on: no settings of this machine, and interrupts that arrive.
 
 A server on loopback and temporary plugins are made here, as fixtures; what is tested is not.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import signal
@@ -21,15 +20,11 @@ from typing import Any
 import packaging.requirements  # noqa: F401  # plugins need it where `site` hides site-packages
 import platformdirs  # noqa: F401
 import pytest
-from hypothesis import settings
 
 from convostore import plugins
 
 from . import tap_kit
 from .cli_kit import seeded
-
-settings.register_profile("convostore", deadline=None)
-settings.load_profile("convostore")
 
 _PROXY_VARIABLES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
 
@@ -46,43 +41,6 @@ def _interrupts_arrive() -> Iterator[None]:
 def name() -> str:
     """A memory that belongs to this test, with `tides`, of two messages, and `moon`, pinned."""
     return seeded()
-
-
-@pytest.fixture(autouse=True)
-def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuses every connection to, and every look-up of, what is not on loopback."""
-
-    def guard(name: str) -> None:
-        original = getattr(socket.socket, name)
-
-        def connect(self: socket.socket, address: Any) -> Any:
-            if self.family in {socket.AF_INET, socket.AF_INET6} and not _is_loopback(address[0]):
-                raise AssertionError(f"a test connects to {address!r}")
-            return original(self, address)
-
-        monkeypatch.setattr(socket.socket, name, connect)
-
-    def look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
-        if host is not None and not _is_loopback(host):
-            if isinstance(host, str):
-                host.encode("idna")  # what no look-up takes fails as it does without us
-            raise AssertionError(f"a test looks up {host!r}")
-        return getaddrinfo(host, *args, **kwargs)
-
-    getaddrinfo = socket.getaddrinfo
-    guard("connect")
-    guard("connect_ex")
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
-
-
-def _is_loopback(host: Any) -> bool:
-    name = host.decode() if isinstance(host, bytes) else str(host)
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 @pytest.fixture(autouse=True)

@@ -261,6 +261,7 @@ def test_whatever_a_service_sent_can_be_written_as_json(raw, score):
         assert json.loads(line, parse_constant=refuse)["role"] == "user"
 
 
+@pytest.mark.rim
 def test_a_pipe_whose_encoding_is_poor_still_gets_every_title():
     environment = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     lines = child("ls", "memory://seeded", env=environment)

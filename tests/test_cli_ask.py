@@ -89,6 +89,7 @@ def test_events_are_a_line_each_and_the_last_has_the_reply(target):
     assert text == events[-1]["reply"]["message"]["parts"][1]["text"]
 
 
+@pytest.mark.rim
 @pytest.mark.parametrize("raw", [True, False])
 def test_raw_is_in_events_only_when_it_is_asked_for(tap, raw):
     service, dsn = tap
@@ -236,6 +237,7 @@ def test_options_may_say_it_all(site):
     assert run("ask", "choosy://", "", "-t", "model=small").stdout == "You said: small {}\n"
 
 
+@pytest.mark.rim
 def test_a_reply_that_breaks_off_leaves_what_came_and_says_how_to_look_for_the_rest(tap):
     service, dsn = tap
     service.pieces = said("High tide ", "is at")
@@ -260,6 +262,7 @@ def test_of_an_answer_that_failed_it_is_not_said_that_it_goes_on(name):
     assert f"convostore show {place} moon" in result.stderr
 
 
+@pytest.mark.rim
 @on_posix
 def test_on_a_full_disk_it_is_told_how_to_look_for_the_answer():
     with open("/dev/full", "w") as full:  # noqa: PTH123
@@ -277,6 +280,7 @@ def test_on_a_full_disk_it_is_told_how_to_look_for_the_answer():
     assert error.startswith("convostore: No space left")
 
 
+@pytest.mark.rim
 def test_what_is_garbled_is_an_error_with_the_same_way_out(tap):
     service, dsn = tap
     service.pieces = [*said("High tide"), b"{garbled\n", END]
@@ -286,6 +290,7 @@ def test_what_is_garbled_is_an_error_with_the_same_way_out(tap):
     assert service.asked == ["When?"]
 
 
+@pytest.mark.rim
 def test_a_document_of_json_is_whole_or_not_there(tap):
     service, dsn = tap
     service.pieces = said("High tide")
@@ -299,12 +304,14 @@ def test_a_turn_that_did_not_arrive_is_not_found(target):
     assert result.exit_code == ExitCode.NOT_FOUND
 
 
+@pytest.mark.rim
 def test_what_was_refused_is_not_looked_for(tap, target):
     result = run("ask", target, "--conversation=moon", "--answer", "red")
     assert result.exit_code == ExitCode.FAILED
     assert "--resume" not in result.stderr
 
 
+@pytest.mark.rim
 @pytest.mark.parametrize("status", ["failed", "generating"])
 def test_an_answer_that_is_not_whole_is_printed_and_the_status_says_so(tap, status):
     service, dsn = tap
@@ -315,6 +322,7 @@ def test_an_answer_that_is_not_whole_is_printed_and_the_status_says_so(tap, stat
     assert status in result.stderr
 
 
+@pytest.mark.rim
 def test_a_secret_of_the_target_is_in_no_advice(tap):
     service, dsn = tap
     service.pieces = said("High")
@@ -385,6 +393,7 @@ def test_sources_command_nothing_either(capsys):
     assert "\x1b" not in piped(capsys, finished(message)).err
 
 
+@pytest.mark.rim
 @on_posix
 def test_on_a_terminal_markdown_is_rendered_and_the_way_to_go_on_told():
     session = on_a_terminal("ask", "echo://seeded", "some **bold** words", "--conversation=moon")
@@ -393,6 +402,7 @@ def test_on_a_terminal_markdown_is_rendered_and_the_way_to_go_on_told():
     assert "To go on: convostore ask --conversation=moon echo://seeded" in session.shown
 
 
+@pytest.mark.rim
 @on_posix
 def test_ctrl_c_ends_it_and_tells_how_to_look_for_the_answer(tap, site, monkeypatch):
     service, dsn = tap

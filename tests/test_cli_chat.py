@@ -287,6 +287,7 @@ def test_a_command_that_comes_too_early_says_so(target, command):
     assert "You said: hello" in shown
 
 
+@pytest.mark.rim
 def test_what_the_backend_cannot_do_is_told_and_the_conversation_goes_on(tap):
     service, dsn = tap
     service.pieces = [*said("well"), END]
@@ -295,6 +296,7 @@ def test_what_the_backend_cannot_do_is_told_and_the_conversation_goes_on(tap):
     assert service.asked == ["hello", "again"]
 
 
+@pytest.mark.rim
 def test_a_reply_that_breaks_off_stays_and_its_rest_is_looked_for(tap):
     service, dsn = tap
     service.pieces = said("High tide ", "is at")
@@ -312,6 +314,7 @@ def test_after_a_reply_that_failed_the_conversation_goes_on(target):
     assert texts(target, "moon")[-1] == "You said: hello"
 
 
+@pytest.mark.rim
 def test_an_answer_that_is_still_being_made_says_how_to_look_again(tap):
     service, dsn = tap
     service.pieces = said("High")
@@ -326,6 +329,7 @@ def test_chat_without_a_terminal_leads_to_ask(target):
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.rim
 @on_posix
 def test_options_that_are_wrong_are_told_before_anything_is_typed():
     session = on_a_terminal("chat", "echo://seeded", "-t", "depth=1")
@@ -334,6 +338,7 @@ def test_options_that_are_wrong_are_told_before_anything_is_typed():
     assert READY not in session.shown
 
 
+@pytest.mark.rim
 @on_posix
 def test_a_conversation_on_a_terminal(monkeypatch):
     monkeypatch.setenv("PROMPT_TOOLKIT_NO_CPR", "1")
@@ -355,6 +360,7 @@ def test_a_conversation_on_a_terminal(monkeypatch):
     assert "Traceback" not in session.shown
 
 
+@pytest.mark.rim
 @on_posix
 def test_ctrl_d_typed_while_an_answer_is_drawn_leaves_behind_it(tap, site, monkeypatch):
     service, dsn = tap
@@ -370,6 +376,7 @@ def test_ctrl_d_typed_while_an_answer_is_drawn_leaves_behind_it(tap, site, monke
     assert on_a_terminal("chat", dsn, answers=answers, width=200).status == 0
 
 
+@pytest.mark.rim
 @on_posix
 def test_ctrl_c_stops_an_answer_and_keeps_the_conversation(tap, site, monkeypatch):
     service, dsn = tap

@@ -316,6 +316,7 @@ def tell():
 """
 
 
+@pytest.mark.rim
 @on_posix
 @pytest.mark.parametrize("word", ["y", "yes", "Y"])
 def test_on_a_terminal_yes_deletes(word):
@@ -327,6 +328,7 @@ def test_on_a_terminal_yes_deletes(word):
     assert "left: moon" in session.shown
 
 
+@pytest.mark.rim
 @on_posix
 @pytest.mark.parametrize("word", ["n", "", "yess", "\x04"])
 def test_on_a_terminal_anything_else_deletes_nothing(word):
@@ -337,6 +339,7 @@ def test_on_a_terminal_anything_else_deletes_nothing(word):
     assert "left: moon tides" in session.shown
 
 
+@pytest.mark.rim
 @on_posix
 def test_an_interrupt_at_the_question_deletes_nothing():
     session = on_a_terminal(

@@ -56,6 +56,7 @@ def test_an_example_works(line, at_work):
     assert result.exit_code == 0, result.stderr
 
 
+@pytest.mark.rim
 @on_posix
 @pytest.mark.parametrize("line", sorted(TALKS))
 def test_a_conversation_begins_as_in_an_example(line):

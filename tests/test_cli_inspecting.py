@@ -62,6 +62,7 @@ def test_plugins_as_json(sample, site):
     assert sample["distribution"] == "convostore-sample"
 
 
+@pytest.mark.rim
 @on_posix
 def test_plugins_on_a_terminal_are_a_table():
     session = on_a_terminal("plugins", width=120)
@@ -87,6 +88,7 @@ def test_doctor_as_json():
     assert found["offers"]["suggest_questions"] is False
 
 
+@pytest.mark.rim
 @pytest.mark.parametrize(
     ("answer", "reachable", "understood", "accepted"),
     [
@@ -117,6 +119,7 @@ def test_doctor_tells_apart_what_is_wrong(sample, serve, answer, reachable, unde
     assert not found["error"] or any(found["error"] in line for line in lines[:3])
 
 
+@pytest.mark.rim
 def test_doctor_of_a_port_where_nobody_listens(sample, serve):
     service = serve(lambda _: (200, {}))
     dsn = f"sample+http://127.0.0.1:{service.port}"
@@ -132,6 +135,7 @@ def test_doctor_of_what_cannot_be_opened_is_a_usage_error():
     assert "unheard-of" in result.stderr
 
 
+@pytest.mark.rim
 def test_marks_are_plain_where_the_output_has_no_others():
     code = "import sys; sys.argv[1:] = ['doctor', 'memory://']" + TAIL
     done = subprocess.run(
@@ -177,11 +181,13 @@ def completed(*words):
     return done.stdout.split()
 
 
+@pytest.mark.rim
 def test_commands_and_options_are_completed():
     assert completed("convostore", "do") == ["doctor"]
     assert completed("convostore", "ls", "--js") == ["--json", "--jsonl"]
 
 
+@pytest.mark.rim
 def test_names_of_profiles_are_completed(tmp_path):
     file = tmp_path / "config.toml"
     file.write_text('[profiles.work]\ndsn = "memory://"\n[profiles.home]\ndsn = "memory://"\n')
@@ -189,12 +195,14 @@ def test_names_of_profiles_are_completed(tmp_path):
     assert completed("convostore", "doctor", "''") == ["home", "work"]
 
 
+@pytest.mark.rim
 @pytest.mark.parametrize("config", ["not toml [", "profiles = 3", "", "[profiles]\n"])
 def test_profiles_that_cannot_be_read_complete_to_nothing(tmp_path, config):
     (tmp_path / "config.toml").write_text(config)
     assert completed("convostore", "ls", "wo") == []
 
 
+@pytest.mark.rim
 @on_posix
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
 def test_bash_completes_with_the_script(tmp_path):

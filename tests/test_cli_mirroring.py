@@ -197,6 +197,7 @@ def test_a_mirror_that_is_wrong_is_one_line_and_a_usage_error(source, target, wo
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.rim
 def test_each_side_has_options_of_its_own(sample, serve, target):
     service = serve(lambda _: (200, {"chats": []}))
     result = run("mirror", f"sample+{service.url}", target, "-o", "headers=X-One: source")
@@ -276,6 +277,7 @@ def tell():
 """
 
 
+@pytest.mark.rim
 @on_posix
 def test_on_a_terminal_what_would_go_is_shown_before_it_is_asked_about():
     session = on_a_terminal(
@@ -295,6 +297,7 @@ def test_on_a_terminal_what_would_go_is_shown_before_it_is_asked_about():
     assert "left: earlier mine sun tides" in session.shown
 
 
+@pytest.mark.rim
 @on_posix
 @pytest.mark.parametrize(
     ("reply", "status"), [("n\n", ExitCode.FAILED), (signal.SIGINT, ExitCode.INTERRUPTED)]
@@ -320,6 +323,7 @@ with convostore.open("memory://seeded") as source:
 """
 
 
+@pytest.mark.rim
 @on_posix
 def test_on_a_terminal_it_is_not_asked_whether_to_follow_an_empty_source():
     before = COPIED + EMPTIED + COUNT
@@ -363,6 +367,7 @@ plugins.adapter_for = lambda scheme: Stuck if scheme == "stuck" else found(schem
 """
 
 
+@pytest.mark.rim
 @on_posix
 def test_an_interrupt_says_how_far_it_came_and_what_to_do():
     process = subprocess.Popen(
@@ -390,6 +395,7 @@ def test_an_interrupt_says_how_far_it_came_and_what_to_do():
     assert line.endswith("run it again to go on from there")
 
 
+@pytest.mark.rim
 @on_posix
 def test_a_terminal_shows_a_bar_and_a_pipe_does_not():
     session = on_a_terminal("mirror", "memory://seeded", "memory://copies")

@@ -164,6 +164,7 @@ def completions(words, environment=None):
     return done.stdout.split()
 
 
+@pytest.mark.rim
 def test_a_shell_completes_the_commands_of_plugins_and_their_options(tmp_path):
     (tmp_path / "waving.py").write_text(PLUGIN, "utf-8")
     info = tmp_path / "acme_waving-1.0.dist-info"

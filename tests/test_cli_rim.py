@@ -14,6 +14,8 @@ from convostore.testing.loopback import serve as serve_loopback
 
 from .cli_kit import PATIENCE, SEEDED, TAIL, child, on_a_terminal, on_posix, run
 
+pytestmark = pytest.mark.rim
+
 FAILING = """
 from convostore import errors
 from convostore.memory import MemoryAdapter

@@ -253,6 +253,7 @@ searching.archive_target = lambda label: "memory://archive"
 """
 
 
+@pytest.mark.rim
 @on_posix
 def test_on_a_terminal_one_is_asked_before_a_copy_is_made():
     session = on_a_terminal(
@@ -267,6 +268,7 @@ def test_on_a_terminal_one_is_asked_before_a_copy_is_made():
     assert session.shown.index("[y/N]") < session.shown.index("question")
 
 
+@pytest.mark.rim
 @on_posix
 def test_on_a_terminal_nothing_is_copied_unasked():
     session = on_a_terminal(
@@ -276,6 +278,7 @@ def test_on_a_terminal_nothing_is_copied_unasked():
     assert "nothing was copied" in session.shown
 
 
+@pytest.mark.rim
 @on_posix
 def test_a_terminal_marks_what_was_found():
     session = on_a_terminal("search", "memory://seeded", "潮", width=120)

@@ -152,6 +152,7 @@ def test_an_error_of_the_whole_store_ends_it(broken, target):
     assert run("stats", broken).exit_code == ExitCode.CREDENTIAL
 
 
+@pytest.mark.rim
 @on_posix
 def test_a_terminal_gets_bars():
     session = on_a_terminal("stats", "memory://seeded")

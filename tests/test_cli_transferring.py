@@ -206,6 +206,7 @@ def test_a_disk_that_is_full_is_one_line(source):
     )
 
 
+@pytest.mark.rim
 @on_posix
 @pytest.mark.parametrize(
     ("file", "status"), [(None, ExitCode.PIPE_CLOSED), ("/dev/full", ExitCode.FAILED)]
@@ -235,6 +236,7 @@ with convostore.open("memory://seeded") as store:
     assert len(told) == (0 if file is None else 1)
 
 
+@pytest.mark.rim
 def test_the_standard_output_gets_what_a_file_would_get_in_any_encoding(tmp_path):
     environment = {**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
     done = child("export", "memory://seeded", "tides", "--format", "markdown", env=environment)
@@ -250,6 +252,7 @@ with convostore.open("memory://seeded") as store:
 """
 
 
+@pytest.mark.rim
 @on_posix
 def test_no_text_of_strangers_commands_a_terminal():
     session = on_a_terminal(
@@ -260,6 +263,7 @@ def test_no_text_of_strangers_commands_a_terminal():
     assert not {"\x1b", "\x9b", "\u202e"} & set(session.shown)
 
 
+@pytest.mark.rim
 @on_posix
 def test_a_terminal_shows_a_bar_and_what_was_done(tmp_path):
     file = str(tmp_path / "all.md")
@@ -330,6 +334,7 @@ def test_a_store_that_takes_nothing_is_refused(special, name):
     assert "reading does not offer create_conversation" in result.stderr
 
 
+@pytest.mark.rim
 @on_posix
 def test_a_standard_input_that_cannot_be_read_is_one_line():
     closed = os.open(os.devnull, os.O_WRONLY)
@@ -340,6 +345,7 @@ def test_a_standard_input_that_cannot_be_read_is_one_line():
     assert b"the standard input cannot be read" in done.stderr
 
 
+@pytest.mark.rim
 @on_posix
 def test_nobody_is_made_to_type_a_file():
     session = on_a_terminal("import", "-", "memory://seeded")

@@ -197,11 +197,13 @@ def _command(*words):
     return f'[profiles.work]\ndsn = "notes://"\napi_key = {{ command = {json.dumps(words)} }}\n'
 
 
+@pytest.mark.rim
 def test_a_secret_of_a_profile_comes_from_a_command():
     profiles(_command(sys.executable, "-c", "print('k3y')"))
     assert options("work").api_key.get_secret_value() == "k3y"
 
 
+@pytest.mark.rim
 def test_a_command_may_be_one_text():
     line = f'"{Path(sys.executable).as_posix()}" -c "print(\'k3y\')"'
     profiles(f'[profiles.work]\ndsn = "notes://"\napi_key = {{ command = {json.dumps(line)} }}\n')
@@ -215,6 +217,7 @@ def test_a_secret_that_the_environment_does_not_hold_is_an_error_that_names_the_
     assert "WORK_KEY" in message
 
 
+@pytest.mark.rim
 @pytest.mark.parametrize(
     "words",
     [

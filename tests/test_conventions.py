@@ -52,6 +52,7 @@ def _modules_after(code):
     return set(done.stdout.split())
 
 
+@pytest.mark.rim
 def test_importing_the_library_brings_in_nothing_that_is_not_used_yet():
     unwanted = {"asyncio", "httpx", "pluggy", "rich", "sqlalchemy", "typer"}
     assert not (unwanted | {"pydantic"}) & _modules_after("import convostore")
@@ -80,11 +81,13 @@ def test_type_checkers_are_told_the_same_public_names():
     assert named == {(home, name, name) for home, names in homes for name in names}
 
 
+@pytest.mark.rim
 def test_opening_the_memory_brings_in_no_http_client():
     loaded = _modules_after("import convostore; convostore.open('memory://').close()")
     assert not {"asyncio", *HTTP_CLIENTS} & loaded
 
 
+@pytest.mark.rim
 def test_naming_an_http_adapter_brings_in_no_http_client():
     assert not HTTP_CLIENTS & _modules_after("import convostore.http")
 

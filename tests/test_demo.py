@@ -12,6 +12,8 @@ import pytest
 
 import convostore
 
+pytestmark = pytest.mark.rim
+
 DEMO = Path(__file__).parents[1] / "docs" / "examples" / "demo" / "demo.py"
 ARCHIVE = re.compile(r"sqlite://\S+archive\.db")
 NOTES_ITS_ADDRESS = "import pathlib, sys; pathlib.Path(sys.argv[1]).write_text(sys.argv[2])"

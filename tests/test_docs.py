@@ -166,6 +166,7 @@ def as_a_reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     logger.setLevel(level)
 
 
+@pytest.mark.rim
 @pytest.mark.parametrize("page", RUN, ids=name_of)
 def test_the_code_of_a_page_runs_and_prints_what_it_shows(
     page: Path, service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -184,6 +185,7 @@ def test_every_page_with_code_of_its_own_is_run() -> None:
     assert with_code - {EXAMPLE / "README.md"} == set(RUN)
 
 
+@pytest.mark.rim
 def test_the_tracing_example_records_answers_and_failures(service: str) -> None:
     record = run_blocks(DOCS / "how-to" / "trace-and-log.md", service)["spans"]
     tracer = Tracer()

@@ -47,6 +47,8 @@ from convostore.testing.fault_server import (
 )
 from convostore.testing.sample_service import SampleAdapter, SampleService
 
+pytestmark = pytest.mark.rim
+
 NAMED = {fault.name: fault for fault in FAULTS}
 FACES = ["sync", "async"]
 

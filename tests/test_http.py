@@ -40,6 +40,8 @@ from convostore.network import BoundedBackend, BoundedStream, ClosingBackend, De
 from convostore.testing.fault_contract import guarded
 from convostore.testing.fault_server import DELAYS, FaultServer
 
+pytestmark = pytest.mark.rim
+
 CERTIFICATE = Path(__file__).with_name("loopback.pem")
 GET, POST, DELETE = Request("GET", "/a"), Request("POST", "/a", json={}), Request("DELETE", "/a")
 

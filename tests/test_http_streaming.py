@@ -35,6 +35,8 @@ from .streaming_kit import (
     heard,
 )
 
+pytestmark = pytest.mark.rim
+
 PIECES = [chunk(each) for each in (b"one ", b"two ", b"three ", b"END", b"")]
 WHOLE = Speaking(EVENTS, *PIECES)
 TOLD = ["one ", "two ", "three ", "reply_finished"]

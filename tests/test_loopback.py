@@ -12,6 +12,8 @@ import convostore
 from convostore.http import HTTPOptions, HTTPTransport, Request, Response
 from convostore.testing.loopback import closed_network, replay, serve
 
+pytestmark = pytest.mark.rim
+
 JSON_TYPE = {"content-type": "application/json"}
 
 

@@ -227,6 +227,7 @@ def test_a_module_that_is_not_there_is_a_named_error(site):
     assert "acme-gone" in str(refused("gone"))
 
 
+@pytest.mark.rim
 def test_finding_plugins_imports_none_of_them():
     code = (
         "import sys, convostore; store = convostore.open('memory://'); store.close();"

@@ -137,6 +137,7 @@ def is_silent(frames: list[str]) -> bool:
     return "text_delta" in kinds(frames) and frames[-1].startswith(":")
 
 
+@pytest.mark.rim
 @pytest.mark.parametrize("spec", ["2.3", "2.4"])
 def test_a_browser_that_leaves_takes_the_stream_along(spec: str) -> None:
     answering = Answering()
@@ -153,6 +154,7 @@ def test_a_browser_that_leaves_takes_the_stream_along(spec: str) -> None:
     assert answering.server.requests == 1, "a turn was sent once, and nothing else"
 
 
+@pytest.mark.rim
 def test_a_silent_model_is_waited_for_with_heartbeats() -> None:
     answering = Answering()
 
@@ -197,6 +199,7 @@ ask("Hello", null, (each) => told.push(each)).then(() => console.log(JSON.string
 """
 
 
+@pytest.mark.rim
 def test_the_browser_s_code_reads_frames_however_they_are_cut() -> None:
     page = run_blocks(WEB_APP, NOWHERE)
     told = [{"kind": "ids"}, {"kind": "text_delta", "text": "潮\n\ndata: "}, {"kind": "finished"}]

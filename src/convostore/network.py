@@ -51,7 +51,7 @@ def clock() -> Clock:
 @contextmanager
 def keeping(kept: Clock) -> Iterator[None]:
     """Keeps another clock for the block, in every thread."""
-    global _clock  # noqa: PLW0603  # there is one time, as there is one `time.monotonic`
+    global _clock  # there is one time, as there is one `time.monotonic`
     before, _clock = _clock, kept
     try:
         yield

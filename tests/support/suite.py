@@ -72,10 +72,6 @@ def pytest_collection_finish() -> None:
 # What a test may touch
 
 
-import os
-RECORD = os.environ.get('SUITE_RECORD')
-
-
 class _Watch:
     """What the running test may touch, and what it touched all the same."""
 
@@ -88,15 +84,10 @@ class _Watch:
         if self.item is None:
             return
         if event in _NEEDS_THE_RIM and not self.is_rim and _leaves(event, arguments):
-            if RECORD:
-                with open(RECORD, "a") as f:
-                    f.write(f"{self.item.nodeid}\t{event}\n")
-                self.is_rim = True
-                return
             self._refuse(f"{event} in a test without the mark `rim`: {arguments[-1]!r}")
         elif event == "socket.connect" and not _is_local(arguments[1]):
             self._refuse(f"a test connects to {arguments[1]!r}")
-        elif event == "socket.getaddrinfo" and not _is_loopback(arguments[0]):
+        elif event == "socket.getaddrinfo" and not _is_address(arguments[0]):
             if isinstance(arguments[0], str):
                 arguments[0].encode("idna")  # what no look-up takes fails as it does without us
             self._refuse(f"a test looks up {arguments[0]!r}")
@@ -111,17 +102,20 @@ def _leaves(event: str, arguments: tuple[Any, ...]) -> bool:
 
 
 def _is_local(address: Any) -> bool:
-    return not isinstance(address, tuple) or _is_loopback(address[0])
+    host = address[0] if isinstance(address, tuple) else "localhost"
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
-def _is_loopback(host: Any) -> bool:
-    name = host.decode() if isinstance(host, bytes) else str(host)
-    if host is None or name == "localhost":
+def _is_address(host: Any) -> bool:
+    """Whether a host is none that has to be looked up elsewhere."""
+    name = host.decode() if isinstance(host, bytes) else host
+    if name in {None, "", "localhost"}:
         return True
     try:
-        return ipaddress.ip_address(name).is_loopback
+        ipaddress.ip_address(name)
     except ValueError:
         return False
+    return True
 
 
 _watch: Final = _Watch()

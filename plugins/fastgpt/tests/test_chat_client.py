@@ -24,6 +24,8 @@ from convostore_fastgpt import AsyncChatClient, ChatClient
 from .recordings import BY_NAME, EXCHANGES, VERSIONS, Exchange, lacks
 from .service import APP, FOREIGN_APP, GENERATIONS, KEY, FastGPTService
 
+pytestmark = pytest.mark.rim
+
 NEEDED = inspect.Parameter.empty
 DOCUMENTED: dict[str, dict[str, Any]] = {
     "create_chat_completion": {

@@ -7,6 +7,8 @@ from convostore.testing import Backend, FaultContract
 from .apps import PROMPTS
 from .service import GENERATIONS, OPTIONS, FastGPTService
 
+pytestmark = pytest.mark.rim
+
 
 class TestFastGPTOnTheWire(FaultContract):
     @pytest.fixture

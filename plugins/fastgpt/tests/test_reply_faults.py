@@ -21,6 +21,8 @@ from convostore.testing.fault_server import Fault, FaultServer
 from .service import COMPLETIONS, OPTIONS, FastGPTService
 from .streams import folded, outcome_of
 
+pytestmark = pytest.mark.rim
+
 PROMPTS = {"4.9": "think twice about it", "4.16": "look up tide"}
 """Of each of two generations, whose streams end in different orders, what is asked."""
 HEAD = b"\r\n".join(

@@ -623,6 +623,7 @@ def test_a_name_in_the_address_tells_two_stores_of_one_gateway_apart():
     assert labels == {"gateway+http://ada@gateway.test", "gateway+http://bob@gateway.test"}
 
 
+@pytest.mark.rim
 def test_no_server_is_loaded_with_the_adapter():
     import subprocess
     import sys

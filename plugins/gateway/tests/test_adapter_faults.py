@@ -13,6 +13,8 @@ from convostore.testing.sabotage import ECHO_PROMPTS
 
 from .asgi_kit import informed, serving
 
+pytestmark = pytest.mark.rim
+
 
 class TestGatewayOnTheWire(FaultContract):
     @pytest.fixture

@@ -14,6 +14,8 @@ from convostore.testing.samples import everything, several
 
 from .gateway_kit import served
 
+pytestmark = pytest.mark.rim
+
 Mirror = Callable[..., MirrorReport]
 
 

@@ -119,6 +119,7 @@ def guarded() -> Iterator[str]:
         yield url
 
 
+@pytest.mark.rim
 @pytest.mark.parametrize("options", [{}, {"token": "another-token-that-is-none"}])
 def test_without_the_right_token_nothing_is_told(guarded, options):
     with convostore.open(f"gateway+{guarded}", **options) as store:
@@ -129,6 +130,7 @@ def test_without_the_right_token_nothing_is_told(guarded, options):
             assert "another-token" not in f"{caught.value!r} {vars(caught.value)}"
 
 
+@pytest.mark.rim
 def test_a_readers_token_reads_and_writes_nothing(guarded):
     with (
         convostore.open(f"gateway+{guarded}", token=WRITER) as writer,
@@ -146,6 +148,7 @@ def test_a_readers_token_reads_and_writes_nothing(guarded):
         assert writer.get_conversation(made.id) == made
 
 
+@pytest.mark.rim
 def test_what_is_no_gateway_is_told_as_a_wrong_address(guarded):
     with convostore.open(f"gateway+{guarded}/elsewhere", token=WRITER) as store:
         for operation in (
@@ -242,6 +245,7 @@ def answering() -> Iterator[str]:
         yield f"gateway+{url}"
 
 
+@pytest.mark.rim
 def test_a_reply_streams_is_found_again_and_resumed(answering):
     with convostore.open(answering) as store:
         with store.stream_reply(None, "think of tides") as stream:
@@ -260,6 +264,7 @@ def test_a_reply_streams_is_found_again_and_resumed(answering):
         assert store.suggest_questions(ids[0]) == ("Why and the moon?",)
 
 
+@pytest.mark.rim
 def test_an_interaction_is_answered(answering):
     with convostore.open(answering) as store:
         asking = store.reply(None, "fill in name age")
@@ -271,6 +276,7 @@ def test_an_interaction_is_answered(answering):
         assert reply.message.text == "You said name is Ada, age is 36."
 
 
+@pytest.mark.rim
 def test_a_reply_that_breaks_off_tells_what_had_arrived_and_where_to_look(answering):
     async def failing() -> UnavailableError:
         async with convostore.aopen(answering) as store:
@@ -289,6 +295,7 @@ def test_a_reply_that_breaks_off_tells_what_had_arrived_and_where_to_look(answer
     assert not later.value.retryable
 
 
+@pytest.mark.rim
 def test_a_reply_whose_reader_leaves_is_stored_whole(answering):
     async def leaving() -> None:
         async with convostore.aopen(answering) as store:
@@ -302,6 +309,7 @@ def test_a_reply_whose_reader_leaves_is_stored_whole(answering):
     asyncio.run(leaving())
 
 
+@pytest.mark.rim
 def test_an_option_that_the_store_behind_does_not_take_is_refused(answering):
     with convostore.open(answering) as store:
         with pytest.raises(InvalidError, match="'model'"):
@@ -312,6 +320,7 @@ def test_an_option_that_the_store_behind_does_not_take_is_refused(answering):
             store.stream_reply(None, "Hi", model="small")
 
 
+@pytest.mark.rim
 def test_an_address_without_a_gateway_is_unavailable():
     adapter = adapter_of("gateway+http://127.0.0.1:9", retries=0)
     with (

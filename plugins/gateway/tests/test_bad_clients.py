@@ -28,6 +28,8 @@ from .bad_clients import (
     until,
 )
 
+pytestmark = pytest.mark.rim
+
 TOKEN = "a-token-that-is-long-enough"
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 LIMITS = Limits(

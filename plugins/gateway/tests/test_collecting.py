@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.rim
+
 COLLECTING_LESS = """
 import gc
 from convostore_gateway.server.serving import collect_less

@@ -57,6 +57,7 @@ def refused(*words, **environment):
     return result.stderr
 
 
+@pytest.mark.rim
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -89,6 +90,7 @@ def test_what_cannot_be_served_is_one_line_that_says_how_to_mend_it(words, told)
     assert told in line
 
 
+@pytest.mark.rim
 def test_a_port_that_is_taken_is_one_line():
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
@@ -232,16 +234,19 @@ def ids(answer):
     return [each["id"] for each in answer.json()["items"]]
 
 
+@pytest.mark.rim
 def test_a_token_is_needed_where_there_are_some(operated):
     assert get(operated.url, "/v1/conversations").status_code == 401
     assert ids(get(operated.url, "/v1/conversations", FULL)) == ["ours"]
 
 
+@pytest.mark.rim
 def test_a_token_of_a_namespace_reaches_that_one_alone(operated):
     assert ids(get(operated.url, "/v1/conversations", TEAM)) == ["theirs"]
     assert get(operated.url, "/v1/conversations/ours", TEAM).status_code == 404
 
 
+@pytest.mark.rim
 def test_a_token_that_may_read_may_not_write(operated):
     assert ids(get(operated.url, "/v1/conversations", READ)) == ["ours"]
     answer = get(operated.url, "/v1/conversations", READ, method="POST", json={})
@@ -260,17 +265,20 @@ def histories(server, app, token):
     return [each["chatId"] for each in body["data"]["list"]] if body["code"] == 200 else None
 
 
+@pytest.mark.rim
 def test_an_app_is_the_namespace_or_the_store_that_it_stands_for(operated):
     assert histories(operated, APP, FULL) == ["theirs"]
     assert histories(operated, APP, TEAM) == ["theirs"]
     assert histories(operated, OTHER, FULL) == []
 
 
+@pytest.mark.rim
 def test_an_app_that_is_not_served_or_not_reached_is_refused(operated):
     assert histories(operated, "f" * 24, FULL) is None
     assert histories(operated, OTHER, TEAM) is None
 
 
+@pytest.mark.rim
 def test_a_limit_of_the_command_line_holds(operated):
     answer = get(operated.url, "/v1", FULL)
     assert answer.json()["max_page"] == 1
@@ -285,6 +293,7 @@ def test_people_are_told_what_is_served_where_and_no_secret(operated):
     assert not [token for token in (FULL, READ, TEAM) if token in told]
 
 
+@pytest.mark.rim
 def test_each_request_is_a_line_of_json_without_what_is_secret_or_private():
     with served("memory://", "--token", FULL) as server:
         get(server.url, "/v1/search?q=a-private-question", FULL)
@@ -307,6 +316,7 @@ def test_each_request_is_a_line_of_json_without_what_is_secret_or_private():
         assert private not in "".join(server.lines)
 
 
+@pytest.mark.rim
 def test_a_server_of_this_machine_is_open_to_no_strangers_page():
     with served("memory://", "--quiet", "--no-viewer") as server:
         assert get(server.url, "/v1/conversations").status_code == 200
@@ -326,6 +336,7 @@ def test_a_server_of_this_machine_is_open_to_no_strangers_page():
     assert "no token is needed on this machine" in server.lines[0]
 
 
+@pytest.mark.rim
 @pytest.mark.parametrize(
     ("proxy", "client"), [("127.0.0.0/8", "192.0.2.7"), ("10.0.0.1", "127.0.0.1")]
 )
@@ -337,6 +348,7 @@ def test_a_clients_own_address_is_believed_of_a_proxy_alone(proxy, client):
     assert json.loads(server.lines[1])["client"] == client
 
 
+@pytest.mark.rim
 def test_a_server_that_is_read_only_refuses_every_change():
     words = ["memory://", "--read-only", "--public-host", "chat.example.org", "--token", FULL]
     with served(*words) as server:

@@ -22,6 +22,8 @@ from convostore_gateway.upstream import aopen_answered
 from .gateway_kit import served
 from .upstream_kit import Model
 
+pytestmark = pytest.mark.rim
+
 APP = "65f000000000000000000010"
 OTHER_APP = "65f000000000000000000011"
 UNKNOWN_APP = "65f000000000000000000012"

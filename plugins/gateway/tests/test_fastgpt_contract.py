@@ -69,6 +69,7 @@ def model() -> Iterator[Model]:
         yield model
 
 
+@pytest.mark.rim
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("clause", OF_REPLIES)
 def test_replies_of_a_model_keep_the_contract_over_a_real_gateway(clause, face, model, tmp_path):
@@ -87,6 +88,7 @@ def test_replies_of_a_model_keep_the_contract_over_a_real_gateway(clause, face, 
             pytest.skip(str(reason))
 
 
+@pytest.mark.rim
 @pytest.mark.parametrize("face", FACES)
 def test_what_is_left_early_is_stored_whole_when_the_gateway_has_ended(face, model, tmp_path):
     target = f"sqlite:///{tmp_path}/served.db"

@@ -58,6 +58,7 @@ def url(bobs: str) -> Iterator[str]:
         yield url
 
 
+@pytest.mark.rim
 class TestSQLiteOverASocket(StoreContract):
     """A namespace of a file, by uvicorn and httpx; a real server has no faults to choose from."""
 

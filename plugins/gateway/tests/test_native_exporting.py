@@ -56,6 +56,7 @@ def read(content: bytes) -> dict[str, list[Message]]:
     }
 
 
+@pytest.mark.rim
 def test_a_lossless_export_reads_back_as_what_is_stored(api: httpx.Client) -> None:
     exported = read(api.get("/v1/export").content)
     with convostore.open(STORE) as store:
@@ -99,6 +100,7 @@ def test_what_cannot_be_exported_is_told_before_anything_is_sent(api: httpx.Clie
     assert api.get("/v1/export?raw=yes").status_code == 400
 
 
+@pytest.mark.rim
 def test_nothing_is_exported_of_an_empty_store() -> None:
     with served("memory://native-exporting-nothing", viewer=False) as url:
         assert read(httpx.get(f"{url}/v1/export").content) == {}
@@ -161,12 +163,14 @@ def seed_failing(*names: str) -> None:
             store.append_messages(name, list(said(1500, name)))
 
 
+@pytest.mark.rim
 def test_an_export_that_breaks_off_is_seen_to_be_cut_off() -> None:
     seed_failing("broken")
     with served(failing, viewer=False) as url, pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"{url}/v1/export")
 
 
+@pytest.mark.rim
 def test_what_is_deleted_during_an_export_is_left_out() -> None:
     seed_failing("gone", "there")
     with served(failing, viewer=False) as url:
@@ -188,6 +192,7 @@ def vanishing() -> convostore.AsyncConversationStore:
     return convostore.AsyncConversationStore(adapter, adapter.async_transport())
 
 
+@pytest.mark.rim
 @pytest.mark.parametrize("format", ["jsonl", "openai"])
 def test_what_is_deleted_while_it_is_exported_leaves_the_others_readable(format: str) -> None:
     seed_failing("there", "gone", "there too")

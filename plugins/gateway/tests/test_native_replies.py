@@ -42,6 +42,7 @@ def finished(told: list[ServerSentEvent]) -> Reply:
     return last.reply
 
 
+@pytest.mark.rim
 def test_a_turn_is_answered_by_the_whole_reply(api: httpx.Client) -> None:
     reply = api.post("/v1/replies", json={"content": "hello", "turn_id": "t"}).json()
     assert reply["turn_id"] == "t"
@@ -113,6 +114,7 @@ def test_a_wrong_turn_is_refused_before_anything_is_answered(
     assert told in response.json()["detail"]
 
 
+@pytest.mark.rim
 def test_a_reply_whose_client_hangs_up_is_stored(api: httpx.Client) -> None:
     body = {"conversation_id": "h", "turn_id": "t", "content": "hello"}
     with connect_sse(api, "POST", "/v1/replies", json=body) as source:
@@ -127,6 +129,7 @@ def test_a_turn_that_did_not_arrive_is_not_there(api: httpx.Client) -> None:
     assert api.post("/v1/conversations/none/replies/t/resume").status_code == 404
 
 
+@pytest.mark.rim
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
 def test_a_store_without_a_model_says_so(accept: str) -> None:
     with served("memory://native-mute", viewer=False) as url:

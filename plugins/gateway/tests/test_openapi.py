@@ -23,6 +23,8 @@ from convostore_gateway.native.openapi import DOCUMENT, document
 
 from .gateway_kit import served
 
+pytestmark = pytest.mark.rim
+
 _HEAD_TOO_LARGE = 431
 _DOCUMENT = document((*ENDPOINTS, DOCUMENT), Limits(), (), needs_token=False)
 _CONFIG = SchemathesisConfig.from_dict(

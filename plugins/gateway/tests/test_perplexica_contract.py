@@ -80,6 +80,7 @@ THROUGH_SOCKETS = (
 """The clauses in which the way through a server may make a difference; it is slower than a call."""
 
 
+@pytest.mark.rim
 class TestOverHTTP:
     @pytest.mark.parametrize("face", FACES)
     @pytest.mark.parametrize("clause", THROUGH_SOCKETS)

@@ -9,6 +9,8 @@ from convostore.memory import MemoryAdapter
 from convostore.store import AsyncConversationStore
 from convostore_gateway import app, running
 
+pytestmark = pytest.mark.rim
+
 
 @pytest.mark.parametrize(
     "failure", [UnavailableError("me:s3cret@db is out of reach"), RuntimeError("s3cret")]

@@ -19,6 +19,8 @@ from convostore_gateway.server.serving import listen, url_of
 from .bad_clients import connected, heard, request, told, until
 from .serving_processes import Waiting, served
 
+pytestmark = pytest.mark.rim
+
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 
 

@@ -39,6 +39,8 @@ from .upstream_kit import (
     usage,
 )
 
+pytestmark = pytest.mark.rim
+
 in_memory = pytest.mark.parametrize("target", ["memory"], indirect=True)
 """For what does not depend on the store."""
 NOWHERE = "http://127.0.0.1:1/v1"

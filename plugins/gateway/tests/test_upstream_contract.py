@@ -16,6 +16,8 @@ from convostore_gateway.upstream.options import UpstreamOptions
 
 from .upstream_kit import PROMPTS, Model
 
+pytestmark = pytest.mark.rim
+
 WAIVERS = {
     "test_what_is_left_early_is_stored_whole": never(
         "to leave is to hang up on the model, which has nobody else to tell: "

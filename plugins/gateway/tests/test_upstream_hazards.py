@@ -24,6 +24,8 @@ from convostore_gateway.upstream.service import (
 from .gateway_kit import served
 from .upstream_kit import STOP, TALKS, Model, chunk, event, says, streamed, streaming
 
+pytestmark = pytest.mark.rim
+
 TWO_TIDES = streamed([*says("Two tides"), STOP])
 STORING = 2
 """Which of a turn's transactions stores the answer; the first stores the question."""

@@ -15,6 +15,8 @@ from convostore_gateway.viewer.addresses import key_of
 from .gateway_kit import served
 from .viewer_kit import HOSTILE, NOW, Page, long, ordinary, put, telling
 
+pytestmark = pytest.mark.rim
+
 HTMX = {"hx-request": "true"}
 WHOLE = {"hx-history-restore-request": "true"}
 

@@ -18,6 +18,8 @@ from convostore_gateway.viewer.addresses import key_of
 from .gateway_kit import served
 from .viewer_kit import Page, put, telling
 
+pytestmark = pytest.mark.rim
+
 WORD = 'a;token,with="%20"\\and=more'
 FULL = Token(value=SecretStr(WORD), name="full")
 READER = Token(value=SecretStr("r" * 20), name="reader", rights="read")

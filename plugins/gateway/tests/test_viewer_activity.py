@@ -83,6 +83,7 @@ def test_every_conversation_is_in_a_bar_or_told_of(days, undated):
         assert edge == 1000 - 1000 * bar.total // max(1, drawn.highest)
 
 
+@pytest.mark.rim
 def test_the_chart_is_drawn_and_told_as_a_table():
     target = "memory://viewer-activity-drawn"
     several = list(ordinary(60))
@@ -96,6 +97,7 @@ def test_the_chart_is_drawn_and_told_as_a_table():
     assert sum(int(number) for _, *numbers in told for number in numbers) == 60
 
 
+@pytest.mark.rim
 def test_an_empty_store_has_no_chart():
     with served("memory://viewer-activity-empty") as url:
         answer = httpx.get(f"{url}/viewer/activity")

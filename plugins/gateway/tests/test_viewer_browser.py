@@ -30,6 +30,8 @@ from .browser_kit import PATIENCE, Visitor, chromium
 from .gateway_kit import served
 from .viewer_kit import HOSTILE, NOW, long, ordinary, put, telling
 
+pytestmark = pytest.mark.rim
+
 expect = pytest.importorskip("playwright.sync_api").expect
 expect.set_options(timeout=PATIENCE)
 

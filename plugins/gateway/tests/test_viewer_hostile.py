@@ -39,6 +39,7 @@ def safe(look, path, **headers):
 
 
 # Hypothesis writes a strategy out where it passes over a value, and this one holds many texts.
+@pytest.mark.rim
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @settings(max_examples=60, deadline=None)
 @given(VALUES.conversations(), st.lists(VALUES.messages(), max_size=3, unique_by=lambda m: m.id))

@@ -461,6 +461,7 @@ def test_texts_that_break_others_are_valid_json_and_come_back():
     assert body["chat"]["title"] == "\ud800\u2028\x00"
 
 
+@pytest.mark.rim
 def test_who_opens_a_store_does_not_load_the_dialect():
     look = "import sys, convostore; convostore.open('perplexica+http://x.test').close(); "
     look += "print([name for name in sys.modules if 'dialect' in name or 'express' in name])"

@@ -6,6 +6,8 @@ from convostore.testing import Backend, FaultContract, Prompts
 
 from .service import MODELS, ChatsService
 
+pytestmark = pytest.mark.rim
+
 
 class TestPerplexicaOnTheWire(FaultContract):
     @pytest.fixture

@@ -1,9 +1,13 @@
 """The code that docs/how-to/perplexica.md shows of a turn, run on the stand-in of the service."""
 
+import pytest
+
 import convostore
 from convostore.testing.loopback import serve
 
 from .service import ChatsService, answer_to
+
+pytestmark = pytest.mark.rim
 
 
 def test_the_guide_prints_an_answer_as_it_comes_and_then_its_sources(capsys):

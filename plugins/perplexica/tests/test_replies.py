@@ -19,6 +19,8 @@ from .service import JSON_TYPE, SHAPES, ChatsService, answer_to
 from .streams import RECONNECTS, REFUSED, VERSIONS, WHOLE, recorded, stored
 from .talking import ABSENT, OPTIONS, PAGE, Replayed, probed, streaming, talking
 
+pytestmark = pytest.mark.rim
+
 SINGLE = [case for case in WHOLE if not case.endswith(("chat_follow", "chat_long"))]
 FOLLOWED = [case for case in WHOLE if case.endswith("chat_follow")]
 EXPRESS = ("express-1.9.3", "express-1.10.0-rc3")

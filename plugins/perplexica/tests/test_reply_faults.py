@@ -15,6 +15,8 @@ from .service import SHAPES, ChatsService, answer_to
 from .streams import PIECEWISE, recorded
 from .talking import Replayed, streaming
 
+pytestmark = pytest.mark.rim
+
 CASES = [case for case in PIECEWISE if case.endswith("stream_kcc_raw_chunks")]
 STALLED = [case for case in PIECEWISE if recorded(case).ended.startswith("silence")]
 PLACES = [(case, place) for case in CASES for place in range(len(recorded(case).chunks))]

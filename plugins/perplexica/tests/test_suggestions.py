@@ -12,6 +12,8 @@ from .service import JSON_TYPE
 from .streams import VERSIONS, recorded
 from .talking import ABSENT, probed, talking
 
+pytestmark = pytest.mark.rim
+
 EXPRESS = ("express-1.9.3", "express-1.10.0-rc3")
 
 

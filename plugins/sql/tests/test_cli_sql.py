@@ -59,6 +59,7 @@ def held(dsn):
         }
 
 
+@pytest.mark.rim
 def test_a_mirror_holds_the_same_and_a_second_run_finds_nothing_to_do(source, database):
     assert "3 copied" in done("mirror", source, database.dsn())
     assert held(database.dsn()) == held(source)
@@ -138,6 +139,7 @@ main()
 """
 
 
+@pytest.mark.rim
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal on Windows")
 def test_what_was_interrupted_goes_on(source, tmp_path):
     copies = f"sqlite:///{(tmp_path / 'copies.db').as_posix()}"

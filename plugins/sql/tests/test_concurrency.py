@@ -327,6 +327,7 @@ def test_a_connection_ended_in_the_middle_of_a_write_leaves_nothing_half_done(ne
         assert ids(store) == ["x", "y"]
 
 
+@pytest.mark.rim
 def test_a_server_that_stops_is_unavailable_until_it_is_there_again():
     with servers.running_or_skipped() as server:
         database = PostgreSQL(server, server.create_database())

@@ -156,6 +156,7 @@ assert os.waitpid(child, 0)[1] == 0
 """
 
 
+@pytest.mark.rim
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.parametrize("child", ["closes", "leaves"])
 def test_a_store_goes_on_in_both_processes_after_a_fork(filled, child):
@@ -186,6 +187,7 @@ os._exit(2)
 """
 
 
+@pytest.mark.rim
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_child_that_sqlite_would_give_the_locks_of_its_parent_is_refused(new_database):
     url = new_database("sqlite").dsn()
@@ -337,6 +339,7 @@ def test_more_connections_that_the_server_ended_than_a_unit_is_run_are_replaced(
         assert len(ids(store)) == number
 
 
+@pytest.mark.rim
 def test_a_server_that_was_gone_for_a_while_is_found_as_soon_as_it_is_there_again():
     with servers.running_or_skipped() as server:
         database = PostgreSQL(server, server.create_database())

@@ -29,6 +29,7 @@ def version(database) -> int:
     return found
 
 
+@pytest.mark.rim
 @pytest.mark.parametrize("attempt", range(3))
 def test_processes_that_open_an_empty_database_at_once_all_succeed(database, attempt):
     openers = [
@@ -65,6 +66,7 @@ def test_a_newer_schema_is_refused_by_an_error_that_names_both_versions(database
     assert version(database) == 4711
 
 
+@pytest.mark.rim
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer signals on this system")
 @pytest.mark.parametrize("seed", range(4))
 def test_a_creation_that_was_cut_off_is_made_up_for(database, seed):

@@ -13,7 +13,10 @@ import convostore
 from convostore import Feedback, Message, TextPart
 
 MIRRORER = Path(__file__).with_name("mirrorer.py")
-pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL")
+pytestmark = [
+    pytest.mark.rim,
+    pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL"),
+]
 
 
 def message(number: int, text: str = "") -> Message:

@@ -13,6 +13,8 @@ from convostore import ConversationStore
 from . import processes
 from .processes import Writer
 
+pytestmark = pytest.mark.rim
+
 NAMES = [f"writer{number}" for number in range(8)]
 COUNT = 500
 TARGETS = {

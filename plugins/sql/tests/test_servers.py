@@ -31,6 +31,7 @@ def test_a_database_is_gone_with_its_test(server):
         server.connect(name)
 
 
+@pytest.mark.rim
 def test_it_stops_and_starts_again_at_the_same_address():
     with servers.running_or_skipped() as server:
         with server.connect() as connection:

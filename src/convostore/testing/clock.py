@@ -1,8 +1,8 @@
 """A clock that jumps over waiting, so that a test reaches a time-out at once and by nothing else.
 
-It is real time and what was added to it. Where a server of this process stalls, and what it has sent
-is read, whoever waits for more finds that his time is over; what is read in time never depends on
-how busy the machine is.
+It is real time and what was added to it. Where a server of this process stalls, and what it has
+sent is read, whoever waits for more finds that his time is over; what is read in time never depends
+on how busy the machine is.
 """
 
 from __future__ import annotations

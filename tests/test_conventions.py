@@ -8,6 +8,8 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,44 +23,82 @@ SOURCES = sorted([*ROOT.glob("src/**/*.py"), *ROOT.glob("plugins/*/src/**/*.py")
 PROJECTS = sorted([ROOT / "pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")])
 HTTP_CLIENTS = {"aiohttp", "httpcore", "httpx", "httpx2", "requests", "urllib3"}
 
-each_source = pytest.mark.parametrize(
-    "source", SOURCES, ids=lambda source: source.relative_to(ROOT).as_posix()
-)
-each_project = pytest.mark.parametrize(
-    "project", PROJECTS, ids=lambda project: project.relative_to(ROOT).as_posix()
-)
+
+@dataclass(frozen=True)
+class _Module:
+    """What is asked of a module; its tree would be too large to be kept.
+
+    Attributes:
+        imported: The top-level packages that it imports, at its head or inside.
+    """
+
+    imported: frozenset[str]
+    docstring: str | None
+    prints: bool
+
+
+@cache
+def _module(source):
+    tree = _tree(source)
+    nodes = list(ast.walk(tree))
+    return _Module(
+        frozenset(name for node in nodes for name in _imported(node)),
+        ast.get_docstring(tree),
+        any(_calls_print(node) for node in nodes),
+    )
 
 
 def _tree(source):
     return ast.parse(source.read_text(encoding="utf-8"))
 
 
-def _imported(tree):
-    """The top-level packages that a module imports, at its head or inside."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            yield (node.module or "").partition(".")[0]
+def _imported(node):
+    if isinstance(node, ast.Import):
+        return [alias.name.partition(".")[0] for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.level == 0:
+        return [(node.module or "").partition(".")[0]]
+    return []
 
 
-def _modules_after(code):
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"],
-        capture_output=True,
-        text=True,
-        check=True,
+def _calls_print(node):
+    return (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     )
-    return set(done.stdout.split())
+
+
+def _offenders(files, offends):
+    """The files that break a rule, by their names in the project."""
+    return [file.relative_to(ROOT).as_posix() for file in files if offends(file)]
+
+
+STEPS = (
+    "import convostore",
+    "from convostore import *",
+    "convostore.open('memory://').close()",
+    "import convostore.http",
+)
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    """The modules that are there after each step of a fresh process."""
+    code = "\n".join([f"{step}\nprint(*sys.modules)" for step in ("import sys", *STEPS)])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return dict(zip(STEPS, map(str.split, done.stdout.splitlines()[1:]), strict=True))
 
 
 @pytest.mark.rim
-def test_importing_the_library_brings_in_nothing_that_is_not_used_yet():
+def test_importing_the_library_brings_in_nothing_that_is_not_used_yet(loaded):
     unwanted = {"asyncio", "httpx", "pluggy", "rich", "sqlalchemy", "typer"}
-    assert not (unwanted | {"pydantic"}) & _modules_after("import convostore")
-    loaded = _modules_after("from convostore import *")
-    assert not unwanted & loaded
-    assert "pydantic" in loaded
+    assert (unwanted | {"pydantic"}).isdisjoint(loaded["import convostore"])
+    assert unwanted.isdisjoint(loaded["from convostore import *"])
+    assert "pydantic" in loaded["from convostore import *"]
+
+
+@pytest.mark.rim
+def test_neither_opening_the_memory_nor_naming_an_http_adapter_brings_in_an_http_client(loaded):
+    assert {"asyncio", *HTTP_CLIENTS}.isdisjoint(loaded["convostore.open('memory://').close()"])
+    assert HTTP_CLIENTS.isdisjoint(loaded["import convostore.http"])
 
 
 def test_a_public_name_is_the_one_that_its_module_defines():
@@ -81,46 +121,33 @@ def test_type_checkers_are_told_the_same_public_names():
     assert named == {(home, name, name) for home, names in homes for name in names}
 
 
-@pytest.mark.rim
-def test_opening_the_memory_brings_in_no_http_client():
-    loaded = _modules_after("import convostore; convostore.open('memory://').close()")
-    assert not {"asyncio", *HTTP_CLIENTS} & loaded
+def test_only_one_package_imports_an_http_client():
+    def offends(source):
+        found = HTTP_CLIENTS & _module(source).imported
+        return found - ({"httpx"} if source.parent == ROOT / "src/convostore/http" else set())
 
-
-@pytest.mark.rim
-def test_naming_an_http_adapter_brings_in_no_http_client():
-    assert not HTTP_CLIENTS & _modules_after("import convostore.http")
-
-
-@each_source
-def test_only_one_package_imports_an_http_client(source):
-    found = HTTP_CLIENTS & set(_imported(_tree(source)))
-    allowed = {"httpx"} if source.parent == ROOT / "src/convostore/http" else set()
-    assert found <= allowed
+    assert _offenders(SOURCES, offends) == []
 
 
 def test_that_one_package_does():
-    assert "httpx" in set(_imported(_tree(ROOT / "src/convostore/http/transports.py")))
+    assert "httpx" in _module(ROOT / "src/convostore/http/transports.py").imported
 
 
-@each_source
-def test_every_module_says_what_lives_there(source):
-    text = ast.get_docstring(_tree(source))
-    assert text
-    assert text.splitlines()[0].endswith((".", ";", ","))
+def test_every_module_says_what_lives_there():
+    def offends(source):
+        text = _module(source).docstring
+        return not text or not text.splitlines()[0].endswith((".", ";", ","))
+
+    assert _offenders(SOURCES, offends) == []
 
 
-def _calls_print(tree):
-    return any(
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
-        for node in ast.walk(tree)
-    )
+def _puts_things_off(source):
+    return re.search(r"\b(TODO|FIXME|XXX|HACK)\b", source.read_text(encoding="utf-8"))
 
 
-@each_source
-def test_no_module_prints_or_puts_things_off(source):
-    assert not _calls_print(_tree(source))
-    assert not re.search(r"\b(TODO|FIXME|XXX|HACK)\b", source.read_text(encoding="utf-8"))
+def test_no_module_prints_or_puts_things_off():
+    assert _offenders(SOURCES, lambda source: _module(source).prints) == []
+    assert _offenders(SOURCES, _puts_things_off) == []
 
 
 def _documented_constants():
@@ -137,24 +164,29 @@ def _documented_constants():
                 yield node.target.id
 
 
-@pytest.mark.parametrize("name", convostore.__all__)
-def test_every_public_name_has_a_docstring(name):
+def _has_a_docstring(name, constants):
     thing = getattr(convostore, name)
-    if inspect.isclass(thing) or inspect.isfunction(thing):
-        own = vars(thing).get("__doc__") if inspect.isclass(thing) else thing.__doc__
-        assert own
-        assert not own.startswith(f"{name}(")  # what dataclasses write themselves
-    else:
-        assert name in set(_documented_constants())
+    if not inspect.isclass(thing) and not inspect.isfunction(thing):
+        return name in constants
+    own = vars(thing).get("__doc__") if inspect.isclass(thing) else thing.__doc__
+    return own and not own.startswith(f"{name}(")  # what dataclasses write themselves
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in convostore.__all__ if inspect.isclass(getattr(convostore, name))]
-)
-def test_every_public_method_has_a_docstring(name):
-    for member, value in vars(getattr(convostore, name)).items():
-        if not member.startswith(("_", "model_")) and callable(value):
-            assert inspect.getdoc(value), f"{name}.{member}"
+def test_every_public_name_has_a_docstring():
+    constants = set(_documented_constants())
+    assert [name for name in convostore.__all__ if not _has_a_docstring(name, constants)] == []
+
+
+def test_every_public_method_has_a_docstring():
+    classes = [each for each in convostore.__all__ if inspect.isclass(getattr(convostore, each))]
+    methods = [
+        (f"{name}.{member}", value)
+        for name in classes
+        for member, value in vars(getattr(convostore, name)).items()
+        if not member.startswith(("_", "model_")) and callable(value)
+    ]
+    assert methods
+    assert [name for name, value in methods if not inspect.getdoc(value)] == []
 
 
 def test_the_public_names_are_sorted_and_each_is_there():
@@ -162,31 +194,38 @@ def test_the_public_names_are_sorted_and_each_is_there():
     assert all(hasattr(convostore, name) for name in convostore.__all__)
 
 
+@cache
 def _project(file):
     return tomllib.loads(file.read_text(encoding="utf-8"))["project"]
 
 
-CORE = _project(ROOT / "pyproject.toml")
+def _core():
+    return _project(ROOT / "pyproject.toml")
 
 
-@each_project
-def test_the_projects_are_for_the_same_pythons(project):
-    assert _project(project)["requires-python"] == CORE["requires-python"] == ">=3.11"
-    assert _project(project)["license"] == CORE["license"]
+def test_the_projects_are_for_the_same_pythons():
+    assert _core()["requires-python"] == ">=3.11"
+    for key in ("requires-python", "license"):
+        assert _offenders(PROJECTS, lambda file, key=key: _project(file)[key] != _core()[key]) == []
 
 
-@each_project
-def test_a_plugin_takes_this_core(project):
-    wanted = [Requirement(line) for line in _project(project)["dependencies"]]
-    ours = [each for each in wanted if each.name == "convostore"]
-    assert bool(ours) is (_project(project)["name"] != "convostore")
-    assert all(each.specifier.contains(Version(CORE["version"])) for each in ours)
+def test_a_plugin_takes_this_core():
+    def offends(project):
+        wanted = [Requirement(line) for line in _project(project)["dependencies"]]
+        ours = [each for each in wanted if each.name == "convostore"]
+        is_plugin = _project(project)["name"] != "convostore"
+        takes = all(each.specifier.contains(Version(_core()["version"])) for each in ours)
+        return bool(ours) is not is_plugin or not takes
+
+    assert _offenders(PROJECTS, offends) == []
 
 
-@each_project
-def test_a_plugin_is_named_after_its_folder(project):
-    expected = "convostore" if project.parent == ROOT else f"convostore-{project.parent.name}"
-    assert _project(project)["name"] == expected
+def test_a_plugin_is_named_after_its_folder():
+    def offends(project):
+        folder = "convostore" if project.parent == ROOT else f"convostore-{project.parent.name}"
+        return _project(project)["name"] != folder
+
+    assert _offenders(PROJECTS, offends) == []
 
 
 def test_the_tools_check_for_the_oldest_python_that_is_promised():
@@ -196,11 +235,12 @@ def test_the_tools_check_for_the_oldest_python_that_is_promised():
     assert tools["pyright"]["pythonVersion"] == "3.11"
 
 
-@each_project
-def test_every_package_says_that_it_is_typed(project):
-    packages = [each.parent for each in project.parent.glob("src/*/__init__.py")]
-    assert packages
-    assert all((package / "py.typed").is_file() for package in packages)
+def test_every_package_says_that_it_is_typed():
+    def offends(project):
+        packages = [each.parent for each in project.parent.glob("src/*/__init__.py")]
+        return not packages or not all((each / "py.typed").is_file() for each in packages)
+
+    assert _offenders(PROJECTS, offends) == []
 
 
 def test_the_readme_names_the_two_commands():

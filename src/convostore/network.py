@@ -31,6 +31,16 @@ class Clock:
         """Seconds since some moment."""
         return time.monotonic()
 
+    def sleep(self, seconds: float) -> None:
+        """Waits before something is tried again."""
+        time.sleep(seconds)
+
+    async def async_sleep(self, seconds: float) -> None:
+        """As `sleep`, for the async client."""
+        import asyncio
+
+        await asyncio.sleep(seconds)
+
     def backend(self, backend: Any) -> Any:
         """A blocking network backend that waits by this clock."""
         return backend

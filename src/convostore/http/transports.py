@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import (
     AsyncExitStack,
     ExitStack,
@@ -11,11 +11,11 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ..adapter import AsyncIncoming, AsyncTransport, Incoming, Transport
 from ..exchange import Request, Response
-from ..flow import arun, run
+from ..flow import Flow, arun, run
 from ..network import BoundedBackend, ClosingBackend, Deadline, clock
 from .client import client_arguments, configuring, parsed, underlay
 from .exchanges import Exchanges, comes_piecemeal, response_of, take_location
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import httpx
 
     from .exchanges import Told
+
+T = TypeVar("T")
 
 
 class HTTPTransport(Exchanges, Transport[Request, Response]):
@@ -42,6 +44,9 @@ class HTTPTransport(Exchanges, Transport[Request, Response]):
 
     def send(self, request: Request) -> Response:
         return run(self._exchange(request), self._fetch)
+
+    def run(self, make: Callable[[], Flow[Request, Response, T]]) -> T:
+        return run(make(), self.send, sleep=clock().sleep)
 
     def _fetch(self, hop: Hop) -> Response:
         client = self._connect()
@@ -135,6 +140,11 @@ class AsyncHTTPTransport(Exchanges, AsyncTransport[Request, Response]):
     async def send(self, request: Request) -> Response:
         async with self._slots:
             return await arun(self._exchange(request), self._fetch)
+
+    async def run(self, make: Callable[[], Flow[Request, Response, T]]) -> T:
+        return await arun(
+            make(), self.send, concurrency=self.concurrency, sleep=clock().async_sleep
+        )
 
     async def _fetch(self, hop: Hop) -> Response:
         import asyncio

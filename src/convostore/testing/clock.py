@@ -49,6 +49,13 @@ class AutojumpClock(network.Clock):
     def monotonic(self) -> float:
         return time.monotonic() + self.ahead
 
+    def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
+    async def async_sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+        await asyncio.sleep(0)
+
     def advance(self, seconds: float) -> None:
         """Lets time pass at once."""
         with self._lock:

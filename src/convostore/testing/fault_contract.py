@@ -231,7 +231,7 @@ class FaultContract:
             server = FaultServer(_BUSY, service=backend.service)
             clause = partial(_fails, ground, operation, seconds=LONG)
             with served(server) as url:
-                self._carry_out(clause, backend, url, face)
+                self._carry_out(clause, backend, url, face, AutojumpClock())
             for request, times in Counter(map(_identity, server.struck)).items():
                 assert times <= 3, f"{operation} sent {request} {times} times"
             if operation is Operation.LIST_CONVERSATIONS:
@@ -249,7 +249,7 @@ class FaultContract:
                 await _assert_it_is_well(kit.open(timeout=LONG, retries=1), ground)
 
             with served(server) as url:
-                self._carry_out(clause, backend, url, face)
+                self._carry_out(clause, backend, url, face, AutojumpClock())
             assert len(server.struck) == 1
 
     def test_a_cancelled_operation_leaves_a_store_that_works(self, backend: Backend) -> None:
@@ -340,7 +340,7 @@ class FaultContract:
         """Carries a clause out on the adapter at a URL; no task may be left.
 
         Args:
-            clock: Jumps to the time-outs, where they are to be reached.
+            clock: Jumps to the time-outs, where they are to be reached, and over pauses.
         """
         pointed = Backend(
             partial(self.adapter_at, backend, url), options={"headers": {"x-api-key": SECRET}}

@@ -192,7 +192,7 @@ class _Listener(ThreadingHTTPServer):
             selector.register(self, selectors.EVENT_READ)
             selector.register(self._stopped, selectors.EVENT_READ)
             while not any(key.fileobj is self._stopped for key, _ in selector.select()):
-                self._handle_request_noblock()
+                self.handle_request()
 
     def stop(self) -> None:
         self._stops.send(b"\0")

@@ -175,11 +175,10 @@ class SearchingClauses:
     async def test_a_word_at_the_end_of_a_long_text_is_found(self, kit: Kit) -> None:
         long = f"{'Lorem ipsum dolor sit amet. ' * 45_000}needle {LONG_WORD} 針"
         store = await searchable(kit, dialogue("c", [long, "short"]))
-        for query in ("needle", "針", '"needle"', LONG_WORD):
-            hit = await only_hit(store, query)
-            assert hit.message is not None
-            assert hit.message.text == long
-            assert len(hit.snippet.text) < 1000
+        hit = await only_hit(store, f'needle 針 "needle" {LONG_WORD}')  # each of them is there
+        assert hit.message is not None
+        assert hit.message.text == long
+        assert len(hit.snippet.text) < 1000
 
     async def test_no_query_is_wrong(self, kit: Kit) -> None:
         sample = dialogue("hostile", [*HOSTILE_TEXTS, LONG_WORD], "plain -- 'title'")

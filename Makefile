@@ -7,7 +7,7 @@ PACKAGES = -e ".[cli,export,testing]" -e plugins/perplexica -e plugins/fastgpt -
 export PIP_CONSTRAINT = $(CURDIR)/.ci/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test quick nightly shuffled coverage check lint types layers bench test-pythons clean
+.PHONY: setup demo test quick nightly shuffled mutants coverage check lint types layers bench test-pythons setup-pythons clean
 
 setup: $(VENV)/.ready
 
@@ -27,15 +27,22 @@ PYTEST = $(RUN) pytest -q -n auto --dist worksteal
 test: setup
 	$(PYTEST) $(ARGS)
 
+# What needs no socket, process, server or browser.
 quick: setup
 	$(PYTEST) --tier quick $(ARGS)
 
+# Many more examples of each property, other ones each time; then the mutants.
 nightly: setup
 	$(PYTEST) --tier nightly $(ARGS)
+	$(MAKE) --no-print-directory mutants
 
-# In another order each time; the order's seed is printed, and `ARGS="-p randomly -p "randomly_seed=…"` repeats it.
+# In another order each time; the head of the output says how to have the same one again.
 shuffled: setup
 	$(PYTEST) -p randomly $(ARGS)
+
+# Faults put into the code by hand, each of which some test must find.
+mutants: setup
+	$(VENV)/bin/python tests/mutants/run.py $(ARGS)
 
 coverage: setup
 	$(RUN) coverage run -m pytest -q $(ARGS)
@@ -57,16 +64,25 @@ layers: setup
 bench: setup
 	@$(VENV)/bin/python benchmarks/run.py
 
-# The tests on each supported Python that this machine has, but for the one that `test` runs on;
-# with `make -j2` on two of them side by side.
-test-pythons: test-on-3.11 test-on-3.12 test-on-3.13
+# Everything on the newest supported Python, the quick tier on the one between, where this machine has
+# them. `test` runs on PYTHON, which CI has as the oldest.
+test-pythons: test-on-3.13 quick-on-3.12
 
-test-on-%:
-	@if $(PYTHON) --version | grep -q "^Python $*\."; then exit 0; fi; \
+setup-pythons: setup-on-3.13 setup-on-3.12
+
+ON = @if $(PYTHON) --version | grep -q "^Python $*\."; then exit 0; fi; \
 	python=$$(.ci/find-python $*); \
 	if [ -z "$$python" ]; then echo "Python $* is not installed: NOT TESTED on it"; exit 0; fi; \
-	echo "On Python $*"; \
-	$(MAKE) --no-print-directory test PYTHON=$$python VENV=.venv-$*
+	$(MAKE) --no-print-directory PYTHON=$$python VENV=.venv-$*
+
+setup-on-%:
+	$(ON) setup
+
+test-on-%:
+	$(ON) test
+
+quick-on-%:
+	$(ON) quick
 
 clean:
 	rm -rf .venv .venv-* .*_cache .hypothesis

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import gc
 import ipaddress
+import re
 import shutil
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -25,6 +27,7 @@ _EXAMPLES: Final = {"quick": 10, "full": 50, "nightly": 1000}
 _NEEDS_THE_RIM: Final = frozenset(
     {"socket.bind", "socket.connect", "subprocess.Popen", "os.posix_spawn"}
 )
+_OF_THE_RIM: Final = re.compile(r"^pytestmark = \[?pytest\.mark\.rim\b", re.MULTILINE)
 _SLOWEST: Final = 4
 _REASONS: Final = 4
 
@@ -50,6 +53,13 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     settings.load_profile(tier)
     config.pluginmanager.register(_Summary(), "suite-summary")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves modules that are the rim's as a whole unread in the quick tier."""
+    if config.getoption("tier") == "quick" and collection_path.suffix == ".py":
+        return bool(_OF_THE_RIM.search(collection_path.read_text("utf-8"))) or None
+    return None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -11,16 +11,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
+from functools import cache
 
 import httpcore  # noqa: F401  # plugins need it where `site` hides site-packages
 import httpx  # noqa: F401
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import convostore
 from convostore import Message, Source, TextPart
 from convostore.cli.app import app
+
+from . import forking
 
 SEEDED = """
 import sys
@@ -48,7 +53,21 @@ on_posix = pytest.mark.skipif(
 
 def run(*arguments, **more):
     """Runs the command in this process, without a terminal."""
-    return CliRunner().invoke(app, [str(each) for each in arguments], **more)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.testing._get_command", _command)  # which makes all of it each time
+        return CliRunner().invoke(app, [str(each) for each in arguments], **more)
+
+
+def _command(_):
+    """The command as if newly made: it keeps the commands of plugins that it has come to know."""
+    made = copy(_made_command())
+    made.commands = dict(made.commands)
+    return made
+
+
+@cache
+def _made_command():
+    return typer.main.get_command(app)
 
 
 def seeded():
@@ -99,6 +118,7 @@ def on_a_terminal(
     before: str = "",
     answers: Iterable[tuple[str, str | signal.Signals]] = (),
     width: int = 80,
+    fresh: bool = False,
 ) -> Session:
     """Runs the command on a pseudo-terminal.
 
@@ -108,6 +128,7 @@ def on_a_terminal(
         answers: What is waited for on the screen, each behind the one before, and what is then
             typed, or the signal sent.
         width: The terminal's.
+        fresh: Whether the process is to start with nothing loaded.
     """
     import fcntl
     import termios
@@ -115,24 +136,31 @@ def on_a_terminal(
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     environment = {**os.environ, "TERM": "xterm-256color", "PYTHONUTF8": "1"}
+    environment["PROMPT_TOOLKIT_NO_CPR"] = "1"  # nobody says here where the cursor is
     for name in ("NO_COLOR", "COLUMNS", "FORCE_COLOR"):
         environment.pop(name, None)
-    process = subprocess.Popen(
-        [sys.executable, "-c", SEEDED + before + TAIL, *arguments],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env=environment,
-        start_new_session=True,
-    )
+    start = _start if fresh else forking.fork
+    process = start(SEEDED + before + TAIL, arguments, environment, (theirs, theirs, theirs))
     os.close(theirs)
     try:
         screen = _screen(process, ours, list(answers))
         return Session(process.wait(PATIENCE), screen.decode())
     finally:
-        process.kill()
-        process.wait()
+        process.send_signal(signal.SIGKILL)
+        process.wait(PATIENCE)
         os.close(ours)
+
+
+def _start(code, arguments, environment, streams) -> subprocess.Popen[bytes]:
+    stdin, stdout, stderr = streams
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        env=environment,
+        start_new_session=True,
+    )
 
 
 def _screen(process, ours, answers) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import selectors
 import signal
 import socket
 import sys
@@ -15,16 +16,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import packaging.requirements  # noqa: F401  # plugins need it where `site` hides site-packages
-import platformdirs  # noqa: F401
 import pytest
 
-from convostore import plugins
+from . import forking
 
-from . import tap_kit
-from .cli_kit import seeded
+if TYPE_CHECKING:
+    from .tap_kit import Tap
 
 _PROXY_VARIABLES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
 
@@ -37,9 +36,17 @@ def _interrupts_arrive() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _what_forks_itself_ends() -> Iterator[None]:
+    yield
+    forking.close()
+
+
 @pytest.fixture
 def name() -> str:
     """A memory that belongs to this test, with `tides`, of two messages, and `moon`, pinned."""
+    from .cli_kit import seeded
+
     return seeded()
 
 
@@ -105,8 +112,17 @@ class _Server(ThreadingHTTPServer):
         self.service = Service(self.server_address[1], "https" if tls else "http")
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.01,))
+        self._stops, self._stopped = socket.socketpair()
+        self._thread = threading.Thread(target=self._accept_all)
         self._thread.start()
+
+    def _accept_all(self) -> None:
+        """Accepts connections until it is stopped, which takes no time as `shutdown` would."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self, selectors.EVENT_READ)
+            selector.register(self._stopped, selectors.EVENT_READ)
+            while not any(key.fileobj is self._stopped for key, _ in selector.select()):
+                self.handle_request()
 
     def get_request(self) -> Any:
         connection, address = super().get_request()
@@ -131,8 +147,10 @@ class _Server(ThreadingHTTPServer):
         """A client that leaves early, or that does not trust us, is none of the server's errors."""
 
     def stop(self) -> None:
-        self.shutdown()
+        self._stops.send(b"\0")
         self._thread.join()
+        self._stops.close()
+        self._stopped.close()
         with self._lock:
             for connection in self._open:
                 try:
@@ -209,6 +227,11 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """The only place where distributions are found; `convostore` itself is one of them."""
+    import packaging.requirements  # noqa: F401  # plugins need both where site-packages are hidden
+    import platformdirs  # noqa: F401
+
+    from convostore import plugins
+
     folder = tmp_path / "site"
     folder.mkdir()
     made = Site(folder)
@@ -223,8 +246,10 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 
 @pytest.fixture
-def tap(site: Site) -> Iterator[tuple[tap_kit.Tap, str]]:
+def tap(site: Site) -> Iterator[tuple[Tap, str]]:
     """A service whose answers the test pours out, and its DSN."""
+    from . import tap_kit
+
     site.install("convostore-tap", {"tap": tap_kit.ADAPTER})
     with tap_kit.running() as running:
         yield running

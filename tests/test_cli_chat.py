@@ -340,8 +340,7 @@ def test_options_that_are_wrong_are_told_before_anything_is_typed():
 
 @pytest.mark.rim
 @on_posix
-def test_a_conversation_on_a_terminal(monkeypatch):
-    monkeypatch.setenv("PROMPT_TOOLKIT_NO_CPR", "1")
+def test_a_conversation_on_a_terminal():
     answers = [
         (READY, "think some **bold** words\r"),
         ("\x1b[1mbold\x1b[0m", ""),
@@ -364,7 +363,6 @@ def test_a_conversation_on_a_terminal(monkeypatch):
 @on_posix
 def test_ctrl_d_typed_while_an_answer_is_drawn_leaves_behind_it(tap, site, monkeypatch):
     service, dsn = tap
-    monkeypatch.setenv("PROMPT_TOOLKIT_NO_CPR", "1")
     monkeypatch.setenv("PYTHONPATH", str(site.folder))
     service.pieces, service.stays = said("High tide "), True
     answers = [
@@ -380,7 +378,6 @@ def test_ctrl_d_typed_while_an_answer_is_drawn_leaves_behind_it(tap, site, monke
 @on_posix
 def test_ctrl_c_stops_an_answer_and_keeps_the_conversation(tap, site, monkeypatch):
     service, dsn = tap
-    monkeypatch.setenv("PROMPT_TOOLKIT_NO_CPR", "1")
     monkeypatch.setenv("PYTHONPATH", str(site.folder))
     service.pieces, service.stays = said("High tide "), True
     service.stored = {"parts": [{"kind": "text", "text": "High tide is at six."}]}

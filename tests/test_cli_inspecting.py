@@ -165,29 +165,22 @@ def test_an_unknown_shell_is_refused_with_those_that_are_known():
 
 def completed(*words):
     """What the command answers to a shell that asks what comes next."""
-    done = subprocess.run(
-        [sys.executable, "-c", TAIL],
-        env={
-            **os.environ,
-            "_CONVOSTORE_COMPLETE": "complete_bash",
-            "COMP_WORDS": " ".join(words),
-            "COMP_CWORD": str(len(words) - 1),
-        },
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=True,
-    )
-    return done.stdout.split()
+    environment = {
+        "_CONVOSTORE_COMPLETE": "complete_bash",
+        "COMP_WORDS": " ".join(words),
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    result = run(env=environment)
+    assert result.exit_code == 0
+    assert not result.stderr
+    return result.stdout.split()
 
 
-@pytest.mark.rim
 def test_commands_and_options_are_completed():
     assert completed("convostore", "do") == ["doctor"]
     assert completed("convostore", "ls", "--js") == ["--json", "--jsonl"]
 
 
-@pytest.mark.rim
 def test_names_of_profiles_are_completed(tmp_path):
     file = tmp_path / "config.toml"
     file.write_text('[profiles.work]\ndsn = "memory://"\n[profiles.home]\ndsn = "memory://"\n')
@@ -195,7 +188,6 @@ def test_names_of_profiles_are_completed(tmp_path):
     assert completed("convostore", "doctor", "''") == ["home", "work"]
 
 
-@pytest.mark.rim
 @pytest.mark.parametrize("config", ["not toml [", "profiles = 3", "", "[profiles]\n"])
 def test_profiles_that_cannot_be_read_complete_to_nothing(tmp_path, config):
     (tmp_path / "config.toml").write_text(config)

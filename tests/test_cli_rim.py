@@ -275,7 +275,8 @@ def test_an_answer_in_a_pipe_needs_nothing_that_draws(missing):
     ],
 )
 def test_a_terminal_without_what_draws_says_what_to_install(words, missing):
-    session = on_a_terminal(*words, before=f"sys.modules[{missing!r}] = None\n")
+    without = f"sys.modules[{missing!r}] = None\n"
+    session = on_a_terminal(*words, before=without, fresh=True)
     assert session.status == ExitCode.FAILED
     assert session.shown.strip() == "convostore: " + NEEDED.format(missing)
 

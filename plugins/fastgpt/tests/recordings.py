@@ -12,14 +12,10 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
-
-import vcr
-from vcr.serialize import deserialize
-from vcr.serializers import yamlserializer
 
 import convostore
 from convostore.adapter import AsyncTransport, Transport
@@ -154,7 +150,7 @@ class Recorded:
     @staticmethod
     def load_cassette(cassette_path, serializer):
         case, _, places = cassette_path.partition("#")
-        requests, responses = _LOADED[case]
+        requests, responses = _loaded(case)
         chosen = [int(place) for place in places.split(",")]
         return [requests[place] for place in chosen], [responses[place] for place in chosen]
 
@@ -163,7 +159,11 @@ class Recorded:
         raise AssertionError(f"a test was about to write the recording {cassette_path}")
 
 
+@cache
 def _loaded(case):
+    from vcr.serialize import deserialize  # it takes a while to import
+    from vcr.serializers import yamlserializer
+
     text = (CASSETTES / f"{case}.yaml").read_text("utf-8")
     return deserialize(text, yamlserializer)
 
@@ -193,13 +193,21 @@ def _decoded(body: bytes | None) -> Any:
         return body
 
 
-_LOADED = {case: _loaded(case) for case in CASES}
-EXCHANGES = [
-    _exchange(case, place, *pair)
-    for case in CASES
-    for place, pair in enumerate(zip(*_LOADED[case], strict=True))
-]
-BY_NAME = {str(each): each for each in EXCHANGES}
+@cache
+def exchanges_of(case: str) -> tuple[Exchange, ...]:
+    pairs = zip(*_loaded(case), strict=True)
+    return tuple([_exchange(case, place, *pair) for place, pair in enumerate(pairs)])
+
+
+@cache
+def all_exchanges() -> tuple[Exchange, ...]:
+    return tuple([each for case in CASES for each in exchanges_of(case)])
+
+
+def exchange_of(name: str) -> Exchange:
+    """The exchange of a name, that is its case, ``#`` and its place."""
+    case, _, place = name.partition("#")
+    return exchanges_of(case)[int(place)]
 
 
 def _same_content(first, second) -> bool:
@@ -209,12 +217,17 @@ def _same_content(first, second) -> bool:
     )
 
 
-_recorder = vcr.VCR(
-    record_mode="none",
-    match_on=["method", "scheme", "host", "port", "path", "query", "content"],
-)
-_recorder.register_matcher("content", _same_content)
-_recorder.register_persister(Recorded)
+@cache
+def _recorder():
+    import vcr  # it takes a while to import
+
+    recorder = vcr.VCR(
+        record_mode="none",
+        match_on=["method", "scheme", "host", "port", "path", "query", "content"],
+    )
+    recorder.register_matcher("content", _same_content)
+    recorder.register_persister(Recorded)
+    return recorder
 
 
 @contextmanager
@@ -222,7 +235,7 @@ def playing(*exchanges: Exchange):
     """Answers the requests of the block from one case's exchanges, each once and in its order."""
     (case,) = {each.case for each in exchanges}
     places = ",".join(str(each.place) for each in exchanges)
-    with _recorder.use_cassette(f"{case}#{places}") as cassette:
+    with _recorder().use_cassette(f"{case}#{places}") as cassette:
         yield cassette
         assert cassette.all_played, f"not all of {list(map(str, exchanges))} was asked for"
 
@@ -235,7 +248,7 @@ def lacks(version: str, path: str) -> bool:
 def turned_away(version: str, request: Request) -> Response | None:
     """What a version answers to a path or a spelling that it does not know; else None."""
     if lacks(version, request.path):
-        return BY_NAME[f"{version}/unknown_route#1"].response
+        return exchange_of(f"{version}/unknown_route#1").response
     given = request.json if isinstance(request.json, dict) else {}
     name = None
     if version == "v4.9.14" and "outLinkAuthData" in given:
@@ -249,7 +262,7 @@ def turned_away(version: str, request: Request) -> Response | None:
         name = "share_outlink#2"
     elif version == "v4.16.0" and "shareId" in given:
         name = "share_outlink#1"
-    return BY_NAME[f"{version}/{name}"].response if name else None
+    return exchange_of(f"{version}/{name}").response if name else None
 
 
 def answer_of(data: Any) -> Response:

@@ -19,12 +19,8 @@ from convostore.models import InteractionPart, Message, Part, TextPart
 from convostore_fastgpt.decoding import CompletionDecoder
 from convostore_fastgpt.wire import read_messages
 
-from .recordings import EXCHANGES, Exchange
+from .recordings import Exchange, all_exchanges
 
-COMPLETIONS = [each for each in EXCHANGES if each.path.endswith("/chat/completions")]
-STREAMS = [each for each in COMPLETIONS if each.params.get("stream") and each.status == 200]
-ANSWERED = [each for each in STREAMS if b"[DONE]" in each.content]
-REFUSED = [each for each in STREAMS if b"event: error" in each.content]
 _CASE = re.compile(r"(v\d)_completions_stream-(true|false)_detail-(true|false)(?:_(\w+))?")
 _MARK = re.compile(r"\[[0-9a-f]{24}\]\(CITE\)")
 _FILLED: dict[str, Any] = {"answered": False, "answer": None}
@@ -36,7 +32,26 @@ def scenario_of(exchange: Exchange) -> str | None:
     return (found[4] or "plain") if found else None
 
 
-SCENES = [each for each in ANSWERED if scenario_of(each) is not None]
+@cache
+def completions() -> list[Exchange]:
+    return [each for each in all_exchanges() if each.path.endswith("/chat/completions")]
+
+
+@cache
+def streams() -> list[Exchange]:
+    return [each for each in completions() if each.params.get("stream") and each.status == 200]
+
+
+def answered() -> list[Exchange]:
+    return [each for each in streams() if b"[DONE]" in each.content]
+
+
+def refused() -> list[Exchange]:
+    return [each for each in streams() if b"event: error" in each.content]
+
+
+def scenes() -> list[Exchange]:
+    return [each for each in answered() if scenario_of(each) is not None]
 
 
 def folded(events: Iterable[ReplyEvent]) -> Draft:
@@ -54,9 +69,9 @@ def decoded(
 
 
 def outcome_of(
-    pieces: Iterable[bytes], exchange: Exchange = STREAMS[0]
+    pieces: Iterable[bytes], exchange: Exchange | None = None
 ) -> tuple[list[ReplyEvent], StoreError | None]:
-    decoder = CompletionDecoder(exchange.request)
+    decoder = CompletionDecoder((exchange or streams()[0]).request)
     events: list[ReplyEvent] = []
     try:
         for piece in pieces:
@@ -73,7 +88,7 @@ def outcome_of(
 def rows_of(version: str, chat: str | None) -> list[Any]:
     """The records of a conversation as they were last read; none when it was not read."""
     found: list[Any] = []
-    for each in EXCHANGES:
+    for each in all_exchanges():
         if chat and each.version == version and each.params.get("chatId") == chat and each.rows:
             found = each.rows
     return found
@@ -89,7 +104,7 @@ def stored_parts(exchange: Exchange) -> tuple[Part, ...]:
     scene = scenario_of(exchange)
     chat = exchange.params["chatId"]
     own = answers_of(exchange.version, chat)
-    turn = [each for each in COMPLETIONS if each.case == exchange.case].index(exchange)
+    turn = [each for each in completions() if each.case == exchange.case].index(exchange)
     if scene == "variables":
         parts: tuple[Part, ...] = (TextPart(text=_said_at_once(exchange)),)
     elif scene in ("select", "form"):
@@ -113,7 +128,7 @@ _PREFIXES = {"tool": "tool", "think": "think", "multi": "multi", "plugin": "pl",
 def _said_at_once(exchange: Exchange) -> str:
     """The text of the same answer where it came whole."""
     case = f"{exchange.version}/v1_completions_stream-false_detail-false_variables"
-    (whole,) = [each for each in COMPLETIONS if each.case == case]
+    (whole,) = [each for each in completions() if each.case == case]
     return json.loads(whole.content)["choices"][0]["message"]["content"]
 
 

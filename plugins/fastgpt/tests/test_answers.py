@@ -11,11 +11,12 @@ from convostore.models import InteractionField, InteractionOption, InteractionPa
 from convostore_fastgpt.answers import answering_text
 from convostore_fastgpt.interactions import innermost, read_interaction
 
+from .cases import for_each
 from .chats import CHATS, opened
 from .recordings import answer_of
 from .service import COMPLETIONS, GENERATIONS, FastGPTService
-from .streams import COMPLETIONS as RECORDED
 from .streams import answers_of, folded, rows_of, scenario_of
+from .streams import completions as recorded_completions
 
 WAYS = ["answer", "stream_answer"]
 
@@ -25,9 +26,8 @@ def face(request):
     return request.param
 
 
-@pytest.fixture(params=GENERATIONS)
-def service(request):
-    return FastGPTService(request.param)
+def services():
+    return [FastGPTService(generation) for generation in GENERATIONS]
 
 
 def answered(chat, way, *args, **kwargs):
@@ -51,9 +51,10 @@ def turns(service):
 # Through the store
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("version", ["v1", "v2"])
-@pytest.mark.parametrize("wrap", ["", "nested "])
+@for_each("way", WAYS)
+@for_each("version", ["v1", "v2"])
+@for_each("wrap", ["", "nested "])
+@for_each("service", services)
 def test_a_choice_is_sent_as_its_value_and_the_flow_goes_on(face, service, way, version, wrap):
     with opened(face, service.handle) as chat:
         asking = chat.do("reply", None, f"{wrap}choose tea coffee", api_version=version)
@@ -76,8 +77,9 @@ def test_a_choice_is_sent_as_its_value_and_the_flow_goes_on(face, service, way, 
         assert chat.do("get_reply", asking.conversation_id, asking.turn_id).message == reply.message
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("wrap", ["", "nested "])
+@for_each("way", WAYS)
+@for_each("wrap", ["", "nested "])
+@for_each("service", services)
 def test_a_form_is_sent_by_key_and_by_label(face, service, way, wrap):
     with opened(face, service.handle) as chat:
         asking = chat.do("reply", None, f"{wrap}fill in name age")
@@ -99,7 +101,8 @@ def test_a_form_is_sent_by_key_and_by_label(face, service, way, wrap):
         assert reply.message.id == asking.message.id
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
+@for_each("service", services)
 def test_an_agents_questions_are_answered_in_their_order(face, service, way):
     with opened(face, service.handle) as chat:
         asking = chat.do("reply", None, "ask where when")
@@ -112,7 +115,8 @@ def test_an_agents_questions_are_answered_in_their_order(face, service, way):
         assert reply.message.parts[-1] == TextPart(text="I see.")
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
+@for_each("service", services)
 def test_a_pause_for_payment_goes_on_with_any_text_and_leaves_no_trace(face, service, way):
     with opened(face, service.handle) as chat:
         asking = chat.do("reply", None, "pay")
@@ -124,7 +128,8 @@ def test_a_pause_for_payment_goes_on_with_any_text_and_leaves_no_trace(face, ser
         assert [part.kind for part in reply.message.parts] == ["text", "text"]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
+@for_each("service", services)
 def test_an_agents_query_is_answered_by_a_turn_of_its_own(face, service, way):
     with opened(face, service.handle) as chat:
         asking = chat.do("reply", None, "plan supper")
@@ -143,11 +148,12 @@ def test_an_agents_query_is_answered_by_a_turn_of_its_own(face, service, way):
         assert found.message == reply.message
 
 
-@pytest.mark.parametrize("version", ["v1", "v2"])
-@pytest.mark.parametrize(
-    ("prompt", "answer"),
+@for_each("version", ["v1", "v2"])
+@for_each(
+    "prompt, answer",
     [("choose a b", "b"), ("fill in a", {"a": "1"}), ("ask a", "1"), ("pay", "now")],
 )
+@for_each("service", services)
 def test_what_the_flow_asks_and_adds_streams_as_it_is_stored(
     face, service, version, prompt, answer
 ):
@@ -164,7 +170,8 @@ def test_what_the_flow_asks_and_adds_streams_as_it_is_stored(
         assert read.so_far.turn_id == asking.reply.turn_id
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
+@for_each("service", services)
 def test_without_details_what_is_asked_is_read_from_the_record(face, service, way):
     with opened(face, service.handle) as chat:
         asking = chat.do("reply", None, "choose a b", detail=False)
@@ -173,7 +180,7 @@ def test_without_details_what_is_asked_is_read_from_the_record(face, service, wa
         assert reply.message.parts[-1] == TextPart(text="You chose a.")
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
 def test_the_record_is_waited_for_until_it_shows_the_answer(face, way):
     service = FastGPTService("4.16")
     with opened(face, service.handle) as chat:
@@ -184,7 +191,7 @@ def test_the_record_is_waited_for_until_it_shows_the_answer(face, way):
         assert chat.slept == pytest.approx([0.05, 0.1, 0.2])
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
 def test_an_answer_that_the_record_never_shows_is_an_error(face, way):
     service = FastGPTService("4.16")
     with opened(face, service.handle, timeout=5.0) as chat:
@@ -203,7 +210,7 @@ def test_an_answer_that_the_record_never_shows_is_an_error(face, way):
         assert error.partial.conversation_id == asking.conversation_id
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
 def test_the_variables_and_the_user_go_with_an_answer(face, way):
     service = FastGPTService("4.16")
     with opened(face, service.handle) as chat:
@@ -234,8 +241,9 @@ def test_an_answer_is_waited_for_until_the_question_shows_it(face):
         assert len(chat.slept) == 2
 
 
-@pytest.mark.parametrize("way", ["reply", "stream_reply"])
-@pytest.mark.parametrize(("prompt", "text"), [("choose a b", "b"), ("fill in a", '{"a": "1"}')])
+@for_each("way", ["reply", "stream_reply"])
+@for_each("prompt, text", [("choose a b", "b"), ("fill in a", '{"a": "1"}')])
+@for_each("service", services)
 def test_a_turn_that_the_service_would_take_for_an_answer_is_refused(
     face, service, way, prompt, text
 ):
@@ -249,13 +257,15 @@ def test_a_turn_that_the_service_would_take_for_an_answer_is_refused(
         assert chat.do("get_reply", asking.conversation_id, asking.turn_id).interaction
 
 
+@for_each("service", services)
 def test_a_turn_that_begins_a_conversation_is_sent_at_once(face, service):
     with opened(face, service.handle) as chat:
         chat.do("reply", None, "hello")
         assert service.exchanges[0][0].path in COMPLETIONS
 
 
-@pytest.mark.parametrize("way", ["answer", "stream_answer"])
+@for_each("way", ["answer", "stream_answer"])
+@for_each("service", services)
 def test_an_answer_whose_connection_is_lost_can_be_looked_for(face, service, way):
     with opened(face, service.handle) as chat:
         asking = chat.do("reply", None, "choose a b")
@@ -280,9 +290,9 @@ def test_an_answer_whose_connection_is_lost_can_be_looked_for(face, service, way
 # What is refused before it is sent
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(
-    ("prompt", "misfit", "told"),
+@for_each("way", WAYS)
+@for_each(
+    "prompt, misfit, told",
     [
         ("choose tea coffee", "water", ["'water'", "'tea'", "'coffee'"]),
         ("choose tea coffee", "option1", ["'tea'"]),
@@ -296,6 +306,7 @@ def test_an_answer_whose_connection_is_lost_can_be_looked_for(face, service, way
         ("ask where when", {"0": "Paris"}, ["'1'"]),
     ],
 )
+@for_each("service", services)
 def test_an_answer_that_does_not_fit_is_refused_before_it_is_sent(
     face, service, way, prompt, misfit, told
 ):
@@ -311,7 +322,8 @@ def test_an_answer_that_does_not_fit_is_refused_before_it_is_sent(
         assert chat.do("messages", asking.conversation_id) == before
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
+@for_each("service", services)
 def test_an_answer_that_nothing_waits_for_is_a_conflict(face, service, way):
     with opened(face, service.handle) as chat:
         reply = chat.do("reply", None, "hello")
@@ -345,8 +357,8 @@ def sent(part, answer, params=None):
     return json.loads(text)
 
 
-@pytest.mark.parametrize(
-    ("part", "values"),
+@for_each(
+    "part, values",
     [
         (form("input"), ["", "a", None]),
         (form("textarea"), ["a\nb"]),
@@ -366,8 +378,8 @@ def test_a_field_takes_what_its_type_says_and_an_unknown_one_anything(part, valu
         assert sent(part, {"k": value}) == {"k": value, "L": value}
 
 
-@pytest.mark.parametrize(
-    ("part", "values"),
+@for_each(
+    "part, values",
     [
         (form("input"), [1, True, ["a"], {}]),
         (form("numberInput"), ["1", True, [1]]),
@@ -396,7 +408,7 @@ def test_a_label_never_takes_the_place_of_another_fields_key():
     assert sent(part, {"k": "1", "L": "2"}) == {"k": "1", "L": "2"}
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), {1, 2}])
+@for_each("value", [float("nan"), float("inf"), object(), {1, 2}])
 def test_what_json_cannot_hold_is_refused(value):
     with pytest.raises(InvalidError, match="texts, numbers"):
         sent(form(None), {"k": value})
@@ -425,7 +437,7 @@ def test_a_type_that_is_unknown_here_takes_a_text_as_it_is():
         answering_text(part, {}, {"a": 1})
 
 
-@pytest.mark.parametrize(
+@for_each(
     "kind",
     ["childrenInteractive", "toolChildrenInteractive", "loopInteractive", "loopRunInteractive"],
 )
@@ -440,15 +452,18 @@ def test_an_interaction_is_the_innermost_of_those_that_wrap_it(kind):
 # The recordings
 
 
-ANSWERS = [
-    each
-    for each in RECORDED
-    if scenario_of(each) in ("select", "form") and each.json["messages"][0]["content"] != "start"
-]
-assert len(ANSWERS) == 32
+def answers():
+    found = [
+        each
+        for each in recorded_completions()
+        if scenario_of(each) in ("select", "form")
+        and each.json["messages"][0]["content"] != "start"
+    ]
+    assert len(found) == 32
+    return found
 
 
-@pytest.mark.parametrize("exchange", ANSWERS, ids=str)
+@for_each("exchange", answers)
 def test_a_recorded_interaction_is_answered_as_it_was_and_read_as_it_was_stored(face, exchange):
     chat_id = exchange.params["chatId"]
     content = exchange.json["messages"][0]["content"]

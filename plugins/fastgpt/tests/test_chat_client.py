@@ -21,7 +21,8 @@ from convostore.http import Request, Response
 from convostore.testing.loopback import LoopbackServer, serve
 from convostore_fastgpt import AsyncChatClient, ChatClient
 
-from .recordings import BY_NAME, EXCHANGES, VERSIONS, Exchange, lacks
+from .cases import for_each
+from .recordings import VERSIONS, Exchange, all_exchanges, exchange_of, exchanges_of, lacks
 from .service import APP, FOREIGN_APP, GENERATIONS, KEY, FastGPTService
 
 pytestmark = pytest.mark.rim
@@ -168,7 +169,7 @@ def recorded(version: str, request: Request) -> list[Exchange]:
     methods = {request.method} | ({"PUT"} if request.path.endswith("updateHistory") else set())
     return [
         each
-        for each in EXCHANGES
+        for each in all_exchanges()
         if (each.version, each.path, each.params) == (version, request.path, asked)
         and each.method in methods
     ]
@@ -180,7 +181,7 @@ def recordings(version: str) -> Iterator[str]:
 
     def answer(request: Request) -> Response:
         if lacks(version, request.path):
-            return BY_NAME[f"{version}/unknown_route#1"].response
+            return exchange_of(f"{version}/unknown_route#1").response
         found = recorded(version, request)
         assert found, f"{request} was not recorded"
         return next((each for each in found if each.status == 200), found[0]).response
@@ -241,22 +242,20 @@ def test_every_documented_method_is_called_on_recordings():
     assert {method for method, _ in ON_RECORDINGS.values()} == set(DOCUMENTED)
 
 
-@pytest.mark.parametrize("case", ON_RECORDINGS)
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("case", ON_RECORDINGS)
+@for_each("version", VERSIONS)
 def test_a_call_gives_what_a_real_server_answered_to_it(version, case, client):
     method, arguments = ON_RECORDINGS[case]
     with recordings(version) as url, client(url) as chat:
         response = chat.do(method, **arguments)
     assert isinstance(response, httpx.Response)
     assert response.status_code == 200
-    answers = {
-        each.content for each in EXCHANGES if each.case == f"{version}/{case.partition('#')[0]}"
-    }
-    assert response.content in answers
+    kin = exchanges_of(f"{version}/{case.partition('#')[0]}")
+    assert response.content in {each.content for each in kin}
 
 
-@pytest.mark.parametrize("case", ["history_getHistories", "record_getPaginationRecords"])
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("case", ["history_getHistories", "record_getPaginationRecords"])
+@for_each("version", VERSIONS)
 def test_arguments_may_be_given_by_place(version, case, client):
     method, arguments = ON_RECORDINGS[case]
     known = DOCUMENTED[method] | arguments
@@ -265,8 +264,8 @@ def test_arguments_may_be_given_by_place(version, case, client):
         assert by_place.content == chat.do(method, **arguments).content
 
 
-@pytest.mark.parametrize("detail", [False, True])
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("detail", [False, True])
+@for_each("version", VERSIONS)
 def test_a_stream_is_left_to_be_read_and_closed(version, detail, client):
     case = f"v1_completions_stream-true_detail-{str(detail).lower()}"
     method, arguments = completion(case, stream=True, detail=detail)
@@ -278,11 +277,11 @@ def test_a_stream_is_left_to_be_read_and_closed(version, detail, client):
         lines = chat.lines(response)
         chat.close(response)
         assert response.is_closed
-    assert lines == BY_NAME[f"{version}/{case}#0"].content.decode().splitlines()
+    assert lines == exchange_of(f"{version}/{case}#0").content.decode().splitlines()
     assert "data: [DONE]" in lines
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("version", VERSIONS)
 def test_a_stream_that_is_closed_before_its_end_leaves_the_client_usable(version, client):
     case = "v1_completions_stream-true_detail-false"
     method, arguments = completion(case, stream=True)
@@ -296,7 +295,8 @@ def test_a_stream_that_is_closed_before_its_end_leaves_the_client_usable(version
 
 def saying(content: str, asked: list[Request]) -> LoopbackServer:
     """A server whose app says the same to everything, in a recorded answer's shape."""
-    recorded_answer = BY_NAME["v4.16.0/v1_completions_stream-false_detail-false#0"].body
+    exchange = exchange_of("v4.16.0/v1_completions_stream-false_detail-false#0")
+    recorded_answer = json.loads(exchange.content)
     recorded_answer["choices"][0]["message"]["content"] = content
 
     def answer(request: Request) -> Response:
@@ -326,7 +326,7 @@ def test_a_program_completes_a_dialogue_and_prints_the_answer(client, capsys):
     assert dict(request.headers)["authorization"] == f"Bearer {KEY}"
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("version", VERSIONS)
 def test_a_program_lists_histories_and_prints_titles_and_ids(version, client, capsys):
     with recordings(version) as url, client(url) as chat:
         response = chat.do("get_chat_histories", appId=APP, offset=0, pageSize=20, source="api")
@@ -335,10 +335,10 @@ def test_a_program_lists_histories_and_prints_titles_and_ids(version, client, ca
             print(each["title"], each["chatId"])
     printed = capsys.readouterr().out.splitlines()
     assert printed[0] == "title 3 seed-3"
-    assert len(printed) == len(BY_NAME[f"{version}/history_getHistories#0"].rows)
+    assert len(printed) == len(exchange_of(f"{version}/history_getHistories#0").rows)
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("generation", GENERATIONS)
 def test_a_program_likes_and_dislikes_an_answer(generation, client):
     service = with_a_chat(generation)
     record = service.chats["c1"].records[1]
@@ -356,7 +356,7 @@ def test_a_program_likes_and_dislikes_an_answer(generation, client):
 # Generations, found out by the answers.
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("generation", GENERATIONS)
 def test_a_conversation_is_read_changed_and_deleted_in_every_generation(generation, client):
     service = with_a_chat(generation)
     named = {"appId": APP, "chatId": "c1"}
@@ -393,7 +393,7 @@ def test_an_older_server_is_asked_for_the_later_path_once(client):
 
 
 def test_where_no_path_is_there_the_page_that_says_so_is_given(client):
-    page = BY_NAME["v4.9.14/unknown_route#1"]
+    page = exchange_of("v4.9.14/unknown_route#1")
     server = serve(lambda _: page.response)
     with server as url, client(url) as chat:
         for method, stream in (("get_chat_histories", {}), ("get_chat_init", {"chatId": "c1"})):
@@ -410,7 +410,7 @@ def test_what_was_absent_is_looked_for_again(client):
     away = [True, True]
 
     def answer(request: Request) -> Response:
-        page = BY_NAME["v4.9.14/unknown_route#1"].response
+        page = exchange_of("v4.9.14/unknown_route#1").response
         return page if away and away.pop() else service.handle(request)
 
     with serve(answer) as url, client(url) as chat:
@@ -460,8 +460,8 @@ def test_without_a_connection_the_http_clients_own_error_is_raised(client):
         chat.do("get_chat_histories", APP)
 
 
-@pytest.mark.parametrize(
-    ("options", "method", "arguments"),
+@for_each(
+    "options, method, arguments",
     [
         ({"timeout": 0.05}, "get_chat_histories", (APP,)),
         ({"reply_timeout": 0.05}, "create_chat_completion", ([],)),
@@ -519,8 +519,8 @@ AS_THE_STORE = {
 """By operation of a store, the method, and the arguments of both beside the conversation."""
 
 
-@pytest.mark.parametrize("operation", AS_THE_STORE)
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("operation", AS_THE_STORE)
+@for_each("generation", GENERATIONS)
 def test_a_call_sends_what_the_store_sends(generation, operation, client):
     method, asked_of_store, asked_of_client = AS_THE_STORE[operation]
     of_app = operation in {"list_conversations", "clear_conversations"}
@@ -550,7 +550,7 @@ def test_what_is_none_is_not_sent(client):
         assert None not in (given.json or {}).values()
 
 
-@pytest.mark.parametrize("suffix", ["", "/", "/api", "/api/", "/api/v1", "/api/v1/"])
+@for_each("suffix", ["", "/", "/api", "/api/", "/api/v1", "/api/v1/"])
 def test_the_address_may_end_where_other_clients_want_it_to(suffix, client):
     service = with_a_chat("4.16")
     with answering(service) as url, client(url + suffix) as chat:
@@ -574,8 +574,8 @@ def test_headers_of_ones_own_are_sent(client):
 # Opening and closing.
 
 
-@pytest.mark.parametrize("kind", [ChatClient, AsyncChatClient])
-@pytest.mark.parametrize(
+@for_each("kind", [ChatClient, AsyncChatClient])
+@for_each(
     "address",
     [
         None,
@@ -592,8 +592,8 @@ def test_what_is_no_address_is_refused_at_once(address, kind):
         kind(KEY, address)
 
 
-@pytest.mark.parametrize("kind", [ChatClient, AsyncChatClient])
-@pytest.mark.parametrize(
+@for_each("kind", [ChatClient, AsyncChatClient])
+@for_each(
     "options",
     [{"timeout": 0}, {"timeuot": 3}, {"app_id": APP}]
     + [{name: 1} for name in ("retries", "concurrency", "max_body", "trace")],
@@ -604,8 +604,8 @@ def test_an_option_that_is_none_is_refused_by_its_name(options, kind):
         kind(KEY, "http://chat.test", **options)
 
 
-@pytest.mark.parametrize("kind", [ChatClient, AsyncChatClient])
-@pytest.mark.parametrize("key", ["", "a key-4711", "clé-4711", "key-4711\n"])
+@for_each("kind", [ChatClient, AsyncChatClient])
+@for_each("key", ["", "a key-4711", "clé-4711", "key-4711\n"])
 def test_a_key_that_cannot_be_sent_is_refused_and_not_shown(key, kind):
     with pytest.raises(ConfigError, match="'api_key'") as caught:
         kind(key, "http://chat.test")

@@ -3,7 +3,6 @@
 import json
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,17 +31,18 @@ from convostore.events import (
 from convostore.models import RunStep
 from convostore_fastgpt.decoding import nested
 
+from .cases import for_each
 from .streams import (
-    ANSWERED,
-    REFUSED,
-    SCENES,
-    STREAMS,
+    answered,
     comparable,
     decoded,
     folded,
     outcome_of,
+    refused,
     scenario_of,
+    scenes,
     stored_parts,
+    streams,
 )
 
 CHUNK = b'{"choices":[{"delta":{"role":"assistant","content":"Hi"},"index":0}]}'
@@ -87,21 +87,21 @@ def at(content, cuts):
 
 
 def test_there_are_streams_of_both_versions_ways_and_details():
-    kinds = {(each.version, each.path, each.params.get("detail")) for each in ANSWERED}
+    kinds = {(each.version, each.path, each.params.get("detail")) for each in answered()}
     paths = ("/api/v1/chat/completions", "/api/v2/chat/completions")
     versions = ("v4.9.14", "v4.16.0")
     assert {(v, p, d) for v in versions for p in paths for d in (True, False)} <= kinds
-    assert len(REFUSED) > 15
-    assert {*map(str, ANSWERED), *map(str, REFUSED)} == {*map(str, STREAMS)}
+    assert len(refused()) > 15
+    assert {*map(str, answered()), *map(str, refused())} == {*map(str, streams())}
 
 
-@pytest.mark.parametrize("exchange", SCENES, ids=str)
+@for_each("exchange", scenes)
 def test_what_came_in_pieces_equals_what_the_service_stored(exchange):
     events, _ = decoded(exchange)
     assert tuple(map(comparable, folded(events).parts)) == stored_parts(exchange)
 
 
-@pytest.mark.parametrize("exchange", ANSWERED, ids=str)
+@for_each("exchange", answered)
 def test_a_stream_fails_if_its_run_did_and_it_tells_of_it(exchange):
     _, error = decoded(exchange)
     if scenario_of(exchange) != "llm_error" or not exchange.params["detail"]:
@@ -113,7 +113,7 @@ def test_a_stream_fails_if_its_run_did_and_it_tells_of_it(exchange):
     assert error.detail is not None
 
 
-@pytest.mark.parametrize("exchange", REFUSED, ids=str)
+@for_each("exchange", refused)
 def test_a_refusal_that_comes_as_an_event_is_the_error_it_would_be_elsewhere(exchange):
     events, error = decoded(exchange)
     assert events == []
@@ -135,13 +135,13 @@ def test_a_refusal_that_comes_as_an_event_is_the_error_it_would_be_elsewhere(exc
     assert "/chat/completions" in str(error)
 
 
-@pytest.mark.parametrize("exchange", STREAMS, ids=str)
+@for_each("exchange", streams)
 def test_a_stream_reads_the_same_byte_by_byte(exchange):
     bytes_alone = [exchange.content[place : place + 1] for place in range(len(exchange.content))]
     assert compared(decoded(exchange, bytes_alone)) == compared(decoded(exchange))
 
 
-@pytest.mark.parametrize("exchange", STREAMS, ids=str)
+@for_each("exchange", streams)
 def test_a_stream_reads_the_same_frame_by_frame_and_line_by_line(exchange):
     whole = compared(decoded(exchange))
     frames = [each + b"\n\n" for each in exchange.content.split(b"\n\n")]
@@ -151,13 +151,13 @@ def test_a_stream_reads_the_same_frame_by_frame_and_line_by_line(exchange):
 
 @given(st.data())
 def test_a_stream_reads_the_same_wherever_it_is_split(data):
-    exchange = data.draw(st.sampled_from(STREAMS))
+    exchange = data.draw(st.sampled_from(streams()))
     content = exchange.content
     cuts = data.draw(st.lists(st.integers(0, len(content)), max_size=12))
     assert compared(decoded(exchange, at(content, cuts))) == compared(decoded(exchange))
 
 
-@pytest.mark.parametrize("exchange", STREAMS, ids=str)
+@for_each("exchange", streams)
 def test_a_stream_reads_the_same_whatever_its_lines_end_with(exchange):
     whole = compared(decoded(exchange))
     for end in (b"\r\n", b"\r"):
@@ -166,7 +166,7 @@ def test_a_stream_reads_the_same_whatever_its_lines_end_with(exchange):
         assert compared(decoded(exchange, at(content, range(0, len(content), 7)))) == whole
 
 
-@pytest.mark.parametrize("exchange", ANSWERED, ids=str)
+@for_each("exchange", answered)
 def test_a_stream_that_ends_before_its_end_mark_says_so_and_keeps_what_came(exchange):
     events, error = decoded(exchange)
     end = exchange.content.index(b"data: [DONE]")
@@ -177,7 +177,7 @@ def test_a_stream_that_ends_before_its_end_mark_says_so_and_keeps_what_came(exch
         assert "end mark" in str(broken) or str(broken) == str(error)
 
 
-@pytest.mark.parametrize("exchange", ANSWERED, ids=str)
+@for_each("exchange", answered)
 def test_nothing_is_missing_of_an_answer_whose_stream_ends_at_its_end_mark(exchange):
     end = exchange.content.index(b"[DONE]") + len(b"[DONE]")
     for rest in range(0, len(exchange.content) - end, 13):
@@ -189,7 +189,7 @@ def test_nothing_is_missing_of_an_answer_whose_stream_ends_at_its_end_mark(excha
 def test_run_details_are_told_before_the_end_mark_and_behind_it():
     tails = {
         each.content.index(b"event: flowResponses") < each.content.index(b"[DONE]"): each
-        for each in SCENES
+        for each in scenes()
         if b"event: flowResponses" in each.content and scenario_of(each) == "tool"
     }
     assert set(tails) == {True, False}
@@ -200,12 +200,11 @@ def test_run_details_are_told_before_the_end_mark_and_behind_it():
         assert [step.type for step in details[1].steps] == ["httpRequest468"]
 
 
-@pytest.mark.parametrize("version", ["v4.9.14", "v4.16.0"])
+@for_each("version", ["v4.9.14", "v4.16.0"])
 def test_nodes_told_one_by_one_are_nested_as_those_told_at_once(version):
     def details(way):
-        (exchange,) = [
-            each for each in SCENES if each.case == f"{version}/{way}_stream-true_detail-true_tool"
-        ]
+        case = f"{version}/{way}_stream-true_detail-true_tool"
+        (exchange,) = [each for each in scenes() if each.case == case]
         return folded(decoded(exchange)[0]).run_details
 
     def shape(steps):
@@ -293,7 +292,7 @@ def test_run_details_come_as_a_list_or_as_an_object_by_number():
     assert [step.name for step in listed.steps] == [f"n{number}" for number in range(12)]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "name",
     [
         "workflowDuration",
@@ -312,8 +311,8 @@ def test_what_the_schema_has_no_word_for_is_kept_whole(name):
     assert told(frame(data, name)) == [OtherEvent(type=name, data=data)]
 
 
-@pytest.mark.parametrize(
-    ("name", "data"),
+@for_each(
+    "name, data",
     [
         ("answer", {"choices": []}),
         ("answer", {"choices": [{}]}),
@@ -360,7 +359,7 @@ def test_an_error_ends_the_stream_where_it_stands_and_keeps_what_came_before():
     assert isinstance(error, ConflictError)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "data",
     [b"plain words", b'"words"', b"[1]", b"null", b"{}", b'{"message":{}}', b'{"code":200}', b"1"],
 )
@@ -377,7 +376,7 @@ def test_words_of_an_error_that_are_no_json_are_shown():
 # Hostile streams
 
 
-@pytest.mark.parametrize(
+@for_each(
     "data",
     [
         b"{not json",
@@ -388,7 +387,7 @@ def test_words_of_an_error_that_are_no_json_are_shown():
         b'{"choices":[{"delta":{"content":"cut',
     ],
 )
-@pytest.mark.parametrize("name", ["answer", "interactive", "unheard of"])
+@for_each("name", ["answer", "interactive", "unheard of"])
 def test_what_is_no_json_within_bounds_is_an_error_with_an_excerpt(name, data):
     error = refusal(frame(data, name), DONE)
     assert isinstance(error, ProtocolError)
@@ -406,7 +405,10 @@ def test_an_interaction_may_be_nested_to_the_bound():
     assert isinstance(told(frame(b'{"interactive":%s}' % asked, "interactive"))[0], OtherEvent)
 
 
-_PIECES = [each + b"\n\n" for stream in STREAMS for each in stream.content.split(b"\n\n")]
+def pieces():
+    return [each + b"\n\n" for stream in streams() for each in stream.content.split(b"\n\n")]
+
+
 _KEYS = [
     *("choices", "delta", "content", "reasoning_content", "tool", "id", "params", "parentId"),
     *("interactive", "type", "message", "userSelectOptions", "inputForm", "list", "questions"),
@@ -437,7 +439,10 @@ def test_any_json_in_any_event_is_read_or_refused(frames):
     nested(draft.run_details)
 
 
-@given(st.lists(st.sampled_from(_PIECES) | st.binary(max_size=40), max_size=8), st.data())
+_ANY_PIECES = st.deferred(lambda: st.sampled_from(pieces())) | st.binary(max_size=40)
+
+
+@given(st.lists(_ANY_PIECES, max_size=8), st.data())
 def test_garbled_streams_end_in_nothing_but_our_errors(pieces, data):
     content = bytearray(b"".join(pieces))
     for _ in range(data.draw(st.integers(0, 4)) if content else 0):

@@ -23,6 +23,7 @@ from convostore.plugins import dialects
 from convostore.testing.samples import START, text_message
 from convostore_fastgpt.dialect import FastGPTDialect
 
+from .cases import for_each
 from .dialect_kit import APP, CHAT, V1, ById, Served, Uncounted, refusal, request_of, user
 
 INVALID = (400, 400, "Data validation error")
@@ -51,8 +52,8 @@ def test_the_plugin_brings_its_dialect():
     assert failed == ()
 
 
-@pytest.mark.parametrize(
-    ("header", "expected"),
+@for_each(
+    "header, expected",
     [
         ("Bearer a-token", ("a-token",)),
         ("bearer a-token", ("a-token",)),
@@ -76,8 +77,8 @@ def test_a_key_may_be_a_token_with_the_services_marks_around_it(header, expected
 OTHER = "65f000000000000000000011"
 
 
-@pytest.mark.parametrize(
-    ("body", "query", "key", "expected"),
+@for_each(
+    "body, query, key, expected",
     [
         ({"appId": APP}, {"appId": OTHER}, f"k-{OTHER}", APP),
         ({}, {"appId": APP}, f"k-{OTHER}", APP),
@@ -92,8 +93,8 @@ def test_the_app_is_named_in_the_body_or_the_query_or_the_key(body, query, key, 
     assert FastGPTDialect().scope(request_of(CHAT + "init", body, headers, **query)) == expected
 
 
-@pytest.mark.parametrize(
-    ("path", "is_served"),
+@for_each(
+    "path, is_served",
     [
         (CHAT + "getHistories", True),
         (CHAT + "nothing/there", True),
@@ -137,44 +138,50 @@ BY_QUERY = {
 }
 
 
-@pytest.mark.parametrize("path", READS)
-def test_a_path_of_either_generation_is_there_and_reads_the_body(served, path):
+@for_each("path", READS)
+def test_a_path_of_either_generation_is_there_and_reads_the_body(path):
+    served = Served()
     served.said("c", 2)
     served.data(path, READS[path])
 
 
-@pytest.mark.parametrize("path", BY_QUERY)
-def test_a_path_of_either_generation_is_there_and_reads_the_query(served, path):
+@for_each("path", BY_QUERY)
+def test_a_path_of_either_generation_is_there_and_reads_the_query(path):
+    served = Served()
     served.said("c", 2)
     served.data(path, **BY_QUERY[path])
 
 
-@pytest.mark.parametrize("path", [CHAT + "nope", CHAT + "history/nope", "/api/v1/models"])
-def test_an_unknown_path_is_a_page(served, path):
+@for_each("path", [CHAT + "nope", CHAT + "history/nope", "/api/v1/models"])
+def test_an_unknown_path_is_a_page(path):
+    served = Served()
     response = served.ask(path, {})
     assert (response.status, response.media_type) == (404, "text/html")
 
 
-@pytest.mark.parametrize("path", [CHAT + "getHistories", CHAT + "init", V1])
-@pytest.mark.parametrize("content", [b"{no json", b"[" * 5000, b"\xff", b'{"a":' + b"9" * 5000])
-def test_a_body_that_is_no_json_is_told_so(served, path, content):
+@for_each("path", [CHAT + "getHistories", CHAT + "init", V1])
+@for_each("content", [b"{no json", b"[" * 5000, b"\xff", b'{"a":' + b"9" * 5000])
+def test_a_body_that_is_no_json_is_told_so(path, content):
+    served = Served()
     response = served.ask(path, content)
     assert (response.status, response.media_type) == (400, "text/plain")
     assert response.content == b"Invalid JSON"
 
 
-@pytest.mark.parametrize("path", [CHAT + each for each in READS] + [V1])
-@pytest.mark.parametrize("body", [None, [], "text", 5, True])
-def test_a_body_that_is_no_object_is_refused(served, path, body):
+@for_each("path", [CHAT + each for each in READS] + [V1])
+@for_each("body", [None, [], "text", 5, True])
+def test_a_body_that_is_no_object_is_refused(path, body):
+    served = Served()
     response = served.ask(path, body)
     assert refusal(response) == INVALID
 
 
-@pytest.mark.parametrize(
-    ("path", "missing"),
+@for_each(
+    "path, missing",
     [(path, name) for path, fields in READS.items() for name in fields if name.startswith("chat")],
 )
-def test_an_id_that_is_needed_is_asked_for(served, path, missing):
+def test_an_id_that_is_needed_is_asked_for(path, missing):
+    served = Served()
     if path.endswith(("getPaginationRecords", "getRecords_v2")):
         assert served.data(path, {}).items() >= NO_RECORDS.items()
         return
@@ -184,8 +191,9 @@ def test_an_id_that_is_needed_is_asked_for(served, path, missing):
         assert json.loads(response.content)["zodError"][0]["path"] == [missing]
 
 
-@pytest.mark.parametrize("app_id", ["xyz", 5, APP + "0", ""])
-def test_an_app_that_is_none_is_refused(served, app_id):
+@for_each("app_id", ["xyz", 5, APP + "0", ""])
+def test_an_app_that_is_none_is_refused(app_id):
+    served = Served()
     response = served.ask(CHAT + "getHistories", {"appId": app_id})
     assert refusal(response) == INVALID
 
@@ -204,13 +212,12 @@ def test_share_links_are_none_of_a_store(served):
 # Conversations
 
 
-@pytest.fixture(params=[None, Uncounted, ById], ids=["memory", "uncounted", "byid"])
-def any_store(request) -> Served:
-    return Served(kind=request.param)
+def stores():
+    return [Served(kind=kind) for kind in (None, Uncounted, ById)]
 
 
-@pytest.mark.parametrize(
-    ("paging", "expected"),
+@for_each(
+    "paging, expected",
     [
         ({"offset": 0, "pageSize": 3}, ["c11", "c10", "c9"]),
         ({"offset": 2, "pageSize": 2}, ["c9", "c8"]),
@@ -226,6 +233,7 @@ def any_store(request) -> Served:
         ({"offset": None, "pageSize": 1}, ["c11"]),
     ],
 )
+@for_each("any_store", stores)
 def test_conversations_are_paged_by_offset_or_by_number(any_store, paging, expected):
     any_store.several(12)
     data = any_store.data("getHistories", paging)
@@ -239,7 +247,7 @@ def test_paging_is_read_in_the_query_where_the_body_has_none(served):
     assert ids(json.loads(response.content)["data"]) == ["c1"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "paging",
     [
         {"pageSize": -1},
@@ -251,14 +259,16 @@ def test_paging_is_read_in_the_query_where_the_body_has_none(served):
         {"pageSize": 2, "offset": -1},
     ],
 )
-@pytest.mark.parametrize("path", ["getHistories", "getPaginationRecords"])
-def test_numbers_that_make_no_page_are_refused(served, path, paging):
+@for_each("path", ["getHistories", "getPaginationRecords"])
+def test_numbers_that_make_no_page_are_refused(path, paging):
+    served = Served()
     assert refusal(served.ask(CHAT + path, {"appId": APP, "chatId": "c"} | paging)) == INVALID
 
 
-@pytest.mark.parametrize("path", ["getHistories", "record/getPaginationRecords"])
-@pytest.mark.parametrize("text", [" " * 20 + "1", "1" + " " * 20, "0" * 20 + "1"])
-def test_blanks_and_zeros_around_a_number_make_no_difference(served, path, text):
+@for_each("path", ["getHistories", "record/getPaginationRecords"])
+@for_each("text", [" " * 20 + "1", "1" + " " * 20, "0" * 20 + "1"])
+def test_blanks_and_zeros_around_a_number_make_no_difference(path, text):
+    served = Served()
     served.several(3)
     served.said("talk", 3)
     page = {"chatId": "talk", "pageSize": 1}
@@ -272,6 +282,7 @@ def test_a_page_of_nothing_lacks_its_parameters(served):
     assert refusal(response)[:2] == (500, 507004)
 
 
+@for_each("any_store", stores)
 def test_pinned_conversations_come_first_whatever_order_the_store_keeps(any_store):
     any_store.several(4)
     any_store.store.update_conversation("c1", pinned=True)
@@ -291,8 +302,8 @@ def moment(seconds):
     return (START + timedelta(seconds=seconds)).isoformat()
 
 
-@pytest.mark.parametrize(
-    ("filters", "expected"),
+@for_each(
+    "filters, expected",
     [
         ({"startUpdateTime": moment(2)}, ["c3", "c2"]),
         ({"endUpdateTime": moment(1)}, ["c1", "c0"]),
@@ -302,6 +313,7 @@ def moment(seconds):
         ({"startUpdateTime": "", "endUpdateTime": None}, ["c3", "c2", "c1", "c0"]),
     ],
 )
+@for_each("any_store", stores)
 def test_conversations_are_chosen_by_their_times(any_store, filters, expected):
     any_store.several(4)
     data = any_store.data("getHistories", filters)
@@ -332,8 +344,8 @@ def test_whatever_a_store_has_is_of_the_source_api(served):
         assert refusal(response) == INVALID
 
 
-@pytest.mark.parametrize(
-    ("change", "title", "pinned"),
+@for_each(
+    "change, title, pinned",
     [
         ({"customTitle": "new"}, "new", False),
         ({"title": "new"}, "new", False),
@@ -344,15 +356,17 @@ def test_whatever_a_store_has_is_of_the_source_api(served):
         ({"customTitle": None, "top": None}, "old", False),
     ],
 )
-def test_an_update_changes_what_is_named(served, change, title, pinned):
+def test_an_update_changes_what_is_named(change, title, pinned):
+    served = Served()
     served.fill("c", [], title="old")
     assert served.data("updateHistory", {"chatId": "c"} | change) is None
     found = served.store.get_conversation("c")
     assert (found.title, found.pinned) == (title, pinned)
 
 
-@pytest.mark.parametrize("change", [{"top": "yes"}, {"title": 5}])
-def test_an_update_to_something_else_is_refused(served, change):
+@for_each("change", [{"top": "yes"}, {"title": 5}])
+def test_an_update_to_something_else_is_refused(change):
+    served = Served()
     response = served.ask(CHAT + "updateHistory", {"appId": APP, "chatId": "c"} | change)
     assert refusal(response) == INVALID
 
@@ -376,10 +390,9 @@ def test_conversations_are_deleted_and_then_gone(served):
     assert served.data("getHistories", {}) == NO_RECORDS
 
 
-@pytest.mark.parametrize(
-    ("status", "expected"), [("generating", 0), ("complete", 1), (None, 1), ("failed", 2)]
-)
-def test_the_newest_message_tells_whether_an_answer_is_being_made(served, status, expected):
+@for_each("status, expected", [("generating", 0), ("complete", 1), (None, 1), ("failed", 2)])
+def test_the_newest_message_tells_whether_an_answer_is_being_made(status, expected):
+    served = Served()
     served.fill("c", [Message(role="assistant", status=status)], updated_at=START)
     (row,) = served.data("history/getHistoryStatus", {"chatIds": ["c", "none", ""]})["list"]
     assert row == {
@@ -407,9 +420,9 @@ def test_init_tells_the_title_and_of_an_unknown_conversation_none(served):
 # Records
 
 
-@pytest.mark.parametrize("kind", [None, Uncounted], ids=["memory", "uncounted"])
-@pytest.mark.parametrize(
-    ("paging", "expected"),
+@for_each("kind", [None, Uncounted])
+@for_each(
+    "paging, expected",
     [
         ({"offset": 0, "pageSize": 3}, [9, 10, 11]),
         ({"offset": 3, "pageSize": 3}, [6, 7, 8]),
@@ -432,9 +445,9 @@ def test_records_of_what_is_not_there_are_none(served):
         assert served.data("getPaginationRecords", chat) == NO_RECORDS
 
 
-@pytest.mark.parametrize("kind", [None, Uncounted], ids=["memory", "uncounted"])
-@pytest.mark.parametrize(
-    ("fields", "expected", "older", "newer"),
+@for_each("kind", [None, Uncounted])
+@for_each(
+    "fields, expected, older, newer",
     [
         ({}, range(290, 300), True, False),
         ({"pageSize": 300}, range(300), False, False),
@@ -457,8 +470,9 @@ def test_records_are_shown_around_one_that_is_named(kind, fields, expected, olde
     assert (data["total"], data["hasMorePrev"], data["hasMoreNext"]) == (300, older, newer)
 
 
-@pytest.mark.parametrize("name", ["prevId", "nextId", "initialId"])
-def test_no_record_is_shown_around_one_that_is_not_there(served, name):
+@for_each("name", ["prevId", "nextId", "initialId"])
+def test_no_record_is_shown_around_one_that_is_not_there(name):
+    served = Served()
     served.said("c", 2)
     fields = {"appId": APP, "chatId": "c", name: "none"}
     response = served.ask(CHAT + "record/getRecords_v2", fields)
@@ -484,8 +498,9 @@ def test_of_a_pair_that_shares_an_id_what_stands_around_both_is_shown(served):
         assert texts(data) == expected
 
 
-@pytest.mark.parametrize("size", ["3", 0, -1, 1.5, True, 10**6, None])
-def test_a_size_that_is_no_number_of_records_is_refused(served, size):
+@for_each("size", ["3", 0, -1, 1.5, True, 10**6, None])
+def test_a_size_that_is_no_number_of_records_is_refused(size):
+    served = Served()
     fields = {"appId": APP, "chatId": "c", "pageSize": size}
     assert refusal(served.ask(CHAT + "record/getRecords_v2", fields)) == INVALID
 
@@ -516,8 +531,8 @@ def left(served):
     return [each.id for each in served.store.messages("c")]
 
 
-@pytest.mark.parametrize(
-    ("gone", "expected"),
+@for_each(
+    "gone, expected",
     [
         ({"contentId": "m00001"}, ["m00000", "m00002", "m00003"]),
         ({"contentIds": ["m00000", "m00003"]}, ["m00001", "m00002"]),
@@ -526,15 +541,17 @@ def left(served):
         ({}, ["m00000", "m00001", "m00002", "m00003"]),
     ],
 )
-@pytest.mark.parametrize("path", ["record/delete", "item/delete"])
-def test_records_are_deleted_by_the_ids_that_are_named(served, path, gone, expected):
+@for_each("path", ["record/delete", "item/delete"])
+def test_records_are_deleted_by_the_ids_that_are_named(path, gone, expected):
+    served = Served()
     served.said("c", 4)
     served.data(path, {"chatId": "c"} | gone)
     assert left(served) == expected
 
 
-@pytest.mark.parametrize("as_text", [True, False])
-def test_no_more_records_are_deleted_at_a_time_than_can_be_looked_for(served, as_text):
+@for_each("as_text", [True, False])
+def test_no_more_records_are_deleted_at_a_time_than_can_be_looked_for(as_text):
+    served = Served()
     served.said("talk", 2)
     ids = [f"{number}" for number in range(1000)] + ["m00000"]
     body = {"appId": APP, "chatId": "talk", "contentIds": ",".join(ids) if as_text else ids}
@@ -559,8 +576,8 @@ def test_of_records_that_share_an_id_by_accident_the_newest_is_meant(served):
     assert left(served) == [first, between.id]
 
 
-@pytest.mark.parametrize(
-    ("fields", "expected"),
+@for_each(
+    "fields, expected",
     [
         ({"userGoodFeedback": "yes"}, Feedback(rating="good")),
         ({"userGoodFeedback": "fine"}, Feedback(rating="good", comment="fine")),
@@ -573,7 +590,8 @@ def test_of_records_that_share_an_id_by_accident_the_newest_is_meant(served):
         ({}, None),
     ],
 )
-def test_each_feedback_replaces_the_one_before(served, fields, expected):
+def test_each_feedback_replaces_the_one_before(fields, expected):
+    served = Served()
     served.said("c", 2)
     served.store.set_feedback("c", "m00001", Feedback(rating="good", comment="before"))
     chat = {"chatId": "c", "dataId": "m00001"}
@@ -581,10 +599,9 @@ def test_each_feedback_replaces_the_one_before(served, fields, expected):
     assert list(served.store.messages("c"))[1].feedback == expected
 
 
-@pytest.mark.parametrize(
-    ("chat_id", "data_id"), [("c", "none"), ("c", "m00000"), ("none", "m00001")]
-)
-def test_only_answers_that_are_there_take_feedback(served, chat_id, data_id):
+@for_each("chat_id, data_id", [("c", "none"), ("c", "m00000"), ("none", "m00001")])
+def test_only_answers_that_are_there_take_feedback(chat_id, data_id):
+    served = Served()
     served.said("c", 2)
     fields = {"appId": APP, "chatId": chat_id, "dataId": data_id, "userGoodFeedback": "yes"}
     response = served.ask(CHAT + "feedback/updateUserFeedback", fields)
@@ -648,8 +665,8 @@ def test_nothing_is_suggested_for_messages_that_are_sent_along(served):
 # What went wrong
 
 
-@pytest.mark.parametrize(
-    ("error", "status", "code", "name"),
+@for_each(
+    "error, status, code, name",
     [
         (AuthError("a token is needed"), 403, 403, "unAuthorization"),
         (ForbiddenError("may only read"), 500, 502001, "unAuthApp"),
@@ -705,8 +722,8 @@ def test_of_a_share_link_it_is_told_that_it_is_not_valid():
     )
 
 
-@pytest.mark.parametrize(
-    ("error", "told"),
+@for_each(
+    "error, told",
     [
         (AuthError("a token is needed"), b'"code":403'),
         (UnavailableError("inside"), b'{"message":"The store that is served here failed"}'),
@@ -720,8 +737,8 @@ def test_who_asks_for_a_stream_is_told_by_an_event(error, told):
     assert told in response.content
 
 
-@pytest.mark.parametrize(
-    ("error", "status"),
+@for_each(
+    "error, status",
     [(InvalidError("no"), 400), (RateLimitError("no"), 429), (UnsupportedError("no"), 501)],
 )
 def test_what_is_refused_before_it_is_looked_at_is_no_stream(error, status):

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from convostore.events import ReplyFinished
 from convostore.models import Message
 from convostore.replies import Reply
@@ -16,11 +14,12 @@ from convostore_fastgpt.encoding import CompletionEncoder
 from convostore_fastgpt.whole import completion_row
 from convostore_fastgpt.wire import read_run_steps
 
+from .cases import for_each
 from .streams import (
-    ANSWERED,
-    COMPLETIONS,
+    answered,
     answers_of,
     comparable,
+    completions,
     decoded,
     folded,
     scenario_of,
@@ -45,7 +44,6 @@ DIFFERENCES = [
         "choices[].message.content[].interactive.*", "how a flow goes on is its own", (OLD,)
     ),
 ]
-STREAMED = [each for each in ANSWERED if decoded(each)[1] is None]
 
 
 def frames(content: bytes) -> list[tuple[str, object]]:
@@ -74,7 +72,11 @@ def written_again(exchange) -> bytes:
     return b"".join([encoder.feed(each) for each in [*events, finished]])
 
 
-@pytest.mark.parametrize("exchange", STREAMED, ids=str)
+def streamed():
+    return [each for each in answered() if decoded(each)[1] is None]
+
+
+@for_each("exchange", streamed)
 def test_a_recorded_stream_is_written_as_it_was(exchange):
     recorded = [each for each in frames(exchange.content) if not _is_a_heartbeat(each)]
     ours = frames(written_again(exchange))
@@ -101,7 +103,7 @@ def stored(exchange) -> tuple[Message, bool] | None:
     found = answers_of(exchange.version, chat_id) if chat_id else []
     if scene is None or not found:
         return None
-    turn = [each for each in COMPLETIONS if each.case == exchange.case].index(exchange)
+    turn = [each for each in completions() if each.case == exchange.case].index(exchange)
     if scene not in ("select", "form"):
         return found[turn], False
     asked = found[0]
@@ -111,18 +113,21 @@ def stored(exchange) -> tuple[Message, bool] | None:
     return asked.model_copy(update={"parts": waiting}), False
 
 
-WHOLE = [
-    each
-    for each in COMPLETIONS
-    if not each.params.get("stream") and each.status == 200 and stored(each) is not None
-]
+def whole():
+    """Those whose run did not fail: that is an error, and no reply."""
+    return [
+        each
+        for each in completions()
+        if not each.params.get("stream")
+        and each.status == 200
+        and stored(each) is not None
+        and not each.body.get("error")
+    ]
 
 
-@pytest.mark.parametrize("exchange", WHOLE, ids=str)
+@for_each("exchange", whole)
 def test_a_recorded_answer_is_written_as_it_was(exchange):
     body = exchange.body
-    if body.get("error"):
-        pytest.skip("its run failed: an error and no reply")
     message, answering = stored(exchange)
     reply = Reply(
         conversation_id=exchange.params["chatId"],
@@ -142,6 +147,6 @@ def test_a_recorded_answer_is_written_as_it_was(exchange):
 
 
 def test_there_are_recordings_of_both_versions():
-    assert {each.version for each in STREAMED} == {each.version for each in WHOLE} == {OLD, NEW}
-    assert len(STREAMED) > 50
-    assert len(WHOLE) > 30
+    for some, least in ((streamed(), 50), (whole(), 30)):
+        assert {each.version for each in some} == {OLD, NEW}
+        assert len(some) > least

@@ -26,6 +26,7 @@ from convostore.models import (
 from convostore.turns import Turn
 from convostore_fastgpt.said import answer_in
 
+from .cases import for_each
 from .dialect_kit import APP, V1, V2, Served, refusal, user
 from .streams import outcome_of
 
@@ -81,8 +82,9 @@ def stored(served, chat_id="c"):
 
 
 @BOTH
-@pytest.mark.parametrize("detail", [False, True, None])
-def test_a_whole_answer_is_an_object_without_an_envelope(served, path, detail):
+@for_each("detail", [False, True, None])
+def test_a_whole_answer_is_an_object_without_an_envelope(path, detail):
+    served = Served("echo")
     completion = served.complete("hi", path, chatId="c", detail=detail)
     assert completion["id"] == "c"
     assert completion["choices"] == [
@@ -98,8 +100,9 @@ def test_a_whole_answer_is_an_object_without_an_envelope(served, path, detail):
 
 
 @BOTH
-@pytest.mark.parametrize("detail", [False, True])
-def test_a_streamed_answer_is_decoded_to_what_is_stored(served, path, detail):
+@for_each("detail", [False, True])
+def test_a_streamed_answer_is_decoded_to_what_is_stored(path, detail):
+    served = Served("echo")
     events, error = streamed(served, "think of it", path, chatId="c", detail=detail)
     assert error is None
     thought = "".join(each.text for each in events if isinstance(each, ReasoningDelta))
@@ -108,8 +111,9 @@ def test_a_streamed_answer_is_decoded_to_what_is_stored(served, path, detail):
     assert len(events) > 2
 
 
-@pytest.mark.parametrize("chat_id", [{}, {"chatId": None}, {"chatId": ""}])
-def test_without_a_conversation_one_is_made_and_told(served, chat_id):
+@for_each("chat_id", [{}, {"chatId": None}, {"chatId": ""}])
+def test_without_a_conversation_one_is_made_and_told(chat_id):
+    served = Served("echo")
     made = served.complete("hi", **chat_id)["id"]
     assert [each.id for each in served.store.conversations()] == [made]
 
@@ -141,8 +145,9 @@ def test_the_clients_id_is_that_of_the_turn(served):
     assert served.store.get_reply("c", "turn-1").text == "You said: hi"
 
 
-@pytest.mark.parametrize("data_id", ["turn-1", "turn-1/answer"])
-def test_an_answer_is_found_by_its_own_id_and_by_that_of_its_turn(served, data_id):
+@for_each("data_id", ["turn-1", "turn-1/answer"])
+def test_an_answer_is_found_by_its_own_id_and_by_that_of_its_turn(data_id):
+    served = Served("echo")
     served.complete("hi", chatId="c", responseChatItemId="turn-1")
     chat = {"chatId": "c", "dataId": data_id, "userGoodFeedback": "yes"}
     served.data("feedback/updateUserFeedback", chat)
@@ -207,7 +212,7 @@ def test_texts_and_files_are_parts_of_a_turn(telling):
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     "last",
     [
         "text",
@@ -224,14 +229,15 @@ def test_texts_and_files_are_parts_of_a_turn(telling):
         {"role": "user", "content": [{"type": "input_audio"}]},
     ],
 )
-@pytest.mark.parametrize("stream", [False, True])
-def test_a_last_message_that_is_none_of_a_users_is_refused(served, last, stream):
+@for_each("stream", [False, True])
+def test_a_last_message_that_is_none_of_a_users_is_refused(last, stream):
+    served = Served("echo")
     response = served.ask(V1, {"messages": [last], "stream": stream})
     assert refusal(response) == (400, 400, "Data validation error")
     assert json.loads(response.content)["zodError"][0]["path"][:2] == ["messages", 0]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "wrong",
     [
         {"chatId": 5},
@@ -243,14 +249,16 @@ def test_a_last_message_that_is_none_of_a_users_is_refused(served, last, stream)
         {"appId": "xyz"},
     ],
 )
-def test_fields_of_another_kind_are_refused(served, wrong):
+def test_fields_of_another_kind_are_refused(wrong):
+    served = Served("echo")
     response = served.ask(V1, {"messages": [user("hi")]} | wrong)
     assert refusal(response) == (400, 400, "Data validation error")
     assert json.loads(response.content)["zodError"][0]["path"] == [*wrong]
 
 
-@pytest.mark.parametrize("messages", [{}, {"messages": []}, {"messages": None}])
-def test_a_turn_without_a_message_is_empty(served, messages):
+@for_each("messages", [{}, {"messages": []}, {"messages": None}])
+def test_a_turn_without_a_message_is_empty(messages):
+    served = Served("echo")
     assert refusal(served.ask(V1, messages)) == (500, 500, "messages is empty")
     response = served.ask(V1, messages | {"stream": True})
     assert response.status == 200
@@ -282,8 +290,9 @@ def test_a_run_that_failed_is_a_success_that_says_so(served):
     assert row["errorMsg"] == FAILED
 
 
-@pytest.mark.parametrize("detail", [False, True])
-def test_a_stream_that_breaks_off_ends_with_an_error(served, detail):
+@for_each("detail", [False, True])
+def test_a_stream_that_breaks_off_ends_with_an_error(detail):
+    served = Served("echo")
     response = served.ask(V1, {"messages": [user("fail")], "stream": True, "detail": detail})
     events, error = outcome_of([response.content])
     assert events
@@ -310,8 +319,9 @@ def test_what_a_flow_asks_is_an_event_of_its_stream(served):
     assert [type(each) for each in events] == [InteractionRequested]
 
 
-@pytest.mark.parametrize("stream", [False, True])
-def test_the_next_message_answers_what_a_flow_asks(served, stream):
+@for_each("stream", [False, True])
+def test_the_next_message_answers_what_a_flow_asks(stream):
+    served = Served("echo")
     served.complete("choose tea coffee", chatId="c")
     if stream:
         events, error = streamed(served, "tea", chatId="c")
@@ -326,15 +336,17 @@ def test_the_next_message_answers_what_a_flow_asks(served, stream):
 FILLED = {"name": "Ada", "age": "36"}
 
 
-@pytest.mark.parametrize("more", [{}, {"of older clients": "x"}])
-def test_a_form_is_filled_in_by_an_object(served, more):
+@for_each("more", [{}, {"of older clients": "x"}])
+def test_a_form_is_filled_in_by_an_object(more):
+    served = Served("echo")
     served.complete("fill in name age", chatId="c")
     said = message_of(served.complete(json.dumps(FILLED | more), chatId="c"))["content"]
     assert said == "You said name is Ada, age is 36."
 
 
-@pytest.mark.parametrize("text", ["no json", "[]", '{"name": "Ada"}'])
-def test_a_form_that_is_not_filled_in_goes_on_waiting(served, text):
+@for_each("text", ["no json", "[]", '{"name": "Ada"}'])
+def test_a_form_that_is_not_filled_in_goes_on_waiting(text):
+    served = Served("echo")
     served.complete("fill in name age", chatId="c")
     response = served.ask(V1, {"messages": [user(text)], "chatId": "c"})
     assert refusal(response) == (400, 400, "Data validation error")
@@ -376,8 +388,8 @@ QUESTIONS = InteractionPart(
 CHOICE = InteractionPart(type="userSelect", options=(InteractionOption(value="tea"),))
 
 
-@pytest.mark.parametrize(
-    ("asked", "said", "answer"),
+@for_each(
+    "asked, said, answer",
     [
         (FORM, '{"k1": "Ada", "k2": 36}', {"k1": "Ada", "k2": 36}),
         (FORM, '{"Name": "Ada", "Age": 36}', {"k1": "Ada", "k2": 36}),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +40,7 @@ from convostore.replies import Reply, Usage
 from convostore.testing.strategies import texts
 from convostore_fastgpt.encoding import CompletionEncoder
 
+from .cases import for_each
 from .streams import outcome_of
 
 SAID = texts().filter(bool)
@@ -124,7 +124,7 @@ STEPS = (
 )
 
 
-@pytest.mark.parametrize(("version", "groups"), [("v1", [2]), ("v2", [1, 1])])
+@for_each("version, groups", [("v1", [2]), ("v2", [1, 1])])
 def test_nodes_are_told_at_the_end_or_one_by_one(version, groups):
     events = [TextDelta(text="hi"), RunDetailsReported(steps=STEPS)]
     pieces = streamed(events, reply("hi"), version=version)
@@ -183,8 +183,8 @@ def test_what_an_answered_question_was_is_no_part_of_what_follows():
     assert whole_text(told) == "You chose tea."
 
 
-@pytest.mark.parametrize(
-    ("said", "replaced", "told"),
+@for_each(
+    "said, replaced, told",
     [("a", "ab", "ab"), ("a", "xb", "a"), ("ab", "a", "ab"), ("", "ab", "ab")],
 )
 def test_parts_that_are_replaced_are_gone_on_with_where_they_begin_alike(said, replaced, told):
@@ -221,8 +221,8 @@ def test_usage_is_told_to_who_asks_for_it_and_constant_where_it_is_not_known():
     assert "usage" not in frames(streamed([known], reply(), detail=False))[-2][1]
 
 
-@pytest.mark.parametrize(
-    ("error", "read_as"),
+@for_each(
+    "error, read_as",
     [
         (UnavailableError("inside: /var/lib/x.db"), UnavailableError),
         (ConflictError("busy", retryable=True), ConflictError),

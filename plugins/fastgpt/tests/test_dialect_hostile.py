@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from convostore.models import Message
 from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, everything
 from convostore.testing.strategies import json_values, spoilt, texts
 
+from .cases import for_each
 from .dialect_kit import APP, CHAT, V1, V2, Served, request_of, user
 
 CHATTED = {"appId": APP, "chatId": "c"}
@@ -36,6 +36,9 @@ BODIES = {
 BY_QUERY = ["history/delHistory", "record/getResData", "init", "record/delete"]
 STATUSES = {200, 400, 403, 404, 429, 500, 501}
 
+SHARE = max(5, settings().max_examples // 4)
+"""The profile's examples are spread over many paths, each with a share."""
+
 
 def filled() -> Served:
     served = Served("echo")
@@ -52,8 +55,8 @@ def assert_it_is_an_answer(response):
         assert response.content.endswith(b"\n\n")
 
 
-@pytest.mark.parametrize("path", BODIES)
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@for_each("path", BODIES)
+@settings(max_examples=SHARE, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_spoilt_body_is_answered(path, data):
     body = data.draw(spoilt(BODIES[path]))
@@ -64,22 +67,21 @@ def test_a_spoilt_body_is_answered(path, data):
     assert_it_is_an_answer(filled().answer(request))
 
 
-@pytest.mark.parametrize("path", BODIES)
-@settings(max_examples=10)
+@for_each("path", BODIES)
+@settings(max_examples=SHARE)
 @given(json_values() | st.binary(max_size=40))
 def test_any_other_body_is_answered(path, body):
     assert_it_is_an_answer(filled().answer(request_of(path, body)))
 
 
-@pytest.mark.parametrize("path", BY_QUERY)
-@settings(max_examples=15)
+@for_each("path", BY_QUERY)
+@settings(max_examples=SHARE)
 @given(st.dictionaries(st.sampled_from(["appId", "chatId", "dataId", "contentId"]), texts()))
 def test_any_query_is_answered(path, query):
     query = {"appId": APP} | query
     assert_it_is_an_answer(filled().ask(CHAT + path, **query))
 
 
-@settings(max_examples=15)
 @given(st.text(max_size=40), texts())
 def test_any_key_is_read(path, header):
     request = request_of(f"/api/core/{path}", headers={"authorization": header})
@@ -89,7 +91,7 @@ def test_any_key_is_read(path, header):
     assert served.answer(request).status == 404
 
 
-@pytest.mark.parametrize("text", [*HOSTILE_TEXTS[2:], *BEYOND_UTF8])
+@for_each("text", [*HOSTILE_TEXTS[2:], *BEYOND_UTF8])
 def test_hostile_ids_and_titles_are_taken_as_they_are(text):
     served = Served()
     served.said(text, 2)
@@ -102,8 +104,8 @@ def test_hostile_ids_and_titles_are_taken_as_they_are(text):
     assert served.data("getHistories", {})["total"] == 0
 
 
-@pytest.mark.parametrize("text", HOSTILE_TEXTS[2:])
-@pytest.mark.parametrize("stream", [False, True])
+@for_each("text", HOSTILE_TEXTS[2:])
+@for_each("stream", [False, True])
 def test_hostile_texts_are_answered_as_they_are(text, stream):
     served = Served("echo")
     response = served.ask(V1, {"messages": [user(text)], "chatId": "c", "stream": stream})

@@ -16,8 +16,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import convostore
 from convostore.dialect import (
     AbsentScopeError,
@@ -30,7 +28,8 @@ from convostore.errors import AuthError, StoreError
 from convostore.exchange import Response
 from convostore_fastgpt.dialect import FastGPTDialect
 
-from .recordings import BY_NAME, EXCHANGES, VERSIONS, Exchange, Replay, SyncFace
+from .cases import for_each
+from .recordings import CASES, VERSIONS, Exchange, Replay, SyncFace, exchange_of, exchanges_of
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "dialects.md"
 NOT_THERE = object()
@@ -234,8 +233,8 @@ def bare(value: Any) -> Any:
 
 def filled(version: str, held: Held, kept: Callable[[Any], Any]) -> str:
     """The address of a store with what a version held."""
-    histories = BY_NAME[f"{version}/{held.histories}"].rows
-    records = BY_NAME[f"{version}/{held.records}"].rows if held.records else []
+    histories = exchange_of(f"{version}/{held.histories}").rows
+    records = exchange_of(f"{version}/{held.records}").rows if held.records else []
     replay = Replay(version, {"getHistories": histories, "getPaginationRecords": records})
     target = f"memory://{uuid.uuid4().hex}"
     with SyncFace.over(version, replay, source="all") as face, convostore.open(target) as store:
@@ -260,12 +259,11 @@ class Scene:
     without: tuple[str, ...] = ()
 
     def exchanges(self, version: str) -> list[Exchange]:
+        case = f"{version}/{self.case}"
         return [
             each
-            for each in EXCHANGES
-            if each.version == version
-            and each.case == f"{version}/{self.case}"
-            and not any(self._is_left_out(each, what) for what in self.without)
+            for each in (exchanges_of(case) if case in CASES else ())
+            if not any(self._is_left_out(each, what) for what in self.without)
             and "outLinkAuthData" not in each.params
             and "shareId" not in each.params
         ]
@@ -441,9 +439,9 @@ def ids(scene: Scene) -> str:
     return f"{scene.case}-{scene.held.histories.partition('#')[2]}"
 
 
-@pytest.mark.parametrize("copy", COPIES)
-@pytest.mark.parametrize("scene", SCENES, ids=ids)
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("copy", COPIES)
+@for_each("scene", SCENES)
+@for_each("version", VERSIONS)
 def test_a_recorded_request_is_answered_as_it_was_but_for_what_is_listed(version, scene, copy):
     known = allowed(version, copy)
     others = {

@@ -6,7 +6,6 @@ import json
 import re
 from datetime import UTC, datetime
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +31,8 @@ from convostore.testing.strategies import json_values, texts
 from convostore_fastgpt.record_ids import record_ids
 from convostore_fastgpt.rendering import history_row, node_row, record_row
 from convostore_fastgpt.wire import read_conversations, read_messages, read_run_steps
+
+from .cases import for_each
 
 APP = "65f000000000000000000010"
 HEX = "0123456789abcdef"
@@ -224,7 +225,7 @@ def test_a_part_without_a_word_is_shown_whatever_it_holds(data, kind):
     assert read(record_row(message)).parts
 
 
-@pytest.mark.parametrize("text", [*HOSTILE_TEXTS, *BEYOND_UTF8])
+@for_each("text", [*HOSTILE_TEXTS, *BEYOND_UTF8])
 def test_hostile_texts_are_read_back_the_same_wherever_they_stand(text):
     parts = (TextPart(text=text), ReasoningPart(text=text), ToolCallPart(name=text, arguments=text))
     message = Message(role="assistant", parts=parts, sources=(Source(title=text, kind="quote"),))
@@ -241,8 +242,8 @@ def test_a_message_with_every_field_is_shown_whole_as_far_as_the_shape_goes():
     assert [each.kind for each in again.sources] == ["quote", "researched", "researched"]
 
 
-@pytest.mark.parametrize(
-    ("role", "obj", "read_as"),
+@for_each(
+    "role, obj, read_as",
     [
         ("user", "Human", "user"),
         ("assistant", "AI", "assistant"),
@@ -326,7 +327,7 @@ def test_feedback_is_the_stores_and_not_that_of_the_copy():
     assert (row["durationSeconds"], "userGoodFeedback" in row) == (2.5, False)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "change",
     [
         {"parts": (TextPart(text="bye"),)},

@@ -25,6 +25,7 @@ from convostore.http import Request, Response
 from convostore.testing import Backend, Kit, raises, run_clause
 from convostore.testing.contract import FACES
 
+from .cases import for_each
 from .service import (
     APP,
     FOREIGN_APP,
@@ -141,8 +142,8 @@ def failure(response: Response) -> StoreError | None:
     return adapter_of("fastgpt+http://chat.test", **OPTIONS).failure(ASKED, response)
 
 
-@pytest.mark.parametrize("status", ["before 4.14.11", "since 4.14.11", "200"])
-@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
+@for_each("status", ["before 4.14.11", "since 4.14.11", "200"])
+@for_each("row", TABLE.values())
 def test_the_bodys_code_says_which_error_it_is_whatever_the_http_status(row, status):
     statuses = dict(zip(("before 4.14.11", "since 4.14.11"), row.statuses, strict=True))
     error = failure(row.response(statuses.get(status, 200)))
@@ -153,8 +154,8 @@ def test_the_bodys_code_says_which_error_it_is_whatever_the_http_status(row, sta
     assert error.detail == (row.message or None)
 
 
-@pytest.mark.parametrize(
-    ("response", "kind", "told"),
+@for_each(
+    "response, kind, told",
     [
         (NO_JSON, InvalidError, "400"),
         (NO_ROUTE, ProtocolError, "base URL"),
@@ -171,7 +172,7 @@ def test_what_is_not_in_the_envelope_is_read_by_its_http_status(response, kind, 
     assert told in str(error)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "body",
     [
         b'{"code":200,"statusText":"","message":"","data":null}',
@@ -189,14 +190,14 @@ def test_a_refusal_is_one_wherever_its_code_stands():
     assert isinstance(failure(Response(200, JSON_TYPE, body)), AuthError)
 
 
-@pytest.mark.parametrize("status", [200, 500])
+@for_each("status", [200, 500])
 def test_a_rate_limit_says_how_long_to_wait(status):
     error = failure(TABLE["rate limit"].response(status, retry_after="7"))
     assert isinstance(error, RateLimitError)
     assert error.retry_after == 7
 
 
-@pytest.mark.parametrize(
+@for_each(
     "complaints",
     [None, "text", {}, [None, 1, "x"], [{}], [{"path": "x", "message": None}], [{"path": [None]}]],
 )
@@ -205,7 +206,7 @@ def test_complaints_in_another_shape_do_no_harm(complaints):
     assert isinstance(failure(row.response(400)), InvalidError)
 
 
-@pytest.mark.parametrize("code", [None, "403", True, 1.5, [], 10**400, -1])
+@for_each("code", [None, "403", True, 1.5, [], 10**400, -1])
 def test_a_code_that_is_none_leaves_the_status_to_decide(code):
     body = json.dumps({"code": code, "message": "no", "data": None}).encode()
     assert isinstance(failure(Response(403, JSON_TYPE, body)), StoreError)
@@ -236,8 +237,8 @@ def all_text(error: BaseException | None) -> str:
     return shown + all_text(error.__cause__) + all_text(error.__context__)
 
 
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
+@for_each("face", FACES)
+@for_each("row", TABLE.values())
 def test_a_store_raises_it_and_names_the_operation(row, face):
     async def clause(store) -> None:
         with raises(row.kind) as caught:
@@ -251,8 +252,8 @@ def test_a_store_raises_it_and_names_the_operation(row, face):
     on_both_faces(lambda _: row.response(row.statuses[0]), clause, face)
 
 
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("of", ["bad key", "validation", "rate limit", "thrown text"])
+@for_each("face", FACES)
+@for_each("of", ["bad key", "validation", "rate limit", "thrown text"])
 def test_a_key_that_the_service_repeats_is_not_shown(of, face):
     row = TABLE[of]
 
@@ -279,9 +280,9 @@ OPERATIONS: dict[str, Callable] = {
 }
 
 
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("name", OPERATIONS)
-@pytest.mark.parametrize("of", ["bad key", "no authorization", "no permission"])
+@for_each("face", FACES)
+@for_each("name", OPERATIONS)
+@for_each("of", ["bad key", "no authorization", "no permission"])
 def test_every_operation_says_that_the_credential_is_refused(of, name, face):
     row = TABLE[of]
 
@@ -293,8 +294,8 @@ def test_every_operation_says_that_the_credential_is_refused(of, name, face):
     on_both_faces(lambda _: row.response(200), clause, face)
 
 
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("name", OPERATIONS)
+@for_each("face", FACES)
+@for_each("name", OPERATIONS)
 def test_where_every_path_is_absent_the_base_url_is_to_be_checked(name, face):
     async def clause(store) -> None:
         with raises(ProtocolError) as caught:
@@ -305,8 +306,8 @@ def test_where_every_path_is_absent_the_base_url_is_to_be_checked(name, face):
     on_both_faces(lambda _: NO_ROUTE, clause, face)
 
 
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("name", OPERATIONS)
+@for_each("face", FACES)
+@for_each("name", OPERATIONS)
 def test_an_answer_that_is_not_the_services_is_a_protocol_error(name, face):
     async def clause(store) -> None:
         with raises(ProtocolError) as caught:
@@ -319,10 +320,8 @@ def test_an_answer_that_is_not_the_services_is_a_protocol_error(name, face):
 # As the generations refuse
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-@pytest.mark.parametrize(
-    ("header", "told"), [(None, "403"), (KEY, "403"), ("Bearer fastgpt-other", "514")]
-)
+@for_each("generation", GENERATIONS)
+@for_each("header, told", [(None, "403"), (KEY, "403"), ("Bearer fastgpt-other", "514")])
 def test_a_key_that_is_missing_or_wrong_is_an_auth_error(generation, header, told):
     service = FastGPTService(generation).as_seen_with(header)
     store = Backend("fastgpt+http://chat.test", service=service, options=dict(OPTIONS)).open()
@@ -331,9 +330,9 @@ def test_a_key_that_is_missing_or_wrong_is_an_auth_error(generation, header, tol
             call(store)
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-@pytest.mark.parametrize(
-    ("app_id", "kind"),
+@for_each("generation", GENERATIONS)
+@for_each(
+    "app_id, kind",
     [(FOREIGN_APP, AuthError), ("65f000000000000000000999", NotFoundError), ("x", InvalidError)],
 )
 def test_a_wrong_app_id_is_named(generation, app_id, kind):
@@ -351,7 +350,7 @@ def convostore_of(service: FastGPTService, **options: object) -> convostore.Conv
     ).open()
 
 
-@pytest.mark.parametrize("generation", ["4.16"])
+@for_each("generation", ["4.16"])
 def test_feedback_on_what_is_no_answer_is_not_found_where_the_service_tells(generation):
     service = FastGPTService(generation)
     service.insert("c")
@@ -364,7 +363,7 @@ def test_feedback_on_what_is_no_answer_is_not_found_where_the_service_tells(gene
         )
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("generation", GENERATIONS)
 def test_the_chat_of_somebody_else_is_refused_and_not_absent(generation):
     service = FastGPTService(generation)
     service.insert("somebody's", owner="somebody")
@@ -372,7 +371,7 @@ def test_the_chat_of_somebody_else_is_refused_and_not_absent(generation):
         convostore_of(service).list_messages("somebody's")
 
 
-@pytest.mark.parametrize("face", FACES)
+@for_each("face", FACES)
 def test_a_delete_in_an_app_that_does_not_exist_is_not_done(face):
     async def clause(store) -> None:
         for call in (store.delete_conversation("c1"), store.delete_message("c1", "1.d-1")):

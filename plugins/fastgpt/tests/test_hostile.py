@@ -21,6 +21,7 @@ from convostore.testing import Backend
 from convostore.testing.strategies import json_values, nested, spoilt
 from convostore_fastgpt import wire
 
+from .cases import for_each
 from .service import APP, JSON_TYPE, OPTIONS, FastGPTService
 
 ITEMS = [
@@ -206,8 +207,8 @@ def test_what_of_a_record_cannot_be_read_is_named(rows):
                 assert name in noted
 
 
-@pytest.mark.parametrize("lost", ["_id", "dataId"])
-@pytest.mark.parametrize("value", [None, True, 5, []])
+@for_each("lost", ["_id", "dataId"])
+@for_each("value", [None, True, 5, []])
 def test_a_lost_id_is_named_and_another_stands_in(lost, value):
     first, second = read_messages([RECORDS[0] | {lost: value}, RECORDS[1] | {lost: value}])
     assert first.id != second.id
@@ -232,8 +233,8 @@ def test_what_of_a_value_cannot_be_read_is_named_and_kept(items):
                 assert same(content) in others
 
 
-@pytest.mark.parametrize("content", [5, True, [5]])
-@pytest.mark.parametrize(
+@for_each("content", [5, True, [5]])
+@for_each(
     "key",
     ["text", "reasoning", "file", "tools", "tool", "agentAsk", "agentPlanUpdate", "interactive"],
 )
@@ -272,7 +273,7 @@ def test_any_json_in_place_of_data_is_read_or_a_protocol_error(data):
             assert "data" in str(error)  # noqa: PT017  # any other error ends the test
 
 
-@pytest.mark.parametrize("document", [ITEMS, RECORDS, STEPS])
+@for_each("document", [ITEMS, RECORDS, STEPS])
 def test_a_null_anywhere_does_no_harm(document):
     readers: dict[int, Callable[[list[Any]], Any]] = {
         id(ITEMS): wire.read_conversations,
@@ -381,8 +382,8 @@ def test_any_bytes_in_place_of_an_answer_give_a_value_or_a_protocol_error(conten
     everything(content)
 
 
-@pytest.mark.parametrize("total", [3, 1000, 10**400])
-@pytest.mark.parametrize("rows", [[], ITEMS])
+@for_each("total", [3, 1000, 10**400])
+@for_each("rows", [[], ITEMS])
 def test_a_total_that_promises_too_much_gives_what_there_is(rows, total):
     asked: list[int] = []
     service = Answers(getHistories=rows, total=total)
@@ -452,7 +453,7 @@ def test_a_forged_place_in_a_list_gives_a_page_or_a_store_error(cursor):
 # Bounds
 
 
-@pytest.mark.parametrize("call", ["list_conversations", "check"])
+@for_each("call", ["list_conversations", "check"])
 def test_a_number_of_5000_digits_is_a_protocol_error_that_keeps_an_excerpt(call):
     body = b'{"code":200,"data":{"list":[],"total":' + b"9" * 5000 + b"}}"
     with pytest.raises(convostore.ProtocolError, match="out of bounds") as caught:
@@ -460,7 +461,7 @@ def test_a_number_of_5000_digits_is_a_protocol_error_that_keeps_an_excerpt(call)
     assert caught.value.excerpt.startswith('{"code"')
 
 
-@pytest.mark.parametrize("depth", [MAX_NESTING, 5_000, 200_000])
+@for_each("depth", [MAX_NESTING, 5_000, 200_000])
 def test_nesting_too_deep_is_a_protocol_error(depth):
     body = b'{"code":200,"data":{"list":' + b"[" * depth + b"]" * depth + b"}}"
     with pytest.raises(convostore.ProtocolError, match="nested"):
@@ -505,7 +506,7 @@ def test_one_bad_row_of_a_list_is_a_note_on_that_row():
     assert {problem.where for problem in bad.problems} >= {"chatId"}
 
 
-@pytest.mark.parametrize("data", [None, [], {}, "text", 1, {"list": None}, {"list": {}}])
+@for_each("data", [None, [], {}, "text", 1, {"list": None}, {"list": {}}])
 def test_an_answer_without_a_list_names_the_field(data):
     body = json.dumps({"code": 200, "data": data}).encode()
     store = opened(getHistories=body, getPaginationRecords=body)

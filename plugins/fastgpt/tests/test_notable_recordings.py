@@ -22,11 +22,12 @@ from convostore import (
     ToolResultPart,
 )
 
+from .cases import for_each
 from .recordings import (
     APP,
-    BY_NAME,
     VERSIONS,
     Replay,
+    exchange_of,
     outcome,
     playing,
     replay_of,
@@ -49,7 +50,7 @@ def read(face):
     """Reads the records of an exchange on one of the faces, as a conversation of their own."""
 
     def messages(name):
-        exchange = BY_NAME[name]
+        exchange = exchange_of(name)
         with face.over(exchange.version, replay_of(exchange), **scope_of(exchange)) as store:
             return store.do("messages", exchange.params["chatId"])
 
@@ -68,7 +69,7 @@ def text(content):
     return TextPart(text=content)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("version", VERSIONS)
 def test_the_eight_records_of_the_seeded_chat(version, read):
     messages = read(f"{version}/record_getPaginationRecords#0")
     assert [each.id for each in messages] == [
@@ -121,7 +122,7 @@ def test_the_eight_records_of_the_seeded_chat(version, read):
     assert not any(each.problems or each.model or each.parent_id for each in messages)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("version", VERSIONS)
 def test_what_the_schema_has_no_word_for_is_in_raw(version, read):
     messages = read(f"{version}/record_getPaginationRecords#0")
     answer, hidden, failed = messages[1], messages[4], messages[5]
@@ -146,7 +147,7 @@ def test_the_text_of_a_node_that_failed_is_in_raw_since_nodes_are_kept_apart(rea
     assert "errorText" not in older.raw
 
 
-@pytest.mark.parametrize(("version", "content"), [("v4.9.14", "Who?\nShinkai"), ("v4.16.0", None)])
+@for_each("version, content", [("v4.9.14", "Who?\nShinkai"), ("v4.16.0", None)])
 def test_a_quote_holds_its_text_until_it_was_slimmed_away(version, content, read):
     answer = read(f"{version}/record_getPaginationRecords#0")[1]
     (source,) = answer.sources
@@ -158,7 +159,7 @@ def test_a_quote_holds_its_text_until_it_was_slimmed_away(version, content, read
     assert answer.text[citation.start : citation.end] == f"[{CITED}](CITE)"
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("version", VERSIONS)
 def test_a_mark_that_no_quote_is_listed_for_is_kept_in_the_text(version, read):
     messages = read(f"{version}/v1_completions_stream-true_detail-true_cite#2")
     marked = f"See the book [{CITED}](CITE) for details."
@@ -173,7 +174,7 @@ def test_a_mark_that_no_quote_is_listed_for_is_kept_in_the_text(version, read):
     assert list(stripped[1].citations()) == []
 
 
-@pytest.mark.parametrize(("version", "items"), [("v4.16.0", 1), ("v4.9.14", 2)])
+@for_each("version, items", [("v4.16.0", 1), ("v4.9.14", 2)])
 def test_reasoning_and_text_are_two_parts_though_they_share_an_item(version, items, read):
     _, answer = read(f"{version}/records_after_tool_and_multi#1")
     assert len(answer.raw["value"]) == items
@@ -183,7 +184,7 @@ def test_reasoning_and_text_are_two_parts_though_they_share_an_item(version, ite
     )
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("version", VERSIONS)
 def test_an_answer_of_several_nodes_keeps_their_order(version, read):
     question, answer = read(f"{version}/records_after_tool_and_multi#2")
     assert question.text == "go"
@@ -196,8 +197,8 @@ def test_an_answer_of_several_nodes_keeps_their_order(version, read):
     assert answer.raw["customFeedbacks"] == ["auto-feedback: ok"]
 
 
-@pytest.mark.parametrize(
-    ("version", "call_id", "arguments", "response", "texts"),
+@for_each(
+    "version, call_id, arguments, response, texts",
     [
         ("v4.16.0", "call_stub_1", "{}", '{\n  "ok": true,\n  "echo": {}\n}', []),
         ("v4.9.14", "y9CzeYFXK6TyVvJt", '{"city": "Paris"}', "none", [""]),
@@ -213,8 +214,8 @@ def test_a_tool_that_was_called_and_answered(version, call_id, arguments, respon
     )
 
 
-@pytest.mark.parametrize("interface", INTERFACES)
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("interface", INTERFACES)
+@for_each("version", VERSIONS)
 def test_a_choice_that_was_made_is_one_answered_turn(version, interface, read):
     messages = read(f"{version}/{interface}_select#2")
     assert [(each.role, each.status) for each in messages] == [
@@ -233,8 +234,8 @@ def test_a_choice_that_was_made_is_one_answered_turn(version, interface, read):
     )
 
 
-@pytest.mark.parametrize("interface", INTERFACES)
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("interface", INTERFACES)
+@for_each("version", VERSIONS)
 def test_a_form_that_was_filled_in_holds_its_values(version, interface, read):
     _, answer = read(f"{version}/{interface}_form#2")
     assert answer.parts == (
@@ -253,8 +254,8 @@ def test_a_form_that_was_filled_in_holds_its_values(version, interface, read):
     )
 
 
-@pytest.mark.parametrize(("place", "answer"), [(4, "something else"), (5, "option1")])
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("place, answer", [(4, "something else"), (5, "option1")])
+@for_each("version", VERSIONS)
 def test_an_answer_that_is_no_option_consumes_the_choice_all_the_same(version, place, answer, read):
     _, message = read(f"{version}/completions_select_bad_option#{place}")
     choice, said_then = message.parts
@@ -263,7 +264,7 @@ def test_an_answer_that_is_no_option_consumes_the_choice_all_the_same(version, p
     assert said_then == text("")
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("version", VERSIONS)
 def test_the_record_of_a_plugin_app_holds_its_run_in_raw(version, read):
     question, answer = read(f"{version}/records_after_tool_and_multi#3")
     assert question.text.startswith('[{"key":"query","label":"query"')
@@ -276,8 +277,8 @@ def test_the_record_of_a_plugin_app_holds_its_run_in_raw(version, read):
     assert answer.raw["responseData"][2]["pluginOutput"] == {"result": 'Answer to "你好".'}
 
 
-@pytest.mark.parametrize("place", [0, 1])
-@pytest.mark.parametrize(("version", "status"), [("v4.16.0", "failed"), ("v4.9.14", "complete")])
+@for_each("place", [0, 1])
+@for_each("version, status", [("v4.16.0", "failed"), ("v4.9.14", "complete")])
 def test_a_failed_model_is_an_empty_answer_that_only_newer_servers_tell_of(
     version, status, place, read
 ):
@@ -305,7 +306,7 @@ def test_an_older_server_shows_nothing_of_an_answer_in_the_making(read):
     assert [each.id for each in before[2:]] == [each.id for each in after[:3]]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("version", VERSIONS)
 def test_a_file_without_a_name_has_none(version, read):
     question, answer = read(f"{version}/completions_files#1")
     assert question.parts == (
@@ -331,7 +332,7 @@ def test_records_that_share_a_data_id_have_ids_of_their_own(read):
     ]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("version", VERSIONS)
 def test_feedback_step_by_step(version, read):
     name = f"{version}/feedback_updateUserFeedback"
     seen = []
@@ -352,10 +353,10 @@ def test_feedback_step_by_step(version, read):
     ]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("version", VERSIONS)
 def test_each_thumb_is_sent_as_it_was_recorded(version, face):
     places = (0, 2, 4, 6, 8, 16)
-    exchanges = [BY_NAME[f"{version}/feedback_updateUserFeedback#{place}"] for place in places]
+    exchanges = [exchange_of(f"{version}/feedback_updateUserFeedback#{place}") for place in places]
     thumbs = [
         Feedback(rating="good"),
         Feedback(rating="good", comment="Great answer!"),
@@ -369,22 +370,20 @@ def test_each_thumb_is_sent_as_it_was_recorded(version, face):
             assert store.do("set_feedback", "seed-1", "66a000000000000000000006.d-6", each) is None
 
 
-@pytest.mark.parametrize(
-    ("version", "kind"), [("v4.16.0", convostore.NotFoundError), ("v4.9.14", type(None))]
-)
-@pytest.mark.parametrize(("place", "message"), [(18, "0.d-1"), (19, "0.nope")])
+@for_each("version, kind", [("v4.16.0", convostore.NotFoundError), ("v4.9.14", type(None))])
+@for_each("place, message", [(18, "0.d-1"), (19, "0.nope")])
 def test_a_thumb_for_what_is_no_answer_is_refused_by_newer_servers(
     version, kind, place, message, face
 ):
-    exchange = BY_NAME[f"{version}/feedback_updateUserFeedback#{place}"]
+    exchange = exchange_of(f"{version}/feedback_updateUserFeedback#{place}")
     with playing(exchange), face.of(version, api_key=exchange.key) as store:
         result = outcome(store, "set_feedback", "seed-1", message, Feedback(rating="good"))
     assert type(result) is kind
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("version", VERSIONS)
 def test_the_steps_of_a_run(version, face):
-    exchange = BY_NAME[f"{version}/record_getResData#0"]
+    exchange = exchange_of(f"{version}/record_getResData#0")
     with playing(exchange), face.of(version, api_key=exchange.key) as store:
         search, chat = store.do("get_run_details", "seed-1", "66a000000000000000000002.d-2")
     assert (search.id, search.name, search.type) == ("r1", "Dataset search", "datasetSearchNode")
@@ -394,15 +393,15 @@ def test_the_steps_of_a_run(version, face):
 
 
 def test_a_step_that_failed_says_why(face):
-    exchange = BY_NAME["v4.16.0/record_getResData#2"]
+    exchange = exchange_of("v4.16.0/record_getResData#2")
     with playing(exchange), face.of("v4.16.0", api_key=exchange.key) as store:
         (step,) = store.do("get_run_details", "seed-1", "66a000000000000000000006.d-6")
     assert (step.name, step.error) == ("AI chat", "LLM exploded")
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("version", VERSIONS)
 def test_a_title_of_the_users_own_goes_before_the_services(version, face):
-    exchange = BY_NAME[f"{version}/history_getHistories#9"]
+    exchange = exchange_of(f"{version}/history_getHistories#9")
     with playing(exchange), face.of(version, api_key=exchange.key, source="online") as store:
         (listed,) = store.do("list_conversations", limit=20).items
     assert (listed.id, listed.title, listed.pinned) == ("seed-2", "My title", False)
@@ -410,12 +409,12 @@ def test_a_title_of_the_users_own_goes_before_the_services(version, face):
     assert listed.raw["title"] == "title 2"
 
 
-@pytest.mark.parametrize(
-    ("version", "total", "title"),
+@for_each(
+    "version, total, title",
     [("v4.16.0", 19, "hello"), ("v4.9.14", 20, "second turn 你好")],
 )
 def test_a_list_is_in_the_services_order_pinned_first(version, total, title, face):
-    exchange = BY_NAME[f"{version}/history_getHistories#0"]
+    exchange = exchange_of(f"{version}/history_getHistories#0")
     with playing(exchange), face.of(version, api_key=exchange.key) as store:
         page = store.do("list_conversations", limit=20)
     assert (page.total, len(page.items), page.cursor) == (total, total, None)
@@ -432,7 +431,7 @@ def test_a_list_is_in_the_services_order_pinned_first(version, total, title, fac
 
 def test_a_changed_title_is_sent_and_listed_as_recorded(face):
     name = "v4.16.0/history_updateHistory"
-    exchanges = [BY_NAME[f"{name}#{place}"] for place in (0, 1, 4, 10)]
+    exchanges = [exchange_of(f"{name}#{place}") for place in (0, 1, 4, 10)]
     with playing(*exchanges), face.of("v4.16.0", api_key=exchanges[0].key) as store:
         store.do("update_conversation", "seed-1", title="自定义标题")
         store.do("update_conversation", "seed-1", pinned=True)
@@ -446,8 +445,8 @@ def test_a_changed_title_is_sent_and_listed_as_recorded(face):
     assert (page.total, page.cursor is None) == (19, False)
 
 
-@pytest.mark.parametrize(
-    ("version", "left"),
+@for_each(
+    "version, left",
     [
         ("v4.16.0", [("seed-1", 22), ("sh-1", 2)]),
         ("v4.9.14", [("sh-1", 20), ("sh-1", 3)]),
@@ -455,7 +454,7 @@ def test_a_changed_title_is_sent_and_listed_as_recorded(face):
 )
 def test_deletes_and_a_clear_go_out_and_show_as_recorded(version, left, face):
     clear, seen = (10, 11) if version == "v4.16.0" else (8, 9)
-    exchanges = [BY_NAME[f"{version}/history_delete#{place}"] for place in (0, 1, 2, 3)]
+    exchanges = [exchange_of(f"{version}/history_delete#{place}") for place in (0, 1, 2, 3)]
     of_all = {"api_key": exchanges[0].key, "source": "all"}
     with playing(*exchanges), face.of(version, **of_all) as store:
         before = store.do("list_conversations", limit=5)
@@ -466,7 +465,7 @@ def test_deletes_and_a_clear_go_out_and_show_as_recorded(version, left, face):
     assert before.total == after.total + 1
     assert (after.items[0].id, "seed-3" in {each.id for each in after.items}) == (left[0][0], False)
 
-    cleared, listed = (BY_NAME[f"{version}/history_delete#{place}"] for place in (clear, seen))
+    cleared, listed = (exchange_of(f"{version}/history_delete#{place}") for place in (clear, seen))
     with playing(cleared), face.of(version, api_key=cleared.key) as store:
         assert store.do("clear_conversations") is None
     with playing(listed), face.of(version, **of_all) as store:
@@ -476,8 +475,8 @@ def test_deletes_and_a_clear_go_out_and_show_as_recorded(version, left, face):
 
 
 def test_a_conversation_is_found_by_the_time_that_its_status_tells(face):
-    status = BY_NAME["v4.16.0/history_status_and_read#2"]
-    listed = BY_NAME["v4.16.0/history_delete#2"]
+    status = exchange_of("v4.16.0/history_status_and_read#2")
+    listed = exchange_of("v4.16.0/history_delete#2")
     service = Replay("v4.16.0", {"getHistoryStatus": status, "getHistories": listed.rows})
     with face.over("v4.16.0", service, **scope_of(status)) as store:
         found = store.do("get_conversation", "seed-1")
@@ -490,7 +489,7 @@ def test_a_conversation_is_found_by_the_time_that_its_status_tells(face):
 
 
 def test_a_conversation_without_a_status_is_absent(face):
-    status = BY_NAME["v4.16.0/history_status_and_read#0"]
+    status = exchange_of("v4.16.0/history_status_and_read#0")
     service = Replay("v4.16.0", {"getHistoryStatus": status})
     with face.over("v4.16.0", service) as store:
         error = outcome(store, "get_conversation", "nope")
@@ -498,16 +497,16 @@ def test_a_conversation_without_a_status_is_absent(face):
     assert [each.path for each in service.asked] == [status.path]
 
 
-@pytest.mark.parametrize(
-    ("version", "paths"),
+@for_each(
+    "version, paths",
     [
         ("v4.16.0", ["/api/core/chat/record/delete"]),
         ("v4.9.14", ["/api/core/chat/item/delete"]),
     ],
 )
 def test_one_call_deletes_a_record_wherever_a_server_looks_for_its_id(version, paths, face):
-    deleted = BY_NAME[f"{version}/record_delete#0"]
-    rest = BY_NAME[f"{version}/record_delete#6"]
+    deleted = exchange_of(f"{version}/record_delete#0")
+    rest = exchange_of(f"{version}/record_delete#6")
     held = {"record/delete": deleted, "getPaginationRecords": rest.rows, "getHistories": []}
     service = Replay(version, held)
     with face.over(version, service, **scope_of(deleted)) as store:
@@ -530,18 +529,17 @@ def test_both_records_of_a_turn_go_where_they_share_an_id_and_one_where_not(read
     assert older[0].feedback == Feedback(rating="good")  # 4.9 took a thumb for a question
 
 
-@pytest.mark.parametrize(
-    ("version", "place", "listed", "title", "app"),
+@for_each(
+    "version, place, listed, title, app",
     [
         ("v4.16.0", 7, 6, "hi from share", {}),
         ("v4.16.0", 7, 6, "hi from share", {"app_id": APP}),
         ("v4.9.14", 5, 4, "again", {"app_id": APP}),
     ],
-    ids=["nested", "nested, though an app is named", "flat"],
 )
 def test_a_share_link_is_told_in_the_servers_own_spelling(version, place, listed, title, app, face):
-    records = BY_NAME[f"{version}/share_outlink#{place}"]
-    rows = BY_NAME[f"{version}/share_outlink#{listed}"].rows
+    records = exchange_of(f"{version}/share_outlink#{place}")
+    rows = exchange_of(f"{version}/share_outlink#{listed}").rows
     service = Replay(version, {"getPaginationRecords": records.rows, "getHistories": rows})
     link = {"share_id": "share-abc", "outlink_uid": "u-9"}
     with face.over(version, service, **link, **app) as store:
@@ -560,19 +558,19 @@ def test_a_share_link_is_told_in_the_servers_own_spelling(version, place, listed
 
 
 def test_a_share_link_alone_says_to_an_older_server_what_it_needs(face):
-    service = Replay("v4.9.14", {"getHistories": BY_NAME["v4.9.14/share_outlink#4"].rows})
+    service = Replay("v4.9.14", {"getHistories": exchange_of("v4.9.14/share_outlink#4").rows})
     with face.over("v4.9.14", service, share_id="share-abc", outlink_uid="u-9") as store:
         error = outcome(store, "list_conversations")
     assert isinstance(error, convostore.StoreError), error
     assert "app_id" in str(error)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize(("someone", "operation"), [(True, "messages"), (False, "conversations")])
+@for_each("version", VERSIONS)
+@for_each("someone, operation", [(True, "messages"), (False, "conversations")])
 def test_a_share_link_of_someone_else_or_of_none_is_refused(version, someone, operation, face):
     of_someone = {"v4.16.0": 8, "v4.9.14": 6}[version]
     of_none = {"v4.16.0": 9, "v4.9.14": 7}[version]
-    exchange = BY_NAME[f"{version}/share_outlink#{of_someone if someone else of_none}"]
+    exchange = exchange_of(f"{version}/share_outlink#{of_someone if someone else of_none}")
     args = ("sh-1",) if someone else ()
     with face.over(version, replay_of(exchange), **scope_of(exchange)) as store:
         error = outcome(store, operation, *args)

@@ -16,6 +16,7 @@ from convostore.testing import Backend, Service
 from convostore_fastgpt import FastGPT
 from convostore_fastgpt.options import FastGPTOptions
 
+from .cases import for_each
 from .service import GENERATIONS, OPTIONS, ROOT, FastGPTService
 
 PAGE = 10
@@ -156,7 +157,7 @@ def paged(read: Callable) -> list:
     raise AssertionError("the pages do not end")
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("generation", GENERATIONS)
 def test_a_walk_over_pages_of_full_size_survives_a_busy_service(generation):
     service = FastGPTService(generation)
     for number in range(250):
@@ -251,8 +252,8 @@ def test_a_message_reads_the_same_on_any_page_and_in_either_order(service, order
     assert found[:: 1 if order == "oldest_first" else -1] == whole
 
 
-@pytest.mark.parametrize("order", ["oldest_first", "newest_first"])
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("order", ["oldest_first", "newest_first"])
+@for_each("generation", GENERATIONS)
 def test_messages_of_several_pages_of_full_size_come_in_order(generation, order):
     service = FastGPTService(generation)
     service.insert("c")
@@ -284,14 +285,14 @@ def asked(service: FastGPTService) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("ties", [False, True])
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("ties", [False, True])
+@for_each("generation", GENERATIONS)
 def test_a_conversation_deep_in_the_list_is_found(generation, ties):
     service = many(generation, ties=ties)
     assert opened(service.handle).get_conversation("c0").title == "title 0"
 
 
-@pytest.mark.parametrize("generation", ["4.14.11", "4.16"])
+@for_each("generation", ["4.14.11", "4.16"])
 def test_where_the_service_tells_of_one_conversation_it_is_asked_first(generation):
     service = many(generation)
     store = opened(service.handle)
@@ -302,7 +303,7 @@ def test_where_the_service_tells_of_one_conversation_it_is_asked_first(generatio
     assert asked(service)[2:] == ["getHistoryStatus"]
 
 
-@pytest.mark.parametrize("generation", ["4.9", "4.14.5"])
+@for_each("generation", ["4.9", "4.14.5"])
 def test_where_it_does_not_the_list_is_read_and_it_is_not_asked_again(generation):
     service = many(generation)
     store = opened(service.handle)
@@ -313,7 +314,7 @@ def test_where_it_does_not_the_list_is_read_and_it_is_not_asked_again(generation
     assert set(asked(service)) == {"getHistories"}
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("generation", GENERATIONS)
 def test_looking_a_conversation_up_never_marks_it_as_read(generation):
     service = many(generation, 3)
     store = opened(service.handle)
@@ -322,8 +323,8 @@ def test_looking_a_conversation_up_never_marks_it_as_read(generation):
     assert not [each for each, _ in service.exchanges if each.path == f"{ROOT}init"]
 
 
-@pytest.mark.parametrize("requests", range(6))
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("requests", range(6))
+@for_each("generation", GENERATIONS)
 def test_a_conversation_that_is_written_to_while_it_is_looked_for_is_found(generation, requests):
     service = many(generation)
 
@@ -334,7 +335,7 @@ def test_a_conversation_that_is_written_to_while_it_is_looked_for_is_found(gener
     assert opened(disturbed.handle).get_conversation("c0").id == "c0"
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("generation", GENERATIONS)
 def test_a_conversation_of_another_source_is_not_this_stores(generation):
     service = many(generation, 2)
     service.insert("online", source="online")
@@ -344,8 +345,8 @@ def test_a_conversation_of_another_source_is_not_this_stores(generation):
     assert opened(service.handle, source="online").get_conversation("online").id == "online"
 
 
-@pytest.mark.parametrize("source", ["api", "online", "all"])
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("source", ["api", "online", "all"])
+@for_each("generation", GENERATIONS)
 def test_a_store_lists_the_conversations_of_its_source(generation, source):
     service = many(generation, 2)
     service.insert("online", source="online")
@@ -356,7 +357,7 @@ def test_a_store_lists_the_conversations_of_its_source(generation, source):
     assert listed == wanted[source]
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("generation", GENERATIONS)
 def test_a_conversation_without_messages_has_none_and_an_unknown_one_is_not_found(generation):
     service = many(generation, 1)
     store = opened(service.handle)
@@ -365,8 +366,8 @@ def test_a_conversation_without_messages_has_none_and_an_unknown_one_is_not_foun
         list(store.messages("nobody's"))
 
 
-@pytest.mark.parametrize("source", ["api", "online"])
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("source", ["api", "online"])
+@for_each("generation", GENERATIONS)
 def test_clearing_takes_everybodys_of_the_app_only_where_the_trait_says_so(generation, source):
     service = many(generation, 120)
     for number in range(120):
@@ -385,7 +386,7 @@ def test_clearing_takes_everybodys_of_the_app_only_where_the_trait_says_so(gener
         assert left == {*[f"c{number}" for number in range(120)], "somebody's", "another's"}
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("generation", GENERATIONS)
 def test_a_deleted_conversations_messages_stay_readable_where_the_service_hides_it(generation):
     service = many(generation, 1)
     service.append("c0", "user", "still here")
@@ -400,7 +401,7 @@ def test_a_deleted_conversations_messages_stay_readable_where_the_service_hides_
             list(store.messages("c0"))
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("generation", GENERATIONS)
 def test_of_a_turn_only_the_named_message_goes_unless_the_two_share_an_id(generation):
     service = many(generation, 1)
     for text in ("q1", "q2"):
@@ -443,8 +444,8 @@ def listing_of(rows: list) -> Service:
     return answer
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3])
-@pytest.mark.parametrize("time", ["2026-11-20T21:22:11.835Z", None])
+@for_each("limit", [1, 2, 3])
+@for_each("time", ["2026-11-20T21:22:11.835Z", None])
 def test_conversations_that_lost_their_ids_are_neither_dropped_nor_repeated(limit, time):
     rows = [{"chatId": None, "title": str(number), "updateTime": time} for number in range(7)]
     rows.insert(3, {"chatId": "c", "title": "whole", "updateTime": time})
@@ -453,9 +454,9 @@ def test_conversations_that_lost_their_ids_are_neither_dropped_nor_repeated(limi
     assert [each.title for each in found] == [each["title"] for each in rows]
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3])
-@pytest.mark.parametrize("order", ["oldest_first", "newest_first"])
-@pytest.mark.parametrize("own_id", [None, "{}" + "f" * 5000, "no hex {}", 7])
+@for_each("limit", [1, 2, 3])
+@for_each("order", ["oldest_first", "newest_first"])
+@for_each("own_id", [None, "{}" + "f" * 5000, "no hex {}", 7])
 def test_records_whose_ids_cannot_be_sorted_by_are_neither_dropped_nor_repeated(
     own_id, order, limit
 ):

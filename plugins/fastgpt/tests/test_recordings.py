@@ -8,16 +8,19 @@ the store over the recorded bytes; and, that of whatever endpoint, by the adapte
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from itertools import product
 from urllib.parse import urlsplit
 
 import pytest
-from vcr.errors import CannotOverwriteExistingCassetteException
+from tests.support.naming import naming
 
 import convostore
 from convostore.config import adapter_of
 from convostore_fastgpt import wire
 
+from .cases import for_each
 from .oracle import (
     ExpectedError,
     expect_conversation,
@@ -28,12 +31,14 @@ from .oracle import (
     expect_steps,
 )
 from .recordings import (
-    BY_NAME,
     CASES,
-    EXCHANGES,
+    FACES,
     KINDS,
     VERSIONS,
     SyncFace,
+    all_exchanges,
+    exchange_of,
+    exchanges_of,
     options_of,
     outcome,
     playing,
@@ -45,11 +50,6 @@ from .recordings import (
 
 pytestmark = pytest.mark.usefixtures("closed_network")
 
-OF_HISTORY = [each for each in EXCHANGES if each.kind]
-LISTS = [each for each in OF_HISTORY if each.kind == "getHistories" and each.status == 200]
-RECORDS = [each for each in OF_HISTORY if each.kind == "getPaginationRecords"]
-HOLDING = [each for each in RECORDS if each.rows]
-MADE = [each for each in OF_HISTORY if each.is_made_by_the_adapter]
 CHAT_ISSUE = (
     "/chat/completions",
     "/createQuestionGuide",
@@ -60,11 +60,8 @@ CHAT_ISSUE = (
     "/batchDelete",
     "/nope",
 )
-OTHER_REFUSALS = [
-    each
-    for each in EXCHANGES
-    if not each.kind and (each.status >= 400 or each.content.startswith(b'{"code"'))
-]
+
+LIMITS = (1, 2, 3, 5, 8, 20)
 
 OPERATIONS = {
     "getHistories": "list_conversations",
@@ -79,24 +76,60 @@ OPERATIONS = {
 }
 
 
-@pytest.mark.parametrize("exchange", OF_HISTORY, ids=str)
-def test_every_recorded_answer_is_read_by_the_store_as_the_contract_says(exchange, face):
-    with face.over(exchange.version, replay_of(exchange), **scope_of(exchange)) as store:
-        for operation, args, kwargs, right in calls_of(exchange):
-            assert_right(outcome(store, operation, *args, **kwargs), right, exchange)
+COMPLETIONS_ALONE = re.compile(
+    r".*/(completions_no_chatid|v\d_completions_[a-z-]+_[a-z-]+(_(llm_error|multi|plugin|think|tool))?)"
+)
+"""The cases that have nothing of the history; see `test_decoding` and `test_replies`."""
+READ = [case for case in CASES if not COMPLETIONS_ALONE.fullmatch(case)]
 
 
-@pytest.mark.parametrize("exchange", MADE, ids=str)
-def test_what_the_store_sends_is_what_was_recorded(exchange, face):
-    options = scope_of(exchange) | {"source": exchange.params.get("source", source_of(exchange))}
-    (call,) = calls_of(exchange, paged=True)
-    operation, args, kwargs, right = call
-    with playing(exchange), face.of(exchange.version, **options) as store:
-        assert_right(outcome(store, operation, *args, **kwargs), right, exchange)
+@pytest.mark.parametrize("case", READ)
+def test_a_recording_is_read_as_the_contract_says(case):
+    for exchange in exchanges_of(case):
+        for check in checks_of(exchange):
+            with naming(exchange, check.__name__):
+                check(exchange)
+        for check in checks_on_both_faces_of(exchange):
+            for face in FACES:
+                with naming(exchange, check.__name__, face.name):
+                    check(exchange, face)
 
 
-@pytest.mark.parametrize("exchange", [*OF_HISTORY, *OTHER_REFUSALS], ids=str)
-def test_every_answer_is_a_result_or_the_error_of_the_contracts_table(exchange):
+def checks_of(exchange):
+    """The checks that need no face, or one; the others follow."""
+    if is_looked_at(exchange):
+        yield is_a_result_or_the_error_of_the_contracts_table
+    if is_listed(exchange) or exchange.kind == "getPaginationRecords":
+        yield a_page_tells_how_many_there_are_in_all
+    if has_records(exchange):
+        yield pages_of_any_size_hold_the_same_messages_in_both_orders
+
+
+def checks_on_both_faces_of(exchange):
+    if exchange.kind:
+        yield is_read_by_the_store
+    if exchange.is_made_by_the_adapter:
+        yield what_the_store_sends_is_what_was_recorded
+    if is_listed(exchange):
+        yield each_listed_conversation_is_found_by_its_id
+    if has_records(exchange):
+        yield a_transcript_holds_the_same_messages
+
+
+def is_looked_at(exchange):
+    """Whether it is of the history, or another endpoint's refusal."""
+    return exchange.kind or exchange.status >= 400 or exchange.content.startswith(b'{"code"')
+
+
+def is_listed(exchange):
+    return exchange.kind == "getHistories" and exchange.status == 200
+
+
+def has_records(exchange):
+    return exchange.kind == "getPaginationRecords" and exchange.rows != []
+
+
+def is_a_result_or_the_error_of_the_contracts_table(exchange):
     adapter = adapter_of(target_of(exchange.version), **options_of({}))
     error = adapter.failure(exchange.request, exchange.response)
     right = expect_error(exchange.status, exchange.media_type, exchange.content)
@@ -106,8 +139,7 @@ def test_every_answer_is_a_result_or_the_error_of_the_contracts_table(exchange):
         assert_error(error, right)
 
 
-@pytest.mark.parametrize("exchange", [*LISTS, *RECORDS], ids=str)
-def test_a_page_tells_how_many_there_are_in_all(exchange):
+def a_page_tells_how_many_there_are_in_all(exchange):
     if exchange.status != 200:
         assert exchange.rows == []
         return
@@ -116,8 +148,42 @@ def test_a_page_tells_how_many_there_are_in_all(exchange):
     assert (rows, total) == (exchange.rows, exchange.body["data"]["total"])
 
 
-@pytest.mark.parametrize("exchange", LISTS, ids=str)
-def test_each_listed_conversation_is_found_by_its_id(exchange, face):
+def pages_of_any_size_hold_the_same_messages_in_both_orders(exchange):
+    expected = expect_messages(exchange.body)
+    for limit, order in product(LIMITS, ("oldest_first", "newest_first")):
+        with naming(limit, order), SyncFace.over(exchange.version, replay_of(exchange)) as store:
+            messages = joined_pages(store, exchange, limit, order)
+            assert_messages(messages if order == "oldest_first" else messages[::-1], expected)
+
+
+def joined_pages(store, exchange, limit, order):
+    messages, cursor = [], None
+    while True:
+        page = store.do(
+            "list_messages", exchange.params["chatId"], limit=limit, cursor=cursor, order=order
+        )
+        assert len(page.items) <= limit
+        assert page.total == len(exchange.rows)
+        messages += page.items
+        if (cursor := page.cursor) is None:
+            return messages
+
+
+def is_read_by_the_store(exchange, face):
+    with face.over(exchange.version, replay_of(exchange), **scope_of(exchange)) as store:
+        for operation, args, kwargs, right in calls_of(exchange):
+            assert_right(outcome(store, operation, *args, **kwargs), right, exchange)
+
+
+def what_the_store_sends_is_what_was_recorded(exchange, face):
+    options = scope_of(exchange) | {"source": exchange.params.get("source", source_of(exchange))}
+    (call,) = calls_of(exchange, paged=True)
+    operation, args, kwargs, right = call
+    with playing(exchange), face.of(exchange.version, **options) as store:
+        assert_right(outcome(store, operation, *args, **kwargs), right, exchange)
+
+
+def each_listed_conversation_is_found_by_its_id(exchange, face):
     with face.over(exchange.version, replay_of(exchange)) as store:
         for item in exchange.rows:
             found = store.do("get_conversation", item["chatId"])
@@ -126,8 +192,7 @@ def test_each_listed_conversation_is_found_by_its_id(exchange, face):
     assert type(absent) is convostore.NotFoundError
 
 
-@pytest.mark.parametrize("exchange", HOLDING, ids=str)
-def test_a_transcript_holds_the_same_messages(exchange, face):
+def a_transcript_holds_the_same_messages(exchange, face):
     chat = exchange.params["chatId"]
     with face.over(exchange.version, replay_of(exchange)) as store:
         (transcript,) = store.do("transcripts", [chat])
@@ -136,40 +201,19 @@ def test_a_transcript_holds_the_same_messages(exchange, face):
     assert_messages(transcript.messages, expect_messages(exchange.body))
 
 
-@pytest.mark.parametrize("order", ["oldest_first", "newest_first"])
-@pytest.mark.parametrize("limit", [1, 2, 3, 5, 8, 20])
-@pytest.mark.parametrize("exchange", HOLDING, ids=str)
-def test_pages_of_any_size_hold_the_same_messages_in_both_orders(exchange, limit, order):
-    messages, totals = [], set()
-    with SyncFace.over(exchange.version, replay_of(exchange)) as store:
-        cursor = None
-        while True:
-            page = store.do(
-                "list_messages", exchange.params["chatId"], limit=limit, cursor=cursor, order=order
-            )
-            assert len(page.items) <= limit
-            messages += page.items
-            totals.add(page.total)
-            if (cursor := page.cursor) is None:
-                break
-    assert totals == {len(exchange.rows)}
-    in_order = messages if order == "oldest_first" else messages[::-1]
-    assert_messages(in_order, expect_messages(exchange.body))
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("places", [(4, 3, 2), (4, 7, 6)], ids=["offset", "pageNum"])
+@for_each("version", VERSIONS)
+@for_each("places", [(4, 3, 2), (4, 7, 6)])
 def test_recorded_pages_joined_are_the_whole_conversation(version, places):
     name = f"{version}/record_getPaginationRecords"
-    rows = [row for place in places for row in BY_NAME[f"{name}#{place}"].rows]
-    assert rows == BY_NAME[f"{name}#1"].rows
+    rows = [row for place in places for row in exchange_of(f"{name}#{place}").rows]
+    assert rows == exchange_of(f"{name}#1").rows
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize(("place", "offset"), [(2, 0), (3, 3), (4, 6), (6, 0), (7, 3)])
+@for_each("version", VERSIONS)
+@for_each("place, offset", [(2, 0), (3, 3), (4, 6), (6, 0), (7, 3)])
 def test_a_recorded_page_alone_reads_as_its_part_of_the_whole(version, place, offset):
     name = f"{version}/record_getPaginationRecords"
-    whole, rows = BY_NAME[f"{name}#1"].rows, BY_NAME[f"{name}#{place}"].rows
+    whole, rows = exchange_of(f"{name}#1").rows, exchange_of(f"{name}#{place}").rows
     end = len(whole) - offset
     start = end - len(rows)
     messages = wire.read_messages(
@@ -181,28 +225,28 @@ def test_a_recorded_page_alone_reads_as_its_part_of_the_whole(version, place, of
     assert_messages(messages, expect_records(whole)[start:end])
 
 
-@pytest.mark.parametrize(
-    ("version", "absent", "kept"),
+@for_each(
+    "version, absent, kept",
     [
         ("v4.9.14", "history_getHistories#16", "history_getHistories#0"),
     ],
 )
 def test_the_page_of_an_absent_path_leads_to_the_older_one(version, absent, kept, face):
-    pages = [BY_NAME[f"{version}/{each}"] for each in (absent, kept)]
+    pages = [exchange_of(f"{version}/{each}") for each in (absent, kept)]
     store_of = face(version, None, options_of({"api_key": pages[0].key}))
     with playing(*pages), store_of as store:
         page = store.do("list_conversations", limit=20)
     assert_conversations(page.items, expect_conversations(pages[1].body))
 
 
-@pytest.mark.parametrize("operation", list(OPERATIONS.values()))
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("operation", list(OPERATIONS.values()))
+@for_each("version", VERSIONS)
 def test_a_server_that_has_none_of_the_paths_is_told_as_a_wrong_base_url(version, operation, face):
     args = {"list_conversations": [], "clear_conversations": [], "list_messages": ["c"]}
     two = {"delete_message": ["c", "0.d"], "get_run_details": ["c", "0.d"]}
     two["set_feedback"] = ["c", "0.d", None]
     kwargs = {"pinned": True} if operation == "update_conversation" else {}
-    page = BY_NAME[f"{version}/unknown_route#0"].response
+    page = exchange_of(f"{version}/unknown_route#0").response
     with face.over(version, lambda request: page) as store:
         error = outcome(store, operation, *(args | two).get(operation, ["c"]), **kwargs)
     assert isinstance(error, convostore.ProtocolError)
@@ -212,7 +256,9 @@ def test_a_server_that_has_none_of_the_paths_is_told_as_a_wrong_base_url(version
 
 
 def test_what_the_adapter_itself_sends_is_among_the_recordings():
-    assert Counter((each.version, each.kind) for each in MADE) == {
+    assert Counter(
+        (each.version, each.kind) for each in all_exchanges() if each.is_made_by_the_adapter
+    ) == {
         ("v4.16.0", "getHistories"): 21,
         ("v4.16.0", "getPaginationRecords"): 4,
         ("v4.16.0", "updateHistory"): 5,
@@ -232,8 +278,8 @@ def test_what_the_adapter_itself_sends_is_among_the_recordings():
 
 def test_no_recorded_exchange_is_left_out():
     assert Counter(each.partition("/")[0] for each in CASES) == {"v4.16.0": 95, "v4.9.14": 93}
-    assert Counter(each.version for each in EXCHANGES) == {"v4.16.0": 345, "v4.9.14": 323}
-    assert Counter((each.version, each.kind) for each in OF_HISTORY) == {
+    assert Counter(each.version for each in all_exchanges()) == {"v4.16.0": 345, "v4.9.14": 323}
+    assert Counter((each.version, each.kind) for each in all_exchanges() if each.kind) == {
         ("v4.16.0", "getHistories"): 40,
         ("v4.16.0", "getPaginationRecords"): 68,
         ("v4.16.0", "updateHistory"): 10,
@@ -252,13 +298,21 @@ def test_no_recorded_exchange_is_left_out():
         ("v4.9.14", "getResData"): 7,
         ("v4.9.14", "record/delete"): 6,
     }
-    others = {each.path for each in EXCHANGES if not each.kind}
+    others = {each.path for each in all_exchanges() if not each.kind}
     assert all(path.endswith(CHAT_ISSUE) for path in others), others
     assert set(OPERATIONS) == set(KINDS.values())
 
 
+def test_none_but_completions_are_passed_over():
+    looked_at = {each.case for each in all_exchanges() if is_looked_at(each)}
+    assert looked_at == set(READ)
+    assert len(READ) == 90
+
+
 def test_a_request_that_was_not_recorded_is_refused(face):
-    exchange = BY_NAME["v4.16.0/history_getHistories#9"]
+    from vcr.errors import CannotOverwriteExistingCassetteException
+
+    exchange = exchange_of("v4.16.0/history_getHistories#9")
     options = {"api_key": exchange.key, "source": "online"}
     with playing(exchange), face.of(exchange.version, **options) as store:
         assert len(store.do("list_conversations", limit=20).items) == 1

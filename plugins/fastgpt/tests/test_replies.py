@@ -31,6 +31,7 @@ from convostore.models import (
 )
 from convostore.testing.samples import dialogue
 
+from .cases import for_each
 from .chats import CHATS, opened
 from .recordings import Played, SyncFace, answer_of
 from .service import (
@@ -43,7 +44,7 @@ from .service import (
     UID,
     FastGPTService,
 )
-from .streams import COMPLETIONS as RECORDED
+from .streams import completions as recorded_completions
 from .streams import folded, rows_of
 
 WAYS = ["reply", "stream_reply"]
@@ -54,9 +55,8 @@ def face(request):
     return request.param
 
 
-@pytest.fixture(params=GENERATIONS)
-def service(request):
-    return FastGPTService(request.param)
+def services():
+    return [FastGPTService(generation) for generation in GENERATIONS]
 
 
 def newest():
@@ -83,8 +83,9 @@ def turns(service):
 # What comes of a turn
 
 
-@pytest.mark.parametrize("detail", [True, False])
-@pytest.mark.parametrize("version", ["v1", "v2"])
+@for_each("detail", [True, False])
+@for_each("version", ["v1", "v2"])
+@for_each("service", services)
 def test_what_streams_is_what_is_stored(face, service, version, detail):
     with opened(face, service.handle) as chat:
         for text in ("hello there", "think twice", "set a variable"):
@@ -94,8 +95,9 @@ def test_what_streams_is_what_is_stored(face, service, version, detail):
             assert chat.do("messages", read.reply.conversation_id)[-1] == read.reply.message
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("version", ["v1", "v2"])
+@for_each("way", WAYS)
+@for_each("version", ["v1", "v2"])
+@for_each("service", services)
 def test_a_tools_call_and_what_was_thought_are_parts(face, service, way, version):
     with opened(face, service.handle) as chat:
         reply = made(chat, way, None, "look up tide", api_version=version)
@@ -112,7 +114,8 @@ def test_a_tools_call_and_what_was_thought_are_parts(face, service, way, version
         )
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
+@for_each("service", services)
 def test_a_reply_has_its_question_and_its_ids_are_of_use_at_once(face, service, way):
     with opened(face, service.handle) as chat:
         first = made(chat, way, None, "one")
@@ -132,7 +135,8 @@ def test_a_reply_has_its_question_and_its_ids_are_of_use_at_once(face, service, 
         assert second.message.id not in left
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
+@for_each("service", services)
 def test_run_details_variables_and_a_new_title_are_told(face, service, way):
     with opened(face, service.handle) as chat:
         reply = made(chat, way, None, "set sail", variables={"name": "Ada", "n": [1]})
@@ -142,8 +146,9 @@ def test_run_details_variables_and_a_new_title_are_told(face, service, way):
         assert reply.usage is None
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("version", ["v1", "v2"])
+@for_each("way", WAYS)
+@for_each("version", ["v1", "v2"])
+@for_each("service", services)
 def test_a_tools_node_stands_within_the_one_that_called_it(face, service, way, version):
     with opened(face, service.handle) as chat:
         start, model = made(chat, way, None, "look up tide", api_version=version).run_details
@@ -151,6 +156,7 @@ def test_a_tools_node_stands_within_the_one_that_called_it(face, service, way, v
         assert [step.name for step in model.steps] == ["dictionary"]
 
 
+@for_each("service", services)
 def test_the_events_of_a_stream_with_details_are_typed(face, service):
     with opened(face, service.handle) as chat:
         events = chat.read("stream_reply", None, "set sail", variables={"a": 1}).events
@@ -161,6 +167,7 @@ def test_the_events_of_a_stream_with_details_are_typed(face, service):
         assert other == OtherEvent(type="workflowDuration", data={"durationSeconds": 0.5})
 
 
+@for_each("service", services)
 def test_without_details_nothing_but_the_answer_is_told(face, service):
     with opened(face, service.handle) as chat:
         read = chat.read("stream_reply", None, "look up tide", detail=False)
@@ -174,7 +181,7 @@ def test_without_details_nothing_but_the_answer_is_told(face, service):
 # What is sent
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
 def test_a_turn_is_sent_with_the_ids_that_were_chosen(face, way):
     service = newest()
     with opened(face, service.handle) as chat:
@@ -192,7 +199,7 @@ def test_a_turn_is_sent_with_the_ids_that_were_chosen(face, way):
         }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
 def test_what_is_asked_for_with_a_turn_is_sent(face, way):
     service = newest()
     with opened(face, service.handle) as chat:
@@ -224,8 +231,8 @@ def test_what_is_asked_for_with_a_turn_is_sent(face, way):
         }
 
 
-@pytest.mark.parametrize(
-    ("file", "sent"),
+@for_each(
+    "file, sent",
     [
         (
             FilePart(url="https://files.example/b", media_type="image/png"),
@@ -275,7 +282,7 @@ def test_a_file_is_sent_by_its_address_as_what_it_is(file, sent):
         assert reply.question.parts[1].url == file.url
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
 def test_a_file_without_an_address_is_refused_before_anything_is_sent(face, way):
     service = newest()
     with opened(face, service.handle) as chat:
@@ -285,7 +292,8 @@ def test_a_file_without_an_address_is_refused_before_anything_is_sent(face, way)
         assert not service.exchanges
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
+@for_each("service", services)
 def test_a_plugin_app_is_sent_its_variables_alone(face, service, way):
     with opened(face, service.handle) as chat:
         reply = made(chat, way, None, "", variables={"query": "hello"})
@@ -295,7 +303,7 @@ def test_a_plugin_app_is_sent_its_variables_alone(face, service, way):
         assert reply.message.text
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
 def test_nothing_is_sent_to_where_nothing_is_stored(face, way):
     service = newest()
     with opened(face, service.handle) as chat:
@@ -305,8 +313,8 @@ def test_nothing_is_sent_to_where_nothing_is_stored(face, way):
         assert not service.exchanges
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-@pytest.mark.parametrize("way", WAYS)
+@for_each("generation", GENERATIONS)
+@for_each("way", WAYS)
 def test_a_visitor_of_a_share_link_is_answered_in_each_generations_spelling(face, generation, way):
     service = FastGPTService(generation)
     nested = service.generation.nested_share
@@ -324,9 +332,10 @@ def test_a_visitor_of_a_share_link_is_answered_in_each_generations_spelling(face
 # What is refused, and fails
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("version", ["v1", "v2"])
-@pytest.mark.parametrize("detail", [True, False])
+@for_each("way", WAYS)
+@for_each("version", ["v1", "v2"])
+@for_each("detail", [True, False])
+@for_each("service", services)
 def test_a_failed_model_is_an_error_however_it_shows(face, service, way, version, detail):
     with opened(face, service.handle) as chat:
         error = chat.refused(way, None, "fail now", api_version=version, detail=detail)
@@ -341,7 +350,7 @@ def test_a_failed_model_is_an_error_however_it_shows(face, service, way, version
         assert turns(service) == 1
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
 def test_what_a_record_tells_of_its_failure_is_told(face, way):
     service = newest()
     for told, words in [
@@ -381,7 +390,7 @@ def test_a_node_that_failed_in_a_run_that_went_on_is_no_failure(face):
         assert isinstance(chat.refused("stream_reply", None, "hello", detail=False), StoreError)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
 def test_a_chat_in_which_an_answer_is_made_is_a_conflict(face, way):
     for generation in ("4.14.11", "4.16"):
         service = FastGPTService(generation)
@@ -393,9 +402,9 @@ def test_a_chat_in_which_an_answer_is_made_is_a_conflict(face, way):
             assert turns(service) == 1
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(
-    ("options", "kind"),
+@for_each("way", WAYS)
+@for_each(
+    "options, kind",
     [
         ({"api_key": "fastgpt-wrong"}, AuthError),
         ({"app_id": FOREIGN_APP}, AuthError),
@@ -403,6 +412,7 @@ def test_a_chat_in_which_an_answer_is_made_is_a_conflict(face, way):
         ({"app_id": "no id"}, InvalidError),
     ],
 )
+@for_each("service", services)
 def test_a_refusal_is_the_same_error_streamed_or_whole(face, service, way, options, kind):
     key = f"Bearer {options.get('api_key', 'fastgpt-key4711')}"
     with opened(face, service.as_seen_with(key), **options) as chat:
@@ -412,7 +422,7 @@ def test_a_refusal_is_the_same_error_streamed_or_whole(face, service, way, optio
         assert error.partial.parts == ()
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
 def test_a_turn_that_arrived_before_is_a_conflict_where_the_service_tells(face, way):
     service = newest()
     with opened(face, service.handle) as chat:
@@ -438,7 +448,7 @@ def test_a_server_without_v2_says_so(face):
             assert "/api/v2/chat/completions" in str(error)
 
 
-@pytest.mark.parametrize("body", [b"[]", b"{}", b"no json", b'"text"', b'{"choices":'])
+@for_each("body", [b"[]", b"{}", b"no json", b'"text"', b'{"choices":'])
 def test_a_whole_answer_that_is_no_completion_is_a_protocol_error(face, body):
     answer = Response(200, {"content-type": "application/json"}, body)
     with opened(face, lambda _: answer) as chat:
@@ -448,7 +458,8 @@ def test_a_whole_answer_that_is_no_completion_is_a_protocol_error(face, body):
 # Waiting for the record
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
+@for_each("service", services)
 def test_a_record_that_is_late_is_waited_for(face, service, way):
     service.lag = 5
     with opened(face, service.handle) as chat:
@@ -458,7 +469,8 @@ def test_a_record_that_is_late_is_waited_for(face, service, way):
         assert turns(service) == 1
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
+@for_each("service", services)
 def test_a_record_that_never_comes_is_waited_for_no_longer_than_a_request(face, service, way):
     service.lag = 10**6
     with opened(face, service.handle, timeout=7.0) as chat:
@@ -471,7 +483,7 @@ def test_a_record_that_never_comes_is_waited_for_no_longer_than_a_request(face, 
             assert error.partial.text == "You said: hi"
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
 def test_a_conversation_that_is_stored_last_is_waited_for(face, way):
     """Before 4.15 it is not in the list before its first answer is stored."""
     service = FastGPTService("4.9")
@@ -490,7 +502,7 @@ def test_a_conversation_that_is_stored_last_is_waited_for(face, way):
         assert turns(service) == 1
 
 
-@pytest.mark.parametrize("behind", [8, 9, 10])
+@for_each("behind", [8, 9, 10])
 def test_a_question_is_found_on_the_page_behind_its_answers(face, behind):
     service = newest()
 
@@ -524,6 +536,7 @@ def test_a_record_behind_which_others_wrote_much_is_found(face):
 # Finding a reply again
 
 
+@for_each("service", services)
 def test_a_reply_is_found_wherever_it_stands(face, service):
     service.seed([dialogue("c", [f"m{number}" for number in range(150)], "long")])
     with opened(face, service.handle) as chat:
@@ -554,7 +567,7 @@ def test_a_reply_that_is_being_made_is_a_conflict_and_nothing_waits(face):
         assert chat.do("get_reply", reply.conversation_id, reply.turn_id).message == reply.message
 
 
-@pytest.mark.parametrize("before", [[], ["assistant"]])
+@for_each("before", [[], ["assistant"]])
 def test_an_answer_whose_question_is_gone_has_none(face, before):
     service = newest()
     with opened(face, service.handle) as chat:
@@ -572,15 +585,17 @@ def test_an_answer_whose_question_is_gone_has_none(face, before):
 # The recordings
 
 
-WHOLE = [
-    each
-    for each in RECORDED
-    if isinstance(each.json, dict) and not each.json.get("stream") and each.status == 200
-]
-assert len(WHOLE) > 80
+def whole():
+    found = [
+        each
+        for each in recorded_completions()
+        if isinstance(each.json, dict) and not each.json.get("stream") and each.status == 200
+    ]
+    assert len(found) > 80
+    return found
 
 
-@pytest.mark.parametrize("exchange", WHOLE, ids=str)
+@for_each("exchange", whole)
 def test_a_recorded_answer_that_came_whole_is_read_with_its_record(exchange):
     shown = json.loads(exchange.content)
     rows = rows_of(exchange.version, exchange.json.get("chatId")) or UNREAD

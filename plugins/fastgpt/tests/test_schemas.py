@@ -19,6 +19,7 @@ from convostore.http import Request, Response
 from convostore.testing import Backend, Kit, run_clause
 from convostore.testing.contract import FACES
 
+from .cases import for_each
 from .service import APP, GENERATIONS, OPTIONS, ROOT, SHARED, UID, FastGPTService
 
 jsonschema = pytest.importorskip("jsonschema")
@@ -129,9 +130,9 @@ def driven(generation: str, opened: str, face: str) -> list[tuple[str, Request, 
     ]
 
 
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("opened", OPENED)
-@pytest.mark.parametrize("generation", VALIDATING)
+@for_each("face", FACES)
+@for_each("opened", OPENED)
+@for_each("generation", VALIDATING)
 def test_every_request_is_as_the_service_wants_it(generation, opened, face):
     checked: set[str] = set()
     for path, request, _ in driven(generation, opened, face):
@@ -148,14 +149,14 @@ def test_every_request_is_as_the_service_wants_it(generation, opened, face):
     assert wanted <= checked
 
 
-@pytest.mark.parametrize("generation", VALIDATING)
+@for_each("generation", VALIDATING)
 def test_no_request_holds_a_null(generation):
     for _, request, _ in driven(generation, "key", "sync"):
         assert None not in (request.json or {}).values()
 
 
-@pytest.mark.parametrize("opened", OPENED)
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("opened", OPENED)
+@for_each("generation", GENERATIONS)
 def test_the_stand_in_answers_as_the_service_does(generation, opened):
     success = validator("reconstructed/envelope.success")
     refusal = validator("reconstructed/envelope.error")
@@ -173,6 +174,6 @@ def test_the_stand_in_answers_as_the_service_does(generation, opened):
             assert faults == []
 
 
-@pytest.mark.parametrize("wrong", [{"appId": "not hexadecimal"}, {"source": None}, {"offset": []}])
+@for_each("wrong", [{"appId": "not hexadecimal"}, {"source": None}, {"offset": []}])
 def test_a_request_that_the_service_would_refuse_is_noticed(wrong):
     assert complaints("4.16", "history/getHistories", "request", {"pageSize": 1} | wrong)

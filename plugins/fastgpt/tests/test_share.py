@@ -13,6 +13,7 @@ from convostore.http import Request, Response
 from convostore.testing import Backend, Kit, run_clause
 from convostore.testing.contract import FACES
 
+from .cases import for_each
 from .service import (
     APP,
     GENERATIONS,
@@ -50,8 +51,8 @@ def answered(service: FastGPTService) -> list[tuple[Request, Response]]:
     return [each for each in service.exchanges if each[1].status == 200]
 
 
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("face", FACES)
+@for_each("generation", GENERATIONS)
 def test_a_share_link_reads_and_edits_what_its_visitor_has(generation, face):
     service = shared(generation)
 
@@ -76,7 +77,7 @@ def test_a_share_link_reads_and_edits_what_its_visitor_has(generation, face):
     run_clause(clause, backend(service), face)
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("generation", GENERATIONS)
 def test_clearing_a_share_link_takes_its_visitors_and_no_more(generation):
     service = shared(generation)
     store = backend(service).open()
@@ -86,7 +87,7 @@ def test_clearing_a_share_link_takes_its_visitors_and_no_more(generation):
     assert left == {"api", "other"}
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("generation", GENERATIONS)
 def test_the_spelling_that_answered_is_remembered(generation):
     service = shared(generation)
     store = backend(service).open()
@@ -101,7 +102,7 @@ def test_the_spelling_that_answered_is_remembered(generation):
     assert refused == []
 
 
-@pytest.mark.parametrize("generation", NESTED)
+@for_each("generation", NESTED)
 def test_the_newer_spelling_stands_alone_and_is_text_within_a_query(generation):
     service = shared(generation)
     store = backend(service).open()
@@ -117,7 +118,7 @@ def test_the_newer_spelling_stands_alone_and_is_text_within_a_query(generation):
                 assert not sent.keys() & {"appId", "shareId", "outLinkUid"}
 
 
-@pytest.mark.parametrize("generation", FLAT)
+@for_each("generation", FLAT)
 def test_the_older_spelling_names_the_app_as_well(generation):
     service = shared(generation)
     store = backend(service).open()
@@ -132,7 +133,7 @@ def test_the_older_spelling_names_the_app_as_well(generation):
     assert answer.text == "hello"
 
 
-@pytest.mark.parametrize("generation", NESTED)
+@for_each("generation", NESTED)
 def test_the_newer_spelling_needs_no_app_id(generation):
     service = shared(generation)
     store = backend(service, app_id=None).open()
@@ -140,7 +141,7 @@ def test_the_newer_spelling_needs_no_app_id(generation):
     assert [each.text for each in store.messages("s1")] == ["hi", "hello"]
 
 
-@pytest.mark.parametrize("generation", FLAT)
+@for_each("generation", FLAT)
 def test_an_older_server_without_an_app_id_is_never_taken_for_an_empty_one(generation):
     store = backend(shared(generation), app_id=None).open()
     for call in (store.list_conversations, lambda: store.list_messages("s1"), store.check):
@@ -148,7 +149,7 @@ def test_an_older_server_without_an_app_id_is_never_taken_for_an_empty_one(gener
             call()
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("generation", GENERATIONS)
 def test_a_share_link_that_is_not_valid_is_an_auth_error_that_names_it(generation):
     store = backend(shared(generation), share_id="nope").open()
     for call in (store.list_conversations, store.check, lambda: store.list_messages("s1")):
@@ -156,7 +157,7 @@ def test_a_share_link_that_is_not_valid_is_an_auth_error_that_names_it(generatio
             call()
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("generation", GENERATIONS)
 def test_another_visitors_conversation_is_refused(generation):
     store = backend(shared(generation)).open()
     with pytest.raises(AuthError):
@@ -165,7 +166,7 @@ def test_another_visitors_conversation_is_refused(generation):
         store.get_conversation("other")
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("generation", GENERATIONS)
 def test_no_part_of_a_share_link_shows_in_an_error(generation):
     store = backend(shared(generation), share_id="secret-link", outlink_uid="secret-uid").open()
     with pytest.raises(AuthError) as caught:
@@ -194,14 +195,14 @@ def without(*names: str, **more: object) -> dict[str, object]:
     return {name: each for name, each in OPTIONS.items() if name not in names} | more
 
 
-@pytest.mark.parametrize("empty", [{}, {"app_id": ""}, {"app_id": None}])
+@for_each("empty", [{}, {"app_id": ""}, {"app_id": None}])
 def test_without_an_app_id_nothing_is_opened(empty):
     told = refused(**without("app_id", **empty))
     assert "app_id" in told
     assert "CONVOSTORE_FASTGPT_APP_ID" in told
 
 
-@pytest.mark.parametrize("empty", [{}, {"api_key": ""}, {"api_key": None}])
+@for_each("empty", [{}, {"api_key": ""}, {"api_key": None}])
 def test_without_a_key_nothing_is_opened(empty):
     told = refused(**without("api_key", **empty))
     assert "api_key" in told
@@ -213,7 +214,7 @@ def test_the_async_face_refuses_the_same():
         convostore.aopen(DSN, api_key=KEY)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "half",
     [{"share_id": SHARE, "app_id": APP}, {"outlink_uid": UID}, {"share_id": SHARE, **OPTIONS}],
 )
@@ -227,12 +228,12 @@ def test_a_share_link_needs_neither_key_nor_app():
     convostore.open(DSN, **SHARED).close()
 
 
-@pytest.mark.parametrize("source", ["", "API", "Api", "nowhere", 1, None])
+@for_each("source", ["", "API", "Api", "nowhere", 1, None])
 def test_a_source_that_the_service_does_not_know_is_refused(source):
     assert "'source'" in refused(**OPTIONS, source=source)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "key", ["fastgpt-secret 4711", "fastgpt-secret\n4711", "fastgpt-秘密4711", " fastgpt-4711"]
 )
 def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(key):
@@ -267,7 +268,7 @@ def test_a_share_link_sends_no_key():
     assert Backend(DSN, options=dict(SHARED)).adapter().authorization() is None
 
 
-@pytest.mark.parametrize("prefix", ["", "/", "/api", "/api/", "/api/v1", "/api/v1/"])
+@for_each("prefix", ["", "/", "/api", "/api/", "/api/v1", "/api/v1/"])
 def test_a_base_url_may_end_in_what_other_clients_need(prefix):
     adapter = Backend(f"{DSN}{prefix}", options=dict(OPTIONS)).adapter()
     assert adapter.base_url == "http://chat.test"

@@ -12,7 +12,8 @@ from convostore.http import Request, Response
 from convostore.testing import Backend, Kit, run_clause
 from convostore.testing.contract import FACES
 
-from .recordings import BY_NAME, VERSIONS, Replay, standing_for
+from .cases import for_each
+from .recordings import VERSIONS, Replay, exchange_of, standing_for
 from .service import (
     AGENT,
     APP,
@@ -65,32 +66,32 @@ def suggested(service, face, conversation_id: str = "c1", **options: object) -> 
     return found[0]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("version", VERSIONS)
 def test_what_a_real_server_suggested_is_returned(version, face):
     held = {
         "getHistories": standing_for([{"chatId": "seed-1", "updateTime": "2026-11-20"}]),
-        "getPaginationRecords": BY_NAME[f"{version}/record_getPaginationRecords#0"].rows,
-        BY_ID: BY_NAME[f"{version}/createQuestionGuide_v2#0"],
+        "getPaginationRecords": exchange_of(f"{version}/record_getPaginationRecords#0").rows,
+        BY_ID: exchange_of(f"{version}/createQuestionGuide_v2#0"),
     }
     replay = Replay(version, held)
     with face.over(version, replay) as store:
         questions = store.do("suggest_questions", "seed-1")
     assert questions == ("What is next?", "Why so?", "Who said it?")
-    assert replay.asked[-1].json == BY_NAME[f"{version}/createQuestionGuide_v2#0"].json
+    assert replay.asked[-1].json == exchange_of(f"{version}/createQuestionGuide_v2#0").json
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@for_each("version", VERSIONS)
 def test_no_suggestions_are_an_empty_tuple(version, face):
     held = {
-        "getPaginationRecords": BY_NAME[f"{version}/record_getPaginationRecords#0"].rows,
-        BY_ID: BY_NAME[f"{version}/createQuestionGuide_v2#1"],
+        "getPaginationRecords": exchange_of(f"{version}/record_getPaginationRecords#0").rows,
+        BY_ID: exchange_of(f"{version}/createQuestionGuide_v2#1"),
     }
     with face.over(version, Replay(version, held)) as store:
         assert store.do("suggest_questions", "seed-1") == ()
 
 
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("face", FACES)
+@for_each("generation", GENERATIONS)
 def test_both_generations_suggest_by_the_end_of_the_conversation(generation, face):
     service = talked(generation, turns=5)
     by_id = suggested(service.handle, face)
@@ -99,7 +100,7 @@ def test_both_generations_suggest_by_the_end_of_the_conversation(generation, fac
     assert suggested(Older(service), face) == by_id
 
 
-@pytest.mark.parametrize("face", FACES)
+@for_each("face", FACES)
 def test_the_older_request_holds_the_last_messages_in_their_order(face):
     older = Older(talked("4.9"))
     older.service.chats["c1"].records[0]["value"] = []
@@ -137,8 +138,8 @@ def test_a_server_that_has_neither_request_is_told_as_a_wrong_base_url():
         store.suggest_questions("c1")
 
 
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("face", FACES)
+@for_each("generation", GENERATIONS)
 def test_for_an_unknown_conversation_no_model_is_asked(generation, face):
     older = Older(talked(generation))
     with pytest.raises(NotFoundError):
@@ -147,12 +148,12 @@ def test_for_an_unknown_conversation_no_model_is_asked(generation, face):
     assert not any(path.startswith(AGENT) for path in older.asked)
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("generation", GENERATIONS)
 def test_a_conversation_without_messages_has_suggestions_if_the_model_makes_some(generation):
     assert suggested(talked(generation, turns=0).handle, "sync") == ()
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("generation", GENERATIONS)
 def test_a_share_links_visitor_is_given_suggestions(generation):
     service = talked(generation, source="share", owner=f"share:{UID}")
     options = SHARED | {"app_id": APP}
@@ -160,8 +161,8 @@ def test_a_share_links_visitor_is_given_suggestions(generation):
         assert store.suggest_questions("c1") == ("What of 'question 0'?", "What of 'answer 0'?")
 
 
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("make", [lambda service: service.handle, Older])
+@for_each("face", FACES)
+@for_each("make", [lambda service: service.handle, Older])
 def test_a_model_is_given_time_and_is_never_asked_twice(make, face):
     answer = make(talked("4.16"))
     sent = []
@@ -180,7 +181,7 @@ def test_a_model_is_given_time_and_is_never_asked_twice(make, face):
     assert not request.repeatable
 
 
-@pytest.mark.parametrize("data", [None, {}, "What?", 3])
+@for_each("data", [None, {}, "What?", 3])
 def test_an_answer_without_a_list_is_none_of_this_service(data):
     service = talked("4.16")
 

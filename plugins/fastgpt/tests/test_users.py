@@ -18,6 +18,7 @@ from convostore.http import Request, Response
 from convostore.testing import Backend, Kit, run_clause
 from convostore.testing.contract import FACES
 
+from .cases import for_each
 from .service import APP, GENERATIONS, JSON_TYPE, KEY, OPTIONS, SHARED, FastGPTService
 from .test_paging import CONVERSATION_STEPS, Disturbed, OtherHands, paged, schedules
 
@@ -46,8 +47,8 @@ def opened(service: FastGPTService, user: str = ANN, **options: object):
     return backend(service, user, **options).open()
 
 
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("face", FACES)
+@for_each("generation", GENERATIONS)
 def test_a_user_reads_and_edits_their_own_conversations(generation, face):
     service = shared_by_users(generation)
 
@@ -91,9 +92,9 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("operation", CALLS)
-@pytest.mark.parametrize("other", OTHERS)
+@for_each("face", FACES)
+@for_each("operation", CALLS)
+@for_each("other", OTHERS)
 def test_what_is_another_users_is_not_found_and_nothing_is_sent(other, operation, face):
     service = shared_by_users("4.16")
 
@@ -107,8 +108,8 @@ def test_what_is_another_users_is_not_found_and_nothing_is_sent(other, operation
     assert service.exchanges == []
 
 
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("operation", ["stream_reply", "stream_answer"])
+@for_each("face", FACES)
+@for_each("operation", ["stream_reply", "stream_answer"])
 def test_nothing_is_streamed_into_another_users_conversation(operation, face):
     service = shared_by_users("4.16")
 
@@ -121,8 +122,8 @@ def test_nothing_is_streamed_into_another_users_conversation(operation, face):
     assert service.exchanges == []
 
 
-@pytest.mark.parametrize("named", [{}, {"custom_uid": "ann@example.org"}])
-@pytest.mark.parametrize("face", FACES)
+@for_each("named", [{}, {"custom_uid": "ann@example.org"}])
+@for_each("face", FACES)
 def test_a_turn_begins_a_conversation_of_the_user_and_names_them(face, named):
     sent = []
 
@@ -141,7 +142,7 @@ def test_a_turn_begins_a_conversation_of_the_user_and_names_them(face, named):
     assert request.json["customUid"] == named.get("custom_uid", "ann")
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@for_each("generation", GENERATIONS)
 def test_deleting_what_is_another_users_deletes_and_sends_nothing(generation):
     service = shared_by_users(generation)
     before = service.shown()
@@ -153,8 +154,8 @@ def test_deleting_what_is_another_users_deletes_and_sends_nothing(generation):
     assert service.shown() == before
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-@pytest.mark.parametrize("source", ["api", "all"])
+@for_each("generation", GENERATIONS)
+@for_each("source", ["api", "all"])
 def test_clearing_takes_the_users_own_and_no_more(generation, source):
     service = shared_by_users(generation)
     service.insert("ann:elsewhere", source="test")
@@ -249,7 +250,7 @@ def test_few_among_many_are_looked_for_in_large_pages():
 NAMES = ["ann", "Ann Lee", "a:b", "a/b?c#d", "100%", "%3A", "李雷", "o'hara@example.org", "🙂" * 10]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each("name", NAMES)
 def test_the_ids_a_store_chooses_are_its_users_and_no_other_ones(name):
     users = {each: adapter_of(DSN, **OPTIONS, user=each) for each in NAMES}
     chosen = {users[name].new_conversation_id() for _ in range(50)}
@@ -263,7 +264,7 @@ def test_the_ids_a_store_chooses_are_its_users_and_no_other_ones(name):
         assert found == (chosen if each == name else set())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each("name", NAMES)
 def test_an_id_is_plain_ascii_of_the_users_name_and_24_characters(name):
     chosen = adapter_of(DSN, **OPTIONS, user=name).new_conversation_id()
     owner, _, own_part = chosen.partition(":")
@@ -298,7 +299,7 @@ def test_a_user_may_stand_in_the_dsn_in_the_environment_and_in_a_profile(
     assert adapter_of(DSN, **OPTIONS).options.user == "bob"
 
 
-@pytest.mark.parametrize("name", ["", "a" * 221, "李" * 25, "\ud800"])
+@for_each("name", ["", "a" * 221, "李" * 25, "\ud800"])
 def test_a_name_that_fits_into_no_id_is_refused(name):
     with pytest.raises(ConfigError, match="'user'"):
         adapter_of(DSN, **OPTIONS, user=name)

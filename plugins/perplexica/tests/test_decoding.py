@@ -25,6 +25,7 @@ from convostore_perplexica import wire
 from convostore_perplexica.blocks import Blocks
 from convostore_perplexica.decoding import ChatDecoder
 
+from .cases import for_each
 from .service import blocks_of, lines, streamed_blocks, streamed_lines
 from .streams import ALL, PIECEWISE, RECONNECTS, WHOLE, recorded, stored
 
@@ -106,7 +107,7 @@ def test_all_recordings_are_among_the_cases():
 # Every split
 
 
-@pytest.mark.parametrize("case", ALL)
+@for_each("case", ALL)
 def test_a_stream_is_the_same_in_its_own_pieces_by_lines_and_whole(case):
     recording = recorded(case)
     whole = decoded([recording.content])
@@ -114,14 +115,14 @@ def test_a_stream_is_the_same_in_its_own_pieces_by_lines_and_whole(case):
     assert decoded(recording.content.splitlines(keepends=True)) == whole
 
 
-@pytest.mark.parametrize("case", ALL)
+@for_each("case", ALL)
 def test_a_stream_is_the_same_one_byte_at_a_time(case):
     content = recorded(case).content
     single = [content[place : place + 1] for place in range(len(content))]
     assert decoded(single) == decoded([content])
 
 
-@pytest.mark.parametrize("case", [case for case in ALL if case.endswith(("chat_empty", "_fail"))])
+@for_each("case", [case for case in ALL if case.endswith(("chat_empty", "_fail"))])
 def test_a_stream_is_the_same_in_two_pieces_cut_anywhere(case):
     content = recorded(case).content
     whole = decoded([content])
@@ -139,7 +140,7 @@ def test_a_stream_is_the_same_however_it_is_cut(data):
 # What was stored
 
 
-@pytest.mark.parametrize("case", KEPT)
+@for_each("case", KEPT)
 def test_the_fold_equals_the_stored_message(case):
     events, error = decoded([recorded(case).content])
     assert error is None
@@ -153,7 +154,7 @@ def place_of(source):
     return source.kind, int(source.mark or 0), source.title or "", source.url or ""
 
 
-@pytest.mark.parametrize("case", LONG)
+@for_each("case", LONG)
 def test_the_fold_of_a_long_stream_has_the_ends_of_the_stored_message(case):
     events, error = decoded([recorded(case).content])
     assert error is None
@@ -164,14 +165,14 @@ def test_the_fold_of_a_long_stream_has_the_ends_of_the_stored_message(case):
     assert text.text.endswith(kept[-1_200:])
 
 
-@pytest.mark.parametrize("case", [case for case in KEPT if not case.startswith("next-1.12")])
+@for_each("case", [case for case in KEPT if not case.startswith("next-1.12")])
 def test_the_stream_names_the_stored_message(case):
     decoder = ChatDecoder()
     list(decoder.feed(recorded(case).content))
     assert decoder.answer_id == answer_of(case).id
 
 
-@pytest.mark.parametrize("case", ENDED)
+@for_each("case", ENDED)
 def test_nothing_is_told_twice(case):
     events, _ = decoded([recorded(case).content])
     draft = folded(events)
@@ -182,7 +183,7 @@ def test_nothing_is_told_twice(case):
     assert tuple(found) == draft.sources
 
 
-@pytest.mark.parametrize("case", BROKEN_OFF)
+@for_each("case", BROKEN_OFF)
 def test_a_stream_without_its_end_is_unavailable_and_says_so(case):
     _, error = decoded([recorded(case).content])
     kind, told = error
@@ -196,7 +197,7 @@ def test_what_came_before_the_break_is_told():
     assert folded(events).parts == (TextPart(text="This answer stops ha"),)
 
 
-@pytest.mark.parametrize("case", RECONNECTS)
+@for_each("case", RECONNECTS)
 def test_a_reconnected_stream_begins_with_all_there_was_and_repeats_none_of_it(case):
     events, error = decoded(recorded(case).chunks)
     assert error is None
@@ -210,7 +211,7 @@ def test_a_reconnected_stream_begins_with_all_there_was_and_repeats_none_of_it(c
 WITH_BLOCKS = [case for case in KEPT if case.startswith("next-1.12")]
 
 
-@pytest.mark.parametrize("case", WITH_BLOCKS)
+@for_each("case", WITH_BLOCKS)
 def test_a_reconnect_tells_the_same_however_far_the_blocks_have_come(case):
     rows = [json.loads(line) for line in recorded(case).content.splitlines()]
     straight = folded(decoded([lines(*rows)])[0])
@@ -254,7 +255,7 @@ def test_the_search_is_told_as_it_goes_on():
 # Lines
 
 
-@pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n"])
+@for_each("ending", [b"", b"\n", b"\r\n"])
 def test_an_error_line_is_a_failure_that_repeating_does_not_help(ending):
     content = lines(*streamed_lines("a question", "a")[:2])
     content += json.dumps({"type": "error", "data": "the model is gone"}).encode() + ending
@@ -276,7 +277,7 @@ def test_an_error_line_without_a_reason_says_so():
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     "row",
     [
         {"type": "news", "data": [1]},
@@ -294,7 +295,7 @@ def test_what_has_no_word_is_given_whole(row):
     assert events_of(row) == [OtherEvent(type=kind, data=row)]
 
 
-@pytest.mark.parametrize("line", [b"{", b"\xff\xfe", b"5", b'"text"', b"[]", b"null", b"data: {}"])
+@for_each("line", [b"{", b"\xff\xfe", b"5", b'"text"', b"[]", b"null", b"data: {}"])
 def test_a_line_that_is_no_object_is_a_protocol_error_with_an_excerpt(line):
     decoder = ChatDecoder()
     with pytest.raises(ProtocolError, match="a line of the stream") as caught:
@@ -317,7 +318,7 @@ def test_a_source_that_is_none_keeps_its_place_among_the_others():
     assert [(each.mark, each.title) for each in sources] == [("1", "one"), ("2", None), ("3", None)]
 
 
-@pytest.mark.parametrize("order", [(0, 1), (1, 0), (0, 1, 0)])
+@for_each("order", [(0, 1), (1, 0), (0, 1, 0)])
 def test_sources_may_come_before_the_text_or_behind_it(order):
     rows = ({"type": "sources", "data": []}, {"type": "message", "data": "One."})
     parts = folded(events_of(*[rows[place] for place in order])).parts
@@ -474,7 +475,7 @@ def test_an_operation_may_build_on_the_one_before_it():
     assert folded(events).parts == (OtherPart(type="widget", data={"a": {"b": 1}}),)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "change",
     [
         None,
@@ -515,7 +516,7 @@ def test_patches_cannot_nest_a_block_without_end():
     assert "patch" in told
 
 
-@pytest.mark.parametrize("block_id", ["absent", None, 5, []])
+@for_each("block_id", ["absent", None, 5, []])
 def test_a_change_of_a_block_that_never_came_is_a_protocol_error(block_id):
     kind, told = raised_by(block("t", "text", "One."), grown(block_id, "Two."))
     assert kind is ProtocolError

@@ -28,6 +28,7 @@ from convostore_perplexica.dialect import PerplexicaDialect
 from convostore_perplexica.wire import read_messages
 
 from .answering import DIALECT, answers, asked
+from .cases import for_each
 
 JSON_TYPE = "application/json; charset=utf-8"
 ABSENT = b'{"message":"Chat not found"}'
@@ -109,13 +110,13 @@ def test_the_plugin_brings_the_dialect_of_its_scheme():
     assert found["perplexica"] is PerplexicaDialect
 
 
-@pytest.mark.parametrize("path", ["/api/chats", "/api/chats/", "/api/chats/x", "/api/chats/a/b"])
-@pytest.mark.parametrize("method", ["GET", "DELETE", "POST", "BREW"])
+@for_each("path", ["/api/chats", "/api/chats/", "/api/chats/x", "/api/chats/a/b"])
+@for_each("method", ["GET", "DELETE", "POST", "BREW"])
 def test_all_below_the_list_is_served(method, path):
     assert DIALECT.serves(asked(method, path))
 
 
-@pytest.mark.parametrize(
+@for_each(
     "path", ["/", "/api", "/api/chat", "/api/chatsy", "/api/chats%2Fx", "/v1/api/chats", "/x"]
 )
 def test_what_stands_beside_the_list_is_not_served(path):
@@ -190,30 +191,30 @@ def test_a_chat_without_messages_has_an_empty_list():
     assert the_answer(asked("GET", "/api/chats/c"), empty).json()["messages"] == []
 
 
-@pytest.mark.parametrize("path", ["/api/chats", "/api/chats/c"])
+@for_each("path", ["/api/chats", "/api/chats/c"])
 def test_a_query_makes_no_difference(path):
     queried = IncomingRequest("GET", path, query=(("limit", "1"), ("offset", "5")))
     plain, answer = answers(asked("GET", path), queried, kept=[chat("c"), chat("d")])
     assert plain == answer
 
 
-@pytest.mark.parametrize("path", ["/api/chats", "/api/chats/c"])
+@for_each("path", ["/api/chats", "/api/chats/c"])
 def test_a_trailing_slash_makes_no_difference(path):
     plain, slashed = answers(asked("GET", path), asked("GET", f"{path}/"), kept=[chat("c")])
     assert plain == slashed
     assert plain.status == 200
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
-@pytest.mark.parametrize("chat_id", ["absent", "C", "%00", "x" * 4000])
+@for_each("method", ["GET", "HEAD", "DELETE"])
+@for_each("chat_id", ["absent", "C", "%00", "x" * 4000])
 def test_an_absent_chat_is_not_found(method, chat_id):
     answer = the_answer(asked(method, f"/api/chats/{chat_id}"), chat("c"))
     assert (answer.status, answer.headers["content-type"]) == (404, JSON_TYPE)
     assert answer.content == (b"" if method == "HEAD" else ABSENT)
 
 
-@pytest.mark.parametrize(
-    ("chat_id", "segment"),
+@for_each(
+    "chat_id, segment",
     [
         ("id with space", "id%20with%20space"),
         ("a/b", "a%2Fb"),
@@ -256,7 +257,7 @@ def test_a_chat_is_deleted_once():
     assert (second.status, second.content) == (404, ABSENT)
 
 
-@pytest.mark.parametrize("path", ["/api/chats", "/api/chats/", "/api/chats//", "/api/chats///"])
+@for_each("path", ["/api/chats", "/api/chats/", "/api/chats//", "/api/chats///"])
 def test_deleting_without_an_id_deletes_nothing(path):
     refused, after = answers(
         asked("DELETE", path), asked("GET", "/api/chats"), kept=[chat("c"), chat("d")]
@@ -299,8 +300,8 @@ def test_a_store_that_cannot_delete_answers_as_the_releases_that_could_not():
 # Addresses and methods that are none
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "length"),
+@for_each(
+    "method, path, length",
     [
         ("GET", "/api/chats/a/b", None),
         ("POST", "/api/chats", 149),
@@ -324,15 +325,15 @@ def test_markup_in_an_address_stays_text():
     assert "&lt;script&gt;" in answer.text
 
 
-@pytest.mark.parametrize("segment", ["%E0%A4%A", "%FF%FE", "%", "100%", "%zz", "%ED%A0%80", "%2"])
-@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
+@for_each("segment", ["%E0%A4%A", "%FF%FE", "%", "100%", "%zz", "%ED%A0%80", "%2"])
+@for_each("method", ["GET", "DELETE", "PUT"])
 def test_an_address_that_cannot_be_decoded_is_a_page_without_a_trace(method, segment):
     answer = the_answer(asked(method, f"/api/chats/{segment}"), chat("c"))
     assert (answer.status, answer.media_type) == (400, "text/html")
     assert "<pre>Bad Request</pre>" in answer.text
 
 
-@pytest.mark.parametrize("path", ["/api/chats", "/api/chats/c"])
+@for_each("path", ["/api/chats", "/api/chats/c"])
 def test_options_are_told_without_a_body(path):
     answer = the_answer(asked("OPTIONS", path))
     assert (answer.status, answer.content) == (204, b"")
@@ -342,8 +343,8 @@ def test_options_are_told_without_a_body(path):
 # Validators: the values are those that the real program sent
 
 
-@pytest.mark.parametrize(
-    ("request_", "etag"),
+@for_each(
+    "request_, etag",
     [
         (asked("GET", "/api/chats/absent"), 'W/"1c-MnWfsNAbGDZBlv4BOHSoGjZbYy4"'),
         (asked("DELETE", "/api/chats/c"), 'W/"27-R5ELV4ttr5rdQTidtb57iztVjOU"'),
@@ -353,9 +354,9 @@ def test_the_etag_is_that_of_the_real_program(request_, etag):
     assert the_answer(request_, chat("c")).headers["etag"] == etag
 
 
-@pytest.mark.parametrize("path", ["/api/chats", "/api/chats/c"])
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-@pytest.mark.parametrize("form", ["{}", "*", '"x", {}', '{},"y"', "strong"])
+@for_each("path", ["/api/chats", "/api/chats/c"])
+@for_each("method", ["GET", "HEAD"])
+@for_each("form", ["{}", "*", '"x", {}', '{},"y"', "strong"])
 def test_what_has_not_changed_is_not_sent_again(path, method, form):
     etag = the_answer(asked("GET", path), chat("c")).headers["etag"]
     named = etag.removeprefix("W/") if form == "strong" else form.format(etag)
@@ -371,7 +372,7 @@ def test_what_has_changed_is_sent():
     assert len(answer.json()["messages"]) == 2
 
 
-@pytest.mark.parametrize("named", ["", "x", 'W/""'])
+@for_each("named", ["", "x", 'W/""'])
 def test_another_validator_gets_the_whole_answer(named):
     answer = the_answer(asked("GET", "/api/chats", if_none_match=named), chat("c"))
     assert answer.status == 200
@@ -395,7 +396,7 @@ def test_an_absent_chat_and_a_deletion_are_never_unchanged():
 # Failures
 
 
-@pytest.mark.parametrize(
+@for_each(
     "error",
     [
         UnavailableError("the disk /srv/secret is gone"),
@@ -403,7 +404,6 @@ def test_an_absent_chat_and_a_deletion_are_never_unchanged():
         ProtocolError("nonsense", excerpt="/srv/secret"),
         AuthError("the backend refused its key"),
     ],
-    ids=lambda error: type(error).__name__,
 )
 def test_a_failure_inside_tells_nothing_of_it(error):
     requests = [
@@ -417,8 +417,8 @@ def test_a_failure_inside_tells_nothing_of_it(error):
         assert "www-authenticate" not in answer.headers
 
 
-@pytest.mark.parametrize(
-    ("error", "status", "challenge"),
+@for_each(
+    "error, status, challenge",
     [
         (AuthError("sesame-4711 is no token"), 401, "Bearer"),
         (ForbiddenError("sesame-4711 may only read"), 403, 'Bearer error="insufficient_scope"'),
@@ -445,8 +445,8 @@ def test_what_is_not_offered_is_an_unknown_route():
     assert (answer.status, answer.media_type) == (404, "text/html")
 
 
-@pytest.mark.parametrize(
-    ("header", "credentials"),
+@for_each(
+    "header, credentials",
     [("Bearer sesame", ("sesame",)), ("bearer  x", ("x",)), ("Basic eA==", ()), ("", ())],
 )
 def test_the_token_is_what_follows_bearer(header, credentials):

@@ -20,6 +20,7 @@ from convostore_perplexica.generations import Generation
 from convostore_perplexica.options import PerplexicaOptions, PerplexicaReplyOptions
 from convostore_perplexica.past import past_of
 
+from .cases import for_each
 from .service import JSON_TYPE
 
 SOURCE = {"pageContent": "p", "metadata": {"title": "T", "url": "https://example.org"}}
@@ -198,8 +199,8 @@ def test_messages_can_be_compared_exported_and_told_apart(rows):
         assert copy.fingerprint() == message.fingerprint()
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
+@for_each(
+    "body, field",
     [
         ({"chat": CHAT}, "messages"),
         ({"chat": CHAT, "messages": None}, "messages"),
@@ -213,13 +214,13 @@ def test_an_answer_without_messages_names_the_field(body, field):
         list(opened(body).messages("chat"))
 
 
-@pytest.mark.parametrize("chat", [None, [], "chat", 1])
+@for_each("chat", [None, [], "chat", 1])
 def test_an_answer_without_a_chat_names_the_field(chat):
     with pytest.raises(convostore.ProtocolError, match="chat"):
         opened({"chat": chat, "messages": []}).get_conversation("chat")
 
 
-@pytest.mark.parametrize("chats", [None, {}, "chats", 1])
+@for_each("chats", [None, {}, "chats", 1])
 def test_a_list_that_is_none_names_the_field(chats):
     with pytest.raises(convostore.ProtocolError, match="chats"):
         list(opened({"chats": chats}).conversations())
@@ -246,7 +247,7 @@ def test_a_number_of_5000_digits_within_metadata_is_a_note_on_its_message():
     assert message.text == "a[1]"
 
 
-@pytest.mark.parametrize("depth", [MAX_NESTING, 5_000, 200_000])
+@for_each("depth", [MAX_NESTING, 5_000, 200_000])
 def test_nesting_too_deep_is_a_protocol_error(depth):
     body = b'{"chats": ' + b"[" * depth + b"]" * depth + b"}"
     with pytest.raises(convostore.ProtocolError, match="nested"):

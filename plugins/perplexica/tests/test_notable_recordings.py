@@ -12,6 +12,7 @@ import pytest
 import convostore
 from convostore import FilePart, OtherPart, ReasoningPart, TextPart
 
+from .cases import for_each
 from .recordings import exchanges_of, played
 
 pytestmark = pytest.mark.usefixtures("closed_network")
@@ -106,8 +107,8 @@ def problems_of(value):
     return [(each.where, each.what) for each in value.problems]
 
 
-@pytest.mark.parametrize(
-    ("folder", "made", "asked", "answered", "answer_id"),
+@for_each(
+    "folder, made, asked, answered, answer_id",
     [
         ("express-1.9.3", "21:03:38", "21:03:38.165", "21:03:38.331", "1d1bd1cae0fc3b"),
         ("express-1.10.0-rc3", "21:04:05", "21:04:05.157", "21:04:05.306", "d5d4ab39b59a03"),
@@ -150,7 +151,7 @@ def test_what_was_read_on_the_way_is_kept_apart_from_what_is_cited(read_one):
     assert text == TextPart(text=FIRST_DAY_ANSWER)
 
 
-@pytest.mark.parametrize("folder", SHAPE_A)
+@for_each("folder", SHAPE_A)
 def test_metadata_of_any_kind_loses_no_message(folder, read_one):
     transcript = read_one(f"{folder}/get_meta")
     then = at("2024-12-07T09:36:04.371")
@@ -305,7 +306,7 @@ def test_blocks_of_every_type_find_their_place(read_one):
     assert [each.source.content for each in odd.citations()] == ["only content"]
 
 
-@pytest.mark.parametrize("folder", SHAPE_A)
+@for_each("folder", SHAPE_A)
 def test_an_id_shared_by_question_and_answer_is_told_apart(folder, read_one):
     assert told(read_one(f"{folder}/get_sameid")) == [
         ("33fe62bdf3c317", "user", "old rows: both messages share one messageId", "complete"),
@@ -313,7 +314,7 @@ def test_an_id_shared_by_question_and_answer_is_told_apart(folder, read_one):
     ]
 
 
-@pytest.mark.parametrize("folder", ["upgrade-0-next-1.10.2", "upgrade-1-next-1.11.2"])
+@for_each("folder", ["upgrade-0-next-1.10.2", "upgrade-1-next-1.11.2"])
 def test_a_shared_id_finds_its_sources_after_the_migration(folder, read_one):
     transcript = read_one(f"{folder}/get_sameid")
     assert told(transcript) == [
@@ -323,7 +324,7 @@ def test_a_shared_id_finds_its_sources_after_the_migration(folder, read_one):
     assert sources_of(transcript.messages[1]) == [("S", "https://s.example", "s")]
 
 
-@pytest.mark.parametrize("folder", MIGRATED_TO_C)
+@for_each("folder", MIGRATED_TO_C)
 def test_the_migration_to_blocks_has_lost_the_sources(folder, read_one):
     transcript = read_one(f"{folder}/get_sameid")
     assert told(transcript) == [
@@ -333,7 +334,7 @@ def test_the_migration_to_blocks_has_lost_the_sources(folder, read_one):
     assert transcript.messages[1].sources == ()
 
 
-@pytest.mark.parametrize("folder", PLAIN)
+@for_each("folder", PLAIN)
 def test_questions_without_an_answer_say_so(folder, read_one):
     assert told(read_one(f"{folder}/get_unanswered")) == [
         ("8aa0776dc67666", "user", "asked twice, answered never", "unanswered"),
@@ -341,8 +342,8 @@ def test_questions_without_an_answer_say_so(folder, read_one):
     ]
 
 
-@pytest.mark.parametrize(
-    ("folder", "url"),
+@for_each(
+    "folder, url",
     [
         ("express-1.10.0-rc3", "File"),
         ("next-1.10.2", "File"),
@@ -359,7 +360,7 @@ def test_uploads_are_files_of_the_conversation(folder, url, read_one):
     assert sources_of(transcript.messages[1]) == [("notes ʻ 笔记.txt", url, "line one")]
 
 
-@pytest.mark.parametrize("folder", PLAIN[1:])
+@for_each("folder", PLAIN[1:])
 def test_files_that_are_null_are_none(folder, read_one):
     transcript = read_one(f"{folder}/get_filesnull")
     assert (transcript.conversation.files, transcript.conversation.problems) == ((), ())
@@ -373,7 +374,7 @@ def test_a_file_name_that_the_service_garbled_stays_as_it_is(read_one):
     assert garbled.url == "file_id://80516f99b3de40972da7353c4584db5a"
 
 
-@pytest.mark.parametrize("folder", PLAIN)
+@for_each("folder", PLAIN)
 def test_dates_of_every_format_are_read_or_left_open(folder, read):
     transcripts = read(f"{folder}/get_odd_dates")
     seen = [(each.conversation.created_at, each.conversation.title) for each in transcripts]
@@ -396,8 +397,8 @@ def test_dates_of_every_format_are_read_or_left_open(folder, read):
     assert all(each.messages == () for each in transcripts)
 
 
-@pytest.mark.parametrize(
-    ("case", "made", "asked", "answered"),
+@for_each(
+    "case, made, asked, answered",
     [
         ("express-1.9.3/tz_shanghai", "21:04:00", "21:04:00.559", "21:04:00.727"),
         ("express-1.9.3/tz_honolulu", "21:04:02", "21:04:02.055", "21:04:02.179"),
@@ -423,7 +424,7 @@ def test_a_server_in_another_zone_and_language_tells_the_same_time(
     assert listed.created_at.tzinfo is UTC
 
 
-@pytest.mark.parametrize("folder", PLAIN)
+@for_each("folder", PLAIN)
 def test_text_of_any_script_comes_through_unchanged(folder, read_one):
     transcript = read_one(f"{folder}/get_unicode")
     asked = (
@@ -446,7 +447,7 @@ def test_text_of_any_script_comes_through_unchanged(folder, read_one):
     ]
 
 
-@pytest.mark.parametrize("folder", PLAIN)
+@for_each("folder", PLAIN)
 def test_an_empty_title_question_and_answer_are_what_they_are(folder, read_one):
     transcript = read_one(f"{folder}/get_emptytitle")
     assert (transcript.conversation.title, transcript.conversation.problems) == ("", ())
@@ -454,8 +455,8 @@ def test_an_empty_title_question_and_answer_are_what_they_are(folder, read_one):
     assert [each.status for each in transcript.messages] == ["complete", "complete"]
 
 
-@pytest.mark.parametrize(
-    ("folder", "third"),
+@for_each(
+    "folder, third",
     [
         ("upgrade-0-next-1.10.2", True),
         ("upgrade-1-next-1.11.2", True),
@@ -486,8 +487,8 @@ def test_an_unanswered_question_in_the_middle_is_told_as_the_upgrade_left_it(
     assert messages[-1].id == ("0eed6368f65ee7" if third else "c52e72dc51bf70/answer")
 
 
-@pytest.mark.parametrize(
-    ("folder", "end"),
+@for_each(
+    "folder, end",
     [
         ("upgrade-0-next-1.10.2", [("unanswered at the end", "unanswered")]),
         ("upgrade-1-next-1.11.2", [("unanswered at the end", "unanswered")]),
@@ -507,7 +508,7 @@ def test_an_unanswered_question_at_the_end_is_told_as_the_upgrade_left_it(folder
     ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "case",
     [
         *(f"{folder}/get_tz" for folder in MIGRATED_TO_C),
@@ -569,7 +570,7 @@ def test_an_old_chat_continued_after_the_second_upgrade_mixes_every_order(read_o
     ]
 
 
-@pytest.mark.parametrize("folder", PLAIN)
+@for_each("folder", PLAIN)
 def test_ids_of_any_characters_reach_their_own_chat(folder, read):
     transcripts = read(f"{folder}/get_odd_ids")
     names = {each.conversation_id: each.conversation.title for each in transcripts}
@@ -591,7 +592,7 @@ def test_ids_of_any_characters_reach_their_own_chat(folder, read):
     assert said(transcripts[1]) == [("user", "q o_slash"), ("assistant", "a o_slash")]
 
 
-@pytest.mark.parametrize("folder", PLAIN)
+@for_each("folder", PLAIN)
 def test_a_delete_is_done_and_done_again(folder, read):
     first, read_after, second = read(f"{folder}/delete_ok")
     assert (first, second) == (None, None)
@@ -599,7 +600,7 @@ def test_a_delete_is_done_and_done_again(folder, read):
     assert read_after.detail == "Chat not found"
 
 
-@pytest.mark.parametrize("folder", PLAIN)
+@for_each("folder", PLAIN)
 def test_a_chat_that_cannot_be_read_can_be_deleted(folder, read):
     before, deleted, after = read(f"{folder}/delete_corrupt")
     assert isinstance(before, convostore.UnavailableError)
@@ -608,7 +609,7 @@ def test_a_chat_that_cannot_be_read_can_be_deleted(folder, read):
     assert isinstance(after, convostore.NotFoundError)
 
 
-@pytest.mark.parametrize("folder", PLAIN)
+@for_each("folder", PLAIN)
 def test_a_delete_that_ended_halfway_is_an_error_though_the_chat_is_gone(folder, read):
     deleted, after = read(f"{folder}/delete_half_done")
     assert isinstance(deleted, convostore.UnavailableError)
@@ -616,13 +617,13 @@ def test_a_delete_that_ended_halfway_is_an_error_though_the_chat_is_gone(folder,
     assert isinstance(after, convostore.NotFoundError)
 
 
-@pytest.mark.parametrize("folder", PLAIN)
-@pytest.mark.parametrize("case", ["delete_missing", "delete_orphan"])
+@for_each("folder", PLAIN)
+@for_each("case", ["delete_missing", "delete_orphan"])
 def test_a_delete_of_what_is_not_there_is_done(folder, case, read):
     assert read(f"{folder}/{case}") == [None]
 
 
-@pytest.mark.parametrize("folder", PLAIN)
+@for_each("folder", PLAIN)
 def test_the_list_is_in_the_order_of_insertion(folder, read):
     (conversations,) = read(f"{folder}/list_order_is_insertion")
     titles = [each.title for each in conversations]
@@ -633,7 +634,7 @@ def test_the_list_is_in_the_order_of_insertion(folder, read):
     assert conversations[1].created_at > conversations[2].created_at
 
 
-@pytest.mark.parametrize("folder", PLAIN)
+@for_each("folder", PLAIN)
 def test_a_mixed_list_keeps_the_order_of_the_answer(folder, read):
     (conversations,) = read(f"{folder}/list_mixed")
     titles = [each.title for each in conversations]
@@ -647,7 +648,7 @@ def test_a_mixed_list_keeps_the_order_of_the_answer(folder, read):
     assert by_id["c9343a7ff3c20055ff25b3ffa48afa4bd76ef0a6"].created_at is None
 
 
-@pytest.mark.parametrize("folder", ["next-1.10.2", "next-1.12.1"])
+@for_each("folder", ["next-1.10.2", "next-1.12.1"])
 def test_a_question_being_answered_looks_like_one_whose_model_failed(folder, read_one):
     answering = read_one(f"{folder}/get_while_answering")
     failed = read_one(f"{folder}/get_after_fail")
@@ -679,8 +680,8 @@ def test_a_failed_turn_that_found_nothing_is_its_question_alone(read_one):
     assert [each["role"] for each in rows] == ["user", "source"]
 
 
-@pytest.mark.parametrize(
-    ("folder", "before", "after", "of_first"),
+@for_each(
+    "folder, before, after, of_first",
     [
         ("express-1.9.3", "9359f4f5852ce2", "de673846b68d0c", "3dae6a5f658358"),
         ("express-1.10.0-rc3", "6eefe982d95e64", "816a8f81c7fd2d", "4e910798ac8327"),
@@ -712,7 +713,7 @@ def test_a_question_asked_again_has_one_answer(folder, before, after, of_first, 
     assert sources_of(first_again.messages[1]) == FIRST_DAY_SOURCES
 
 
-@pytest.mark.parametrize("folder", PLAIN[1:])
+@for_each("folder", PLAIN[1:])
 def test_another_chat_keeps_its_messages_when_a_question_is_asked_again(folder, read_one):
     transcript = read_one(f"{folder}/get_other_chat_after_rewrite")
     question, answer = transcript.messages
@@ -720,15 +721,15 @@ def test_another_chat_keeps_its_messages_when_a_question_is_asked_again(folder, 
     assert answer.text.endswith('"quotes" \\ backslash \t tab <think>inner</think>')
 
 
-@pytest.mark.parametrize("folder", DEAD)
-@pytest.mark.parametrize("case", ["list", "get", "get_404", "delete"])
+@for_each("folder", DEAD)
+@for_each("case", ["list", "get", "get_404", "delete"])
 def test_a_failed_upgrade_is_told_as_a_broken_service(folder, case, read):
     for error in read(f"{folder}/{case}"):
         assert isinstance(error, convostore.UnavailableError)
         assert (error.detail, error.retryable) == ("An error has occurred.", False)
 
 
-@pytest.mark.parametrize("folder", HALF_DEAD)
+@for_each("folder", HALF_DEAD)
 def test_a_half_failed_upgrade_still_lists_and_deletes(folder, read):
     ((listed,),) = read(f"{folder}/list")
     assert listed.id == "adcf4ca0929107e5a12b3353c09f19b9ef067a36"
@@ -739,7 +740,7 @@ def test_a_half_failed_upgrade_still_lists_and_deletes(folder, read):
     assert read(f"{folder}/delete") == [None, []]
 
 
-@pytest.mark.parametrize("folder", ["next-1.10.2", "next-1.11.2", "next-1.12.1"])
+@for_each("folder", ["next-1.10.2", "next-1.11.2", "next-1.12.1"])
 def test_a_redirect_to_the_path_without_its_slash_is_followed(folder, read):
     (transcript,) = read(f"{folder}/get_trailing_slash")
     assert transcript.conversation.title == FIRST_DAY
@@ -747,7 +748,7 @@ def test_a_redirect_to_the_path_without_its_slash_is_followed(folder, read):
     assert conversations[0].title == "odd id o_semi"
 
 
-@pytest.mark.parametrize("folder", PLAIN)
+@for_each("folder", PLAIN)
 def test_an_html_404_is_no_absent_chat(folder, read):
     (error,) = read(f"{folder}/get_raw_slash")
     assert isinstance(error, convostore.ProtocolError)

@@ -6,21 +6,18 @@ is written out in `test_notable_recordings`.
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
-from vcr.errors import CannotOverwriteExistingCassetteException
+from tests.support.naming import naming
 
 import convostore
 
 from .oracle import UNSAID, expect_conversation, expect_conversations, expect_messages
-from .recordings import CASES, WAYS, SyncFace, exchanges_of, played, playing
+from .recordings import CASES, FACES, WAYS, SyncFace, exchanges_of, played, playing
 
 pytestmark = pytest.mark.usefixtures("closed_network")
 
-READING = [
-    case
-    for case in CASES
-    if any(each.method == "GET" and each.conversation_id for each in exchanges_of(case))
-]
 FAILURES = {
     (304, ""): (convostore.ProtocolError, None),
     (400, "text/html"): (convostore.InvalidError, None),
@@ -34,16 +31,17 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_recorded_exchange_is_read_as_the_contract_says(case, face):
-    for exchange, result in played(face, case):
-        assert_right(case, exchange, result, "transcripts")
+def test_every_recorded_exchange_is_read_as_the_contract_says(case):
+    for face, way in product(FACES, ways_of(case)):
+        with naming(face.name, way):
+            for exchange, result in played(face, case, way):
+                assert_right(case, exchange, result, way)
 
 
-@pytest.mark.parametrize("way", WAYS[:2])
-@pytest.mark.parametrize("case", READING)
-def test_a_conversation_alone_and_its_messages_alone_are_read_the_same(case, way, face):
-    for exchange, result in played(face, case, way):
-        assert_right(case, exchange, result, way)
+def ways_of(case):
+    """A conversation is read with its messages, alone, and its messages alone."""
+    reads = any(each.method == "GET" and each.conversation_id for each in exchanges_of(case))
+    return WAYS if reads else ("transcripts",)
 
 
 def test_all_recordings_are_among_the_cases():
@@ -53,6 +51,8 @@ def test_all_recordings_are_among_the_cases():
 
 
 def test_a_request_that_was_not_recorded_is_refused(face):
+    from vcr.errors import CannotOverwriteExistingCassetteException
+
     with playing("next-1.12.1/list_empty"), face() as store:
         assert store.conversations() == []
         with pytest.raises(CannotOverwriteExistingCassetteException):

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from convostore.codec import dump
@@ -25,6 +25,8 @@ from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, everything
 from convostore.testing.strategies import json_values, texts
 from convostore_perplexica import wire
 from convostore_perplexica.rendering import chat_row, message_row, written
+
+from .cases import for_each
 
 START = datetime(2024, 12, 7, 9, 35, 59, 119371, tzinfo=UTC)
 
@@ -114,13 +116,11 @@ def without_status(message):
 # Both ways
 
 
-@settings(deadline=None)
 @given(conversations())
 def test_a_conversation_is_read_back_the_same(conversation):
     assert dump(chat_back(conversation), raw=False) == dump(conversation, raw=False)
 
 
-@settings(deadline=None)
 @given(dialogues())
 def test_messages_are_read_back_the_same_but_for_their_status(said):
     assert list(map(without_status, messages_back(said))) == list(map(without_status, said))
@@ -137,7 +137,6 @@ PARTS = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(PARTS, max_size=4))
 @example(list(everything().parts))
 def test_whatever_a_message_holds_its_text_is_read_back_and_no_other(parts):
@@ -171,8 +170,8 @@ def test_keys_stand_in_the_services_order():
     assert list(json.loads(row["metadata"])) == ["createdAt", "sources"]
 
 
-@pytest.mark.parametrize(
-    ("time", "shown"),
+@for_each(
+    "time, shown",
     [
         (START, "Sat Dec 07 2024 09:35:59 GMT+0000 (Coordinated Universal Time)"),
         (
@@ -202,8 +201,8 @@ def test_what_is_not_known_of_a_chat_is_empty_text():
     assert chat_back(Conversation(id="c")).problems == ()
 
 
-@pytest.mark.parametrize(
-    ("raw", "mode"),
+@for_each(
+    "raw, mode",
     [
         ({"focusMode": "academicSearch"}, "academicSearch"),
         ({"focusMode": ""}, "webSearch"),
@@ -217,8 +216,8 @@ def test_the_focus_is_what_the_service_said_where_it_did(raw, mode):
     assert chat_row(Conversation(id="c", raw=raw))["focusMode"] == mode
 
 
-@pytest.mark.parametrize(
-    ("file", "row"),
+@for_each(
+    "file, row",
     [
         (FilePart(name="n", url="file_id://0f1e"), {"name": "n", "fileId": "0f1e"}),
         (FilePart(url="file_id://0f1e"), {"name": "", "fileId": "0f1e"}),

@@ -14,6 +14,7 @@ from convostore.models import FilePart, TextPart
 from convostore.testing.loopback import serve
 from convostore_perplexica import wire
 
+from .cases import for_each
 from .recordings import exchanges_of
 from .service import JSON_TYPE, SHAPES, ChatsService, answer_to
 from .streams import RECONNECTS, REFUSED, VERSIONS, WHOLE, recorded, stored
@@ -48,7 +49,7 @@ def folded(events):
 # What is sent, and what comes
 
 
-@pytest.mark.parametrize("case", SINGLE)
+@for_each("case", SINGLE)
 def test_a_turn_is_sent_as_it_was_recorded_and_its_reply_is_what_was_stored(case, talk):
     service = Replayed(case)
     with talking(talk, service) as store:
@@ -66,7 +67,7 @@ def test_a_turn_is_sent_as_it_was_recorded_and_its_reply_is_what_was_stored(case
     assert folded(events).parts == answer.parts
 
 
-@pytest.mark.parametrize("case", FOLLOWED)
+@for_each("case", FOLLOWED)
 def test_what_was_said_before_is_sent_along(case, talk):
     chat = stored(case)
     rows = chat["messages"]
@@ -81,7 +82,7 @@ def test_what_was_said_before_is_sent_along(case, talk):
     assert reply.message == wire.read_messages(chat)[-1]
 
 
-@pytest.mark.parametrize("case", ["next-1.10.2/chat_calc", "next-1.12.1/chat_calc"])
+@for_each("case", ["next-1.10.2/chat_calc", "next-1.12.1/chat_calc"])
 def test_a_reply_that_is_not_streamed_is_the_same(case, talk):
     service = Replayed(case)
     with talking(talk, service) as store:
@@ -170,9 +171,7 @@ def test_an_address_may_hold_the_options_of_turns():
     assert options.embedding_model is None
 
 
-@pytest.mark.parametrize(
-    ("shape", "kind"), [("A", "focusMode"), ("B", "focusMode"), ("C", "sources")]
-)
+@for_each("shape, kind", [("A", "focusMode"), ("B", "focusMode"), ("C", "sources")])
 def test_a_conversation_goes_on_with_its_own_files_and_its_own_search(shape, kind, talk):
     service = ChatsService(shape)
     with talking(talk, service.handle) as store:
@@ -188,7 +187,7 @@ def test_a_conversation_goes_on_with_its_own_files_and_its_own_search(shape, kin
     assert sent["message"]["content"] == "two\nthree"
 
 
-@pytest.mark.parametrize("odd", [None, "", "text", 5, {}, [], [5, None], [{"fileId": ""}]])
+@for_each("odd", [None, "", "text", 5, {}, [], [5, None], [{"fileId": ""}]])
 @each_shape
 def test_what_a_chat_keeps_and_cannot_be_read_is_left_out(shape, odd, talk):
     service = ChatsService(shape)
@@ -202,8 +201,8 @@ def test_what_a_chat_keeps_and_cannot_be_read_is_left_out(shape, odd, talk):
     assert two[kind] == one[kind] or two[kind] == [odd]
 
 
-@pytest.mark.parametrize(
-    ("content", "options", "told"),
+@for_each(
+    "content, options, told",
     [
         ("q", {"chat_model": None}, "chat_model='provider/name'"),
         ("q", {"embedding_model": None}, "embedding_model='provider/name'"),
@@ -223,9 +222,7 @@ def test_what_no_version_takes_is_refused_before_anything_is_asked(content, opti
     assert asked == []
 
 
-@pytest.mark.parametrize(
-    "options", [{"chat_model": "model"}, {"chat_model": "/"}, {"optimization_mode": "warp"}]
-)
+@for_each("options", [{"chat_model": "model"}, {"chat_model": "/"}, {"optimization_mode": "warp"}])
 def test_an_option_that_is_wrong_is_named(options, talk):
     with talking(talk, lambda _: ABSENT) as store:
         with pytest.raises(convostore.InvalidError, match=next(iter(options))):
@@ -234,8 +231,8 @@ def test_an_option_that_is_wrong_is_named(options, talk):
             talk("http://127.0.0.1:9", **options)
 
 
-@pytest.mark.parametrize(
-    ("shape", "option"),
+@for_each(
+    "shape, option",
     [("A", {"sources": ["web"]}), ("B", {"sources": ["web"]}), ("C", {"focus_mode": "webSearch"})],
 )
 def test_an_option_of_other_versions_is_refused(shape, option, talk):
@@ -293,7 +290,7 @@ def test_a_server_that_is_upgraded_meanwhile_is_noticed_by_what_it_keeps(talk):
     assert [*new.received[1]["chatModel"]] == ["providerId", "key"]
 
 
-@pytest.mark.parametrize("version", EXPRESS)
+@for_each("version", EXPRESS)
 def test_a_version_that_answers_over_a_websocket_only_says_so(version, talk):
     def handler(request):
         return ABSENT if request.path.startswith("/api/chats/") else probed(version, request)
@@ -307,7 +304,7 @@ def test_a_version_that_answers_over_a_websocket_only_says_so(version, talk):
         assert store.offers("suggest_questions")
 
 
-@pytest.mark.parametrize("status", [401, 500, 503])
+@for_each("status", [401, 500, 503])
 def test_what_keeps_from_asking_the_version_is_told(status, talk):
     def handler(request):
         return ABSENT if request.path.startswith("/api/chats/") else Response(status)
@@ -320,7 +317,7 @@ def test_what_keeps_from_asking_the_version_is_told(status, talk):
 # Refusals
 
 
-@pytest.mark.parametrize("case", REFUSED)
+@for_each("case", REFUSED)
 def test_a_refused_turn_says_what_the_service_said(case, talk):
     recording = recorded(case)
     service = Replayed(f"{case.partition('/')[0]}/chat_calc", stream=recording.response)
@@ -339,7 +336,7 @@ def test_a_refused_turn_says_what_the_service_said(case, talk):
         assert "chat_model" in str(error)
 
 
-@pytest.mark.parametrize("version", VERSIONS[1:])
+@for_each("version", VERSIONS[1:])
 def test_a_refused_field_is_named(version, talk):
     response = recorded(f"{version}/chat_bad_mode").response
     service = Replayed(f"{version}/chat_calc", stream=response)
@@ -350,7 +347,7 @@ def test_a_refused_field_is_named(version, talk):
         store.call("reply", **service.turn)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "answer",
     [
         PAGE,
@@ -366,7 +363,6 @@ def test_a_refused_field_is_named(version, talk):
         Response(405),
         Response(500, {"content-type": "text/plain"}, b"Internal Server Error"),
     ],
-    ids=lambda answer: f"{answer.status}-{answer.content.decode()[:12]}",
 )
 def test_no_stream_in_the_place_of_a_stream_is_a_store_error(answer, talk):
     service = Replayed("next-1.12.1/chat_calc", stream=answer)
@@ -392,7 +388,7 @@ def test_a_reply_that_is_never_stored_says_so(talk):
 # Finding replies again
 
 
-@pytest.mark.parametrize("case", SINGLE)
+@for_each("case", SINGLE)
 def test_a_reply_is_found_by_its_turn_and_by_its_answer(case, talk):
     question, answer = wire.read_messages(stored(case))
     with talking(talk, lambda _: answered(stored(case))) as store:
@@ -423,7 +419,7 @@ def test_the_answer_of_the_next_turn_is_none_of_an_unanswered_one(version, talk)
         store.call("get_reply", "c", rows[0]["messageId"])
 
 
-@pytest.mark.parametrize("version", VERSIONS[:2])
+@for_each("version", VERSIONS[:2])
 def test_an_answer_whose_question_was_not_stored_is_found_by_the_stream(version, talk):
     # Up to 1.11 a question whose id is taken, in whatever chat, is not stored; its answer is.
     case = f"{version}/chat_kcc"
@@ -453,7 +449,7 @@ UNANSWERED = [
 ]
 
 
-@pytest.mark.parametrize(("version", "name"), UNANSWERED)
+@for_each("version, name", UNANSWERED)
 def test_a_turn_without_an_answer_is_a_conflict_that_may_last_for_ever(version, name, talk):
     body = chat_of(version, name).body
     turn_id = body["messages"][0]["messageId"]
@@ -465,7 +461,7 @@ def test_a_turn_without_an_answer_is_a_conflict_that_may_last_for_ever(version, 
     assert caught.value.retryable
 
 
-@pytest.mark.parametrize("status", ["completed", "error"])
+@for_each("status", ["completed", "error"])
 def test_a_turn_that_ended_without_an_answer_is_unavailable(status, talk):
     body = chat_of("next-1.12.1", "get_while_answering").body
     rows = [row | {"status": status} for row in body["messages"]]
@@ -517,7 +513,7 @@ class Answering:
         return answered(self.later if len(self.requests) > 1 else self.body)
 
 
-@pytest.mark.parametrize("case", RECONNECTS)
+@for_each("case", RECONNECTS)
 def test_an_answer_under_way_is_gone_on_with_from_its_beginning(case, talk):
     service = Answering(streaming(recorded(case).chunks))
     with talking(talk, service) as store:
@@ -541,8 +537,8 @@ def test_of_an_answer_that_is_stored_only_the_end_comes(version, talk):
     assert stream.reply.message == wire.read_messages(body)[1]
 
 
-@pytest.mark.parametrize(
-    ("case", "told"),
+@for_each(
+    "case, told",
     [("reconnect_unknown", "not being made any more"), ("reconnect_finished", "get_reply")],
 )
 def test_a_session_that_is_gone_says_what_to_do(case, told, talk):
@@ -556,7 +552,7 @@ def test_a_session_that_is_gone_says_what_to_do(case, told, talk):
     assert caught.value.partial.turn_id == service.turn_id
 
 
-@pytest.mark.parametrize("version", VERSIONS[:2])
+@for_each("version", VERSIONS[:2])
 def test_versions_that_cannot_go_on_say_so(version, talk):
     body = chat_of(version, "get_after_fail").body
     with (

@@ -7,6 +7,7 @@ import pytest
 import convostore
 from convostore.http import Response
 
+from .cases import for_each
 from .recordings import exchanges_of
 from .service import JSON_TYPE
 from .streams import VERSIONS, recorded
@@ -42,7 +43,7 @@ class Suggesting:
         return f"{provider}/{name}"
 
 
-@pytest.mark.parametrize("version", [*EXPRESS, *VERSIONS])
+@for_each("version", [*EXPRESS, *VERSIONS])
 def test_suggestions_are_asked_for_as_they_were_recorded(version, talk):
     service = Suggesting(version)
     with talking(talk, service, chat_model=service.model) as store:
@@ -82,7 +83,7 @@ def test_what_is_no_text_among_the_suggestions_is_left_out(talk):
         assert store.call("suggest_questions", "c") == ("Why?", "How?")
 
 
-@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"suggestions": 5}', b'{"suggestions": null}'])
+@for_each("body", [b"{}", b"[]", b'{"suggestions": 5}', b'{"suggestions": null}'])
 def test_an_answer_without_suggestions_is_a_protocol_error(body, talk):
     service = Suggesting("next-1.12.1", Response(200, JSON_TYPE, body))
     with talking(talk, service) as store, pytest.raises(convostore.ProtocolError):

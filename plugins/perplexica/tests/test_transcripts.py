@@ -6,6 +6,7 @@ import pytest
 
 import convostore
 
+from .cases import for_each
 from .oracle import expect_messages
 from .recordings import CASES, exchanges_of, playing
 
@@ -29,7 +30,7 @@ def recorded_chats(folder):
     }
 
 
-@pytest.mark.parametrize("folder", VERSIONS)
+@for_each("folder", VERSIONS)
 def test_a_chat_answering_500_does_not_end_an_export_of_several(folder, face):
     names = ("get_prog_kcc", "get_corrupt", "get_404", "get_unicode")
     cases = [f"{folder}/{name}" for name in names]
@@ -45,7 +46,7 @@ def test_a_chat_answering_500_does_not_end_an_export_of_several(folder, face):
     assert after.messages[0].text.startswith("Kapiʻolani · 夏威夷大学")
 
 
-@pytest.mark.parametrize("folder", VERSIONS)
+@for_each("folder", VERSIONS)
 def test_all_chats_of_a_server_are_exported_in_the_order_asked_for(folder, face):
     chats = recorded_chats(folder)
     ids = [each for each in listed_ids(folder) if each in chats]
@@ -54,7 +55,7 @@ def test_all_chats_of_a_server_are_exported_in_the_order_asked_for(folder, face)
     assert_exported(transcripts, ids, chats)
 
 
-@pytest.mark.parametrize("folder", VERSIONS[:2])
+@for_each("folder", VERSIONS[:2])
 def test_a_whole_server_is_exported_in_the_lists_order(folder, face):
     chats = recorded_chats(folder)
     ids = listed_ids(folder)

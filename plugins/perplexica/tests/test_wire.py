@@ -3,10 +3,10 @@
 import json
 from datetime import UTC, datetime
 
-import pytest
-
 from convostore import OtherPart, ReasoningPart, TextPart
 from convostore_perplexica import wire
+
+from .cases import for_each
 
 
 def read(*rows):
@@ -134,7 +134,7 @@ def test_messages_that_share_an_id_are_told_apart():
     assert ids == ["x", "x~2", "x~2~2"]
 
 
-@pytest.mark.parametrize("row", [None, 5, "text", [], True])
+@for_each("row", [None, 5, "text", [], True])
 def test_a_row_that_is_no_object_is_kept_whole(row):
     (message,) = read(row)
     assert message.role == "other"
@@ -170,8 +170,8 @@ def test_metadata_encoded_without_end_is_given_up_softly():
     assert [problem.where for problem in message.problems] == ["metadata"]
 
 
-@pytest.mark.parametrize(
-    ("newest", "generation"),
+@for_each(
+    "newest, generation",
     [
         ({"focusMode": "webSearch"}, "1.7 - 1.9"),
         ({"focusMode": "webSearch", "files": []}, "1.10 - 1.11"),

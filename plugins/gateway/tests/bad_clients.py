@@ -7,23 +7,32 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import weakref
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 
 from convostore_gateway.server.protocol import BoundedProtocol
 
-PATIENCE = 15.0
+from .gateway_kit import client_of
+
+PATIENCE = 60.0
 """Seconds after which something hangs."""
-_DRIP = 0.03
+_PAUSE = 0.005
+"""Seconds between two requests of an honest client."""
+_GLANCE = 0.005
+"""Seconds for which is looked whether something came, where time is to pass meanwhile."""
+
+Passing = Callable[[], object]
+"""Lets some of the server's time pass."""
 
 
 @contextmanager
@@ -38,44 +47,51 @@ def connected(url: str, receive_buffer: int | None = None) -> Iterator[socket.so
         yield connection
 
 
-def told(url: str, sent: bytes, *, hang_up: bool = False) -> bytes:
+def told(url: str, sent: bytes, *, hang_up: bool = False, while_: Passing | None = None) -> bytes:
     """All that a server says to some bytes, until it closes the connection."""
     with connected(url) as connection:
         _send(connection, sent)
         if hang_up:
             connection.shutdown(socket.SHUT_WR)
-        return heard(connection)
+        return heard(connection, while_)
 
 
-def heard(connection: socket.socket) -> bytes:
-    """What a server says until it closes the connection."""
+def heard(connection: socket.socket, while_: Passing | None = None) -> bytes:
+    """What a server says until it closes the connection.
+
+    Args:
+        connection: To the server.
+        while_: Lets time pass while nothing comes.
+    """
     said = b""
-    try:
-        while piece := connection.recv(65536):
-            said += piece
-    except ConnectionError:
-        return said
-    return said
-
-
-def drip(url: str, beginning: bytes, drop: bytes) -> bytes:
-    """What a server says to one who goes on sending little, again and again."""
     end = time.monotonic() + PATIENCE
+    if while_ is not None:
+        connection.settimeout(_GLANCE)
+    while time.monotonic() < end:
+        try:
+            piece = connection.recv(65536)
+        except ConnectionError:
+            return said
+        except TimeoutError:
+            assert while_ is not None, "the server neither answers nor hangs up"
+            while_()
+            continue
+        if not piece:
+            return said
+        said += piece
+    raise AssertionError("the server bears it for ever")
+
+
+def drip(url: str, beginning: bytes, drop: bytes, while_: Passing) -> bytes:
+    """What a server says to one who goes on sending little, again and again, while time passes."""
     with connected(url) as connection:
         connection.sendall(beginning)
-        connection.settimeout(_DRIP)
-        while time.monotonic() < end:
-            try:
-                said = connection.recv(65536)
-            except TimeoutError:
-                if not _send(connection, drop):
-                    return b""
-                continue
-            except ConnectionError:
-                return b""
-            connection.settimeout(PATIENCE)
-            return said
-    raise AssertionError("the server bears it for ever")
+
+        def go_on() -> None:
+            while_()
+            _send(connection, drop)  # where it was cut off, reading tells
+
+        return heard(connection, go_on)
 
 
 def _send(connection: socket.socket, sent: bytes) -> bool:
@@ -113,8 +129,10 @@ class Honest:
         self._asks = list(asks)
         self._url = url
         self._ended = threading.Event()
+        self._changed = threading.Condition()
         self._answered = [0] * len(self._asks)
         self._errors: list[BaseException] = []
+        self._turns = [threading.Lock() for _ in self._asks]
 
     def __enter__(self) -> Self:
         self._threads = [
@@ -134,54 +152,108 @@ class Honest:
 
     def check(self) -> None:
         """Waits until each was answered once more; raises what one of them met."""
-        before = list(self._answered)
-        until(
-            lambda: (
-                bool(self._errors)
-                or all(now > then for now, then in zip(self._answered, before, strict=True))
-            ),
-            "an honest client waits for ever",
-        )
+        with self._changed:
+            before = list(self._answered)
+            assert self._changed.wait_for(
+                lambda: (
+                    self._errors
+                    or all(now > then for now, then in zip(self._answered, before, strict=True))
+                ),
+                PATIENCE,
+            ), "an honest client waits for ever"
         self._raise()
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Holds between two requests of each, which has been answered once more."""
+        self.check()
+        with ExitStack() as stack:
+            for turn in self._turns:
+                stack.enter_context(turn)
+            yield
 
     def _raise(self) -> None:
         if self._errors:
             raise self._errors[0]
 
     def _go_on(self, number: int) -> None:
-        with httpx.Client(
-            base_url=self._url, timeout=PATIENCE, trust_env=False, verify=False
-        ) as client:
+        with client_of(self._url) as client:
             try:
-                while not self._ended.wait(_DRIP):
-                    self._asks[number](client)
-                    self._answered[number] += 1
+                while not self._ended.wait(_PAUSE):
+                    with self._turns[number]:
+                        self._asks[number](client)
+                    self._note_answer(number)
             except BaseException as error:
-                self._errors.append(error)
+                with self._changed:
+                    self._errors.append(error)
+                    self._changed.notify_all()
+
+    def _note_answer(self, number: int) -> None:
+        with self._changed:
+            self._answered[number] += 1
+            self._changed.notify_all()
 
 
 class Watched:
-    """An application, and beside it at ``/watched`` what there is in the server's process."""
+    """An application whose loop's time a test lets pass, and whose connections it counts.
+
+    What there is, is looked at from the first request on.
+    """
 
     def __init__(self, app: Any) -> None:
         self._app = app
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ahead = 0.0
+        self._protocols: weakref.WeakSet[Any] = weakref.WeakSet()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"] != "/watched":
-            await self._app(scope, receive, send)
-            return
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            passing = self._loop.time
+            self._loop.time = lambda: passing() + self._ahead  # type: ignore[method-assign]
+        await self._app(scope, receive, send)
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Knows of every connection that is made within the block."""
+        connection_made = BoundedProtocol.connection_made
+
+        def counted(protocol: BoundedProtocol, transport: Any) -> None:
+            self._protocols.add(protocol)
+            connection_made(protocol, transport)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(BoundedProtocol, "connection_made", counted)
+            yield
+
+    def advance(self, seconds: float) -> None:
+        """Lets the server's time pass at once."""
+
+        async def move() -> None:
+            self._ahead += seconds
+
+        self._run(move())
+
+    def there_is(self) -> dict[str, int]:
+        """How many tasks and connections the server has that are not over."""
+
+        async def tasks() -> int:
+            return len(asyncio.all_tasks())
+
+        counted = self._run(tasks())
         gc.collect()
-        protocols = [each for each in gc.get_objects() if isinstance(each, BoundedProtocol)]
-        there = {"tasks": len(asyncio.all_tasks()), "protocols": len(protocols)}
-        body = json.dumps(there).encode()
-        headers = [(b"content-length", str(len(body)).encode()), (b"connection", b"close")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        return {"tasks": counted, "connections": len(self._protocols)}
+
+    def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        assert self._loop is not None, "nothing was asked yet"
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
 
 
-def until(holds: Callable[[], bool], what: str) -> None:
+def until(holds: Callable[[], bool], what: str, while_: Passing | None = None) -> None:
     """Waits until something holds, which nobody tells."""
     end = time.monotonic() + PATIENCE
     while not holds():
         assert time.monotonic() < end, what
-        threading.Event().wait(_DRIP)
+        if while_ is not None:
+            while_()
+        threading.Event().wait(_GLANCE)

@@ -13,11 +13,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
+import httpx
+
 import convostore
 from convostore.store import AsyncConversationStore
 from convostore_gateway import Limits, Token
 from convostore_gateway.application import app
 from convostore_gateway.server.serving import running
+
+PATIENCE = 60.0
+"""Seconds after which something hangs."""
 
 Target: TypeAlias = str | Callable[[], AsyncConversationStore]
 """A DSN, or what makes a store that no event loop has used yet."""
@@ -46,6 +51,22 @@ def served(
     made = app(stores, tokens=tokens, open_access=not tokens, limits=limits, **options)
     with running(made, stores=stores.values(), limits=limits) as url:
         yield url
+
+
+def client_of(url: str = "", **options: Any) -> httpx.Client:
+    """A client of a server over loopback, which has time and needs no certificates."""
+    return httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False, verify=False, **options)
+
+
+def asked(method: str, url: str, **options: Any) -> httpx.Response:
+    """The answer to one request, over a connection of its own."""
+    with client_of() as client:
+        return client.request(method, url, **options)
+
+
+def got(url: str, **options: Any) -> httpx.Response:
+    """The answer to one ``GET``."""
+    return asked("GET", url, **options)
 
 
 def _opened(target: Target, options: Mapping[str, Any]) -> AsyncConversationStore:

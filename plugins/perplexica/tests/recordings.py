@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -250,11 +250,33 @@ def carried_out(store, exchange: Exchange, way: str = "transcripts"):
         return error
 
 
-def played(face, case: str, way: str = "transcripts") -> Iterator[tuple[Exchange, object]]:
+def played(face, case: str) -> Iterator[tuple[Exchange, object]]:
     """Plays a case to a store: each of its exchanges with what came of it, in order."""
+    for *_, exchange, result in played_by([face], case, ("transcripts",)):
+        yield exchange, result
+
+
+def played_by(
+    faces, case: str, ways: Sequence[str]
+) -> Iterator[tuple[type, str, Exchange, object]]:
+    """Plays a case as often as there are faces and ways, and each time to its end.
+
+    To begin with a cassette takes longer than to play it, so that it is done once for all.
+    """
     exchanges = exchanges_of(case)
     follow_up = [case.replace("trailing_slash", "query_ignored")] if exchanges[0].location else []
+    cases = [case, *follow_up]
+    with playing(*cases * len(faces) * len(ways)) as cassette:
+        length = len(cassette) // len(faces) // len(ways)
+        for face in faces:
+            with _opened(face, exchanges) as store:
+                for way in ways:
+                    end = cassette.play_count + length
+                    for exchange in exchanges:
+                        yield face, way, exchange, carried_out(store, exchange, way)
+                    assert cassette.play_count == end, f"not all of {cases} was asked for"
+
+
+def _opened(face, exchanges: Sequence[Exchange]):
     led_off = [each for each in exchanges if not each.is_made_by_the_adapter]
-    with playing(case, *follow_up), face.led_to(led_off[0]) if led_off else face() as store:
-        for exchange in exchanges:
-            yield exchange, carried_out(store, exchange, way)
+    return face.led_to(led_off[0]) if led_off else face()

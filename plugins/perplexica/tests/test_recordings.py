@@ -6,15 +6,13 @@ is written out in `test_notable_recordings`.
 
 from __future__ import annotations
 
-from itertools import product
-
 import pytest
 from tests.support.naming import naming
 
 import convostore
 
 from .oracle import UNSAID, expect_conversation, expect_conversations, expect_messages
-from .recordings import CASES, FACES, WAYS, SyncFace, exchanges_of, played, playing
+from .recordings import CASES, FACES, WAYS, SyncFace, exchanges_of, played_by, playing
 
 pytestmark = pytest.mark.usefixtures("closed_network")
 
@@ -32,10 +30,9 @@ FAILURES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_every_recorded_exchange_is_read_as_the_contract_says(case):
-    for face, way in product(FACES, ways_of(case)):
-        with naming(face.name, way):
-            for exchange, result in played(face, case, way):
-                assert_right(case, exchange, result, way)
+    for face, way, exchange, result in played_by(FACES, case, ways_of(case)):
+        with naming(face.name, way, exchange.method, exchange.path):
+            assert_right(case, exchange, result, way)
 
 
 def ways_of(case):

@@ -1,4 +1,4 @@
-"""What the tests of this plugin stand on: the PostgreSQL of the session, and databases in it."""
+"""What the tests of this plugin stand on: the PostgreSQL of the run, databases, and processes."""
 
 from __future__ import annotations
 
@@ -8,34 +8,50 @@ from pathlib import Path
 
 import pytest
 
-from . import servers
-from .databases import Database, PostgreSQL, SQLite
+from . import pythons, servers
+from .databases import Database, Databases, SQLite
 
-KINDS = ("sqlite", "postgresql")
+KINDS = ("sqlite", pytest.param("postgresql", marks=pytest.mark.rim))
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[servers.Server]:
-    """A PostgreSQL; where there is none, the test is skipped, or fails where one is required."""
-    with servers.running_or_skipped() as running:
-        yield running
+def server(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[servers.Server]:
+    """A PostgreSQL, the same for all processes of a run.
+
+    Where there is none, the test is skipped, or fails where one is required.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):  # each of pytest-xdist's processes has one in it
+        folder = folder.parent
+    with servers.shared_or_skipped(folder) as shared:
+        yield shared
+
+
+@pytest.fixture(scope="session")
+def databases(server: servers.Server) -> Databases:
+    """The databases of the server."""
+    return Databases(server)
 
 
 @pytest.fixture
 def new_database(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[Callable[..., Database]]:
-    """Makes empty databases, `new_database(kind)`; they are gone at the end of the test."""
+    """Makes empty databases, `new_database(kind)`; they are the test's alone until its end.
+
+    Those of PostgreSQL may have the tables of an earlier test, without a row, unless they are
+    wanted `bare`.
+    """
     with ExitStack() as stack:
         made = 0
 
-        def make(kind: str) -> Database:
+        def make(kind: str, *, bare: bool = False) -> Database:
             nonlocal made
             made += 1
             if kind == "sqlite":
                 return SQLite(tmp_path / f"store-{made}.db")
-            server: servers.Server = request.getfixturevalue("server")
-            return PostgreSQL(server, stack.enter_context(server.database()))
+            databases: Databases = request.getfixturevalue("databases")
+            return stack.enter_context(databases.one(bare=bare))
 
         yield make
 
@@ -44,3 +60,18 @@ def new_database(
 def database(request: pytest.FixtureRequest, new_database: Callable[..., Database]) -> Database:
     """An empty database: each test that takes it runs on both kinds."""
     return new_database(request.param)
+
+
+@pytest.fixture(params=KINDS)
+def bare_database(
+    request: pytest.FixtureRequest, new_database: Callable[..., Database]
+) -> Database:
+    """A database that nobody has opened yet, of both kinds."""
+    return new_database(request.param, bare=True)
+
+
+@pytest.fixture(scope="session")
+def python() -> Iterator[pythons.Python]:
+    """Starts processes of Python that have the plugin loaded."""
+    with pythons.warm() as python:
+        yield python

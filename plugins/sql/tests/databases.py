@@ -1,13 +1,19 @@
-"""The databases that tests run on: how each is addressed, and looked at beside the plugin."""
+"""The databases that tests run on: how each is addressed, and looked at beside the plugin.
+
+Those of PostgreSQL are used by one test after the other: to make one takes longer than most tests.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote, urlencode
+
+import psycopg
 
 from .servers import Server
 
@@ -80,3 +86,32 @@ class PostgreSQL:
             connection.execute(statement)
             yield
             connection.execute("ROLLBACK")
+
+
+class Databases:
+    """Databases of a server, each of which is one test's at a time, and empty for each."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._free: defaultdict[bool, list[str]] = defaultdict(list)
+
+    @contextlib.contextmanager
+    def one(self, *, bare: bool = False) -> Iterator[PostgreSQL]:
+        """A database without rows; where it is to be bare, without tables of anybody either."""
+        free = self._free[bare]
+        name = free.pop() if free else self._server.create_database()
+        try:
+            yield PostgreSQL(self._server, name)
+        finally:
+            self._server.restore(name, _without_tables if bare else _without_rows)
+            free.append(name)
+
+
+def _without_tables(connection: psycopg.Connection) -> None:
+    connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+
+
+def _without_rows(connection: psycopg.Connection) -> None:
+    (there,) = connection.execute("SELECT to_regclass('convostore_messages') IS NOT NULL").fetchone()
+    if there:
+        connection.execute("TRUNCATE convostore_conversations, convostore_messages")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from .pythons import Python
 
 SCRIPT = Path(__file__).with_name("writer.py")
 
@@ -38,15 +38,15 @@ class Writer:
     complaints: str = ""
     returned: int | None = None
 
-    def run(self, start: threading.Barrier) -> None:
+    def run(self, python: Python, start: threading.Barrier) -> None:
         """Runs the lives one after the other; the first begins when all writers are ready."""
         for kill_after in self.kill_after:
-            self._live(start, kill_after)
+            self._live(python, start, kill_after)
             if not self.rises_again:
                 return
-        self._live(start, None)
+        self._live(python, start, None)
 
-    def _live(self, start: threading.Barrier, kill_after: int | None) -> None:
+    def _live(self, python: Python, start: threading.Barrier, kill_after: int | None) -> None:
         first = self.acknowledged[-1] + 1 if self.acknowledged else 0
         job = {
             "dsn": self.dsn,
@@ -55,17 +55,7 @@ class Writer:
             "numbers": [first, self.count],
             **self.options,
         }
-        process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), json.dumps(job)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        with process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            assert process.stderr is not None
+        with python.start(str(SCRIPT), json.dumps(job)) as process:
             is_ready = process.stdout.readline()
             if first == 0:
                 start.wait()
@@ -81,10 +71,10 @@ class Writer:
         self.returned = process.returncode
 
 
-def run(writers: Iterable[Writer]) -> None:
+def run(python: Python, writers: Iterable[Writer]) -> None:
     """Runs writers side by side until all have ended."""
     all_of_them = list(writers)
     start = threading.Barrier(len(all_of_them), timeout=60)
     with ThreadPoolExecutor(len(all_of_them)) as pool:
-        for each in [pool.submit(writer.run, start) for writer in all_of_them]:
+        for each in [pool.submit(writer.run, python, start) for writer in all_of_them]:
             each.result()

@@ -2,32 +2,43 @@
 
 It is looked for in the wheel `pgserver`, on the path, and where Debian puts it. It listens on
 loopback, wants a password, and keeps its data in a temporary folder. As it refuses to run as root,
-it then runs as a user without rights. Nothing of the plugin may be known here.
+it then runs as a user without rights. All processes of one run of the tests share it, see `shared`.
+Nothing of the plugin may be known here.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
+import hmac
 import importlib.util
+import json
 import os
 import re
 import secrets
 import shutil
 import socket
+import sqlite3
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 import psycopg
 import pytest
 from psycopg import sql
 
+T = TypeVar("T")
+
 REQUIRED = "CONVOSTORE_REQUIRE_POSTGRESQL"
 """The environment variable that makes a missing PostgreSQL a failure; ``1`` sets it."""
 
+_KEEPER = Path(__file__).with_name("server_keeper.py")
 _SECONDS = 60
 _UNPRIVILEGED = ("postgres", "nobody")
 _SETTINGS = {
@@ -79,7 +90,6 @@ class Server:
 
     port: int
     password: str = field(repr=False)
-    _installation: _Installation = field(repr=False)
 
     def dsn(self, database: str, **options: object) -> str:
         """The address of a database of it, as an app would write it."""
@@ -134,12 +144,32 @@ class Server:
     def terminate_connections(self, database: str) -> int:
         """Ends every other connection to a database, and returns how many there were."""
         with self.connect() as connection:
-            ended = connection.execute(
-                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-                "WHERE datname = %s AND pid <> pg_backend_pid()",
-                [database],
-            ).fetchall()
-        return len(ended)
+            return _terminate_connections(connection, database)
+
+    def restore(self, database: str, clear: Callable[[psycopg.Connection], None]) -> None:
+        """Ends all that goes on in a database, resets its settings, and clears its contents."""
+        with self.connect(database) as connection:
+            _terminate_connections(connection, database)
+            name = sql.Identifier(database)
+            connection.execute(sql.SQL("ALTER DATABASE {} RESET ALL").format(name))
+        with self.connect(database) as connection:
+            clear(connection)
+
+
+def _terminate_connections(connection: psycopg.Connection, database: str) -> int:
+    ended = connection.execute(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+        "WHERE datname = %s AND pid <> pg_backend_pid()",
+        [database],
+    ).fetchall()
+    return len(ended)
+
+
+@dataclass
+class OwnServer(Server):
+    """A PostgreSQL that is its user's alone, and may be stopped."""
+
+    _installation: _Installation = field(repr=False)
 
     def stop(self) -> None:
         """Stops it at once, as a crash would."""
@@ -151,7 +181,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Server]:
+def running() -> Iterator[OwnServer]:
     """A new PostgreSQL, stopped and thrown away at the end.
 
     Raises:
@@ -164,9 +194,29 @@ def running() -> Iterator[Server]:
         try:
             installation.prepare(password)
             port = installation.start_anywhere()
-            yield Server(port, password, installation)
+            server = OwnServer(port, password, installation)
+            with server.connect() as connection:
+                connection.execute(_cheap(password))
+            yield server
         finally:
             installation.stop_whatever_runs()
+
+
+def _cheap(password: str) -> str:
+    """Lets a password be looked at in a moment: thousands of connections are made to a server.
+
+    It stays the same, as does what is sent; it is just not hashed 4096 times, for each of them.
+    """
+    salt = secrets.token_bytes(16)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations=1)
+    client, server = (
+        hmac.digest(salted, name, "sha256") for name in (b"Client Key", b"Server Key")
+    )
+    salt, stored, server = (
+        base64.b64encode(value).decode()
+        for value in (salt, hashlib.sha256(client).digest(), server)
+    )
+    return f"ALTER ROLE postgres PASSWORD 'SCRAM-SHA-256$1:{salt}${stored}:{server}'"
 
 
 def _user() -> tuple[int, int] | None:
@@ -279,11 +329,91 @@ def _free_port() -> int:
 
 
 @contextlib.contextmanager
-def running_or_skipped() -> Iterator[Server]:
+def shared(folder: Path) -> Iterator[Server]:
+    """The PostgreSQL of all processes that name the same folder, for as long as one of them runs.
+
+    The first starts it. `server_keeper` keeps it, and notices when the last has gone, even if that
+    was killed: each holds a connection to the keeper.
+
+    Raises:
+        NoServer: There is none, or it does not start.
+    """
+    programs()
+    server, keeper = _kept_server(folder)
+    with keeper:
+        yield server
+        keeper.shutdown(socket.SHUT_WR)
+        keeper.settimeout(2 * _SECONDS)
+        keeper.recv(1)  # ends at once where others go on, and else when the server is gone
+
+
+def _kept_server(folder: Path) -> tuple[Server, socket.socket]:
+    """The server that the folder's users share, and a connection to its keeper."""
+    # The file is a lock as well: it works on each system, and ends with whoever holds it.
+    notes = sqlite3.connect(folder / "postgresql.db", timeout=4 * _SECONDS, isolation_level=None)
+    with contextlib.closing(notes):
+        notes.execute("BEGIN IMMEDIATE")
+        notes.execute("CREATE TABLE IF NOT EXISTS keeper (told TEXT)")
+        for (told,) in notes.execute("SELECT told FROM keeper ORDER BY rowid DESC LIMIT 1"):
+            with contextlib.suppress(OSError):
+                return _joined(told)
+        told = _started_keeper()
+        kept = _joined(told)
+        notes.execute("INSERT INTO keeper VALUES (?)", [told])
+        notes.execute("COMMIT")
+        return kept
+
+
+def _joined(told: str) -> tuple[Server, socket.socket]:
+    """What a keeper told of its server, and a connection to it.
+
+    Raises:
+        OSError: It is about to go, or gone.
+    """
+    where = json.loads(told)
+    keeper = socket.create_connection(("127.0.0.1", where["keeper"]), timeout=_SECONDS)
+    if not keeper.recv(1):
+        keeper.close()
+        raise ConnectionResetError
+    return Server(where["port"], where["password"]), keeper
+
+
+def _started_keeper() -> str:
+    """Starts a keeper, and returns what it tells of its server."""
+    process = subprocess.Popen(
+        [sys.executable, str(_KEEPER)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        told = process.stdout.readline()
+    if hasattr(os, "fork"):  # it leaves a child that nobody has to wait for
+        process.wait()
+    if not told:
+        raise NoServer("what keeps PostgreSQL running ended without a word")
+    if complaint := json.loads(told).get("complaint"):
+        raise NoServer(complaint)
+    return told
+
+
+def running_or_skipped() -> contextlib.AbstractContextManager[OwnServer]:
     """As `running`; where there is none, the tests are skipped, or fail where one is required."""
+    return _or_skipped(running())
+
+
+def shared_or_skipped(folder: Path) -> contextlib.AbstractContextManager[Server]:
+    """As `shared`; where there is none, the tests are skipped, or fail where one is required."""
+    return _or_skipped(shared(folder))
+
+
+@contextlib.contextmanager
+def _or_skipped(serving: contextlib.AbstractContextManager[T]) -> Iterator[T]:
     with contextlib.ExitStack() as stack:
         try:
-            server = stack.enter_context(running())
+            server = stack.enter_context(serving)
         except NoServer as reason:
             if os.environ.get(REQUIRED) == "1":
                 pytest.fail(f"{REQUIRED}=1, but {reason}")

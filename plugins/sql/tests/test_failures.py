@@ -10,7 +10,6 @@ import base64
 import gc
 import json
 import os
-import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -159,10 +158,9 @@ assert os.waitpid(child, 0)[1] == 0
 @pytest.mark.rim
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.parametrize("child", ["closes", "leaves"])
-def test_a_store_goes_on_in_both_processes_after_a_fork(filled, child):
-    subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FORKING, filled.dsn(), child], check=True, timeout=60
-    )
+def test_a_store_goes_on_in_both_processes_after_a_fork(python, filled, child):
+    code, complaints = python.run("-c", FORKING, filled.dsn(), child)
+    assert code == 0, complaints
     with convostore.open(filled.dsn()) as store:
         found = ids(store)
     for name in ("parent", "child"):
@@ -189,10 +187,10 @@ os._exit(2)
 
 @pytest.mark.rim
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_child_that_sqlite_would_give_the_locks_of_its_parent_is_refused(new_database):
+def test_a_child_that_sqlite_would_give_the_locks_of_its_parent_is_refused(python, new_database):
     url = new_database("sqlite").dsn()
-    script = [sys.executable, "-W", "ignore", "-c", FORKING_WHILE_IN_USE, url]
-    subprocess.run(script, check=True, timeout=60)
+    code, complaints = python.run("-c", FORKING_WHILE_IN_USE, url)
+    assert code == 0, complaints
 
 
 # Waiting

@@ -9,6 +9,7 @@ import pytest
 
 import convostore
 from convostore import ConfigError, StoreError
+from tests.support.naming import naming
 
 from . import processes
 from .processes import Writer
@@ -30,19 +31,23 @@ def version(database) -> int:
 
 
 @pytest.mark.rim
-@pytest.mark.parametrize("attempt", range(3))
-def test_processes_that_open_an_empty_database_at_once_all_succeed(database, attempt):
-    openers = [
-        Writer(database.dsn(), f"w{number}", [f"c{number}"], 1, options={"make": True})
-        for number in range(OPENERS)
-    ]
-    processes.run(openers)
-    assert [(each.complaints, each.returned) for each in openers] == [("", 0)] * OPENERS
-    assert sorted(shown(database)) == [(f"c{n}", [f"w{n}-0"]) for n in range(OPENERS)]
-    assert version(database) > 0
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_processes_that_open_an_empty_database_at_once_all_succeed(python, new_database, kind):
+    for attempt in range(3):
+        database = new_database(kind, bare=True)
+        openers = [
+            Writer(database.dsn(), f"w{number}", [f"c{number}"], 1, options={"make": True})
+            for number in range(OPENERS)
+        ]
+        with naming("attempt", attempt):
+            processes.run(python, openers)
+            assert [(each.complaints, each.returned) for each in openers] == [("", 0)] * OPENERS
+            assert sorted(shown(database)) == [(f"c{n}", [f"w{n}-0"]) for n in range(OPENERS)]
+            assert version(database) > 0
 
 
-def test_the_tables_are_made_once_and_then_only_looked_at(database):
+def test_the_tables_are_made_once_and_then_only_looked_at(bare_database):
+    database = bare_database
     for number in range(3):
         with convostore.open(database.dsn()) as store:
             store.create_conversation(id=f"c{number}")
@@ -50,7 +55,8 @@ def test_the_tables_are_made_once_and_then_only_looked_at(database):
     assert len(shown(database)) == 3
 
 
-def test_a_newer_schema_is_refused_by_an_error_that_names_both_versions(database):
+def test_a_newer_schema_is_refused_by_an_error_that_names_both_versions(bare_database):
+    database = bare_database
     with convostore.open(database.dsn()) as store:
         store.create_conversation(id="c", title="of the future")
     ours = version(database)
@@ -68,9 +74,14 @@ def test_a_newer_schema_is_refused_by_an_error_that_names_both_versions(database
 
 @pytest.mark.rim
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer signals on this system")
-@pytest.mark.parametrize("seed", range(4))
-def test_a_creation_that_was_cut_off_is_made_up_for(database, seed):
-    chance = random.Random(seed)
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_creation_that_was_cut_off_is_made_up_for(python, new_database, kind):
+    for seed in range(4):
+        with naming("seed", seed):
+            cut_off_and_made_up_for(python, new_database(kind, bare=True), random.Random(seed))
+
+
+def cut_off_and_made_up_for(python, database, chance: random.Random) -> None:
     cut_off = [
         Writer(
             database.dsn(),
@@ -81,7 +92,7 @@ def test_a_creation_that_was_cut_off_is_made_up_for(database, seed):
         )
         for number in range(4)
     ]
-    processes.run(cut_off)
+    processes.run(python, cut_off)
     told = {f"{each.name}-0" for each in cut_off if each.acknowledged}
     with convostore.open(database.dsn()) as store:
         store.create_conversation(id="after")
@@ -103,7 +114,8 @@ def test_an_empty_file_is_made_a_store(new_database):
     assert shown(database) == [("c", [])]
 
 
-def test_tables_of_another_program_stay_as_they_are(database):
+def test_tables_of_another_program_stay_as_they_are(bare_database):
+    database = bare_database
     database.look("CREATE TABLE conversations (id int)")
     database.look("CREATE TABLE messages (id int)")
     database.look("INSERT INTO messages VALUES (1)")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -55,21 +53,20 @@ def held(store: convostore.ConversationStore) -> dict[str, object]:
     }
 
 
-def mirror(source: str, target: str, at: int) -> int:
-    command = [sys.executable, str(MIRRORER), source, target, str(at)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode in {0, -signal.SIGKILL}, done.stderr
-    return done.returncode
+def mirror(python, source: str, target: str, at: int) -> int:
+    code, complaints = python.run(str(MIRRORER), source, target, str(at))
+    assert code in {0, -signal.SIGKILL}, complaints
+    return code
 
 
-def test_a_mirror_killed_at_many_points_is_made_whole_by_the_next_run(tmp_path):
+def test_a_mirror_killed_at_many_points_is_made_whole_by_the_next_run(python, tmp_path):
     source, target = (f"sqlite:///{tmp_path / name}.db" for name in ("source", "target"))
     with convostore.open(source) as one:
         fill(one)
-    killed = [mirror(source, target, at) for at in (2, 3, 5, 9, 14)]
+    killed = [mirror(python, source, target, at) for at in (2, 3, 5, 9, 14)]
     with convostore.open(source) as one:
         change(one)
-        killed += [mirror(source, target, at) for at in (2, 4, 6, 9)]
+        killed += [mirror(python, source, target, at) for at in (2, 4, 6, 9)]
         assert killed.count(-signal.SIGKILL) >= 7
         with convostore.open(target) as other:
             convostore.mirror(one, other, name="source", delete=True)

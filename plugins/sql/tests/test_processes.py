@@ -16,7 +16,9 @@ from .processes import Writer
 pytestmark = pytest.mark.rim
 
 NAMES = [f"writer{number}" for number in range(8)]
-COUNT = 500
+COUNT = 120
+LIVES = 3
+"""How often a process that rises again is killed before it is left to run to its end."""
 TARGETS = {
     "one conversation": ["shared"],
     "many conversations": [f"many-{number:02}" for number in range(20)],
@@ -85,9 +87,9 @@ def found_by_search(store: ConversationStore) -> set[str]:
             return set(found)
 
 
-def test_all_that_eight_processes_append_is_there_in_order_and_once(database, conversations):
+def test_all_that_eight_processes_append_is_there_in_order_and_once(python, database, conversations):
     writers = [Writer(database.dsn(), name, conversations, COUNT) for name in NAMES]
-    processes.run(writers)
+    processes.run(python, writers)
     assert [(each.complaints, each.returned) for each in writers] == [("", 0)] * len(NAMES)
     assert all(each.acknowledged == list(range(COUNT)) for each in writers)
     numbers = check_the_whole(database, conversations)
@@ -96,8 +98,8 @@ def test_all_that_eight_processes_append_is_there_in_order_and_once(database, co
     }
 
 
-def test_what_killed_processes_were_told_of_is_there_once(database, conversations):
-    """Every second one is started again, and sends again what it was not told of."""
+def test_what_killed_processes_were_told_of_is_there_once(python, database, conversations):
+    """Every second one is started again and again, and sends what it was not told of once more."""
     chance = random.Random(f"{database.kind} {len(conversations)}")
     writers = [
         Writer(
@@ -105,12 +107,12 @@ def test_what_killed_processes_were_told_of_is_there_once(database, conversation
             name,
             conversations,
             COUNT,
-            kill_after=[chance.randint(1, COUNT // 2)],
+            kill_after=[chance.randint(1, COUNT // (LIVES + 1)) for _ in range(LIVES)],
             rises_again=place % 2 == 0,
         )
         for place, name in enumerate(NAMES)
     ]
-    processes.run(writers)
+    processes.run(python, writers)
     assert [each.complaints for each in writers] == [""] * len(NAMES)
     assert any(each.returned for each in writers)
     numbers = check_the_whole(database, conversations)

@@ -22,7 +22,7 @@ demo: setup
 
 # Options for pytest: `make test ARGS="-x tests/test_dsn.py"`.
 ARGS ?=
-PYTEST = $(RUN) pytest -q -n auto --dist worksteal
+PYTEST = $(RUN) pytest -q -n logical --maxprocesses 8 --dist worksteal
 
 test: setup
 	$(PYTEST) $(ARGS)

@@ -60,7 +60,7 @@ class AutojumpClock(network.Clock):
         """Lets time pass at once."""
         with self._lock:
             self.ahead += seconds
-        self._wake()
+        self.wake()
 
     @contextmanager
     def stalled(self, connection: socket.socket) -> Iterator[None]:
@@ -72,7 +72,7 @@ class AutojumpClock(network.Clock):
             return
         with self._lock:
             self._stalled.add(client)
-        self._wake()
+        self.wake()
         try:
             yield
         finally:
@@ -115,6 +115,10 @@ class AutojumpClock(network.Clock):
             selector.register(connection, selectors.EVENT_READ)
             selector.register(woken, selectors.EVENT_READ)
             while True:
+                with suppress(BlockingIOError):
+                    woken.recv(4096)
+                if connection.fileno() < 0:  # another thread has closed it, and woken this one
+                    return
                 # In this order: what a server sent before it stalled can be read by now.
                 is_stalled = address in self._stalled
                 if any(key.fileobj is connection for key, _ in selector.select(0)):
@@ -123,10 +127,7 @@ class AutojumpClock(network.Clock):
                 if left is not None and (left <= 0 or is_stalled):
                     self.advance(max(left, 0))
                     raise TimeoutError("nothing came")
-                with suppress(BlockingIOError):
-                    woken.recv(4096)
-                if address not in self._stalled:
-                    selector.select(left)
+                selector.select(left)
 
     @contextmanager
     def _waking(self) -> Iterator[socket.socket]:
@@ -153,7 +154,8 @@ class AutojumpClock(network.Clock):
             with self._lock:
                 self._wakes.discard(wake)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Lets whoever waits look again."""
         with self._lock:
             for wake in self._wakes:
                 wake()
@@ -189,8 +191,12 @@ class _Stream:
     def __init__(self, stream: Any, clock: AutojumpClock) -> None:
         self._stream = stream
         self._clock = clock
-        self.write, self.close, self.start_tls = stream.write, stream.close, stream.start_tls
+        self.write, self.start_tls = stream.write, stream.start_tls
         self.get_extra_info = stream.get_extra_info
+
+    def close(self) -> None:
+        self._stream.close()
+        self._clock.wake()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         with suppress(ValueError):  # another thread has closed it, and reading says so

@@ -24,6 +24,7 @@ from convostore.events import TextDelta
 from convostore.http import HTTPAdapter, HTTPOptions, Request, Response, path
 from convostore.memory import MemoryAdapter
 from convostore.replies import Reply
+from convostore.testing.clock import current
 from convostore.testing.faces import awaited_store, drive
 from convostore.testing.fault_server import Fault
 from convostore.testing.loopback import LoopbackServer
@@ -187,9 +188,17 @@ class Face:
 
 
 def both_faces(name):
-    """Gives a face with its loop, which it closes."""
-    with asyncio.Runner() as loop:
+    """Gives a face with its loop, which it closes; the loop goes by the clock that is kept."""
+    loop = asyncio.Runner(loop_factory=_new_event_loop)  # made when it is first run
+    try:
         yield Face(name, loop)
+    finally:
+        loop.close()
+
+
+def _new_event_loop():
+    kept = current()
+    return asyncio.new_event_loop() if kept is None else kept.new_event_loop()
 
 
 async def hear(stream, texts):
@@ -238,7 +247,7 @@ class Chat(HTTPAdapter):
 
 def chat(url, **options):
     dsn = DSN.parse(f"chat+{url}")
-    return Chat(dsn, HTTPOptions.model_validate({"timeout": 10, **options}))
+    return Chat(dsn, HTTPOptions.model_validate({"timeout": 60, **options}))
 
 
 EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"

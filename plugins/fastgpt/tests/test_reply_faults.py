@@ -3,8 +3,10 @@
 import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 import pytest
+from tests.support.naming import naming
 
 import convostore
 from convostore.errors import (
@@ -15,9 +17,11 @@ from convostore.errors import (
     UnavailableError,
 )
 from convostore.replies import Reply
-from convostore.testing import Backend
+from convostore.testing import Backend, clock
+from convostore.testing.clock import AutojumpClock
 from convostore.testing.fault_server import Fault, FaultServer
 
+from .cases import for_each
 from .service import COMPLETIONS, OPTIONS, FastGPTService
 from .streams import folded, outcome_of
 
@@ -35,8 +39,11 @@ HEAD = b"\r\n".join(
     ]
 )
 LAST = b"0\r\n\r\n"
+TIMEOUT = 30.0
+"""Seconds that are jumped over where a server stalls, and are more than enough elsewhere."""
 
 
+@cache
 def frames_of(generation):
     """The frames of the stream that a service of this generation answers."""
     service = FastGPTService(generation)
@@ -47,12 +54,9 @@ def frames_of(generation):
     return [frame + b"\n\n" for frame in answer.content.split(b"\n\n") if frame]
 
 
-FRAMES = {generation: frames_of(generation) for generation in PROMPTS}
-END = {
-    generation: [b"[DONE]" in frame for frame in frames].index(True)
-    for generation, frames in FRAMES.items()
-}
-PLACES = [(generation, place) for generation in PROMPTS for place in range(len(FRAMES[generation]))]
+def end_of(generation):
+    """The place of the frame that is the end mark."""
+    return [b"[DONE]" in frame for frame in frames_of(generation)].index(True)
 
 
 def chunked(frames):
@@ -68,15 +72,24 @@ class Faulty:
     """A server that takes turns in and answers them wrongly.
 
     Attributes:
-        asked: How often it was asked for a completion.
+        asked: How often it was asked for a completion, since it was last made to fail.
     """
 
-    def __init__(self, generation, fault, *, arrives):
+    def __init__(self, generation):
+        self.generation = generation
         self.prompt = PROMPTS[generation]
-        self.service = FastGPTService(generation)
+        self.server = FaultServer(None, service=self._handle, strikes=self._strikes)
+
+    def fails(self, sent, then, *, arrives=True):
+        """From now on answers this to every turn; nobody has taken one yet."""
+        assert self.is_left()
+        self.service = FastGPTService(self.generation)
         self.asked = 0
         self._arrives = arrives
-        self.server = FaultServer(fault, service=self.service.handle, strikes=self._strikes)
+        self.server.fault = Fault("a fault", sent, then)
+
+    def _handle(self, request):
+        return self.service.handle(request)
 
     def _strikes(self, request):
         """The service takes the turn in and goes on with it, whoever reads what it says."""
@@ -88,18 +101,42 @@ class Faulty:
         return True
 
     def is_left(self):
-        """Whether no client is connected; a connection that is kept may be used again."""
-        return self.server.fault.then == "keep" or self.server.wait_until_left()
+        """Whether no client is connected any more."""
+        return self.server.wait_until_left()
+
+    def is_left_but_for_what_is_kept(self):
+        """As `is_left`; a connection that is kept may be used again."""
+        return self.server.fault.then == "keep" or self.is_left()
 
 
 @contextmanager
-def faulty(generation, sent, then, *, arrives=True):
-    made = Faulty(generation, Fault("a fault", sent, then), arrives=arrives)
+def faulty(generation):
+    made = Faulty(generation)
     with made.server as url:
         made.target = f"fastgpt+{url}"
         yield made
-        assert made.server.wait_until_left()
+        assert made.is_left()
     assert not made.server.errors
+
+
+@contextmanager
+def failing(generation, sent, then, *, arrives=True):
+    with faulty(generation) as made:
+        made.fails(sent, then, arrives=arrives)
+        yield made
+
+
+def at_each_place(made, sent_at, then):
+    """Makes a server fail at each frame of its stream, one after the other: those before it.
+
+    Args:
+        made: The server.
+        sent_at: What is sent of the frames, by a place among them.
+        then: What the server does thereupon; see `Fault`.
+    """
+    for place in range(len(frames_of(made.generation))):
+        made.fails(sent_at(place), then)
+        yield place, frames_of(made.generation)[:place]
 
 
 @dataclass
@@ -130,7 +167,7 @@ def read_sync(made, **options):
                     outcome.events.append(event)
             outcome.reply = stream.reply
         except StoreError as error:
-            assert made.is_left()
+            assert made.is_left_but_for_what_is_kept()
             outcome.error = error
             try:
                 ids = (error.partial.conversation_id, error.partial.turn_id)
@@ -159,11 +196,18 @@ def read_async(made, **options):
                     outcome.found = missing
         return outcome
 
-    return asyncio.run(carry_out())
+    return run(carry_out())
+
+
+def run(coroutine):
+    """Runs it in a loop of the clock that is kept."""
+    kept = clock.current()
+    with asyncio.Runner(loop_factory=kept and kept.new_event_loop) as runner:
+        return runner.run(coroutine)
 
 
 async def assert_nothing_is_left(made):
-    assert await asyncio.to_thread(made.is_left)
+    assert await asyncio.to_thread(made.is_left_but_for_what_is_kept)
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
@@ -172,78 +216,99 @@ def read(request):
     return request.param
 
 
-@pytest.mark.parametrize("then", ["close", "reset"])
-@pytest.mark.parametrize(("generation", "place"), PLACES)
-def test_a_connection_cut_at_any_chunk_says_so_and_the_turn_is_found(read, generation, place, then):
-    frames = FRAMES[generation][:place]
-    with faulty(generation, HEAD + chunked(frames), then) as made:
-        outcome = read(made)
-    assert isinstance(outcome.error, UnavailableError)
-    assert outcome.error.operation == "stream_reply"
-    assert outcome.partial.parts == folded(outcome.events).parts
-    if then == "close":  # a reset may overtake what was sent before it
-        assert outcome.partial.parts == parts_of(frames)
-    assert outcome.found.turn_id == outcome.partial.turn_id
-    assert outcome.found.message.parts == parts_of(FRAMES[generation])
-    assert made.asked == 1
+@for_each("generation", PROMPTS)
+@for_each("then", ["close", "reset"])
+def test_a_connection_cut_at_any_chunk_says_so_and_the_turn_is_found(read, generation, then):
+    def cut(place):
+        return HEAD + chunked(frames_of(generation)[:place])
+
+    with faulty(generation) as made:
+        for place, frames in at_each_place(made, cut, then):
+            with naming("place", place):
+                outcome = read(made)
+                assert isinstance(outcome.error, UnavailableError)
+                assert outcome.error.operation == "stream_reply"
+                assert outcome.partial.parts == folded(outcome.events).parts
+                if then == "close":  # a reset may overtake what was sent before it
+                    assert outcome.partial.parts == parts_of(frames)
+                assert outcome.found.turn_id == outcome.partial.turn_id
+                assert outcome.found.message.parts == parts_of(frames_of(generation))
+                assert made.asked == 1
 
 
-@pytest.mark.parametrize(("generation", "place"), PLACES)
-def test_a_stream_that_ends_at_any_chunk_before_its_end_mark_says_so(read, generation, place):
-    frames = FRAMES[generation][:place]
-    with faulty(generation, HEAD + chunked(frames) + LAST, "keep") as made:
-        outcome = read(made)
-    if place > END[generation]:
-        assert outcome.reply.message.parts == parts_of(FRAMES[generation])
-        return
-    assert isinstance(outcome.error, UnavailableError)
-    assert "[DONE]" in str(outcome.error)
-    assert outcome.partial.parts == parts_of(frames)
-    assert outcome.found.message.parts == parts_of(FRAMES[generation])
-    assert made.asked == 1
+@for_each("generation", PROMPTS)
+def test_a_stream_that_ends_at_any_chunk_before_its_end_mark_says_so(read, generation):
+    def ended(place):
+        return HEAD + chunked(frames_of(generation)[:place]) + LAST
+
+    with faulty(generation) as made:
+        for place, frames in at_each_place(made, ended, "keep"):
+            with naming("place", place):
+                outcome = read(made)
+                assert made.asked == 1
+                if place > end_of(generation):
+                    assert outcome.reply.message.parts == parts_of(frames_of(generation))
+                    continue
+                assert isinstance(outcome.error, UnavailableError)
+                assert "[DONE]" in str(outcome.error)
+                assert outcome.partial.parts == parts_of(frames)
+                assert outcome.found.message.parts == parts_of(frames_of(generation))
 
 
-@pytest.mark.parametrize(("generation", "place"), PLACES)
-def test_a_stream_cut_within_a_chunk_tells_what_was_whole(read, generation, place):
-    frames, half = FRAMES[generation][:place], FRAMES[generation][place][:-9]
-    with faulty(generation, HEAD + chunked([*frames, half]) + LAST, "keep") as made:
-        outcome = read(made)
-    if place > END[generation]:
-        assert outcome.reply.message.parts == parts_of(FRAMES[generation])
-        return
-    assert isinstance(outcome.error, UnavailableError)
-    assert outcome.partial.parts == parts_of(frames)
+@for_each("generation", PROMPTS)
+def test_a_stream_cut_within_a_chunk_tells_what_was_whole(read, generation):
+    def cut(place):
+        *frames, last = frames_of(generation)[: place + 1]
+        return HEAD + chunked([*frames, last[:-9]]) + LAST
+
+    with faulty(generation) as made:
+        for place, frames in at_each_place(made, cut, "keep"):
+            with naming("place", place):
+                outcome = read(made)
+                if place > end_of(generation):
+                    assert outcome.reply.message.parts == parts_of(frames_of(generation))
+                    continue
+                assert isinstance(outcome.error, UnavailableError)
+                assert outcome.partial.parts == parts_of(frames)
 
 
-@pytest.mark.parametrize("place", range(len(FRAMES["4.16"])))
-def test_a_stream_that_stalls_at_any_chunk_is_given_up(read, place):
-    frames = FRAMES["4.16"][:place]
-    with faulty("4.16", HEAD + chunked(frames), "stall") as made:
-        outcome = read(made, reply_timeout=0.25)
-    assert isinstance(outcome.error, UnavailableError)
-    assert "reply_timeout" in str(outcome.error)
-    assert outcome.partial.parts == parts_of(frames)
-    assert outcome.found.message.parts == parts_of(FRAMES["4.16"])
-    assert made.asked == 1
+def test_a_stream_that_stalls_at_any_chunk_is_given_up(read):
+    def stalled(place):
+        return HEAD + chunked(frames_of("4.16")[:place])
+
+    with AutojumpClock().kept(), faulty("4.16") as made:
+        for place, frames in at_each_place(made, stalled, "stall"):
+            with naming("place", place):
+                outcome = read(made, reply_timeout=TIMEOUT)
+                assert isinstance(outcome.error, UnavailableError)
+                assert "reply_timeout" in str(outcome.error)
+                assert outcome.partial.parts == parts_of(frames)
+                assert outcome.found.message.parts == parts_of(frames_of("4.16"))
+                assert made.asked == 1
 
 
-@pytest.mark.parametrize(("generation", "place"), PLACES)
-def test_a_stream_that_is_garbled_at_any_chunk_is_a_protocol_error(read, generation, place):
-    frames = [*FRAMES[generation]]
-    frames[place] = b"event: answer\ndata: {\xff garbled\n\n"
-    with faulty(generation, HEAD + chunked(frames) + LAST, "keep") as made:
-        outcome = read(made)
-    assert isinstance(outcome.error, ProtocolError)
-    assert "garbled" in outcome.error.excerpt
-    assert outcome.partial.parts == parts_of(frames[:place])
-    assert outcome.found.message.parts == parts_of(FRAMES[generation])
-    assert made.asked == 1
+@for_each("generation", PROMPTS)
+def test_a_stream_that_is_garbled_at_any_chunk_is_a_protocol_error(read, generation):
+    def garbled(place):
+        frames = [*frames_of(generation)]
+        frames[place] = b"event: answer\ndata: {\xff garbled\n\n"
+        return HEAD + chunked(frames) + LAST
+
+    with faulty(generation) as made:
+        for place, frames in at_each_place(made, garbled, "keep"):
+            with naming("place", place):
+                outcome = read(made)
+                assert isinstance(outcome.error, ProtocolError)
+                assert "garbled" in outcome.error.excerpt
+                assert outcome.partial.parts == parts_of(frames)
+                assert outcome.found.message.parts == parts_of(frames_of(generation))
+                assert made.asked == 1
 
 
-@pytest.mark.parametrize("then", ["close", "reset", "stall"])
+@for_each("then", ["close", "reset", "stall"])
 def test_a_turn_that_never_arrived_is_not_found(read, then):
-    with faulty("4.16", b"", then, arrives=False) as made:
-        outcome = read(made, reply_timeout=0.25)
+    with AutojumpClock().kept(), failing("4.16", b"", then, arrives=False) as made:
+        outcome = read(made, reply_timeout=TIMEOUT)
     assert isinstance(outcome.error, UnavailableError)
     assert outcome.partial.parts == ()
     assert isinstance(outcome.found, NotFoundError)
@@ -253,52 +318,59 @@ def test_a_turn_that_never_arrived_is_not_found(read, then):
 def test_a_refusal_without_a_content_type_is_the_error_it_tells(read):
     body = b'event: error\ndata: {"code":504001,"statusText":"chatIsGenerating","message":"x"}\n\n'
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-    with faulty("4.16", head + chunked([body]) + LAST, "keep", arrives=False) as made:
+    with failing("4.16", head + chunked([body]) + LAST, "keep", arrives=False) as made:
         outcome = read(made)
     assert isinstance(outcome.error, ConflictError)
     assert made.asked == 1
 
 
 def test_a_stream_that_goes_well_leaves_a_connection_that_is_used_again(read):
-    with faulty("4.16", HEAD + chunked(FRAMES["4.16"]) + LAST, "keep") as made:
+    with failing("4.16", HEAD + chunked(frames_of("4.16")) + LAST, "keep") as made:
         outcome = read(made)
         assert made.server.connections == 1
-    assert outcome.reply.message.parts == parts_of(FRAMES["4.16"])
+    assert outcome.reply.message.parts == parts_of(frames_of("4.16"))
 
 
-@pytest.mark.parametrize("place", range(1, len(FRAMES["4.16"])))
-def test_a_stream_that_is_left_at_any_chunk_leaves_nothing_open(place):
-    sent = HEAD + chunked(FRAMES["4.16"][:place])
-    with faulty("4.16", sent, "stall") as made:
-        with convostore.open(made.target, **options_of({})) as store:
-            with store.stream_reply(None, made.prompt) as stream:
-                next(stream, None)
-            assert made.is_left()
-            found = store.get_reply(stream.conversation_id, stream.turn_id)
-        assert found.message.parts == parts_of(FRAMES["4.16"])
+def sent_in_part(place):
+    return HEAD + chunked(frames_of("4.16")[:place])
 
 
-@pytest.mark.parametrize("place", range(1, len(FRAMES["4.16"])))
-def test_a_cancelled_stream_leaves_no_task_and_no_connection(place):
-    sent = HEAD + chunked(FRAMES["4.16"][:place])
-    expected = len(outcome_of(FRAMES["4.16"][:place])[0])
+def test_a_stream_that_is_left_at_any_chunk_leaves_nothing_open():
+    with faulty("4.16") as made:
+        for place, _ in at_each_place(made, sent_in_part, "stall"):
+            with naming("place", place):
+                if place == 0:  # nothing of it comes that could be read
+                    continue
+                with convostore.open(made.target, **options_of({})) as store:
+                    with store.stream_reply(None, made.prompt) as stream:
+                        next(stream, None)
+                    assert made.is_left()
+                    found = store.get_reply(stream.conversation_id, stream.turn_id)
+                assert found.message.parts == parts_of(frames_of("4.16"))
 
-    async def carry_out(made):
-        seen = asyncio.Semaphore(0)
 
-        async def read(store):
-            async with store.stream_reply(None, made.prompt) as stream:
-                async for _ in stream:
-                    seen.release()
+def test_a_cancelled_stream_leaves_no_task_and_no_connection():
+    with faulty("4.16") as made:
+        for place, frames in at_each_place(made, sent_in_part, "stall"):
+            with naming("place", place):
+                if place > 0:
+                    run(cancelled_after(made, len(outcome_of(frames)[0])))
 
-        async with convostore.aopen(made.target, **options_of({})) as store:
-            task = asyncio.create_task(read(store))
-            for _ in range(expected):
-                await seen.acquire()
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            await assert_nothing_is_left(made)
 
-    with faulty("4.16", sent, "stall") as made:
-        asyncio.run(carry_out(made))
+async def cancelled_after(made, count):
+    """Cancels the reading of a stream that has told so many events."""
+    seen = asyncio.Semaphore(0)
+
+    async def read(store):
+        async with store.stream_reply(None, made.prompt) as stream:
+            async for _ in stream:
+                seen.release()
+
+    async with convostore.aopen(made.target, **options_of({})) as store:
+        task = asyncio.create_task(read(store))
+        for _ in range(count):
+            await seen.acquire()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await assert_nothing_is_left(made)

@@ -16,7 +16,9 @@ import pytest
 
 REQUIRED = "CONVOSTORE_REQUIRE_CHROMIUM"
 """Set to 1, it makes a missing browser a failure."""
-PATIENCE = 15_000
+SCREENSHOTS = "CONVOSTORE_VIEWER_SCREENSHOTS"
+"""Names a folder for pictures of what the tests see; none are taken where it is not set."""
+PATIENCE = 60_000
 """Milliseconds that something may take on a busy machine; nothing waits that long for nothing."""
 
 
@@ -46,12 +48,11 @@ def chromium() -> Iterator[object]:
 class Visitor:
     """Somebody who looks at the viewer, and writes down what should not happen."""
 
-    def __init__(self, browser, url: str, output: Path, **options) -> None:
+    def __init__(self, browser, url: str, **options) -> None:
         self.url = url
         self.wrong: list[str] = []
         self.allowed: list[str] = []
         self._host = urlsplit(url).netloc
-        self._output = output
         self._context = browser.new_context(
             **{"locale": "en-GB", "timezone_id": "UTC", "viewport": {"width": 1280, "height": 800}}
             | options
@@ -69,16 +70,30 @@ class Visitor:
         self.page.goto(self.url + path)
 
     def see(self, name: str) -> None:
-        """Keeps a screenshot in the tests' output."""
-        self._output.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=self._output / f"{name}.png")
+        """Keeps a screenshot, where they are asked for."""
+        if folder := os.environ.get(SCREENSHOTS):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=Path(folder) / f"{name}.png")
+
+    def come_anew(self) -> None:
+        """Forgets what was seen, as if somebody else came; it is cheaper than another context."""
+        self.page.goto("about:blank")
+        self.page.unroute_all(behavior="wait")
+        self._context.clear_cookies()
+        self._context.clear_permissions()
+        self.wrong.clear()
+        self.allowed.clear()
+
+    def check(self) -> None:
+        """Fails where something happened that should not have."""
+        wrong = [each for each in self.wrong if not any(map(each.__contains__, self.allowed))]
+        if wrong:
+            pytest.fail("\n".join(wrong), pytrace=False)
 
     def leave(self) -> None:
         """Ends the visit; what happened that should not have is an error."""
         self._context.close()
-        wrong = [each for each in self.wrong if not any(map(each.__contains__, self.allowed))]
-        if wrong:
-            pytest.fail("\n".join(wrong), pytrace=False)
+        self.check()
 
     def _refuse(self, dialog) -> None:
         self.wrong.append(f"a dialog: {dialog.message}")

@@ -12,12 +12,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpcore
 import httpx
 import pytest
 
 import convostore
 from convostore.errors import ConfigError
 from convostore.http import Request, Response
+from convostore.http.client import underlay
+from convostore.testing import clock
+from convostore.testing.clock import AutojumpClock
+from convostore.testing.fault_server import Fault, FaultServer
 from convostore.testing.loopback import LoopbackServer, serve
 from convostore_fastgpt import AsyncChatClient, ChatClient
 
@@ -63,6 +68,26 @@ DOCUMENTED: dict[str, dict[str, Any]] = {
 """The document's methods with their parameters and defaults, in its order."""
 
 
+class GoingBy:
+    """A network backend that waits by a clock, and says what it misses as httpx wants it."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+
+    def connect_tcp(self, *args: Any, **options: Any) -> Any:
+        stream = self._backend.connect_tcp(*args, **options)
+        read = stream.read
+
+        def read_in_time(max_bytes: int, timeout: float | None = None) -> bytes:
+            try:
+                return read(max_bytes, timeout)
+            except TimeoutError as error:
+                raise httpcore.ReadTimeout from error
+
+        stream.read = read_in_time
+        return stream
+
+
 class SyncClient:
     """`ChatClient`, called by a method's name."""
 
@@ -70,6 +95,10 @@ class SyncClient:
 
     def __init__(self, url: str, key: str = KEY, **options: Any) -> None:
         self.client = ChatClient(api_key=key, base_url=url, **options)
+
+    def go_by(self, kept: AutojumpClock) -> None:
+        """Makes the client wait by a clock, as stores do by themselves."""
+        underlay(self.client._http._client, lambda backend: GoingBy(kept.backend(backend)))
 
     def __enter__(self):
         return self
@@ -94,7 +123,11 @@ class AsyncClient:
 
     def __init__(self, url: str, key: str = KEY, **options: Any) -> None:
         self.client = AsyncChatClient(api_key=key, base_url=url, **options)
-        self._runner = asyncio.Runner()
+        kept = clock.current()
+        self._runner = asyncio.Runner(loop_factory=kept and kept.new_event_loop)
+
+    def go_by(self, kept: AutojumpClock) -> None:
+        underlay(self.client._http._client, kept.async_backend)
 
     def __enter__(self):
         return self
@@ -460,18 +493,27 @@ def test_without_a_connection_the_http_clients_own_error_is_raised(client):
         chat.do("get_chat_histories", APP)
 
 
+STALLED = Fault("stalled", then="stall")
+
+
 @for_each(
     "options, method, arguments",
     [
-        ({"timeout": 0.05}, "get_chat_histories", (APP,)),
-        ({"reply_timeout": 0.05}, "create_chat_completion", ([],)),
-        ({"reply_timeout": 0.05}, "get_suggested_questions", (APP, "c1")),
+        ({"timeout": 5.0}, "get_chat_histories", (APP,)),
+        ({"reply_timeout": 5.0}, "create_chat_completion", ([],)),
+        ({"reply_timeout": 5.0}, "get_suggested_questions", (APP, "c1")),
     ],
 )
 def test_a_model_has_a_time_out_of_its_own(options, method, arguments, client):
-    server = serve(lambda _: Response(200), latency=30.0)
-    with server as url, client(url, **options) as chat, pytest.raises(httpx.ReadTimeout):
-        chat.do(method, *arguments)
+    with (
+        AutojumpClock().kept() as kept,
+        FaultServer(STALLED) as url,
+        client(url, **options) as chat,
+    ):
+        chat.go_by(kept)
+        with pytest.raises(httpx.ReadTimeout):
+            chat.do(method, *arguments)
+        assert 0 < kept.ahead <= 5.0
 
 
 # What is sent.

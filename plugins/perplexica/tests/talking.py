@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import convostore
 from convostore.http import Request, Response
+from convostore.testing import clock
 from convostore.testing.fault_server import Fault
 from convostore.testing.loopback import serve
 
@@ -73,13 +74,17 @@ class SyncTalk:
 
 
 class AsyncTalk:
-    """A store as `convostore.aopen` gives it, in a loop of its own, called like `SyncTalk`."""
+    """A store as `convostore.aopen` gives it, called like `SyncTalk`.
+
+    Its loop is its own, and goes by the clock that is kept.
+    """
 
     name = "async"
 
     def __init__(self, url: str, **options: object) -> None:
         self.store = convostore.aopen(_target(url), **OPTIONS | options)
-        self._runner = asyncio.Runner()
+        kept = clock.current()
+        self._runner = asyncio.Runner(loop_factory=kept and kept.new_event_loop)
 
     def __enter__(self):
         return self
@@ -115,6 +120,17 @@ class AsyncTalk:
 
 
 TALKS = [SyncTalk, AsyncTalk]
+
+
+class Unhurried(clock.AutojumpClock):
+    """Jumps over pauses as well, which a store makes before it looks again."""
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
+    async def async_sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+        await asyncio.sleep(0)
 
 
 class Replayed:

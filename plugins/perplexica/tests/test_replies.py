@@ -18,7 +18,7 @@ from .cases import for_each
 from .recordings import exchanges_of
 from .service import JSON_TYPE, SHAPES, ChatsService, answer_to
 from .streams import RECONNECTS, REFUSED, VERSIONS, WHOLE, recorded, stored
-from .talking import ABSENT, OPTIONS, PAGE, Replayed, probed, streaming, talking
+from .talking import ABSENT, OPTIONS, PAGE, Replayed, Unhurried, probed, streaming, talking
 
 pytestmark = pytest.mark.rim
 
@@ -26,8 +26,8 @@ SINGLE = [case for case in WHOLE if not case.endswith(("chat_follow", "chat_long
 FOLLOWED = [case for case in WHOLE if case.endswith("chat_follow")]
 EXPRESS = ("express-1.9.3", "express-1.10.0-rc3")
 BACKEND = "94352f02-538f-4be0-8351-737b22233051"
-each_shape = pytest.mark.parametrize("shape", SHAPES)
-each_version = pytest.mark.parametrize("version", VERSIONS)
+each_shape = for_each("shape", SHAPES)
+each_version = for_each("version", VERSIONS)
 
 
 def chat_of(version, name):
@@ -135,8 +135,9 @@ def test_a_turn_id_that_is_an_answers_is_refused(shape, talk):
 def test_an_answer_that_is_stored_late_is_waited_for(shape, talk):
     service = ChatsService(shape)
     service.reads_until_stored = 2
-    with talking(talk, service.handle) as store:
+    with Unhurried().kept() as clock, talking(talk, service.handle) as store:
         assert store.call("reply", None, "one").text == answer_to("one")[1]
+        assert clock.ahead > 0
     assert service.reads_until_stored == 0
 
 
@@ -377,10 +378,12 @@ def test_no_stream_in_the_place_of_a_stream_is_a_store_error(answer, talk):
 def test_a_reply_that_is_never_stored_says_so(talk):
     service = Replayed("next-1.12.1/chat_calc", after=answered({"chat": {}, "messages": []}))
     with (
-        talking(talk, service, timeout=0.2) as store,
+        Unhurried().kept() as clock,
+        talking(talk, service, timeout=30.0) as store,
         pytest.raises(convostore.UnavailableError, match="came whole, but it is not stored") as got,
     ):
         store.call("reply", **service.turn)
+    assert 30.0 <= clock.ahead < 60.0
     assert got.value.partial.text == "2^10 + 5 is 1029."
     assert service.requests.count("POST /api/chat") == 1
 

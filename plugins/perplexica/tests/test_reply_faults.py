@@ -3,14 +3,19 @@
 A turn is never sent twice; the ids that were chosen beforehand tell later what became of it.
 """
 
+from contextlib import contextmanager
+
 import pytest
+from tests.support.naming import naming
 
 import convostore
 from convostore.drafts import Draft
 from convostore.http import Response
+from convostore.testing.clock import AutojumpClock
 from convostore.testing.fault_server import FaultServer
 from convostore_perplexica.decoding import ChatDecoder
 
+from .cases import for_each
 from .service import SHAPES, ChatsService, answer_to
 from .streams import PIECEWISE, recorded
 from .talking import Replayed, streaming
@@ -18,10 +23,8 @@ from .talking import Replayed, streaming
 pytestmark = pytest.mark.rim
 
 CASES = [case for case in PIECEWISE if case.endswith("stream_kcc_raw_chunks")]
-STALLED = [case for case in PIECEWISE if recorded(case).ended.startswith("silence")]
-PLACES = [(case, place) for case in CASES for place in range(len(recorded(case).chunks))]
-STALL = 0.1
-"""Seconds that a test waits for a piece that never comes."""
+TIMEOUT = 30.0
+"""Seconds that are jumped over where a server stalls, and are more than enough elsewhere."""
 QUESTION = "What is a tide, and why does it come twice a day and not once, as the moon does?"
 GARBAGE = b'{"type":"message","data":"\xff'
 
@@ -35,21 +38,42 @@ def told_by(chunks):
     return draft
 
 
-def broken(talk, case, chunks, then, **options):
-    """Sends a turn whose stream goes wrong: the error, when no one is connected any more."""
-    service = Replayed(case, stream=streaming(chunks, then))
-    server = FaultServer(None, service=service)
-    with server as url:
-        with talk(url, **options) as store:
+class Breaking:
+    """A server whose streams go wrong, each turn's in a way of its own."""
+
+    def __init__(self, talk, case):
+        self._talk = talk
+        self._case = case
+        self.server = FaultServer(None, service=lambda request: self._service(request))
+
+    def broken(self, chunks, then, **options):
+        """Sends a turn whose stream goes wrong: the error, when no one is connected any more."""
+        self._service = service = Replayed(self._case, stream=streaming(chunks, then))
+        with self._talk(self.url, **options) as store:
             with pytest.raises(convostore.StoreError) as caught:
                 store.told("stream_reply", **service.turn)
             error = caught.value
             assert error.partial.conversation_id == service.turn["conversation_id"]
             assert error.partial.turn_id == service.turn["turn_id"]
             assert len(service.sent) == 1
-        assert server.wait_until_left()
-    assert server.errors == []
-    return error
+        assert self.server.wait_until_left()
+        return error
+
+
+@contextmanager
+def breaking(talk, case):
+    made = Breaking(talk, case)
+    with made.server as made.url:
+        yield made
+    assert made.server.errors == []
+
+
+def at_each_place(talk, case):
+    """A server, the chunks of a recorded stream and a place among them, for each of these."""
+    chunks = recorded(case).chunks
+    with breaking(talk, case) as server:
+        for place in range(len(chunks)):
+            yield server, chunks, place
 
 
 def assert_told(error, chunks):
@@ -60,56 +84,65 @@ def assert_told(error, chunks):
 
 
 def assert_told_in_part(error, chunks):
-    """What is attached is what some first pieces told: a slow machine may miss the last of them."""
+    """What is attached is what some first pieces told: a reset may overtake what was sent."""
     told = [told_by(chunks[:place]) for place in range(len(chunks) + 1)]
     assert (error.partial.parts, error.partial.sources) in [(d.parts, d.sources) for d in told]
 
 
-@pytest.mark.parametrize("then", ["end", "close"])
-@pytest.mark.parametrize(("case", "place"), PLACES)
-def test_a_stream_that_is_cut_is_unavailable_with_what_had_come(case, place, then, talk):
-    chunks = recorded(case).chunks[:place]
-    error = broken(talk, case, chunks, then)
-    assert type(error) is convostore.UnavailableError
-    assert_told(error, chunks)
-    if then == "end":
-        assert "broke off" in str(error)
+@for_each("case", CASES)
+@for_each("then", ["end", "close"])
+def test_a_stream_that_is_cut_is_unavailable_with_what_had_come(case, then, talk):
+    for server, chunks, place in at_each_place(talk, case):
+        with naming("place", place):
+            error = server.broken(chunks[:place], then)
+            assert type(error) is convostore.UnavailableError
+            assert_told(error, chunks[:place])
+            if then == "end":
+                assert "broke off" in str(error)
 
 
-@pytest.mark.parametrize(("case", "place"), PLACES)
-def test_a_connection_that_is_reset_is_unavailable_with_a_beginning_of_it(case, place, talk):
-    chunks = recorded(case).chunks[:place]
-    error = broken(talk, case, chunks, "reset")  # a reset may overtake what was sent before
-    assert type(error) is convostore.UnavailableError
-    assert_told_in_part(error, chunks)
+@for_each("case", CASES)
+def test_a_connection_that_is_reset_is_unavailable_with_a_beginning_of_it(case, talk):
+    for server, chunks, place in at_each_place(talk, case):
+        with naming("place", place):
+            error = server.broken(chunks[:place], "reset")
+            assert type(error) is convostore.UnavailableError
+            assert_told_in_part(error, chunks[:place])
 
 
-@pytest.mark.parametrize(("case", "place"), PLACES)
-def test_a_stream_that_stalls_is_unavailable_and_names_its_own_time_out(case, place, talk):
-    chunks = recorded(case).chunks[:place]
-    error = broken(talk, case, chunks, "stall", reply_timeout=STALL)
-    assert type(error) is convostore.UnavailableError
-    assert "reply_timeout" in str(error)
-    assert_told_in_part(error, chunks)
+@for_each("case", CASES)
+def test_a_stream_that_stalls_is_unavailable_and_names_its_own_time_out(case, talk):
+    with AutojumpClock().kept():
+        for server, chunks, place in at_each_place(talk, case):
+            with naming("place", place):
+                error = server.broken(chunks[:place], "stall", reply_timeout=TIMEOUT)
+                assert type(error) is convostore.UnavailableError
+                assert "reply_timeout" in str(error)
+                assert_told(error, chunks[:place])
 
 
-@pytest.mark.parametrize(("case", "place"), PLACES)
-def test_a_garbled_stream_is_a_protocol_error_with_what_had_come(case, place, talk):
-    chunks = recorded(case).chunks
-    garbled = [*chunks[:place], GARBAGE, *chunks[place:]]
-    error = broken(talk, case, garbled, "end")
-    assert type(error) is convostore.ProtocolError
-    assert "stream" in str(error)
-    assert_told(error, chunks[:place])
+@for_each("case", CASES)
+def test_a_garbled_stream_is_a_protocol_error_with_what_had_come(case, talk):
+    for server, chunks, place in at_each_place(talk, case):
+        with naming("place", place):
+            error = server.broken([*chunks[:place], GARBAGE, *chunks[place:]], "end")
+            assert type(error) is convostore.ProtocolError
+            assert "stream" in str(error)
+            assert_told(error, chunks[:place])
 
 
-@pytest.mark.parametrize("case", STALLED)
+def stalled():
+    return [case for case in PIECEWISE if recorded(case).ended.startswith("silence")]
+
+
+@for_each("case", stalled)
 def test_a_model_that_failed_is_a_silence_that_times_out(case, talk):
     chunks = recorded(case).chunks
-    error = broken(talk, case, chunks, "stall", reply_timeout=STALL)
+    with AutojumpClock().kept(), breaking(talk, case) as server:
+        error = server.broken(chunks, "stall", reply_timeout=TIMEOUT)
     assert type(error) is convostore.UnavailableError
     assert "reply_timeout" in str(error)
-    assert_told_in_part(error, chunks)
+    assert_told(error, chunks)
 
 
 class Cutting:
@@ -129,7 +162,7 @@ class Cutting:
         return streaming(rows[: self.lines], "close")
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@for_each("shape", SHAPES)
 def test_a_turn_whose_stream_was_lost_is_found_by_the_ids_of_the_error(shape, talk):
     cutting = Cutting(shape)
     server = FaultServer(None, service=cutting)

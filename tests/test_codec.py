@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from convostore import (
@@ -61,7 +61,6 @@ def as_told(value):
 
 
 @given(messages)
-@settings(max_examples=200)
 def test_a_message_comes_back_the_same(message):
     data = json.loads(dumps(message))
     for read in (load_message(data), trusted_message(json.loads(dumps(message)))):
@@ -72,7 +71,6 @@ def test_a_message_comes_back_the_same(message):
 
 
 @given(conversations)
-@settings(max_examples=200)
 def test_a_conversation_comes_back_the_same(conversation):
     data = json.loads(dumps(conversation))
     for read in (load_conversation(data), trusted_conversation(data)):
@@ -260,7 +258,6 @@ def test_an_error_shows_nothing_of_what_was_read():
 
 
 @given(spoilt(json.loads(dumps(everything())), places=3))
-@settings(max_examples=300)
 def test_spoilt_data_is_read_or_refused_and_nothing_else(data):
     with suppress(InvalidError):
         read = load_message(data)

@@ -8,7 +8,7 @@ from base64 import b64encode
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from convostore.errors import ConfigError
 from convostore.formats import html, html_text, writer
@@ -130,13 +130,11 @@ def page_of(*conversations, only=None):
     return page
 
 
-@settings(max_examples=50)
 @given(CONVERSATIONS, several(MESSAGES, 3))
 def test_whatever_a_conversation_holds_the_page_is_safe(conversation, messages):
     page_of((conversation, messages), (conversation, []), only=conversation)
 
 
-@settings(max_examples=300)
 @given(HOSTILE)
 def test_a_hostile_text_is_safe_wherever_it_stands(text):
     source = Source(title=text, url=text, content=text, mark="1")

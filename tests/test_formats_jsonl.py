@@ -4,7 +4,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from convostore import reading
@@ -44,7 +44,6 @@ def canonical(value):
     return repr(value) + repr(value.raw)
 
 
-@settings(max_examples=50)
 @given(st.lists(st.tuples(CONVERSATIONS, st.lists(MESSAGES, max_size=3)), max_size=3))
 def test_whatever_is_written_is_read_back_the_same(conversations):
     back = read("jsonl", written("jsonl", *conversations))

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -155,7 +155,6 @@ def test_every_kind_of_part_is_shown():
         assert shown in text
 
 
-@settings(max_examples=50)
 @given(
     CONVERSATIONS,
     st.lists(
@@ -239,7 +238,6 @@ def test_other_texts_are_written_as_they_are(text):
     assert f"\n\n{text}\n\n" in written("markdown", (Conversation(id="c"), [said(text)]))
 
 
-@settings(max_examples=50)
 @given(several(MESSAGES, 3))
 def test_each_footnote_is_defined_once_and_each_reference_leads_to_one(messages):
     text = written("markdown", (Conversation(id="c"), messages))

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from convostore.errors import InvalidError
 from convostore.formats import writer
@@ -119,7 +119,6 @@ def test_a_message_of_nothing_that_is_held_is_still_a_turn():
     ]
 
 
-@settings(max_examples=50)
 @given(CONVERSATIONS, several(MESSAGES, 4))
 def test_each_conversation_is_one_line_of_json_in_ascii(conversation, messages):
     text = written("openai", (conversation, messages), (conversation, messages))
@@ -132,7 +131,6 @@ def test_each_conversation_is_one_line_of_json_in_ascii(conversation, messages):
         assert row["role"] == "assistant" or "tool_calls" not in row
 
 
-@settings(max_examples=50)
 @given(several(MESSAGES, 4))
 def test_what_was_written_is_read_and_written_again_the_same(messages):
     text = written("openai", (Conversation(id="c"), messages))

@@ -134,7 +134,5 @@ class MirroringWithoutAWayToDeleteMessages(Mirroring):
 
 TestMirroring = Mirroring.TestCase
 TestWithoutAWayToDeleteMessages = MirroringWithoutAWayToDeleteMessages.TestCase
-TestMirroring.settings = settings(max_examples=100, stateful_step_count=20, deadline=None)
-TestWithoutAWayToDeleteMessages.settings = settings(
-    max_examples=40, stateful_step_count=20, deadline=None
-)
+TestMirroring.settings = settings(stateful_step_count=20)
+TestWithoutAWayToDeleteMessages.settings = settings(stateful_step_count=20)

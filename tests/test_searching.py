@@ -4,8 +4,9 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.support.naming import naming
 
 from convostore import Conversation, Message, Source, TextPart
 from convostore.searching import Search, searched
@@ -85,13 +86,11 @@ def message(text, *titles):
 
 
 @given(ANY_TEXT)
-@settings(max_examples=500)
 def test_to_fold_twice_is_to_fold_once(text):
     assert fold(fold(text)) == fold(text)
 
 
 @given(ANY_TEXT)
-@settings(max_examples=300)
 def test_white_space_of_any_kind_becomes_spaces(text):
     assert not any(char.isspace() and char != " " for char in fold(text))
 
@@ -151,7 +150,6 @@ def test_a_text_is_cut_into_these_words(text, found):
 
 
 @given(ANY_TEXT, ANY_TEXT)
-@settings(max_examples=300)
 def test_more_text_has_no_fewer_words(text, more):
     assert words(text) <= words(f"{text} {more}")
 
@@ -165,7 +163,6 @@ def test_words_are_folded(text):
 
 
 @given(TOKENS, st.data())
-@settings(max_examples=500)
 def test_any_piece_of_a_text_between_blanks_is_found_in_it(tokens, data):
     tokens = [token.replace('"', "'") for token in tokens]
     start = data.draw(st.integers(0, len(tokens) - 1))
@@ -180,7 +177,6 @@ def test_any_piece_of_a_text_between_blanks_is_found_in_it(tokens, data):
 
 
 @given(DENSE, TOKENS, st.data())
-@settings(max_examples=300)
 def test_any_piece_of_a_text_without_spaces_is_found_in_it(text, around, data):
     start = data.draw(st.integers(0, len(text) - 1))
     end = data.draw(st.integers(start + 1, len(text)))
@@ -304,7 +300,6 @@ def test_only_titles_of_sources_are_searched():
 @example("a", "a\u0301\u0301b")
 @example("ﬁ", "ﬁ")
 @example('"a b"', "a \n b")
-@settings(max_examples=500)
 def test_marks_lie_within_the_snippet_in_order_and_apart(query, text):
     snippet = Search(query).snippet(text)
     ends = [end for mark in snippet.marks for end in mark]
@@ -313,7 +308,6 @@ def test_marks_lie_within_the_snippet_in_order_and_apart(query, text):
 
 
 @given(TOKENS, st.data())
-@settings(max_examples=300)
 def test_what_was_found_is_marked(tokens, data):
     text = " ".join(tokens)
     search = Search(data.draw(st.sampled_from(tokens)).replace('"', " "))
@@ -385,31 +379,18 @@ def test_a_word_longer_than_a_snippet_is_cut(char):
 # Size.
 
 
-@pytest.mark.parametrize(
-    "piece",
-    [
-        "word ",
-        "Wörter und 夏威夷大学 ",
-        "a",
-        "夏",
-        "-",
-        "é-",
-        " ",
-        "\u0301",
-        "\x00",
-        "\ud800",
-        "aB",
-    ],
-)
-def test_a_long_text_is_searched_to_its_end(piece):
-    text = f"{piece * (500_000 // len(piece))} needle"
-    search = Search("NEEDLE")
-    assert search.find(text)
-    assert "needle" in search.snippet(text).text
+def test_a_long_text_is_searched_to_its_end():
+    latin = ["word ", "a", "-", "é-", " ", "aB"]
+    for piece in (*latin, "Wörter und 夏威夷大学 ", "夏", "\u0301", "\x00", "\ud800"):
+        text = f"{piece * (100_000 // len(piece))} needle"
+        search = Search("NEEDLE")
+        with naming(ascii(piece)):
+            assert search.find(text)
+            assert "needle" in search.snippet(text).text
 
 
 def test_marks_without_end_on_one_letter_take_no_square_of_time():
-    text = "e" + "\u0e48\u0e38" * 200_000 + " needle"
+    text = "e" + "\u0e48\u0e38" * 50_000 + " needle"
     assert find("needle", text)
     assert find("e", text)
     assert len(fold(text)) < 100

@@ -3,7 +3,7 @@
 import copy
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from convostore.testing import strategies
@@ -17,7 +17,6 @@ def text(value):
 
 
 @given(strategies.spoilt(DOCUMENT, places=8))
-@settings(max_examples=300)
 def test_what_is_spoilt_is_a_copy_down_to_the_values_put_in(spoilt):
     assert spoilt is not DOCUMENT
     assert text(DOCUMENT["rows"][0]) == text({"id": "a", "inner": {"x": None}})

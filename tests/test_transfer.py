@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import convostore
@@ -171,7 +171,6 @@ def test_what_was_exported_is_imported_the_same(face, full, tmp_path):
         assert target.content()[name][2] == messages
 
 
-@settings(max_examples=25)
 @given(
     st.lists(
         st.tuples(CONVERSATIONS, several(MESSAGES, 3).map(lambda each: unique(each))),

@@ -30,7 +30,7 @@ from .cases import for_each
 from .dialect_kit import APP, V1, V2, Served, refusal, user
 from .streams import outcome_of
 
-BOTH = pytest.mark.parametrize("path", [V1, V2])
+BOTH = for_each("path", [V1, V2])
 FAILED = "The answer could not be made."
 
 
@@ -304,7 +304,8 @@ def test_a_stream_that_breaks_off_ends_with_an_error(detail):
 
 
 @BOTH
-def test_what_a_flow_asks_is_told_with_details_and_leaves_no_text_without(served, path):
+def test_what_a_flow_asks_is_told_with_details_and_leaves_no_text_without(path):
+    served = Served("echo")
     told = message_of(served.complete("choose tea coffee", path, detail=True, chatId="a"))
     (item,) = told["content"]
     assert ("type" in item) == (path == V1)

@@ -1,6 +1,7 @@
 """Streams of `/api/chat` to events: at every split, against what was stored, and of any bytes."""
 
 import json
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -29,12 +30,32 @@ from .cases import for_each
 from .service import blocks_of, lines, streamed_blocks, streamed_lines
 from .streams import ALL, PIECEWISE, RECONNECTS, WHOLE, recorded, stored
 
-BROKEN_OFF = [case for case in PIECEWISE if recorded(case).ended != "end"]
-ENDED = [case for case in ALL if case not in BROKEN_OFF]
 LONG = [case for case in WHOLE if case.endswith("chat_long")]
 SHORT = [case for case in ALL if case not in LONG]
-KEPT = [case for case in SHORT if case in ENDED and stored(case) is not None]
 END = {"type": "messageEnd"}
+
+
+@cache
+def broken_off():
+    return [case for case in PIECEWISE if recorded(case).ended != "end"]
+
+
+def ended():
+    return [case for case in ALL if case not in broken_off()]
+
+
+@cache
+def kept():
+    return [case for case in SHORT if case in ended() and stored(case) is not None]
+
+
+def kept_as_rows():
+    """Those of the versions before 1.12, whose streams name the message that is stored."""
+    return [case for case in kept() if case not in kept_as_blocks()]
+
+
+def kept_as_blocks():
+    return [case for case in kept() if case.startswith("next-1.12")]
 
 
 def decoded(chunks):
@@ -100,8 +121,8 @@ def test_all_recordings_are_among_the_cases():
     assert len(WHOLE) == 27
     assert len(PIECEWISE) == 18
     assert len(RECONNECTS) == 2
-    assert len(BROKEN_OFF) == 12
-    assert len(KEPT) == 27
+    assert len(broken_off()) == 12
+    assert len(kept()) == 27
 
 
 # Every split
@@ -140,7 +161,7 @@ def test_a_stream_is_the_same_however_it_is_cut(data):
 # What was stored
 
 
-@for_each("case", KEPT)
+@for_each("case", kept)
 def test_the_fold_equals_the_stored_message(case):
     events, error = decoded([recorded(case).content])
     assert error is None
@@ -165,14 +186,14 @@ def test_the_fold_of_a_long_stream_has_the_ends_of_the_stored_message(case):
     assert text.text.endswith(kept[-1_200:])
 
 
-@for_each("case", [case for case in KEPT if not case.startswith("next-1.12")])
+@for_each("case", kept_as_rows)
 def test_the_stream_names_the_stored_message(case):
     decoder = ChatDecoder()
     list(decoder.feed(recorded(case).content))
     assert decoder.answer_id == answer_of(case).id
 
 
-@for_each("case", ENDED)
+@for_each("case", ended)
 def test_nothing_is_told_twice(case):
     events, _ = decoded([recorded(case).content])
     draft = folded(events)
@@ -183,7 +204,7 @@ def test_nothing_is_told_twice(case):
     assert tuple(found) == draft.sources
 
 
-@for_each("case", BROKEN_OFF)
+@for_each("case", broken_off)
 def test_a_stream_without_its_end_is_unavailable_and_says_so(case):
     _, error = decoded([recorded(case).content])
     kind, told = error
@@ -208,10 +229,7 @@ def test_a_reconnected_stream_begins_with_all_there_was_and_repeats_none_of_it(c
     assert len(folded(events).sources) == 2
 
 
-WITH_BLOCKS = [case for case in KEPT if case.startswith("next-1.12")]
-
-
-@for_each("case", WITH_BLOCKS)
+@for_each("case", kept_as_blocks)
 def test_a_reconnect_tells_the_same_however_far_the_blocks_have_come(case):
     rows = [json.loads(line) for line in recorded(case).content.splitlines()]
     straight = folded(decoded([lines(*rows)])[0])

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.naming import naming
 
 from convostore import (
     DSN,
@@ -60,7 +61,6 @@ def refused(make, error=InvalidError):
 BAD_IDS = [None, "", 5, b"c0", ["c0"]]
 
 
-@pytest.mark.parametrize("bad", BAD_IDS)
 @pytest.mark.parametrize(
     "operation",
     [
@@ -80,14 +80,15 @@ BAD_IDS = [None, "", 5, b"c0", ["c0"]]
         lambda plan, bad: plan.put_conversation(Conversation.model_construct(id=bad)),
     ],
 )
-def test_an_id_that_is_no_text_or_empty_is_refused_before_any_request(bad, operation):
+def test_an_id_that_is_no_text_or_empty_is_refused_before_any_request(operation):
     plan = filled(count=1)
 
     def send(_):
         pytest.fail("a request was made")
 
-    with pytest.raises(InvalidError, match="an id is"):
-        run(operation(plan, bad)(), send)
+    for bad in BAD_IDS:
+        with naming(bad), pytest.raises(InvalidError, match="an id is"):
+            run(operation(plan, bad)(), send)
 
 
 @pytest.mark.parametrize("bad", ["", 5])

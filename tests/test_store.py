@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
+from tests.support.naming import naming
 
 import convostore
 from convostore import (
@@ -152,43 +153,45 @@ def collect(request):
 # Two faces, one interface.
 
 
-@pytest.mark.parametrize("name", PUBLIC)
-def test_each_name_of_one_face_is_one_of_the_other(name):
-    assert TWINS.get(name, name) in dir(AsyncConversationStore)
-
-
-def test_the_async_face_has_no_name_of_its_own():
+def test_each_face_has_the_names_of_the_other():
     public = {name for name in dir(AsyncConversationStore) if not name.startswith("_")}
     assert public == {TWINS.get(name, name) for name in PUBLIC}
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in PUBLIC if callable(getattr(ConversationStore, name))]
-)
-def test_both_faces_take_the_same_arguments(name):
-    one = inspect.signature(getattr(ConversationStore, name))
-    other = inspect.signature(getattr(AsyncConversationStore, TWINS.get(name, name)))
-    assert list(one.parameters.values()) == list(other.parameters.values())
+def twins():
+    """What the two faces have under each name."""
+    for name in PUBLIC:
+        other = getattr(AsyncConversationStore, TWINS.get(name, name))
+        yield name, getattr(ConversationStore, name), other
 
 
-@pytest.mark.parametrize("name", PUBLIC)
-def test_both_faces_say_what_each_name_does(name):
-    one = inspect.getdoc(getattr(ConversationStore, name))
-    other = inspect.getdoc(getattr(AsyncConversationStore, TWINS.get(name, name)))
-    assert one
-    assert one == other or name == "transcripts"
-    assert other
+def test_both_faces_take_the_same_arguments():
+    for name, one, other in twins():
+        with naming(name):
+            assert callable(one) is callable(other)
+            if callable(one):
+                parameters = inspect.signature(one).parameters.values()
+                assert list(parameters) == list(inspect.signature(other).parameters.values())
+
+
+def test_both_faces_say_what_each_name_does():
+    for name, one, other in twins():
+        with naming(name):
+            assert inspect.getdoc(one)
+            assert inspect.getdoc(other)
+            assert inspect.getdoc(one) == inspect.getdoc(other) or name == "transcripts"
 
 
 STREAMED = {Operation.STREAM_REPLY, Operation.STREAM_ANSWER, Operation.RESUME_REPLY}
 """Operations that return a stream, which is awaited where it is entered."""
 
 
-@pytest.mark.parametrize("operation", list(Operation))
-def test_every_operation_is_a_method_of_both_faces(operation):
-    assert callable(getattr(ConversationStore, operation))
-    other = getattr(AsyncConversationStore, operation)
-    assert inspect.iscoroutinefunction(other) == (operation not in STREAMED)
+def test_every_operation_is_a_method_of_both_faces():
+    for operation in Operation:
+        with naming(operation):
+            assert callable(getattr(ConversationStore, operation))
+            other = getattr(AsyncConversationStore, operation)
+            assert inspect.iscoroutinefunction(other) == (operation not in STREAMED)
 
 
 @pytest.mark.parametrize("make", [blocking, awaiting])

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import pytest
+from tests.support.naming import naming
 
 from convostore.dsn import DSN
 from convostore.errors import StoreError
@@ -22,20 +23,25 @@ from convostore.testing.contract import FACES
 from convostore.testing.saboteurs import ALL, Saboteur
 from convostore.testing.sample_service import SampleAdapter, SampleService
 
-CASES = [
-    pytest.param(saboteur, name, id=f"{saboteur.name}-{name.removeprefix('test_')}")
-    for saboteur in ALL
-    for name in saboteur.caught_by
-]
-
 
 @pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize(("saboteur", "name"), CASES)
-def test_a_saboteur_is_caught_by_the_clauses_it_names(
-    saboteur: Saboteur, name: str, face: Face
-) -> None:
-    with pytest.raises((AssertionError, StoreError, BaseExceptionGroup)):
-        run_clause(clauses()[name], saboteur.backend(), face)
+def test_a_saboteur_is_caught_by_the_clauses_it_names(face: Face) -> None:
+    survived = [
+        f"{saboteur.name}: {name}"
+        for saboteur in ALL
+        for name in saboteur.caught_by
+        if not is_caught(saboteur, name, face)
+    ]
+    assert survived == []
+
+
+def is_caught(saboteur: Saboteur, name: str, face: Face) -> bool:
+    try:
+        with naming(saboteur.name, name):
+            run_clause(clauses()[name], saboteur.backend(), face)
+    except (AssertionError, StoreError, BaseExceptionGroup):
+        return True
+    return False
 
 
 def test_every_clause_is_failed_by_some_saboteur() -> None:

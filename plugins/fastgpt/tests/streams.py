@@ -19,10 +19,11 @@ from convostore.models import InteractionPart, Message, Part, TextPart
 from convostore_fastgpt.decoding import CompletionDecoder
 from convostore_fastgpt.wire import read_messages
 
-from .recordings import Exchange, all_exchanges
+from .recordings import Exchange, all_exchanges, exchange_of
 
 _CASE = re.compile(r"(v\d)_completions_stream-(true|false)_detail-(true|false)(?:_(\w+))?")
 _MARK = re.compile(r"\[[0-9a-f]{24}\]\(CITE\)")
+_ANY = "v4.16.0/v1_completions_stream-true_detail-true#0"
 _FILLED: dict[str, Any] = {"answered": False, "answer": None}
 
 
@@ -71,7 +72,7 @@ def decoded(
 def outcome_of(
     pieces: Iterable[bytes], exchange: Exchange | None = None
 ) -> tuple[list[ReplyEvent], StoreError | None]:
-    decoder = CompletionDecoder((exchange or streams()[0]).request)
+    decoder = CompletionDecoder((exchange or exchange_of(_ANY)).request)
     events: list[ReplyEvent] = []
     try:
         for piece in pieces:

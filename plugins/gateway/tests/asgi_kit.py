@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote
 
-from anyio.from_thread import start_blocking_portal
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from starlette.types import ASGIApp
 
 import convostore
@@ -27,8 +27,26 @@ from convostore_gateway.streams import settle
 ADDRESS = "gateway+http://gateway.test"
 
 
+class Gateway:
+    """The app over a store, which is asked from any thread."""
+
+    def __init__(self, portal: BlockingPortal, app: ASGIApp) -> None:
+        self._portal = portal
+        self._app = app
+        self._told: dict[str, Response] = {}
+
+    def __call__(self, request: Request) -> Response:
+        return self._portal.call(answered, self._app, request)
+
+    def tell(self, request: Request) -> Response:
+        """The same answer each time, for what does not change while the app runs."""
+        if request.path not in self._told:
+            self._told[request.path] = self(request)
+        return self._told[request.path]
+
+
 @contextmanager
-def serving(target: str, **options: Any) -> Iterator[Service]:
+def serving(target: str, **options: Any) -> Iterator[Gateway]:
     """Gives a function that answers requests out of a store; threads may share it.
 
     Args:
@@ -39,7 +57,7 @@ def serving(target: str, **options: Any) -> Iterator[Service]:
         store = convostore.aopen(target)
         served = app(store, **{"open_access": "tokens" not in options} | options)
         try:
-            yield lambda request: portal.call(answered, served, request)
+            yield Gateway(portal, served)
         finally:
             portal.call(settle, 5)
             portal.call(store.aclose)
@@ -48,7 +66,7 @@ def serving(target: str, **options: Any) -> Iterator[Service]:
 def informed(service: Service, target: str = ADDRESS, **options: object) -> Adapter[Any, Any]:
     """An adapter that has looked what is served, as `check` does."""
     adapter = adapter_of(target, **options)
-    run(adapter.check(), service)
+    run(adapter.check(), service.tell if isinstance(service, Gateway) else service)
     return adapter
 
 

@@ -34,8 +34,7 @@ from convostore_gateway.problems import problem_of, read_problem, status_of
 from . import wire_values as values
 
 quietly = settings(
-    max_examples=25,
-    deadline=None,
+    max_examples=settings.default.max_examples // 2,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.naming import naming
 
 from convostore import (
     Conversation,
@@ -158,9 +159,6 @@ def test_without_raw_it_is_gone_at_every_depth_and_data_is_not():
 
 
 @pytest.mark.parametrize(
-    "value", [object(), {1, 2}, b"bytes", NOON, 1j, {("a", "tuple"): 1}, [Conversation(id="c")]]
-)
-@pytest.mark.parametrize(
     "holding",
     [
         lambda value: user(raw=value),
@@ -173,9 +171,11 @@ def test_without_raw_it_is_gone_at_every_depth_and_data_is_not():
         lambda value: Conversation(id="c", raw=value),
     ],
 )
-def test_what_is_no_json_is_refused(holding, value):
-    with pytest.raises(InvalidError, match="plain JSON"):
-        dumps(holding(value))
+def test_what_is_no_json_is_refused(holding):
+    none = [object(), {1, 2}, b"bytes", NOON, 1j, {("a", "tuple"): 1}, [Conversation(id="c")]]
+    for value in none:
+        with naming(value), pytest.raises(InvalidError, match="plain JSON"):
+            dumps(holding(value))
 
 
 def test_what_is_refused_in_raw_may_be_left_out():

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import logging
+import signal
 import threading
 import urllib.error
 import urllib.request
@@ -13,6 +14,7 @@ from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
+from tests.support.naming import naming
 
 from convostore.adapter import AsyncIncoming, Incoming
 from convostore.dsn import DSN
@@ -26,7 +28,6 @@ from convostore.testing import (
     FaultContract,
     fault_contract,
     stream_breaking,
-    stream_faults,
     wire,
 )
 from convostore.testing.answering_service import (
@@ -51,13 +52,14 @@ pytestmark = pytest.mark.rim
 
 NAMED = {fault.name: fault for fault in FAULTS}
 FACES = ["sync", "async"]
+PATIENCE = 60
 
 
 # The server.
 
 
 def connected(url):
-    connection = HTTPConnection(urlsplit(url).netloc, timeout=10)
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)
     connection.connect()
     return connection
 
@@ -112,34 +114,35 @@ def test_what_is_sent_again_has_no_end(ask, every):
     assert received == b"a" + b"bc" * 49 + b"b"
 
 
-@pytest.mark.parametrize("fault", DELAYS, ids=lambda fault: fault.name)
-def test_a_server_that_is_left_ends_whatever_it_is_at(ask, fault):
-    before = set(threading.enumerate())
-    server = FaultServer(fault)
-    with server as url:
-        ask(url)
-        assert server.wait_until_struck()
-    assert server.errors == []
-    assert set(threading.enumerate()) <= before
+def test_a_server_that_is_left_ends_whatever_it_is_at(ask):
+    for fault in DELAYS:
+        before = set(threading.enumerate())
+        server = FaultServer(fault)
+        with naming(fault.name):
+            with server as url:
+                ask(url)
+                assert server.wait_until_struck(seconds=PATIENCE)
+            assert server.errors == []
+            assert set(threading.enumerate()) <= before
 
 
-@pytest.mark.parametrize("fault", DELAYS, ids=lambda fault: fault.name)
-def test_a_server_notes_that_its_client_has_gone(fault):
-    server = FaultServer(fault)
-    with server as url:
-        connection = connected(url)
-        connection.request("GET", "/")
-        assert server.wait_until_struck()
-        assert not server.is_left()
-        connection.close()
-        assert server.wait_until_left()
+def test_a_server_notes_that_its_client_has_gone():
+    for fault in DELAYS:
+        server = FaultServer(fault)
+        with naming(fault.name), server as url:
+            connection = connected(url)
+            connection.request("GET", "/")
+            assert server.wait_until_struck(seconds=PATIENCE)
+            assert not server.is_left()
+            connection.close()
+            assert server.wait_until_left(seconds=PATIENCE)
 
 
 def test_waiting_for_what_does_not_come_says_so():
     with (server := FaultServer(None)) as url:
         connection = connected(url)
         assert not server.wait_until_struck(seconds=0.01)
-        assert server.wait_until(lambda: server.connections == 1, seconds=10)
+        assert server.wait_until(lambda: server.connections == 1, seconds=PATIENCE)
         assert not server.wait_until_left(seconds=0.01)
         connection.close()
 
@@ -286,18 +289,18 @@ def test_a_time_out_that_is_not_kept_is_found(backend, face, caplog):
         )
 
 
-def test_what_hangs_is_found(backend, face, caplog, monkeypatch):
+def test_what_hangs_is_found(backend, face, caplog):
     class Hangs(SampleAdapter):
         def list_conversations(self, listing):
+            signal.setitimer(signal.ITIMER_REAL, 0.001)  # what it would end after is over
             threading.Event().wait()
 
-    monkeypatch.setattr(wire, "GUARD", 0.2)
     with pytest.raises(AssertionError, match="did not end"):
         Contract(Hangs).test_a_fault_ends_in_its_error(backend, NAMED["page-502"], face, caplog)
 
 
 def test_a_connection_that_stays_open_is_found(backend, caplog, monkeypatch):
-    monkeypatch.setattr(wire, "PATIENCE", 0.2)
+    monkeypatch.setattr(wire, "PATIENCE", 0.05)
     kept = []
 
     class StaysOpen(HTTPTransport):
@@ -619,6 +622,13 @@ def test_garbage_that_ends_in_an_error_of_python_is_found(face):
         ).test_a_garbled_stream_is_an_error_or_the_stored_reply(answering(), face)
 
 
+class Impatient(FaultServer):
+    """A server that waits for nothing once its fault has struck."""
+
+    def wait_until(self, condition, *, seconds):
+        return super().wait_until(condition, seconds=0.05 if self.struck else seconds)
+
+
 class KeepsConnections(AnsweringAdapter):
     """Lets go of a stream's connection with the store only."""
 
@@ -644,7 +654,7 @@ class _KeepsAsync(AsyncHTTPTransport):
 
 
 def test_a_stream_that_keeps_its_connection_when_it_is_left_is_found(face, monkeypatch):
-    monkeypatch.setattr(stream_faults, "LONG", 0.5)
+    monkeypatch.setattr(fault_contract, "FaultServer", Impatient)
     with pytest.raises(AssertionError, match="connection stays open"):
         AnsweringContract(KeepsConnections).test_a_stream_that_is_left_has_no_connection(
             answering(), face
@@ -696,7 +706,7 @@ def test_a_stream_that_takes_a_cancellation_for_an_error_is_found():
 
 
 def test_a_stream_that_takes_an_interrupt_for_an_error_is_found(monkeypatch):
-    monkeypatch.setattr(stream_faults, "LONG", 0.5)
+    monkeypatch.setattr(fault_contract, "FaultServer", Impatient)
     # Where Ctrl-C does not meet the stream itself, its connection stays open.
     with pytest.raises((UnavailableError, AssertionError), match=r"interrupted|stays open"):
         AnsweringContract(TakesNoForTheEnd).test_an_interrupted_stream_leaves_a_store_that_works(
@@ -807,7 +817,7 @@ def test_a_fault_may_be_made_of_the_services_own_answer(ask):
     )
     with server as url:
         assert read_all(ask(url, "GET", "/there")) == b"not /there"
-        assert server.wait_until(lambda: server.over == 1, seconds=10)
+        assert server.wait_until(lambda: server.over == 1, seconds=PATIENCE)
     assert [each.path for each in server.struck] == ["/there"]
 
 
@@ -815,7 +825,7 @@ def test_a_fault_that_stalls_is_over_when_its_client_has_gone():
     with (server := FaultServer(Fault("any", then="stall"))) as url:
         connection = connected(url)
         connection.request("GET", "/")
-        assert server.wait_until_struck()
+        assert server.wait_until_struck(seconds=PATIENCE)
         assert server.over == 0
         connection.close()
-        assert server.wait_until(lambda: server.over == 1, seconds=10)
+        assert server.wait_until(lambda: server.over == 1, seconds=PATIENCE)

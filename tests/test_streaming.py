@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+from tests.support.naming import naming
 
 from convostore import (
     DSN,
@@ -735,12 +736,10 @@ CUT = [
 ]
 
 
-@pytest.mark.parametrize(("deltas", "texts"), CUT)
 @pytest.mark.parametrize("together", [True, False])
-def test_a_character_that_the_service_cut_in_two_arrives_whole(face, deltas, texts, together):
-    service = Service(*(["|".join(deltas)] if together else deltas))
-
-    async def main():
+def test_a_character_that_the_service_cut_in_two_arrives_whole(face, together):
+    async def main(deltas, texts):
+        service = Service(*(["|".join(deltas)] if together else deltas))
         async with face.open(Telling(service)).stream_reply(None, "hi") as stream:
             told = [event.text async for event in stream if event.kind != "reply_finished"]
         assert told == texts
@@ -748,7 +747,9 @@ def test_a_character_that_the_service_cut_in_two_arrives_whole(face, deltas, tex
             [p.text for p in stream.so_far.parts if p.kind == "text"]
         )
 
-    face.run(main())
+    for deltas, texts in CUT:
+        with naming(ascii(deltas)):
+            face.run(main(deltas, texts))
 
 
 def test_a_stream_that_was_read_too_early_can_still_be_entered(face):

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 
-import httpx
 import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
@@ -18,6 +17,7 @@ from convostore_gateway.server.serving import listen
 from convostore_gateway.server.stocking import Upstream, stock
 from convostore_gateway.server.tokens_file import VARIABLE, given_tokens, read_tokens
 
+from .gateway_kit import asked
 from .serving_processes import served
 
 FULL, READ, TEAM = (f"a-token-for-{each}-access" for each in ("full", "read", "team"))
@@ -36,14 +36,7 @@ def _no_settings_of_this_machine(monkeypatch, tmp_path):
 
 def get(url, path, token=None, **more):
     headers = more.pop("headers", {}) | ({"authorization": f"Bearer {token}"} if token else {})
-    return httpx.request(
-        more.pop("method", "GET"),
-        url + path,
-        headers=headers,
-        trust_env=False,
-        verify=False,
-        **more,
-    )
+    return asked(more.pop("method", "GET"), url + path, headers=headers, **more)
 
 
 # Refused before anything is served.

@@ -19,7 +19,7 @@ from convostore_fastgpt import AsyncChatClient, ChatClient
 from convostore_gateway import Token
 from convostore_gateway.upstream import aopen_answered
 
-from .gateway_kit import served
+from .gateway_kit import asked, served
 from .upstream_kit import Model
 
 pytestmark = pytest.mark.rim
@@ -305,10 +305,12 @@ def test_who_may_not_is_told_so_in_the_envelope(url, calls, key, app_id, status,
 
 
 def test_without_a_key_nothing_is_told(url):
-    response = httpx.post(f"{url}/api/core/chat/getHistories", json={"appId": APP})
+    response = asked("POST", f"{url}/api/core/chat/getHistories", json={"appId": APP})
     assert (response.status_code, response.json()["statusText"]) == (403, "unAuthorization")
-    streamed = httpx.post(
-        f"{url}/api/v1/chat/completions", json={"messages": HI, "stream": True, "appId": APP}
+    streamed = asked(
+        "POST",
+        f"{url}/api/v1/chat/completions",
+        json={"messages": HI, "stream": True, "appId": APP},
     )
     assert (streamed.status_code, "content-type" in streamed.headers) == (200, False)
     assert streamed.text.startswith('event: error\ndata: {"code":403')

@@ -22,7 +22,7 @@ from convostore.memory import MemoryAdapter
 from convostore.models import Message, TextPart
 from convostore_gateway import Limits, Token, app
 
-from .gateway_kit import served
+from .gateway_kit import client_of, got, served
 
 STORE = "echo://native"
 _numbers = count()
@@ -31,7 +31,7 @@ _numbers = count()
 @pytest.fixture(scope="module")
 def api() -> Iterator[httpx.Client]:
     limits = Limits(page=5, id=40, body=100_000)
-    with served(STORE, viewer=False, limits=limits) as url, httpx.Client(base_url=url) as client:
+    with served(STORE, viewer=False, limits=limits) as url, client_of(url) as client:
         yield client
 
 
@@ -77,7 +77,7 @@ def test_it_tells_what_is_served(api: httpx.Client) -> None:
 @pytest.mark.rim
 def test_the_folders_of_a_file_are_not_told(tmp_path: Any) -> None:
     with served(f"sqlite:///{tmp_path / 'archive.db'}", viewer=False) as url:
-        assert httpx.get(f"{url}/v1").json()["label"] == "sqlite:///archive.db"
+        assert got(f"{url}/v1").json()["label"] == "sqlite:///archive.db"
 
 
 def test_the_store_is_asked_whether_it_answers(api: httpx.Client) -> None:
@@ -216,7 +216,7 @@ def test_questions_are_suggested(api: httpx.Client, chat: str) -> None:
 
 @pytest.mark.rim
 def test_clearing_takes_every_conversation() -> None:
-    with served("memory://cleared", viewer=False) as url, httpx.Client(base_url=url) as api:
+    with served("memory://cleared", viewer=False) as url, client_of(url) as api:
         api.post("/v1/conversations", json={"id": "a"})
         assert api.post("/v1/clear").status_code == 204
         assert ids(api.get("/v1/conversations")) == []
@@ -363,7 +363,7 @@ def guarded() -> Iterator[httpx.Client]:
     targets = {"": "memory://guarded", "other": "memory://guarded-other"}
     with (
         served(targets, tokens=TOKENS, viewer=False) as url,
-        httpx.Client(base_url=url) as client,
+        client_of(url) as client,
     ):
         yield client
 
@@ -427,7 +427,7 @@ def failing() -> convostore.AsyncConversationStore:
 
 @pytest.mark.rim
 def test_a_failure_tells_nothing_of_what_is_inside(caplog: pytest.LogCaptureFixture) -> None:
-    with served(failing, viewer=False) as url, httpx.Client(base_url=url) as api:
+    with served(failing, viewer=False) as url, client_of(url) as api:
         answers = [api.get("/v1/conversations"), api.get("/v1/conversations/x")]
         answers.append(api.get("/v1/check"))
     refused(answers[0], 500, "failed")
@@ -447,14 +447,14 @@ def test_what_was_stored_is_what_is_answered(tmp_path: Any) -> None:
         store.create_conversation(id="x")
         store.append_messages("x", [message])
     with served(target, viewer=False) as url:
-        (answered,) = httpx.get(f"{url}/v1/conversations/x/messages").json()["items"]
+        (answered,) = got(f"{url}/v1/conversations/x/messages").json()["items"]
     assert {name: answered[name] for name in dump(message)} == dump(message)
 
 
 @pytest.mark.rim
 def test_large_messages_are_taken_and_answered() -> None:
     messages = [said(f"m{number}", "\u00e9 " * 100_000) for number in range(3)]
-    with served("memory://native-large", viewer=False) as url, httpx.Client(base_url=url) as api:
+    with served("memory://native-large", viewer=False) as url, client_of(url) as api:
         api.post("/v1/conversations", json={"id": "x"})
         appended = api.post("/v1/conversations/x/messages", json={"messages": messages})
         listed = api.get("/v1/conversations/x/messages?limit=2")

@@ -23,7 +23,7 @@ from convostore.memory import MemoryAdapter
 from convostore.models import Conversation, Message, Source, TextPart
 from convostore_gateway.exporting import disposition, export_all
 
-from .gateway_kit import served
+from .gateway_kit import client_of, got, served
 
 STORE = "memory://native-exporting"
 
@@ -34,7 +34,7 @@ def api() -> Iterator[httpx.Client]:
         for name in ("one", "two", "empty"):
             store.put_conversation(Conversation(id=name, title=f"Chat <{name}>", raw={"a": 1}))
             store.append_messages(name, [] if name == "empty" else list(said(120, name)))
-    with served(STORE, viewer=False) as url, httpx.Client(base_url=url) as client:
+    with served(STORE, viewer=False) as url, client_of(url) as client:
         yield client
 
 
@@ -103,7 +103,7 @@ def test_what_cannot_be_exported_is_told_before_anything_is_sent(api: httpx.Clie
 @pytest.mark.rim
 def test_nothing_is_exported_of_an_empty_store() -> None:
     with served("memory://native-exporting-nothing", viewer=False) as url:
-        assert read(httpx.get(f"{url}/v1/export").content) == {}
+        assert read(got(f"{url}/v1/export").content) == {}
 
 
 @pytest.mark.parametrize(
@@ -167,14 +167,14 @@ def seed_failing(*names: str) -> None:
 def test_an_export_that_breaks_off_is_seen_to_be_cut_off() -> None:
     seed_failing("broken")
     with served(failing, viewer=False) as url, pytest.raises(httpx.RemoteProtocolError):
-        httpx.get(f"{url}/v1/export")
+        got(f"{url}/v1/export")
 
 
 @pytest.mark.rim
 def test_what_is_deleted_during_an_export_is_left_out() -> None:
     seed_failing("gone", "there")
     with served(failing, viewer=False) as url:
-        assert list(read(httpx.get(f"{url}/v1/export").content)) == ["there"]
+        assert list(read(got(f"{url}/v1/export").content)) == ["there"]
 
 
 class Vanishing(MemoryAdapter):
@@ -197,7 +197,7 @@ def vanishing() -> convostore.AsyncConversationStore:
 def test_what_is_deleted_while_it_is_exported_leaves_the_others_readable(format: str) -> None:
     seed_failing("there", "gone", "there too")
     with served(vanishing, viewer=False) as url:
-        exported = httpx.get(f"{url}/v1/export?format={format}").content
+        exported = got(f"{url}/v1/export?format={format}").content
     read = [list(each.messages) for each in reader(format)(io.BytesIO(exported), None)]
     assert len(read) == 3
     assert [len(each) for each in read].count(1500) == 2

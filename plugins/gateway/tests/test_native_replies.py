@@ -18,14 +18,14 @@ from convostore_gateway import wire
 from convostore_gateway.native.emitting import NativeEncoder
 from convostore_gateway.problems import read_problem
 
-from .gateway_kit import served
+from .gateway_kit import asked, client_of, served
 
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[httpx.Client]:
     with (
         served("echo://native-replies", viewer=False) as url,
-        httpx.Client(base_url=url) as client,
+        client_of(url) as client,
     ):
         yield client
 
@@ -133,8 +133,8 @@ def test_a_turn_that_did_not_arrive_is_not_there(api: httpx.Client) -> None:
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
 def test_a_store_without_a_model_says_so(accept: str) -> None:
     with served("memory://native-mute", viewer=False) as url:
-        response = httpx.post(
-            f"{url}/v1/replies", json={"content": "hello"}, headers={"accept": accept}
+        response = asked(
+            "POST", f"{url}/v1/replies", json={"content": "hello"}, headers={"accept": accept}
         )
     assert (response.status_code, response.json()["kind"]) == (501, "unsupported")
 

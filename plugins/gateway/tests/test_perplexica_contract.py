@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -22,7 +21,7 @@ from convostore.testing.samples import dialogue, several
 from convostore_gateway import Token
 from convostore_perplexica.dialect import PerplexicaDialect
 
-from .gateway_kit import served
+from .gateway_kit import client_of, got, served
 
 ASKS_A_MODEL = frozenset({Operation.REPLY, Operation.STREAM_REPLY, Operation.SUGGEST_QUESTIONS})
 """What the service does beside keeping chats, and the dialect does not.
@@ -97,7 +96,7 @@ class TestOverHTTP:
 
     @pytest.mark.parametrize("brought", [{}, {"Authorization": "Bearer of-no-one-that-is-known"}])
     def test_without_a_token_nothing_is_told(self, url: str, brought: dict[str, str]) -> None:
-        answer = httpx.get(f"{url}/api/chats", headers=brought)
+        answer = got(f"{url}/api/chats", headers=brought)
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == "Bearer"
         assert answer.json() == {"message": "A valid token is needed"}
@@ -129,7 +128,7 @@ class TestOverHTTP:
             assert len(list(store.messages("c0000"))) == 2
 
     def test_an_answer_is_as_express_would_send_it(self, url: str) -> None:
-        with httpx.Client(base_url=url, headers=header_of(READER)) as client:
+        with client_of(url, headers=header_of(READER)) as client:
             got = client.get("/api/chats/a%2Fb%3Fc")
             head = client.head("/api/chats/a%2Fb%3Fc")
             unchanged = client.get("/api/chats", headers={"If-None-Match": "*"})

@@ -1,6 +1,5 @@
 """The probes: alive, ready, and no more than that."""
 
-import httpx
 import pytest
 
 from convostore.dsn import DSN
@@ -8,6 +7,8 @@ from convostore.errors import UnavailableError
 from convostore.memory import MemoryAdapter
 from convostore.store import AsyncConversationStore
 from convostore_gateway import app, running
+
+from .gateway_kit import client_of
 
 pytestmark = pytest.mark.rim
 
@@ -26,7 +27,7 @@ def test_a_store_that_fails_is_not_ready_alive_all_the_same_and_asked_once_a_sec
     adapter = Failing(DSN.parse("memory://"), MemoryAdapter.Options())
     store = AsyncConversationStore(adapter, adapter.async_transport())
     gateway = running(app(store, open_access=True), stores=[store])
-    with gateway as url, httpx.Client(base_url=url, trust_env=False) as client:
+    with gateway as url, client_of(url) as client:
         answers = [client.get("/readyz") for _ in range(20)]
         assert {each.status_code for each in answers} == {503}
         assert all("s3cret" not in each.text for each in answers)

@@ -8,7 +8,6 @@ import sys
 import threading
 from contextlib import ExitStack
 
-import httpx
 import pytest
 
 import convostore
@@ -17,6 +16,7 @@ from convostore_gateway import app, running
 from convostore_gateway.server.serving import listen, url_of
 
 from .bad_clients import connected, heard, request, told, until
+from .gateway_kit import asked, client_of, got
 from .serving_processes import Waiting, served
 
 pytestmark = pytest.mark.rim
@@ -46,10 +46,6 @@ async def failing(scope, receive, send):
     raise ValueError("the password is swordfish at /etc/secret")
 
 
-def got(url):
-    return httpx.get(url, trust_env=False, verify=False)
-
-
 def accepts(url):
     try:
         with connected(url):
@@ -73,9 +69,7 @@ def test_several_servers_run_side_by_side_each_in_a_loop_of_its_own():
             gateway = app(store, open_access=True, viewer=False)
             urls.append(stack.enter_context(running(gateway, stores=[store])))
         for url in urls:
-            answer = httpx.post(
-                f"{url}/v1/replies", json={"content": "hello"}, trust_env=False, verify=False
-            )
+            answer = asked("POST", f"{url}/v1/replies", json={"content": "hello"})
             assert answer.json()["message"]["parts"][0]["text"] == "You said: hello"
 
 
@@ -198,9 +192,9 @@ def test_a_signal_ends_a_server_in_order(which):
         assert server.ended() == 0
 
 
-def asked(url):
+def ask_and_leave(url):
     """Asks for a reply, and goes away when it has begun."""
-    with httpx.Client(trust_env=False, verify=False) as client:
+    with client_of() as client:
         json = {"content": "When is high tide?", "conversation_id": "tides", "turn_id": "turn"}
         accept = {"accept": "text/event-stream"}
         with client.stream("POST", f"{url}/v1/replies", json=json, headers=accept) as answer:
@@ -215,7 +209,7 @@ def test_a_reply_whose_client_went_away_is_stored_before_a_server_ends(tmp_path)
         Waiting().running() as model,
         served(target, "--upstream", model.url, "--upstream-model", "m") as server,
     ):
-        asked(server.url)
+        ask_and_leave(server.url)
         server.signal(signal.SIGTERM)
         until(lambda: not accepts(server.url), "it goes on to admit")
         model.end()
@@ -230,7 +224,7 @@ def test_a_second_interrupt_breaks_off_what_is_left():
         Waiting().running() as model,
         served("memory://", "--upstream", model.url, "--upstream-model", "m") as server,
     ):
-        asked(server.url)
+        ask_and_leave(server.url)
         server.signal(signal.SIGINT)
         until(lambda: not accepts(server.url), "it goes on to admit")
         server.signal(signal.SIGINT)

@@ -3,34 +3,43 @@
 import json
 from dataclasses import replace
 
-import httpx
 import pytest
+from tests.support.naming import naming
 
 import convostore
 from convostore.models import Conversation, Feedback, Message, Origin, RunStep, TextPart
 from convostore.testing import samples
 from convostore_gateway import Limits
-from convostore_gateway.viewer.addresses import key_of
 
-from .gateway_kit import served
+from .gateway_kit import asked, client_of, got, served
 from .viewer_kit import HOSTILE, NOW, Page, long, ordinary, put, telling
 
 pytestmark = pytest.mark.rim
 
+TARGET = "memory://viewer"
 HTMX = {"hx-request": "true"}
 WHOLE = {"hx-history-restore-request": "true"}
 
 
-@pytest.fixture
-def target(request):
-    return f"memory://viewer-{key_of(request.node.name)}"
-
-
-@pytest.fixture
-def look(target):
-    """A client of a viewer over the store `target`, which is filled through its address."""
-    with served(target) as url, httpx.Client(base_url=f"{url}/viewer", headers=HTMX) as client:
+@pytest.fixture(scope="module")
+def client():
+    """Of a viewer over the store `TARGET`."""
+    with served(TARGET) as url, client_of(f"{url}/viewer", headers=HTMX) as client:
         yield client
+
+
+@pytest.fixture
+def target():
+    """A store with nothing in it, which is filled through its address."""
+    with convostore.open(TARGET) as store:
+        store.clear_conversations()
+    return TARGET
+
+
+@pytest.fixture
+def look(client, target):
+    """A client of a viewer over the store `target`."""
+    return client
 
 
 def page_of(response, status=200):
@@ -50,7 +59,7 @@ TELLING = "/conversations/k%2F1"
 
 def test_the_root_leads_to_the_viewer(target):
     with served(target) as url:
-        answer = httpx.get(url, follow_redirects=True)
+        answer = got(url, follow_redirects=True)
     assert str(answer.url) == f"{url}/viewer/"
     assert "no conversation yet" in page_of(answer).text
 
@@ -130,8 +139,8 @@ class Offering(convostore.AsyncConversationStore):
 def test_titles_are_looked_through_where_the_store_cannot_search(target):
     put(target, [(each, ()) for each in ordinary(700)])
     with served(lambda: Offering(target, without=["search"])) as url:
-        page = page_of(httpx.get(f"{url}/viewer/search?q=SOURDOUGH+rye", headers=HTMX))
-        assert "Filter by title" in str(page_of(httpx.get(f"{url}/viewer/")).all("input"))
+        page = page_of(got(f"{url}/viewer/search?q=SOURDOUGH+rye", headers=HTMX))
+        assert "Filter by title" in str(page_of(got(f"{url}/viewer/")).all("input"))
     assert page.text.count("sourdough") == 59  # every twelfth of them
     assert "59 by title" in page.text
 
@@ -245,16 +254,16 @@ def test_a_message_is_deleted_and_leaves_nothing(look, target):
 def test_the_page_is_loaded_again_where_more_than_a_message_may_have_gone(target):
     put(target, [telling()])
     with served(lambda: Offering(target, deletes="may_delete_turn")) as url:
-        page = page_of(httpx.get(f"{url}/viewer{TELLING}", headers=HTMX))
+        page = page_of(got(f"{url}/viewer{TELLING}", headers=HTMX))
         assert any("may go with it" in each.get("hx-confirm", "") for each in page.all("button"))
-        answer = httpx.post(f"{url}/viewer{TELLING}/messages/q1/delete", headers=HTMX)
+        answer = asked("POST", f"{url}/viewer{TELLING}/messages/q1/delete", headers=HTMX)
     assert answer.headers["hx-refresh"] == "true"
 
 
 def test_a_backends_own_bound_of_a_page_is_kept(target):
     put(target, [long("l", 30)])
     with served(lambda: Offering(target, max_page=10)) as url:
-        page = page_of(httpx.get(f"{url}/viewer/conversations/l", headers=HTMX))
+        page = page_of(got(f"{url}/viewer/conversations/l", headers=HTMX))
     assert len(page.all("article")) == 10
 
 
@@ -276,8 +285,8 @@ def test_feedback_is_given_commented_and_cleared(look, target):
 def test_run_details_are_shown_where_there_are_any(target):
     put(target, [telling()])
     with served(lambda: Offering(target, also=["get_run_details"])) as url:
-        assert "Run details" in page_of(httpx.get(f"{url}/viewer{TELLING}", headers=HTMX)).text
-        page = page_of(httpx.get(f"{url}/viewer{TELLING}/messages/a1/run", headers=HTMX))
+        assert "Run details" in page_of(got(f"{url}/viewer{TELLING}", headers=HTMX)).text
+        page = page_of(got(f"{url}/viewer{TELLING}/messages/a1/run", headers=HTMX))
     for told in ("k/1 a1", "70 s", "<b>inner</b>", "0.25 s", "it <i>broke</i>"):
         assert told in page.text
 
@@ -286,23 +295,26 @@ def test_what_the_store_cannot_do_is_not_shown(target):
     put(target, [telling()])
     without = ["update_conversation", "delete_conversation", "delete_message", "set_feedback"]
     with served(lambda: Offering(target, without=without)) as url:
-        page = page_of(httpx.get(f"{url}/viewer{TELLING}"))
+        page = page_of(got(f"{url}/viewer{TELLING}"))
     assert not [each for _, each in page.elements if "hx-post" in each]
     assert "Rename" not in page.text
     assert "Rated good: the table helps" in page.text
     assert "Export" in page.text
 
 
-@pytest.mark.parametrize("name", ["html", "markdown", "jsonl", "openai"])
-def test_a_conversation_is_exported_in_each_format(look, target, name):
+def test_a_conversation_is_exported_in_each_format(look, target):
     conversation, messages = long("l", 450)
     put(target, [(conversation.model_copy(update={"title": 'Lava/"now"\n夏'}), messages)])
-    answer = look.get("/conversations/l/export", params={"format": name})
-    assert answer.status_code == 200
-    assert "Number 449," in answer.text
-    assert answer.headers["content-disposition"].startswith('attachment; filename="Lava now')
-    everything = look.get("/export", params={"format": name})
-    assert "Number 449," in everything.text
+    for name in ("html", "markdown", "jsonl", "openai"):
+        with naming(name):
+            answer = look.get("/conversations/l/export", params={"format": name})
+            assert answer.status_code == 200
+            assert "Number 449," in answer.text
+            assert answer.headers["content-disposition"].startswith(
+                'attachment; filename="Lava now'
+            )
+            everything = look.get("/export", params={"format": name})
+            assert "Number 449," in everything.text
 
 
 def test_an_export_of_what_is_not_there_or_in_no_format_is_refused(look, target):
@@ -365,7 +377,7 @@ def test_wrong_requests_are_refused(look, target):
 def test_a_form_that_is_too_large_is_refused(target):
     put(target, [telling()])
     with served(target, limits=Limits(body=1000)) as url:
-        answer = httpx.post(f"{url}/viewer{TELLING}/title", content=b"x" * 1001, headers=HTMX)
+        answer = asked("POST", f"{url}/viewer{TELLING}/title", content=b"x" * 1001, headers=HTMX)
     assert answer.status_code == 413
     assert stored(target)[0].title == telling()[0].title
 
@@ -373,33 +385,35 @@ def test_a_form_that_is_too_large_is_refused(target):
 class Broken(convostore.AsyncConversationStore):
     """A store that fails in a way that nobody foresaw, or that its service makes it fail in."""
 
-    def __init__(self, target, error):
+    def __init__(self, target):
         self.__dict__.update(vars(convostore.aopen(target)))
-        self._error = error
+        self.error = None
 
     async def list_conversations(self, **_):
-        raise self._error
+        raise self.error
 
 
-@pytest.mark.parametrize(
-    ("error", "status"),
-    [
-        (RuntimeError("secret"), 500),
-        (convostore.UnavailableError("secret"), 503),
-        (convostore.AuthError("secret"), 502),
-        (convostore.ProtocolError("secret"), 502),
-        (convostore.RateLimitError("secret"), 429),
-        (convostore.UnsupportedError("secret"), 501),
-        (convostore.ConflictError("secret"), 409),
-    ],
-)
-def test_an_error_shows_its_kind_and_nothing_of_what_is_inside(target, error, status, caplog):
-    with served(lambda: Broken(target, error)) as url:
-        whole = httpx.get(f"{url}/viewer/")
-        piece = httpx.get(f"{url}/viewer/", headers=HTMX)
-    assert (whole.status_code, piece.status_code) == (status, status)
-    assert str(status) in page_of(whole, status).text
-    assert "secret" not in whole.text + piece.text + caplog.text
+ERRORS = [
+    (RuntimeError, 500),
+    (convostore.UnavailableError, 503),
+    (convostore.AuthError, 502),
+    (convostore.ProtocolError, 502),
+    (convostore.RateLimitError, 429),
+    (convostore.UnsupportedError, 501),
+    (convostore.ConflictError, 409),
+]
+
+
+def test_an_error_shows_its_kind_and_nothing_of_what_is_inside(target, caplog):
+    broken = Broken(target)
+    with served(lambda: broken) as url, client_of(f"{url}/viewer") as client:
+        for kind, status in ERRORS:
+            with naming(kind.__name__):
+                broken.error = kind("secret")
+                whole, piece = client.get("/"), client.get("/", headers=HTMX)
+                assert (whole.status_code, piece.status_code) == (status, status)
+                assert str(status) in page_of(whole, status).text
+                assert "secret" not in whole.text + piece.text + caplog.text
 
 
 def test_assets_are_kept_for_good_under_their_own_version(look):

@@ -2,20 +2,19 @@
 
 from http.cookies import SimpleCookie
 
-import httpx
 import pytest
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
+from tests.support.naming import naming
 
 import convostore
 from convostore.models import Message, TextPart
 from convostore_gateway import Limits, Token
 from convostore_gateway.application import app
-from convostore_gateway.viewer.addresses import key_of
 
-from .gateway_kit import served
+from .gateway_kit import asked, client_of, got, served
 from .viewer_kit import Page, put, telling
 
 pytestmark = pytest.mark.rim
@@ -27,23 +26,46 @@ HTMX = {"hx-request": "true"}
 TELLING = "/viewer/conversations/k%2F1"
 
 
-@pytest.fixture
-def target(request):
-    name = f"memory://viewer-access-{key_of(request.node.name)}"
-    put(name, [telling()])
-    return name
+TARGET = "memory://viewer-access"
 
 
-@pytest.fixture
-def url(target):
-    with served(target, tokens=(FULL, READER)) as url:
+@pytest.fixture(scope="module")
+def gateway():
+    with served(TARGET, tokens=(FULL, READER)) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def without_tokens():
+    with served(TARGET) as url:
+        yield url
+
+
+@pytest.fixture
+def target():
+    """A store with one conversation."""
+    with convostore.open(TARGET) as store:
+        store.clear_conversations()
+    put(TARGET, [telling()])
+    return TARGET
+
+
+@pytest.fixture
+def url(gateway, target):
+    """A viewer over it that needs a token."""
+    return gateway
+
+
+@pytest.fixture
+def open_url(without_tokens, target):
+    """One that needs none."""
+    return without_tokens
 
 
 @pytest.fixture
 def browser(url):
     """Keeps cookies, as a browser does."""
-    with httpx.Client(base_url=url) as client:
+    with client_of(url) as client:
         yield client
 
 
@@ -57,18 +79,19 @@ def title(target):
         return store.get_conversation("k/1").title
 
 
-@pytest.mark.parametrize("path", ["/viewer/", TELLING, "/viewer/search?q=x", "/viewer/nowhere"])
-def test_without_a_token_every_page_is_a_login(browser, path):
-    answer = browser.get(path)
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
-    page = Page(answer.text)
-    page.assert_safe()
-    assert page.all("input", name="token", type="password")
-    assert "lauea" not in page.text
-    piece = browser.get(path, headers=HTMX)
-    assert (piece.status_code, piece.headers["hx-redirect"]) == (401, "/viewer/")
-    assert "lauea" not in piece.text
+def test_without_a_token_every_page_is_a_login(browser):
+    for path in ("/viewer/", TELLING, "/viewer/search?q=x", "/viewer/nowhere"):
+        with naming(path):
+            answer = browser.get(path)
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"] == "Bearer"
+            page = Page(answer.text)
+            page.assert_safe()
+            assert page.all("input", name="token", type="password")
+            assert "lauea" not in page.text
+            piece = browser.get(path, headers=HTMX)
+            assert (piece.status_code, piece.headers["hx-redirect"]) == (401, "/viewer/")
+            assert "lauea" not in piece.text
 
 
 def test_a_login_leads_to_the_page_that_was_asked_for(browser):
@@ -79,12 +102,16 @@ def test_a_login_leads_to_the_page_that_was_asked_for(browser):
     assert "lauea" in browser.get(TELLING).text
 
 
-@pytest.mark.parametrize(
-    "onward",
-    ["", "//evil.example", "https://evil.example", "/viewer", "/viewer/\\evil", "/v1", "/viewer/é"],
+ELSEWHERE = (
+    *("", "//evil.example", "https://evil.example", "/viewer"),
+    *("/viewer/\\evil", "/v1", "/viewer/é"),
 )
-def test_a_login_leads_to_no_other_site(browser, onward):
-    assert log_in(browser, onward=onward).headers["location"] == "/viewer/"
+
+
+def test_a_login_leads_to_no_other_site(browser):
+    for onward in ELSEWHERE:
+        with naming(onward):
+            assert log_in(browser, onward=onward).headers["location"] == "/viewer/"
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(browser):
@@ -122,13 +149,13 @@ def test_logging_out_takes_the_token_away(browser):
 
 
 def test_a_header_is_as_good_as_a_cookie(url):
-    answer = httpx.get(f"{url}/viewer/", headers={"authorization": f"bearer {WORD}"})
+    answer = got(f"{url}/viewer/", headers={"authorization": f"bearer {WORD}"})
     assert "lauea" in answer.text
 
 
 def test_other_cookies_do_not_matter(url):
     for cookie in ('x="a, b; c"; =; convostore_token=', "convostore_token=%FF%00", "a,b,c"):
-        assert httpx.get(f"{url}/viewer/", headers={"cookie": cookie}).status_code == 401
+        assert got(f"{url}/viewer/", headers={"cookie": cookie}).status_code == 401
 
 
 def test_a_strangers_page_can_change_nothing(browser, target):
@@ -174,15 +201,14 @@ def test_a_token_sees_its_own_namespace_only():
     for name, target in names.items():
         conversation, _ = telling()
         put(target, [(conversation.model_copy(update={"title": f"of {name}"}), ())])
-    with served(names, tokens=tuple(tokens)) as url, httpx.Client(base_url=url) as browser:
+    with served(names, tokens=tuple(tokens)) as url, client_of(url) as browser:
         log_in(browser, word="one" * 8)
         assert "of one" in browser.get("/viewer/").text
         assert "of two" not in browser.get("/viewer/").text
 
 
-def test_without_tokens_there_is_no_login(target):
-    with served(target) as url:
-        text = httpx.get(f"{url}/viewer/").text
+def test_without_tokens_there_is_no_login(open_url):
+    text = got(f"{open_url}/viewer/").text
     assert "lauea" in text
     assert "Log out" not in text
 
@@ -245,13 +271,12 @@ def test_it_can_be_mounted_in_another_application(target):
         assert "Path=/inner/chats/viewer" in answer.headers["set-cookie"]
 
 
-def test_a_head_is_answered_as_a_get_is(target):
-    with served(target) as url:
-        answer = httpx.head(f"{url}{TELLING}")
+def test_a_head_is_answered_as_a_get_is(open_url):
+    answer = asked("HEAD", f"{open_url}{TELLING}")
     assert (answer.status_code, answer.content) == (200, b"")
 
 
-def test_a_message_cannot_call_the_viewer_by_a_link(target):
+def test_a_message_cannot_call_the_viewer_by_a_link(open_url, target):
     link = Message(
         id="l",
         role="assistant",
@@ -259,15 +284,15 @@ def test_a_message_cannot_call_the_viewer_by_a_link(target):
     )
     with convostore.open(target) as store:
         store.append_messages("k/1", [link])
-    with served(target) as url:
-        page = Page(httpx.get(f"{url}{TELLING}", headers=HTMX).text)
+    page = Page(got(f"{open_url}{TELLING}", headers=HTMX).text)
     page.assert_safe()
     assert not [each for each in page.all("a") if "logout" in each["href"]]
 
 
-@pytest.mark.parametrize("path", ["/viewer/login", f"{TELLING}/title"])
-def test_a_form_that_is_larger_than_forms_are_is_refused_whoever_sends_it(browser, target, path):
-    answer = browser.post(path, content=b"title=" + b"x" * 64 * 2**10, headers=HTMX)
-    assert answer.status_code == 413
-    assert log_in(browser).status_code == 303
-    assert title(target) == telling()[0].title
+def test_a_form_that_is_larger_than_forms_are_is_refused_whoever_sends_it(url, target):
+    for path in ("/viewer/login", f"{TELLING}/title"):
+        with naming(path), client_of(url) as browser:
+            answer = browser.post(path, content=b"title=" + b"x" * 64 * 2**10, headers=HTMX)
+            assert answer.status_code == 413
+            assert log_in(browser).status_code == 303
+            assert title(target) == telling()[0].title

@@ -4,7 +4,6 @@ import asyncio
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +14,7 @@ from convostore_gateway.viewer.activity import Counts, chart, count
 from convostore_gateway.viewer.addresses import Addresses, id_of, key_of, segment
 from convostore_gateway.viewer.rendering import store_name
 
-from .gateway_kit import served
+from .gateway_kit import got, served
 from .viewer_kit import Page, ordinary, put
 
 BACKENDS = st.sampled_from([f"store://{number}" for number in range(9)])
@@ -89,7 +88,7 @@ def test_the_chart_is_drawn_and_told_as_a_table():
     several = list(ordinary(60))
     put(target, [(each, ()) for each in several])
     with served(target) as url:
-        page = Page(httpx.get(f"{url}/viewer/activity").text)
+        page = Page(got(f"{url}/viewer/activity").text)
     page.assert_safe()
     assert 0 < len(page.all("th", scope="row")) <= len(page.all("rect", class_="ground")) <= 40
     assert "fastgpt://desk.example" in page.text
@@ -100,7 +99,7 @@ def test_the_chart_is_drawn_and_told_as_a_table():
 @pytest.mark.rim
 def test_an_empty_store_has_no_chart():
     with served("memory://viewer-activity-empty") as url:
-        answer = httpx.get(f"{url}/viewer/activity")
+        answer = got(f"{url}/viewer/activity")
     assert answer.status_code == 200
     assert not Page(answer.text).all("rect")
 

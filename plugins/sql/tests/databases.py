@@ -112,6 +112,6 @@ def _without_tables(connection: psycopg.Connection) -> None:
 
 
 def _without_rows(connection: psycopg.Connection) -> None:
-    (there,) = connection.execute("SELECT to_regclass('convostore_messages') IS NOT NULL").fetchone()
-    if there:
+    (table,) = connection.execute("SELECT to_regclass('convostore_messages')").fetchone()
+    if table:
         connection.execute("TRUNCATE convostore_conversations, convostore_messages")

@@ -108,8 +108,8 @@ class _WarmPython(Python):
             theirs.enter_context(status)
             with self._lock:
                 socket.send_fds(self._control, [_NOTHING], [*ends, status.fileno()])
-        stdin = open(pipes[0][1], "w", encoding="utf-8")
-        stdout, stderr = (open(each[0], encoding="utf-8") for each in pipes[1:])
+        stdin = os.fdopen(pipes[0][1], "w", encoding="utf-8")
+        stdout, stderr = (os.fdopen(each[0], encoding="utf-8") for each in pipes[1:])
         return _Forked(ours, stdin, stdout, stderr, arguments)
 
 

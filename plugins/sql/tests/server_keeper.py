@@ -12,6 +12,7 @@ import os
 import selectors
 import socket
 import sys
+from pathlib import Path
 
 import servers
 
@@ -46,7 +47,7 @@ def leave_those_who_test() -> None:
 def tell(**what: object) -> None:
     """Writes the one line, and no more: who reads it need not wait for this process."""
     print(json.dumps(what), flush=True)
-    with open(os.devnull, "wb") as nowhere:
+    with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 

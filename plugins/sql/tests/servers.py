@@ -148,7 +148,7 @@ class Server:
 
     def restore(self, database: str, clear: Callable[[psycopg.Connection], None]) -> None:
         """Ends all that goes on in a database, resets its settings, and clears its contents."""
-        with self.connect(database) as connection:
+        with self.connect() as connection:
             _terminate_connections(connection, database)
             name = sql.Identifier(database)
             connection.execute(sql.SQL("ALTER DATABASE {} RESET ALL").format(name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 
 import convostore
@@ -56,30 +57,31 @@ class TestSQLiteMemory(StoreContract):
 
 
 @pytest.fixture(scope="module")
-def emptied(server) -> Iterator[PostgreSQL]:
-    """One database for all clauses, each of which empties it: to make one takes its time."""
-    with server.database() as name:
-        database = PostgreSQL(server, name)
+def filled_before(databases) -> Iterator[tuple[PostgreSQL, psycopg.Connection]]:
+    """One database for all clauses, and a connection on which each empties it."""
+    with databases.one() as database, database.server.connect(database.name) as connection:
         with convostore.open(database.dsn()) as store:
             store.check()
-        yield database
+        yield database, connection
 
 
+@pytest.mark.rim
 class TestPostgreSQL(StoreContract):
     @pytest.fixture
-    def backend(self, emptied) -> Backend:
-        emptied.look("DELETE FROM convostore_messages")
-        emptied.look("DELETE FROM convostore_conversations")
-        return Backend(emptied.dsn(), beside=in_bobs_namespace(emptied))
+    def backend(self, filled_before) -> Backend:
+        database, connection = filled_before
+        connection.execute("DELETE FROM convostore_messages; DELETE FROM convostore_conversations")
+        return Backend(database.dsn(), beside=in_bobs_namespace(database))
 
 
 @pytest.fixture(scope="module")
-def shared(server) -> Iterator[PostgreSQL]:
+def shared(databases) -> Iterator[PostgreSQL]:
     """One database for all clauses, each of which has a namespace of its own."""
-    with server.database() as name:
-        yield PostgreSQL(server, name)
+    with databases.one() as database:
+        yield database
 
 
+@pytest.mark.rim
 class TestPostgreSQLNamespace(StoreContract):
     @pytest.fixture
     def backend(self, shared, request) -> Backend:
@@ -120,6 +122,7 @@ def test_opening_does_no_work(tmp_path):
     convostore.open("postgresql://nobody:secret@127.0.0.1:1/none").close()
 
 
+@pytest.mark.rim
 def test_a_server_out_of_reach_is_unavailable_and_its_password_stays_secret():
     with convostore.open("postgresql://me:hush-hush@127.0.0.1:1/none?timeout=5") as store:
         with pytest.raises(convostore.UnavailableError) as caught:
@@ -129,6 +132,7 @@ def test_a_server_out_of_reach_is_unavailable_and_its_password_stays_secret():
     assert "hush" not in shown
 
 
+@pytest.mark.rim
 def test_a_wrong_password_is_an_auth_error(server):
     dsn = server.dsn("postgres").replace(
         server.dsn("x").partition("@")[0], "postgresql://postgres:no"
@@ -137,6 +141,7 @@ def test_a_wrong_password_is_an_auth_error(server):
         store.check()
 
 
+@pytest.mark.rim
 def test_a_password_may_be_given_as_an_argument(new_database):
     database = new_database("postgresql")
     dsn = f"postgresql://postgres@127.0.0.1:{database.server.port}/{database.name}"
@@ -147,6 +152,7 @@ def test_a_password_may_be_given_as_an_argument(new_database):
         assert store.get_conversation("c").id == "c"
 
 
+@pytest.mark.rim
 def test_a_database_that_does_not_exist_is_named(server):
     with convostore.open(server.dsn("nowhere-at-all")) as store:
         with pytest.raises(convostore.StoreError, match="nowhere-at-all") as caught:

@@ -1,18 +1,19 @@
 """Any run of operations has the same results on a database as in the memory, the specification.
 
 Results are compared up to the times of each store's clock, and the totals of lists that databases
-do not count. A cursor is held across writes and taken up later, on both sides at once.
+do not count. A cursor is held across writes and taken up later, on all sides at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import (
     Bundle,
@@ -23,6 +24,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from tests.support.naming import naming
 
 import convostore
 from convostore import (
@@ -145,14 +147,14 @@ class Side:
 
 @dataclass(frozen=True)
 class Cursor:
-    """Where a list was left on both sides, and how it goes on."""
+    """Where a list was left on each side, and how it goes on."""
 
     ends: tuple[str, ...]
     read: Callable[..., Page[Any]]
 
 
 class Equivalence(RuleBasedStateMachine):
-    """Every call is made on both sides.
+    """Every call is made on all sides, the memory first.
 
     All ids are given: those that stores choose break ties in an order of their own.
     """
@@ -162,12 +164,12 @@ class Equivalence(RuleBasedStateMachine):
     told = Bundle("told")
     any_name = st.one_of(names, names, names, names, names, ids)
 
-    def __init__(self, open_store: Callable[[], ConversationStore]) -> None:
+    def __init__(self, stores: Sequence[ConversationStore]) -> None:
         super().__init__()
-        self.sides = (Side(convostore.open("memory://")), Side(open_store()))
+        self.sides = [Side(store) for store in stores]
 
-    def both(self, call: Callable[[Side], Any]) -> list[Any]:
-        """Makes a call on both sides and returns what it gave; nothing where it was refused."""
+    def all(self, call: Callable[[Side], Any]) -> list[Any]:
+        """Makes a call on all sides and returns what it gave; nothing where it was refused."""
         given: list[Any] = []
         outcomes = []
         for side in self.sides:
@@ -176,8 +178,15 @@ class Equivalence(RuleBasedStateMachine):
                 outcomes.append(side.comparable(given[-1]))
             except StoreError as error:
                 outcomes.append((type(error), error.operation))
-        assert outcomes[1] == outcomes[0]
+        for side, outcome in zip(self.sides, outcomes, strict=True):
+            with naming(side.store):
+                assert outcome == outcomes[0]
         return given
+
+    @property
+    def beginning(self) -> tuple[None, ...]:
+        """Where every list begins."""
+        return (None,) * len(self.sides)
 
     def message_of(self, name: str, place: int) -> str:
         """The id of a message of a conversation, by its place; of an absent one with the last."""
@@ -187,9 +196,9 @@ class Equivalence(RuleBasedStateMachine):
         return kept[place % len(kept)].id if kept and place < _ABSENT else "absent"
 
     def page(self, read: Callable[..., Page[Any]], ends: tuple[str | None, ...]) -> Any:
-        """Reads a page on both sides; where a list goes on, its cursor is for other rules."""
+        """Reads a page on all sides; where a list goes on, its cursor is for other rules."""
         at = dict(zip(map(id, self.sides), ends, strict=True))
-        given = self.both(lambda side: read(side, cursor=at[id(side)]))
+        given = self.all(lambda side: read(side, cursor=at[id(side)]))
         ends = tuple(page.cursor for page in given)
         return Cursor(ends, read) if given and None not in ends else multiple()
 
@@ -205,12 +214,12 @@ class Equivalence(RuleBasedStateMachine):
 
     @rule(target=names, id=ids, title=titles, created_at=some_times, origin=origins)
     def create(self, id, **values):
-        self.both(lambda side: side.store.create_conversation(id=id, **values))
+        self.all(lambda side: side.store.create_conversation(id=id, **values))
         return id
 
     @rule(target=names, conversation=conversations)
     def put(self, conversation):
-        self.both(lambda side: side.store.put_conversation(conversation))
+        self.all(lambda side: side.store.put_conversation(conversation))
         return conversation.id
 
     @rule(
@@ -222,17 +231,17 @@ class Equivalence(RuleBasedStateMachine):
     )
     def fork(self, name, place, **values):
         message_id = self.message_of(name, place)
-        self.both(lambda side: side.store.fork_conversation(name, message_id, **values))
+        self.all(lambda side: side.store.fork_conversation(name, message_id, **values))
         return values["id"]
 
     @rule(target=told, name=any_name, new=st.lists(messages, max_size=3))
     def append(self, name, new):
-        self.both(lambda side: side.store.append_messages(name, new))
+        self.all(lambda side: side.store.append_messages(name, new))
         return multiple(*new)
 
     @rule(name=any_name, again=st.lists(told, max_size=3), new=st.lists(messages, max_size=1))
     def append_again(self, name, again, new):
-        self.both(lambda side: side.store.append_messages(name, [*again, *new]))
+        self.all(lambda side: side.store.append_messages(name, [*again, *new]))
 
     @rule(
         name=any_name,
@@ -241,7 +250,7 @@ class Equivalence(RuleBasedStateMachine):
     )
     def append_after(self, name, new, place):
         after = self.message_of(name, place) if isinstance(place, int) else place
-        self.both(lambda side: side.store.append_messages(name, new, after=after))
+        self.all(lambda side: side.store.append_messages(name, new, after=after))
 
     @rule(target=told, name=any_name, new=messages)
     def append_after_the_last(self, name, new):
@@ -250,7 +259,7 @@ class Equivalence(RuleBasedStateMachine):
             tip = page.items[0].id if page.items else None
             return side.store.append_messages(name, [new], after=tip)
 
-        self.both(call)
+        self.all(call)
         return new
 
     @rule(
@@ -261,7 +270,7 @@ class Equivalence(RuleBasedStateMachine):
     )
     def replace(self, name, new, place):
         after = None if place is None else self.message_of(name, place)
-        self.both(lambda side: side.store.replace_messages(name, new, after=after))
+        self.all(lambda side: side.store.replace_messages(name, new, after=after))
         return multiple(*new)
 
     @rule(
@@ -270,53 +279,53 @@ class Equivalence(RuleBasedStateMachine):
         pinned=st.sampled_from([UNSET, True, False]),
     )
     def update(self, name, title, pinned):
-        self.both(lambda side: side.store.update_conversation(name, title=title, pinned=pinned))
+        self.all(lambda side: side.store.update_conversation(name, title=title, pinned=pinned))
 
     @rule(name=any_name, place=places, feedback=feedbacks)
     def set_feedback(self, name, place, feedback):
         message_id = self.message_of(name, place)
-        self.both(lambda side: side.store.set_feedback(name, message_id, feedback))
+        self.all(lambda side: side.store.set_feedback(name, message_id, feedback))
 
     @rule(name=any_name, place=places)
     def delete_message(self, name, place):
         message_id = self.message_of(name, place)
-        self.both(lambda side: side.store.delete_message(name, message_id))
+        self.all(lambda side: side.store.delete_message(name, message_id))
 
     @rule(name=consumes(names))
     def delete_conversation(self, name):
-        self.both(lambda side: side.store.delete_conversation(name))
+        self.all(lambda side: side.store.delete_conversation(name))
 
     @rule(older_than=st.sampled_from(TIMES[:-1]))
     def delete_the_old(self, older_than):
-        self.both(lambda side: side.store.delete_conversations(older_than=older_than))
+        self.all(lambda side: side.store.delete_conversations(older_than=older_than))
 
     @rule(really=seldom)
     def delete_all(self, really):
         if really:
-            self.both(lambda side: side.store.delete_conversations(older_than=TIMES[-1]))
-            self.both(lambda side: side.store.clear_conversations())
+            self.all(lambda side: side.store.delete_conversations(older_than=TIMES[-1]))
+            self.all(lambda side: side.store.clear_conversations())
 
     @rule(name=any_name)
     def get(self, name):
-        self.both(lambda side: side.store.get_conversation(name))
+        self.all(lambda side: side.store.get_conversation(name))
 
     @rule(target=cursors, limit=limits, older_than=some_times)
     def list_conversations(self, limit, older_than):
         def read(side: Side, cursor: str | None) -> Any:
             return side.store.list_conversations(limit=limit, cursor=cursor, older_than=older_than)
 
-        return self.page(read, (None, None))
+        return self.page(read, self.beginning)
 
     @rule(target=cursors, name=any_name, limit=limits, order=orders)
     def list_messages(self, name, limit, order):
         def read(side: Side, cursor: str | None) -> Any:
             return side.store.list_messages(name, limit=limit, cursor=cursor, order=order)
 
-        return self.page(read, (None, None))
+        return self.page(read, self.beginning)
 
     @rule(target=cursors, query=words | sentences, limit=limits)
     def search(self, query, limit):
-        return self.page(_searching(query, limit), (None, None))
+        return self.page(_searching(query, limit), self.beginning)
 
     @rule(
         target=cursors,
@@ -327,14 +336,14 @@ class Equivalence(RuleBasedStateMachine):
         until=some_times,
     )
     def search_within(self, query, **limits):
-        return self.page(_searching(query, 2, **limits), (None, None))
+        return self.page(_searching(query, 2, **limits), self.beginning)
 
     @rule(target=cursors, message=told, data=st.data())
     def search_a_piece_of_what_was_said(self, message, data):
         text = message.text
         start = data.draw(st.integers(0, len(text)))
         piece = text[start : start + data.draw(st.integers(1, 8))]
-        return self.page(_searching(piece, 3), (None, None))
+        return self.page(_searching(piece, 3), self.beginning)
 
     @rule(target=cursors, cursor=consumes(cursors))
     def read_on(self, cursor):
@@ -347,14 +356,14 @@ class Equivalence(RuleBasedStateMachine):
 
     @rule(older_than=some_times)
     def read_everything(self, older_than):
-        self.both(lambda side: list(side.store.conversations(older_than=older_than)))
-        self.both(
+        self.all(lambda side: list(side.store.conversations(older_than=older_than)))
+        self.all(
             lambda side: [(each.conversation, each.messages) for each in side.store.transcripts()]
         )
 
     @rule(name=any_name)
     def count(self, name):
-        self.both(lambda side: side.store.list_messages(name, limit=1).total)
+        self.all(lambda side: side.store.list_messages(name, limit=1).total)
 
     def teardown(self):
         try:
@@ -371,20 +380,33 @@ def _searching(query: str, limit: int, **limits: Any) -> Callable[..., Page[Any]
     return read
 
 
-def test_a_database_gives_what_the_memory_gives(database):
+ALONE = 10
+"""Examples for SQLite alone; the others are made of both databases, which takes a server."""
+
+
+@pytest.mark.parametrize(
+    ("kinds", "most"),
+    [
+        pytest.param(["sqlite"], ALONE, id="sqlite"),
+        pytest.param(["sqlite", "postgresql"], None, id="both", marks=pytest.mark.rim),
+    ],
+)
+def test_a_database_gives_what_the_memory_gives(new_database, kinds, most):
+    databases = [new_database(kind) for kind in kinds]
     made = 0
 
-    def open_store() -> ConversationStore:
+    def stores() -> list[ConversationStore]:
         nonlocal made
         made += 1
-        return convostore.open(database.dsn(namespace=f"example-{made}"))
+        dsns = [database.dsn(namespace=f"example-{made}") for database in databases]
+        return [convostore.open(dsn) for dsn in ["memory://", *dsns]]
 
+    examples = settings().max_examples
     run_state_machine_as_test(
-        lambda: Equivalence(open_store),
+        lambda: Equivalence(stores()),
         settings=settings(
-            max_examples=60,
+            max_examples=min(examples, most or examples),
             stateful_step_count=40,
-            deadline=None,
             phases=[Phase.reuse, Phase.generate],  # to shrink a run takes minutes
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),

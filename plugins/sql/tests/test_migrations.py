@@ -6,10 +6,10 @@ import random
 import signal
 
 import pytest
+from tests.support.naming import naming
 
 import convostore
 from convostore import ConfigError, StoreError
-from tests.support.naming import naming
 
 from . import processes
 from .processes import Writer

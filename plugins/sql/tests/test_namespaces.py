@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime
 
 import pytest
+from tests.support.naming import naming
 
 import convostore
 from convostore import (
@@ -211,19 +212,26 @@ class Cases:
 
 
 @pytest.mark.parametrize("face", ["sync", "async"])
-@pytest.mark.parametrize("operation", OFFERED)
-def test_no_operation_crosses_from_one_namespace_into_another(database, operation, face):
+def test_no_operation_crosses_from_one_namespace_into_another(database, face):
     async def crossing(_: object, kit: Kit) -> None:
-        both = Both(kit.open(namespace="alice"), kit.open(namespace="bob"))
-        await fill(both.alice, "alice")
-        await fill(both.bob, "bob")
-        before = await state(both.bob)
-        await getattr(Cases(), operation)(both)
-        assert await state(both.bob) == before
-        assert both.shown or operation in _SHOWS_NOTHING
-        assert "bob" not in repr(both.shown).replace("bob's", "").replace("only-bob", "")
+        alice, bob = kit.open(namespace="alice"), kit.open(namespace="bob")
+        for operation in OFFERED:
+            with naming(operation):
+                await one_operation_crosses_nothing(Both(alice, bob), operation)
+            await alice.clear_conversations()
+            await bob.clear_conversations()
 
     run_clause(crossing, Backend(database.dsn()), face)
+
+
+async def one_operation_crosses_nothing(both: Both, operation: str) -> None:
+    await fill(both.alice, "alice")
+    await fill(both.bob, "bob")
+    before = await state(both.bob)
+    await getattr(Cases(), operation)(both)
+    assert await state(both.bob) == before
+    assert both.shown or operation in _SHOWS_NOTHING
+    assert "bob" not in repr(both.shown).replace("bob's", "").replace("only-bob", "")
 
 
 _SHOWS_NOTHING = {
@@ -266,8 +274,13 @@ ALIKE = [
 ]
 
 
-@pytest.mark.parametrize("names", ALIKE, ids=ascii)
-def test_namespaces_that_look_alike_are_two(database, names):
+def test_namespaces_that_look_alike_are_two(database):
+    for names in ALIKE:
+        with naming(ascii(names)):
+            two_namespaces_are_apart(database, names)
+
+
+def two_namespaces_are_apart(database, names) -> None:
     for name in names:
         with convostore.open(database.dsn(), namespace=name) as store:
             store.create_conversation(id="c", title=f"the title of {name!r}")

@@ -87,7 +87,9 @@ def found_by_search(store: ConversationStore) -> set[str]:
             return set(found)
 
 
-def test_all_that_eight_processes_append_is_there_in_order_and_once(python, database, conversations):
+def test_all_that_eight_processes_append_is_there_in_order_and_once(
+    python, database, conversations
+):
     writers = [Writer(database.dsn(), name, conversations, COUNT) for name in NAMES]
     processes.run(python, writers)
     assert [(each.complaints, each.returned) for each in writers] == [("", 0)] * len(NAMES)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import pytest
+from tests.support.naming import naming
 
 import convostore
 from convostore import Conversation, InvalidError, Message, Source, TextPart
+from convostore import ConversationStore as Store
 
+from .conftest import KINDS
+from .databases import Databases, SQLite
 from .vocabulary import WORDS
 
 TYPED = [
@@ -22,7 +29,7 @@ TYPED = [
 ]
 
 
-def fill(store: convostore.ConversationStore) -> None:
+def fill(store: Store) -> None:
     for number, word in enumerate(WORDS):
         store.put_conversation(Conversation(id=f"c{number}", title=f"shared {word} in a title"))
         store.append_messages(
@@ -39,13 +46,34 @@ def fill(store: convostore.ConversationStore) -> None:
         )
 
 
-@pytest.fixture
-def filled(database):
-    """A store on the database, and the memory with the same in it."""
-    with convostore.open(database.dsn()) as store, convostore.open("memory://") as memory:
-        fill(store)
-        fill(memory)
-        yield store, memory
+@pytest.fixture(scope="module")
+def kept(request, tmp_path_factory) -> Iterator[Callable[..., tuple[Store, Store]]]:
+    """Gives a store on a database and a memory with the same in both, filled once for all tests.
+
+    No test writes to them.
+    """
+    with ExitStack() as stack:
+
+        def opened(kind: str, fill: Callable[[Store], None]) -> tuple[Store, Store]:
+            if kind == "sqlite":
+                database = SQLite(tmp_path_factory.mktemp("searching") / "store.db")
+            else:
+                databases: Databases = request.getfixturevalue("databases")
+                database = stack.enter_context(databases.one())
+            both = [
+                stack.enter_context(convostore.open(dsn)) for dsn in (database.dsn(), "memory://")
+            ]
+            for store in both:
+                fill(store)
+            return both[0], both[1]
+
+        yield functools.cache(opened)
+
+
+@pytest.fixture(params=KINDS)
+def filled(request, kept):
+    """A store on a database, and the memory with the same in it."""
+    return kept(request.param, fill)
 
 
 def test_what_is_typed_finds_what_the_memory_finds(filled):
@@ -80,27 +108,29 @@ def test_pages_of_hits_join_to_the_whole(filled):
 TIMES = [datetime(2024, 1, day, tzinfo=UTC) for day in (1, 2, 3)]
 
 
-@pytest.fixture
-def dated(database):
-    """A store and the memory with conversations and messages of the same few times."""
-    with convostore.open(database.dsn()) as store, convostore.open("memory://") as memory:
-        for each in (store, memory):
-            for name, made_at in itertools.product("ab", TIMES):
-                conversation_id = f"{name} {made_at.day}"
-                each.create_conversation(id=conversation_id, title="dated", created_at=made_at)
-                each.append_messages(
-                    conversation_id,
-                    [
-                        Message(
-                            id=f"{said_at.day} {role}",
-                            role=role,
-                            parts=(TextPart(text="dated"),),
-                            created_at=said_at,
-                        )
-                        for said_at, role in itertools.product(TIMES, ["user", "assistant", "tool"])
-                    ],
+def fill_with_dates(store: Store) -> None:
+    """Stores conversations and messages of the same few times."""
+    for name, made_at in itertools.product("ab", TIMES):
+        conversation_id = f"{name} {made_at.day}"
+        store.create_conversation(id=conversation_id, title="dated", created_at=made_at)
+        store.append_messages(
+            conversation_id,
+            [
+                Message(
+                    id=f"{said_at.day} {role}",
+                    role=role,
+                    parts=(TextPart(text="dated"),),
+                    created_at=said_at,
                 )
-        yield store, memory
+                for said_at, role in itertools.product(TIMES, ["user", "assistant", "tool"])
+            ],
+        )
+
+
+@pytest.fixture(params=KINDS)
+def dated(request, kept):
+    """A store on a database, and the memory, both with the same few times."""
+    return kept(request.param, fill_with_dates)
 
 
 def places(page) -> list[tuple[str, str | None]]:
@@ -143,12 +173,12 @@ def test_a_cursor_of_another_search_is_refused(filled):
             store.search(**other, cursor=cursor)
 
 
-@pytest.mark.parametrize(
-    "typed", ["shared " * 20_000, "a" * 1_000_000, "夏" * 10_000, " ".join(map(str, range(5_000)))]
-)
-def test_very_long_queries_are_answered(filled, typed):
+def test_very_long_queries_are_answered(filled):
     store, _ = filled
-    store.search(typed)
+    numbers = " ".join(map(str, range(5_000)))
+    for typed in ("shared " * 20_000, "a" * 1_000_000, "夏" * 10_000, numbers):
+        with naming(typed[:20]):
+            store.search(typed)
 
 
 def test_an_index_follows_each_change(database):

@@ -10,6 +10,7 @@ import pytest
 from . import servers
 
 
+@pytest.mark.rim
 def test_it_runs_as_a_user_without_rights(server):
     with server.connect() as connection:
         (folder,) = connection.execute("SHOW data_directory").fetchone()
@@ -17,6 +18,7 @@ def test_it_runs_as_a_user_without_rights(server):
     assert uid != 0
 
 
+@pytest.mark.rim
 def test_it_wants_its_password(server):
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(
@@ -24,6 +26,7 @@ def test_it_wants_its_password(server):
         )
 
 
+@pytest.mark.rim
 def test_a_database_is_gone_with_its_test(server):
     with server.database() as name, server.connect(name) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
@@ -45,6 +48,17 @@ def test_it_stops_and_starts_again_at_the_same_address():
         port = server.port
     with socket.socket() as probe, pytest.raises(ConnectionRefusedError):
         probe.connect(("127.0.0.1", port))
+
+
+@pytest.mark.rim
+def test_those_that_share_one_use_the_same_until_the_last_has_gone(tmp_path):
+    with servers.shared_or_skipped(tmp_path) as first:
+        with servers.shared_or_skipped(tmp_path) as second:
+            assert first == second
+        with first.connect() as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+    with pytest.raises(psycopg.OperationalError, match="refused"):
+        first.connect()
 
 
 @pytest.fixture

@@ -6,11 +6,13 @@ import random
 from datetime import UTC, datetime
 
 import pytest
+from tests.support.naming import naming
 
 import convostore
 from convostore import (
     ConflictError,
     Conversation,
+    ConversationStore,
     Feedback,
     FilePart,
     InvalidError,
@@ -76,8 +78,15 @@ def test_any_text_of_a_message_comes_back_the_same(database):
         assert len(list(store.messages("c"))) == len(sent)
 
 
-@pytest.mark.parametrize("text", TEXTS, ids=lambda text: ascii(text[:20]))
-def test_any_text_of_a_conversation_and_its_ids_comes_back_the_same(database, text):
+def test_any_text_of_a_conversation_and_its_ids_comes_back_the_same(database):
+    with convostore.open(database.dsn()) as store:
+        for text in TEXTS:
+            with naming(ascii(text[:20])):
+                a_text_comes_back_the_same(store, text)
+            store.clear_conversations()
+
+
+def a_text_comes_back_the_same(store: ConversationStore, text: str) -> None:
     key = text[:300] + "!"
     sent = Conversation(
         id=key,
@@ -88,25 +97,24 @@ def test_any_text_of_a_conversation_and_its_ids_comes_back_the_same(database, te
         raw={text: text},
     )
     good = Feedback(rating="good", comment=text)
-    with convostore.open(database.dsn()) as store:
-        store.create_conversation(id="other", title="other")
-        store.put_conversation(sent)
-        store.append_messages(key, [Message(id=key, role="user"), Message(id="m", role="user")])
-        store.set_feedback(key, key, good)
-        assert store.get_conversation(key).title == text
-        (first, second) = store.messages(key)
-        assert (first.id, first.feedback, second.id) == (key, good, "m")
-        store.update_conversation(key, title=f"new {text}")
-        store.update_conversation(key, title=text)
-        assert store.fork_conversation(key, key, id=f"{key}2").title == text
-        store.delete_message(key, key)
-        assert [each.id for each in store.messages(key)] == ["m"]
-        found = {each.id: each for each in store.conversations()}
-        assert set(found) == {"other", key, f"{key}2"}
-        assert found[key].model_copy(update={"updated_at": None}) == sent
-        assert found[f"{key}2"].origin.conversation_id == key
-        store.delete_conversation(key)
-        assert {each.id for each in store.conversations()} == {"other", f"{key}2"}
+    store.create_conversation(id="other", title="other")
+    store.put_conversation(sent)
+    store.append_messages(key, [Message(id=key, role="user"), Message(id="m", role="user")])
+    store.set_feedback(key, key, good)
+    assert store.get_conversation(key).title == text
+    (first, second) = store.messages(key)
+    assert (first.id, first.feedback, second.id) == (key, good, "m")
+    store.update_conversation(key, title=f"new {text}")
+    store.update_conversation(key, title=text)
+    assert store.fork_conversation(key, key, id=f"{key}2").title == text
+    store.delete_message(key, key)
+    assert [each.id for each in store.messages(key)] == ["m"]
+    found = {each.id: each for each in store.conversations()}
+    assert set(found) == {"other", key, f"{key}2"}
+    assert found[key].model_copy(update={"updated_at": None}) == sent
+    assert found[f"{key}2"].origin.conversation_id == key
+    store.delete_conversation(key)
+    assert {each.id for each in store.conversations()} == {"other", f"{key}2"}
 
 
 def test_feedback_keeps_any_comment_and_changes_nothing_else(database):
@@ -121,7 +129,7 @@ def test_feedback_keeps_any_comment_and_changes_nothing_else(database):
             assert read == sent.model_copy(update={"feedback": feedback})
 
 
-@pytest.mark.parametrize("piece", ["a", "夏", "word ", "\x00 and \ud800, "], ids=ascii)
+@pytest.mark.parametrize("piece", ["a", "夏", "word ", "\x00 and \ud800, " + 200 * "b"], ids=ascii)
 def test_ten_megabytes_come_back_the_same(database, piece):
     text = piece * (10_000_000 // len(piece.encode("utf-8", "surrogatepass")))
     with convostore.open(database.dsn()) as store:
@@ -176,52 +184,57 @@ def depth_of(value: object) -> int:
     return depth
 
 
-@pytest.mark.parametrize("depth", DEPTHS)
-def test_nested_json_is_kept_or_refused_and_never_unreadable(database, depth):
+def test_nested_json_is_kept_or_refused_and_never_unreadable(database):
+    with convostore.open(database.dsn()) as store:
+        for depth in DEPTHS:
+            with naming("depth", depth):
+                nested_json_is_kept_or_refused(store, depth)
+            store.clear_conversations()
+
+
+def nested_json_is_kept_or_refused(store: ConversationStore, depth: int) -> None:
+    store.create_conversation(id="c")
+    try:
+        store.append_messages("c", [Message(id="m", role="user", raw=nested(depth))])
+    except InvalidError:
+        assert depth > 400
+        assert list(store.messages("c")) == []
+    else:
+        (read,) = store.messages("c")
+        assert depth_of(read.raw) == depth
+        store.set_feedback("c", "m", Feedback(rating="good"))
+    try:
+        store.put_conversation(Conversation(id="d", raw=nested(depth)))
+    except InvalidError:
+        assert depth > 400
+        assert [each.id for each in store.conversations()] == ["c"]
+    else:
+        assert depth_of(store.get_conversation("d").raw) == depth
+        store.update_conversation("d", title="new")
+
+
+def test_what_is_no_json_is_refused_and_nothing_is_stored(database):
     with convostore.open(database.dsn()) as store:
         store.create_conversation(id="c")
-        try:
-            store.append_messages("c", [Message(id="m", role="user", raw=nested(depth))])
-        except InvalidError:
-            assert depth > 400
-            assert list(store.messages("c")) == []
-        else:
-            (read,) = store.messages("c")
-            assert depth_of(read.raw) == depth
-            store.set_feedback("c", "m", Feedback(rating="good"))
-        try:
-            store.put_conversation(Conversation(id="d", raw=nested(depth)))
-        except InvalidError:
-            assert depth > 400
-            assert [each.id for each in store.conversations()] == ["c"]
-        else:
-            assert depth_of(store.get_conversation("d").raw) == depth
-            store.update_conversation("d", title="new")
+        for value in (object(), {1, 2}, b"bytes", {(1, 2): 3}, [EARLY]):
+            with naming(type(value).__name__):
+                what_is_no_json_is_refused(store, value)
 
 
-@pytest.mark.parametrize(
-    "value",
-    [object(), {1, 2}, b"bytes", {(1, 2): 3}, [EARLY]],
-    ids=lambda value: type(value).__name__,
-)
-def test_what_is_no_json_is_refused_and_nothing_is_stored(database, value):
+def what_is_no_json_is_refused(store: ConversationStore, value: object) -> None:
     fine = Message(id="fine", role="user")
-    with convostore.open(database.dsn()) as store:
-        store.create_conversation(id="c")
-        for bad in (
-            Message(role="user", raw=value),
-            Message(role="user", parts=(OtherPart(data={"a": value}),)),
-            Message(role="user", sources=(Source(raw=value),)),
-        ):
-            with pytest.raises(InvalidError):
-                store.append_messages("c", [fine, bad])
-            with pytest.raises(InvalidError):
-                store.replace_messages("c", [fine, bad], after=None)
+    for bad in (
+        Message(role="user", raw=value),
+        Message(role="user", parts=(OtherPart(data={"a": value}),)),
+        Message(role="user", sources=(Source(raw=value),)),
+    ):
         with pytest.raises(InvalidError):
-            store.put_conversation(Conversation(id="d", raw=value))
-        assert [(each.conversation_id, each.messages) for each in store.transcripts()] == [
-            ("c", ())
-        ]
+            store.append_messages("c", [fine, bad])
+        with pytest.raises(InvalidError):
+            store.replace_messages("c", [fine, bad], after=None)
+    with pytest.raises(InvalidError):
+        store.put_conversation(Conversation(id="d", raw=value))
+    assert [(each.conversation_id, each.messages) for each in store.transcripts()] == [("c", ())]
 
 
 def test_numbers_of_json_come_back_the_same(database):
@@ -242,18 +255,24 @@ TIMES = [
 ]
 
 
-@pytest.mark.parametrize("time", TIMES, ids=str)
-def test_any_time_comes_back_to_the_microsecond(database, time):
+def test_any_time_comes_back_to_the_microsecond(database):
     with convostore.open(database.dsn()) as store:
-        store.put_conversation(Conversation(id="c", created_at=time, updated_at=time))
-        got = store.get_conversation("c")
-        assert (got.created_at, got.updated_at) == (time, time)
-        store.append_messages("c", [Message(id="m", role="user", created_at=time)])
-        (read,) = store.messages("c")
-        assert read.created_at == time
-        made = store.create_conversation(id="d", created_at=time)
-        assert made.created_at == store.get_conversation("d").created_at == time
-        assert [each.id for each in store.list_conversations(older_than=LATE).items]
+        for time in TIMES:
+            with naming(time):
+                a_time_comes_back(store, time)
+            store.clear_conversations()
+
+
+def a_time_comes_back(store: ConversationStore, time: datetime) -> None:
+    store.put_conversation(Conversation(id="c", created_at=time, updated_at=time))
+    got = store.get_conversation("c")
+    assert (got.created_at, got.updated_at) == (time, time)
+    store.append_messages("c", [Message(id="m", role="user", created_at=time)])
+    (read,) = store.messages("c")
+    assert read.created_at == time
+    made = store.create_conversation(id="d", created_at=time)
+    assert made.created_at == store.get_conversation("d").created_at == time
+    assert [each.id for each in store.list_conversations(older_than=LATE).items]
 
 
 def test_a_time_ahead_of_the_clock_moves_on_all_the_same(database):

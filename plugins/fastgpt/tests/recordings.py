@@ -17,6 +17,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import vcr
+from vcr.serialize import deserialize
+from vcr.serializers import yamlserializer
+
 import convostore
 from convostore.adapter import AsyncTransport, Transport
 from convostore.config import adapter_of
@@ -161,9 +165,6 @@ class Recorded:
 
 @cache
 def _loaded(case):
-    from vcr.serialize import deserialize  # it takes a while to import
-    from vcr.serializers import yamlserializer
-
     text = (CASSETTES / f"{case}.yaml").read_text("utf-8")
     return deserialize(text, yamlserializer)
 
@@ -217,17 +218,12 @@ def _same_content(first, second) -> bool:
     )
 
 
-@cache
-def _recorder():
-    import vcr  # it takes a while to import
-
-    recorder = vcr.VCR(
-        record_mode="none",
-        match_on=["method", "scheme", "host", "port", "path", "query", "content"],
-    )
-    recorder.register_matcher("content", _same_content)
-    recorder.register_persister(Recorded)
-    return recorder
+_recorder = vcr.VCR(
+    record_mode="none",
+    match_on=["method", "scheme", "host", "port", "path", "query", "content"],
+)
+_recorder.register_matcher("content", _same_content)
+_recorder.register_persister(Recorded)
 
 
 @contextmanager
@@ -235,7 +231,7 @@ def playing(*exchanges: Exchange):
     """Answers the requests of the block from one case's exchanges, each once and in its order."""
     (case,) = {each.case for each in exchanges}
     places = ",".join(str(each.place) for each in exchanges)
-    with _recorder().use_cassette(f"{case}#{places}") as cassette:
+    with _recorder.use_cassette(f"{case}#{places}") as cassette:
         yield cassette
         assert cassette.all_played, f"not all of {list(map(str, exchanges))} was asked for"
 

@@ -22,7 +22,8 @@ from convostore.errors import (
     UnsupportedError,
 )
 from convostore.http import Request, Response
-from convostore.testing import Backend, Kit, raises, run_clause
+from convostore.testing import Backend, Kit, run_clause
+from convostore.testing.checks import raises
 from convostore.testing.contract import FACES
 
 from .cases import for_each

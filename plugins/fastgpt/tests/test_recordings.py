@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.support.naming import naming
+from vcr.errors import CannotOverwriteExistingCassetteException
 
 import convostore
 from convostore.config import adapter_of
@@ -312,8 +313,6 @@ def test_none_but_completions_are_passed_over():
 
 
 def test_a_request_that_was_not_recorded_is_refused(face):
-    from vcr.errors import CannotOverwriteExistingCassetteException
-
     exchange = exchange_of("v4.16.0/history_getHistories#9")
     options = {"api_key": exchange.key, "source": "online"}
     with playing(exchange), face.of(exchange.version, **options) as store:

@@ -17,6 +17,10 @@ from itertools import chain
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+import vcr
+from vcr.serialize import deserialize
+from vcr.serializers import yamlserializer
+
 import convostore
 from convostore.adapter import AsyncTransport, Transport
 from convostore.config import adapter_of
@@ -78,26 +82,18 @@ class Recorded:
 
 @cache
 def _loaded(case):
-    from vcr.serialize import deserialize  # it takes a while to import
-    from vcr.serializers import yamlserializer
-
     text = (CASSETTES / f"{case}.yaml").read_text("utf-8")
     return deserialize(text, yamlserializer)
 
 
-@cache
-def _recorder():
-    import vcr  # it takes a while to import
-
-    recorder = vcr.VCR(record_mode="none", match_on=["method", "path"])
-    recorder.register_persister(Recorded)
-    return recorder
+_recorder = vcr.VCR(record_mode="none", match_on=["method", "path"])
+_recorder.register_persister(Recorded)
 
 
 @contextmanager
 def playing(*cases: str):
     """Answers the requests of the block from recordings, each exchange once and in its order."""
-    with _recorder().use_cassette("+".join(cases)) as cassette:
+    with _recorder.use_cassette("+".join(cases)) as cassette:
         yield cassette
         assert cassette.all_played, f"not all of {cases} was asked for"
 

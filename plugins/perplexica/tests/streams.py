@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from vcr.serialize import deserialize
+from vcr.serializers import yamlserializer
+
 from convostore.http import Response
 
 from .recordings import exchanges_of
@@ -75,9 +78,6 @@ def _piecewise(row) -> Recorded:
 
 
 def _whole(text: str) -> Recorded:
-    from vcr.serialize import deserialize  # it takes a while to import
-    from vcr.serializers import yamlserializer
-
     ((request,), (response,)) = deserialize(text, yamlserializer)
     body = request.body
     try:

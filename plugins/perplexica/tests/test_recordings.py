@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 from tests.support.naming import naming
+from vcr.errors import CannotOverwriteExistingCassetteException
 
 import convostore
 
@@ -48,8 +49,6 @@ def test_all_recordings_are_among_the_cases():
 
 
 def test_a_request_that_was_not_recorded_is_refused(face):
-    from vcr.errors import CannotOverwriteExistingCassetteException
-
     with playing("next-1.12.1/list_empty"), face() as store:
         assert store.conversations() == []
         with pytest.raises(CannotOverwriteExistingCassetteException):

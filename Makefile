@@ -6,6 +6,8 @@ PACKAGES = -e ".[cli,export,testing]" -e plugins/perplexica -e plugins/fastgpt -
 
 export PIP_CONSTRAINT = $(CURDIR)/.ci/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Without bytecode kept, pytest compiles every test anew, in each of its processes: half a minute.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test quick nightly shuffled mutants coverage check lint types layers bench test-pythons setup-pythons clean
 

@@ -48,19 +48,27 @@ class SQLite:
         return f"sqlite:///{quote(self.file.as_posix())}{query}"
 
     def look(self, statement: str) -> list[Row]:
-        with contextlib.closing(self._connect()) as connection:
+        with self.connected() as connection:
             return connection.execute(statement).fetchall()
 
     @contextlib.contextmanager
     def held(self, statement: str) -> Iterator[None]:
-        with contextlib.closing(self._connect()) as connection:
+        with self.connected() as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute(statement)
             yield
             connection.execute("ROLLBACK")
 
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.file, isolation_level=None, timeout=30)
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[sqlite3.Connection]:
+        """A connection beside the plugin's, in autocommit.
+
+        As long as there is one, no other writes all to the file when it is closed.
+        """
+        with contextlib.closing(
+            sqlite3.connect(self.file, isolation_level=None, timeout=30)
+        ) as connection:
+            yield connection
 
 
 class PostgreSQL:

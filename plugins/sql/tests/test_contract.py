@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import psycopg
 import pytest
 
 import convostore
@@ -32,18 +31,45 @@ def in_bobs_namespace(database: Database) -> Callable[[], Callable[[], int]]:
     return put
 
 
+EMPTYING = "DELETE FROM convostore_messages", "DELETE FROM convostore_conversations"
+
+
+@pytest.fixture(scope="module")
+def emptied_file(tmp_path_factory) -> Iterator[Callable[[], SQLite]]:
+    """Empties one file for each clause: to make one, and to close it, waits for the disk."""
+    database = SQLite(tmp_path_factory.mktemp("contract") / "store.db")
+    with convostore.open(database.dsn()) as store:
+        store.check()
+    with database.connected() as connection:
+
+        def emptied() -> SQLite:
+            for statement in EMPTYING:
+                connection.execute(statement)
+            return database
+
+        yield emptied
+
+
 class TestSQLiteFile(StoreContract):
     @pytest.fixture
-    def backend(self, new_database) -> Backend:
-        database = new_database("sqlite")
+    def backend(self, emptied_file) -> Backend:
+        database = emptied_file()
         return Backend(database.dsn(), beside=in_bobs_namespace(database))
+
+
+@pytest.fixture(scope="module")
+def shared_file(tmp_path_factory) -> Iterator[SQLite]:
+    """One file for all clauses, each of which has a namespace of its own."""
+    database = SQLite(tmp_path_factory.mktemp("contract") / "store.db")
+    with database.connected():
+        yield database
 
 
 class TestSQLiteNamespace(StoreContract):
     @pytest.fixture
-    def backend(self, new_database) -> Backend:
-        database = new_database("sqlite")
-        return Backend(database.dsn(namespace="alice"), beside=in_bobs_namespace(database))
+    def backend(self, shared_file, request) -> Backend:
+        dsn = shared_file.dsn(namespace=request.node.name)
+        return Backend(dsn, beside=in_bobs_namespace(shared_file))
 
 
 class TestSQLiteMemory(StoreContract):
@@ -57,25 +83,30 @@ class TestSQLiteMemory(StoreContract):
 
 
 @pytest.fixture(scope="module")
-def filled_before(databases) -> Iterator[tuple[PostgreSQL, psycopg.Connection]]:
-    """One database for all clauses, and a connection on which each empties it."""
+def emptied_server(databases) -> Iterator[Callable[[], PostgreSQL]]:
+    """Empties one database for each clause: to make one takes its time."""
     with databases.one() as database, database.server.connect(database.name) as connection:
         with convostore.open(database.dsn()) as store:
             store.check()
-        yield database, connection
+
+        def emptied() -> PostgreSQL:
+            for statement in EMPTYING:
+                connection.execute(statement)
+            return database
+
+        yield emptied
 
 
 @pytest.mark.rim
 class TestPostgreSQL(StoreContract):
     @pytest.fixture
-    def backend(self, filled_before) -> Backend:
-        database, connection = filled_before
-        connection.execute("DELETE FROM convostore_messages; DELETE FROM convostore_conversations")
+    def backend(self, emptied_server) -> Backend:
+        database = emptied_server()
         return Backend(database.dsn(), beside=in_bobs_namespace(database))
 
 
 @pytest.fixture(scope="module")
-def shared(databases) -> Iterator[PostgreSQL]:
+def shared_server(databases) -> Iterator[PostgreSQL]:
     """One database for all clauses, each of which has a namespace of its own."""
     with databases.one() as database:
         yield database
@@ -84,8 +115,9 @@ def shared(databases) -> Iterator[PostgreSQL]:
 @pytest.mark.rim
 class TestPostgreSQLNamespace(StoreContract):
     @pytest.fixture
-    def backend(self, shared, request) -> Backend:
-        return Backend(shared.dsn(namespace=request.node.name), beside=in_bobs_namespace(shared))
+    def backend(self, shared_server, request) -> Backend:
+        dsn = shared_server.dsn(namespace=request.node.name)
+        return Backend(dsn, beside=in_bobs_namespace(shared_server))
 
 
 def test_a_memory_is_a_new_one_for_each_opening():

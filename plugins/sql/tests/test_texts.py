@@ -129,7 +129,7 @@ def test_feedback_keeps_any_comment_and_changes_nothing_else(database):
             assert read == sent.model_copy(update={"feedback": feedback})
 
 
-@pytest.mark.parametrize("piece", ["a", "夏", "word ", "\x00 and \ud800, " + 200 * "b"], ids=ascii)
+@pytest.mark.parametrize("piece", ["a", "夏", "\x00 and \ud800, " + 40 * "word "], ids=ascii)
 def test_ten_megabytes_come_back_the_same(database, piece):
     text = piece * (10_000_000 // len(piece.encode("utf-8", "surrogatepass")))
     with convostore.open(database.dsn()) as store:

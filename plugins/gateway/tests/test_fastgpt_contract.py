@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
 import convostore
-from convostore.testing import Backend, Kit, Prompts, StoreContract, clauses, never, run_clause
+from convostore.testing import (
+    Backend,
+    Kit,
+    Prompts,
+    Service,
+    StoreContract,
+    clauses,
+    never,
+    run_clause,
+)
 from convostore.testing.checks import NotOffered
 from convostore.testing.contract import FACES, Waiver
 from convostore.testing.dialects import seeding, serving
@@ -19,13 +27,27 @@ from convostore.testing.faces import drive
 from convostore.testing.reply_clauses import ReplyingClauses
 from convostore.testing.stream_clauses import StreamingClauses
 from convostore_fastgpt.dialect import FastGPTDialect
+from convostore_gateway import streams
 from convostore_gateway.upstream import aopen_answered
 
+from .bad_clients import until
 from .gateway_kit import served
 from .upstream_kit import Model
 
 APP = "65f000000000000000000010"
 OPTIONS: Mapping[str, object] = {"app_id": APP, "api_key": "fastgpt-a-token"}
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What is served; it is emptied before each clause."""
+    return f"sqlite:///{tmp_path_factory.mktemp('served').as_posix()}/served.db"
+
+
+@pytest.fixture(scope="module")
+def service(target: str) -> Iterator[Service]:
+    with serving(FastGPTDialect(), target) as service:
+        yield service
 
 
 class TestSQLiteInTheFastGPTDialect(StoreContract):
@@ -36,15 +58,15 @@ class TestSQLiteInTheFastGPTDialect(StoreContract):
     }
 
     @pytest.fixture
-    def backend(self, tmp_path: Path) -> Iterator[Backend]:
-        target = f"sqlite:///{tmp_path}/served.db"
-        with serving(FastGPTDialect(), target) as service:
-            yield Backend(
-                "fastgpt+http://chat.test",
-                service=service,
-                seed=seeding(target),
-                options=dict(OPTIONS),
-            )
+    def backend(self, service: Service, target: str) -> Backend:
+        with convostore.open(target) as store:
+            store.clear_conversations()
+        return Backend(
+            "fastgpt+http://chat.test",
+            service=service,
+            seed=seeding(target),
+            options=dict(OPTIONS),
+        )
 
 
 SUGGESTIONS = "test_suggested_questions_are_texts_and_change_nothing"
@@ -69,23 +91,36 @@ def model() -> Iterator[Model]:
         yield model
 
 
+@pytest.fixture(scope="module")
+def gateway(model: Model, target: str) -> Iterator[str]:
+    """The address of a gateway over a store that the model answers."""
+    with served(partial(aopen_answered, target, model.url, model="parrot"), viewer=False) as url:
+        yield url
+
+
+@pytest.fixture
+def url(gateway: str, target: str) -> Iterator[str]:
+    """The same, with nothing in the store; what is left early is stored before others come."""
+    with convostore.open(target) as store:
+        store.clear_conversations()
+    yield gateway
+    until(lambda: not streams._under_way, "a reply goes on for ever")
+
+
 @pytest.mark.rim
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("clause", OF_REPLIES)
-def test_replies_of_a_model_keep_the_contract_over_a_real_gateway(clause, face, model, tmp_path):
-    target = f"sqlite:///{tmp_path}/served.db"
-    store = partial(aopen_answered, target, model.url, model="parrot")
-    with served(store, viewer=False) as url:
-        backend = Backend(
-            f"fastgpt+{url}",
-            seed=seeding(target),
-            options=OPTIONS | {"verify": False},
-            prompts=Prompts(thinking="think of a tide", failing="fail"),
-        )
-        try:
-            run_clause(clauses()[clause], backend, face)
-        except NotOffered as reason:
-            pytest.skip(str(reason))
+def test_replies_of_a_model_keep_the_contract_over_a_real_gateway(clause, face, url, target):
+    backend = Backend(
+        f"fastgpt+{url}",
+        seed=seeding(target),
+        options=OPTIONS | {"verify": False},
+        prompts=Prompts(thinking="think of a tide", failing="fail"),
+    )
+    try:
+        run_clause(clauses()[clause], backend, face)
+    except NotOffered as reason:
+        pytest.skip(str(reason))
 
 
 @pytest.mark.rim

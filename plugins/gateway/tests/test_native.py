@@ -24,6 +24,8 @@ from convostore_gateway import Limits, Token, app
 
 from .gateway_kit import client_of, got, served
 
+pytestmark = pytest.mark.rim
+
 STORE = "echo://native"
 _numbers = count()
 
@@ -64,7 +66,6 @@ def ids(response: httpx.Response) -> list[str]:
     return [each["id"] for each in response.json()["items"]]
 
 
-@pytest.mark.rim
 def test_it_tells_what_is_served(api: httpx.Client) -> None:
     told = api.get("/v1").json()
     assert told["label"] == STORE
@@ -74,7 +75,6 @@ def test_it_tells_what_is_served(api: httpx.Client) -> None:
     assert told["traits"]["order"] == "pinned_then_active"
 
 
-@pytest.mark.rim
 def test_the_folders_of_a_file_are_not_told(tmp_path: Any) -> None:
     with served(f"sqlite:///{tmp_path / 'archive.db'}", viewer=False) as url:
         assert got(f"{url}/v1").json()["label"] == "sqlite:///archive.db"
@@ -214,7 +214,6 @@ def test_questions_are_suggested(api: httpx.Client, chat: str) -> None:
     )
 
 
-@pytest.mark.rim
 def test_clearing_takes_every_conversation() -> None:
     with served("memory://cleared", viewer=False) as url, client_of(url) as api:
         api.post("/v1/conversations", json={"id": "a"})
@@ -372,7 +371,6 @@ def bearer(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
 
 
-@pytest.mark.rim
 @pytest.mark.parametrize(
     "headers",
     [
@@ -425,7 +423,6 @@ def failing() -> convostore.AsyncConversationStore:
     return convostore.AsyncConversationStore(adapter, adapter.async_transport())
 
 
-@pytest.mark.rim
 def test_a_failure_tells_nothing_of_what_is_inside(caplog: pytest.LogCaptureFixture) -> None:
     with served(failing, viewer=False) as url, client_of(url) as api:
         answers = [api.get("/v1/conversations"), api.get("/v1/conversations/x")]
@@ -439,7 +436,6 @@ def test_a_failure_tells_nothing_of_what_is_inside(caplog: pytest.LogCaptureFixt
     assert "RuntimeError" in caplog.text
 
 
-@pytest.mark.rim
 def test_what_was_stored_is_what_is_answered(tmp_path: Any) -> None:
     target = f"sqlite:///{tmp_path / 'store.db'}"
     message = Message(role="user", parts=(TextPart(text="lone \ud800"),), raw={"a": "\ud800"})
@@ -451,7 +447,6 @@ def test_what_was_stored_is_what_is_answered(tmp_path: Any) -> None:
     assert {name: answered[name] for name in dump(message)} == dump(message)
 
 
-@pytest.mark.rim
 def test_large_messages_are_taken_and_answered() -> None:
     messages = [said(f"m{number}", "\u00e9 " * 100_000) for number in range(3)]
     with served("memory://native-large", viewer=False) as url, client_of(url) as api:

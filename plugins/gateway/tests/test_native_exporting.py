@@ -65,6 +65,7 @@ def test_a_lossless_export_reads_back_as_what_is_stored(api: httpx.Client) -> No
         }
 
 
+@pytest.mark.rim
 def test_an_export_is_the_one_that_the_library_writes(api: httpx.Client) -> None:
     for format in ("jsonl", "markdown", "html", "openai"):
         written = io.StringIO()
@@ -74,17 +75,20 @@ def test_an_export_is_the_one_that_the_library_writes(api: httpx.Client) -> None
         assert answered.content == written.getvalue().encode("utf-8", "replace")
 
 
+@pytest.mark.rim
 def test_one_conversation_is_exported_by_itself(api: httpx.Client) -> None:
     answered = api.get("/v1/conversations/two/export")
     assert list(read(answered.content)) == ["two"]
     assert answered.headers["content-type"] == "application/x-ndjson"
 
 
+@pytest.mark.rim
 def test_raw_is_left_out_where_that_is_asked_for(api: httpx.Client) -> None:
     lines = api.get("/v1/conversations/one/export?raw=false").text.splitlines()
     assert all("raw" not in json.loads(line).get("message", {}) for line in lines)
 
 
+@pytest.mark.rim
 def test_a_page_brings_the_policy_under_which_it_shows(api: httpx.Client) -> None:
     answered = api.get("/v1/conversations/one/export?format=html")
     policy = answered.headers["content-security-policy"]
@@ -94,6 +98,7 @@ def test_a_page_brings_the_policy_under_which_it_shows(api: httpx.Client) -> Non
     assert answered.headers["content-disposition"].startswith("attachment;")
 
 
+@pytest.mark.rim
 def test_what_cannot_be_exported_is_told_before_anything_is_sent(api: httpx.Client) -> None:
     assert api.get("/v1/conversations/none/export").json()["kind"] == "not_found"
     assert "markdown" in api.get("/v1/export?format=pdf").json()["detail"]

@@ -51,6 +51,7 @@ def test_a_turn_is_answered_by_the_whole_reply(api: httpx.Client) -> None:
     assert wire.read(Reply, reply).text == "You said: hello"
 
 
+@pytest.mark.rim
 def test_a_turn_is_answered_as_the_reply_arrives(api: httpx.Client) -> None:
     body = {"conversation_id": "c", "content": [{"kind": "text", "text": "think of it"}]}
     told = events(api, "/v1/replies", body)
@@ -63,6 +64,7 @@ def test_a_turn_is_answered_as_the_reply_arrives(api: httpx.Client) -> None:
     assert stored[-1]["id"] == finished(told).message.id
 
 
+@pytest.mark.rim
 def test_a_choice_is_answered_whole_and_as_it_arrives(api: httpx.Client) -> None:
     asked = api.post("/v1/replies", json={"content": "choose tea coffee"}).json()
     id = asked["conversation_id"]
@@ -77,12 +79,14 @@ def test_a_choice_is_answered_whole_and_as_it_arrives(api: httpx.Client) -> None
     assert (nothing.status_code, nothing.json()["kind"]) == (409, "conflict")
 
 
+@pytest.mark.rim
 def test_a_reply_is_gone_on_with(api: httpx.Client) -> None:
     reply = api.post("/v1/replies", json={"content": "hello"}).json()
     path = f"/v1/conversations/{reply['conversation_id']}/replies/{reply['turn_id']}/resume"
     assert codec.dump(finished(events(api, path))) == reply
 
 
+@pytest.mark.rim
 def test_a_reply_that_fails_ends_with_the_error(api: httpx.Client) -> None:
     told = events(api, "/v1/replies", {"conversation_id": "f", "turn_id": "t", "content": "fail"})
     assert told[-1].event == "error"
@@ -95,6 +99,7 @@ def test_a_reply_that_fails_ends_with_the_error(api: httpx.Client) -> None:
     assert whole.json()["partial"]["conversation_id"] == "f"
 
 
+@pytest.mark.rim
 @pytest.mark.parametrize(
     ("body", "told"),
     [
@@ -124,6 +129,7 @@ def test_a_reply_whose_client_hangs_up_is_stored(api: httpx.Client) -> None:
     assert len(api.get("/v1/conversations/h/messages").json()["items"]) == 2
 
 
+@pytest.mark.rim
 def test_a_turn_that_did_not_arrive_is_not_there(api: httpx.Client) -> None:
     assert api.get("/v1/conversations/none/replies/t").status_code == 404
     assert api.post("/v1/conversations/none/replies/t/resume").status_code == 404

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from tests.support.naming import naming
 
 import convostore
 from convostore import ConversationStore
 from convostore.adapter import Operation
 from convostore.config import adapter_of
 from convostore.errors import AuthError, ProtocolError
-from convostore.testing import Backend, Face, StoreContract, clauses, run_clause
+from convostore.testing import Backend, Face, Service, StoreContract, clauses, run_clause
 from convostore.testing.contract import FACES
 from convostore.testing.dialects import seeding, serving
 from convostore.testing.samples import dialogue, several
@@ -52,20 +52,33 @@ def opened(url: str, token: Token, **options: Any) -> ConversationStore:
     return convostore.open(f"perplexica+{url}", headers=header_of(token), **options)
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('served').as_posix()}/served.db"
+
+
 @pytest.fixture
-def target(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/served.db"
+def target(kept: str) -> str:
+    """What is served, with nothing in it."""
+    with convostore.open(kept) as store:
+        store.clear_conversations()
+    return kept
+
+
+@pytest.fixture(scope="module")
+def service(kept: str) -> Iterator[Service]:
+    with serving(PerplexicaDialect(), kept) as service:
+        yield service
 
 
 class TestInProcess(StoreContract):
     @pytest.fixture
-    def backend(self, target: str) -> Iterator[Backend]:
-        with serving(PerplexicaDialect(), target) as service:
-            yield Backend(
-                lambda **options: keeping("http://search.test", **options),
-                service=service,
-                seed=seeding(target),
-            )
+    def backend(self, service: Service, target: str) -> Backend:
+        return Backend(
+            lambda **options: keeping("http://search.test", **options),
+            service=service,
+            seed=seeding(target),
+        )
 
 
 THROUGH_SOCKETS = (
@@ -79,32 +92,43 @@ THROUGH_SOCKETS = (
 """The clauses in which the way through a server may make a difference; it is slower than a call."""
 
 
+@pytest.fixture(scope="module")
+def open_url(kept: str) -> Iterator[str]:
+    with served(kept, viewer=False) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def guarded(kept: str) -> Iterator[str]:
+    with served(kept, tokens=(READER, WRITER), viewer=False) as url:
+        yield url
+
+
 @pytest.mark.rim
 class TestOverHTTP:
     @pytest.mark.parametrize("face", FACES)
     @pytest.mark.parametrize("clause", THROUGH_SOCKETS)
-    def test_what_is_served_keeps_the_contract(self, target: str, clause: str, face: Face) -> None:
-        with served(target, viewer=False) as url:
-            backend = Backend(lambda **options: keeping(url, **options), seed=seeding(target))
-            run_clause(clauses()[clause], backend, face)
+    def test_what_is_served_keeps_the_contract(
+        self, open_url: str, target: str, clause: str, face: Face
+    ) -> None:
+        backend = Backend(lambda **options: keeping(open_url, **options), seed=seeding(target))
+        run_clause(clauses()[clause], backend, face)
 
     @pytest.fixture
-    def url(self, target: str) -> Iterator[str]:
+    def url(self, guarded: str, target: str) -> str:
+        """Where a token is needed to see the samples."""
         seeding(target)(SAMPLES)
-        with served(target, tokens=(READER, WRITER), viewer=False) as url:
-            yield url
+        return guarded
 
-    @pytest.mark.parametrize("brought", [{}, {"Authorization": "Bearer of-no-one-that-is-known"}])
-    def test_without_a_token_nothing_is_told(self, url: str, brought: dict[str, str]) -> None:
-        answer = got(f"{url}/api/chats", headers=brought)
-        assert answer.status_code == 401
-        assert answer.headers["www-authenticate"] == "Bearer"
-        assert answer.json() == {"message": "A valid token is needed"}
-        with (
-            convostore.open(f"perplexica+{url}", headers=brought) as store,
-            pytest.raises(AuthError),
-        ):
-            store.list_conversations()
+    def test_without_a_token_nothing_is_told(self, url: str) -> None:
+        for brought in ({}, {"Authorization": "Bearer of-no-one-that-is-known"}):
+            with naming(brought), convostore.open(f"perplexica+{url}", headers=brought) as store:
+                answer = got(f"{url}/api/chats", headers=brought)
+                assert answer.status_code == 401
+                assert answer.headers["www-authenticate"] == "Bearer"
+                assert answer.json() == {"message": "A valid token is needed"}
+                with pytest.raises(AuthError):
+                    store.list_conversations()
 
     def test_who_may_read_may_not_delete(self, url: str) -> None:
         with opened(url, READER) as store:

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 import yaml
+from tests.support.naming import naming
 
 import convostore
 from convostore.errors import UnavailableError
@@ -157,31 +158,35 @@ Found = list[tuple[str, Any, Any]]
 
 
 @pytest.fixture(scope="module")
-def differences_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Found]:
+def differences_of(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[str], Found]]:
     """Replays a case, once, and gives what differs: its name, what was recorded, what came."""
-    folder = tmp_path_factory.mktemp("served")
+    target = f"sqlite:///{tmp_path_factory.mktemp('served').as_posix()}/served.db"
+    with serving(PerplexicaDialect(), target) as service:
 
-    @cache
-    def replayed(case: str) -> Found:
-        target = f"sqlite:///{folder}/{case.replace('/', '-')}.db"
-        load(case, target)
-        with serving(PerplexicaDialect(), target) as service:
-            return [
-                difference
-                for exchange in exchanges_of(case)
-                for difference in compared(exchange, answer(service, exchange))
-            ]
+        @cache
+        def replayed(case: str) -> Found:
+            load(case, target)
+            with naming(case):
+                return [
+                    difference
+                    for exchange in exchanges_of(case)
+                    for difference in compared(exchange, answer(service, exchange))
+                ]
 
-    return replayed
+        yield replayed
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_a_recorded_request_is_answered_as_the_real_program_did(
-    case: str, differences_of: Callable[[str], Found]
+    folder: str, differences_of: Callable[[str], Found]
 ) -> None:
-    for name, recorded, answered in differences_of(case):
-        assert name in DIFFERENCES, (name, recorded, answered)
-        assert DIFFERENCES[name].holds(recorded, answered), (name, recorded, answered)
+    for case in [each for each in CASES if each.startswith(f"{folder}/")]:
+        for name, recorded, answered in differences_of(case):
+            with naming(case, recorded, answered):
+                assert name in DIFFERENCES
+                assert DIFFERENCES[name].holds(recorded, answered)
 
 
 def test_each_difference_that_is_listed_was_found(
@@ -278,6 +283,7 @@ def load(case: str, target: str) -> None:
 
     source = Backend("perplexica+http://recorded.test", service=recorded)
     with source.open() as service, convostore.open(target) as store:
+        store.clear_conversations()
         for each in service.transcripts():
             store.put_conversation(each.conversation)
             store.append_messages(each.conversation_id, each.messages)

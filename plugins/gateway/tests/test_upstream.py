@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
+from tests.support.naming import naming
 
 import convostore
 from convostore.adapter import Operation
@@ -20,6 +22,7 @@ from convostore.models import (
     ToolCallPart,
 )
 from convostore.replies import Usage
+from convostore.testing.clock import AutojumpClock
 from convostore_gateway.upstream import UpstreamAdapter, open_answered
 from convostore_gateway.upstream.options import UpstreamOptions
 
@@ -437,39 +440,47 @@ def test_a_server_out_of_reach_is_unavailable_and_the_question_stays(talk):
 
 
 FRAMES = [chunk({"role": "assistant"}), chunk({"reasoning": "Hm"}), *says("Two tides"), STOP, DONE]
-CUTS = [
-    (place, then)
-    for place in range(FRAMES.index(STOP) + 1)
-    for then in ("end", "close", "reset", "stall")
-]
+AFTER_THE_LAST_WORD = FRAMES.index(STOP) + 1
+
+
+@pytest.fixture
+def hurried_talk(talk):
+    """Opens a store for which the time that a model stalls is over at once."""
+    with AutojumpClock().kept():
+        yield partial(talk, reply_timeout=30)
 
 
 @in_memory
-@pytest.mark.parametrize(("place", "then"), CUTS)
-def test_a_stream_that_is_cut_is_an_error_with_what_had_come(place, then, talk, model):
-    model.answers(streaming(FRAMES[:place], then))
-    store = talk(reply_timeout=0.1)
-    with pytest.raises(convostore.UnavailableError) as caught:
-        store.call("reply", "c", "one", turn_id="t1")
-    assert caught.value.retryable
-    partial = caught.value.partial
-    assert "Two tides".startswith(partial.text)
-    _, answer = store.messages("c")
-    assert (answer.id, answer.status, answer.parts) == ("t1", "failed", partial.parts)
-    with pytest.raises(convostore.UnavailableError) as later:
-        store.call("get_reply", "c", "t1")
-    assert later.value.partial.parts == partial.parts
-    assert len(model.asked) == 1
+@pytest.mark.parametrize("then", ["end", "close", "reset", "stall"])
+def test_a_stream_that_is_cut_is_an_error_with_what_had_come(then, hurried_talk, model):
+    store = hurried_talk()
+    for place in range(AFTER_THE_LAST_WORD):
+        with naming(f"{place} frames"):
+            model.forget()
+            model.answers(streaming(FRAMES[:place], then))
+            conversation, turn = f"c{place}", f"t{place}"
+            with pytest.raises(convostore.UnavailableError) as caught:
+                store.call("reply", conversation, "one", turn_id=turn)
+            assert caught.value.retryable
+            came = caught.value.partial
+            assert "Two tides".startswith(came.text)
+            _, answer = store.messages(conversation)
+            assert (answer.id, answer.status, answer.parts) == (turn, "failed", came.parts)
+            with pytest.raises(convostore.UnavailableError) as later:
+                store.call("get_reply", conversation, turn)
+            assert later.value.partial.parts == came.parts
+            assert len(model.asked) == 1
 
 
 @in_memory
 @pytest.mark.parametrize("then", ["end", "close", "stall"])
-@pytest.mark.parametrize("place", range(FRAMES.index(STOP) + 1, len(FRAMES) + 1))
-def test_what_breaks_behind_the_last_word_is_no_matter(place, then, talk, model):
-    model.answers(streaming(FRAMES[:place], then))
-    store = talk(reply_timeout=0.1)
-    assert store.call("reply", "c", "one", turn_id="t1").text == "Two tides"
-    assert [each.status for each in store.messages("c")] == [None, "complete"]
+def test_what_breaks_behind_the_last_word_is_no_matter(then, hurried_talk, model):
+    store = hurried_talk()
+    for place in range(AFTER_THE_LAST_WORD, len(FRAMES) + 1):
+        with naming(f"{place} frames"):
+            model.answers(streaming(FRAMES[:place], then))
+            assert store.call("reply", f"c{place}", "one").text == "Two tides"
+            assert [each.status for each in store.messages(f"c{place}")] == [None, "complete"]
 
 
 def test_a_model_that_fails_in_the_middle_leaves_what_it_said(talk):

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pytest
 
+import convostore
 from convostore import ConversationStore
 from convostore.config import adapter_of
 from convostore.testing import Backend, StoreContract, never
@@ -32,6 +33,16 @@ def model() -> Iterator[Model]:
         yield model
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory) -> Iterator[str]:
+    """A file that stays open, for whoever empties it first."""
+    target = f"sqlite:///{tmp_path_factory.mktemp('answered').as_posix()}/store.db"
+    adapter = adapter_of(target)
+    with ConversationStore(adapter, adapter.transport()) as lasting:
+        lasting.check()
+        yield target
+
+
 def answered(target: str, model: Model) -> Backend:
     def adapter(**options: object) -> UpstreamAdapter:
         return UpstreamAdapter(adapter_of(target), UpstreamOptions(url=model.url, **options))
@@ -51,9 +62,7 @@ class TestAnsweredSQLite(StoreContract):
     waivers: ClassVar = WAIVERS
 
     @pytest.fixture
-    def backend(self, model, tmp_path) -> Iterator[Backend]:
-        target = f"sqlite:///{(tmp_path / 'store.db').as_posix()}"
-        adapter = adapter_of(target)
-        with ConversationStore(adapter, adapter.transport()) as lasting:
-            lasting.check()
-            yield answered(target, model)
+    def backend(self, model, kept) -> Backend:
+        with convostore.open(kept) as store:
+            store.clear_conversations()
+        return answered(kept, model)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 
 from convostore.http import Request, Response
-from convostore.testing import Prompts
+from convostore.testing import Prompts, clock
 from convostore.testing.fault_server import Fault
 from convostore.testing.loopback import serve
 from convostore_gateway.upstream import aopen_answered, open_answered
@@ -157,7 +157,8 @@ class AsyncTalk:
 
     def __init__(self, target: object, url: str, **options: object) -> None:
         self.store = aopen_answered(target, url, **{"model": "parrot"} | options)
-        self.runner = asyncio.Runner()
+        kept = clock.current()
+        self.runner = asyncio.Runner(loop_factory=kept.new_event_loop if kept else None)
 
     def __enter__(self):
         return self

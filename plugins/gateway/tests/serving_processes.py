@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from convostore.exchange import Request
 from convostore.testing.loopback import serve
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which something hangs."""
 
 

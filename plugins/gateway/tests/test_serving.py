@@ -15,8 +15,9 @@ from convostore import ConfigError
 from convostore_gateway import app, running
 from convostore_gateway.server.serving import listen, url_of
 
+from . import gateway_kit
 from .bad_clients import connected, heard, request, told, until
-from .gateway_kit import asked, client_of, got
+from .gateway_kit import PATIENCE, asked, client_of, got
 from .serving_processes import Waiting, served
 
 pytestmark = pytest.mark.rim
@@ -110,7 +111,7 @@ def test_what_is_being_answered_when_a_server_ends_is_answered_and_nobody_else_i
     url = server.__enter__()
     asking = threading.Thread(target=lambda: answers.append(got(url)))
     asking.start()
-    held.begun.wait(10)
+    assert held.begun.wait(PATIENCE)
     ending = threading.Thread(target=server.__exit__, args=(None, None, None))
     ending.start()
     until(lambda: not accepts(url), "it goes on to admit")
@@ -124,7 +125,7 @@ def test_what_does_not_end_within_the_grace_is_broken_off():
     held = Held()
     with running(held, grace=0.05) as url, connected(url) as connection:
         connection.sendall(request("GET", "/"))
-        held.begun.wait(10)
+        assert held.begun.wait(PATIENCE)
     assert held.broken_off.is_set()
 
 
@@ -233,7 +234,7 @@ def test_a_second_interrupt_breaks_off_what_is_left():
 
 
 def test_what_a_store_offers_is_asked_before_it_is_served():
-    with served("memory://") as inner, served(f"gateway+{inner.url}") as outer:
-        offers = got(f"{outer.url}/v1").json()["offers"]
+    with gateway_kit.served("memory://") as inner, gateway_kit.served(f"gateway+{inner}") as outer:
+        offers = got(f"{outer}/v1").json()["offers"]
     assert "search" in offers
     assert "stream_reply" not in offers

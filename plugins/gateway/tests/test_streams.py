@@ -65,7 +65,7 @@ def test_a_reply_is_read_to_its_end_when_its_client_goes_away(after):
                 await never()
 
         await carried(reply, receive, send)
-        await streams.settle(10)
+        await streams.settle(60)
         return reply
 
     reply = asyncio.run(read())
@@ -103,7 +103,7 @@ def test_a_client_hears_that_a_silent_reply_goes_on(monkeypatch):
             if pieces[-2:] == [NativeEncoder().idle()] * 2:
                 reply.may_go_on.set()
 
-        await asyncio.wait_for(carried(reply, never, send), 10)
+        await asyncio.wait_for(carried(reply, never, send), 60)
         return b"".join(pieces)
 
     said = asyncio.run(heard())
@@ -141,10 +141,10 @@ def test_a_client_that_does_not_read_keeps_no_server_from_ending():
         carrying = asyncio.create_task(carried(reply, never, send))
         while not reply.read:  # noqa: ASYNC110  # nobody tells
             await asyncio.sleep(0)
-        await asyncio.wait_for(streams.settle(0.01), 10)
+        await asyncio.wait_for(streams.settle(0.01), 60)
         assert reply.is_closed
         may_read.set()
-        await asyncio.wait_for(carrying, 10)
+        await asyncio.wait_for(carrying, 60)
         return b"".join(pieces)
 
     assert b"event: error" in asyncio.run(told())

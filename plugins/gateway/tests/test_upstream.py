@@ -564,14 +564,14 @@ def test_a_reply_that_is_being_made_is_a_conflict_until_it_is_there(talk, model,
 
     def answer(request):
         asked.set()
-        assert go_on.wait(30)
+        assert go_on.wait(60)
         return parrot(request)
 
     model.answer = answer
     store = talk()
     asking = threading.Thread(target=lambda: talk().call("reply", "c", "one", turn_id="t1"))
     asking.start()
-    assert asked.wait(30)
+    assert asked.wait(60)
     with pytest.raises(convostore.ConflictError, match="still being made"):
         store.call("get_reply", "c", "t1")
     go_on.set()
@@ -696,7 +696,7 @@ def test_closing_ends_the_connections_to_the_model(model, target):
         with pytest.raises(convostore.RateLimitError):
             store.reply(None, "one")
         assert not model.server.is_left()
-    assert model.server.wait_until(model.server.is_left, seconds=10)
+    assert model.server.wait_until(model.server.is_left, seconds=60)
 
 
 def test_turns_go_over_one_connection(talk, model):

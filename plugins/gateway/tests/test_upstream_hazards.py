@@ -221,9 +221,9 @@ def test_another_thread_may_close_a_stream_that_waits(upstream, model, target):
         with store.stream_reply("c", "one", turn_id="t1") as stream:
             reader = threading.Thread(target=reading)
             reader.start()
-            assert waits.wait(30)
+            assert waits.wait(60)
             stream.close()
-        reader.join(30)
+        reader.join(60)
     assert isinstance(told[-1], convostore.InvalidError)
     assert stored(target)[1][:2] == ("t1", "failed")
 

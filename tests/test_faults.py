@@ -312,10 +312,12 @@ def test_a_connection_that_stays_open_is_found(backend, caplog, monkeypatch):
             return StaysOpen(self.base_url, self.options)
 
     contract = Contract(KeepsItsConnections)
-    with pytest.raises(AssertionError, match="connection stays open"):
-        contract.test_a_fault_ends_in_its_error(backend, NAMED["status-503"], "sync", caplog)
-    for close in kept:
-        close()
+    try:
+        with pytest.raises(AssertionError, match="connection stays open"):
+            contract.test_a_fault_ends_in_its_error(backend, NAMED["status-503"], "sync", caplog)
+    finally:
+        for close in kept:
+            close()
 
 
 def test_a_thread_that_stays_is_found(backend, face, caplog):

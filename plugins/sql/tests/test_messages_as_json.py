@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 
 import convostore
 from convostore.codec import dumps
@@ -18,7 +18,6 @@ MESSAGES = Values().messages()
 @pytest.mark.parametrize("target", STORES)
 @given(message=MESSAGES)
 @example(message=everything())
-@settings(max_examples=50, deadline=None)
 def test_a_message_as_json_is_the_one_that_the_list_has(target, message):
     with convostore.open(target) as store:
         store.create_conversation(id="c")

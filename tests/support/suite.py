@@ -65,9 +65,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("tier") != "quick":
         return
-    quick = [item for item in items if item.get_closest_marker("rim") is None]
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(quick)])
-    items[:] = quick
+    rim = [item for item in items if item.get_closest_marker("rim")]
+    items[:] = [item for item in items if not item.get_closest_marker("rim")]
+    config.hook.pytest_deselected(items=rim)
 
 
 def pytest_collection_finish() -> None:

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from . import pythons, servers
-from .databases import Database, Databases, SQLite
-
-KINDS = ("sqlite", pytest.param("postgresql", marks=pytest.mark.rim))
+from .databases import KINDS, Database, Databases, SQLite
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,13 @@ from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote, urlencode
 
 import psycopg
+import pytest
 
 from .servers import Server
 
 Row: TypeAlias = tuple[Any, ...]
+
+KINDS = ("sqlite", pytest.param("postgresql", marks=pytest.mark.rim))
 
 
 class Database(Protocol):

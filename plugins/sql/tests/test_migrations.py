@@ -12,9 +12,12 @@ import convostore
 from convostore import ConfigError, StoreError
 
 from . import processes
+from .databases import KINDS
 from .processes import Writer
 
 OPENERS = 6
+LIVES = (0.02, 0.05, 0.1, 0.2)
+"""Seconds that processes live at the longest: to make the tables takes longer on some machines."""
 
 
 def shown(database) -> list[tuple[str, list[str]]]:
@@ -31,7 +34,7 @@ def version(database) -> int:
 
 
 @pytest.mark.rim
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_processes_that_open_an_empty_database_at_once_all_succeed(python, new_database, kind):
     for attempt in range(3):
         database = new_database(kind, bare=True)
@@ -74,7 +77,7 @@ def test_a_newer_schema_is_refused_by_an_error_that_names_both_versions(bare_dat
 
 @pytest.mark.rim
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer signals on this system")
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_creation_that_was_cut_off_is_made_up_for(python, new_database, kind):
     for seed in range(4):
         with naming("seed", seed):
@@ -88,9 +91,9 @@ def cut_off_and_made_up_for(python, database, chance: random.Random) -> None:
             f"cut{number}",
             ["cut"],
             1,
-            options={"make": True, "seconds_to_live": chance.uniform(0.001, 0.06)},
+            options={"make": True, "seconds_to_live": chance.uniform(0.001, longest)},
         )
-        for number in range(4)
+        for number, longest in enumerate(LIVES)
     ]
     processes.run(python, cut_off)
     told = {f"{each.name}-0" for each in cut_off if each.acknowledged}

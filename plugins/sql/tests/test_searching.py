@@ -15,8 +15,7 @@ import convostore
 from convostore import Conversation, InvalidError, Message, Source, TextPart
 from convostore import ConversationStore as Store
 
-from .conftest import KINDS
-from .databases import Databases, SQLite
+from .databases import KINDS, Databases, SQLite
 from .vocabulary import WORDS
 
 TYPED = [

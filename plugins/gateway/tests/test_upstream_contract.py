@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -43,6 +42,12 @@ def kept(tmp_path_factory) -> Iterator[str]:
         yield target
 
 
+def emptied(target: str) -> str:
+    with convostore.open(target) as store:
+        store.clear_conversations()
+    return target
+
+
 def answered(target: str, model: Model) -> Backend:
     def adapter(**options: object) -> UpstreamAdapter:
         return UpstreamAdapter(adapter_of(target), UpstreamOptions(url=model.url, **options))
@@ -55,7 +60,7 @@ class TestAnsweredMemory(StoreContract):
 
     @pytest.fixture
     def backend(self, model) -> Backend:
-        return answered(f"memory://{uuid.uuid4().hex}", model)
+        return answered(emptied("memory://answered"), model)
 
 
 class TestAnsweredSQLite(StoreContract):
@@ -63,6 +68,4 @@ class TestAnsweredSQLite(StoreContract):
 
     @pytest.fixture
     def backend(self, model, kept) -> Backend:
-        with convostore.open(kept) as store:
-            store.clear_conversations()
-        return answered(kept, model)
+        return answered(emptied(kept), model)

@@ -277,6 +277,7 @@ def test_a_limit_of_the_command_line_holds(operated):
     assert answer.json()["max_page"] == 1
 
 
+@pytest.mark.rim
 def test_people_are_told_what_is_served_where_and_no_secret(operated):
     told = operated.lines[0]
     assert told.startswith("convostore: sqlite:///")

@@ -58,6 +58,21 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setenv("CONVOSTORE_CONFIG", str(tmp_path / "config.toml"))
 
 
+@pytest.fixture(autouse=True)
+def _memories_are_forgotten() -> Iterator[None]:
+    """Lets go of what a test kept under a name, which would else stay as long as the process."""
+    before = set(_memories())
+    yield
+    memories = _memories()
+    for name in set(memories) - before:
+        del memories[name]
+
+
+def _memories() -> dict[str, Any]:
+    module = sys.modules.get("convostore.memory")
+    return {} if module is None else module._shelves
+
+
 @dataclass(frozen=True)
 class Asked:
     """A request as it reached the server; header names in lower case."""

@@ -304,18 +304,19 @@ def sends_one_turn_to_a_fault(face, fault, seconds):
         assert server.wait_until(server.is_left, seconds=PATIENCE)
         assert server.sent == ["/chat"]
         assert error.partial.turn_id == "t"
-    gc.collect()  # what was not closed warns
 
 
 def test_no_fault_of_the_wire_sends_a_turn_twice(face):
     for fault in FAULTS:
         if fault not in DELAYS:
             sends_one_turn_to_a_fault(face, fault, 60)
+    gc.collect()  # what was not closed warns
 
 
 def test_no_delay_sends_a_turn_twice_or_hangs(face, clock):
     for fault in DELAYS:
         sends_one_turn_to_a_fault(face, fault, 1.5)
+    gc.collect()
 
 
 def test_a_refusal_is_read_whole_and_is_the_error_of_its_status(face):

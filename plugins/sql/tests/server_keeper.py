@@ -12,6 +12,7 @@ import os
 import selectors
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import servers
@@ -60,7 +61,8 @@ def served(entrance: socket.socket) -> socket.socket | None:
             for key, _ in found:
                 if key.fileobj is entrance:
                     user, _ = entrance.accept()
-                    user.sendall(b"1")
+                    with suppress(OSError):  # whoever went at once is noticed like the others
+                        user.sendall(b"1")
                     waiting.register(user, selectors.EVENT_READ)
                     patience = None
                     continue

@@ -196,16 +196,17 @@ def running() -> Iterator[OwnServer]:
             port = installation.start_anywhere()
             server = OwnServer(port, password, installation)
             with server.connect() as connection:
-                connection.execute(_cheap(password))
+                connection.execute(_quickly_checked(password))
             yield server
         finally:
             installation.stop_whatever_runs()
 
 
-def _cheap(password: str) -> str:
-    """Lets a password be looked at in a moment: thousands of connections are made to a server.
+def _quickly_checked(password: str) -> str:
+    """Return the statement that sets the password so that a connection is made in a moment.
 
-    It stays the same, as does what is sent; it is just not hashed 4096 times, for each of them.
+    Password and protocol stay the same; each side just hashes it once and not 4096 times, for each
+    of the thousands of connections that tests make.
     """
     salt = secrets.token_bytes(16)
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations=1)

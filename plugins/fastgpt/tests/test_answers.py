@@ -4,6 +4,7 @@ import copy
 import json
 
 import pytest
+from tests.support.cases import for_each
 
 from convostore.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
 from convostore.events import InteractionRequested
@@ -11,7 +12,6 @@ from convostore.models import InteractionField, InteractionOption, InteractionPa
 from convostore_fastgpt.answers import answering_text
 from convostore_fastgpt.interactions import innermost, read_interaction
 
-from .cases import for_each
 from .chats import CHATS, opened
 from .recordings import answer_of
 from .service import COMPLETIONS, GENERATIONS, FastGPTService

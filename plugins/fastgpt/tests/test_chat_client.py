@@ -15,6 +15,7 @@ from typing import Any
 import httpcore
 import httpx
 import pytest
+from tests.support.cases import for_each
 
 import convostore
 from convostore.errors import ConfigError
@@ -26,7 +27,6 @@ from convostore.testing.fault_server import Fault, FaultServer
 from convostore.testing.loopback import LoopbackServer, serve
 from convostore_fastgpt import AsyncChatClient, ChatClient
 
-from .cases import for_each
 from .recordings import VERSIONS, Exchange, all_exchanges, exchange_of, exchanges_of, lacks
 from .service import APP, FOREIGN_APP, GENERATIONS, KEY, FastGPTService
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.cases import for_each
 
 from convostore.errors import (
     AuthError,
@@ -31,7 +32,6 @@ from convostore.events import (
 from convostore.models import RunStep
 from convostore_fastgpt.decoding import nested
 
-from .cases import for_each
 from .streams import (
     answered,
     comparable,

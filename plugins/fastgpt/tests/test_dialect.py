@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from tests.support.cases import for_each
 
 from convostore.dialect import AbsentScopeError, ForbiddenError
 from convostore.errors import (
@@ -23,7 +24,6 @@ from convostore.plugins import dialects
 from convostore.testing.samples import START, text_message
 from convostore_fastgpt.dialect import FastGPTDialect
 
-from .cases import for_each
 from .dialect_kit import APP, CHAT, V1, ById, Served, Uncounted, refusal, request_of, user
 
 INVALID = (400, 400, "Data validation error")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 
+from tests.support.cases import for_each
+
 from convostore.events import ReplyFinished
 from convostore.models import Message
 from convostore.replies import Reply
@@ -14,7 +16,6 @@ from convostore_fastgpt.encoding import CompletionEncoder
 from convostore_fastgpt.whole import completion_row
 from convostore_fastgpt.wire import read_run_steps
 
-from .cases import for_each
 from .streams import (
     answered,
     answers_of,

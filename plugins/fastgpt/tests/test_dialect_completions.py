@@ -6,6 +6,7 @@ import json
 from typing import Any, ClassVar
 
 import pytest
+from tests.support.cases import for_each
 
 from convostore.adapter import AdapterOptions
 from convostore.echo import EchoAdapter
@@ -26,7 +27,6 @@ from convostore.models import (
 from convostore.turns import Turn
 from convostore_fastgpt.said import answer_in
 
-from .cases import for_each
 from .dialect_kit import APP, V1, V2, Served, refusal, user
 from .streams import outcome_of
 

@@ -6,6 +6,7 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.cases import for_each
 
 from convostore.errors import ConflictError, InvalidError, RateLimitError, UnavailableError
 from convostore.events import (
@@ -40,7 +41,6 @@ from convostore.replies import Reply, Usage
 from convostore.testing.strategies import texts
 from convostore_fastgpt.encoding import CompletionEncoder
 
-from .cases import for_each
 from .streams import outcome_of
 
 SAID = texts().filter(bool)

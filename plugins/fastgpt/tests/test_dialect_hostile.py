@@ -6,12 +6,12 @@ import json
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.cases import for_each
 
 from convostore.models import Message
 from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, everything
 from convostore.testing.strategies import json_values, spoilt, texts
 
-from .cases import for_each
 from .dialect_kit import APP, CHAT, V1, V2, Served, request_of, user
 
 CHATTED = {"appId": APP, "chatId": "c"}

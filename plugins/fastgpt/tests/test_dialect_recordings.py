@@ -16,6 +16,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from tests.support.cases import for_each
+
 import convostore
 from convostore.dialect import (
     AbsentScopeError,
@@ -28,7 +30,6 @@ from convostore.errors import AuthError, StoreError
 from convostore.exchange import Response
 from convostore_fastgpt.dialect import FastGPTDialect
 
-from .cases import for_each
 from .recordings import CASES, VERSIONS, Exchange, Replay, SyncFace, exchange_of, exchanges_of
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "dialects.md"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.cases import for_each
 
 from convostore.codec import to_json
 from convostore.models import (
@@ -31,8 +32,6 @@ from convostore.testing.strategies import json_values, texts
 from convostore_fastgpt.record_ids import record_ids
 from convostore_fastgpt.rendering import history_row, node_row, record_row
 from convostore_fastgpt.wire import read_conversations, read_messages, read_run_steps
-
-from .cases import for_each
 
 APP = "65f000000000000000000010"
 HEX = "0123456789abcdef"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
+from tests.support.cases import for_each
 
 import convostore
 from convostore.config import adapter_of
@@ -26,7 +27,6 @@ from convostore.testing import Backend, Kit, run_clause
 from convostore.testing.checks import raises
 from convostore.testing.contract import FACES
 
-from .cases import for_each
 from .service import (
     APP,
     FOREIGN_APP,

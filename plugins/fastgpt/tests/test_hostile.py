@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.support.cases import for_each
 
 import convostore
 from convostore.adapter import Transport
@@ -21,7 +22,6 @@ from convostore.testing import Backend
 from convostore.testing.strategies import json_values, nested, spoilt
 from convostore_fastgpt import wire
 
-from .cases import for_each
 from .service import APP, JSON_TYPE, OPTIONS, FastGPTService
 
 ITEMS = [

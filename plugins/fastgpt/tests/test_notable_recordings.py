@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from tests.support.cases import for_each
 
 import convostore
 from convostore import (
@@ -22,7 +23,6 @@ from convostore import (
     ToolResultPart,
 )
 
-from .cases import for_each
 from .recordings import (
     APP,
     VERSIONS,

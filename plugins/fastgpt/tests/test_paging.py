@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.support.cases import for_each
 
 import convostore
 from convostore.dsn import DSN
@@ -16,7 +17,6 @@ from convostore.testing import Backend, Service
 from convostore_fastgpt import FastGPT
 from convostore_fastgpt.options import FastGPTOptions
 
-from .cases import for_each
 from .service import GENERATIONS, OPTIONS, ROOT, FastGPTService
 
 PAGE = 10

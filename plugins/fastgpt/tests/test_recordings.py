@@ -14,6 +14,7 @@ from itertools import product
 from urllib.parse import urlsplit
 
 import pytest
+from tests.support.cases import for_each
 from tests.support.naming import naming
 from vcr.errors import CannotOverwriteExistingCassetteException
 
@@ -21,7 +22,6 @@ import convostore
 from convostore.config import adapter_of
 from convostore_fastgpt import wire
 
-from .cases import for_each
 from .oracle import (
     ExpectedError,
     expect_conversation,

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tests.support.cases import for_each
 
 from convostore.errors import (
     AuthError,
@@ -31,7 +32,6 @@ from convostore.models import (
 )
 from convostore.testing.samples import dialogue
 
-from .cases import for_each
 from .chats import CHATS, opened
 from .recordings import Played, SyncFace, answer_of
 from .service import (

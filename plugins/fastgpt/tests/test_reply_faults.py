@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import pytest
+from tests.support.cases import for_each
 from tests.support.naming import naming
 
 import convostore
@@ -21,7 +22,6 @@ from convostore.testing import Backend, clock
 from convostore.testing.clock import AutojumpClock
 from convostore.testing.fault_server import Fault, FaultServer
 
-from .cases import for_each
 from .service import COMPLETIONS, OPTIONS, FastGPTService
 from .streams import folded, outcome_of
 

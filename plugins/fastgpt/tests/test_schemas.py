@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.cases import for_each
 
 import convostore
 from convostore.http import Request, Response
 from convostore.testing import Backend, Kit, run_clause
 from convostore.testing.contract import FACES
 
-from .cases import for_each
 from .service import APP, GENERATIONS, OPTIONS, ROOT, SHARED, UID, FastGPTService
 
 jsonschema = pytest.importorskip("jsonschema")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from tests.support.cases import for_each
 
 import convostore
 from convostore.config import adapter_of
@@ -13,7 +14,6 @@ from convostore.http import Request, Response
 from convostore.testing import Backend, Kit, run_clause
 from convostore.testing.contract import FACES
 
-from .cases import for_each
 from .service import (
     APP,
     GENERATIONS,

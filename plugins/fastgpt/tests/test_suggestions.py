@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from tests.support.cases import for_each
 
 import convostore
 from convostore.errors import NotFoundError, ProtocolError, UnavailableError
@@ -12,7 +13,6 @@ from convostore.http import Request, Response
 from convostore.testing import Backend, Kit, run_clause
 from convostore.testing.contract import FACES
 
-from .cases import for_each
 from .recordings import VERSIONS, Replay, exchange_of, standing_for
 from .service import (
     AGENT,

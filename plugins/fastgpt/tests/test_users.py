@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.support.cases import for_each
 
 import convostore
 from convostore.config import adapter_of
@@ -18,7 +19,6 @@ from convostore.http import Request, Response
 from convostore.testing import Backend, Kit, run_clause
 from convostore.testing.contract import FACES
 
-from .cases import for_each
 from .service import APP, GENERATIONS, JSON_TYPE, KEY, OPTIONS, SHARED, FastGPTService
 from .test_paging import CONVERSATION_STEPS, Disturbed, OtherHands, paged, schedules
 

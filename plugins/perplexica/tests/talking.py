@@ -122,17 +122,6 @@ class AsyncTalk:
 TALKS = [SyncTalk, AsyncTalk]
 
 
-class Unhurried(clock.AutojumpClock):
-    """Jumps over pauses as well, which a store makes before it looks again."""
-
-    def sleep(self, seconds: float) -> None:
-        self.advance(seconds)
-
-    async def async_sleep(self, seconds: float) -> None:
-        self.advance(seconds)
-        await asyncio.sleep(0)
-
-
 class Replayed:
     """Answers as the service did around one recorded stream.
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonpatch import apply_patch
+from tests.support.cases import for_each
 
 from convostore.drafts import Draft
 from convostore.errors import ProtocolError, StoreError, UnavailableError
@@ -26,7 +27,6 @@ from convostore_perplexica import wire
 from convostore_perplexica.blocks import Blocks
 from convostore_perplexica.decoding import ChatDecoder
 
-from .cases import for_each
 from .service import blocks_of, lines, streamed_blocks, streamed_lines
 from .streams import ALL, PIECEWISE, RECONNECTS, WHOLE, recorded, stored
 

@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
+from tests.support.cases import for_each
 
 import convostore
 from convostore.config import adapter_of
@@ -28,7 +29,6 @@ from convostore_perplexica.dialect import PerplexicaDialect
 from convostore_perplexica.wire import read_messages
 
 from .answering import DIALECT, answers, asked
-from .cases import for_each
 
 JSON_TYPE = "application/json; charset=utf-8"
 ABSENT = b'{"message":"Chat not found"}'

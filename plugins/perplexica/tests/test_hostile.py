@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.support.cases import for_each
 
 import convostore
 from convostore.adapter import Transport
@@ -20,7 +21,6 @@ from convostore_perplexica.generations import Generation
 from convostore_perplexica.options import PerplexicaOptions, PerplexicaReplyOptions
 from convostore_perplexica.past import past_of
 
-from .cases import for_each
 from .service import JSON_TYPE
 
 SOURCE = {"pageContent": "p", "metadata": {"title": "T", "url": "https://example.org"}}

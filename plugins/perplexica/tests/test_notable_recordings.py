@@ -8,11 +8,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from tests.support.cases import for_each
 
 import convostore
 from convostore import FilePart, OtherPart, ReasoningPart, TextPart
 
-from .cases import for_each
 from .recordings import exchanges_of, played
 
 pytestmark = pytest.mark.usefixtures("closed_network")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.support.cases import for_each
 
 from convostore.codec import dump
 from convostore.models import (
@@ -25,8 +26,6 @@ from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, everything
 from convostore.testing.strategies import json_values, texts
 from convostore_perplexica import wire
 from convostore_perplexica.rendering import chat_row, message_row, written
-
-from .cases import for_each
 
 START = datetime(2024, 12, 7, 9, 35, 59, 119371, tzinfo=UTC)
 

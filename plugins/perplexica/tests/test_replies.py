@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from tests.support.cases import for_each
 
 import convostore
 from convostore.config import adapter_of
@@ -11,14 +12,14 @@ from convostore.drafts import Draft
 from convostore.events import ReplyFinished
 from convostore.http import Response
 from convostore.models import FilePart, TextPart
+from convostore.testing.clock import AutojumpClock
 from convostore.testing.loopback import serve
 from convostore_perplexica import wire
 
-from .cases import for_each
 from .recordings import exchanges_of
 from .service import JSON_TYPE, SHAPES, ChatsService, answer_to
 from .streams import RECONNECTS, REFUSED, VERSIONS, WHOLE, recorded, stored
-from .talking import ABSENT, OPTIONS, PAGE, Replayed, Unhurried, probed, streaming, talking
+from .talking import ABSENT, OPTIONS, PAGE, Replayed, probed, streaming, talking
 
 pytestmark = pytest.mark.rim
 
@@ -135,7 +136,7 @@ def test_a_turn_id_that_is_an_answers_is_refused(shape, talk):
 def test_an_answer_that_is_stored_late_is_waited_for(shape, talk):
     service = ChatsService(shape)
     service.reads_until_stored = 2
-    with Unhurried().kept() as clock, talking(talk, service.handle) as store:
+    with AutojumpClock().kept() as clock, talking(talk, service.handle) as store:
         assert store.call("reply", None, "one").text == answer_to("one")[1]
         assert clock.ahead > 0
     assert service.reads_until_stored == 0
@@ -378,7 +379,7 @@ def test_no_stream_in_the_place_of_a_stream_is_a_store_error(answer, talk):
 def test_a_reply_that_is_never_stored_says_so(talk):
     service = Replayed("next-1.12.1/chat_calc", after=answered({"chat": {}, "messages": []}))
     with (
-        Unhurried().kept() as clock,
+        AutojumpClock().kept() as clock,
         talking(talk, service, timeout=30.0) as store,
         pytest.raises(convostore.UnavailableError, match="came whole, but it is not stored") as got,
     ):

@@ -6,6 +6,7 @@ A turn is never sent twice; the ids that were chosen beforehand tell later what 
 from contextlib import contextmanager
 
 import pytest
+from tests.support.cases import for_each
 from tests.support.naming import naming
 
 import convostore
@@ -15,7 +16,6 @@ from convostore.testing.clock import AutojumpClock
 from convostore.testing.fault_server import FaultServer
 from convostore_perplexica.decoding import ChatDecoder
 
-from .cases import for_each
 from .service import SHAPES, ChatsService, answer_to
 from .streams import PIECEWISE, recorded
 from .talking import Replayed, streaming

@@ -3,11 +3,11 @@
 import json
 
 import pytest
+from tests.support.cases import for_each
 
 import convostore
 from convostore.http import Response
 
-from .cases import for_each
 from .recordings import exchanges_of
 from .service import JSON_TYPE
 from .streams import VERSIONS, recorded

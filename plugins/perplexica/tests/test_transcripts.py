@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.cases import for_each
 
 import convostore
 
-from .cases import for_each
 from .oracle import expect_messages
 from .recordings import CASES, exchanges_of, playing
 

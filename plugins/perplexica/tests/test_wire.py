@@ -3,10 +3,10 @@
 import json
 from datetime import UTC, datetime
 
+from tests.support.cases import for_each
+
 from convostore import OtherPart, ReasoningPart, TextPart
 from convostore_perplexica import wire
-
-from .cases import for_each
 
 
 def read(*rows):

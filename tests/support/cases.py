@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
-from tests.support.naming import naming
+from .naming import naming
 
 
 def for_each(names: str, cases: Iterable[Any] | Callable[[], Iterable[Any]]):

@@ -45,6 +45,8 @@ from convostore.cli import main
 main()
 """
 PATIENCE = 60.0
+SILENCE = 5.0
+"""Seconds after which a command that says nothing may have overlooked a signal."""
 
 on_posix = pytest.mark.skipif(
     sys.platform == "win32", reason="there are no pseudo-terminals and no such signals on Windows"
@@ -166,12 +168,20 @@ def _start(code, arguments, environment, streams) -> subprocess.Popen[bytes]:
 def _screen(process, ours, answers) -> bytes:
     shown, seen = b"", 0
     deadline = time.monotonic() + PATIENCE
-    while chunk := _read(ours, deadline):
+    signals = []
+
+    def nudge() -> None:
+        # Python does not see a signal that comes just before it waits for what is typed.
+        for number in signals[-1:]:
+            process.send_signal(number)
+
+    while chunk := _read(ours, deadline, nudge):
         shown += chunk
         while answers and (found := shown.find(expected := answers[0][0].encode(), seen)) >= 0:
             _, reply = answers.pop(0)
             seen = found + len(expected)
             if isinstance(reply, signal.Signals):
+                signals.append(reply)
                 process.send_signal(reply)
             else:
                 os.write(ours, reply.encode())
@@ -179,9 +189,10 @@ def _screen(process, ours, answers) -> bytes:
     return shown
 
 
-def _read(ours, deadline) -> bytes:
-    readable, _, _ = select.select([ours], [], [], max(0.0, deadline - time.monotonic()))
-    assert readable, "the command hangs"
+def _read(ours, deadline, nudge) -> bytes:
+    while not select.select([ours], [], [], SILENCE)[0]:
+        assert time.monotonic() < deadline, "the command hangs"
+        nudge()
     try:
         return os.read(ours, 65536)
     except OSError:  # Linux says so when the other side is closed

@@ -13,7 +13,7 @@ from convostore.cli.rim import ExitCode
 from convostore.exchange import Response
 from convostore.testing.loopback import serve as serve_loopback
 
-from .cli_kit import PATIENCE, SEEDED, TAIL, child, on_a_terminal, on_posix, run
+from .cli_kit import PATIENCE, SEEDED, SILENCE, TAIL, child, on_a_terminal, on_posix, run
 
 pytestmark = pytest.mark.rim
 
@@ -329,12 +329,14 @@ def test_a_stream_that_is_closed_is_no_error(stream):
 
 @on_posix
 def test_an_interrupt_ends_quietly_with_its_status():
-    asked, hold = [], threading.Event()
+    asked, started, hold = [], threading.Event(), threading.Event()
 
     def answer(request):
         asked.append(request)
+        assert started.wait(PATIENCE)
         process.send_signal(signal.SIGINT)
-        hold.wait(PATIENCE)
+        while not hold.wait(SILENCE):  # Python overlooks a signal that comes just before it waits
+            process.send_signal(signal.SIGINT)
         return Response(503)  # nobody waits any more
 
     with serve_loopback(answer) as url:
@@ -344,8 +346,11 @@ def test_an_interrupt_ends_quietly_with_its_status():
             stderr=subprocess.PIPE,
             text=True,
         )
-        out, told = process.communicate(timeout=PATIENCE)
-        hold.set()
+        started.set()
+        try:
+            out, told = process.communicate(timeout=PATIENCE)
+        finally:
+            hold.set()
     assert asked
     assert (process.returncode, out, told) == (ExitCode.INTERRUPTED, "", "")
 

@@ -283,7 +283,7 @@ def test_a_wrong_error_and_a_key_that_shows_are_found(backend, adapter, fault, f
 
 
 def test_a_time_out_that_is_not_kept_is_found(backend, face, caplog):
-    with pytest.raises(AssertionError, match=r"list_conversations waited 30\.0 s, not 1"):
+    with pytest.raises(AssertionError, match=r"list_conversations waited [23]\d\.\d s, not 1"):
         Contract(IgnoresItsTimeout).test_a_fault_ends_in_its_error(
             backend, NAMED["stalled"], face, caplog
         )

@@ -2,10 +2,10 @@
 
 import asyncio
 import gc
-import signal
 import socket
 import threading
 import zlib
+from functools import partial
 
 import pytest
 from tests.support.naming import naming
@@ -24,6 +24,7 @@ from convostore.exchange import Response
 from convostore.testing.clock import AutojumpClock
 from convostore.testing.fault_contract import guarded
 from convostore.testing.fault_server import DELAYS, FAULTS, RefusingServer, answered, redirect
+from convostore.testing.wire import interrupted
 
 from .streaming_kit import (
     EVENTS,
@@ -546,14 +547,14 @@ def test_closing_ends_the_thread_that_waits_for_the_next_piece():
 
 @pytest.mark.parametrize("steps", [(), (EVENTS,), (EVENTS, PIECES[0])])
 def test_an_interrupt_hangs_up_wherever_the_service_stalls(steps):
-    main_thread = threading.main_thread().ident
-    interrupt = lambda: signal.pthread_kill(main_thread, signal.SIGINT)  # noqa: E731
-    server = ChatServer(Speaking(*steps, interrupt, then="stall"))
+    reached = threading.Event()
+    server = ChatServer(Speaking(*steps, reached.set, then="stall"))
     with guarded(), server:
         adapter = chat(server.url)
         with ConversationStore(adapter, adapter.transport()) as store:
             stream = store.stream_reply("c", "hi")
-            with pytest.raises(KeyboardInterrupt), stream:
+            reaches = partial(reached.wait, PATIENCE)
+            with interrupted(reaches), pytest.raises(KeyboardInterrupt), stream:
                 for _ in stream:
                     pass
             assert server.wait_until(server.is_left, seconds=PATIENCE)

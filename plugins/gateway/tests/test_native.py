@@ -311,6 +311,22 @@ def test_a_wrong_body_is_refused_by_the_name_of_its_field(api: httpx.Client) -> 
     assert "body" in refused(api.post("/v1/conversations"), 400, "invalid")
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("{}/messages", {"after": "", "messages": []}),
+        ("{}/messages", {"messages": [{"id": "", "role": "user", "parts": []}]}),
+        ("/v1/conversations", {"id": ""}),
+    ],
+)
+def test_an_empty_id_in_a_body_is_refused(
+    api: httpx.Client, chat: str, path: str, body: dict[str, Any]
+) -> None:
+    before = ids(api.get(f"{chat}/messages"))
+    refused(api.post(path.format(chat), json=body), 400, "invalid")
+    assert ids(api.get(f"{chat}/messages")) == before
+
+
 def test_a_body_of_another_media_type_is_refused(api: httpx.Client) -> None:
     form = api.post("/v1/conversations", data={"title": "x"})
     assert "application/json" in refused(form, 415, "invalid")

@@ -83,6 +83,14 @@ async def read_to_its_end(stream: AsyncReplyStream) -> list[ReplyEvent]:
         return await collected(stream)
 
 
+def shown(error: BaseException) -> str:
+    """All that a traceback shows of an error and of those behind it, but for the lines of code."""
+    own = [str(error), repr(error), repr(vars(error)), *getattr(error, "__notes__", ())]
+    context = None if error.__suppress_context__ else error.__context__
+    behind = [each for each in (error.__cause__, context) if each is not None]
+    return "\n".join([*own, *map(shown, behind)])
+
+
 def said(messages: Sequence[Message]) -> list[tuple[str, str]]:
     """What was said by whom: what any backend keeps of a message."""
     return [(message.role, message.text) for message in messages]

@@ -20,7 +20,7 @@ from ..errors import (
 )
 from ..exchange import Request, Response
 from .backend import Kit
-from .checks import collected, raises
+from .checks import collected, raises, shown
 from .ground import SECRET, STREAMED, WRITES, prepared
 from .stand_ins import Service
 
@@ -158,7 +158,7 @@ class FaultClauses:
                 store = kit.open(service=echo, retries=0, headers={"x-api-key": SECRET})
                 with raises(StoreError) as caught:
                     await ground.call(store, operation)
-                assert SECRET not in _all_text(caught.error)
+                assert SECRET not in shown(caught.error)
 
 
 _READS = frozenset(
@@ -174,12 +174,6 @@ _READS = frozenset(
 
 def _secret_html(_: Request) -> Response:
     return Response(200, _HTML, f"<html>{SECRET}</html>".encode())
-
-
-def _all_text(error: BaseException) -> str:
-    chain = () if error.__suppress_context__ else (error.__cause__, error.__context__)
-    shown = [str(error), repr(error), repr(vars(error))]
-    return "\n".join(shown + [_all_text(each) for each in chain if each is not None])
 
 
 async def _each_raises(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -14,6 +13,7 @@ from ..adapter import Adapter
 from ..errors import StoreError
 from ..store import AsyncConversationStore
 from .backend import Kit
+from .checks import shown
 from .fault_server import FaultServer
 from .ground import SECRET
 
@@ -33,8 +33,7 @@ def hasty(kit: Kit, seconds: float, *, retries: int = 0) -> AsyncConversationSto
 
 
 def assert_no_secret_shows(kit: Kit, error: StoreError) -> None:
-    text = "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
-    assert_no_secret_in(text, kit.backend.adapter())
+    assert_no_secret_in(shown(error), kit.backend.adapter())
 
 
 def assert_no_secret_in(text: str, adapter: Adapter[Any, Any]) -> None:

@@ -59,10 +59,13 @@ def check_ids(ids: Iterable[object], limits: Limits) -> None:
     """Looks whether ids are within bounds; what is no text is none.
 
     Raises:
-        InvalidError: One is too long.
+        InvalidError: One is too long, or empty.
     """
-    if any(isinstance(each, str) and len(each) > limits.id for each in ids):
+    lengths = [len(each) for each in ids if isinstance(each, str)]
+    if any(length > limits.id for length in lengths):
         raise InvalidError(f"an id may have {limits.id} characters")
+    if 0 in lengths:
+        raise InvalidError("an id has at least one character: leave out what is not known")
 
 
 def _check_media_type(told: str) -> None:

@@ -107,6 +107,7 @@ def at_once(text):
     return [line.rstrip() for line in file.getvalue().split("\n") if line.strip()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [17, 50, 1_000, len(LONG)])
 def test_a_long_answer_is_there_line_by_line_once_as_if_it_had_come_whole(size):
     assert drawn(*deltas(LONG, size)).lines() == at_once(LONG)

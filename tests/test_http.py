@@ -639,6 +639,24 @@ def test_the_making_of_the_client_is_none_of_a_request_s_time(monkeypatch):
     flow.close()
 
 
+def test_a_time_that_is_over_before_encryption_begins_leaves_no_connection_open():
+    class Plain:
+        def __init__(self, connection):
+            self.connection = connection
+
+        def get_extra_info(self, _):
+            return self.connection
+
+        def close(self):
+            self.connection.close()
+
+    ours, theirs = socket.socketpair()
+    deadline = Deadline()
+    with theirs, deadline.at(time.monotonic() - 1), pytest.raises(TimeoutError):
+        BoundedStream(Plain(ours), deadline).start_tls(None)
+    assert ours.fileno() == -1
+
+
 def test_each_address_of_a_name_is_tried(serve, fetch, monkeypatch):
     service = serve(ok)
     port = service.port

@@ -153,7 +153,11 @@ class BoundedStream:
     def start_tls(
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> BoundedStream:
-        bound = self._deadline.bounded(timeout)
+        try:
+            bound = self._deadline.bounded(timeout)
+        except TimeoutError:  # of which the client does not know that it leaves a connection
+            self.close()
+            raise
         encrypted = self._stream.start_tls(ssl_context, server_hostname, timeout=bound)
         return BoundedStream(encrypted, self._deadline)
 

@@ -1,7 +1,8 @@
 """The suite as a whole: its tiers, what a quick test may touch, its memory, and its summary.
 
 Every test is in the tier `full`. Those that need a socket, another process, a server or a browser
-bear the mark `rim`, and are not in the tier `quick`; a test without the mark that opens one fails.
+bear the mark `rim`, those that take a second or more the mark `slow`, and are not in the tier
+`quick`; a test without the mark `rim` that opens a socket or a process fails.
 Loaded by pyproject.toml for the core's tests and each plugin's; what is tested is not known here.
 """
 
@@ -19,6 +20,8 @@ from typing import Any, Final
 
 import pytest
 from hypothesis import settings
+
+from convostore.testing import StoreContract
 
 TIERS: Final = ("quick", "full", "nightly")
 _EXAMPLES: Final = {"quick": 10, "full": 50, "nightly": 1000}
@@ -65,9 +68,17 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("tier") != "quick":
         return
-    rim = [item for item in items if item.get_closest_marker("rim")]
-    items[:] = [item for item in items if not item.get_closest_marker("rim")]
-    config.hook.pytest_deselected(items=rim)
+    left_out = [item for item in items if not _is_quick(item)]
+    items[:] = [item for item in items if _is_quick(item)]
+    config.hook.pytest_deselected(items=left_out)
+
+
+def _is_quick(item: pytest.Item) -> bool:
+    """Whether a test is in the quick tier; of the contracts' clauses the async face alone is."""
+    if any(item.get_closest_marker(mark) for mark in ("rim", "slow")):
+        return False
+    of_a_contract = issubclass(getattr(item, "cls", None) or object, StoreContract)
+    return not of_a_contract or item.callspec.params["face"] == "async"  # type: ignore[attr-defined]
 
 
 def pytest_collection_finish() -> None:

@@ -119,6 +119,7 @@ NESTED = {
 }
 
 
+@pytest.mark.slow
 def test_markdown_that_nests_without_end_is_shown():
     for name, text in NESTED.items():
         with naming(name):

@@ -89,6 +89,7 @@ class Interrupter:
                 raise Interrupted
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("where", ["file", "memory"])

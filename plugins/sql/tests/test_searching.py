@@ -172,6 +172,7 @@ def test_a_cursor_of_another_search_is_refused(filled):
             store.search(**other, cursor=cursor)
 
 
+@pytest.mark.slow
 def test_very_long_queries_are_answered(filled):
     store, _ = filled
     numbers = " ".join(map(str, range(5_000)))

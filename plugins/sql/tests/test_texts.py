@@ -137,6 +137,7 @@ LONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", LONG.values(), ids=LONG)
 def test_ten_megabytes_come_back_the_same(database, piece):
     text = piece * (10_000_000 // len(piece.encode("utf-8", "surrogatepass")))
@@ -147,6 +148,7 @@ def test_ten_megabytes_come_back_the_same(database, piece):
     assert read.text == text
 
 
+@pytest.mark.slow
 def test_a_text_of_many_different_words_is_stored_and_found(database):
     text = " ".join(f"word{number}" for number in range(200_000))
     with convostore.open(database.dsn()) as store:
@@ -192,6 +194,7 @@ def depth_of(value: object) -> int:
     return depth
 
 
+@pytest.mark.slow
 def test_nested_json_is_kept_or_refused_and_never_unreadable(database):
     with convostore.open(database.dsn()) as store:
         for depth in DEPTHS:
@@ -304,6 +307,7 @@ def test_a_time_that_cannot_move_on_does_not_stop_a_write(database):
         assert store.get_conversation("c").updated_at == LATE
 
 
+@pytest.mark.slow
 def test_ten_thousand_messages_are_stored_at_once_or_not_at_all(database):
     many = [
         Message(id=str(number), role="user", parts=(TextPart(text=f"number {number}"),))

@@ -7,6 +7,7 @@ screen, is drawn what may still change, and what is at work. Nothing is sent or 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -70,6 +71,17 @@ class _Section:
         return block(self.label, text if self.label else self._labels.put_into(text))
 
 
+class _Live(Live):
+    """What is drawn anew, by a thread of its own, which is kept from drawing in between.
+
+    Each print erases what is drawn by the height that it had: two threads at it lose lines.
+    """
+
+    def paused(self) -> AbstractContextManager[bool]:
+        """Holds the thread while something is printed."""
+        return self._lock
+
+
 class ReplyView:
     """Draws the events of a reply while its ``with`` lasts; leaving prints what is not printed."""
 
@@ -82,7 +94,7 @@ class ReplyView:
         self._drawn = False
         self._found = 0
         self._spinner = Spinner("dots", style="dim")
-        self._live = Live(
+        self._live = _Live(
             self,
             console=console,
             transient=True,
@@ -102,7 +114,8 @@ class ReplyView:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._end_section()
+        with self._live.paused():
+            self._end_section()
         self._live.stop()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -124,7 +137,8 @@ class ReplyView:
         """Draws the next event."""
         draw = _DRAWING.get(type(event))
         if draw is not None:
-            draw(self, event)
+            with self._live.paused():
+                draw(self, event)
 
     def _text(self, event: TextDelta) -> None:
         self._grow("", event.text)

@@ -281,6 +281,13 @@ class _Connection(BaseHTTPRequestHandler):
         if self.command != "HEAD" and response.status not in _WITHOUT_BODY:
             self.wfile.write(response.content)
 
+    def finish(self) -> None:
+        """Closes both ends, even where the last of an answer cannot be sent any more."""
+        try:
+            super().finish()
+        finally:
+            self.rfile.close()
+
     def log_message(self, format: str, *args: Any) -> None:
         """Says nothing."""
 

@@ -49,7 +49,7 @@ PYTEST: Final = (
 UNKNOWN_LIMIT: Final = 120.0
 """Seconds that tests may take of which it is not known how long they take."""
 SHOWN: Final = 30
-"""Lines that are shown of tests which do not pass on the code as it is."""
+"""Lines that are shown of tests which do not pass on the code as it is, or cannot be run."""
 
 Verdict: TypeAlias = Literal["killed", "timed out", "SURVIVED", "DOES NOT APPLY", "CANNOT BE RUN"]
 Tests: TypeAlias = tuple[str, ...]
@@ -204,7 +204,10 @@ class Bench:
                 outcome = self.runs.run(tree, mutant.tests, self._limit(mutant.tests))
             finally:
                 _write(file, sound)
-        return _verdict(outcome.status), outcome.seconds
+        verdict = _verdict(outcome.status)
+        if verdict == "CANNOT BE RUN":
+            _show(outcome)
+        return verdict, outcome.seconds
 
     def _limit(self, tests: Tests) -> float:
         known = self.seconds.get(tests)
@@ -223,6 +226,10 @@ def _write(file: Path, text: str) -> None:
     """Writes a module; what was compiled of another one of its size and second must not be used."""
     file.write_text(text, encoding="utf-8")
     Path(cache_from_source(str(file))).unlink(missing_ok=True)
+
+
+def _show(outcome: Outcome) -> None:
+    print("\n".join(outcome.output.splitlines()[-SHOWN:]), flush=True)
 
 
 def _verdict(status: int | None) -> Verdict:
@@ -267,7 +274,7 @@ def failing(made: Bench, selections: Sequence[Tests], jobs: int) -> set[Tests]:
         print(f"{place} {said} {outcome.seconds:.1f} s  {' '.join(tests)}", flush=True)
         if outcome.status != 0:
             found.add(tests)
-            print("\n".join(outcome.output.splitlines()[-SHOWN:]), flush=True)
+            _show(outcome)
     return found
 
 

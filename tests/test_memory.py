@@ -10,6 +10,7 @@ import pytest
 
 import convostore
 import convostore.memory
+import convostore.writing
 from convostore import ConfigError, ConflictError, InvalidError, Message, TextPart
 from convostore.memory import MemoryTransport
 
@@ -107,7 +108,8 @@ def test_updated_at_moves_on_even_where_the_clock_does_not(monkeypatch, step):
         def now(cls, tz=None):
             return datetime(2026, 3, 1, tzinfo=tz) + timedelta(seconds=next(cls.ticks))
 
-    monkeypatch.setattr(convostore.memory, "datetime", Clock)
+    for module in (convostore.memory, convostore.writing):
+        monkeypatch.setattr(module, "datetime", Clock)
     with convostore.open("memory://") as store:
         times = [store.create_conversation(id="c").updated_at]
         for number in range(3):

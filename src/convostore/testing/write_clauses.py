@@ -108,6 +108,7 @@ class WritingClauses:
             assert len(before) - 2 <= len(left) < len(before)
         await store.delete_message("c0000", gone.id)
         assert await collected(store.messages("c0000")) == left
+        assert (await store.list_messages("c0000", limit=1)).total in {None, len(left)}
 
     async def test_feedback_is_set_and_cleared(self, kit: Kit) -> None:
         store = await _with_one(kit, Operation.SET_FEEDBACK)
@@ -177,6 +178,15 @@ class WritingClauses:
         again = await store.append_messages("c0000", _two(), after=tip)
         assert again == first
         assert await collected(store.messages("c0000")) == before
+        more = text_message("more", "user", 400)
+        appended = await store.append_messages("c0000", [*_two(), more], after=tip)
+        assert (appended[:-1], appended[-1].id) == (first, more.id)
+        even_more = text_message("even more", "user", 401)
+        appended += await store.append_messages("c0000", [*_two(), even_more])
+        assert appended[3:5] == first
+        whole = [*before, appended[2], appended[5]]
+        assert await collected(store.messages("c0000")) == whole
+        assert (await store.list_messages("c0000", limit=1)).total in {None, len(whole)}
 
     async def test_another_content_under_a_stored_id_is_a_conflict(self, kit: Kit) -> None:
         store = await _with_one(kit, Operation.APPEND_MESSAGES)

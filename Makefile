@@ -8,6 +8,9 @@ export PIP_CONSTRAINT = $(CURDIR)/.ci/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Without bytecode kept, pytest compiles every test anew, in each of its processes: half a minute.
 unexport PYTHONDONTWRITEBYTECODE
+# glibc gives back what tests of large texts let go: a process stays at half the size.
+export MALLOC_TRIM_THRESHOLD_ = 131072
+export MALLOC_MMAP_THRESHOLD_ = 131072
 
 .PHONY: setup demo test quick nightly shuffled mutants coverage check lint types layers bench test-pythons setup-pythons clean
 

@@ -155,7 +155,7 @@ class BoundedStream:
     ) -> BoundedStream:
         try:
             bound = self._deadline.bounded(timeout)
-        except TimeoutError:  # of which the client does not know that it leaves a connection
+        except TimeoutError:  # httpcore closes the connection only where encrypting it failed
             self.close()
             raise
         encrypted = self._stream.start_tls(ssl_context, server_hostname, timeout=bound)

@@ -6,11 +6,14 @@ Nothing here waits for a clock: what waits is a call that another connection hol
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+import psycopg
+import psycopg.waiting
 import pytest
 
 import convostore
@@ -134,6 +137,21 @@ def test_a_cancelled_append_has_happened_or_not_and_the_store_goes_on(
     names = list(dict.fromkeys(each.partition(".")[0] for each in found))
     assert found == [f"{name}.{number}" for name in names for number in range(size)]
     assert set(told) <= set(names)
+
+
+def test_a_cancellation_is_one_wherever_it_strikes(filled, monkeypatch):
+    """A busy loop may be given way to at each step of the driver, and each is cancelled once."""
+    monkeypatch.setattr(psycopg.waiting, "MAX_BUSY_TIME", -1.0)
+
+    async def main() -> int:
+        async with convostore.aopen(filled.dsn(concurrency=1)) as store:
+            for steps in itertools.count():
+                batch = [said(f"{steps}.{number}") for number in range(3)]
+                task = asyncio.create_task(store.append_messages("c", batch))
+                if await cancelled_after(steps, task):
+                    return steps
+
+    assert asyncio.run(main()) > 0
 
 
 def test_cancelled_reads_and_writes_of_any_kind_leave_the_store_usable(filled):

@@ -265,10 +265,25 @@ class _Unit:
         return connection
 
 
+@contextmanager
+def _ended_by_what_ends_it() -> Iterator[None]:
+    """Lets a cancellation or an interrupt through that strikes as psycopg enters a pipeline.
+
+    psycopg (3.3) then asserts that the pipeline was left, and its AssertionError hides what came.
+    """
+    try:
+        yield
+    except AssertionError as error:
+        if isinstance(error.__context__, asyncio.CancelledError | KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
+
+
 def _carried_out(connection: _Connection, query: Query) -> Reply:
     with connection.cursor() as cursor:
         if query.many:
-            cursor.executemany(query.sql, query.values)
+            with _ended_by_what_ends_it():
+                cursor.executemany(query.sql, query.values)
             return Reply([], cursor.rowcount)
         cursor.execute(query.sql, query.values or None)
         return Reply([] if cursor.rownumber is None else cursor.fetchall(), cursor.rowcount)
@@ -380,7 +395,8 @@ class _AsyncUnit:
 async def _carried_out_async(connection: _AsyncConnection, query: Query) -> Reply:
     async with connection.cursor() as cursor:
         if query.many:
-            await cursor.executemany(query.sql, query.values)
+            with _ended_by_what_ends_it():
+                await cursor.executemany(query.sql, query.values)
             return Reply([], cursor.rowcount)
         await cursor.execute(query.sql, query.values or None)
         return Reply([] if cursor.rownumber is None else await cursor.fetchall(), cursor.rowcount)

@@ -1,4 +1,4 @@
-"""What every test of the core stands on: no settings of this machine, and interrupts that arrive.
+"""What every test of the core stands on: no settings of this machine.
 
 A server on loopback and temporary plugins are made here, as fixtures; what is tested is not.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import selectors
-import signal
 import socket
 import sys
 import threading
@@ -26,14 +25,6 @@ if TYPE_CHECKING:
     from .tap_kit import Tap
 
 _PROXY_VARIABLES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _interrupts_arrive() -> Iterator[None]:
-    """Lets Ctrl-C through, here and in child processes, where a shell keeps it from its jobs."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,6 +12,7 @@ import gc
 import ipaddress
 import re
 import shutil
+import signal
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -56,6 +57,11 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     settings.load_profile(tier)
     config.pluginmanager.register(_Summary(), "suite-summary")
+
+
+def pytest_sessionstart() -> None:
+    """Lets Ctrl-C through, here and in child processes, where a shell keeps it from its jobs."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -253,6 +253,16 @@ class TellsItsKey(SampleAdapter):
         return self.options.headers["x-api-key"].get_secret_value()
 
 
+class TellsItsKeyWithinAGroup(SampleAdapter):
+    def failure(self, request, response):
+        error = super().failure(request, response)
+        if error is not None:
+            failed = ValueError("no luck")
+            failed.add_note(self.options.headers["x-api-key"].get_secret_value())
+            error.__cause__ = ExceptionGroup("one failed", [failed])
+        return error
+
+
 class LogsItsKey(SampleAdapter):
     def failure(self, request, response):
         key = self.options.headers["x-api-key"].get_secret_value()
@@ -272,6 +282,7 @@ class IgnoresItsTimeout(SampleAdapter):
         (SwallowsTrouble, "reset-at-once"),
         (ForgetsToRetry, "status-503"),
         (TellsItsKey, "status-503"),
+        (TellsItsKeyWithinAGroup, "status-503"),
         (LogsItsKey, "status-503"),
     ],
 )

@@ -87,7 +87,8 @@ def shown(error: BaseException) -> str:
     """All that a traceback shows of an error and of those behind it, but for the lines of code."""
     own = [str(error), repr(error), repr(vars(error)), *getattr(error, "__notes__", ())]
     context = None if error.__suppress_context__ else error.__context__
-    behind = [each for each in (error.__cause__, context) if each is not None]
+    grouped = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    behind = [each for each in (error.__cause__, context, *grouped) if each is not None]
     return "\n".join([*own, *map(shown, behind)])
 
 

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python -m
-PACKAGES = -e ".[cli,export,testing]" -e plugins/perplexica -e plugins/fastgpt -e "plugins/sql[postgresql]" -e plugins/gateway -e docs/examples/convostore-notes
+PACKAGES = -e ".[cli,export,testing]" -e plugins/perplexica -e plugins/fastgpt -e "plugins/sql[postgresql]" -e plugins/openai -e plugins/gateway -e docs/examples/convostore-notes
 
 export PIP_CONSTRAINT = $(CURDIR)/.ci/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK = 1

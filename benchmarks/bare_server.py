@@ -26,10 +26,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from convostore.words import words
+from convostore.search import words
+from convostore_sql.queries import Query
 from convostore_sql.statements import statements_of
 from convostore_sql.tables import SQLITE
-from convostore_sql.units import Query
 
 READERS = 4
 """As many as the store has."""

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from convostore.models import Message
-from convostore.parts import TextPart
+from convostore.models import Message, TextPart
 
 COMMON = "database"
 """Stands in one of four messages."""

@@ -15,8 +15,8 @@ from pydantic import SecretStr
 import convostore
 from convostore.store import AsyncConversationStore
 from convostore_gateway import Token, app
-from convostore_gateway.server.serving import collect_less, running
-from convostore_gateway.upstream import aopen_answered
+from convostore_gateway.server.run import collect_less, running
+from convostore_openai import aopen_answered
 
 TOKEN = "token-of-the-"
 

@@ -19,8 +19,8 @@ from recordings import encoded
 from streams import growing, pieces, researched
 
 from convostore import TextPart
-from convostore.drafts import Draft
-from convostore_perplexica.decoding import ChatDecoder
+from convostore.adapters import Draft
+from convostore_perplexica.replies.decoder import ChatDecoder
 
 KIB, MIB = 2**10, 2**20
 PIECE = 8 * KIB

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import psycopg
 from chats import Said
 
-from convostore.words import words
+from convostore.search import words
 from convostore_sql.statements import statements_of
 from convostore_sql.tables import POSTGRESQL, SQLITE
 

@@ -14,7 +14,7 @@ import httpx
 from httpx_sse import aconnect_sse, connect_sse
 
 import convostore
-from convostore.events import TextDelta
+from convostore.models import TextDelta
 
 Arrived: TypeAlias = Callable[[bool], object]
 

@@ -12,16 +12,16 @@ from typing import Any
 from harness import alternating, compare, heading, timed, wall
 from recordings import GENERATIONS, SHAPES, encoded, recorded_chat, recorded_records, tiled
 
-import convostore_fastgpt.wire
-import convostore_perplexica.wire
-from convostore.reading import decode_json
+import convostore_fastgpt.schema.records
+import convostore_perplexica.schema.chats
+from convostore.parsing import decode_json
 
 ROUNDS = 5
 MESSAGES = 20_000
 
 
 def perplexica(body: bytes) -> Any:
-    return convostore_perplexica.wire.read_messages(decode_json(body))
+    return convostore_perplexica.schema.chats.read_messages(decode_json(body))
 
 
 def perplexica_floor(body: bytes) -> Any:
@@ -30,8 +30,10 @@ def perplexica_floor(body: bytes) -> Any:
 
 
 def fastgpt(body: bytes) -> Any:
-    rows, _ = convostore_fastgpt.wire.list_of(decode_json(body)["data"])
-    return convostore_fastgpt.wire.read_messages(rows, first=0, following=None, ended=True)
+    rows, _ = convostore_fastgpt.schema.records.list_of(decode_json(body)["data"])
+    return convostore_fastgpt.schema.records.read_messages(
+        rows, first=0, following=None, ended=True
+    )
 
 
 def measure(

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from convostore_perplexica import wire
+from convostore_perplexica.schema import chats
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 SHAPES = {
@@ -73,7 +73,7 @@ def _response(plugin: str, version: str, case: str) -> Any:
 
 def tiled(chat: Any, messages: int) -> Any:
     """The chat with its rows repeated, under ids of their own, until they make so many messages."""
-    each = len(wire.read_messages(chat))
+    each = len(chats.read_messages(chat))
     rows = [
         {**row, "messageId": f"{row['messageId']}{number}"}
         for number in range(messages // each)

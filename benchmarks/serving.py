@@ -28,7 +28,7 @@ from plain_sql import PlainSQLite
 from streaming import measure_streams
 
 import convostore
-from convostore.codec import load_conversation, load_message
+from convostore.serialization import load_conversation, load_message
 
 ROUNDS = 5
 SECONDS = 0.2

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import forking
+from .support import forking
 
 if TYPE_CHECKING:
-    from .tap_kit import Tap
+    from .support.tap import Tap
 
 _PROXY_VARIABLES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
 
@@ -36,7 +36,7 @@ def _what_forks_itself_ends() -> Iterator[None]:
 @pytest.fixture
 def name() -> str:
     """A memory that belongs to this test, with `tides`, of two messages, and `moon`, pinned."""
-    from .cli_kit import seeded
+    from .support.cli import seeded
 
     return seeded()
 
@@ -60,7 +60,7 @@ def _memories_are_forgotten() -> Iterator[None]:
 
 
 def _memories() -> dict[str, Any]:
-    module = sys.modules.get("convostore.memory")
+    module = sys.modules.get("convostore.adapters.memory")
     return {} if module is None else module._shelves
 
 
@@ -254,8 +254,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 @pytest.fixture
 def tap(site: Site) -> Iterator[tuple[Tap, str]]:
     """A service whose answers the test pours out, and its DSN."""
-    from . import tap_kit
+    from .support import tap
 
-    site.install("convostore-tap", {"tap": tap_kit.ADAPTER})
-    with tap_kit.running() as running:
+    site.install("convostore-tap", {"tap": tap.ADAPTER})
+    with tap.running() as running:
         yield running

@@ -14,8 +14,8 @@ from convostore.config import adapter_of, config_file
 PLUGIN = """
 from pydantic import Field, SecretStr
 
-from convostore.adapter import AdapterOptions
-from convostore.memory import MemoryAdapter
+from convostore.adapters._base import AdapterOptions
+from convostore.adapters.memory import MemoryAdapter
 from convostore.plugins import hookimpl
 
 

@@ -130,7 +130,7 @@ def test_only_one_package_imports_an_http_client():
 
 
 def test_that_one_package_does():
-    assert "httpx" in _module(ROOT / "src/convostore/http/transports.py").imported
+    assert "httpx" in _module(ROOT / "src/convostore/http/_transports.py").imported
 
 
 def test_every_module_says_what_lives_there():

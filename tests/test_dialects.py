@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 import convostore
-from convostore.dialect import Dialect, IncomingRequest, ask, look
-from convostore.dialect import answered as carried_out
+from convostore.dialects import Dialect, IncomingRequest, ask, look
+from convostore.dialects import answered as carried_out
 from convostore.errors import AuthError, InvalidError, NotFoundError
-from convostore.exchange import Response
+from convostore.http import Response
 
 
 def request(path="/", **given):
@@ -128,7 +128,7 @@ def test_what_a_flow_lets_through_is_the_callers():
 
 
 def test_who_may_not_is_not_who_has_no_credential():
-    from convostore.dialect import ForbiddenError
+    from convostore.errors import ForbiddenError
 
     assert issubclass(ForbiddenError, AuthError)
     assert convostore.errors.ForbiddenError is ForbiddenError

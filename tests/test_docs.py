@@ -20,7 +20,7 @@ import yaml
 
 from convostore import ConversationStore
 from convostore.errors import UnavailableError
-from convostore.exchange import Exchange, Request, Response
+from convostore.http import Exchange, Request, Response
 from convostore.testing.loopback import replay, serve
 
 ROOT = Path(__file__).parent.parent

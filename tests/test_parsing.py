@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from convostore import ProtocolError
-from convostore.reading import MAX_NESTING, decode_json, filled, read_time
+from convostore.parsing import MAX_NESTING, decode_json, filled, read_time
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 NUMBERS = (

@@ -10,7 +10,7 @@ from convostore import ConfigError, PluginError
 from convostore.plugins import adapter_for, dialects, installed
 
 GOOD = """
-from convostore.memory import MemoryAdapter
+from convostore.adapters.memory import MemoryAdapter
 from convostore.plugins import hookimpl
 
 class Good(MemoryAdapter):

@@ -25,9 +25,9 @@ from convostore import (
     StoreError,
     UnavailableError,
 )
-from convostore.adapter import AdapterOptions
-from convostore.echo import EchoAdapter
-from convostore.exchange import Request, Response
+from convostore.adapters import AdapterOptions
+from convostore.adapters.echo import EchoAdapter
+from convostore.http import Request, Response
 from convostore.testing.loopback import LoopbackServer, Spoken
 
 from .test_docs import DOCS, blocks, run_blocks

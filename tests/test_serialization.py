@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.naming import naming
 
 from convostore import (
     Conversation,
@@ -20,7 +19,7 @@ from convostore import (
     Source,
     TextPart,
 )
-from convostore.codec import (
+from convostore.serialization import (
     dump,
     dumps,
     load_conversation,
@@ -29,9 +28,11 @@ from convostore.codec import (
     trusted_conversation,
     trusted_message,
 )
+from convostore.testing._value_strategies import Values
 from convostore.testing.samples import everything
 from convostore.testing.strategies import nested, spoilt, texts
-from convostore.testing.values import Values
+
+from .support.naming import naming
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convostore.periods import periods
+from convostore.timeline import periods
 
 FRIDAY = date(2026, 1, 2)
 

@@ -21,18 +21,18 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from typer.testing import CliRunner
 
-from convostore import adapter, dsn, errors, events, models, replies
-from convostore.adapter import Adapter, Operation, Traits
+from convostore import dsn, errors, models
+from convostore.adapters import Adapter, Operation, Traits
 from convostore.cli.app import EXAMPLES, app
-from convostore.cli.rim import ExitCode
+from convostore.cli.errors import ExitCode
 from convostore.config import adapter_of
 from convostore.http import HTTPAdapter, HTTPOptions, Request, Response
 from convostore.plugins import adapter_for
-from convostore.streaming import ReplyStream
+from convostore.store import ReplyStream
 from convostore.testing import FaultContract, clauses
-from convostore.testing.fault_contract import ERRORS as FAULT_ERRORS
+from convostore.testing.wire_faults.contract import ERRORS as FAULT_ERRORS
+from convostore_gateway.api.router import ENDPOINTS
 from convostore_gateway.limits import Limits
-from convostore_gateway.native.endpoints import ENDPOINTS
 from convostore_gateway.problems import KINDS
 
 ROOT: Final = Path(__file__).parent.parent.parent
@@ -151,30 +151,30 @@ def schema() -> str:
     return "\n".join(section_of(each) for each in shown)
 
 
-_EVENTS: Final = get_args(get_args(events.ReplyEvent)[0])
+_EVENTS: Final = get_args(get_args(models.ReplyEvent)[0])
 _SENT: Final[dict[type, tuple[str, str]]] = {
-    events.TextDelta: ("the text as it grows", "the text as it grows"),
-    events.ReasoningDelta: ("1.12: the thoughts of its search steps", "what the model thinks"),
-    events.ToolCallStarted: ("never", "a node calls a tool"),
-    events.ToolCallArgumentsDelta: ("never", "with the call, or piece by piece"),
-    events.ToolResultDelta: ("never", "the tool has answered"),
-    events.PartAdded: (
+    models.TextDelta: ("the text as it grows", "the text as it grows"),
+    models.ReasoningDelta: ("1.12: the thoughts of its search steps", "what the model thinks"),
+    models.ToolCallStarted: ("never", "a node calls a tool"),
+    models.ToolCallArgumentsDelta: ("never", "with the call, or piece by piece"),
+    models.ToolResultDelta: ("never", "the tool has answered"),
+    models.PartAdded: (
         "widgets, 1.12's search steps, a thought behind another, the empty text of no answer",
         "never",
     ),
-    events.PartsReplaced: ("1.12: something before the end of the answer was changed", "never"),
-    events.SourcesFound: (
+    models.PartsReplaced: ("1.12: something before the end of the answer was changed", "never"),
+    models.SourcesFound: (
         "what the answer cites; in 1.12 what was read on the way as well",
         "never: sources come with `ReplyFinished`",
     ),
-    events.StatusChanged: ("1.12: `research` is `running`, `complete`", "a node begins"),
-    events.InteractionRequested: ("never", "the flow stops at a question"),
-    events.TitleChanged: ("never", "4.15 or later: the conversation was given its title"),
-    events.VariablesUpdated: ("never", "a node set a variable"),
-    events.RunDetailsReported: ("never", "v1: all nodes at the end; v2: each when it is done"),
-    events.UsageReported: ("never", "never: the service says 1 of everything"),
-    events.ReplyFinished: ("last", "last"),
-    events.OtherEvent: ("a line of another type or shape", "how long it took, plans, skills, …"),
+    models.StatusChanged: ("1.12: `research` is `running`, `complete`", "a node begins"),
+    models.InteractionRequested: ("never", "the flow stops at a question"),
+    models.TitleChanged: ("never", "4.15 or later: the conversation was given its title"),
+    models.VariablesUpdated: ("never", "a node set a variable"),
+    models.RunDetailsReported: ("never", "v1: all nodes at the end; v2: each when it is done"),
+    models.UsageReported: ("never", "never: the service says 1 of everything"),
+    models.ReplyFinished: ("last", "last"),
+    models.OtherEvent: ("a line of another type or shape", "how long it took, plans, skills, …"),
 }
 """When Perplexica's adapter and FastGPT's send each event."""
 
@@ -201,7 +201,7 @@ def events_sent() -> str:
 
 
 def reply_values() -> str:
-    shown = (replies.Reply, replies.PartialReply, replies.Usage)
+    shown = (models.Reply, models.PartialReply, models.Usage)
     return "\n".join(section_of(each) + _properties(each) for each in shown)
 
 
@@ -420,20 +420,20 @@ def traits() -> str:
             *(f"`{getattr(one.traits, each.name)}`" for one in adapters.values()),
             told[each.name],
         ]
-        for each in fields(adapter.Traits)
+        for each in fields(Traits)
     ]
     return table(["trait", *(f"`{scheme}://`" for scheme in adapters), "meaning"], rows)
 
 
 _FAMILIES: Final = {
-    "Reading": "convostore.testing.read_clauses",
-    "Writing": "convostore.testing.write_clauses",
-    "Keeping copies": "convostore.testing.keep_clauses",
-    "Searching": "convostore.testing.search_clauses",
-    "Replies": "convostore.testing.reply_clauses",
-    "Streams of replies": "convostore.testing.stream_clauses",
-    "Answers to interactions": "convostore.testing.answer_clauses",
-    "Failure, of backends over HTTP": "convostore.testing.fault_clauses",
+    "Reading": "convostore.testing.clauses.reading",
+    "Writing": "convostore.testing.clauses.writing",
+    "Keeping copies": "convostore.testing.clauses.put_fork_age",
+    "Searching": "convostore.testing.clauses.search",
+    "Replies": "convostore.testing.clauses.replies",
+    "Streams of replies": "convostore.testing.clauses.streaming",
+    "Answers to interactions": "convostore.testing.clauses.interactions",
+    "Failure, of backends over HTTP": "convostore.testing.clauses.failures",
 }
 
 

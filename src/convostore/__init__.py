@@ -10,14 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from .adapter import Operation as Operation
-    from .adapter import Traits as Traits
+    from .adapters import Operation as Operation
+    from .adapters import Traits as Traits
     from .config import aopen as aopen
     from .config import open as open
     from .dsn import DSN as DSN
     from .errors import AuthError as AuthError
     from .errors import ConfigError as ConfigError
     from .errors import ConflictError as ConflictError
+    from .errors import ForbiddenError as ForbiddenError
     from .errors import InvalidError as InvalidError
     from .errors import NotFoundError as NotFoundError
     from .errors import PluginError as PluginError
@@ -26,28 +27,6 @@ if TYPE_CHECKING:
     from .errors import StoreError as StoreError
     from .errors import UnavailableError as UnavailableError
     from .errors import UnsupportedError as UnsupportedError
-    from .events import InteractionRequested as InteractionRequested
-    from .events import OtherEvent as OtherEvent
-    from .events import PartAdded as PartAdded
-    from .events import PartsReplaced as PartsReplaced
-    from .events import ReasoningDelta as ReasoningDelta
-    from .events import ReplyEvent as ReplyEvent
-    from .events import ReplyFinished as ReplyFinished
-    from .events import RunDetailsReported as RunDetailsReported
-    from .events import SourcesFound as SourcesFound
-    from .events import StatusChanged as StatusChanged
-    from .events import TextDelta as TextDelta
-    from .events import TitleChanged as TitleChanged
-    from .events import ToolCallArgumentsDelta as ToolCallArgumentsDelta
-    from .events import ToolCallStarted as ToolCallStarted
-    from .events import ToolResultDelta as ToolResultDelta
-    from .events import UsageReported as UsageReported
-    from .events import VariablesUpdated as VariablesUpdated
-    from .mirroring import MirrorProgress as MirrorProgress
-    from .mirroring import MirrorReport as MirrorReport
-    from .mirroring import Skipped as Skipped
-    from .mirroring import amirror as amirror
-    from .mirroring import mirror as mirror
     from .models import ANY as ANY
     from .models import UNSET as UNSET
     from .models import Citation as Citation
@@ -58,45 +37,74 @@ if TYPE_CHECKING:
     from .models import InteractionField as InteractionField
     from .models import InteractionOption as InteractionOption
     from .models import InteractionPart as InteractionPart
+    from .models import InteractionRequested as InteractionRequested
     from .models import Message as Message
     from .models import Origin as Origin
+    from .models import OtherEvent as OtherEvent
     from .models import OtherPart as OtherPart
     from .models import Page as Page
     from .models import Part as Part
+    from .models import PartAdded as PartAdded
+    from .models import PartialReply as PartialReply
+    from .models import PartsReplaced as PartsReplaced
     from .models import Problem as Problem
+    from .models import ReasoningDelta as ReasoningDelta
     from .models import ReasoningPart as ReasoningPart
+    from .models import Reply as Reply
+    from .models import ReplyEvent as ReplyEvent
+    from .models import ReplyFinished as ReplyFinished
+    from .models import RunDetailsReported as RunDetailsReported
     from .models import RunStep as RunStep
     from .models import Source as Source
+    from .models import SourcesFound as SourcesFound
+    from .models import StatusChanged as StatusChanged
+    from .models import TextDelta as TextDelta
     from .models import TextPart as TextPart
+    from .models import TitleChanged as TitleChanged
+    from .models import ToolCallArgumentsDelta as ToolCallArgumentsDelta
     from .models import ToolCallPart as ToolCallPart
+    from .models import ToolCallStarted as ToolCallStarted
+    from .models import ToolResultDelta as ToolResultDelta
     from .models import ToolResultPart as ToolResultPart
     from .models import Transcript as Transcript
-    from .replies import PartialReply as PartialReply
-    from .replies import Reply as Reply
-    from .replies import Usage as Usage
-    from .replies import pending_interaction as pending_interaction
-    from .searching import Hit as Hit
-    from .searching import Snippet as Snippet
+    from .models import Usage as Usage
+    from .models import UsageReported as UsageReported
+    from .models import VariablesUpdated as VariablesUpdated
+    from .models import pending_interaction as pending_interaction
+    from .search import Hit as Hit
+    from .search import Snippet as Snippet
     from .store import AsyncConversationStore as AsyncConversationStore
+    from .store import AsyncReplyStream as AsyncReplyStream
     from .store import ConversationStore as ConversationStore
-    from .streaming import AsyncReplyStream as AsyncReplyStream
-    from .streaming import ReplyStream as ReplyStream
+    from .store import ReplyStream as ReplyStream
     from .transfer import ExportReport as ExportReport
     from .transfer import ImportReport as ImportReport
+    from .transfer import MirrorProgress as MirrorProgress
+    from .transfer import MirrorReport as MirrorReport
+    from .transfer import Skipped as Skipped
     from .transfer import TransferProgress as TransferProgress
     from .transfer import aexport_conversations as aexport_conversations
     from .transfer import aimport_conversations as aimport_conversations
+    from .transfer import amirror as amirror
     from .transfer import export_conversations as export_conversations
     from .transfer import import_conversations as import_conversations
+    from .transfer import mirror as mirror
 
 _HOMES: Final = {
-    "adapter": ("Operation", "Traits"),
-    "config": ("aopen", "open"),
+    "adapters": (
+        "Operation",
+        "Traits",
+    ),
+    "config": (
+        "aopen",
+        "open",
+    ),
     "dsn": ("DSN",),
     "errors": (
         "AuthError",
         "ConfigError",
         "ConflictError",
+        "ForbiddenError",
         "InvalidError",
         "NotFoundError",
         "PluginError",
@@ -106,29 +114,8 @@ _HOMES: Final = {
         "UnavailableError",
         "UnsupportedError",
     ),
-    "events": (
-        "InteractionRequested",
-        "OtherEvent",
-        "PartAdded",
-        "PartsReplaced",
-        "ReasoningDelta",
-        "ReplyEvent",
-        "ReplyFinished",
-        "RunDetailsReported",
-        "SourcesFound",
-        "StatusChanged",
-        "TextDelta",
-        "TitleChanged",
-        "ToolCallArgumentsDelta",
-        "ToolCallStarted",
-        "ToolResultDelta",
-        "UsageReported",
-        "VariablesUpdated",
-    ),
-    "mirroring": ("MirrorProgress", "MirrorReport", "Skipped", "amirror", "mirror"),
     "models": (
         "ANY",
-        "UNSET",
         "Citation",
         "Conversation",
         "Feedback",
@@ -137,32 +124,65 @@ _HOMES: Final = {
         "InteractionField",
         "InteractionOption",
         "InteractionPart",
+        "InteractionRequested",
         "Message",
         "Origin",
+        "OtherEvent",
         "OtherPart",
         "Page",
         "Part",
+        "PartAdded",
+        "PartialReply",
+        "PartsReplaced",
         "Problem",
+        "ReasoningDelta",
         "ReasoningPart",
+        "Reply",
+        "ReplyEvent",
+        "ReplyFinished",
+        "RunDetailsReported",
         "RunStep",
         "Source",
+        "SourcesFound",
+        "StatusChanged",
+        "TextDelta",
         "TextPart",
+        "TitleChanged",
+        "ToolCallArgumentsDelta",
         "ToolCallPart",
+        "ToolCallStarted",
+        "ToolResultDelta",
         "ToolResultPart",
         "Transcript",
+        "UNSET",
+        "Usage",
+        "UsageReported",
+        "VariablesUpdated",
+        "pending_interaction",
     ),
-    "replies": ("PartialReply", "Reply", "Usage", "pending_interaction"),
-    "searching": ("Hit", "Snippet"),
-    "store": ("AsyncConversationStore", "ConversationStore"),
-    "streaming": ("AsyncReplyStream", "ReplyStream"),
+    "search": (
+        "Hit",
+        "Snippet",
+    ),
+    "store": (
+        "AsyncConversationStore",
+        "AsyncReplyStream",
+        "ConversationStore",
+        "ReplyStream",
+    ),
     "transfer": (
         "ExportReport",
         "ImportReport",
+        "MirrorProgress",
+        "MirrorReport",
+        "Skipped",
         "TransferProgress",
         "aexport_conversations",
         "aimport_conversations",
+        "amirror",
         "export_conversations",
         "import_conversations",
+        "mirror",
     ),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}

@@ -17,13 +17,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from .adapters import checked_options
 from .dsn import DSN
 from .errors import ConfigError
-from .options import checked_options
 from .store import AsyncConversationStore, ConversationStore
 
 if TYPE_CHECKING:
-    from .adapter import Adapter, AdapterOptions, AsyncTransport, Transport
+    from .adapters import Adapter, AdapterOptions, AsyncTransport, Transport
 
 _SECRET_SOURCES: Final = frozenset({"env", "command"})
 _COMMAND_TIMEOUT: Final = 60.0

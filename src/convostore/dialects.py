@@ -17,13 +17,11 @@ from urllib.parse import unquote
 
 from .errors import ForbiddenError as ForbiddenError
 from .errors import InvalidError, NotFoundError, ProtocolError, StoreError
-from .events import ReplyEvent
-from .exchange import Response
 from .flow import Flow, arun
-from .reading import decode_json
-from .store import AsyncConversationStore
-from .streaming import AsyncReplyStream
-from .values import JSON
+from .http import Response
+from .models import JSON, ReplyEvent
+from .parsing import decode_json
+from .store import AsyncConversationStore, AsyncReplyStream
 
 T = TypeVar("T")
 

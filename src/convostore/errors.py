@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 if TYPE_CHECKING:
-    from .replies import PartialReply
+    from .models import PartialReply
 
 _TELLING = 10
 """Characters of a secret's beginning that may show: less than these tell nothing."""

@@ -7,13 +7,12 @@ What adapters of any service need lives here; what only one of them needs lives 
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 from pydantic_core import from_json
 
-from .errors import InvalidError, ProtocolError
+from .errors import ProtocolError
 from .models import JSON, Problem
 
 Row: TypeAlias = dict[str, Any]
@@ -150,17 +149,3 @@ def time_of(value: JSON, problems: list[Problem], where: str = "createdAt") -> d
     if time is None and value not in (None, ""):
         problems.append(Problem(where=where, what="is not a date"))
     return time
-
-
-def read_position(cursor: str, *kinds: type) -> list[Any]:
-    """Reads an adapter's own note of where a page ended: a JSON list of values of these classes.
-
-    Raises:
-        InvalidError: It is none.
-    """
-    position: object = None
-    with suppress(ProtocolError):
-        position = decode_json(cursor)
-    if not isinstance(position, list) or [type(each) for each in position] != list(kinds):
-        raise InvalidError("this is no cursor of this library: pass page.cursor as it is")
-    return position

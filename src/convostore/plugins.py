@@ -21,13 +21,13 @@ import pluggy
 from .errors import ConfigError, PluginError
 
 if TYPE_CHECKING:
-    from .adapter import Adapter
-    from .dialect import Dialect
+    from .adapters import Adapter
+    from .dialects import Dialect
 
 GROUP: Final = "convostore"
 _BUILT_IN: Final = {
-    "memory": ("convostore.memory", "MemoryAdapter"),
-    "echo": ("convostore.echo", "EchoAdapter"),
+    "memory": ("convostore.adapters.memory", "MemoryAdapter"),
+    "echo": ("convostore.adapters.echo", "EchoAdapter"),
 }
 _OURS: Final = {
     "fastgpt": "convostore-fastgpt",
@@ -163,7 +163,7 @@ def _brought(hook: str) -> tuple[dict[str, Any], tuple[PluginError, ...]]:
 
 
 def _is_adapter(found: object) -> bool:
-    from .adapter import Adapter
+    from .adapters import Adapter
 
     return isinstance(found, type) and issubclass(found, Adapter)
 

@@ -28,6 +28,7 @@ from .models import (
     Message,
     Origin,
     OtherPart,
+    Portable,
     Problem,
     ReasoningPart,
     Source,
@@ -35,7 +36,6 @@ from .models import (
     ToolCallPart,
     ToolResultPart,
 )
-from .values import Portable
 
 T = TypeVar("T", Conversation, Message)
 

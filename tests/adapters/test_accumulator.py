@@ -18,8 +18,8 @@ from convostore import (
     ToolCallPart,
     ToolResultPart,
 )
-from convostore.drafts import Draft
-from convostore.events import (
+from convostore.adapters import Draft
+from convostore.models import (
     InteractionRequested,
     PartAdded,
     PartsReplaced,
@@ -33,10 +33,10 @@ from convostore.events import (
     ToolCallArgumentsDelta,
     ToolCallStarted,
     ToolResultDelta,
+    Usage,
     UsageReported,
     VariablesUpdated,
 )
-from convostore.replies import Usage
 
 ASKED = InteractionPart(type="userSelect", prompt="Which one?")
 EVERY_PART = (

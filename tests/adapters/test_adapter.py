@@ -16,7 +16,7 @@ from convostore import (
     Traits,
     UnsupportedError,
 )
-from convostore.adapter import Adapter, AdapterOptions, cut
+from convostore.adapters import Adapter, AdapterOptions, cut
 from convostore.flow import run
 from convostore.models import ConversationChange, Listing, NewConversation
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import convostore
-import convostore.memory
-import convostore.writing
+import convostore.adapters.memory
+import convostore.adapters.write_rules
 from convostore import ConfigError, ConflictError, InvalidError, Message, TextPart
-from convostore.memory import MemoryTransport
+from convostore.adapters.memory import MemoryTransport
 
 
 def said(text, **fields):
@@ -108,7 +108,7 @@ def test_updated_at_moves_on_even_where_the_clock_does_not(monkeypatch, step):
         def now(cls, tz=None):
             return datetime(2026, 3, 1, tzinfo=tz) + timedelta(seconds=next(cls.ticks))
 
-    for module in (convostore.memory, convostore.writing):
+    for module in (convostore.adapters.memory, convostore.adapters.write_rules):
         monkeypatch.setattr(module, "datetime", Clock)
     with convostore.open("memory://") as store:
         times = [store.create_conversation(id="c").updated_at]

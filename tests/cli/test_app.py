@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 import convostore
 from convostore import Conversation, Message, OtherPart, Source, TextPart
-from convostore.cli import output
-from convostore.cli.rim import ExitCode
-from convostore.cli.selecting import Selection, beginning, end
+from convostore.cli import _output as output
+from convostore.cli._filters import Selection, beginning, end
+from convostore.cli.errors import ExitCode
 from convostore.testing.strategies import json_values, texts
 
-from .cli_kit import child, run, seeded
+from ..support.cli import child, run, seeded
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_what_is_absent_is_one_line_and_a_status_of_its_own(target, form):
 
 BREAKING_OFF = """
 from convostore.errors import UnavailableError
-from convostore.memory import MemoryAdapter
+from convostore.adapters.memory import MemoryAdapter
 from convostore.plugins import hookimpl
 
 class BreakingOff(MemoryAdapter):

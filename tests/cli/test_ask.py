@@ -10,23 +10,23 @@ import pytest
 
 import convostore
 from convostore import Message, Source, TextPart, ToolCallPart
-from convostore.cli.arguments import Place, command_line
-from convostore.cli.piping import PipedReply
-from convostore.cli.rim import ExitCode
-from convostore.events import (
+from convostore.cli.chat.plain_view import PipedReply
+from convostore.cli.errors import ExitCode
+from convostore.cli.options import Place, command_line
+from convostore.models import (
     PartAdded,
     PartsReplaced,
     ReasoningDelta,
+    Reply,
     ReplyFinished,
     RunDetailsReported,
+    RunStep,
     SourcesFound,
     TextDelta,
 )
-from convostore.models import RunStep
-from convostore.replies import Reply
 
-from .cli_kit import PATIENCE, SEEDED, TAIL, on_a_terminal, on_posix, run
-from .tap_kit import END, line, said
+from ..support.cli import PATIENCE, SEEDED, TAIL, on_a_terminal, on_posix, run
+from ..support.tap import END, line, said
 
 MARK = "0123456789abcdef01234567"
 
@@ -202,10 +202,10 @@ def test_a_backend_that_does_not_answer_is_a_usage_error(name):
 
 
 TURN_OPTIONS = """
-from convostore.echo import EchoAdapter
+from convostore.adapters.echo import EchoAdapter
 from convostore.plugins import hookimpl
-from convostore.adapter import AdapterOptions
-from convostore.turns import Turn
+from convostore.adapters._base import AdapterOptions
+from convostore.adapters._turns import Turn
 from convostore.models import TextPart
 from dataclasses import replace
 

@@ -13,14 +13,14 @@ from rich.console import Console
 
 import convostore
 from convostore import InteractionField, InteractionOption, InteractionPart, Message, TextPart
-from convostore.cli.arguments import Place
-from convostore.cli.prompting import Prompt
-from convostore.cli.rim import ExitCode
-from convostore.cli.talking import Talk
+from convostore.cli.chat.prompts import Prompt
+from convostore.cli.chat.session import Talk
+from convostore.cli.errors import ExitCode
+from convostore.cli.options import Place
 from convostore.errors import NotFoundError
 
-from .cli_kit import on_a_terminal, on_posix, run
-from .tap_kit import END, said
+from ..support.cli import on_a_terminal, on_posix, run
+from ..support.tap import END, said
 
 LEAVE, STOP, UP, NEW_LINE, CLEAR = "\x04", "\x03", "\x1b[A", "\x1b\r", "\x15"
 READY = "\x1b[?2004h"
@@ -200,7 +200,7 @@ def test_answer_has_nothing_to_ask_where_nothing_waits(target):
 
 
 REFUSING = """
-from convostore.echo import EchoAdapter
+from convostore.adapters.echo import EchoAdapter
 from convostore.errors import ConflictError, InvalidError
 from convostore.plugins import hookimpl
 

@@ -7,15 +7,15 @@ import pytest
 
 import convostore
 from convostore import Conversation
-from convostore.cli.rim import ExitCode
+from convostore.cli.errors import ExitCode
 from convostore.errors import NotFoundError
 
-from .cli_kit import on_a_terminal, on_posix, run
+from ..support.cli import on_a_terminal, on_posix, run
 
 SPECIAL = """
-from convostore.adapter import Adapter, Traits
+from convostore.adapters._base import Adapter, Traits
 from convostore.errors import ProtocolError, UnavailableError, AuthError
-from convostore.memory import MemoryAdapter
+from convostore.adapters.memory import MemoryAdapter
 from convostore.plugins import hookimpl
 
 class Far(MemoryAdapter):
@@ -54,8 +54,8 @@ def convostore_adapters():
     return {"far": Far, "broken": Broken, "weary": Weary, "singly": Singly}
 """
 NOTHING_BUT_READING = """
-from convostore.adapter import Adapter
-from convostore.memory import MemoryAdapter
+from convostore.adapters._base import Adapter
+from convostore.adapters.memory import MemoryAdapter
 from convostore.plugins import hookimpl
 
 class Reading(MemoryAdapter):

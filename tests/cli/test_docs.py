@@ -10,9 +10,9 @@ import pytest
 
 from convostore.cli.app import EXAMPLES
 
-from .cli_kit import on_a_terminal, on_posix, run, seeded
+from ..support.cli import on_a_terminal, on_posix, run, seeded
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [DOCS / "how-to" / "use-the-command-line.md", DOCS / "reference" / "command-line.md"]
 SHOWN = [
     line
@@ -25,7 +25,7 @@ SHOWN = [
 HELPED = [example for examples in EXAMPLES.values() for example in examples]
 
 
-FORMATS = Path(__file__).parent / "formats"
+FORMATS = Path(__file__).parents[1] / "formats"
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import sys
 import pytest
 
 from convostore import Operation
-from convostore.cli.rim import ExitCode
+from convostore.cli.errors import ExitCode
 
-from .cli_kit import PATIENCE, TAIL, on_a_terminal, on_posix, run
+from ..support.cli import PATIENCE, TAIL, on_a_terminal, on_posix, run
 
 SAMPLE = """
 from convostore.plugins import hookimpl
-from convostore.testing.sample_service import SampleAdapter
+from tests.contract.mutants.sample_service import SampleAdapter
 
 @hookimpl
 def convostore_adapters():

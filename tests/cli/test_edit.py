@@ -4,9 +4,9 @@ import pytest
 
 import convostore
 from convostore import Feedback
-from convostore.cli.rim import ExitCode
+from convostore.cli.errors import ExitCode
 
-from .cli_kit import run, seeded
+from ..support.cli import run, seeded
 
 
 @pytest.fixture

@@ -9,17 +9,17 @@ import threading
 import pytest
 
 from convostore import errors
-from convostore.cli.rim import ExitCode
-from convostore.exchange import Response
+from convostore.cli.errors import ExitCode
+from convostore.http import Response
 from convostore.testing.loopback import serve as serve_loopback
 
-from .cli_kit import PATIENCE, SEEDED, SILENCE, TAIL, child, on_a_terminal, on_posix, run
+from ..support.cli import PATIENCE, SEEDED, SILENCE, TAIL, child, on_a_terminal, on_posix, run
 
 pytestmark = pytest.mark.rim
 
 FAILING = """
 from convostore import errors
-from convostore.memory import MemoryAdapter
+from convostore.adapters.memory import MemoryAdapter
 from convostore.plugins import hookimpl
 
 class Failing(MemoryAdapter):
@@ -136,7 +136,7 @@ def test_options_reach_the_backend_and_win_over_the_dsn(serve, site):
 
 SAMPLE = """
 from convostore.plugins import hookimpl
-from convostore.testing.sample_service import SampleAdapter
+from tests.contract.mutants.sample_service import SampleAdapter
 
 @hookimpl
 def convostore_adapters():
@@ -232,14 +232,14 @@ def modules_after(*words):
 def test_the_help_of_a_command_waits_for_nothing_that_it_does_not_need():
     loaded = modules_after("ls", "--help")
     assert "typer" in loaded
-    unneeded = {"asyncio", "httpx", "pluggy", "rich", "tomllib", "convostore.memory"}
-    unneeded |= {"prompt_toolkit", "markdown_it", "convostore.events"}
+    unneeded = {"asyncio", "httpx", "pluggy", "rich", "tomllib", "convostore.adapters.memory"}
+    unneeded |= {"prompt_toolkit", "markdown_it", "convostore.models._events"}
     assert not unneeded & loaded
 
 
 def test_lines_for_a_pipe_wait_for_nothing_that_draws():
     loaded = modules_after("ls", "memory://")
-    assert "convostore.memory" in loaded
+    assert "convostore.adapters.memory" in loaded
     assert not {"httpx", "rich"} & loaded
 
 

@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 import convostore
-from convostore.cli.rim import ExitCode
-from convostore.cli.transferring import Read, Written
+from convostore.cli.commands.export_import import Read, Written
+from convostore.cli.errors import ExitCode
 from convostore.formats import READ, WRITTEN
 
-from .cli_kit import PATIENCE, SEEDED, TAIL, child, on_a_terminal, on_posix, run
+from ..support.cli import PATIENCE, SEEDED, TAIL, child, on_a_terminal, on_posix, run
 
-FORMATS = Path(__file__).parent / "formats"
+FORMATS = Path(__file__).parents[1] / "formats"
 SPECIAL = """
-from convostore.adapter import Adapter
+from convostore.adapters._base import Adapter
 from convostore.errors import ProtocolError, UnavailableError
-from convostore.memory import MemoryAdapter
+from convostore.adapters.memory import MemoryAdapter
 from convostore.plugins import hookimpl
 
 class Broken(MemoryAdapter):

@@ -19,17 +19,18 @@ from convostore import (
     TextPart,
     ToolCallPart,
 )
-from convostore.cli.growing import Cleaner, Growing, settled_lines
-from convostore.cli.markdown_blocks import end_of_markdown, settled_markdown
-from convostore.cli.render import block
-from convostore.cli.replying import ReplyView
-from convostore.cli.text import CONTROL, printable
-from convostore.events import (
+from convostore.cli.chat._incremental import Cleaner, Growing, settled_lines
+from convostore.cli.chat._markdown import end_of_markdown, settled_markdown
+from convostore.cli.chat.live_view import ReplyView
+from convostore.cli.render.terminal import block
+from convostore.cli.render.text import CONTROL, printable
+from convostore.models import (
     InteractionRequested,
     OtherEvent,
     PartAdded,
     PartsReplaced,
     ReasoningDelta,
+    Reply,
     ReplyFinished,
     SourcesFound,
     StatusChanged,
@@ -38,7 +39,6 @@ from convostore.events import (
     ToolCallStarted,
     ToolResultDelta,
 )
-from convostore.replies import Reply
 from convostore.testing.strategies import texts
 
 HEIGHT, WIDTH = 12, 60

@@ -8,16 +8,16 @@ import sys
 import pytest
 
 import convostore
-from convostore.cli.progress import Bar, Progress, progress_bar
-from convostore.cli.rim import ExitCode
+from convostore.cli._progress import Bar, Progress, progress_bar
+from convostore.cli.errors import ExitCode
 from convostore.errors import UnavailableError
 
-from .cli_kit import PATIENCE, SEEDED, TAIL, on_a_terminal, on_posix, run
+from ..support.cli import PATIENCE, SEEDED, TAIL, on_a_terminal, on_posix, run
 
 SPECIAL = """
-from convostore.adapter import Adapter
+from convostore.adapters._base import Adapter
 from convostore.errors import AuthError, ProtocolError
-from convostore.memory import MemoryAdapter
+from convostore.adapters.memory import MemoryAdapter
 from convostore.plugins import hookimpl
 
 class Broken(MemoryAdapter):
@@ -50,7 +50,7 @@ def convostore_adapters():
 
 SAMPLE = """
 from convostore.plugins import hookimpl
-from convostore.testing.sample_service import SampleAdapter
+from tests.contract.mutants.sample_service import SampleAdapter
 
 @hookimpl
 def convostore_adapters():
@@ -256,7 +256,7 @@ def test_a_target_that_deletes_nothing_is_refused_before_it_is_asked(special, so
 
 
 COPIED = """
-from convostore.mirroring import mirror
+from convostore.transfer._mirror_api import mirror
 with convostore.open("memory://seeded") as source, convostore.open("memory://copies") as target:
     mirror(source, target)
     source.delete_conversation("moon")
@@ -339,7 +339,7 @@ def test_on_a_terminal_it_is_not_asked_whether_to_follow_an_empty_source():
 STUCK = """
 import asyncio, threading
 from convostore import plugins
-from convostore.memory import MemoryAdapter
+from convostore.adapters.memory import MemoryAdapter
 
 with convostore.open("memory://seeded") as store:
     for number in range(20):

@@ -6,16 +6,16 @@ import sys
 
 import pytest
 
-from convostore.cli.rim import ExitCode
+from convostore.cli.errors import ExitCode
 
-from .cli_kit import run
+from ..support.cli import run
 
 PLUGIN = """
 from typing import Annotated
 
 import typer
 
-from convostore.cli.arguments import Target, opened
+from convostore.cli.options import Target, opened
 from convostore.errors import NotFoundError
 from convostore.plugins import hookimpl
 

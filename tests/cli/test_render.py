@@ -19,9 +19,10 @@ from convostore import (
     ToolCallPart,
     ToolResultPart,
 )
-from convostore.cli import render, text
+from convostore.cli.render import terminal as render
+from convostore.cli.render import text
 
-from .cli_kit import answer, question
+from ..support.cli import answer, question
 
 HEX = "0123456789abcdef01234567"
 OTHER_HEX = "fedcba987654321001234567"

@@ -9,16 +9,18 @@ from rich.console import Console
 
 import convostore
 from convostore import Hit, Message, Snippet, Source, TextPart
-from convostore.cli import archives, render, searching
-from convostore.cli.rim import ExitCode
+from convostore.cli import _archive as archives
+from convostore.cli.commands import search
+from convostore.cli.errors import ExitCode
+from convostore.cli.render import terminal as render
 from convostore.models import Conversation
 
-from .cli_kit import on_a_terminal, on_posix, run, seeded
+from ..support.cli import on_a_terminal, on_posix, run, seeded
 
 SPECIAL = """
-from convostore.adapter import Adapter
+from convostore.adapters._base import Adapter
 from convostore.errors import ProtocolError
-from convostore.memory import MemoryAdapter
+from convostore.adapters.memory import MemoryAdapter
 from convostore.plugins import hookimpl
 
 class Simple(MemoryAdapter):
@@ -237,8 +239,8 @@ def test_an_archive_that_has_no_place_is_one_line(special, name, tmp_path, monke
 
 SIMPLE = """
 from convostore import plugins
-from convostore.adapter import Adapter
-from convostore.memory import MemoryAdapter
+from convostore.adapters._base import Adapter
+from convostore.adapters.memory import MemoryAdapter
 
 class Simple(MemoryAdapter):
     name = "simple"
@@ -325,4 +327,4 @@ def test_the_roles_are_those_of_messages():
 
     from convostore.models import Role
 
-    assert [each.value for each in searching.Speaker] == list(get_args(Role))
+    assert [each.value for each in search.Speaker] == list(get_args(Role))

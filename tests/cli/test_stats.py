@@ -11,16 +11,16 @@ from rich.console import Console
 
 import convostore
 from convostore import Message, Origin, TextPart
-from convostore.cli import charts
-from convostore.cli.rim import ExitCode
-from convostore.cli.statistics import Statistics
+from convostore.cli._statistics import Statistics
+from convostore.cli.errors import ExitCode
+from convostore.cli.render import charts
 
-from .cli_kit import on_a_terminal, on_posix, run
+from ..support.cli import on_a_terminal, on_posix, run
 
 DAY = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SPECIAL = """
 from convostore.errors import AuthError, NotFoundError, ProtocolError
-from convostore.memory import MemoryAdapter
+from convostore.adapters.memory import MemoryAdapter
 from convostore.plugins import hookimpl
 
 class Broken(MemoryAdapter):

@@ -5,7 +5,8 @@ import uuid
 import pytest
 
 from convostore.testing import Backend, StoreContract
-from convostore.testing.sabotage import ECHO_PROMPTS
+
+from .mutants.registry import ECHO_PROMPTS
 
 
 class TestEcho(StoreContract):

@@ -3,13 +3,13 @@
 from typing import ClassVar
 
 import pytest
-from tests.support.naming import naming
 
 from convostore.dsn import DSN
 from convostore.errors import StoreError
 from convostore.http import HTTPOptions
 from convostore.testing import (
     Backend,
+    Face,
     NotOffered,
     StoreContract,
     clauses,
@@ -17,11 +17,12 @@ from convostore.testing import (
     notyet,
     run_clause,
 )
-from convostore.testing.answering_service import PROMPTS, AnsweringAdapter, AnsweringService
-from convostore.testing.backend import Face
 from convostore.testing.contract import FACES
-from convostore.testing.saboteurs import ALL, Saboteur
-from convostore.testing.sample_service import SampleAdapter, SampleService
+
+from ..support.naming import naming
+from .mutants.registry import ALL, Saboteur
+from .mutants.replying_service import PROMPTS, AnsweringAdapter, AnsweringService
+from .mutants.sample_service import SampleAdapter, SampleService
 
 
 @pytest.mark.parametrize("face", FACES)

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convostore.errors import InvalidError, ProtocolError
-from convostore.formats import archives, arrays, reader
+from convostore.formats import _json_array as json_array
+from convostore.formats import reader
+from convostore.formats.chatgpt import _archive as archives
 from convostore.formats.chatgpt import read_folder
 from convostore.models import (
     FilePart,
@@ -26,7 +28,7 @@ from convostore.models import (
 )
 from convostore.testing import strategies
 
-from .formats.kit import read, sample
+from ..support.formats import read, sample
 
 OLD = sample("chatgpt-2023.json")
 NEW = sample("chatgpt-2025.json")
@@ -343,8 +345,10 @@ def test_where_the_pieces_of_a_file_end_does_not_matter(size, shift):
             return super().read(min(size, wanted) if wanted >= 0 else size)
 
     data = b" " * shift + NEW
-    assert list(arrays.json_objects(Slow(data))) == list(arrays.json_objects(io.BytesIO(data)))
-    (text,) = arrays.json_objects(Slow(data))
+    assert list(json_array.json_objects(Slow(data))) == list(
+        json_array.json_objects(io.BytesIO(data))
+    )
+    (text,) = json_array.json_objects(Slow(data))
     assert json.loads(text) == json.loads(NEW)[0]
 
 
@@ -387,7 +391,7 @@ def test_a_single_conversation_is_read_as_well():
 
 
 def test_an_object_beyond_all_bounds_is_refused(monkeypatch):
-    monkeypatch.setattr(arrays, "MAX_OBJECT", 300_000)
+    monkeypatch.setattr(json_array, "MAX_OBJECT", 300_000)
     with pytest.raises(InvalidError, match="an object is larger than 300000 bytes"):
         read("chatgpt", tree(node("a", None, "x" * 2_000_000)))
 

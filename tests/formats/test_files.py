@@ -8,9 +8,9 @@ import pytest
 
 from convostore.errors import InvalidError
 from convostore.formats import format_of, reader, recognise, writer
-from convostore.formats.files import entries_of, sink_to
+from convostore.formats._files import entries_of, sink_to
 
-from .formats.kit import EVERYTHING, sample, written
+from ..support.formats import EVERYTHING, sample, written
 
 JSONL = written("jsonl", EVERYTHING).encode()
 

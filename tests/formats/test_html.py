@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 
 from convostore.errors import ConfigError
-from convostore.formats import html, html_text, writer
+from convostore.formats import html, writer
+from convostore.formats.html import markdown
 from convostore.models import (
     Conversation,
     Feedback,
@@ -29,9 +30,9 @@ from convostore.models import (
     ToolResultPart,
 )
 from convostore.testing import samples
-from convostore.testing.values import several
+from convostore.testing._value_strategies import several
 
-from .formats.kit import CONVERSATIONS, EVERYTHING, HOSTILE, MESSAGES, said, written
+from ..support.formats import CONVERSATIONS, EVERYTHING, HOSTILE, MESSAGES, said, written
 
 VOID = {"meta", "br", "hr"}
 ELEMENTS = VOID | {
@@ -363,7 +364,7 @@ def test_without_its_libraries_it_tells_how_to_get_them(missing, monkeypatch):
         return plain_import(name, *args, **kwargs)
 
     html._environment.cache_clear()
-    html_text.markdown.cache_clear()
+    markdown.markdown.cache_clear()
     monkeypatch.setattr(builtins, "__import__", refuse)
     for name in [name for name in sys.modules if name.partition(".")[0] == missing]:
         monkeypatch.delitem(sys.modules, name)

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convostore import reading
+from convostore import parsing
 from convostore.errors import InvalidError
-from convostore.formats import lines, reader, writer
+from convostore.formats import _ndjson as ndjson
+from convostore.formats import reader, writer
 from convostore.models import Conversation, Message, OtherPart, TextPart
 from convostore.testing import samples, strategies
 
-from .formats.kit import CONVERSATIONS, EVERYTHING, MESSAGES, read, said, written
+from ..support.formats import CONVERSATIONS, EVERYTHING, MESSAGES, read, said, written
 
 SMALL = written(
     "jsonl",
@@ -87,7 +88,7 @@ def test_without_raw_there_is_none_at_any_depth():
 
 
 def test_what_is_as_deep_as_a_service_may_send_comes_back():
-    deep = strategies.nested(reading.MAX_NESTING)
+    deep = strategies.nested(parsing.MAX_NESTING)
     message = Message(role="user", parts=(OtherPart(data=deep),), raw=deep)
     ((_, (back,)),) = read("jsonl", written("jsonl", (Conversation(id="c", raw=deep), [message])))
     assert back == message
@@ -103,18 +104,18 @@ def test_an_unknown_kind_of_part_is_kept_whole():
 
 @pytest.mark.parametrize("end", range(1, len(SMALL.splitlines())))
 def test_a_file_that_was_cut_between_two_lines_gives_what_is_whole_and_says_so(end):
-    lines = SMALL.splitlines(True)[:end]
-    got, error = what_is_whole("".join(lines))
+    ndjson = SMALL.splitlines(True)[:end]
+    got, error = what_is_whole("".join(ndjson))
     assert "cut off: its closing line is missing" in str(error)
-    assert got == WHOLE[: sum('"message"' in line for line in lines)]
+    assert got == WHOLE[: sum('"message"' in line for line in ndjson)]
 
 
 @pytest.mark.parametrize("line", range(1, 8))
 def test_a_file_that_was_cut_within_a_line_gives_what_is_whole_and_names_the_line(line):
-    lines = SMALL.splitlines(True)[:line]
-    got, error = what_is_whole("".join(lines)[:-5])
+    ndjson = SMALL.splitlines(True)[:line]
+    got, error = what_is_whole("".join(ndjson)[:-5])
     assert str(error).startswith(f"line {line} is not JSON that can be read: the file ends within")
-    assert got == WHOLE[: sum('"message"' in line for line in lines[:-1])]
+    assert got == WHOLE[: sum('"message"' in line for line in ndjson[:-1])]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_empty_lines_and_a_byte_order_mark_do_no_harm():
 
 
 def test_a_line_beyond_all_bounds_is_refused(monkeypatch):
-    monkeypatch.setattr(lines, "MAX_LINE", 1000)
+    monkeypatch.setattr(ndjson, "MAX_LINE", 1000)
     long = written("jsonl", (Conversation(id="a"), [said("x" * 1000)]))
     with pytest.raises(InvalidError, match="line 3 is longer than 1000 bytes"):
         read("jsonl", long)

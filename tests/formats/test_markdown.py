@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from convostore.formats import writer
-from convostore.formats.code_regions import find_code
-from convostore.formats.plain import safe_link
+from convostore.formats._code_spans import find_code
+from convostore.formats.text import safe_link
 from convostore.models import (
     Conversation,
     FilePart,
@@ -22,17 +22,9 @@ from convostore.models import (
     ToolResultPart,
 )
 from convostore.testing import samples
-from convostore.testing.values import several
+from convostore.testing._value_strategies import several
 
-from .formats.kit import (
-    CONVERSATIONS,
-    EVERYTHING,
-    HOSTILE,
-    MESSAGES,
-    SOURCES,
-    said,
-    written,
-)
+from ..support.formats import CONVERSATIONS, EVERYTHING, HOSTILE, MESSAGES, SOURCES, said, written
 
 PARSER = MarkdownIt("commonmark").enable("table")
 """As a reader of Markdown that lets HTML through would take the document."""

@@ -18,9 +18,9 @@ from convostore.models import (
     ToolCallPart,
     ToolResultPart,
 )
-from convostore.testing.values import several
+from convostore.testing._value_strategies import several
 
-from .formats.kit import CONVERSATIONS, EVERYTHING, MESSAGES, read, said, sample, written
+from ..support.formats import CONVERSATIONS, EVERYTHING, MESSAGES, read, said, sample, written
 
 
 def rows(*messages):

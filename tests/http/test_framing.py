@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from convostore import ProtocolError
-from convostore.framing import EventStream, Lines, ServerSentEvent
+from convostore.http import EventStream, Lines, ServerSentEvent
 
 STREAM = (
     b"\xef\xbb\xbfevent: answer\r\ndata: {\r\ndata:\r\ndata:  1}\r\n\r\n"

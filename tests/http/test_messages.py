@@ -18,7 +18,7 @@ from convostore import (
     UnavailableError,
 )
 from convostore.errors import ConfigError, ForbiddenError, UnsupportedError
-from convostore.exchange import Request, Response, path, status_error, status_of
+from convostore.http import Request, Response, path, status_error, status_of
 
 GET = Request("GET", "/notes/1")
 

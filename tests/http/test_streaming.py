@@ -8,7 +8,6 @@ import zlib
 from functools import partial
 
 import pytest
-from tests.support.naming import naming
 
 from convostore import (
     AuthError,
@@ -20,13 +19,13 @@ from convostore import (
     StoreError,
     UnavailableError,
 )
-from convostore.exchange import Response
+from convostore.http import Response
 from convostore.testing.clock import AutojumpClock
-from convostore.testing.fault_contract import guarded
-from convostore.testing.fault_server import DELAYS, FAULTS, RefusingServer, answered, redirect
-from convostore.testing.wire import interrupted
+from convostore.testing.wire_faults._guards import guarded, interrupted
+from convostore.testing.wire_faults.server import DELAYS, FAULTS, RefusingServer, answered, redirect
 
-from .streaming_kit import (
+from ..support.naming import naming
+from ..support.streams import (
     EVENTS,
     Chat,
     ChatServer,

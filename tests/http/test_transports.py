@@ -18,7 +18,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from tests.support.naming import naming
 
 from convostore import (
     DSN,
@@ -33,14 +32,16 @@ from convostore import (
     StoreError,
     UnavailableError,
 )
-from convostore.adapter import cut
+from convostore.adapters import cut
 from convostore.flow import run, together
 from convostore.http import Exchange, HTTPAdapter, HTTPOptions, Request, Response, path
+from convostore.http._deadlines import BoundedBackend, BoundedStream, ClosingBackend, Deadline
 from convostore.models import Page
-from convostore.network import BoundedBackend, BoundedStream, ClosingBackend, Deadline
 from convostore.testing.clock import AutojumpClock, current
-from convostore.testing.fault_contract import guarded
-from convostore.testing.fault_server import DELAYS, FaultServer
+from convostore.testing.wire_faults._guards import guarded
+from convostore.testing.wire_faults.server import DELAYS, FaultServer
+
+from ..support.naming import naming
 
 pytestmark = pytest.mark.rim
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
-from tests.support.naming import naming
 
 from convostore import (
     ANY,
@@ -34,6 +33,8 @@ from convostore import (
     ToolResultPart,
     Transcript,
 )
+
+from ..support.naming import naming
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)

@@ -16,8 +16,17 @@ from convostore import (
     TextPart,
     UnavailableError,
 )
-from convostore.events import OtherEvent, ReplyEvent, ReplyFinished, TextDelta, ToolCallStarted
-from convostore.replies import PartialReply, Reply, Usage, pending_interaction
+from convostore.models import (
+    OtherEvent,
+    PartialReply,
+    Reply,
+    ReplyEvent,
+    ReplyFinished,
+    TextDelta,
+    ToolCallStarted,
+    Usage,
+    pending_interaction,
+)
 
 ASKED = InteractionPart(type="userSelect", prompt="Which one?")
 DONE = ASKED.model_copy(update={"answered": True, "answer": "a"})

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.support.naming import naming
 
 from convostore import Conversation, Message, Source, TextPart
-from convostore.searching import Search, searched
-from convostore.words import fold, words
+from convostore.search import Search, fold, searched, words
+
+from ..support.naming import naming
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ANY_TEXT = st.text(st.characters(codec=None), max_size=60)

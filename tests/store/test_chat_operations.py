@@ -14,12 +14,12 @@ from convostore import (
     UnavailableError,
     UnsupportedError,
 )
-from convostore.adapter import AdapterOptions
-from convostore.echo import EchoAdapter
-from convostore.memory import MemoryAdapter
-from convostore.replies import Reply
+from convostore.adapters import AdapterOptions
+from convostore.adapters.echo import EchoAdapter
+from convostore.adapters.memory import MemoryAdapter
+from convostore.models import Reply
 
-from .streaming_kit import WHOLE, Scripted, Service, both_faces, heard
+from ..support.streams import WHOLE, Scripted, Service, both_faces, heard
 
 SECRET = "sk-0123456789"
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.naming import naming
 
 from convostore import (
     DSN,
@@ -22,12 +21,14 @@ from convostore import (
     Traits,
     UnsupportedError,
 )
-from convostore.adapter import Adapter, AdapterOptions, cut
+from convostore.adapters import Adapter, AdapterOptions, cut
+from convostore.adapters.memory import MemoryAdapter
 from convostore.flow import run
-from convostore.memory import MemoryAdapter
 from convostore.models import ANY, UNSET, ConversationChange, Listing, NewConversation
-from convostore.plan import Plan, several
-from convostore.searching import Search
+from convostore.search import Search
+from convostore.store._operations import Plan, several
+
+from ..support.naming import naming
 
 
 def memory(kind=MemoryAdapter):

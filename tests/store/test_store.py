@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from tests.support.naming import naming
 
 import convostore
 from convostore import (
@@ -26,7 +25,9 @@ from convostore import (
     UnavailableError,
     UnsupportedError,
 )
-from convostore.adapter import Adapter, AdapterOptions, AsyncTransport, Transport
+from convostore.adapters import Adapter, AdapterOptions, AsyncTransport, Transport
+
+from ..support.naming import naming
 
 TWINS = {"close": "aclose"}
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)

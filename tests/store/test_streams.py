@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from tests.support.naming import naming
 
 from convostore import (
     DSN,
@@ -23,12 +22,12 @@ from convostore import (
     UnavailableError,
     UnsupportedError,
 )
-from convostore.echo import EchoAdapter
-from convostore.events import OtherEvent, ReasoningDelta, ReplyFinished, TextDelta
-from convostore.replies import Reply
-from convostore.turns import Decoder
+from convostore.adapters import Decoder
+from convostore.adapters.echo import EchoAdapter
+from convostore.models import OtherEvent, ReasoningDelta, Reply, ReplyFinished, TextDelta
 
-from .streaming_kit import (
+from ..support.naming import naming
+from ..support.streams import (
     SECRET,
     WHOLE,
     AsyncLine,

@@ -18,10 +18,10 @@ from convostore import (
     Operation,
     TextPart,
 )
-from convostore.adapter import Adapter, AdapterOptions, AsyncTransport, Transport
-from convostore.copying.keeping import UNSETTLED
-from convostore.memory import MemoryAdapter
-from convostore.mirroring import MirrorReport, amirror, mirror
+from convostore.adapters import Adapter, AdapterOptions, AsyncTransport, Transport
+from convostore.adapters.memory import MemoryAdapter
+from convostore.transfer import MirrorReport, amirror, mirror
+from convostore.transfer._target import UNSETTLED
 
 READS = {"list_conversations", "get_conversation", "list_messages"}
 WRITES = set(Operation) - READS

@@ -19,16 +19,14 @@ from convostore import (
     TextPart,
     UnavailableError,
 )
-from convostore.adapter import AsyncIncoming, AsyncTransport, Incoming, Transport
-from convostore.events import TextDelta
+from convostore.adapters import AsyncIncoming, AsyncTransport, Decoder, Incoming, Stream, Transport
+from convostore.adapters.memory import MemoryAdapter
 from convostore.http import HTTPAdapter, HTTPOptions, Request, Response, path
-from convostore.memory import MemoryAdapter
-from convostore.replies import Reply
+from convostore.models import Reply, TextDelta
+from convostore.testing._faces import awaited_store, drive
 from convostore.testing.clock import current
-from convostore.testing.faces import awaited_store, drive
-from convostore.testing.fault_server import Fault
 from convostore.testing.loopback import LoopbackServer
-from convostore.turns import Decoder, Stream
+from convostore.testing.wire_faults.server import Fault
 
 SECRET = "sk-0123456789"
 WHOLE = ("one two ", "three ", "END")

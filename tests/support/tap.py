@@ -6,19 +6,19 @@ import json
 from contextlib import contextmanager
 from threading import Event
 
-from convostore.events import TextDelta
+from convostore.models import TextDelta
 from convostore.testing.loopback import serve
 
 ADAPTER = '''
 import json
 from pydantic import TypeAdapter
 from convostore.errors import ProtocolError, UnavailableError
-from convostore.events import ReplyEvent
+from convostore.models._events import ReplyEvent
 from convostore.http import Request
 from convostore.models import Message, Source, TextPart
 from convostore.plugins import hookimpl
-from convostore.testing.sample_service import SampleAdapter
-from convostore.turns import Decoder, Stream
+from tests.contract.mutants.sample_service import SampleAdapter
+from convostore.adapters._turns import Decoder, Stream
 
 EVENTS = TypeAdapter(ReplyEvent)
 
@@ -66,7 +66,7 @@ class TapAdapter(SampleAdapter):
         )
 
     def get_reply(self, conversation_id, turn_id):
-        from convostore.drafts import Draft
+        from convostore.adapters._accumulator import Draft
         return self.read(conversation_id, turn_id, Draft())
 
 @hookimpl

@@ -7,12 +7,11 @@ import time
 
 import pytest
 
-from convostore import network
 from convostore.errors import UnavailableError
-from convostore.exchange import Request, Response
-from convostore.http import AsyncHTTPTransport, HTTPOptions, HTTPTransport
+from convostore.http import AsyncHTTPTransport, HTTPOptions, HTTPTransport, Request, Response
+from convostore.http import _deadlines as deadlines
 from convostore.testing.clock import AutojumpClock, current
-from convostore.testing.fault_server import FAULTS, Fault, FaultServer
+from convostore.testing.wire_faults.server import FAULTS, Fault, FaultServer
 
 pytestmark = pytest.mark.rim
 
@@ -154,9 +153,9 @@ def test_only_what_is_waited_for_in_vain_makes_time_jump(clock):
 
 def test_pauses_pass_at_once(clock):
     with clock.kept():
-        network.clock().sleep(HOUR)
+        deadlines.clock().sleep(HOUR)
         with asyncio.Runner(loop_factory=clock.new_event_loop) as loop:
-            loop.run(network.clock().async_sleep(HOUR))
+            loop.run(deadlines.clock().async_sleep(HOUR))
     assert clock.ahead == 2 * HOUR
 
 
@@ -186,9 +185,9 @@ def test_a_store_that_is_closed_while_it_waits_ends_its_waiting(clock):
 
 
 def test_the_clock_is_kept_within_its_block_and_no_longer(clock):
-    before = network.clock()
+    before = deadlines.clock()
     with clock.kept():
-        assert (network.clock(), current()) == (clock, clock)
+        assert (deadlines.clock(), current()) == (clock, clock)
         clock.advance(HOUR)
-        assert network.clock().monotonic() - time.monotonic() == pytest.approx(HOUR)
-    assert (network.clock(), current()) == (before, None)
+        assert deadlines.clock().monotonic() - time.monotonic() == pytest.approx(HOUR)
+    assert (deadlines.clock(), current()) == (before, None)

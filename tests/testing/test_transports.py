@@ -6,12 +6,12 @@ import pytest
 
 from convostore.dsn import DSN
 from convostore.errors import InvalidError
-from convostore.exchange import Request, Response
-from convostore.http import HTTPOptions
+from convostore.http import HTTPOptions, Request, Response
 from convostore.testing import Backend, Kit, NotOffered, Prompts, clauses, run_clause
-from convostore.testing.answering_service import PROMPTS, AnsweringAdapter, AnsweringService
-from convostore.testing.faces import drive
-from convostore.testing.stand_ins import AsyncServiceTransport, ServiceTransport
+from convostore.testing._faces import drive
+from convostore.testing.transports import AsyncServiceTransport, ServiceTransport
+
+from ..contract.mutants.replying_service import PROMPTS, AnsweringAdapter, AnsweringService
 
 FACES = ["sync", "async"]
 BODY = b"x" * 1000

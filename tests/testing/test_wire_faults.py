@@ -14,29 +14,17 @@ from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
-from tests.support.naming import naming
 
-from convostore.adapter import AsyncIncoming, Incoming
+from convostore.adapters import AsyncIncoming, Incoming
 from convostore.dsn import DSN
 from convostore.errors import NotFoundError, ProtocolError, UnavailableError
-from convostore.events import TextDelta
-from convostore.exchange import Request, Response
-from convostore.http import AsyncHTTPTransport, HTTPOptions, HTTPTransport
-from convostore.models import Page
-from convostore.testing import (
-    Backend,
-    FaultContract,
-    fault_contract,
-    stream_breaking,
-    wire,
-)
-from convostore.testing.answering_service import (
-    PROMPTS,
-    AnsweringAdapter,
-    AnsweringDecoder,
-    AnsweringService,
-)
-from convostore.testing.fault_server import (
+from convostore.http import AsyncHTTPTransport, HTTPOptions, HTTPTransport, Request, Response
+from convostore.models import Page, TextDelta
+from convostore.testing import Backend, FaultContract
+from convostore.testing.wire_faults import _cuts as stream_breaking
+from convostore.testing.wire_faults import _guards as guards
+from convostore.testing.wire_faults import contract as fault_contract
+from convostore.testing.wire_faults.server import (
     DELAYS,
     FAULTS,
     Again,
@@ -46,7 +34,15 @@ from convostore.testing.fault_server import (
     answered,
     redirect,
 )
-from convostore.testing.sample_service import SampleAdapter, SampleService
+
+from ..contract.mutants.replying_service import (
+    PROMPTS,
+    AnsweringAdapter,
+    AnsweringDecoder,
+    AnsweringService,
+)
+from ..contract.mutants.sample_service import SampleAdapter, SampleService
+from ..support.naming import naming
 
 pytestmark = pytest.mark.rim
 
@@ -311,7 +307,7 @@ def test_what_hangs_is_found(backend, face, caplog):
 
 
 def test_a_connection_that_stays_open_is_found(backend, caplog, monkeypatch):
-    monkeypatch.setattr(wire, "PATIENCE", 0.05)
+    monkeypatch.setattr(guards, "PATIENCE", 0.05)
     kept = []
 
     class StaysOpen(HTTPTransport):

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import convostore
+from convostore.adapters.memory import MemoryAdapter
 from convostore.errors import (
     AuthError,
     InvalidError,
@@ -20,11 +21,10 @@ from convostore.errors import (
     UnavailableError,
     UnsupportedError,
 )
-from convostore.memory import MemoryAdapter
 from convostore.models import Conversation, Message, Origin, Page, TextPart
 from convostore.store import AsyncConversationStore, ConversationStore
 from convostore.testing import samples
-from convostore.testing.values import several
+from convostore.testing._value_strategies import several
 from convostore.transfer import (
     TransferProgress,
     aexport_conversations,
@@ -33,7 +33,7 @@ from convostore.transfer import (
     import_conversations,
 )
 
-from .formats.kit import CONVERSATIONS, MESSAGES, read, said, sample, written
+from ..support.formats import CONVERSATIONS, MESSAGES, read, said, sample, written
 
 _numbers = itertools.count()
 

@@ -17,10 +17,10 @@ from convostore import (
     UnavailableError,
     UnsupportedError,
 )
-from convostore.copying.mirror_run import copy_id
-from convostore.mirroring import MirrorProgress, MirrorReport, amirror, mirror
+from convostore.transfer import MirrorProgress, MirrorReport, amirror, mirror
+from convostore.transfer._mirror import copy_id
 
-from .mirror_kit import (
+from ..support.mirror import (
     Killed,
     Place,
     assert_equal,

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, rule
 
 from convostore import Conversation, Feedback, Message, TextPart
-from convostore.memory import MemoryAdapter
+from convostore.adapters.memory import MemoryAdapter
 from convostore.testing.strategies import texts
 
-from .mirror_kit import Killed, Place, assert_equal, killer, mirrored
+from ..support.mirror import Killed, Place, assert_equal, killer, mirrored
 
 ids = st.sampled_from([f"m{number}" for number in range(12)])
 messages = st.builds(

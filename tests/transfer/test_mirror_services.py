@@ -17,16 +17,15 @@ from convostore import (
     Transcript,
     UnavailableError,
 )
-from convostore.adapter import Adapter, AdapterOptions, AsyncTransport, Transport, cut
-from convostore.exchange import Response
-from convostore.http import HTTPOptions
-from convostore.mirroring import MirrorReport, amirror, mirror
+from convostore.adapters import Adapter, AdapterOptions, AsyncTransport, Transport, cut
+from convostore.http import HTTPOptions, Response
 from convostore.store import AsyncConversationStore
 from convostore.testing import Backend
-from convostore.testing.sample_service import SampleAdapter, SampleService
 from convostore.testing.samples import everything, several
+from convostore.transfer import MirrorReport, amirror, mirror
 
-from .mirror_kit import Place, copies_of, later, numbered, put, texts_of
+from ..contract.mutants.sample_service import SampleAdapter, SampleService
+from ..support.mirror import Place, copies_of, later, numbered, put, texts_of
 
 ADDRESS = DSN.parse("sample+http://chats.example.org")
 NAME = "sample+http://chats.example.org"

@@ -18,21 +18,14 @@ from convostore import (
     Traits,
     UnsupportedError,
 )
-from convostore.copying.keeping import (
-    UNFINISHED,
-    UNSETTLED,
-    Kept,
-    Policy,
-    keep,
-    pages_of,
-    pages_of_store,
-    require,
-)
+from convostore.adapters.memory import MemoryAdapter
 from convostore.flow import run
-from convostore.memory import MemoryAdapter
 from convostore.testing.samples import everything
+from convostore.transfer._steps import pages_of, pages_of_store
+from convostore.transfer._target import UNFINISHED, UNSETTLED, Kept, Policy
+from convostore.transfer._upsert import keep, require
 
-from .mirror_kit import (
+from ..support.mirror import (
     START,
     Killed,
     Place,

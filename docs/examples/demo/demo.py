@@ -27,7 +27,7 @@ from samples import KEY, SERVICES, Service, fill
 
 import convostore
 from convostore import Conversation, Transcript
-from convostore.cli.render import conversations_table, transcript
+from convostore.cli.render.terminal import conversations_table, transcript
 from convostore_gateway import Token
 
 NEVER = datetime.min.replace(tzinfo=UTC)

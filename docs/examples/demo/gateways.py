@@ -8,7 +8,7 @@ from typing import Any
 
 import convostore
 from convostore_gateway import app
-from convostore_gateway.server.serving import running
+from convostore_gateway.server.run import running
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import pytest
 
 from convostore.testing import loopback
 
-from .recordings import FACES, PORTS
+from .support.recordings import FACES, PORTS
 
 
 @pytest.fixture(params=FACES, ids=lambda face: face.name)

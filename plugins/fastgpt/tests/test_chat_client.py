@@ -20,15 +20,15 @@ from tests.support.cases import for_each
 import convostore
 from convostore.errors import ConfigError
 from convostore.http import Request, Response
-from convostore.http.client import underlay
+from convostore.http._client import underlay
 from convostore.testing import clock
 from convostore.testing.clock import AutojumpClock
-from convostore.testing.fault_server import Fault, FaultServer
 from convostore.testing.loopback import LoopbackServer, serve
+from convostore.testing.wire_faults.server import Fault, FaultServer
 from convostore_fastgpt import AsyncChatClient, ChatClient
 
-from .recordings import VERSIONS, Exchange, all_exchanges, exchange_of, exchanges_of, lacks
-from .service import APP, FOREIGN_APP, GENERATIONS, KEY, FastGPTService
+from .support.recordings import VERSIONS, Exchange, all_exchanges, exchange_of, exchanges_of, lacks
+from .support.service import APP, FOREIGN_APP, GENERATIONS, KEY, FastGPTService
 
 pytestmark = pytest.mark.rim
 

@@ -6,12 +6,11 @@ from typing import Any, ClassVar
 import pytest
 
 from convostore.models import Transcript
-from convostore.testing import Backend, StoreContract, never
-from convostore.testing.contract import Waiver
+from convostore.testing import Backend, StoreContract, Waiver, never
 from convostore.testing.samples import HOSTILE_TEXTS, dialogue
 
-from .apps import PROMPTS
-from .service import GENERATIONS, OPTIONS, FastGPTService
+from .support.apps import PROMPTS
+from .support.service import GENERATIONS, OPTIONS, FastGPTService
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)

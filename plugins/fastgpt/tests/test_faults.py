@@ -4,8 +4,8 @@ import pytest
 
 from convostore.testing import Backend, FaultContract
 
-from .apps import PROMPTS
-from .service import GENERATIONS, OPTIONS, FastGPTService
+from .support.apps import PROMPTS
+from .support.service import GENERATIONS, OPTIONS, FastGPTService
 
 pytestmark = pytest.mark.rim
 

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from tests.support.cases import for_each
 
 import convostore
-from convostore.adapter import Transport
+from convostore.adapters import Transport
 from convostore.flow import run
 from convostore.http import Request, Response
 from convostore.models import Listing, RunStep
-from convostore.reading import MAX_NESTING
+from convostore.parsing import MAX_NESTING
 from convostore.testing import Backend
 from convostore.testing.strategies import json_values, nested, spoilt
-from convostore_fastgpt import wire
+from convostore_fastgpt.schema import records
 
-from .service import APP, JSON_TYPE, OPTIONS, FastGPTService
+from .support.service import APP, JSON_TYPE, OPTIONS, FastGPTService
 
 ITEMS = [
     {
@@ -151,7 +151,7 @@ def lists(document: list[Any]) -> st.SearchStrategy[list[Any]]:
 
 @given(lists(ITEMS))
 def test_every_item_of_a_list_stays_whole_in_a_conversation(rows):
-    found = wire.read_conversations(rows)
+    found = records.read_conversations(rows)
     assert [same(each.raw) for each in found] == [same(row) for row in rows]
     for conversation in found:
         assert conversation.id
@@ -170,7 +170,7 @@ def copied(value: Any) -> Any:
 
 
 def read_messages(rows: list[Any], *, ended: bool = True) -> tuple[convostore.Message, ...]:
-    return wire.read_messages(rows, first=0, following=None, ended=ended)
+    return records.read_messages(rows, first=0, following=None, ended=ended)
 
 
 @given(lists(RECORDS), st.booleans())
@@ -256,7 +256,7 @@ def test_every_source_stays_whole(quotes, links):
 
 @given(lists(STEPS))
 def test_every_step_of_a_run_stays_whole(rows):
-    found = wire.read_run_steps(rows)
+    found = records.read_run_steps(rows)
     assert [same(each.raw) for each in found] == [same(row) for row in rows]
     for step in found:
         assert isinstance(step, RunStep)
@@ -266,7 +266,7 @@ def test_every_step_of_a_run_stays_whole(rows):
 
 @given(json_values())
 def test_any_json_in_place_of_data_is_read_or_a_protocol_error(data):
-    for reader in (wire.list_of, wire.read_run_steps):
+    for reader in (records.list_of, records.read_run_steps):
         try:
             reader(data)
         except convostore.ProtocolError as error:
@@ -276,9 +276,9 @@ def test_any_json_in_place_of_data_is_read_or_a_protocol_error(data):
 @for_each("document", [ITEMS, RECORDS, STEPS])
 def test_a_null_anywhere_does_no_harm(document):
     readers: dict[int, Callable[[list[Any]], Any]] = {
-        id(ITEMS): wire.read_conversations,
+        id(ITEMS): records.read_conversations,
         id(RECORDS): read_messages,
-        id(STEPS): wire.read_run_steps,
+        id(STEPS): records.read_run_steps,
     }
     for spoilt_document in with_nulls(document):
         assert len(readers[id(document)](spoilt_document)) == len(document)
@@ -487,7 +487,7 @@ def test_steps_nested_to_the_bound_are_read():
     step: dict[str, Any] = {"moduleName": "deepest"}
     for _ in range(90):
         step = {"moduleName": "outer", "childrenResponses": [step]}
-    (found,) = wire.read_run_steps([step])
+    (found,) = records.read_run_steps([step])
     while found.steps:
         (found,) = found.steps
     assert found.name == "deepest"

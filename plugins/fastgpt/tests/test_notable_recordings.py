@@ -23,7 +23,7 @@ from convostore import (
     ToolResultPart,
 )
 
-from .recordings import (
+from .support.recordings import (
     APP,
     VERSIONS,
     Replay,

@@ -20,9 +20,9 @@ from vcr.errors import CannotOverwriteExistingCassetteException
 
 import convostore
 from convostore.config import adapter_of
-from convostore_fastgpt import wire
+from convostore_fastgpt.schema import records
 
-from .oracle import (
+from .support.oracle import (
     ExpectedError,
     expect_conversation,
     expect_conversations,
@@ -31,7 +31,7 @@ from .oracle import (
     expect_records,
     expect_steps,
 )
-from .recordings import (
+from .support.recordings import (
     CASES,
     FACES,
     KINDS,
@@ -144,7 +144,7 @@ def a_page_tells_how_many_there_are_in_all(exchange):
         assert exchange.rows == []
         return
     offset = int(exchange.params.get("offset", 0))
-    rows, total = wire.list_of(exchange.body["data"], offset)
+    rows, total = records.list_of(exchange.body["data"], offset)
     assert (rows, total) == (exchange.rows, exchange.body["data"]["total"])
 
 
@@ -219,7 +219,7 @@ def test_a_recorded_page_alone_reads_as_its_part_of_the_whole(version, place, of
     whole, rows = exchange_of(f"{name}#1").rows, exchange_of(f"{name}#{place}").rows
     end = len(whole) - offset
     start = end - len(rows)
-    messages = wire.read_messages(
+    messages = records.read_messages(
         rows,
         first=start,
         following=whole[end] if end < len(whole) else None,

@@ -20,7 +20,7 @@ from convostore.http import Request, Response
 from convostore.testing import Backend, Kit, run_clause
 from convostore.testing.contract import FACES
 
-from .service import APP, GENERATIONS, OPTIONS, ROOT, SHARED, UID, FastGPTService
+from .support.service import APP, GENERATIONS, OPTIONS, ROOT, SHARED, UID, FastGPTService
 
 jsonschema = pytest.importorskip("jsonschema")
 

@@ -14,16 +14,7 @@ from convostore.http import Request, Response
 from convostore.testing import Backend, Kit, run_clause
 from convostore.testing.contract import FACES
 
-from .service import (
-    APP,
-    GENERATIONS,
-    KEY,
-    OPTIONS,
-    SHARE,
-    SHARED,
-    UID,
-    FastGPTService,
-)
+from .support.service import APP, GENERATIONS, KEY, OPTIONS, SHARE, SHARED, UID, FastGPTService
 
 DSN = "fastgpt+http://chat.test"
 LINK = {"shareId": SHARE, "outLinkUid": UID}

@@ -19,8 +19,8 @@ from convostore.http import Request, Response
 from convostore.testing import Backend, Kit, run_clause
 from convostore.testing.contract import FACES
 
-from .service import APP, GENERATIONS, JSON_TYPE, KEY, OPTIONS, SHARED, FastGPTService
-from .test_paging import CONVERSATION_STEPS, Disturbed, OtherHands, paged, schedules
+from .api.test_offset_pagination import CONVERSATION_STEPS, Disturbed, OtherHands, paged, schedules
+from .support.service import APP, GENERATIONS, JSON_TYPE, KEY, OPTIONS, SHARED, FastGPTService
 
 DSN = "fastgpt+http://chat.test"
 ANN = "ann"

@@ -8,11 +8,12 @@ from pydantic import SecretStr
 
 import convostore
 from convostore import AuthError, ConfigError
-from convostore.adapter import Operation
-from convostore.dialect import AbsentScopeError, ForbiddenError
+from convostore.adapters import Operation
+from convostore.dialects import AbsentScopeError
+from convostore.errors import ForbiddenError
 from convostore_gateway import Token, app
-from convostore_gateway.access import READING, Access, Grant, ReadOnlyStore
-from convostore_gateway.served import Served
+from convostore_gateway.auth import READING, Access, Grant, ReadOnlyStore
+from convostore_gateway.stores import Served
 
 FIRST, SECOND = "the-first-of-the-tokens", "the-second-of-the-tokens"
 

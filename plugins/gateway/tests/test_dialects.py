@@ -6,11 +6,11 @@ import pytest
 from starlette.types import Scope
 
 import convostore
-from convostore.dialect import Dialect
-from convostore.exchange import Response
-from convostore_gateway.access import Access
+from convostore.dialects import Dialect
+from convostore.http import Response
+from convostore_gateway.auth import Access
 from convostore_gateway.dialects import Dialects
-from convostore_gateway.served import Served
+from convostore_gateway.stores import Served
 
 
 class Plain(Dialect):

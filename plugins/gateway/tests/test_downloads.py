@@ -16,14 +16,14 @@ import httpx
 import pytest
 
 import convostore
+from convostore.adapters.memory import MemoryAdapter
 from convostore.config import adapter_of
 from convostore.errors import UnavailableError
 from convostore.formats import reader
-from convostore.memory import MemoryAdapter
 from convostore.models import Conversation, Message, Source, TextPart
-from convostore_gateway.exporting import disposition, export_all
+from convostore_gateway.downloads import disposition, export_all
 
-from .gateway_kit import client_of, got, served
+from .support.gateway import client_of, got, served
 
 STORE = "memory://native-exporting"
 
@@ -153,7 +153,7 @@ class Failing(MemoryAdapter):
 
 
 def failing() -> convostore.AsyncConversationStore:
-    from convostore.adapter import AdapterOptions
+    from convostore.adapters import AdapterOptions
     from convostore.dsn import DSN
 
     adapter = Failing(DSN.parse("memory://native-exporting-failing"), AdapterOptions())

@@ -11,16 +11,16 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from plugins.openai.tests.support.models import Model
 from pydantic import SecretStr
 
 import convostore
 from convostore.models import Feedback
 from convostore_fastgpt import AsyncChatClient, ChatClient
 from convostore_gateway import Token
-from convostore_gateway.upstream import aopen_answered
+from convostore_openai import aopen_answered
 
-from .gateway_kit import asked, served
-from .upstream_kit import Model
+from .support.gateway import asked, served
 
 pytestmark = pytest.mark.rim
 

@@ -8,31 +8,32 @@ from functools import partial
 from typing import ClassVar
 
 import pytest
+from plugins.openai.tests.support.models import Model
 
 import convostore
 from convostore.testing import (
     Backend,
     Kit,
+    NotOffered,
     Prompts,
     Service,
     StoreContract,
+    Waiver,
     clauses,
     never,
     run_clause,
 )
-from convostore.testing.checks import NotOffered
-from convostore.testing.contract import FACES, Waiver
+from convostore.testing._faces import drive
+from convostore.testing.clauses.replies import ReplyingClauses
+from convostore.testing.clauses.streaming import StreamingClauses
+from convostore.testing.contract import FACES
 from convostore.testing.dialects import seeding, serving
-from convostore.testing.faces import drive
-from convostore.testing.reply_clauses import ReplyingClauses
-from convostore.testing.stream_clauses import StreamingClauses
-from convostore_fastgpt.dialect import FastGPTDialect
+from convostore_fastgpt.server.dialect import FastGPTDialect
 from convostore_gateway import streams
-from convostore_gateway.upstream import aopen_answered
+from convostore_openai import aopen_answered
 
-from .bad_clients import until
-from .gateway_kit import served
-from .upstream_kit import Model
+from .support.bad_clients import until
+from .support.gateway import served
 
 APP = "65f000000000000000000010"
 OPTIONS: Mapping[str, object] = {"app_id": APP, "api_key": "fastgpt-a-token"}

@@ -2,13 +2,13 @@
 
 import pytest
 
+from convostore.adapters.memory import MemoryAdapter
 from convostore.dsn import DSN
 from convostore.errors import UnavailableError
-from convostore.memory import MemoryAdapter
 from convostore.store import AsyncConversationStore
 from convostore_gateway import app, running
 
-from .gateway_kit import client_of
+from .support.gateway import client_of
 
 pytestmark = pytest.mark.rim
 

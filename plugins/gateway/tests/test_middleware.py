@@ -19,11 +19,11 @@ from convostore import (
     StoreError,
     UnavailableError,
 )
+from convostore.adapters.memory import MemoryAdapter
 from convostore.dsn import DSN
-from convostore.memory import MemoryAdapter
 from convostore.store import AsyncConversationStore
 from convostore_gateway import Limits, Token, app
-from convostore_gateway.surroundings import SECURITY, Surroundings
+from convostore_gateway.middleware import SECURITY, Surroundings
 
 TOKEN = "a-token-that-is-long-enough"
 BEARER = {"authorization": f"Bearer {TOKEN}"}

@@ -11,7 +11,7 @@ from tests.support.naming import naming
 
 import convostore
 from convostore import ConversationStore
-from convostore.adapter import Operation
+from convostore.adapters import Operation
 from convostore.config import adapter_of
 from convostore.errors import AuthError, ProtocolError
 from convostore.testing import Backend, Face, Service, StoreContract, clauses, run_clause
@@ -19,9 +19,9 @@ from convostore.testing.contract import FACES
 from convostore.testing.dialects import seeding, serving
 from convostore.testing.samples import dialogue, several
 from convostore_gateway import Token
-from convostore_perplexica.dialect import PerplexicaDialect
+from convostore_perplexica.server.dialect import PerplexicaDialect
 
-from .gateway_kit import client_of, got, served
+from .support.gateway import client_of, got, served
 
 ASKS_A_MODEL = frozenset({Operation.REPLY, Operation.STREAM_REPLY, Operation.SUGGEST_QUESTIONS})
 """What the service does beside keeping chats, and the dialect does not.

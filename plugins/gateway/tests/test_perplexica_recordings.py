@@ -22,12 +22,12 @@ from tests.support.naming import naming
 
 import convostore
 from convostore.errors import UnavailableError
-from convostore.exchange import Request, Response
-from convostore.reading import read_time
+from convostore.http import Request, Response
+from convostore.parsing import read_time
 from convostore.testing import Backend
 from convostore.testing.dialects import incoming, serving
-from convostore_perplexica import wire
-from convostore_perplexica.dialect import PerplexicaDialect
+from convostore_perplexica.schema import chats as wire
+from convostore_perplexica.server.dialect import PerplexicaDialect
 
 ROOT = Path(__file__).parents[3]
 CASSETTES = ROOT / "plugins" / "perplexica" / "tests" / "cassettes"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from convostore_gateway.incoming import path_of
+from convostore_gateway.requests import path_of
 
 
 def scope(path: str, raw: str | None, root: str) -> dict[str, object]:

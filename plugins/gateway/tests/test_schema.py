@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from convostore.codec import dump, to_json
-from convostore.dialect import AbsentScopeError, ForbiddenError
+from convostore.dialects import AbsentScopeError
 from convostore.errors import (
     AuthError,
     ConfigError,
     ConflictError,
+    ForbiddenError,
     InvalidError,
     NotFoundError,
     ProtocolError,
@@ -23,15 +23,25 @@ from convostore.errors import (
     UnavailableError,
     UnsupportedError,
 )
-from convostore.models import Conversation, Feedback, Health, Message, Page, RunStep, TextPart
-from convostore.reading import decode_json
-from convostore.replies import PartialReply, Reply
-from convostore.searching import Hit
-from convostore_gateway import wire
-from convostore_gateway.native.rendering import LARGE, rendered
+from convostore.models import (
+    Conversation,
+    Feedback,
+    Health,
+    Message,
+    Page,
+    PartialReply,
+    Reply,
+    RunStep,
+    TextPart,
+)
+from convostore.parsing import decode_json
+from convostore.search import Hit
+from convostore.serialization import dump, to_json
+from convostore_gateway import schema
+from convostore_gateway.api.responses import LARGE, rendered
 from convostore_gateway.problems import problem_of, read_problem, status_of
 
-from . import wire_values as values
+from .support import values as values
 
 quietly = settings(
     max_examples=settings.default.max_examples // 2,
@@ -51,26 +61,26 @@ def rendered_and_read(result: Any) -> Any:
 @quietly
 @given(values.events)
 def test_an_event_is_read_as_it_was_rendered(event: Any) -> None:
-    assert wire.read_event(sent(dump(event))) == event
+    assert schema.read_event(sent(dump(event))) == event
 
 
 @quietly
 @given(values.replies)
 def test_a_reply_is_read_as_it_was_rendered(reply: Reply) -> None:
-    assert wire.read(Reply, rendered_and_read(reply)) == reply
+    assert schema.read(Reply, rendered_and_read(reply)) == reply
 
 
 @quietly
 @given(values.bodies)
 def test_a_body_is_read_as_it_was_rendered(body: Any) -> None:
-    content = to_json(wire.body_json(body)).encode("ascii")
-    assert wire.read_body(type(body), content) == body
+    content = to_json(schema.body_json(body)).encode("ascii")
+    assert schema.read_body(type(body), content) == body
 
 
 @pytest.mark.parametrize("feedback", [None, Feedback(rating="bad", comment="\ud800")])
 def test_feedback_is_read_as_it_was_rendered(feedback: Feedback | None) -> None:
     content = to_json(None if feedback is None else dump(feedback)).encode("ascii")
-    assert wire.read_body(wire.FeedbackBody, content) == feedback
+    assert schema.read_body(schema.FeedbackBody, content) == feedback
 
 
 @quietly
@@ -88,48 +98,48 @@ def test_a_page_is_read_as_it_was_rendered(
 ) -> None:
     kind, items = listed
     page = Page(items=tuple(items), cursor=cursor, total=total)
-    assert wire.read_page(kind, rendered_and_read(page)) == page
-    assert wire.read_page(kind, sent(wire.page_json(page))) == page
+    assert schema.read_page(kind, rendered_and_read(page)) == page
+    assert schema.read_page(kind, sent(schema.page_json(page))) == page
 
 
 @quietly
 @given(st.lists(values.run_steps, max_size=3).map(tuple))
 def test_run_details_are_read_as_they_were_rendered(steps: tuple[RunStep, ...]) -> None:
-    assert wire.read_items(RunStep, rendered_and_read(steps)) == steps
+    assert schema.read_items(RunStep, rendered_and_read(steps)) == steps
 
 
 @quietly
 @given(st.lists(values.texts(), max_size=3).map(tuple))
 def test_questions_are_read_as_they_were_rendered(questions: tuple[str, ...]) -> None:
-    assert wire.read_items(str, rendered_and_read(questions)) == questions
+    assert schema.read_items(str, rendered_and_read(questions)) == questions
 
 
 @quietly
 @given(values.VALUES.conversations())
 def test_a_conversation_is_read_as_it_was_rendered(conversation: Conversation) -> None:
-    assert wire.read(Conversation, rendered_and_read(conversation)) == conversation
+    assert schema.read(Conversation, rendered_and_read(conversation)) == conversation
 
 
 def test_a_large_page_is_read_as_it_was_rendered() -> None:
     texts = ["x" * (LARGE // 4), "\ud800" * 10, "é" * (LARGE // 2), "y" * LARGE]
     messages = tuple(Message(role="user", parts=(TextPart(text=text),)) for text in texts)
     page = Page(items=messages, cursor="next", total=9)
-    assert wire.read_page(Message, rendered_and_read(page)) == page
+    assert schema.read_page(Message, rendered_and_read(page)) == page
 
 
 def test_numbers_that_json_has_no_word_for_are_kept() -> None:
     message = Message(role="user", raw={"score": float("inf"), "large": 10**400})
-    assert wire.read_items(Message, rendered_and_read((message,))) == (message,)
+    assert schema.read_items(Message, rendered_and_read((message,))) == (message,)
 
 
 def test_health_and_info_are_read_as_they_were_rendered() -> None:
     health = Health(generation="1.2", detail="fine")
-    info = wire.Info(
+    info = schema.Info(
         label="memory://x", version="1", offers=("search", "fly"), traits={"order": "backend"},
         max_page=7, reply_options=("model",),
     )  # fmt: skip
-    assert wire.read(Health, sent(dump(health))) == health
-    assert wire.read(wire.Info, sent(dump(info) | {"novel": 1})) == info
+    assert schema.read(Health, sent(dump(health))) == health
+    assert schema.read(schema.Info, sent(dump(info) | {"novel": 1})) == info
     assert info.operations == {"search"}
     assert info.known_traits.max_page == 7
 
@@ -137,43 +147,43 @@ def test_health_and_info_are_read_as_they_were_rendered() -> None:
 @pytest.mark.parametrize(
     ("kind", "content", "told"),
     [
-        (wire.UpdateBody, '{"titel": "x"}', "there is no field 'titel': did you mean 'title'?"),
-        (wire.UpdateBody, '{"pinned": "yes"}', "pinned"),
-        (wire.UpdateBody, '{"pinned": 1}', "pinned"),
-        (wire.UpdateBody, '{"title": "\\ud800", "pinned": "true"}', "pinned"),
-        (wire.UpdateBody, "[]", "object"),
-        (wire.UpdateBody, "{", "not JSON"),
-        (wire.UpdateBody, "[" * 5000 + "]" * 5000, "nested"),
-        (wire.UpdateBody, '{"title": ' + "9" * 5000 + "}", "out of bounds"),
-        (wire.CreateBody, '{"created_at": 0}', "created_at"),
-        (wire.CreateBody, '{"created_at": "2026-01-01T00:00:00"}', "created_at"),
-        (wire.CreateBody, '{"created_at": "9999-12-31T23:59:59-23:59"}', "created_at"),
-        (wire.ReplaceBody, '{"messages": []}', "after"),
-        (wire.AppendBody, '{"messages": [{"role": "king"}]}', "messages.0.role"),
-        (wire.AppendBody, '{"messages": [{"role": "user", "id": ""}]}', "messages.0.id"),
-        (wire.AppendBody, '{"messages": {}}', "messages"),
-        (wire.ReplyBody, '{"content": [{"kind": "reasoning", "text": "x"}]}', "content"),
-        (wire.FeedbackBody, '{"rating": "fair"}', "rating"),
+        (schema.UpdateBody, '{"titel": "x"}', "there is no field 'titel': did you mean 'title'?"),
+        (schema.UpdateBody, '{"pinned": "yes"}', "pinned"),
+        (schema.UpdateBody, '{"pinned": 1}', "pinned"),
+        (schema.UpdateBody, '{"title": "\\ud800", "pinned": "true"}', "pinned"),
+        (schema.UpdateBody, "[]", "object"),
+        (schema.UpdateBody, "{", "not JSON"),
+        (schema.UpdateBody, "[" * 5000 + "]" * 5000, "nested"),
+        (schema.UpdateBody, '{"title": ' + "9" * 5000 + "}", "out of bounds"),
+        (schema.CreateBody, '{"created_at": 0}', "created_at"),
+        (schema.CreateBody, '{"created_at": "2026-01-01T00:00:00"}', "created_at"),
+        (schema.CreateBody, '{"created_at": "9999-12-31T23:59:59-23:59"}', "created_at"),
+        (schema.ReplaceBody, '{"messages": []}', "after"),
+        (schema.AppendBody, '{"messages": [{"role": "king"}]}', "messages.0.role"),
+        (schema.AppendBody, '{"messages": [{"role": "user", "id": ""}]}', "messages.0.id"),
+        (schema.AppendBody, '{"messages": {}}', "messages"),
+        (schema.ReplyBody, '{"content": [{"kind": "reasoning", "text": "x"}]}', "content"),
+        (schema.FeedbackBody, '{"rating": "fair"}', "rating"),
     ],
 )
 def test_a_wrong_body_is_refused_by_the_name_of_its_field(
     kind: Any, content: str, told: str
 ) -> None:
     with pytest.raises(InvalidError, match=None) as refused:
-        wire.read_body(kind, content.encode())
+        schema.read_body(kind, content.encode())
     assert told in str(refused.value)
 
 
 @pytest.mark.parametrize("data", [None, [], {}, {"items": {}}, {"items": [1]}, {"items": [{}]}])
 def test_what_is_no_page_is_a_protocol_error(data: Any) -> None:
     with pytest.raises(ProtocolError):
-        wire.read_page(Conversation, data)
+        schema.read_page(Conversation, data)
 
 
 @pytest.mark.parametrize("more", [{"cursor": 1}, {"total": "7"}])
 def test_a_page_with_a_wrong_frame_is_a_protocol_error(more: dict[str, Any]) -> None:
     with pytest.raises(ProtocolError):
-        wire.read_page(Conversation, {"items": [], **more})
+        schema.read_page(Conversation, {"items": [], **more})
 
 
 @pytest.mark.parametrize(

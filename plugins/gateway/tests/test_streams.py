@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 import convostore
-from convostore.dialect import StreamedResponse
-from convostore.events import TextDelta
+from convostore.dialects import StreamedResponse
+from convostore.models import TextDelta
 from convostore_gateway import streams
-from convostore_gateway.native.emitting import NativeEncoder
+from convostore_gateway.api.responses import NativeEncoder
 
 MANY = 1000
 """Events, more than a reply may be ahead of its client."""

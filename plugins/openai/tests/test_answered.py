@@ -11,22 +11,15 @@ import pytest
 from tests.support.naming import naming
 
 import convostore
-from convostore.adapter import Operation
+from convostore.adapters import Operation
 from convostore.config import adapter_of
 from convostore.http import Response
-from convostore.models import (
-    FilePart,
-    Message,
-    ReasoningPart,
-    TextPart,
-    ToolCallPart,
-)
-from convostore.replies import Usage
+from convostore.models import FilePart, Message, ReasoningPart, TextPart, ToolCallPart, Usage
 from convostore.testing.clock import AutojumpClock
-from convostore_gateway.upstream import UpstreamAdapter, open_answered
-from convostore_gateway.upstream.options import UpstreamOptions
+from convostore_openai import UpstreamAdapter, open_answered
+from convostore_openai.options import UpstreamOptions
 
-from .upstream_kit import (
+from .support.models import (
     DONE,
     JSON_TYPE,
     KEY,

@@ -11,10 +11,10 @@ import convostore
 from convostore import ConversationStore
 from convostore.config import adapter_of
 from convostore.testing import Backend, StoreContract, never
-from convostore_gateway.upstream import UpstreamAdapter
-from convostore_gateway.upstream.options import UpstreamOptions
+from convostore_openai import UpstreamAdapter
+from convostore_openai.options import UpstreamOptions
 
-from .upstream_kit import PROMPTS, Model
+from .support.models import PROMPTS, Model
 
 pytestmark = pytest.mark.rim
 

@@ -9,15 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convostore.drafts import Draft
+from convostore.adapters import Draft
 from convostore.errors import ProtocolError, RateLimitError, UnavailableError
-from convostore.events import OtherEvent
-from convostore.models import ReasoningPart, TextPart, ToolCallPart
-from convostore.replies import Usage
+from convostore.models import OtherEvent, ReasoningPart, TextPart, ToolCallPart, Usage
 from convostore.testing.strategies import json_values
-from convostore_gateway.upstream.decoding import ChatCompletionDecoder
+from convostore_openai.decoder import ChatCompletionDecoder
 
-from .upstream_kit import DONE, STOP, chunk, event, says, usage
+from .support.models import DONE, STOP, chunk, event, says, usage
 
 
 def read(*chunks: bytes):

@@ -7,22 +7,18 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from plugins.gateway.tests.support.gateway import served
 
 import convostore
 from convostore import DSN
-from convostore.adapter import AdapterOptions, AsyncTransport, Transport
+from convostore.adapters import AdapterOptions, AsyncTransport, Transport
+from convostore.adapters.memory import MemoryAdapter
 from convostore.config import adapter_of
-from convostore.memory import MemoryAdapter
 from convostore.models import NewConversation
-from convostore_gateway.upstream import UpstreamAdapter, UpstreamOptions, open_answered
-from convostore_gateway.upstream.service import (
-    AnsweredTransport,
-    AsyncAnsweredTransport,
-    ModelService,
-)
+from convostore_openai import UpstreamAdapter, UpstreamOptions, open_answered
+from convostore_openai.service import AnsweredTransport, AsyncAnsweredTransport, ModelService
 
-from .gateway_kit import served
-from .upstream_kit import STOP, TALKS, Model, chunk, event, says, streamed, streaming
+from .support.models import STOP, TALKS, Model, chunk, event, says, streamed, streaming
 
 pytestmark = pytest.mark.rim
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from convostore.codec import to_json
 from convostore.models import (
     FilePart,
     Message,
@@ -13,8 +12,9 @@ from convostore.models import (
     ToolCallPart,
     ToolResultPart,
 )
-from convostore_gateway.upstream.asking import QUESTION, History, body_of, content_of, row_of
-from convostore_gateway.upstream.options import UpstreamOptions, UpstreamReplyOptions
+from convostore.serialization import to_json
+from convostore_openai.options import UpstreamOptions, UpstreamReplyOptions
+from convostore_openai.requests import QUESTION, History, body_of, content_of, row_of
 
 URL = "http://localhost:1/v1"
 PICTURE = "data:image/png;base64,iVBORw0KGgo="

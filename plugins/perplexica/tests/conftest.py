@@ -6,8 +6,8 @@ import pytest
 
 from convostore.testing import loopback
 
-from .recordings import FACES
-from .talking import TALKS
+from .support.recordings import FACES
+from .support.turns import TALKS
 
 
 @pytest.fixture(params=FACES)

@@ -4,7 +4,7 @@ import pytest
 
 from convostore.testing import Backend, Prompts, StoreContract
 
-from .service import MODELS, SHAPES, ChatsService
+from .support.service import MODELS, SHAPES, ChatsService
 
 
 @pytest.mark.parametrize("shape", SHAPES)

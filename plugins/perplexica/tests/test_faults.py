@@ -4,7 +4,7 @@ import pytest
 
 from convostore.testing import Backend, FaultContract, Prompts
 
-from .service import MODELS, ChatsService
+from .support.service import MODELS, ChatsService
 
 pytestmark = pytest.mark.rim
 

@@ -5,7 +5,7 @@ import pytest
 import convostore
 from convostore.testing.loopback import serve
 
-from .service import ChatsService, answer_to
+from .support.service import ChatsService, answer_to
 
 pytestmark = pytest.mark.rim
 

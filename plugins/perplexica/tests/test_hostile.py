@@ -10,18 +10,17 @@ from hypothesis import strategies as st
 from tests.support.cases import for_each
 
 import convostore
-from convostore.adapter import Transport
+from convostore.adapters import Transport, Turn
 from convostore.http import Request, Response
 from convostore.models import TextPart
-from convostore.reading import MAX_NESTING
+from convostore.parsing import MAX_NESTING
 from convostore.testing.strategies import json_values, nested, spoilt
-from convostore.turns import Turn
-from convostore_perplexica.chatting import Choices, reply_request
-from convostore_perplexica.generations import Generation
+from convostore_perplexica.api.versions import Generation
 from convostore_perplexica.options import PerplexicaOptions, PerplexicaReplyOptions
-from convostore_perplexica.past import past_of
+from convostore_perplexica.replies.history import past_of
+from convostore_perplexica.replies.requests import Choices, reply_request
 
-from .service import JSON_TYPE
+from .support.service import JSON_TYPE
 
 SOURCE = {"pageContent": "p", "metadata": {"title": "T", "url": "https://example.org"}}
 STEPS = [

@@ -13,7 +13,7 @@ from tests.support.cases import for_each
 import convostore
 from convostore import FilePart, OtherPart, ReasoningPart, TextPart
 
-from .recordings import exchanges_of, played
+from .support.recordings import exchanges_of, played
 
 pytestmark = pytest.mark.usefixtures("closed_network")
 

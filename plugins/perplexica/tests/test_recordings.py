@@ -12,8 +12,8 @@ from vcr.errors import CannotOverwriteExistingCassetteException
 
 import convostore
 
-from .oracle import UNSAID, expect_conversation, expect_conversations, expect_messages
-from .recordings import CASES, FACES, WAYS, SyncFace, exchanges_of, played_by, playing
+from .support.oracle import UNSAID, expect_conversation, expect_conversations, expect_messages
+from .support.recordings import CASES, FACES, WAYS, SyncFace, exchanges_of, played_by, playing
 
 pytestmark = pytest.mark.usefixtures("closed_network")
 

@@ -7,8 +7,8 @@ from tests.support.cases import for_each
 
 import convostore
 
-from .oracle import expect_messages
-from .recordings import CASES, exchanges_of, playing
+from .support.oracle import expect_messages
+from .support.recordings import CASES, exchanges_of, playing
 
 pytestmark = pytest.mark.usefixtures("closed_network")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from . import pythons, servers
-from .databases import KINDS, Database, Databases, SQLite
+from .support import pythons, servers
+from .support.databases import KINDS, Database, Databases, SQLite
 
 
 @pytest.fixture(scope="session")

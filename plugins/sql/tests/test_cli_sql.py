@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 import convostore
 from convostore import Conversation, Message, TextPart
+from convostore.cli._archive import archive_file
 from convostore.cli.app import app
-from convostore.cli.archives import archive_file
 
 DAYS_AGO = {"now": 0, "month": 40, "year": 400}
 

@@ -18,8 +18,8 @@ import pytest
 import convostore
 from convostore import ConversationStore, Message, StoreError, TextPart, UnavailableError
 
-from . import servers
-from .databases import PostgreSQL
+from .support import servers
+from .support.databases import PostgreSQL
 
 STEPS = 300
 TURNS = 15

@@ -11,7 +11,7 @@ from convostore import ConversationStore
 from convostore.config import adapter_of
 from convostore.testing import Backend, StoreContract
 
-from .databases import Database, PostgreSQL, SQLite
+from .support.databases import Database, PostgreSQL, SQLite
 
 
 def in_bobs_namespace(database: Database) -> Callable[[], Callable[[], int]]:

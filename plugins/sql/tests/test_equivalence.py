@@ -49,7 +49,7 @@ from convostore import (
 )
 from convostore.testing import strategies
 
-from .vocabulary import WORDS
+from .support.vocabulary import WORDS
 
 IDS = ["a", "b", "c", "A", "\x00", "\ud800", "\\", "\\u0000", "é", "e\u0301", " ", "~", "'", "夏"]
 TIMES = [

@@ -31,11 +31,12 @@ from convostore import (
     UnavailableError,
 )
 from convostore.config import adapter_of
-from convostore_sql import sqlite, sqlite_database
+from convostore_sql import sqlite
+from convostore_sql.sqlite import database as sqlite_database
 from convostore_sql.statements import statements_of
 
-from . import servers
-from .databases import PostgreSQL
+from .support import servers
+from .support.databases import PostgreSQL
 
 HELD = {
     "sqlite": "UPDATE convostore_conversations SET title = 'held'",

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 
 import convostore
-from convostore.codec import dumps
 from convostore.errors import InvalidError, NotFoundError
+from convostore.serialization import dumps
+from convostore.testing._value_strategies import Values
 from convostore.testing.samples import everything
-from convostore.testing.values import Values
 
 STORES = ["memory://", "sqlite://"]
 MESSAGES = Values().messages()

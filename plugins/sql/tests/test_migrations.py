@@ -11,9 +11,9 @@ from tests.support.naming import naming
 import convostore
 from convostore import ConfigError, StoreError
 
-from . import processes
-from .databases import KINDS
-from .processes import Writer
+from .support import processes
+from .support.databases import KINDS
+from .support.processes import Writer
 
 OPENERS = 6
 LIVES = (0.02, 0.05, 0.1, 0.2)

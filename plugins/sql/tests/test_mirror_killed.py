@@ -10,7 +10,7 @@ import pytest
 import convostore
 from convostore import Feedback, Message, TextPart
 
-MIRRORER = Path(__file__).with_name("mirrorer.py")
+MIRRORER = Path(__file__).parent / "support" / "mirrorer.py"
 pytestmark = [
     pytest.mark.rim,
     pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL"),

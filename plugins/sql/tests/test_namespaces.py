@@ -24,10 +24,10 @@ from convostore import (
     Source,
     TextPart,
 )
-from convostore.adapter import Operation
+from convostore.adapters import Operation
 from convostore.config import adapter_of
-from convostore.testing import Backend, Kit, run_clause
-from convostore.testing.checks import collected, raises
+from convostore.testing import Backend, Kit, raises, run_clause
+from convostore.testing._assertions import collected
 from convostore_sql.rows import namespace_mark
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)

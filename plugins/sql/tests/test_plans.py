@@ -15,9 +15,9 @@ import pytest
 
 import convostore
 from convostore import Message
-from convostore.searching import Search
+from convostore.search import Search
+from convostore_sql.queries import Statement
 from convostore_sql.statements import Statements, statements_of
-from convostore_sql.units import Statement
 
 PAGES = ["conversations", "messages[oldest_first]", "messages[newest_first]", "tip"]
 """Pages: what they read does not grow with their list."""

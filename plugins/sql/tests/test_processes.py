@@ -10,8 +10,8 @@ import pytest
 import convostore
 from convostore import ConversationStore
 
-from . import processes
-from .processes import Writer
+from .support import processes
+from .support.processes import Writer
 
 pytestmark = pytest.mark.rim
 

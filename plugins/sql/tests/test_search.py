@@ -15,8 +15,8 @@ import convostore
 from convostore import Conversation, InvalidError, Message, Source, TextPart
 from convostore import ConversationStore as Store
 
-from .databases import KINDS, Databases, SQLite
-from .vocabulary import WORDS
+from .support.databases import KINDS, Databases, SQLite
+from .support.vocabulary import WORDS
 
 TYPED = [
     *WORDS,

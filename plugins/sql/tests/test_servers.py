@@ -7,7 +7,7 @@ import socket
 import psycopg
 import pytest
 
-from . import servers
+from .support import servers
 
 
 @pytest.mark.rim

@@ -10,35 +10,34 @@ from collections.abc import Callable
 from io import StringIO
 from typing import Any, Final, TypeAlias
 
-from .errors import ProtocolError
-from .events import (
+from ..errors import ProtocolError
+from ..models import (
+    JSON,
     InteractionRequested,
+    Message,
+    Part,
     PartAdded,
     PartsReplaced,
     ReasoningDelta,
+    ReasoningPart,
+    Reply,
     ReplyEvent,
     RunDetailsReported,
+    RunStep,
+    Source,
     SourcesFound,
     TextDelta,
+    TextPart,
     TitleChanged,
     ToolCallArgumentsDelta,
+    ToolCallPart,
     ToolCallStarted,
     ToolResultDelta,
+    ToolResultPart,
+    Usage,
     UsageReported,
     VariablesUpdated,
 )
-from .models import (
-    Message,
-    Part,
-    ReasoningPart,
-    RunStep,
-    Source,
-    TextPart,
-    ToolCallPart,
-    ToolResultPart,
-)
-from .replies import Reply, Usage
-from .values import JSON
 
 _LARGEST: Final = 64 * 2**20
 _Kind: TypeAlias = type[TextPart | ReasoningPart | ToolCallPart | ToolResultPart]

@@ -7,10 +7,9 @@ to the backend is its `Transport`'s work. No service and no protocol may be know
 
 from __future__ import annotations
 
-import json
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,11 +17,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, TypeVa
 
 from pydantic import BaseModel, ConfigDict
 
-from .codec import dumps
-from .dsn import DSN
-from .errors import InvalidError, StoreError, UnsupportedError
-from .flow import Flow
-from .models import (
+from ..dsn import DSN
+from ..errors import StoreError, UnsupportedError
+from ..flow import Flow
+from ..models import (
     AnyTip,
     Conversation,
     ConversationChange,
@@ -36,15 +34,16 @@ from .models import (
     Transcript,
     Unset,
 )
-from .transport import AsyncIncoming as AsyncIncoming
-from .transport import AsyncTransport as AsyncTransport
-from .transport import Incoming as Incoming
-from .transport import Transport as Transport
+from ..serialization import dumps
+from ._transport import AsyncIncoming as AsyncIncoming
+from ._transport import AsyncTransport as AsyncTransport
+from ._transport import Incoming as Incoming
+from ._transport import Transport as Transport
 
 if TYPE_CHECKING:
-    from .replies import Reply
-    from .searching import Hit, Search
-    from .turns import Answer, Stream, Turn
+    from ..models import Reply
+    from ..search import Hit, Search
+    from ._turns import Answer, Stream, Turn
 
 Q = TypeVar("Q")
 R = TypeVar("R")
@@ -376,49 +375,3 @@ class Adapter(ABC, Generic[Q, R]):
             adapter=self.name,
             operation=operation,
         )
-
-
-def cut(
-    items: Sequence[T], listing: Listing, *, key: Callable[[T], str], what: str = "list"
-) -> Page[T]:
-    """Makes a page of a list that came whole, oldest first where it is of messages.
-
-    The cursor holds the ids of the last items seen, so that some of them may be deleted.
-
-    Args:
-        items: All of them.
-        listing: What was asked for.
-        key: An item's id.
-        what: How an error names the list.
-
-    Raises:
-        InvalidError: Nothing of what the cursor remembers is there any more.
-    """
-    if listing.order == "newest_first":
-        items = items[::-1]
-    start = 0
-    if listing.cursor is not None:
-        places = {key(item): place for place, item in enumerate(items)}
-        surviving = [places[each] for each in _remembered(listing.cursor) if each in places]
-        if not surviving:
-            raise InvalidError(
-                f"what stood before this cursor's page of the {what} is gone: "
-                "start again without a cursor"
-            )
-        start = surviving[-1] + 1
-    end = len(items) if listing.limit is None else start + listing.limit
-    page = tuple(items[start:end])
-    if end >= len(items):
-        return Page(items=page, total=len(items))
-    last_seen = [key(item) for item in items[max(0, end - _REMEMBERED) : end]]
-    return Page(items=page, cursor=json.dumps(last_seen), total=len(items))
-
-
-_REMEMBERED = 5
-
-
-def _remembered(cursor: str) -> list[str]:
-    try:
-        return [str(each) for each in json.loads(cursor)]
-    except (ValueError, TypeError):
-        return []

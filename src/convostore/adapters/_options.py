@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from .errors import StoreError
+from ..errors import StoreError
 
 T = TypeVar("T", bound=BaseModel)
 

@@ -12,8 +12,8 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from .errors import UnsupportedError
-from .flow import Flow, arun, run
+from ..errors import UnsupportedError
+from ..flow import Flow, arun, run
 
 Q = TypeVar("Q")
 R = TypeVar("R")

@@ -11,12 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from .drafts import Draft
-from .events import ReplyEvent
-from .flow import Flow
-from .models import Part
-from .replies import Reply
-from .values import JSON
+from ..flow import Flow
+from ..models import JSON, Part, Reply, ReplyEvent
+from ._accumulator import Draft
 
 C = TypeVar("C")
 Q = TypeVar("Q")

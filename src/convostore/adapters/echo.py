@@ -11,24 +11,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import ClassVar, Final, TypeVar
 
-from .drafts import Draft
-from .errors import ConflictError, InvalidError, NotFoundError, UnavailableError
-from .events import InteractionRequested, ReasoningDelta, ReplyEvent, TextDelta
-from .flow import Flow, run
-from .memory import Call, MemoryAdapter
-from .models import (
+from ..errors import ConflictError, InvalidError, NotFoundError, UnavailableError
+from ..flow import Flow, run
+from ..models import (
     ANY,
     InteractionField,
     InteractionOption,
     InteractionPart,
+    InteractionRequested,
     Listing,
     Message,
     NewConversation,
     Part,
+    ReasoningDelta,
+    Reply,
+    ReplyEvent,
+    TextDelta,
     TextPart,
+    pending_interaction,
 )
-from .replies import Reply, pending_interaction
-from .turns import Answer, Answering, Decoder, Stream, Turn
+from ._accumulator import Draft
+from ._turns import Answer, Answering, Decoder, Stream, Turn
+from .memory import Call, MemoryAdapter
 
 T = TypeVar("T")
 

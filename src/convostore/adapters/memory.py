@@ -16,11 +16,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeVar, cast
 
-from .adapter import Adapter, AsyncIncoming, AsyncTransport, Incoming, Traits, Transport
-from .dsn import DSN
-from .errors import InvalidError
-from .flow import Flow
-from .models import (
+from ..dsn import DSN
+from ..errors import InvalidError
+from ..flow import Flow
+from ..models import (
     UNSET,
     AnyTip,
     Conversation,
@@ -33,8 +32,10 @@ from .models import (
     Page,
     Unset,
 )
-from .reading import read_position
-from .writing import (
+from ._base import Adapter, Traits
+from ._transport import AsyncIncoming, AsyncTransport, Incoming, Transport
+from .pagination import read_position
+from .write_rules import (
     absent_conversation,
     absent_message,
     check_replacement,
@@ -47,7 +48,7 @@ from .writing import (
 )
 
 if TYPE_CHECKING:
-    from .searching import Hit, Search
+    from ..search import Hit, Search
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from .errors import ConflictError, NotFoundError
-from .models import ANY, AnyTip, Conversation, Message, NewConversation
+from ..errors import ConflictError, NotFoundError
+from ..models import ANY, AnyTip, Conversation, Message, NewConversation
 
 
 def absent_conversation(conversation_id: str) -> NotFoundError:

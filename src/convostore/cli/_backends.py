@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..errors import ConfigError
-from .text import one_line
+from .render.text import one_line
 
 if TYPE_CHECKING:
     from ..plugins import Installed
@@ -56,7 +56,7 @@ def installed_backends() -> list[Backend]:
 
 
 def _backend(found: Installed) -> Backend:
-    from ..adapter import Operation
+    from ..adapters import Operation
     from ..plugins import adapter_for
 
     problem, offers = None, frozenset[Operation]()

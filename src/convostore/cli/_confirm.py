@@ -22,8 +22,8 @@ from ..errors import (
     UnavailableError,
     UnsupportedError,
 )
-from .rim import ExitCode, say
-from .text import backend_of, one_line, several, when
+from .errors import ExitCode, say
+from .render.text import backend_of, one_line, several, when
 
 if TYPE_CHECKING:
     from ..models import Conversation

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
-from .text import CONTROL
+from .render.text import CONTROL
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from ..events import ReplyEvent
-    from ..models import Conversation, Message
-    from ..replies import Reply
+    from ..models import Conversation, Message, Reply, ReplyEvent
 
 T = TypeVar("T")
 

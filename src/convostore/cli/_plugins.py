@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import typer
 
-from .text import one_line
+from .render.text import one_line
 
 SETTINGS: Final[dict[str, Any]] = {  # Any: Typer's own arguments, each of a type of its own
     "add_completion": False,

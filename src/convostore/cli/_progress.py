@@ -8,8 +8,8 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from ..errors import StoreError
-from .rim import say
-from .text import several
+from .errors import say
+from .render.text import several
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

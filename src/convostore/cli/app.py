@@ -7,18 +7,18 @@ from typing import Annotated, Final
 
 import typer
 
-from .asking import ask
-from .changing import feedback, fork, pin, rename
-from .chatting import chat
-from .deleting import clear, rm
-from .inspecting import completion, doctor, plugins
-from .mirroring import mirror
-from .plugged import SETTINGS
-from .reading import ls, show
-from .rim import DEBUG, CommandGroup
-from .searching import search
-from .statistics import stats
-from .transferring import export, import_
+from ._plugins import SETTINGS
+from .commands.ask import ask
+from .commands.chat import chat
+from .commands.delete import clear, rm
+from .commands.doctor import completion, doctor, plugins
+from .commands.edit import feedback, fork, pin, rename
+from .commands.export_import import export, import_
+from .commands.list_show import ls, show
+from .commands.mirror import mirror
+from .commands.search import search
+from .commands.stats import stats
+from .errors import DEBUG, CommandGroup
 
 app: Final = typer.Typer(name="convostore", cls=CommandGroup, **SETTINGS)
 

@@ -29,8 +29,8 @@ from ..errors import (
     UnsupportedError,
 )
 from . import NEEDS
-from .plugged import Plugged, plugged
-from .text import one_line, printable
+from ._plugins import Plugged, plugged
+from .render.text import one_line, printable
 
 NAME: Final = "convostore"
 COMPLETE_VARIABLE: Final = "_CONVOSTORE_COMPLETE"

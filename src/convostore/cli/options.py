@@ -160,7 +160,7 @@ def command_line(command: str, place: Place, *ids: str, options: Sequence[str] =
     """
     import shlex
 
-    from .text import one_line
+    from .render.text import one_line
 
     target = str(DSN.parse(place.target)) if "://" in place.target else place.target
     values = [word for each in place.given or () for word in ("-o", f"{each.partition('=')[0]}=…")]

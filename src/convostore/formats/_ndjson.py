@@ -14,7 +14,7 @@ from pydantic_core import from_json
 
 from ..errors import InvalidError
 from ..models import JSON
-from ..reading import Row
+from ..parsing import Row
 
 T = TypeVar("T")
 

@@ -11,12 +11,12 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final, NoReturn
 
-from .. import codec
+from .. import serialization
 from ..errors import InvalidError
 from ..models import JSON, Conversation, Message
-from ..reading import Row
+from ..parsing import Row
+from ._ndjson import Line, json_lines
 from .base import Entry, Writer
-from .lines import Line, json_lines
 
 FORMAT: Final = "convostore"
 VERSION: Final = 1
@@ -35,11 +35,11 @@ class JSONLWriter(Writer):
 
     def conversation(self, conversation: Conversation) -> str:
         self._within, self._begun = conversation.id, 0
-        return _line({"conversation": codec.dump(conversation, raw=self.raw)})
+        return _line({"conversation": serialization.dump(conversation, raw=self.raw)})
 
     def message(self, message: Message) -> str:
         self._begun += 1
-        return _line({"in": self._within, "message": codec.dump(message, raw=self.raw)})
+        return _line({"in": self._within, "message": serialization.dump(message, raw=self.raw)})
 
     def end_conversation(self) -> str:
         self._conversations += 1
@@ -52,7 +52,7 @@ class JSONLWriter(Writer):
 
 
 def _line(data: Row) -> str:
-    return codec.to_json(data) + "\n"
+    return serialization.to_json(data) + "\n"
 
 
 def read(stream: BinaryIO, name: str | None = None) -> Generator[Entry]:  # noqa: ARG001
@@ -76,7 +76,7 @@ class _Reading:
         _check_header(next(self.lines, None))
         self._advance()
         while (line := self.ahead) is not None and "conversation" in line.data:
-            conversation = line.read(codec.load_conversation, line.data["conversation"])
+            conversation = line.read(serialization.load_conversation, line.data["conversation"])
             self.within = conversation.id
             self.conversations += 1
             messages = self._messages()
@@ -95,7 +95,7 @@ class _Reading:
         while (line := self.ahead) is not None and "message" in line.data:
             if line.data.get("in") != self.within:
                 line.refuse(f"holds a message of another conversation than {self.within!r}")
-            message = line.read(codec.load_message, line.data["message"])
+            message = line.read(serialization.load_message, line.data["message"])
             self.messages += 1
             yield message
             self._advance()  # not earlier: the next line may be broken, this one is not

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from .. import codec
+from .. import serialization
 from ..models import (
     Conversation,
     FilePart,
@@ -25,10 +25,10 @@ from ..models import (
     ToolCallPart,
     ToolResultPart,
 )
+from ._code_spans import Code, find_code
 from .base import Writer
-from .citing import Citing, Span
-from .code_regions import Code, find_code
-from .plain import ROLES, one_line, printable, safe_link, shortened, time_text
+from .citations import Citing, Span
+from .text import ROLES, one_line, printable, safe_link, shortened, time_text
 
 _LABEL: Final = "source-"
 _SIGNS: Final = re.compile(r"[\\`*_\[\]<>~^&|$#]|^[-+=:]")
@@ -145,7 +145,7 @@ def _part(part: Part) -> str:
             return _interaction(part)
         case OtherPart():
             kind = f" {_code(part.type)}" if part.type else ""
-            return f"**Other**{kind}\n\n{_fenced(codec.to_json(part.data), 'json')}"
+            return f"**Other**{kind}\n\n{_fenced(serialization.to_json(part.data), 'json')}"
         case TextPart():
             return _text(part.text, [])
 
@@ -239,7 +239,7 @@ def _interaction(part: InteractionPart) -> str:
         chosen = "x" if part.answered and option.value == part.answer else " "
         lines.append(f"- [{chosen}] {escaped(option.label or option.value)}")
     for each in part.fields:
-        value = "" if each.value is None else f" {_code(codec.to_json(each.value))}"
+        value = "" if each.value is None else f" {_code(serialization.to_json(each.value))}"
         lines.append(f"- {escaped(each.label or each.key)}{value}")
     if part.answered and part.answer and not part.options:
         lines.append(f"- {escaped(part.answer)}")

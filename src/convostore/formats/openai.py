@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator
 from functools import partial
 from typing import Any, BinaryIO, Final, cast
 
-from .. import codec
+from .. import serialization
 from ..errors import InvalidError
 from ..models import (
     JSON,
@@ -29,10 +29,10 @@ from ..models import (
     ToolCallPart,
     ToolResultPart,
 )
-from ..reading import Row, filled
+from ..parsing import Row, filled
+from ._ndjson import Line, json_lines
 from .base import Entry, Writer
-from .lines import Line, json_lines
-from .plain import safe_link
+from .text import safe_link
 
 _ROLES: Final[dict[str, Role]] = {
     "system": "system",
@@ -68,7 +68,7 @@ class OpenAIWriter(Writer):
         for name in _LOST_FIELDS:
             if getattr(message, name):
                 self.losses[f"message.{name}"] += 1
-        rows = [codec.to_json(row) for row in self._rows(message)]
+        rows = [serialization.to_json(row) for row in self._rows(message)]
         text = ",".join(rows)
         if not text:
             return ""
@@ -171,7 +171,7 @@ def _entry(line: Line, name: str | None) -> Entry:
 
 
 def _digest(data: JSON) -> str:
-    return hashlib.sha256(codec.to_json(data).encode("ascii")).hexdigest()[:32]
+    return hashlib.sha256(serialization.to_json(data).encode("ascii")).hexdigest()[:32]
 
 
 def _message(conversation_id: str, place: int, row: JSON) -> Message:
@@ -237,6 +237,6 @@ def _call(call: JSON, function: JSON) -> Part:
         return OtherPart(type="tool_call", data=call)
     arguments = function.get("arguments")
     if arguments is not None and not isinstance(arguments, str):
-        arguments = codec.to_json(arguments)
+        arguments = serialization.to_json(arguments)
     held = cast("dict[str, Any]", call)
     return ToolCallPart(id=filled(held, "id"), name=function["name"], arguments=arguments or "")

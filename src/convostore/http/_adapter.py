@@ -9,13 +9,14 @@ from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 
 from pydantic import SecretStr
 
-from ..adapter import Adapter, AdapterOptions, AsyncTransport, Transport
+from ..adapters import Adapter, AdapterOptions, AsyncTransport, Transport
 from ..dsn import DSN
 from ..errors import ProtocolError, StoreError, redact
-from ..exchange import Request, Response, status_error
 from ..flow import Flow, retrying
-from .options import HTTPOptions
-from .transports import AsyncHTTPTransport, HTTPTransport
+from ._messages import Request, Response
+from ._options import HTTPOptions
+from ._transports import AsyncHTTPTransport, HTTPTransport
+from .status import status_error
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ConfigError
-from .options import HTTPOptions
+from ._options import HTTPOptions
 
 if TYPE_CHECKING:
     import httpx

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError, InvalidError, ProtocolError, StoreError, UnavailableError
-from ..exchange import Exchange, Request, Response
 from ..flow import Flow
-from ..network import clock
-from .hops import REDIRECTS, Hop, address, body, followed, nowhere
-from .options import HTTPOptions
+from ._deadlines import clock
+from ._messages import Exchange, Request, Response
+from ._options import HTTPOptions
+from ._redirects import REDIRECTS, Hop, address, body, followed, nowhere
 
 if TYPE_CHECKING:
     import httpx

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
-from ..adapter import AdapterOptions
-from ..exchange import Exchange
+from ..adapters import AdapterOptions
+from ._messages import Exchange
 
 
 def _header_lines(value: object) -> object:

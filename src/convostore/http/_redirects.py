@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from ..errors import InvalidError, ProtocolError
-from ..exchange import Method, Request, Response
+from ._messages import Method, Request, Response
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _LONGEST_URL: Final = 65_536

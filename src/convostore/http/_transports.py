@@ -13,19 +13,19 @@ from contextlib import (
 )
 from typing import TYPE_CHECKING, TypeVar
 
-from ..adapter import AsyncIncoming, AsyncTransport, Incoming, Transport
-from ..exchange import Request, Response
+from ..adapters import AsyncIncoming, AsyncTransport, Incoming, Transport
 from ..flow import Flow, arun, run
-from ..network import BoundedBackend, ClosingBackend, Deadline, clock
-from .client import client_arguments, configuring, parsed, underlay
-from .exchanges import Exchanges, comes_piecemeal, response_of, take_location
-from .hops import Hop
-from .options import HTTPOptions
+from ._client import client_arguments, configuring, parsed, underlay
+from ._deadlines import BoundedBackend, ClosingBackend, Deadline, clock
+from ._exchange import Exchanges, comes_piecemeal, response_of, take_location
+from ._messages import Request, Response
+from ._options import HTTPOptions
+from ._redirects import Hop
 
 if TYPE_CHECKING:
     import httpx
 
-    from .exchanges import Told
+    from ._exchange import Told
 
 T = TypeVar("T")
 

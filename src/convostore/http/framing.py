@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from .errors import ProtocolError
+from ..errors import ProtocolError
 
 _LARGEST: Final = 64 * 2**20
 """Bytes of one frame: what grows beyond is no frame of a service."""

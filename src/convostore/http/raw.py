@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..exchange import Request
-from ..network import ClosingBackend
-from .client import client_arguments, configuring, underlay
-from .hops import address, body
-from .options import HTTPOptions
+from ._client import client_arguments, configuring, underlay
+from ._deadlines import ClosingBackend
+from ._messages import Request
+from ._options import HTTPOptions
+from ._redirects import address, body
 
 if TYPE_CHECKING:
     import httpx

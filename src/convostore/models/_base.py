@@ -6,10 +6,10 @@ Only the base lives here; what is modelled with it stands in `parts` and `models
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Any, ClassVar, Self, TypeAlias
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 from pydantic_core import PydanticUndefined
 
 JSON: TypeAlias = Any
@@ -110,3 +110,20 @@ def _portable(value: object) -> JSON:
     if isinstance(value, datetime):
         return value.isoformat()
     return value
+
+
+def _in_utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("UTC cannot hold this time") from None
+
+
+def _not_empty(text: str) -> str:
+    # Not a constraint of pydantic's: those refuse lone surrogates, which services do send.
+    if not text:
+        raise ValueError("must not be empty")
+    return text
+
+
+Timestamp: TypeAlias = Annotated[AwareDatetime, AfterValidator(_in_utc)]

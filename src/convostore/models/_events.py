@@ -11,9 +11,11 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from .models import InteractionPart, Part, RunStep, Source
-from .replies import Reply, Usage
-from .values import JSON, Value
+from ._base import JSON, Value
+from ._conversations import RunStep
+from ._messages import Source
+from ._parts import InteractionPart, Part
+from ._replies import Reply, Usage
 
 
 class TextDelta(Value):

@@ -12,115 +12,32 @@ import json
 import re
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from enum import Enum
+from dataclasses import field
 from typing import (
     Annotated,
     ClassVar,
     Final,
-    Generic,
     Literal,
     NamedTuple,
     TypeAlias,
     TypeVar,
 )
 
-from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from .errors import StoreError
-from .parts import (
-    FilePart,
-    InteractionField,
-    InteractionOption,
-    InteractionPart,
-    OtherPart,
+from ._base import JSON, Portable, Timestamp, Value, _not_empty
+from ._parts import (
     Part,
-    ReasoningPart,
     TextPart,
-    ToolCallPart,
-    ToolResultPart,
 )
-from .values import JSON, Portable, Value
-
-__all__ = [
-    "ANY",
-    "JSON",
-    "UNSET",
-    "AnyTip",
-    "Citation",
-    "Conversation",
-    "ConversationChange",
-    "Feedback",
-    "FilePart",
-    "Health",
-    "InteractionField",
-    "InteractionOption",
-    "InteractionPart",
-    "Listing",
-    "Message",
-    "NewConversation",
-    "Order",
-    "Origin",
-    "OtherPart",
-    "Page",
-    "Part",
-    "Problem",
-    "ReasoningPart",
-    "Role",
-    "RunStep",
-    "Source",
-    "SourceKind",
-    "Status",
-    "TextPart",
-    "Timestamp",
-    "ToolCallPart",
-    "ToolResultPart",
-    "Transcript",
-    "Unset",
-    "Value",
-]
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool", "other"]
 Status: TypeAlias = Literal["complete", "generating", "failed", "unanswered"]
-Order: TypeAlias = Literal["oldest_first", "newest_first"]
 SourceKind: TypeAlias = Literal["cited", "researched", "quote"]
 
 
-def _in_utc(time: datetime) -> datetime:
-    try:
-        return time.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("UTC cannot hold this time") from None
-
-
-def _not_empty(text: str) -> str:
-    # Not a constraint of pydantic's: those refuse lone surrogates, which services do send.
-    if not text:
-        raise ValueError("must not be empty")
-    return text
-
-
-Timestamp: TypeAlias = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-
 T = TypeVar("T")
-
-
-class _Sentinel(Enum):
-    UNSET = "unset"
-    ANY = "any"
-
-    def __repr__(self) -> str:
-        return self.name
-
-
-UNSET: Final = _Sentinel.UNSET
-"""An argument that was not given, where None has a meaning of its own."""
-ANY: Final = _Sentinel.ANY
-"""`after=ANY`: append behind whatever message is the last."""
-Unset: TypeAlias = Literal[_Sentinel.UNSET]
-AnyTip: TypeAlias = Literal[_Sentinel.ANY]
 
 
 class Problem(Value):
@@ -275,123 +192,3 @@ class Message(Value):
         del plain["feedback"], plain["status"]
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode("ascii")).hexdigest()
-
-
-class Origin(Value):
-    """Where a copied conversation came from: a store, named without secrets, and the id there."""
-
-    store: str
-    conversation_id: str
-
-
-class Conversation(Value):
-    """One conversation, without its messages.
-
-    Attributes:
-        id: Opaque, scoped to its store.
-        created_at: UTC; None where the service tells none (FastGPT never does).
-        updated_at: UTC; None where the service tells none (the `/api/chats` service never does).
-        origin: Set on a conversation that was copied from another store.
-        files: What was uploaded to the conversation as a whole.
-    """
-
-    _service_fields: ClassVar = frozenset({"raw", "id", "origin"})
-
-    id: str
-    title: str | None = None
-    created_at: Timestamp | None = None
-    updated_at: Timestamp | None = None
-    pinned: bool = False
-    origin: Origin | None = None
-    files: tuple[FilePart, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    raw: JSON = Field(default=None, repr=False)
-
-    @property
-    def last_active_at(self) -> datetime | None:
-        """`updated_at` or else `created_at`: what lists of several backends are sorted by."""
-        return self.updated_at or self.created_at
-
-
-class RunStep(Value):
-    """One step of the run that made an answer."""
-
-    _service_fields: ClassVar = frozenset({"raw", "id"})
-
-    id: str | None = None
-    name: str
-    type: str | None = None
-    seconds: float | None = None
-    error: str | None = None
-    steps: tuple[RunStep, ...] = ()
-    raw: JSON = Field(default=None, repr=False)
-
-
-class Health(Value):
-    """What a look at the service found out; a service out of reach raises instead.
-
-    Attributes:
-        generation: The versions of the service whose shape was seen; None when nothing showed it.
-    """
-
-    generation: str | None = None
-    detail: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """How a list is to be cut.
-
-    Attributes:
-        limit: The most items to return; None for all that one answer of the backend holds.
-        cursor: The adapter's own note of where the page before ended; None for the head. The store
-            wraps it for its callers, and has checked that it belongs to this list and order.
-        older_than: Only conversations that were last active before it. The store leaves out the
-            others in any case; an adapter that can need not fetch them.
-    """
-
-    limit: int | None = None
-    cursor: str | None = None
-    order: Order = "oldest_first"
-    older_than: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page(Generic[T]):
-    """A run of a list; `cursor` leads to the next one and is None on the last.
-
-    Attributes:
-        total: How many there are in all, where the backend says.
-    """
-
-    items: tuple[T, ...]
-    cursor: str | None = None
-    total: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transcript:
-    """A conversation with all its messages, or the error that reading it ended in."""
-
-    conversation_id: str
-    conversation: Conversation | None = None
-    messages: tuple[Message, ...] = field(default=(), repr=False)
-    error: StoreError | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewConversation:
-    """What a conversation starts with; None leaves the choice of `id` to the store."""
-
-    id: str | None = None
-    title: str | None = None
-    created_at: datetime | None = None
-    origin: Origin | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationChange:
-    """What to change of a conversation; UNSET leaves it as it is."""
-
-    title: str | Unset | None = UNSET
-    pinned: bool | Unset = UNSET

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import Discriminator, Tag, model_validator
 
-from .values import JSON, Value
+from ._base import JSON, Value
 
 
 class TextPart(Value):

@@ -10,8 +10,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from .models import InteractionPart, Message, Part, RunStep, Source, TextPart
-from .values import JSON, Value
+from ._base import JSON, Value
+from ._conversations import RunStep
+from ._messages import Message, Source
+from ._parts import InteractionPart, Part, TextPart
 
 
 class Usage(Value):

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final
 
-from .words import fold, is_mark
+from ._tokenizer import fold, is_mark
 
 _BLOCK: Final = 2048
 

@@ -14,10 +14,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final, Literal, TypeAlias
 
-from .models import Conversation, Message, Role
-from .places import Folding
-from .values import Value
-from .words import alternatives, fold, is_whole, runs, words
+from ..models import Conversation, Message, Role, Value
+from ._offsets import Folding
+from ._tokenizer import alternatives, fold, is_whole, runs, words
 
 Where: TypeAlias = Literal["title", "text", "source"]
 

@@ -11,13 +11,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from .adapter import Adapter, Operation
-from .courses import Course
-from .errors import InvalidError
-from .models import FilePart, Part, TextPart
-from .options import checked_options
-from .plan import AnyFlow, Plan, an_id
-from .turns import Answer, Answering, Turn
+from ..adapters import Adapter, Answer, Answering, Operation, Turn, checked_options
+from ..errors import InvalidError
+from ..models import FilePart, Part, TextPart
+from ._operations import AnyFlow, Plan, an_id
+from ._reply_session import Course
 
 
 class Conversing:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 
-from .errors import InvalidError
+from ..errors import InvalidError
 
 
 def sealed(position: str | None, seal: list[str]) -> str | None:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, Generic, TypeVar
 
-from .adapter import Traits
-from .models import Conversation, Listing, Message, Page
+from ..adapters import Traits
+from ..models import Conversation, Listing, Message, Page
 
 T = TypeVar("T")
 

@@ -13,11 +13,10 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
-from .adapter import Adapter, Operation
-from .cursors import sealed, unsealed
-from .errors import InvalidError, NotFoundError, StoreError
-from .flow import Flow
-from .models import (
+from ..adapters import Adapter, Operation
+from ..errors import InvalidError, NotFoundError, StoreError
+from ..flow import Flow
+from ..models import (
     UNSET,
     AnyTip,
     Conversation,
@@ -34,11 +33,12 @@ from .models import (
     Transcript,
     Unset,
 )
-from .walking import Walk
+from ._cursors import sealed, unsealed
+from ._iteration import Walk
 
 if TYPE_CHECKING:
-    from .replies import Reply
-    from .searching import Hit, Search
+    from ..models import Reply
+    from ..search import Hit, Search
 
 T = TypeVar("T")
 AnyFlow: TypeAlias = Flow[Any, Any, T]

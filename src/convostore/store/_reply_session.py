@@ -10,13 +10,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from .adapter import Adapter, Operation
-from .drafts import Draft, with_whole_characters
-from .errors import StoreError
-from .events import ReasoningDelta, ReplyEvent, ReplyFinished, TextDelta
-from .flow import Flow
-from .replies import PartialReply, Reply
-from .turns import Stream
+from ..adapters import Adapter, Draft, Operation, Stream
+from ..adapters._accumulator import with_whole_characters
+from ..errors import StoreError
+from ..flow import Flow
+from ..models import PartialReply, ReasoningDelta, Reply, ReplyEvent, ReplyFinished, TextDelta
 
 # Any, in this module: a backend's own requests, replies and chunks, which nothing here looks at.
 

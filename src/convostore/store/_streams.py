@@ -11,12 +11,11 @@ from contextlib import AsyncExitStack, ExitStack, suppress
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
-from .adapter import AsyncTransport, Transport
-from .courses import Carry, Course, Emit, Open, Read, Step
-from .errors import InvalidError
-from .events import ReplyEvent
-from .flow import Flow
-from .replies import PartialReply, Reply
+from ..adapters import AsyncTransport, Transport
+from ..errors import InvalidError
+from ..flow import Flow
+from ..models import PartialReply, Reply, ReplyEvent
+from ._reply_session import Carry, Course, Emit, Open, Read, Step
 
 # Any, in this module: a backend's own requests, replies and chunks, which nothing here looks at.
 

@@ -10,19 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .backend import Backend, Face, Kit, Prompts, Service
-    from .checks import NotOffered, raises
-    from .contract import (
-        Clause,
-        StoreContract,
-        Waiver,
-        clauses,
-        never,
-        notimpl,
-        notyet,
-        run_clause,
-    )
-    from .fault_contract import FaultContract
+    from ._assertions import NotOffered, raises
+    from .backend import Backend, Face, Kit, Prompts
+    from .contract import Clause, StoreContract, Waiver, clauses, never, notimpl, notyet, run_clause
+    from .transports import Service
+    from .wire_faults.contract import FaultContract
 
 __all__ = [
     "Backend",
@@ -45,14 +37,14 @@ __all__ = [
 
 _HOMES = {
     "backend": ("Backend", "Face", "Kit", "Prompts", "Service"),
-    "checks": ("NotOffered", "raises"),
-    "fault_contract": ("FaultContract",),
+    "_assertions": ("NotOffered", "raises"),
+    "wire_faults.contract": ("FaultContract",),
 }
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import_module(".rewriting", __name__)  # before what it names is imported
+    import_module("._rewriting", __name__)  # before what it names is imported
     home = next((home for home, names in _HOMES.items() if name in names), "contract")
     return getattr(import_module(f".{home}", __name__), name)

@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from ..adapter import Operation
+from ..adapters import Operation
 from ..errors import StoreError
 from ..models import Conversation, Message, Page, Transcript
 from ..store import AsyncConversationStore
 from .backend import Kit
 
 if TYPE_CHECKING:
-    from ..events import ReplyEvent
-    from ..streaming import AsyncReplyStream
+    from ..models import ReplyEvent
+    from ..store import AsyncReplyStream
 
 T = TypeVar("T")
 

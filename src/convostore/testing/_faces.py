@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 from ..store import AsyncConversationStore, ConversationStore
 
 if TYPE_CHECKING:
-    from ..events import ReplyEvent
-    from ..streaming import AsyncReplyStream, ReplyStream
+    from ..models import ReplyEvent
+    from ..store import AsyncReplyStream, ReplyStream
 
 T = TypeVar("T")
 

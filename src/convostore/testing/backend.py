@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from ..adapter import Adapter, AsyncTransport, Transport
+from ..adapters import Adapter, AsyncTransport, Transport
 from ..config import adapter_of
-from ..exchange import Request, Response
+from ..http import Request, Response
 from ..models import JSON, Transcript
 from ..store import AsyncConversationStore, ConversationStore
-from .faces import awaited_store, drive
-from .stand_ins import (
+from ._faces import awaited_store, drive
+from .transports import (
     AsyncServiceTransport,
     RefusingAsyncTransport,
     RefusingTransport,

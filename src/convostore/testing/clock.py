@@ -16,14 +16,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeAlias
 
-from .. import network
+from ..http import _deadlines as deadlines
 
 Address: TypeAlias = tuple[Any, ...]
 
 _Wake: TypeAlias = Callable[[], object]
 
 
-class AutojumpClock(network.Clock):
+class AutojumpClock(deadlines.Clock):
     """Real time, and what was jumped over.
 
     HTTP clients that are made while it is `kept` go by it; async ones need a loop of
@@ -43,7 +43,7 @@ class AutojumpClock(network.Clock):
     @contextmanager
     def kept(self) -> Iterator[AutojumpClock]:
         """Keeps this clock for the block."""
-        with network.keeping(self):
+        with deadlines.keeping(self):
             yield self
 
     def monotonic(self) -> float:
@@ -163,7 +163,7 @@ class AutojumpClock(network.Clock):
 
 def current() -> AutojumpClock | None:
     """The clock that is kept, where it is one that jumps."""
-    kept = network.clock()
+    kept = deadlines.clock()
     return kept if isinstance(kept, AutojumpClock) else None
 
 

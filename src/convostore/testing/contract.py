@@ -20,18 +20,18 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import pytest
 
-from . import rewriting  # noqa: F401  # before what it names is imported
-from .answer_clauses import AnsweringClauses
+from . import _rewriting as rewriting  # noqa: F401  # before what it names is imported
+from ._assertions import NotOffered
+from ._faces import drive
 from .backend import Backend, Face, Kit
-from .checks import NotOffered
-from .faces import drive
-from .fault_clauses import FaultClauses
-from .keep_clauses import KeepingClauses
-from .read_clauses import ReadingClauses
-from .reply_clauses import ReplyingClauses
-from .search_clauses import SearchingClauses
-from .stream_clauses import StreamingClauses
-from .write_clauses import WritingClauses
+from .clauses.failures import FaultClauses
+from .clauses.interactions import AnsweringClauses
+from .clauses.put_fork_age import KeepingClauses
+from .clauses.reading import ReadingClauses
+from .clauses.replies import ReplyingClauses
+from .clauses.search import SearchingClauses
+from .clauses.streaming import StreamingClauses
+from .clauses.writing import WritingClauses
 
 Clause: TypeAlias = Callable[[Any, Kit], Coroutine[Any, Any, None]]
 

@@ -12,12 +12,12 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from ..codec import to_json
 from ..config import aopen, open
-from ..dialect import Dialect, IncomingRequest, StreamedResponse, answered
+from ..dialects import Dialect, IncomingRequest, StreamedResponse, answered
 from ..errors import StoreError
-from ..exchange import Request, Response
+from ..http import Request, Response
 from ..models import Transcript
+from ..serialization import to_json
 from ..store import AsyncConversationStore
 
 T = TypeVar("T")

@@ -20,9 +20,9 @@ from typing import Any, Final, NoReturn, Protocol, TypeAlias, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from ..errors import ProtocolError
-from ..exchange import Method, Request, Response
+from ..http import Method, Request, Response
 from ..models import JSON
-from ..reading import decode_json
+from ..parsing import decode_json
 
 
 class Spoken(Protocol):

@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any, Final, TypeAlias, TypeVar
 
-from ..adapter import AsyncIncoming, AsyncTransport, Incoming, Transport
-from ..exchange import Request, Response
+from ..adapters import AsyncIncoming, AsyncTransport, Incoming, Transport
+from ..http import Request, Response
 
 T = TypeVar("T")
 

@@ -1,6 +1,35 @@
-"""Copying: what mirror, export and import are made of, in steps on a source and a target.
+"""Transfer: mirror, export and import conversations, sync and async, and their reports.
 
-Nothing is carried out but in `driving`, which takes a step to the face of a store or to a file.
-What callers call stands in `convostore.mirroring` and `convostore.transfer`; no backend may be
-known here.
+The work is written once, as steps on a source and a target; only `_drivers` carries them out. No
+backend may be known here.
 """
+
+from __future__ import annotations
+
+from ._export import ExportReport
+from ._files_api import (
+    aexport_conversations,
+    aimport_conversations,
+    export_conversations,
+    import_conversations,
+)
+from ._import import ImportReport
+from ._mirror import MirrorProgress, MirrorReport
+from ._mirror_api import amirror, mirror
+from ._progress import TransferProgress
+from ._skipped import Skipped
+
+__all__ = [
+    "ExportReport",
+    "ImportReport",
+    "MirrorProgress",
+    "MirrorReport",
+    "Skipped",
+    "TransferProgress",
+    "aexport_conversations",
+    "aimport_conversations",
+    "amirror",
+    "export_conversations",
+    "import_conversations",
+    "mirror",
+]

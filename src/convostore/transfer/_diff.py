@@ -10,11 +10,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..adapter import Operation
+from ..adapters import Operation
 from ..errors import ConflictError
 from ..models import Message
-from .copies import Copy, WriteMessages
-from .stepping import Merged, Pages, Reader, Steps
+from ._steps import Merged, Pages, Reader, Steps
+from ._target import Copy, WriteMessages
 
 
 @dataclass(frozen=True, slots=True)

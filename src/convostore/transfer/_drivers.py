@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from ..errors import InvalidError
-from ..plan import Plan
 from ..store import AsyncConversationStore, ConversationStore
-from .stepping import Side, Step
+from ..store._operations import Plan
+from ._steps import Side, Step
 
 # One flow serves both faces: it needs what they have in common, which callers do not.
 

@@ -15,12 +15,12 @@ from typing import Literal, TypeAlias
 
 from ..errors import InvalidError, NotFoundError, StoreError
 from ..formats import Writer, format_of, writer
-from ..formats.files import FileFailedError, PathOrText, Sink, sink_to
+from ..formats._files import FileFailedError, PathOrText, Sink, sink_to
 from ..models import Conversation, Message
-from ..plan import Plan, several
-from .counting import Counting, Progress
-from .keeping import Step, Steps, pages_of_store
-from .skipping import Skipped, concerns_only_one, skipped
+from ..store._operations import Plan, several
+from ._progress import Counting, Progress
+from ._skipped import Skipped, concerns_only_one, skipped
+from ._steps import Step, Steps, pages_of_store
 
 OnBroken: TypeAlias = Literal["raise", "skip"]
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .copying.counting import Progress, TransferProgress
-from .copying.driving import async_plan_of, async_sender, plan_of, sender
-from .copying.exporting import Export, ExportReport, OnBroken
-from .copying.importing import Import, ImportReport
-from .flow import arun, run
-from .formats.files import PathOrBytes, PathOrText
-from .store import AsyncConversationStore, ConversationStore
+from ..flow import arun, run
+from ..formats._files import PathOrBytes, PathOrText
+from ..store import AsyncConversationStore, ConversationStore
+from ._drivers import async_plan_of, async_sender, plan_of, sender
+from ._export import Export, ExportReport, OnBroken
+from ._import import Import, ImportReport
+from ._progress import Progress, TransferProgress
 
 __all__ = [
     "ExportReport",

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 
 from ..errors import InvalidError, ProtocolError, StoreError
 from ..formats import Entry
-from ..formats.files import PathOrBytes, entries_of
+from ..formats._files import PathOrBytes, entries_of
 from ..models import Listing, Message
-from ..plan import Plan
-from .counting import Counting, Progress
-from .keeping import Policy, Step, Steps, keep, pages_of, pages_of_store, require
-from .skipping import Skipped, concerns_only_one, skipped
+from ..store._operations import Plan
+from ._progress import Counting, Progress
+from ._skipped import Skipped, concerns_only_one, skipped
+from ._steps import Step, Steps, pages_of, pages_of_store
+from ._target import Policy
+from ._upsert import keep, require
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
-from ..adapter import Adapter, Operation
+from ..adapters import Adapter, Operation
 from ..errors import ConflictError, InvalidError, NotFoundError, StoreError
 from ..models import Conversation, Message, Origin
-from ..plan import Plan
-from .keeping import Pages, Policy, Step, Steps, keep, pages_of_store, require
-from .skipping import Skipped, concerns_all, concerns_only_one, skipped
+from ..store._operations import Plan
+from ._skipped import Skipped, concerns_all, concerns_only_one, skipped
+from ._steps import Pages, Step, Steps, pages_of_store
+from ._target import Policy
+from ._upsert import keep, require
 
 _PATIENCE: Final = 5
 """After so many conversations that could not be reached, one after the other, it gives up."""

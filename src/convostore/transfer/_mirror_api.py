@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
-from .copying.driving import async_plan_of, async_sender, concurrency_of, plan_of, sender
-from .copying.keeping import Policy
-from .copying.mirror_run import MirrorProgress, MirrorReport, MirrorRun
-from .copying.skipping import Skipped
-from .errors import InvalidError
-from .flow import arun, run
-from .store import AsyncConversationStore, ConversationStore
+from ..errors import InvalidError
+from ..flow import arun, run
+from ..store import AsyncConversationStore, ConversationStore
+from ._drivers import async_plan_of, async_sender, concurrency_of, plan_of, sender
+from ._mirror import MirrorProgress, MirrorReport, MirrorRun
+from ._skipped import Skipped
+from ._target import Policy
 
 __all__ = ["MirrorProgress", "MirrorReport", "Skipped", "amirror", "mirror"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import AuthError, ConfigError, StoreError
-from ..plan import Plan
+from ..store._operations import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

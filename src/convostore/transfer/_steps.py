@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from ..models import Listing, Message
-from ..plan import Plan
+from ..store._operations import Plan
 
 T = TypeVar("T")
 

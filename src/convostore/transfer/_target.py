@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, cast
 
-from ..adapter import Operation
+from ..adapters import Operation
 from ..errors import ConflictError, NotFoundError
 from ..models import Conversation, Message, NewConversation, Problem
-from ..plan import AnyFlow, Make, Plan
-from .stepping import CHUNK, Pages, Step, Steps, no_pages, pages_of_store
+from ..store._operations import AnyFlow, Make, Plan
+from ._steps import CHUNK, Pages, Step, Steps, no_pages, pages_of_store
 
 WriteMessages: TypeAlias = Callable[[str, Sequence[Message], str | None], Make[tuple[Message, ...]]]
 """`Plan.append_messages` or `Plan.replace_messages`."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from ..adapter import Operation
+from ..adapters import Operation
 from ..errors import ConflictError, NotFoundError
 from ..models import UNSET, Conversation, ConversationChange
-from ..plan import Plan
-from .copies import UNFINISHED, UNSETTLED, Copy, Kept, Policy, Tally, with_problem
-from .following import Following
-from .stepping import Pages, Step, Steps, pages_of, pages_of_store
+from ..store._operations import Plan
+from ._diff import Following
+from ._steps import Pages, Step, Steps, pages_of, pages_of_store
+from ._target import UNFINISHED, UNSETTLED, Copy, Kept, Policy, Tally, with_problem
 
 __all__ = [
     "UNFINISHED",

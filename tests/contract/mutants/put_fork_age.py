@@ -7,14 +7,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ..adapter import Operation
-from ..dsn import DSN
-from ..errors import ConflictError, NotFoundError
-from ..flow import Flow
-from ..memory import Call, MemoryAdapter
-from ..models import UNSET, Conversation, Listing, NewConversation, Page, Unset
-from ..plan import Plan
-from .sabotage import behind_plan, in_memory
+from convostore.adapters import Operation
+from convostore.adapters.memory import Call, MemoryAdapter
+from convostore.dsn import DSN
+from convostore.errors import ConflictError, NotFoundError
+from convostore.flow import Flow
+from convostore.models import UNSET, Conversation, Listing, NewConversation, Page, Unset
+from convostore.store._operations import Plan
+
+from .registry import behind_plan, in_memory
 
 # Put
 

@@ -14,9 +14,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from ..adapter import Operation, cut
-from ..dsn import DSN
-from ..errors import (
+from convostore.adapters import Operation, cut
+from convostore.adapters.memory import Call, MemoryAdapter
+from convostore.dsn import DSN
+from convostore.errors import (
     ConflictError,
     InvalidError,
     NotFoundError,
@@ -25,11 +26,9 @@ from ..errors import (
     UnavailableError,
     UnsupportedError,
 )
-from ..exchange import Request, Response, path, status_error
-from ..flow import Flow
-from ..http import HTTPFlow
-from ..memory import Call, MemoryAdapter
-from ..models import (
+from convostore.flow import Flow
+from convostore.http import HTTPFlow, Request, Response, path, status_error
+from convostore.models import (
     ANY,
     UNSET,
     AnyTip,
@@ -44,15 +43,10 @@ from ..models import (
     TextPart,
     Transcript,
 )
-from ..plan import Plan
-from ..walking import Walk
-from . import (  # noqa: F401  # they list themselves
-    keep_saboteurs,
-    reply_saboteurs,
-    search_saboteurs,
-    stream_saboteurs,
-)
-from .sabotage import ALL, NAMES, Saboteur, behind_plan, in_memory, over_http
+from convostore.store._iteration import Walk
+from convostore.store._operations import Plan
+
+from .registry import ALL, NAMES, Saboteur, behind_plan, in_memory, over_http
 from .sample_service import SampleAdapter
 
 __all__ = ["ALL", "Saboteur"]

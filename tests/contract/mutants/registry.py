@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
-from ..adapter import Adapter, AsyncTransport, Operation, Transport
-from ..config import open as open_store
-from ..dsn import DSN
-from ..echo import EchoAdapter
-from ..events import ReplyEvent
-from ..http import HTTPOptions
-from ..memory import Call, MemoryAdapter
-from ..plan import Plan
-from ..store import AsyncConversationStore, ConversationStore
-from ..streaming import AsyncReplyStream
-from .answering_service import PROMPTS, AnsweringAdapter, AnsweringService
-from .backend import Backend, Prompts
-from .faces import awaited_stream
+from convostore.adapters import Adapter, AsyncTransport, Operation, Transport
+from convostore.adapters.echo import EchoAdapter
+from convostore.adapters.memory import Call, MemoryAdapter
+from convostore.config import open as open_store
+from convostore.dsn import DSN
+from convostore.http import HTTPOptions
+from convostore.models import ReplyEvent
+from convostore.store import AsyncConversationStore, AsyncReplyStream, ConversationStore
+from convostore.store._operations import Plan
+from convostore.testing import Backend, Prompts
+from convostore.testing._faces import awaited_stream
+
+from .replying_service import PROMPTS, AnsweringAdapter, AnsweringService
 from .sample_service import SampleAdapter, SampleService
 
 NAMES: Final = itertools.count()

@@ -8,20 +8,26 @@ from typing import Any, ClassVar
 
 from pydantic import ConfigDict
 
-from ..adapter import AdapterOptions
-from ..drafts import Draft
-from ..dsn import DSN
-from ..echo import EchoAdapter
-from ..errors import ConflictError, InvalidError, NotFoundError
-from ..events import ReplyEvent
-from ..flow import Flow
-from ..http import HTTPFlow
-from ..memory import Call
-from ..models import Conversation, InteractionPart, Listing, Message, Page, TextPart
-from ..replies import Reply
-from ..turns import Answer, Stream, Turn
-from .answering_service import AnsweringAdapter
-from .sabotage import NAMES, in_echo, over_http
+from convostore.adapters import AdapterOptions, Answer, Draft, Stream, Turn
+from convostore.adapters.echo import EchoAdapter
+from convostore.adapters.memory import Call
+from convostore.dsn import DSN
+from convostore.errors import ConflictError, InvalidError, NotFoundError
+from convostore.flow import Flow
+from convostore.http import HTTPFlow
+from convostore.models import (
+    Conversation,
+    InteractionPart,
+    Listing,
+    Message,
+    Page,
+    Reply,
+    ReplyEvent,
+    TextPart,
+)
+
+from .registry import NAMES, in_echo, over_http
+from .replying_service import AnsweringAdapter
 
 _Pieces = list[ReplyEvent | str]
 

@@ -12,28 +12,34 @@ from dataclasses import replace
 from typing import Any, ClassVar, Final
 from urllib.parse import unquote
 
-from ..adapter import cut
-from ..drafts import Draft
-from ..errors import ConflictError, InvalidError, NotFoundError, ProtocolError, UnavailableError
-from ..events import InteractionRequested, ReplyEvent, TextDelta
-from ..exchange import Request, Response, path
-from ..framing import Lines
-from ..http import HTTPFlow
-from ..models import (
+from convostore.adapters import Answer, Decoder, Draft, Stream, Turn, cut
+from convostore.errors import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    ProtocolError,
+    UnavailableError,
+)
+from convostore.http import HTTPFlow, Lines, Request, Response, path
+from convostore.models import (
     JSON,
     Conversation,
     InteractionOption,
     InteractionPart,
+    InteractionRequested,
     Listing,
     Message,
     Page,
+    Reply,
+    ReplyEvent,
+    TextDelta,
     TextPart,
     Transcript,
+    pending_interaction,
 )
-from ..reading import decode_json
-from ..replies import Reply, pending_interaction
-from ..turns import Answer, Decoder, Stream, Turn
-from .backend import Prompts
+from convostore.parsing import decode_json
+from convostore.testing import Prompts
+
 from .sample_service import SampleAdapter, SampleService
 
 PROMPTS: Final = Prompts(choice="choose high low", failing="fail")

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import ClassVar
 from urllib.parse import unquote
 
-from ..adapter import Traits, cut
-from ..exchange import Request, Response, path
-from ..http import HTTPAdapter, HTTPFlow
-from ..models import Conversation, Listing, Message, Page, TextPart, Transcript
+from convostore.adapters import Traits, cut
+from convostore.http import HTTPAdapter, HTTPFlow, Request, Response, path
+from convostore.models import Conversation, Listing, Message, Page, TextPart, Transcript
 
 _JSON = {"content-type": "application/json"}
 

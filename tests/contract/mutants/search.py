@@ -9,23 +9,16 @@ from datetime import UTC, timedelta
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from ..adapter import Operation
-from ..dsn import DSN
-from ..errors import ProtocolError
-from ..flow import Flow
-from ..memory import Call, MemoryAdapter
-from ..models import (
-    Conversation,
-    ConversationChange,
-    Listing,
-    Message,
-    Page,
-    Unset,
-)
-from ..plan import Plan
-from ..searching import Hit, Search, searched
-from ..words import fold, words
-from .sabotage import behind_plan, in_memory
+from convostore.adapters import Operation
+from convostore.adapters.memory import Call, MemoryAdapter
+from convostore.dsn import DSN
+from convostore.errors import ProtocolError
+from convostore.flow import Flow
+from convostore.models import Conversation, ConversationChange, Listing, Message, Page, Unset
+from convostore.search import Hit, Search, fold, searched, words
+from convostore.store._operations import Plan
+
+from .registry import behind_plan, in_memory
 
 Ranked: TypeAlias = tuple[tuple[int, float, str, int], Hit]
 

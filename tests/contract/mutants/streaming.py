@@ -5,16 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Self
 
-from ..drafts import Draft
-from ..echo import EchoAdapter
-from ..errors import InvalidError, StoreError, UnavailableError
-from ..events import ReasoningDelta, ReplyEvent, ReplyFinished, TextDelta
-from ..flow import Flow
-from ..memory import Call
-from ..models import InteractionPart, Message, TextPart
-from ..replies import PartialReply, Reply
-from ..turns import Stream, Turn
-from .sabotage import SpoiltStream, behind_streams, in_echo
+from convostore.adapters import Draft, Stream, Turn
+from convostore.adapters.echo import EchoAdapter
+from convostore.adapters.memory import Call
+from convostore.errors import InvalidError, StoreError, UnavailableError
+from convostore.flow import Flow
+from convostore.models import (
+    InteractionPart,
+    Message,
+    PartialReply,
+    ReasoningDelta,
+    Reply,
+    ReplyEvent,
+    ReplyFinished,
+    TextDelta,
+    TextPart,
+)
+
+from .registry import SpoiltStream, behind_streams, in_echo
 
 _Pieces = list[ReplyEvent | str]
 

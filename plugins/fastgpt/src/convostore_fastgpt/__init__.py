@@ -10,7 +10,7 @@ from convostore.plugins import hookimpl, on_use
 if TYPE_CHECKING:
     from .adapter import FastGPT
     from .chat_client import AsyncChatClient, ChatClient
-    from .dialect import FastGPTDialect
+    from .server.dialect import FastGPTDialect
 
 __all__ = ["AsyncChatClient", "ChatClient", "FastGPT"]
 
@@ -29,6 +29,6 @@ def convostore_adapters() -> Mapping[str, type[FastGPT]]:
 
 @hookimpl
 def convostore_dialects() -> Mapping[str, type[FastGPTDialect]]:
-    from .dialect import FastGPTDialect
+    from .server.dialect import FastGPTDialect
 
     return {"fastgpt": FastGPTDialect}

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
-from convostore.adapter import AdapterOptions, Traits
+from convostore.adapters import AdapterOptions, Traits
 from convostore.dsn import DSN
 from convostore.errors import (
     InvalidError,
@@ -38,8 +38,8 @@ from convostore.models import (
     Transcript,
 )
 
-from . import envelope, wire
-from .endpoints import (
+from .api import envelope
+from .api.endpoints import (
     CLEAR,
     DELETE,
     DELETE_RECORD,
@@ -51,17 +51,18 @@ from .endpoints import (
     Service,
     root_of,
 )
-from .envelope import AbsentAppError
-from .lists import Histories, Records
+from .api.envelope import AbsentAppError
+from .api.lists import Histories, Records
+from .api.offset_pagination import PAGE, Window
 from .options import FastGPTOptions, FastGPTReplyOptions
-from .paging import PAGE, Window
-from .suggesting import RECENT, suggest
+from .replies.suggestions import RECENT, suggest
+from .schema import records as wire
 
 if TYPE_CHECKING:
-    from convostore.replies import Reply
-    from convostore.turns import Answer, Stream, Turn
+    from convostore.adapters import Answer, Stream, Turn
+    from convostore.models import Reply
 
-    from .replying import Replies
+    from .replies.send import Replies
 
 
 class FastGPT(HTTPAdapter):
@@ -247,7 +248,7 @@ class FastGPT(HTTPAdapter):
 
     @cached_property
     def _replies(self) -> Replies:
-        from .replying import Replies  # loads what only replies need
+        from .replies.send import Replies  # loads what only replies need
 
         options = self.options
         return Replies(

@@ -19,8 +19,7 @@ from convostore.flow import Flow, arun, run
 from convostore.http import AsyncRawHTTPClient, RawHTTPClient, RawResponse, Request, Response
 from convostore.models import JSON
 
-from .completions import body, given
-from .endpoints import (
+from .api.endpoints import (
     CLEAR,
     COMPLETIONS,
     DELETE,
@@ -36,8 +35,9 @@ from .endpoints import (
     Generations,
     root_of,
 )
-from .envelope import AbsentPathError, is_absent_path
+from .api.envelope import AbsentPathError, is_absent_path
 from .options import ClientOptions
+from .replies.requests import body, given
 
 R = TypeVar("R")
 

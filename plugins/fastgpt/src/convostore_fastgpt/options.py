@@ -8,11 +8,10 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, SecretStr, field_validator
 
-from convostore.adapter import AdapterOptions
+from convostore.adapters import AdapterOptions, checked_options
 from convostore.errors import ConfigError
 from convostore.http import HTTPOptions
 from convostore.models import JSON
-from convostore.options import checked_options
 
 SourceName: TypeAlias = Literal[
     "api",

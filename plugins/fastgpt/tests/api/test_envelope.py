@@ -23,11 +23,10 @@ from convostore.errors import (
     UnsupportedError,
 )
 from convostore.http import Request, Response
-from convostore.testing import Backend, Kit, run_clause
-from convostore.testing.checks import raises
+from convostore.testing import Backend, Kit, raises, run_clause
 from convostore.testing.contract import FACES
 
-from .service import (
+from ..support.service import (
     APP,
     FOREIGN_APP,
     GENERATIONS,

@@ -17,7 +17,7 @@ from convostore.testing import Backend, Service
 from convostore_fastgpt import FastGPT
 from convostore_fastgpt.options import FastGPTOptions
 
-from .service import GENERATIONS, OPTIONS, ROOT, FastGPTService
+from ..support.service import GENERATIONS, OPTIONS, ROOT, FastGPTService
 
 PAGE = 10
 """More than a schedule moves: the head of the list then shows a row that stood still."""

@@ -7,16 +7,21 @@ import pytest
 from tests.support.cases import for_each
 
 from convostore.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
-from convostore.events import InteractionRequested
-from convostore.models import InteractionField, InteractionOption, InteractionPart, TextPart
-from convostore_fastgpt.answers import answering_text
-from convostore_fastgpt.interactions import innermost, read_interaction
+from convostore.models import (
+    InteractionField,
+    InteractionOption,
+    InteractionPart,
+    InteractionRequested,
+    TextPart,
+)
+from convostore_fastgpt.replies.answers import answering_text
+from convostore_fastgpt.schema.interactions import innermost, read_interaction
 
-from .chats import CHATS, opened
-from .recordings import answer_of
-from .service import COMPLETIONS, GENERATIONS, FastGPTService
-from .streams import answers_of, folded, rows_of, scenario_of
-from .streams import completions as recorded_completions
+from ..support.chats import CHATS, opened
+from ..support.recordings import answer_of
+from ..support.service import COMPLETIONS, GENERATIONS, FastGPTService
+from ..support.streams import answers_of, folded, rows_of, scenario_of
+from ..support.streams import completions as recorded_completions
 
 WAYS = ["answer", "stream_answer"]
 

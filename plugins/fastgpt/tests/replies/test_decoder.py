@@ -16,11 +16,12 @@ from convostore.errors import (
     StoreError,
     UnavailableError,
 )
-from convostore.events import (
+from convostore.models import (
     InteractionRequested,
     OtherEvent,
     ReasoningDelta,
     RunDetailsReported,
+    RunStep,
     StatusChanged,
     TextDelta,
     TitleChanged,
@@ -29,10 +30,9 @@ from convostore.events import (
     ToolResultDelta,
     VariablesUpdated,
 )
-from convostore.models import RunStep
-from convostore_fastgpt.decoding import nested
+from convostore_fastgpt.replies.decoder import nested
 
-from .streams import (
+from ..support.streams import (
     answered,
     comparable,
     decoded,

@@ -17,13 +17,13 @@ from convostore.errors import (
     StoreError,
     UnavailableError,
 )
-from convostore.replies import Reply
+from convostore.models import Reply
 from convostore.testing import Backend, clock
 from convostore.testing.clock import AutojumpClock
-from convostore.testing.fault_server import Fault, FaultServer
+from convostore.testing.wire_faults.server import Fault, FaultServer
 
-from .service import COMPLETIONS, OPTIONS, FastGPTService
-from .streams import folded, outcome_of
+from ..support.service import COMPLETIONS, OPTIONS, FastGPTService
+from ..support.streams import folded, outcome_of
 
 pytestmark = pytest.mark.rim
 

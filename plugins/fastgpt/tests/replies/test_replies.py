@@ -14,27 +14,25 @@ from convostore.errors import (
     StoreError,
     UnavailableError,
 )
-from convostore.events import (
-    OtherEvent,
-    RunDetailsReported,
-    StatusChanged,
-    TitleChanged,
-    VariablesUpdated,
-)
 from convostore.http import Response
 from convostore.models import (
     Feedback,
     FilePart,
+    OtherEvent,
     ReasoningPart,
+    RunDetailsReported,
+    StatusChanged,
     TextPart,
+    TitleChanged,
     ToolCallPart,
     ToolResultPart,
+    VariablesUpdated,
 )
 from convostore.testing.samples import dialogue
 
-from .chats import CHATS, opened
-from .recordings import Played, SyncFace, answer_of
-from .service import (
+from ..support.chats import CHATS, opened
+from ..support.recordings import Played, SyncFace, answer_of
+from ..support.service import (
     APP,
     COMPLETIONS,
     FOREIGN_APP,
@@ -44,8 +42,8 @@ from .service import (
     UID,
     FastGPTService,
 )
-from .streams import completions as recorded_completions
-from .streams import folded, rows_of
+from ..support.streams import completions as recorded_completions
+from ..support.streams import folded, rows_of
 
 WAYS = ["reply", "stream_reply"]
 

@@ -13,8 +13,8 @@ from convostore.http import Request, Response
 from convostore.testing import Backend, Kit, run_clause
 from convostore.testing.contract import FACES
 
-from .recordings import VERSIONS, Replay, exchange_of, standing_for
-from .service import (
+from ..support.recordings import VERSIONS, Replay, exchange_of, standing_for
+from ..support.service import (
     AGENT,
     APP,
     GENERATIONS,

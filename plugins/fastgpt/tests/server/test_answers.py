@@ -9,14 +9,12 @@ import json
 
 from tests.support.cases import for_each
 
-from convostore.events import ReplyFinished
-from convostore.models import Message
-from convostore.replies import Reply
-from convostore_fastgpt.encoding import CompletionEncoder
-from convostore_fastgpt.whole import completion_row
-from convostore_fastgpt.wire import read_run_steps
+from convostore.models import Message, Reply, ReplyFinished
+from convostore_fastgpt.schema.records import read_run_steps
+from convostore_fastgpt.server.completion_body import completion_row
+from convostore_fastgpt.server.encoder import CompletionEncoder
 
-from .streams import (
+from ..support.streams import (
     answered,
     answers_of,
     comparable,
@@ -25,7 +23,7 @@ from .streams import (
     folded,
     scenario_of,
 )
-from .test_dialect_recordings import NEW, OLD, Difference, differing, is_allowed
+from .test_recordings import NEW, OLD, Difference, differing, is_allowed
 
 DIFFERENCES = [
     Difference("interactive.entryNodeIds", "how a flow goes on is its own"),

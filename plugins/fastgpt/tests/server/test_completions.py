@@ -8,13 +8,8 @@ from typing import Any, ClassVar
 import pytest
 from tests.support.cases import for_each
 
-from convostore.adapter import AdapterOptions
-from convostore.echo import EchoAdapter
-from convostore.events import (
-    InteractionRequested,
-    ReasoningDelta,
-    TextDelta,
-)
+from convostore.adapters import AdapterOptions, Turn
+from convostore.adapters.echo import EchoAdapter
 from convostore.flow import Flow
 from convostore.models import (
     Feedback,
@@ -22,13 +17,15 @@ from convostore.models import (
     InteractionField,
     InteractionOption,
     InteractionPart,
+    InteractionRequested,
+    ReasoningDelta,
+    TextDelta,
     TextPart,
 )
-from convostore.turns import Turn
-from convostore_fastgpt.said import answer_in
+from convostore_fastgpt.server.parse_turn import answer_in
 
-from .dialect_kit import APP, V1, V2, Served, refusal, user
-from .streams import outcome_of
+from ..support.dialects import APP, V1, V2, Served, refusal, user
+from ..support.streams import outcome_of
 
 BOTH = for_each("path", [V1, V2])
 FAILED = "The answer could not be made."

@@ -11,13 +11,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-from convostore.testing import Backend, StoreContract, never
-from convostore.testing.contract import Waiver
+from convostore.testing import Backend, StoreContract, Waiver, never
 from convostore.testing.dialects import serving
-from convostore_fastgpt.dialect import FastGPTDialect
+from convostore_fastgpt.server.dialect import FastGPTDialect
 
-from .apps import PROMPTS
-from .service import OPTIONS, FastGPTService
+from ..support.apps import PROMPTS
+from ..support.service import OPTIONS, FastGPTService
 
 
 class TestFastGPTInItsOwnDialect(StoreContract):

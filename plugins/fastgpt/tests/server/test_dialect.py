@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 from tests.support.cases import for_each
 
-from convostore.dialect import AbsentScopeError, ForbiddenError
+from convostore.dialects import AbsentScopeError
 from convostore.errors import (
     AuthError,
     ConflictError,
+    ForbiddenError,
     InvalidError,
     NotFoundError,
     ProtocolError,
@@ -22,9 +23,9 @@ from convostore.errors import (
 from convostore.models import Feedback, Message, Source, TextPart
 from convostore.plugins import dialects
 from convostore.testing.samples import START, text_message
-from convostore_fastgpt.dialect import FastGPTDialect
+from convostore_fastgpt.server.dialect import FastGPTDialect
 
-from .dialect_kit import APP, CHAT, V1, ById, Served, Uncounted, refusal, request_of, user
+from ..support.dialects import APP, CHAT, V1, ById, Served, Uncounted, refusal, request_of, user
 
 INVALID = (400, 400, "Data validation error")
 NO_RECORDS = {"list": [], "total": 0}

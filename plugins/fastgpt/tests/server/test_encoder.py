@@ -9,39 +9,38 @@ from hypothesis import strategies as st
 from tests.support.cases import for_each
 
 from convostore.errors import ConflictError, InvalidError, RateLimitError, UnavailableError
-from convostore.events import (
-    InteractionRequested,
-    OtherEvent,
-    PartAdded,
-    PartsReplaced,
-    ReasoningDelta,
-    ReplyFinished,
-    RunDetailsReported,
-    SourcesFound,
-    StatusChanged,
-    TextDelta,
-    TitleChanged,
-    ToolCallArgumentsDelta,
-    ToolCallStarted,
-    ToolResultDelta,
-    UsageReported,
-    VariablesUpdated,
-)
 from convostore.models import (
     FilePart,
     InteractionField,
     InteractionOption,
     InteractionPart,
+    InteractionRequested,
     Message,
+    OtherEvent,
+    PartAdded,
+    PartsReplaced,
+    ReasoningDelta,
+    Reply,
+    ReplyFinished,
+    RunDetailsReported,
     RunStep,
     Source,
+    SourcesFound,
+    StatusChanged,
+    TextDelta,
     TextPart,
+    TitleChanged,
+    ToolCallArgumentsDelta,
+    ToolCallStarted,
+    ToolResultDelta,
+    Usage,
+    UsageReported,
+    VariablesUpdated,
 )
-from convostore.replies import Reply, Usage
 from convostore.testing.strategies import texts
-from convostore_fastgpt.encoding import CompletionEncoder
+from convostore_fastgpt.server.encoder import CompletionEncoder
 
-from .streams import outcome_of
+from ..support.streams import outcome_of
 
 SAID = texts().filter(bool)
 ASKED = InteractionPart(

@@ -12,7 +12,7 @@ from convostore.models import Message
 from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, everything
 from convostore.testing.strategies import json_values, spoilt, texts
 
-from .dialect_kit import APP, CHAT, V1, V2, Served, request_of, user
+from ..support.dialects import APP, CHAT, V1, V2, Served, request_of, user
 
 CHATTED = {"appId": APP, "chatId": "c"}
 PAGED = CHATTED | {"offset": 0, "pageSize": 5, "source": "api", "startUpdateTime": "2024-12-07"}

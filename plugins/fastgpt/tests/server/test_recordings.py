@@ -19,20 +19,22 @@ from typing import Any
 from tests.support.cases import for_each
 
 import convostore
-from convostore.dialect import (
-    AbsentScopeError,
-    ForbiddenError,
-    IncomingRequest,
-    StreamedResponse,
-    answered,
+from convostore.dialects import AbsentScopeError, IncomingRequest, StreamedResponse, answered
+from convostore.errors import AuthError, ForbiddenError, StoreError
+from convostore.http import Response
+from convostore_fastgpt.server.dialect import FastGPTDialect
+
+from ..support.recordings import (
+    CASES,
+    VERSIONS,
+    Exchange,
+    Replay,
+    SyncFace,
+    exchange_of,
+    exchanges_of,
 )
-from convostore.errors import AuthError, StoreError
-from convostore.exchange import Response
-from convostore_fastgpt.dialect import FastGPTDialect
 
-from .recordings import CASES, VERSIONS, Exchange, Replay, SyncFace, exchange_of, exchanges_of
-
-REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "dialects.md"
+REFERENCE = Path(__file__).parents[4] / "docs" / "reference" / "dialects.md"
 NOT_THERE = object()
 BOTH = VERSIONS
 OLD, NEW = "v4.9.14", "v4.16.0"

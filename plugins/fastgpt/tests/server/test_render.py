@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.cases import for_each
 
-from convostore.codec import to_json
 from convostore.models import (
     Conversation,
     Feedback,
@@ -27,11 +26,12 @@ from convostore.models import (
     ToolCallPart,
     ToolResultPart,
 )
+from convostore.serialization import to_json
 from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, everything
 from convostore.testing.strategies import json_values, texts
-from convostore_fastgpt.record_ids import record_ids
-from convostore_fastgpt.rendering import history_row, node_row, record_row
-from convostore_fastgpt.wire import read_conversations, read_messages, read_run_steps
+from convostore_fastgpt.schema.message_ids import record_ids
+from convostore_fastgpt.schema.records import read_conversations, read_messages, read_run_steps
+from convostore_fastgpt.server.render import history_row, node_row, record_row
 
 APP = "65f000000000000000000010"
 HEX = "0123456789abcdef"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from convostore.http import Response
-from convostore.testing.backend import Prompts
+from convostore.testing import Prompts
 
 Row = dict[str, Any]
 

@@ -11,10 +11,10 @@ from typing import Any
 from convostore import AsyncConversationStore, ConversationStore
 from convostore.config import adapter_of
 from convostore.errors import StoreError
-from convostore.events import ReplyEvent
 from convostore.flow import arun, run
-from convostore.replies import PartialReply, Reply
-from convostore.testing.stand_ins import AsyncServiceTransport, Service, ServiceTransport
+from convostore.models import PartialReply, Reply, ReplyEvent
+from convostore.testing import Service
+from convostore.testing.transports import AsyncServiceTransport, ServiceTransport
 
 from .service import OPTIONS
 

@@ -10,17 +10,17 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import convostore
-from convostore.adapter import Traits, cut
+from convostore.adapters import Traits, cut
+from convostore.adapters.memory import MemoryAdapter
 from convostore.config import adapter_of
-from convostore.dialect import IncomingRequest, StreamedResponse, answered
+from convostore.dialects import IncomingRequest, StreamedResponse, answered
 from convostore.errors import StoreError
-from convostore.exchange import Response
 from convostore.flow import Flow
-from convostore.memory import MemoryAdapter
+from convostore.http import Response
 from convostore.models import Conversation, Listing, Message, Page
 from convostore.store import AsyncConversationStore
 from convostore.testing.samples import START, text_message
-from convostore_fastgpt.dialect import FastGPTDialect
+from convostore_fastgpt.server.dialect import FastGPTDialect
 
 APP = "65f000000000000000000010"
 CHAT = "/api/core/chat/"

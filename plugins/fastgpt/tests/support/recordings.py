@@ -22,11 +22,11 @@ from vcr.serialize import deserialize
 from vcr.serializers import yamlserializer
 
 import convostore
-from convostore.adapter import AsyncTransport, Transport
+from convostore.adapters import AsyncTransport, Transport
 from convostore.config import adapter_of
 from convostore.http import Request, Response
 
-CASSETTES = Path(__file__).parent / "cassettes"
+CASSETTES = Path(__file__).parents[1] / "cassettes"
 PORTS = {"v4.16.0": 3456, "v4.9.14": 3457}
 VERSIONS = tuple(PORTS)
 CASES = sorted(

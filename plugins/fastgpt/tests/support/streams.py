@@ -12,12 +12,11 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from convostore.drafts import Draft
+from convostore.adapters import Draft
 from convostore.errors import StoreError
-from convostore.events import ReplyEvent
-from convostore.models import InteractionPart, Message, Part, TextPart
-from convostore_fastgpt.decoding import CompletionDecoder
-from convostore_fastgpt.wire import read_messages
+from convostore.models import InteractionPart, Message, Part, ReplyEvent, TextPart
+from convostore_fastgpt.replies.decoder import CompletionDecoder
+from convostore_fastgpt.schema.records import read_messages
 
 from .recordings import Exchange, all_exchanges, exchange_of
 

@@ -8,26 +8,18 @@ from typing import TYPE_CHECKING, Any
 from convostore.plugins import hookimpl, on_use
 
 if TYPE_CHECKING:
-    from convostore.adapter import Adapter
+    from convostore.adapters import Adapter
 
-    from .access import Token
-    from .application import app
+    from .app import app
+    from .auth import Token
     from .limits import Limits
-    from .server.serving import running
-    from .upstream import aopen_answered, open_answered
+    from .server.run import running
 
-__all__ = ["Limits", "Token", "aopen_answered", "app", "open_answered", "running"]
+__all__ = ["Limits", "Token", "app", "running"]
 
 __getattr__ = on_use(
     __name__,
-    {
-        "Limits": "limits",
-        "Token": "access",
-        "aopen_answered": "upstream",
-        "app": "application",
-        "open_answered": "upstream",
-        "running": "server.serving",
-    },
+    {"Limits": "limits", "Token": "auth", "app": "app", "running": "server.run"},
 )
 
 
@@ -40,6 +32,6 @@ def convostore_adapters() -> Mapping[str, type[Adapter[Any, Any]]]:
 
 @hookimpl
 def convostore_commands() -> Mapping[str, Any]:
-    from .server.command import serve
+    from .server.cli import serve
 
     return {"serve": serve}

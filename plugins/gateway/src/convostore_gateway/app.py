@@ -19,14 +19,14 @@ from convostore.errors import ConfigError
 from convostore.plugins import dialects as installed_dialects
 from convostore.store import AsyncConversationStore
 
-from .access import Access, Token
+from .api.app import Native
+from .auth import Access, Token
 from .dialects import Dialects
+from .health import Readiness, healthz
 from .limits import Limits
-from .native import Native
-from .probes import Readiness, healthz
-from .routes import DialectRoute, Surface
-from .served import Served
-from .surroundings import Origins, Surroundings
+from .middleware import Origins, Surroundings
+from .routing import DialectRoute, Surface
+from .stores import Served
 
 _log = logging.getLogger("convostore.gateway")
 
@@ -84,7 +84,7 @@ def app(
         DialectRoute(Dialects([each() for each in found.values()], served)),
     ]
     if viewer:
-        from .viewer import Viewer
+        from .viewer.app import Viewer
 
         routes += [Route("/", _to_viewer), Surface("/viewer", Viewer(served))]
     return Starlette(routes=routes, middleware=list(_middleware(served.limits, cors, hosts)))

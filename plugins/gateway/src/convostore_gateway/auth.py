@@ -12,9 +12,8 @@ from typing import Any, Final, Literal
 
 from pydantic import SecretStr
 
-from convostore.adapter import Operation
-from convostore.dialect import ForbiddenError
-from convostore.errors import AuthError, ConfigError
+from convostore.adapters import Operation
+from convostore.errors import AuthError, ConfigError, ForbiddenError
 from convostore.store import AsyncConversationStore
 
 READING: Final = frozenset(

@@ -15,16 +15,16 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response as Sent
 from starlette.types import Receive, Scope, Send
 
-from convostore.dialect import Dialect, IncomingRequest, StreamedResponse, answered
+from convostore.dialects import Dialect, IncomingRequest, StreamedResponse, answered
 from convostore.errors import AuthError, InvalidError, StoreError, UnavailableError
-from convostore.exchange import Response
+from convostore.http import Response
 
-from .access import Grant
-from .incoming import headers_of, path_of, read_request
+from .auth import Grant
 from .limits import Limits
-from .served import Served
+from .middleware import place_of
+from .requests import headers_of, path_of, read_request
+from .stores import Served
 from .streams import stream_response
-from .surroundings import place_of
 
 _log = logging.getLogger("convostore.gateway")
 _LARGE: Final = 256 * 1024

@@ -10,8 +10,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from .served import Served
-from .surroundings import place_of
+from .middleware import place_of
+from .stores import Served
 
 _log: Final = logging.getLogger("convostore.gateway")
 _PATIENCE: Final = 5.0

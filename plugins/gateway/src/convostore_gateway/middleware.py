@@ -18,8 +18,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .incoming import path_of
 from .limits import Limits
+from .requests import path_of
 
 access_log: Final = logging.getLogger("convostore.gateway.access")
 _log: Final = logging.getLogger("convostore.gateway")

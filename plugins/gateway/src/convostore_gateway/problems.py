@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
-from convostore.codec import to_json
-from convostore.dialect import ForbiddenError
 from convostore.errors import (
     AuthError,
     ConflictError,
+    ForbiddenError,
     InvalidError,
     NotFoundError,
     ProtocolError,
@@ -24,10 +23,11 @@ from convostore.errors import (
     UnavailableError,
     UnsupportedError,
 )
-from convostore.reading import Row
-from convostore.values import JSON
+from convostore.models import JSON
+from convostore.parsing import Row
+from convostore.serialization import to_json
 
-from .wire import partial_json, read_partial
+from .schema import partial_json, read_partial
 
 MEDIA_TYPE: Final = "application/problem+json"
 

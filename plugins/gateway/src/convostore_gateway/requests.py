@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote, unquote
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
-from convostore.dialect import IncomingRequest
+from convostore.dialects import IncomingRequest
 from convostore.errors import InvalidError
 
 from .limits import Limits

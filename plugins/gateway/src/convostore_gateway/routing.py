@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .dialects import Dialects
-from .incoming import path_of
+from .requests import path_of
 
 
 class Surface(BaseRoute):

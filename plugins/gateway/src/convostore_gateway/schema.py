@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, cast
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from convostore.adapter import Operation, Traits
-from convostore.codec import dump, to_json
+from convostore.adapters import Operation, Traits
 from convostore.errors import InvalidError, ProtocolError
-from convostore.events import ReplyEvent
 from convostore.models import (
     ANY,
+    JSON,
     UNSET,
     AnyTip,
     Feedback,
@@ -26,13 +25,16 @@ from convostore.models import (
     Message,
     Origin,
     Page,
+    PartialReply,
+    Portable,
+    ReplyEvent,
     TextPart,
     Timestamp,
     Unset,
+    Value,
 )
-from convostore.reading import Row, decode_json
-from convostore.replies import PartialReply
-from convostore.values import JSON, Portable, Value
+from convostore.parsing import Row, decode_json
+from convostore.serialization import dump, to_json
 
 T = TypeVar("T")
 
@@ -113,7 +115,7 @@ class Info(Value):
     Attributes:
         version: The gateway's.
         offers: The names of the operations that may be called with this token.
-        traits: Those of the store behind; see `convostore.adapter.Traits`.
+        traits: Those of the store behind; see `convostore.adapters._base.Traits`.
         max_page: The most items of a page.
         reply_options: The names of the options that a turn takes.
     """

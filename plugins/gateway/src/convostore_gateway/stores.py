@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from convostore.dialect import AbsentScopeError, ForbiddenError
-from convostore.errors import NotFoundError
+from convostore.dialects import AbsentScopeError
+from convostore.errors import ForbiddenError, NotFoundError
 from convostore.store import AsyncConversationStore
 
-from .access import Access, Grant, ReadOnlyStore
+from .auth import Access, Grant, ReadOnlyStore
 from .limits import Limits
 
 _SCOPE = re.compile(r"[\w.:-]{1,64}")

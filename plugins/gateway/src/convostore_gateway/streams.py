@@ -13,10 +13,9 @@ from typing import Final
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from convostore.dialect import ReplyEncoder, StreamedResponse
+from convostore.dialects import ReplyEncoder, StreamedResponse
 from convostore.errors import StoreError, UnavailableError
-from convostore.store import AsyncConversationStore
-from convostore.streaming import AsyncReplyStream
+from convostore.store import AsyncConversationStore, AsyncReplyStream
 
 _log = logging.getLogger("convostore.gateway")
 _AHEAD: Final = 64

@@ -17,12 +17,12 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 import convostore
-from convostore.codec import dump
-from convostore.memory import MemoryAdapter
+from convostore.adapters.memory import MemoryAdapter
 from convostore.models import Message, TextPart
+from convostore.serialization import dump
 from convostore_gateway import Limits, Token, app
 
-from .gateway_kit import client_of, got, served
+from ..support.gateway import client_of, got, served
 
 pytestmark = pytest.mark.rim
 
@@ -96,7 +96,7 @@ def test_an_id_may_hold_a_slash(api: httpx.Client, chat: str) -> None:
 def test_any_id_is_one_segment_of_a_path(api: httpx.Client, id: str) -> None:
     created = api.post(
         "/v1/conversations",
-        content=convostore.codec.to_json({"id": id}),
+        content=convostore.serialization.to_json({"id": id}),
         headers={"content-type": "application/json"},
     )
     assert created.status_code == 201
@@ -432,7 +432,7 @@ class Failing(MemoryAdapter):
 
 
 def failing() -> convostore.AsyncConversationStore:
-    from convostore.adapter import AdapterOptions
+    from convostore.adapters import AdapterOptions
     from convostore.dsn import DSN
 
     adapter = Failing(DSN.parse("memory://failing"), AdapterOptions())

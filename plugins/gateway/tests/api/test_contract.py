@@ -7,14 +7,14 @@ from functools import partial
 from typing import ClassVar
 
 import pytest
+from tests.contract.mutants.registry import ECHO_PROMPTS
 
 import convostore
 from convostore.http import HTTPOptions, HTTPTransport
 from convostore.testing import Backend, StoreContract, Waiver, never
-from convostore.testing.sabotage import ECHO_PROMPTS
 
-from .asgi_kit import informed, serving
-from .gateway_kit import served
+from ..support.asgi import informed, serving
+from ..support.gateway import served
 
 _NO_SURROGATES = never("no address carries a lone surrogate, and ids and queries stand in one")
 _WAIVERS: Mapping[str, Waiver] = {

@@ -20,12 +20,12 @@ from schemathesis.pytest.lazy import get_all_tests
 
 import convostore
 from convostore import Message
-from convostore.adapter import Operation
+from convostore.adapters import Operation
 from convostore_gateway import Limits, Token
-from convostore_gateway.native.endpoints import ENDPOINTS
-from convostore_gateway.native.openapi import DOCUMENT, document
+from convostore_gateway.api.openapi import DOCUMENT, document
+from convostore_gateway.api.router import ENDPOINTS
 
-from .gateway_kit import PATIENCE, got, served
+from ..support.gateway import PATIENCE, got, served
 
 pytestmark = pytest.mark.rim
 

@@ -10,15 +10,14 @@ import httpx
 import pytest
 from httpx_sse import ServerSentEvent, connect_sse
 
-from convostore import codec
+from convostore import serialization
 from convostore.errors import UnavailableError
-from convostore.events import ReplyFinished
-from convostore.replies import PartialReply, Reply
-from convostore_gateway import wire
-from convostore_gateway.native.emitting import NativeEncoder
+from convostore.models import PartialReply, Reply, ReplyFinished
+from convostore_gateway import schema
+from convostore_gateway.api.responses import NativeEncoder
 from convostore_gateway.problems import read_problem
 
-from .gateway_kit import asked, client_of, served
+from ..support.gateway import asked, client_of, served
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +36,7 @@ def events(api: httpx.Client, path: str, body: Any = None) -> list[ServerSentEve
 
 
 def finished(told: list[ServerSentEvent]) -> Reply:
-    last = wire.read_event(json.loads(told[-1].data))
+    last = schema.read_event(json.loads(told[-1].data))
     assert isinstance(last, ReplyFinished)
     return last.reply
 
@@ -48,7 +47,7 @@ def test_a_turn_is_answered_by_the_whole_reply(api: httpx.Client) -> None:
     assert reply["turn_id"] == "t"
     again = api.get(f"/v1/conversations/{reply['conversation_id']}/replies/t")
     assert again.json() == reply
-    assert wire.read(Reply, reply).text == "You said: hello"
+    assert schema.read(Reply, reply).text == "You said: hello"
 
 
 @pytest.mark.rim
@@ -83,7 +82,7 @@ def test_a_choice_is_answered_whole_and_as_it_arrives(api: httpx.Client) -> None
 def test_a_reply_is_gone_on_with(api: httpx.Client) -> None:
     reply = api.post("/v1/replies", json={"content": "hello"}).json()
     path = f"/v1/conversations/{reply['conversation_id']}/replies/{reply['turn_id']}/resume"
-    assert codec.dump(finished(events(api, path))) == reply
+    assert serialization.dump(finished(events(api, path))) == reply
 
 
 @pytest.mark.rim
@@ -149,7 +148,7 @@ def test_what_cannot_be_written_is_left_out_of_the_error() -> None:
     error = UnavailableError("it broke off")
     error.partial = PartialReply(conversation_id="c", turn_id="t")
     assert b'"conversation_id":"c"' in NativeEncoder().failed(error)
-    part: Any = wire.TextPart.model_construct(text=object())
+    part: Any = schema.TextPart.model_construct(text=object())
     error.partial = PartialReply(conversation_id="c", turn_id="t", parts=(part,))
     told = NativeEncoder().failed(error)
     assert told.startswith(b"event: error\n")

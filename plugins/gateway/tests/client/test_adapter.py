@@ -5,14 +5,13 @@ from datetime import UTC, datetime
 import pytest
 
 import convostore
-from convostore.adapter import Operation, Traits
-from convostore.codec import to_json
+from convostore.adapters import Answer, Operation, Traits, Turn
 from convostore.config import adapter_of
-from convostore.dialect import ForbiddenError
 from convostore.errors import (
     AuthError,
     ConfigError,
     ConflictError,
+    ForbiddenError,
     InvalidError,
     NotFoundError,
     ProtocolError,
@@ -36,13 +35,14 @@ from convostore.models import (
     NewConversation,
     Origin,
     Page,
+    PartialReply,
+    Reply,
     RunStep,
     TextPart,
 )
-from convostore.replies import PartialReply, Reply
-from convostore.searching import Hit, Search, Snippet
-from convostore.turns import Answer, Turn
-from convostore_gateway import problems, wire
+from convostore.search import Hit, Search, Snippet
+from convostore.serialization import to_json
+from convostore_gateway import problems, schema
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 TIDES = Conversation(id="c/1", title="Tides", created_at=NOON)
@@ -53,7 +53,7 @@ STEP = RunStep(id="s", name="search", steps=(RunStep(name="inner"),))
 HIT = Hit(conversation=TIDES, message=ASKED, where="text", snippet=Snippet(text="a tide"))
 HEALTH = Health(generation="1.12", detail="3 conversations")
 EVENTS = (("accept", "text/event-stream"),)
-ROW = wire.body_json
+ROW = schema.body_json
 
 
 def adapter(**options):
@@ -532,7 +532,7 @@ def test_a_look_tells_the_names_of_a_turns_options():
     assert set(made.ReplyOptions.model_fields) == {"model", "context"}
     assert set(adapter().ReplyOptions.model_fields) == set()
     with convostore.open("gateway+http://gateway.test") as store:
-        store._plan.adapter._learn(wire.read(wire.Info, INFO | {"offers": ["stream_reply"]}))
+        store._plan.adapter._learn(schema.read(schema.Info, INFO | {"offers": ["stream_reply"]}))
         assert store.reply_options == {"model", "context"}
         with pytest.raises(InvalidError, match="did you mean 'model'"):
             store.stream_reply(None, "Hi", modle="small")

@@ -4,21 +4,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convostore.codec import dump, to_json
 from convostore.errors import NotFoundError, ProtocolError, UnavailableError
-from convostore.events import (
+from convostore.models import (
+    Message,
     OtherEvent,
     ReasoningDelta,
+    Reply,
     ReplyFinished,
     TextDelta,
+    TextPart,
     TitleChanged,
     ToolCallStarted,
+    Usage,
     UsageReported,
 )
-from convostore.models import Message, TextPart
-from convostore.replies import Reply, Usage
+from convostore.serialization import dump, to_json
 from convostore_gateway import problems
-from convostore_gateway.client.decoding import EventDecoder
+from convostore_gateway.client.decoder import EventDecoder
 
 SAID = Message(id="a", role="assistant", parts=(TextPart(text="Water \ud83c"),))
 REPLY = Reply(conversation_id="c", turn_id="t", message=SAID, usage=Usage(input_tokens=3))

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
+from tests.contract.mutants.registry import ECHO_PROMPTS
 
-from convostore.adapter import Adapter
+from convostore.adapters import Adapter
 from convostore.testing import Backend, FaultContract
-from convostore.testing.sabotage import ECHO_PROMPTS
 
-from .asgi_kit import informed, serving
+from ..support.asgi import informed, serving
 
 pytestmark = pytest.mark.rim
 

@@ -12,7 +12,7 @@ import convostore
 from convostore import Feedback, MirrorReport
 from convostore.testing.samples import everything, several
 
-from .gateway_kit import served
+from ..support.gateway import served
 
 pytestmark = pytest.mark.rim
 

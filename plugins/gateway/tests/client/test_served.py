@@ -11,11 +11,11 @@ from pydantic import SecretStr
 
 import convostore
 from convostore import ConversationStore, Message, Origin, TextPart
-from convostore.adapter import Operation
+from convostore.adapters import Operation
 from convostore.config import adapter_of
-from convostore.dialect import ForbiddenError
 from convostore.errors import (
     AuthError,
+    ForbiddenError,
     InvalidError,
     NotFoundError,
     ProtocolError,
@@ -26,8 +26,8 @@ from convostore.testing import Backend, Service
 from convostore.testing.samples import HOSTILE_TEXTS, several
 from convostore_gateway import Limits, Token
 
-from .asgi_kit import ADDRESS, serving
-from .gateway_kit import served
+from ..support.asgi import ADDRESS, serving
+from ..support.gateway import served
 
 READER, WRITER = "a-reader-of-all-there-is", "a-writer-of-all-there-is"
 TOKENS = (

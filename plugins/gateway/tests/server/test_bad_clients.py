@@ -15,9 +15,9 @@ from tests.support.naming import naming
 import convostore
 from convostore import Message, TextPart
 from convostore_gateway import Limits, Token, app, running
-from convostore_gateway.server.serving import listen
+from convostore_gateway.server.run import listen
 
-from .bad_clients import (
+from ..support.bad_clients import (
     Honest,
     Watched,
     connected,
@@ -28,7 +28,7 @@ from .bad_clients import (
     told,
     until,
 )
-from .gateway_kit import client_of, got
+from ..support.gateway import client_of, got
 
 pytestmark = pytest.mark.rim
 

@@ -11,14 +11,14 @@ from typer.testing import CliRunner
 import convostore
 from convostore import ConfigError, Message, TextPart
 from convostore.cli.app import app as cli
-from convostore.cli.rim import ExitCode
+from convostore.cli.errors import ExitCode
 from convostore_gateway import Token
-from convostore_gateway.server.serving import listen
-from convostore_gateway.server.stocking import Upstream, stock
+from convostore_gateway.server.open_stores import Upstream, stock
+from convostore_gateway.server.run import listen
 from convostore_gateway.server.tokens_file import VARIABLE, given_tokens, read_tokens
 
-from .gateway_kit import asked
-from .serving_processes import served
+from ..support.gateway import asked
+from ..support.processes import served
 
 FULL, READ, TEAM = (f"a-token-for-{each}-access" for each in ("full", "read", "team"))
 SECRET = "swordfish-swordfish"

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.rim
 
 COLLECTING_LESS = """
 import gc
-from convostore_gateway.server.serving import collect_less
+from convostore_gateway.server.run import collect_less
 before = gc.get_threshold()
 collect_less()
 print(gc.isenabled(), gc.get_freeze_count() > 0, gc.get_threshold() > before)

@@ -13,12 +13,12 @@ import pytest
 import convostore
 from convostore import ConfigError
 from convostore_gateway import app, running
-from convostore_gateway.server.serving import listen, url_of
+from convostore_gateway.server.run import listen, url_of
 
-from . import gateway_kit
-from .bad_clients import connected, heard, request, told, until
-from .gateway_kit import PATIENCE, asked, client_of, got
-from .serving_processes import Waiting, served
+from ..support import gateway as gateway_kit
+from ..support.bad_clients import connected, heard, request, told, until
+from ..support.gateway import PATIENCE, asked, client_of, got
+from ..support.processes import Waiting, served
 
 pytestmark = pytest.mark.rim
 

@@ -15,13 +15,13 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from starlette.types import ASGIApp
 
 import convostore
-from convostore.adapter import Adapter
+from convostore.adapters import Adapter
 from convostore.config import adapter_of
-from convostore.exchange import Request, Response
 from convostore.flow import run
-from convostore.http.hops import address, body
+from convostore.http import Request, Response
+from convostore.http._redirects import address, body
 from convostore.testing import Service
-from convostore_gateway.application import app
+from convostore_gateway.app import app
 from convostore_gateway.streams import settle
 
 ADDRESS = "gateway+http://gateway.test"

@@ -22,7 +22,7 @@ import pytest
 
 from convostore_gateway.server.protocol import BoundedProtocol
 
-from .gateway_kit import client_of
+from .gateway import client_of
 
 PATIENCE = 60.0
 """Seconds after which something hangs."""

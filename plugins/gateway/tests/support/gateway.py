@@ -18,8 +18,8 @@ import httpx
 import convostore
 from convostore.store import AsyncConversationStore
 from convostore_gateway import Limits, Token
-from convostore_gateway.application import app
-from convostore_gateway.server.serving import running
+from convostore_gateway.app import app
+from convostore_gateway.server.run import running
 
 PATIENCE = 60.0
 """Seconds after which something hangs."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from convostore.exchange import Request
+from convostore.http import Request
 from convostore.testing.loopback import serve
 
 PATIENCE = 60.0

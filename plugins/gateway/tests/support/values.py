@@ -7,31 +7,37 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from convostore.events import (
+from convostore.models import (
+    ANY,
+    UNSET,
+    FilePart,
+    InteractionPart,
     InteractionRequested,
     OtherEvent,
     PartAdded,
+    PartialReply,
     PartsReplaced,
     ReasoningDelta,
+    Reply,
     ReplyFinished,
     RunDetailsReported,
+    RunStep,
     SourcesFound,
     StatusChanged,
     TextDelta,
+    TextPart,
     TitleChanged,
     ToolCallArgumentsDelta,
     ToolCallStarted,
     ToolResultDelta,
+    Usage,
     UsageReported,
     VariablesUpdated,
 )
-from convostore.models import ANY, UNSET, InteractionPart, RunStep
-from convostore.parts import FilePart, TextPart
-from convostore.replies import PartialReply, Reply, Usage
-from convostore.searching import Hit, Snippet
+from convostore.search import Hit, Snippet
+from convostore.testing._value_strategies import Values, several
 from convostore.testing.strategies import json_values, texts
-from convostore.testing.values import Values, several
-from convostore_gateway import wire
+from convostore_gateway import schema
 
 
 def _equals_itself(value: Any) -> bool:
@@ -115,28 +121,30 @@ _messages: Final = several(VALUES.messages())
 _said: Final = several(st.builds(TextPart, text=texts()) | st.builds(FilePart, url=MAYBE))
 bodies: Final = st.one_of(
     st.builds(
-        lambda of, title: wire.CreateBody(
+        lambda of, title: schema.CreateBody(
             id=of.id, title=title, created_at=of.created_at, origin=of.origin
         ),
         VALUES.conversations(),
         MAYBE,
     ),
     st.builds(
-        wire.UpdateBody.model_construct,
+        schema.UpdateBody.model_construct,
         title=_ABSENT_OR,
         pinned=st.just(UNSET) | st.booleans(),
     ),
     st.builds(
-        wire.ForkBody.model_construct, message_id=IDS, new_id=st.none() | IDS, title=_ABSENT_OR
+        schema.ForkBody.model_construct, message_id=IDS, new_id=st.none() | IDS, title=_ABSENT_OR
     ),
-    st.builds(wire.AppendBody.model_construct, messages=_messages, after=st.just(ANY) | MAYBE),
-    st.builds(wire.ReplaceBody.model_construct, messages=_messages, after=MAYBE),
+    st.builds(schema.AppendBody.model_construct, messages=_messages, after=st.just(ANY) | MAYBE),
+    st.builds(schema.ReplaceBody.model_construct, messages=_messages, after=MAYBE),
     st.builds(
-        wire.ReplyBody,
+        schema.ReplyBody,
         conversation_id=MAYBE,
         content=texts() | _said,
         turn_id=MAYBE,
         options=OPTIONS,
     ),
-    st.builds(wire.AnswerBody, conversation_id=texts(), answer=texts() | OPTIONS, options=OPTIONS),
+    st.builds(
+        schema.AnswerBody, conversation_id=texts(), answer=texts() | OPTIONS, options=OPTIONS
+    ),
 )

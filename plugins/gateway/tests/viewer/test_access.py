@@ -12,10 +12,10 @@ from tests.support.naming import naming
 import convostore
 from convostore.models import Message, TextPart
 from convostore_gateway import Limits, Token
-from convostore_gateway.application import app
+from convostore_gateway.app import app
 
-from .gateway_kit import asked, client_of, got, served
-from .viewer_kit import Page, put, telling
+from ..support.gateway import asked, client_of, got, served
+from ..support.viewer import Page, put, telling
 
 pytestmark = pytest.mark.rim
 

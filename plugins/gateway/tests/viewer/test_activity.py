@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 import convostore
 from convostore.models import Conversation, Origin
 from convostore_gateway.viewer.activity import Counts, chart, count
-from convostore_gateway.viewer.addresses import Addresses, id_of, key_of, segment
-from convostore_gateway.viewer.rendering import store_name
+from convostore_gateway.viewer.render import store_name
+from convostore_gateway.viewer.urls import Addresses, id_of, key_of, segment
 
-from .gateway_kit import got, served
-from .viewer_kit import Page, ordinary, put
+from ..support.gateway import got, served
+from ..support.viewer import Page, ordinary, put
 
 BACKENDS = st.sampled_from([f"store://{number}" for number in range(9)])
 

@@ -26,9 +26,9 @@ from convostore.models import (
 )
 from convostore_gateway import Token
 
-from .browser_kit import PATIENCE, Visitor, chromium
-from .gateway_kit import served
-from .viewer_kit import HOSTILE, NOW, long, ordinary, put, telling
+from ..support.browser import PATIENCE, Visitor, chromium
+from ..support.gateway import served
+from ..support.viewer import HOSTILE, NOW, long, ordinary, put, telling
 
 pytestmark = pytest.mark.rim
 

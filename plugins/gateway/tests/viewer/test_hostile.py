@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 from tests.support.naming import naming
 
 import convostore
-from convostore.formats.plain import printable
+from convostore.formats.text import printable
 from convostore.models import Message, TextPart
+from convostore.testing._value_strategies import Values
 from convostore.testing.strategies import texts
-from convostore.testing.values import Values
-from convostore_gateway.viewer import rendering
+from convostore_gateway.viewer import render
 
-from .gateway_kit import client_of, served
-from .viewer_kit import HOSTILE, Page
+from ..support.gateway import client_of, served
+from ..support.viewer import HOSTILE, Page
 
 TARGET = "memory://viewer-hostile"
 HOSTILE_TEXTS = st.one_of(
@@ -85,25 +85,25 @@ def test_the_second_wall_holds_where_the_first_would_not():
     for text in HOSTILE:
         with naming(repr(text)):
             html = f"<p>{printable(text)}</p><div onclick=x style=y><script>z</script>"
-            page = Page(rendering.sanitised(html))
+            page = Page(render.sanitised(html))
             for tag, attributes in page.elements:
-                assert tag in rendering._TAGS
-                assert set(attributes) <= {*rendering._ATTRIBUTES.get(tag, ()), "rel", "target"}
+                assert tag in render._TAGS
+                assert set(attributes) <= {*render._ATTRIBUTES.get(tag, ()), "rel", "target"}
             page.assert_safe()
 
 
 def test_attributes_of_our_own_are_left_only_in_our_own_form():
     kept = '<button class="cite" type="button" popovertarget="s-0123456789abcdef-1">1</button>'
-    assert rendering.sanitised(kept) == kept
+    assert render.sanitised(kept) == kept
     spoilt = '<button class="danger" type="submit" popovertarget="exports">1</button>'
-    assert rendering.sanitised(spoilt) == "<button>1</button>"
-    assert rendering.sanitised('<code class="copy">x</code>') == "<code>x</code>"
-    assert rendering.sanitised('<code class="language-c++">x</code>').count("language-c++") == 1
+    assert render.sanitised(spoilt) == "<button>1</button>"
+    assert render.sanitised('<code class="copy">x</code>') == "<code>x</code>"
+    assert render.sanitised('<code class="language-c++">x</code>').count("language-c++") == 1
 
 
 def test_a_text_that_is_too_long_for_markdown_is_shown_as_it_is():
     text = "**bold** <b> " * 20_000
-    (shown,) = rendering.shown([Message(role="assistant", parts=(TextPart(text=text),))])
+    (shown,) = render.shown([Message(role="assistant", parts=(TextPart(text=text),))])
     body = str(shown.parts[0][1])
     assert body.startswith("<pre>**bold** &lt;b&gt; ")
     assert "<strong>" not in body
@@ -123,7 +123,7 @@ NESTED = {
 def test_markdown_that_nests_without_end_is_shown():
     for name, text in NESTED.items():
         with naming(name):
-            (shown,) = rendering.shown([Message(role="assistant", parts=(TextPart(text=text),))])
+            (shown,) = render.shown([Message(role="assistant", parts=(TextPart(text=text),))])
             page = Page(str(shown.parts[0][1]))
             page.assert_safe()
             assert page.elements
@@ -134,16 +134,16 @@ def test_of_a_page_no_more_is_rendered_than_a_server_can_bear():
     messages = [
         Message(id=f"m{each}", role="assistant", parts=(TextPart(text=text),)) for each in range(15)
     ]
-    (*rendered, last) = [str(each.parts[0][1]) for each in rendering.shown(messages)]
+    (*rendered, last) = [str(each.parts[0][1]) for each in render.shown(messages)]
     assert [body.count("<em>") for body in rendered[:12]] == [1] * 12
     assert [body[:8] for body in [*rendered[12:], last]] == ["<pre>*x*"] * 3
-    assert rendering.shown(messages[-1:])[0].parts[0][1].count("<em>") == 1
+    assert render.shown(messages[-1:])[0].parts[0][1].count("<em>") == 1
 
 
 @pytest.mark.parametrize(
     "link", ["javascript:alert(1)", " java\nscript:alert(1)", "data:text/html,x", "vbscript:x"]
 )
 def test_what_runs_is_no_link_even_where_it_came_through_the_first_wall(link):
-    left = rendering.sanitised(f'<a href="{link}">a</a><a href="https://a.example/">b</a>')
+    left = render.sanitised(f'<a href="{link}">a</a><a href="https://a.example/">b</a>')
     assert left.count("href") == 1
     assert 'href="https://a.example/"' in left

@@ -11,8 +11,8 @@ from convostore.models import Conversation, Feedback, Message, Origin, RunStep, 
 from convostore.testing import samples
 from convostore_gateway import Limits
 
-from .gateway_kit import asked, client_of, got, served
-from .viewer_kit import HOSTILE, NOW, Page, long, ordinary, put, telling
+from ..support.gateway import asked, client_of, got, served
+from ..support.viewer import HOSTILE, NOW, Page, long, ordinary, put, telling
 
 pytestmark = pytest.mark.rim
 

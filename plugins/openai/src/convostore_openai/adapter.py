@@ -11,14 +11,19 @@ from typing import Any, Final, TypeVar
 
 from pydantic import SecretStr
 
-from convostore.adapter import Adapter, AsyncTransport, Operation, Transport
+from convostore.adapters import (
+    Adapter,
+    AsyncTransport,
+    Operation,
+    Stream,
+    Transport,
+    Turn,
+    checked_options,
+)
 from convostore.config import adapter_of
 from convostore.errors import ConfigError, StoreError
-from convostore.models import Conversation, Listing, Message, Page, Transcript
-from convostore.options import checked_options
-from convostore.replies import Reply
+from convostore.models import Conversation, Listing, Message, Page, Reply, Transcript
 from convostore.store import AsyncConversationStore, ConversationStore
-from convostore.turns import Stream, Turn
 
 from .options import UpstreamOptions, UpstreamReplyOptions
 from .service import ModelService, Question, ajoined, joined

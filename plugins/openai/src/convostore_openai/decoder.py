@@ -9,24 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from convostore.codec import to_json
-from convostore.drafts import Draft
+from convostore.adapters import Decoder, Draft
 from convostore.errors import ProtocolError, RateLimitError, StoreError, UnavailableError
-from convostore.events import (
+from convostore.http import EventStream, ServerSentEvent
+from convostore.models import (
+    JSON,
+    Message,
     OtherEvent,
     ReasoningDelta,
     ReplyEvent,
     TextDelta,
     ToolCallArgumentsDelta,
     ToolCallStarted,
+    Usage,
     UsageReported,
 )
-from convostore.framing import EventStream, ServerSentEvent
-from convostore.models import Message
-from convostore.reading import Row, decode_json, filled
-from convostore.replies import Usage
-from convostore.turns import Decoder
-from convostore.values import JSON
+from convostore.parsing import Row, decode_json, filled
+from convostore.serialization import to_json
 
 _END: Final = b"[DONE]"
 _EXCERPT: Final = 200

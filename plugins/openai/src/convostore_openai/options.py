@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from convostore.adapter import AdapterOptions
+from convostore.adapters import AdapterOptions
 from convostore.http import HTTPOptions
 
 _EXAMPLE: Final = "http://localhost:11434/v1"

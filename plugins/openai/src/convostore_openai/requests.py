@@ -9,10 +9,9 @@ import mimetypes
 from collections.abc import Iterable
 from typing import Final
 
-from convostore.codec import to_json
-from convostore.models import FilePart, Message, Part, TextPart
-from convostore.reading import Row
-from convostore.values import JSON
+from convostore.models import JSON, FilePart, Message, Part, TextPart
+from convostore.parsing import Row
+from convostore.serialization import to_json
 
 from .options import UpstreamOptions, UpstreamReplyOptions
 

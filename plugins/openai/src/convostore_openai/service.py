@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextman
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TypeVar
 
-from convostore.adapter import (
+from convostore.adapters import (
     Adapter,
     AsyncIncoming,
     AsyncTransport,
@@ -24,11 +24,10 @@ from convostore.dsn import DSN
 from convostore.errors import ConflictError, InvalidError, NotFoundError, ProtocolError, StoreError
 from convostore.flow import Flow
 from convostore.http import HTTPAdapter, Request, Response, status_error
-from convostore.models import Listing, Message
-from convostore.reading import decode_json
-from convostore.values import JSON
+from convostore.models import JSON, Listing, Message
+from convostore.parsing import decode_json
 
-from .decoding import ChatCompletionDecoder, error_in, told
+from .decoder import ChatCompletionDecoder, error_in, told
 from .options import UpstreamOptions
 
 if TYPE_CHECKING:

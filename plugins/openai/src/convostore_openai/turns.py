@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final, TypeAlias, TypeVar
 
-from convostore.adapter import Adapter
-from convostore.drafts import Draft
+from convostore.adapters import Adapter, Draft, Stream, Turn
 from convostore.errors import (
     ConflictError,
     InvalidError,
@@ -21,14 +20,21 @@ from convostore.errors import (
     UnavailableError,
 )
 from convostore.flow import Flow
-from convostore.models import ANY, AnyTip, Listing, Message, NewConversation, Page
-from convostore.reading import Row
-from convostore.replies import PartialReply, Reply
-from convostore.turns import Stream, Turn
+from convostore.models import (
+    ANY,
+    AnyTip,
+    Listing,
+    Message,
+    NewConversation,
+    Page,
+    PartialReply,
+    Reply,
+)
+from convostore.parsing import Row
 
-from .asking import QUESTION, History, body_of, row_of
-from .decoding import ChatCompletionDecoder
+from .decoder import ChatCompletionDecoder
 from .options import UpstreamOptions, UpstreamReplyOptions
+from .requests import QUESTION, History, body_of, row_of
 from .service import ModelService, Question
 
 T = TypeVar("T")

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 from convostore.http import Request, Response
 from convostore.testing import Prompts, clock
-from convostore.testing.fault_server import Fault
 from convostore.testing.loopback import serve
-from convostore_gateway.upstream import aopen_answered, open_answered
+from convostore.testing.wire_faults.server import Fault
+from convostore_openai import aopen_answered, open_answered
 
 EVENTS = {"content-type": "text/event-stream; charset=utf-8"}
 JSON_TYPE = {"content-type": "application/json"}

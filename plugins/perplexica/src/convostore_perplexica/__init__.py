@@ -9,7 +9,7 @@ from convostore.plugins import hookimpl, on_use
 
 if TYPE_CHECKING:
     from .adapter import Perplexica
-    from .dialect import PerplexicaDialect
+    from .server.dialect import PerplexicaDialect
 
 __all__ = ["Perplexica"]
 
@@ -25,6 +25,6 @@ def convostore_adapters() -> Mapping[str, type[Perplexica]]:
 
 @hookimpl
 def convostore_dialects() -> Mapping[str, type[PerplexicaDialect]]:
-    from .dialect import PerplexicaDialect
+    from .server.dialect import PerplexicaDialect
 
     return {"perplexica": PerplexicaDialect}

@@ -10,25 +10,25 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from convostore.adapter import AdapterOptions, Operation, Traits, cut
+from convostore.adapters import AdapterOptions, Operation, Traits, cut
 from convostore.dsn import DSN
 from convostore.errors import ConflictError, StoreError
 from convostore.flow import together
 from convostore.http import HTTPAdapter, HTTPFlow, Request, Response, path
 from convostore.models import Conversation, Health, Listing, Message, Page, Transcript
 
-from . import wire
+from .api.errors import refusal
+from .api.paths import CHAT_PATH, CHATS_PATH
 from .options import PerplexicaOptions, PerplexicaReplyOptions
-from .paths import CHAT_PATH, CHATS_PATH
-from .refusing import refusal
+from .schema import chats
 
 if TYPE_CHECKING:
-    from convostore.replies import Reply
-    from convostore.turns import Stream, Turn
+    from convostore.adapters import Stream, Turn
+    from convostore.models import Reply
 
-    from .chatting import Choices
-    from .generations import Generation
-    from .past import Past
+    from .api.versions import Generation
+    from .replies.history import Past
+    from .replies.requests import Choices
 
 
 class Perplexica(HTTPAdapter):
@@ -57,15 +57,15 @@ class Perplexica(HTTPAdapter):
 
     def _conversations(self) -> HTTPFlow[tuple[Conversation, ...]]:
         reply = yield Request("GET", CHATS_PATH)
-        return wire.read_conversations(reply.json())
+        return chats.read_conversations(reply.json())
 
     def get_conversation(self, conversation_id: str) -> HTTPFlow[Conversation]:
         reply = yield Request("GET", path(CHAT_PATH, conversation_id))
-        return wire.read_conversation(reply.json(), conversation_id)
+        return chats.read_conversation(reply.json(), conversation_id)
 
     def list_messages(self, conversation_id: str, listing: Listing) -> HTTPFlow[Page[Message]]:
         reply = yield Request("GET", path(CHAT_PATH, conversation_id))
-        messages = wire.read_messages(reply.json())
+        messages = chats.read_messages(reply.json())
         return cut(messages, listing, key=lambda each: each.id, what="list of messages")
 
     def read_transcript(
@@ -77,8 +77,8 @@ class Perplexica(HTTPAdapter):
         body = reply.json()
         return Transcript(
             conversation_id=conversation_id,
-            conversation=wire.read_conversation(body, conversation_id),
-            messages=wire.read_messages(body),
+            conversation=chats.read_conversation(body, conversation_id),
+            messages=chats.read_messages(body),
         )
 
     def delete_conversation(self, conversation_id: str) -> HTTPFlow[None]:
@@ -100,8 +100,8 @@ class Perplexica(HTTPAdapter):
         reply = yield Request("GET", CHATS_PATH)
         body = reply.json()
         return Health(
-            generation=wire.generation(body),
-            detail=f"{len(wire.read_conversations(body))} conversations",
+            generation=chats.generation(body),
+            detail=f"{len(chats.read_conversations(body))} conversations",
         )
 
     def new_conversation_id(self) -> str:
@@ -111,21 +111,21 @@ class Perplexica(HTTPAdapter):
         return secrets.token_hex(7)
 
     def stream_reply(self, turn: Turn) -> HTTPFlow[Stream[Request, Response]]:
-        from . import chatting
-        from .past import Past, read_past
+        from .replies import requests
+        from .replies.history import Past, read_past
 
         choices = self._choices(turn.options)
-        chatting.check_turn(turn, choices)
+        requests.check_turn(turn, choices)
         past = Past({}) if turn.begins else (yield from read_past(turn.conversation_id))
         past.refuse_turn_id(turn.turn_id)
         generation = yield from self._found_generation(past)
-        request = chatting.reply_request(generation, turn, past, choices)
+        request = requests.reply_request(generation, turn, past, choices)
         return self._stream(request, turn.conversation_id, turn.turn_id)
 
     def get_reply(self, conversation_id: str, turn_id: str) -> HTTPFlow[Reply]:
-        from convostore.drafts import Draft
+        from convostore.adapters import Draft
 
-        from .past import read_past, stored_reply
+        from .replies.history import read_past, stored_reply
 
         past = yield from read_past(conversation_id)
         return stored_reply(past, conversation_id, turn_id, Draft())
@@ -133,10 +133,10 @@ class Perplexica(HTTPAdapter):
     def resume_reply(
         self, conversation_id: str, turn_id: str
     ) -> HTTPFlow[Stream[Request, Response] | Reply]:
-        from convostore.drafts import Draft
+        from convostore.adapters import Draft
 
-        from .chatting import resume_request
-        from .past import read_past, stored_reply
+        from .replies.history import read_past, stored_reply
+        from .replies.requests import resume_request
 
         past = yield from read_past(conversation_id)
         try:
@@ -146,29 +146,29 @@ class Perplexica(HTTPAdapter):
         return self._stream(request, conversation_id, turn_id)
 
     def suggest_questions(self, conversation_id: str) -> HTTPFlow[tuple[str, ...]]:
-        from . import chatting
-        from .past import past_of
+        from .replies import requests
+        from .replies.history import past_of
 
         choices = self._choices(PerplexicaReplyOptions())
         choices.model("chat_model")
         reply = yield Request("GET", path(CHAT_PATH, conversation_id))
         past = past_of(reply.json())
         generation = yield from self._found_generation(past)
-        reply = yield chatting.suggestions_request(generation, past, choices)
-        return reply.read(chatting.read_suggestions)
+        reply = yield requests.suggestions_request(generation, past, choices)
+        return reply.read(requests.read_suggestions)
 
     def _choices(self, options: PerplexicaReplyOptions) -> Choices:
-        from .chatting import Choices
+        from .replies.requests import Choices
 
         return Choices(options, self.options)
 
     def _stream(
         self, request: Request, conversation_id: str, turn_id: str
     ) -> Stream[Request, Response]:
-        from convostore.turns import Stream
+        from convostore.adapters import Stream
 
-        from .decoding import ChatDecoder
-        from .past import finish
+        from .replies.decoder import ChatDecoder
+        from .replies.history import finish
 
         decoder = ChatDecoder()
         return Stream(
@@ -186,7 +186,7 @@ class Perplexica(HTTPAdapter):
 
     def _found_generation(self, past: Past) -> HTTPFlow[Generation]:
         """Which versions this is; asked once, unless what it keeps shows it."""
-        from .generations import Generation, find_generation
+        from .api.versions import Generation, find_generation
 
         if past.shows_blocks():  # the server may have been upgraded since it was asked
             self._generation = Generation.BLOCKS

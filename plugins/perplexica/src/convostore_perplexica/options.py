@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator
 
-from convostore.adapter import AdapterOptions
+from convostore.adapters import AdapterOptions
 from convostore.http import HTTPOptions
 
 

@@ -10,25 +10,27 @@ from hypothesis import strategies as st
 from jsonpatch import apply_patch
 from tests.support.cases import for_each
 
-from convostore.drafts import Draft
+from convostore.adapters import Draft
 from convostore.errors import ProtocolError, StoreError, UnavailableError
-from convostore.events import (
+from convostore.models import (
     OtherEvent,
+    OtherPart,
     PartAdded,
     PartsReplaced,
     ReasoningDelta,
+    ReasoningPart,
     SourcesFound,
     StatusChanged,
     TextDelta,
+    TextPart,
 )
-from convostore.models import OtherPart, ReasoningPart, TextPart
 from convostore.testing.strategies import spoilt
-from convostore_perplexica import wire
-from convostore_perplexica.blocks import Blocks
-from convostore_perplexica.decoding import ChatDecoder
+from convostore_perplexica.replies.decoder import ChatDecoder
+from convostore_perplexica.schema import chats
+from convostore_perplexica.schema.turn_rows import Blocks
 
-from .service import blocks_of, lines, streamed_blocks, streamed_lines
-from .streams import ALL, PIECEWISE, RECONNECTS, WHOLE, recorded, stored
+from ..support.service import blocks_of, lines, streamed_blocks, streamed_lines
+from ..support.streams import ALL, PIECEWISE, RECONNECTS, WHOLE, recorded, stored
 
 LONG = [case for case in WHOLE if case.endswith("chat_long")]
 SHORT = [case for case in ALL if case not in LONG]
@@ -97,7 +99,7 @@ def cut(content, places):
 
 def answer_of(case):
     """The message that was stored of a stream."""
-    messages = wire.read_messages(stored(case))
+    messages = chats.read_messages(stored(case))
     return [message for message in messages if message.role == "assistant"][-1]
 
 

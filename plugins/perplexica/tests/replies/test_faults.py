@@ -10,15 +10,15 @@ from tests.support.cases import for_each
 from tests.support.naming import naming
 
 import convostore
-from convostore.drafts import Draft
+from convostore.adapters import Draft
 from convostore.http import Response
 from convostore.testing.clock import AutojumpClock
-from convostore.testing.fault_server import FaultServer
-from convostore_perplexica.decoding import ChatDecoder
+from convostore.testing.wire_faults.server import FaultServer
+from convostore_perplexica.replies.decoder import ChatDecoder
 
-from .service import SHAPES, ChatsService, answer_to
-from .streams import PIECEWISE, recorded
-from .talking import Replayed, streaming
+from ..support.service import SHAPES, ChatsService, answer_to
+from ..support.streams import PIECEWISE, recorded
+from ..support.turns import Replayed, streaming
 
 pytestmark = pytest.mark.rim
 

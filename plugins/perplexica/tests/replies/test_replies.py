@@ -7,19 +7,18 @@ import pytest
 from tests.support.cases import for_each
 
 import convostore
+from convostore.adapters import Draft
 from convostore.config import adapter_of
-from convostore.drafts import Draft
-from convostore.events import ReplyFinished
 from convostore.http import Response
-from convostore.models import FilePart, TextPart
+from convostore.models import FilePart, ReplyFinished, TextPart
 from convostore.testing.clock import AutojumpClock
 from convostore.testing.loopback import serve
-from convostore_perplexica import wire
+from convostore_perplexica.schema import chats
 
-from .recordings import exchanges_of
-from .service import JSON_TYPE, SHAPES, ChatsService, answer_to
-from .streams import RECONNECTS, REFUSED, VERSIONS, WHOLE, recorded, stored
-from .talking import ABSENT, OPTIONS, PAGE, Replayed, probed, streaming, talking
+from ..support.recordings import exchanges_of
+from ..support.service import JSON_TYPE, SHAPES, ChatsService, answer_to
+from ..support.streams import RECONNECTS, REFUSED, VERSIONS, WHOLE, recorded, stored
+from ..support.turns import ABSENT, OPTIONS, PAGE, Replayed, probed, streaming, talking
 
 pytestmark = pytest.mark.rim
 
@@ -56,7 +55,7 @@ def test_a_turn_is_sent_as_it_was_recorded_and_its_reply_is_what_was_stored(case
     with talking(talk, service) as store:
         events, stream = store.told("stream_reply", **service.turn)
     assert service.sent == [service.recording.request]
-    question, answer = wire.read_messages(stored(case))
+    question, answer = chats.read_messages(stored(case))
     assert stream.reply.message == answer
     assert stream.reply.question == question
     assert stream.reply.conversation_id == service.turn["conversation_id"]
@@ -80,7 +79,7 @@ def test_what_was_said_before_is_sent_along(case, talk):
     with talking(talk, service) as store:
         reply = store.call("reply", **service.turn)
     assert service.sent == [service.recording.request]
-    assert reply.message == wire.read_messages(chat)[-1]
+    assert reply.message == chats.read_messages(chat)[-1]
 
 
 @for_each("case", ["next-1.10.2/chat_calc", "next-1.12.1/chat_calc"])
@@ -394,7 +393,7 @@ def test_a_reply_that_is_never_stored_says_so(talk):
 
 @for_each("case", SINGLE)
 def test_a_reply_is_found_by_its_turn_and_by_its_answer(case, talk):
-    question, answer = wire.read_messages(stored(case))
+    question, answer = chats.read_messages(stored(case))
     with talking(talk, lambda _: answered(stored(case))) as store:
         by_turn = store.call("get_reply", "c", question.id)
         by_answer = store.call("get_reply", "c", answer.id)
@@ -404,7 +403,7 @@ def test_a_reply_is_found_by_its_turn_and_by_its_answer(case, talk):
 
 @each_version
 def test_the_turns_of_a_conversation_are_told_apart(version, talk):
-    messages = wire.read_messages(chat_of(version, "get_two_turns").body)
+    messages = chats.read_messages(chat_of(version, "get_two_turns").body)
     with talking(talk, lambda _: answered(chat_of(version, "get_two_turns").body)) as store:
         for question, answer in ((0, 1), (2, 3)):
             reply = store.call("get_reply", "c", messages[question].id)
@@ -433,7 +432,7 @@ def test_an_answer_whose_question_was_not_stored_is_found_by_the_stream(version,
     with talking(talk, service) as store:
         reply = store.call("reply", **service.turn)
     assert reply.question is None
-    assert reply.message == wire.read_messages(body | {"messages": rows})[-1]
+    assert reply.message == chats.read_messages(body | {"messages": rows})[-1]
 
 
 @each_version
@@ -527,7 +526,7 @@ def test_an_answer_under_way_is_gone_on_with_from_its_beginning(case, talk):
         f"POST /api/reconnect/{BACKEND}",
         "GET /api/chats/c",
     ]
-    assert stream.reply.message == wire.read_messages(service.later)[1]
+    assert stream.reply.message == chats.read_messages(service.later)[1]
     assert folded(events).parts[-1] == stream.reply.message.parts[-1]
 
 
@@ -538,7 +537,7 @@ def test_of_an_answer_that_is_stored_only_the_end_comes(version, talk):
     with talking(talk, lambda _: answered(body)) as store:
         events, stream = store.told("resume_reply", "c", turn_id)
     assert events == [ReplyFinished(reply=stream.reply)]
-    assert stream.reply.message == wire.read_messages(body)[1]
+    assert stream.reply.message == chats.read_messages(body)[1]
 
 
 @for_each(

@@ -8,10 +8,10 @@ from tests.support.cases import for_each
 import convostore
 from convostore.http import Response
 
-from .recordings import exchanges_of
-from .service import JSON_TYPE
-from .streams import VERSIONS, recorded
-from .talking import ABSENT, probed, talking
+from ..support.recordings import exchanges_of
+from ..support.service import JSON_TYPE
+from ..support.streams import VERSIONS, recorded
+from ..support.turns import ABSENT, probed, talking
 
 pytestmark = pytest.mark.rim
 

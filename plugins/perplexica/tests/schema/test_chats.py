@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from tests.support.cases import for_each
 
 from convostore import OtherPart, ReasoningPart, TextPart
-from convostore_perplexica import wire
+from convostore_perplexica.schema import chats
 
 
 def read(*rows):
-    return wire.read_messages({"messages": list(rows)})
+    return chats.read_messages({"messages": list(rows)})
 
 
 def user(text, message_id, **more):
@@ -180,5 +180,5 @@ def test_metadata_encoded_without_end_is_given_up_softly():
     ],
 )
 def test_the_newest_chat_shows_the_generation(newest, generation):
-    assert wire.generation({"chats": [newest]}) == generation
-    assert wire.generation({"chats": []}) is None
+    assert chats.generation({"chats": [newest]}) == generation
+    assert chats.generation({"chats": []}) is None

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 import pytest
 
 import convostore
-from convostore.adapter import AsyncTransport, Transport
+from convostore.adapters import AsyncTransport, Transport
 from convostore.http import Request, Response
 
-from .recordings import SyncFace
+from ..support.recordings import SyncFace
 
 CHAT_ID = "5a31859e83d0e45b6c5ba063091ff9403ed9eb3b"
 LIST = """{"chats": [

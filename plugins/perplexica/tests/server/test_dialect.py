@@ -8,10 +8,12 @@ import pytest
 from tests.support.cases import for_each
 
 import convostore
+from convostore.adapters.memory import MemoryAdapter
 from convostore.config import adapter_of
-from convostore.dialect import ForbiddenError, IncomingRequest
+from convostore.dialects import IncomingRequest
 from convostore.errors import (
     AuthError,
+    ForbiddenError,
     InvalidError,
     NotFoundError,
     ProtocolError,
@@ -19,16 +21,15 @@ from convostore.errors import (
     UnavailableError,
     UnsupportedError,
 )
-from convostore.memory import MemoryAdapter
 from convostore.models import Conversation, FilePart, Message, Source, TextPart, Transcript
+from convostore.parsing import decode_json
 from convostore.plugins import dialects
-from convostore.reading import decode_json
 from convostore.store import AsyncConversationStore
 from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, dialogue, several
-from convostore_perplexica.dialect import PerplexicaDialect
-from convostore_perplexica.wire import read_messages
+from convostore_perplexica.schema.chats import read_messages
+from convostore_perplexica.server.dialect import PerplexicaDialect
 
-from .answering import DIALECT, answers, asked
+from ..support.answering import DIALECT, answers, asked
 
 JSON_TYPE = "application/json; charset=utf-8"
 ABSENT = b'{"message":"Chat not found"}'

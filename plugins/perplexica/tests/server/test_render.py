@@ -8,7 +8,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.support.cases import for_each
 
-from convostore.codec import dump
 from convostore.models import (
     Conversation,
     FilePart,
@@ -21,11 +20,12 @@ from convostore.models import (
     ToolCallPart,
     ToolResultPart,
 )
-from convostore.reading import decode_json
+from convostore.parsing import decode_json
+from convostore.serialization import dump
 from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, everything
 from convostore.testing.strategies import json_values, texts
-from convostore_perplexica import wire
-from convostore_perplexica.rendering import chat_row, message_row, written
+from convostore_perplexica.schema import chats
+from convostore_perplexica.server.render import chat_row, message_row, written
 
 START = datetime(2024, 12, 7, 9, 35, 59, 119371, tzinfo=UTC)
 
@@ -92,14 +92,14 @@ def sent(body):
 
 
 def chat_back(conversation):
-    (read,) = wire.read_conversations(sent({"chats": [chat_row(conversation)]}))
+    (read,) = chats.read_conversations(sent({"chats": [chat_row(conversation)]}))
     return read
 
 
 def messages_back(given_messages, conversation_id="c"):
     numbered = enumerate(given_messages, start=1)
     rows = [message_row(each, number, conversation_id) for number, each in numbered]
-    return wire.read_messages(sent({"messages": rows}))
+    return chats.read_messages(sent({"messages": rows}))
 
 
 def row_of(**fields):

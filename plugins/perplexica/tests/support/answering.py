@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Sequence
 
 import convostore
-from convostore.dialect import IncomingRequest, answered
+from convostore.dialects import IncomingRequest, answered
 from convostore.errors import StoreError
-from convostore.exchange import Response
+from convostore.http import Response
 from convostore.models import Transcript
 from convostore.store import AsyncConversationStore
-from convostore_perplexica.dialect import PerplexicaDialect
+from convostore_perplexica.server.dialect import PerplexicaDialect
 
 DIALECT = PerplexicaDialect()
 

@@ -22,10 +22,10 @@ from vcr.serialize import deserialize
 from vcr.serializers import yamlserializer
 
 import convostore
-from convostore.adapter import AsyncTransport, Transport
+from convostore.adapters import AsyncTransport, Transport
 from convostore.config import adapter_of
 
-CASSETTES = Path(__file__).parent / "cassettes"
+CASSETTES = Path(__file__).parents[1] / "cassettes"
 CASES = sorted(
     file.relative_to(CASSETTES).with_suffix("").as_posix() for file in CASSETTES.glob("*/*.yaml")
 )

@@ -20,7 +20,7 @@ from convostore.http import Response
 
 from .recordings import exchanges_of
 
-STREAMS = Path(__file__).parent / "streams"
+STREAMS = Path(__file__).parents[1] / "streams"
 VERSIONS = ("next-1.10.2", "next-1.11.2", "next-1.12.1")
 SHAPES = dict(zip(VERSIONS, ("A2", "B", "C"), strict=True))
 

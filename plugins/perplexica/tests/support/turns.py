@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import convostore
 from convostore.http import Request, Response
 from convostore.testing import clock
-from convostore.testing.fault_server import Fault
 from convostore.testing.loopback import serve
+from convostore.testing.wire_faults.server import Fault
 
 from .service import JSON_TYPE, MODELS
 from .streams import recorded, stored

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from convostore.plugins import hookimpl
 
 if TYPE_CHECKING:
-    from convostore.adapter import Adapter
+    from convostore.adapters import Adapter
 
 
 class _OnUse(Mapping[str, "type[Adapter[Any, Any]]"]):

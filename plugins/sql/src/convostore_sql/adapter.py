@@ -14,7 +14,17 @@ from time import time_ns
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote
 
-from convostore.adapter import Adapter, Traits
+from convostore.adapters import Adapter, Traits, read_position
+from convostore.adapters.write_rules import (
+    absent_conversation,
+    absent_message,
+    check_replacement,
+    check_tip,
+    missing_tip,
+    same_conversation,
+    taken_conversation,
+    unstored_messages,
+)
 from convostore.dsn import DSN
 from convostore.errors import ConflictError
 from convostore.models import (
@@ -33,22 +43,10 @@ from convostore.models import (
     Transcript,
     Unset,
 )
-from convostore.reading import read_position
-from convostore.searching import Hit, Search, searched
-from convostore.words import words
-from convostore.writing import (
-    absent_conversation,
-    absent_message,
-    check_replacement,
-    check_tip,
-    missing_tip,
-    same_conversation,
-    taken_conversation,
-    unstored_messages,
-)
+from convostore.search import Hit, Search, searched, words
 
-from .finding import Finder
 from .migrations import VERSION
+from .queries import Query, Reply, Row, SQLFlow
 from .rows import (
     LATEST,
     PINNED,
@@ -63,9 +61,9 @@ from .rows import (
     read,
     written,
 )
+from .search import Finder
 from .statements import Statements
 from .tables import CONVERSATION_COLUMNS
-from .units import Query, Reply, Row, SQLFlow
 
 T = TypeVar("T")
 

@@ -11,8 +11,8 @@ from typing import Final
 
 from convostore.errors import ConfigError
 
+from .queries import Query, SQLFlow
 from .statements import Statements
-from .units import Query, SQLFlow
 
 VERSION: Final = 1
 """The version of the tables."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from convostore.adapter import AdapterOptions
+from convostore.adapters import AdapterOptions
 
 
 class SQLOptions(AdapterOptions):

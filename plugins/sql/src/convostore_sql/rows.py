@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Final, cast
 
-from convostore.codec import dump, dumps, to_json, trusted_conversation, trusted_message
 from convostore.errors import ProtocolError
 from convostore.models import JSON, Conversation, Message
+from convostore.serialization import dump, dumps, to_json, trusted_conversation, trusted_message
 
-from .units import Row
+from .queries import Row
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from convostore.adapters import read_position
 from convostore.models import Listing, Page
-from convostore.reading import read_position
-from convostore.searching import Hit, Search
+from convostore.search import Hit, Search
 
+from .queries import Query, Row, SQLFlow
 from .rows import conversation_of, message_of, microseconds, namespace_mark, written
 from .statements import Statements
 from .tables import CONVERSATION_COLUMNS
-from .units import Query, Row, SQLFlow
 
 _EARLIEST: Final = -(2**62)
 _MOST_AT_ONCE: Final = 1000

@@ -31,11 +31,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
-from convostore.searching import Term
+from convostore.search import Term
 
+from .queries import Statement
 from .rows import PINNED
 from .tables import CONVERSATION_COLUMNS, Tables, tables_of
-from .units import Statement
 
 _MOST_GROUPS: Final = 32
 _MOST_CHOICES: Final = 3

@@ -8,8 +8,8 @@ from itertools import count
 from threading import Lock
 from typing import Final
 
-from ..models import Message, Source, TextPart
-from .text import relabelled
+from ...models import Message, Source, TextPart
+from ..render.text import relabelled
 
 _UNFINISHED: Final = re.compile(r"\[[0-9a-f]{0,24}(?:\](?:\([A-Z]{0,5})?)?\Z")
 _NUMBER: Final = re.compile(r"[0-9]{1,4}")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
-from .text import printable
+from ..render.text import printable
 
 PERIOD: Final = 0.1
 """Seconds between two looks at what has settled, at the least."""

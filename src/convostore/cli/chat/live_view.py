@@ -18,7 +18,9 @@ from rich.segment import Segment
 from rich.spinner import Spinner
 from rich.text import Text
 
-from ..events import (
+from ...models import (
+    Message,
+    Part,
     PartAdded,
     PartsReplaced,
     ReasoningDelta,
@@ -28,15 +30,16 @@ from ..events import (
     StatusChanged,
     TextDelta,
     ToolCallArgumentsDelta,
+    ToolCallPart,
     ToolCallStarted,
     ToolResultDelta,
+    ToolResultPart,
 )
-from ..models import Message, Part, ToolCallPart, ToolResultPart
-from .growing import Growing, settled_lines
-from .labelling import Labels
-from .markdown_blocks import end_of_markdown, settled_markdown
-from .render import block, endings
-from .text import one_line, several, words
+from ..render.terminal import block, endings
+from ..render.text import one_line, several, words
+from ._citations import Labels
+from ._incremental import Growing, settled_lines
+from ._markdown import end_of_markdown, settled_markdown
 
 _WAITING: Final = "waiting for the answer"
 _ANSWERING: Final = "answering"

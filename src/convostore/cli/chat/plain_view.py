@@ -8,16 +8,15 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from ..errors import StoreError
-from .growing import Growing
-from .labelling import Labels, whole_marks
-from .output import write
-from .rim import say
-from .text import marked, place, unmarked_quotes
+from ...errors import StoreError
+from .._output import write
+from ..errors import say
+from ..render.text import marked, place, unmarked_quotes
+from ._citations import Labels, whole_marks
+from ._incremental import Growing
 
 if TYPE_CHECKING:
-    from ..events import ReplyEvent
-    from ..models import Message, Part
+    from ...models import Message, Part, ReplyEvent
 
 _BETWEEN: Final = frozenset(
     {"reasoning_delta", "tool_call_started", "part_added", "interaction_requested"}

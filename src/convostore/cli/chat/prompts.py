@@ -20,9 +20,8 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import Output
 from prompt_toolkit.validation import ValidationError, Validator
 
-from ..models import JSON
-from ..parts import InteractionField, InteractionOption, InteractionPart
-from .text import one_line, printable
+from ...models import JSON, InteractionField, InteractionOption, InteractionPart
+from ..render.text import one_line, printable
 
 _SIGN: Final = "› "
 _YES: Final = {"y": True, "yes": True, "true": True, "n": False, "no": False, "false": False}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from ..errors import (
+from ...errors import (
     ConfigError,
     InvalidError,
     ProtocolError,
@@ -14,12 +14,11 @@ from ..errors import (
     UnavailableError,
     UnsupportedError,
 )
-from .text import backend_of
+from ..render.text import backend_of
 
 if TYPE_CHECKING:
-    from ..events import ReplyEvent
-    from ..replies import Reply
-    from ..store import ConversationStore
+    from ...models import Reply, ReplyEvent
+    from ...store import ConversationStore
 
 T = TypeVar("T")
 
@@ -67,7 +66,7 @@ def resumed(store: ConversationStore, conversation_id: str, turn_id: str) -> Eve
         raise UnsupportedError(
             "not offered", adapter=backend_of(store.label), operation="get_reply"
         )
-    from ..events import ReplyFinished
+    from ...models import ReplyFinished
 
     return nullcontext([ReplyFinished(reply=store.get_reply(conversation_id, turn_id))])
 

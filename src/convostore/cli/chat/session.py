@@ -11,19 +11,17 @@ from typing import Any, Final, NoReturn
 from rich.console import Console
 from rich.text import Text
 
-from ..errors import ConflictError, InvalidError, StoreError
-from ..models import JSON, Conversation, Message
-from ..parts import InteractionPart
-from ..replies import Reply, pending_interaction
-from ..store import ConversationStore
-from .arguments import Place, command_line
-from .listening import Events, listen, looks_again, may_have_arrived, resumed
-from .output import waiting
-from .prompting import Prompt, silent_keys
-from .render import sources_list, transcript
-from .replying import ReplyView
-from .rim import told_of
-from .text import labels_of, printable
+from ...errors import ConflictError, InvalidError, StoreError
+from ...models import JSON, Conversation, InteractionPart, Message, Reply, pending_interaction
+from ...store import ConversationStore
+from .._output import waiting
+from ..errors import told_of
+from ..options import Place, command_line
+from ..render.terminal import sources_list, transcript
+from ..render.text import labels_of, printable
+from .live_view import ReplyView
+from .prompts import Prompt, silent_keys
+from .receive import Events, listen, looks_again, may_have_arrived, resumed
 
 _READ: Final = 50
 """How many of the newest messages are read for what was said before."""

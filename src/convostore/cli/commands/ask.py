@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from ..errors import StoreError, UnavailableError
-from .arguments import Given, GivenToTurn, Place, Target, command_line, opened, turn_options
-from .listening import Events, checked, listen, looks_again, may_have_arrived, resumed
-from .output import AsJSON, Form, WithRaw, form, plain_event, plain_reply, write_json
-from .rim import ExitCode, say
-from .text import one_line, printable
+from ...errors import StoreError, UnavailableError
+from .._output import AsJSON, Form, WithRaw, form, plain_event, plain_reply, write_json
+from ..chat.receive import Events, checked, listen, looks_again, may_have_arrived, resumed
+from ..errors import ExitCode, say
+from ..options import Given, GivenToTurn, Place, Target, command_line, opened, turn_options
+from ..render.text import one_line, printable
 
 if TYPE_CHECKING:
-    from ..events import ReplyEvent
-    from ..parts import FilePart, InteractionField, InteractionPart, TextPart
-    from ..replies import Reply
-    from ..store import ConversationStore
+    from ...models import FilePart, InteractionField, InteractionPart, Reply, ReplyEvent, TextPart
+    from ...store import ConversationStore
 
 _STREAM: Final = "-"
 """How the standard input is named where a text could be."""
@@ -123,7 +121,7 @@ def _asked(
 
 def _spoken(text: str, options: dict[str, Any]) -> TextPart:
     """What is said; nothing at all where options of the turn, such as variables, say it."""
-    from ..parts import TextPart
+    from ...models import TextPart
 
     if not text.strip() and not options:
         raise typer.BadParameter("is empty", param_hint="TEXT")
@@ -148,7 +146,7 @@ def _files(urls: list[str] | None) -> Iterator[FilePart]:
     from mimetypes import guess_type
     from urllib.parse import unquote, urlsplit
 
-    from ..parts import FilePart
+    from ...models import FilePart
 
     for url in urls or ():
         parts = urlsplit(url)
@@ -195,12 +193,12 @@ def _writing(wanted: Form, *, raw: bool) -> Iterator[Callable[[ReplyEvent], None
     elif wanted is Form.TERMINAL:
         from rich.console import Console
 
-        from .replying import ReplyView
+        from ..chat.live_view import ReplyView
 
         with ReplyView(Console()) as view:
             yield view.take
     else:
-        from .piping import PipedReply
+        from ..chat.plain_view import PipedReply
 
         with PipedReply() as piped:
             yield piped.take

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ..errors import ConfigError
-from .arguments import Given, GivenToTurn, Place, Target, opened, turn_options
-from .listening import checked
+from ...errors import ConfigError
+from ..chat.receive import checked
+from ..options import Given, GivenToTurn, Place, Target, opened, turn_options
 
 
 def chat(
@@ -31,6 +31,6 @@ def chat(
     options = turn_options(turn_given)
     with opened(target, given) as store:
         checked(lambda: store.stream_reply(None, "?", **options))  # made, and never sent
-        from .talking import Talk
+        from ..chat.session import Talk
 
         Talk(store, Place(target, given), options).hold(conversation_id)

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ..errors import NotFoundError
-from .agreeing import Yes, agree, first_losses, loss_of, of_deleting, prepare
-from .arguments import Given, Target, opened
-from .changing import done
-from .output import gathered, waiting
-from .rim import say
-from .selecting import OlderThan, age
-from .text import one_line, several, when
+from ...errors import NotFoundError
+from .._confirm import Yes, agree, first_losses, loss_of, of_deleting, prepare
+from .._filters import OlderThan, age
+from .._output import gathered, waiting
+from ..errors import say
+from ..options import Given, Target, opened
+from ..render.text import one_line, several, when
+from .edit import done
 
 if TYPE_CHECKING:
-    from ..models import Message
-    from ..store import ConversationStore
+    from ...models import Message
+    from ...store import ConversationStore
 
 _EXCERPT: Final = 60
 

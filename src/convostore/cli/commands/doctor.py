@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from ..errors import AuthError, ConfigError, RateLimitError, StoreError, UnavailableError
-from .arguments import Given, Target, opened
-from .backends import installed_backends
-from .output import AsJSON, Form, display, form, waiting, write, write_json
-from .rim import COMPLETE_VARIABLE, NAME, ExitCode
-from .text import one_line, tabbed
+from ...errors import AuthError, ConfigError, RateLimitError, StoreError, UnavailableError
+from .._backends import installed_backends
+from .._output import AsJSON, Form, display, form, waiting, write, write_json
+from ..errors import COMPLETE_VARIABLE, NAME, ExitCode
+from ..options import Given, Target, opened
+from ..render.text import one_line, tabbed
 
 if TYPE_CHECKING:
-    from ..store import ConversationStore
+    from ...store import ConversationStore
 
 _MARKS: Final = {True: "✓", False: "✗", None: "-"}
 _MARKS_IN_ASCII: Final = {True: "ok", False: "NO", None: "-"}
@@ -42,7 +42,7 @@ def plugins(as_json: AsJSON = False) -> None:
     if wanted is Form.JSON:
         write_json([{**asdict(each), "offers": list(each.offers)} for each in backends], indent=2)
     elif wanted is Form.TERMINAL:
-        from .render import backends_table
+        from ..render.terminal import backends_table
 
         display(backends_table([(_mark(each.loads), each) for each in backends]))
     else:
@@ -77,7 +77,7 @@ def doctor(target: Target, as_json: AsJSON = False, given: Given = None) -> None
 
     Ends with 0 when all is well, and with 1 when it is not.
     """
-    from ..adapter import Operation
+    from ...adapters import Operation
 
     wanted = form(as_json=as_json)
     with opened(target, given) as store:

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from .arguments import ConversationId, Given, MessageId, Target, opened
-from .output import write
-from .rim import say
-from .text import one_line
+from .._output import write
+from ..errors import say
+from ..options import ConversationId, Given, MessageId, Target, opened
+from ..render.text import one_line
 
 
 class Rating(Enum):
@@ -63,7 +63,7 @@ def feedback(
         raise typer.BadParameter("say one of good, bad and --clear", param_hint="good|bad")
     if clear and comment is not None:
         raise typer.BadParameter("goes with good or bad", param_hint="--comment")
-    from ..models import Feedback
+    from ...models import Feedback
 
     with opened(target, given) as store:
         store.set_feedback(
@@ -92,7 +92,7 @@ def fork(
     That message is the copy's last. The original stays as it is. What is printed is the new
     conversation's id.
     """
-    from ..models import UNSET
+    from ...models import UNSET
 
     with opened(target, given) as store:
         made = store.fork_conversation(

@@ -11,20 +11,18 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, TextIO, cast
 
 import typer
 
-from ..errors import InvalidError, StoreError
-from .arguments import Destination, Given, Target, opened
-from .changing import done
-from .output import AsJSON, form
-from .progress import Bar, Progress, progress_bar
-from .reports import loss_lines, skipped_lines, write_report
-from .rim import ExitCode, say
-from .text import printable, several
+from ...errors import InvalidError, StoreError
+from .._output import AsJSON, form
+from .._progress import Bar, Progress, progress_bar
+from ..errors import ExitCode, say
+from ..options import Destination, Given, Target, opened
+from ..render.reports import loss_lines, skipped_lines, write_report
+from ..render.text import printable, several
+from .edit import done
 
 if TYPE_CHECKING:
-    from ..copying.counting import TransferProgress
-    from ..copying.exporting import ExportReport
-    from ..copying.importing import ImportReport
-    from ..store import ConversationStore
+    from ...store import ConversationStore
+    from ...transfer import ExportReport, ImportReport, TransferProgress
 
 _STREAM: Final = "-"
 """How the standard output or input is named where a file could be."""
@@ -106,7 +104,7 @@ def _chosen(format: Written | None, file: str) -> str | None:
         return Written.JSONL.value
     from pathlib import Path
 
-    from ..formats import format_of
+    from ...formats import format_of
 
     try:
         return format_of(Path(file))
@@ -126,7 +124,7 @@ def _export(
     raw: bool,
     bar: Bar,
 ) -> ExportReport:
-    from ..transfer import export_conversations
+    from ...transfer import export_conversations
 
     return export_conversations(
         store,
@@ -212,7 +210,7 @@ def _import(
     dry_run: bool,
     bar: Bar,
 ) -> ImportReport:
-    from ..transfer import import_conversations
+    from ...transfer import import_conversations
 
     with _named_input(file):
         return import_conversations(

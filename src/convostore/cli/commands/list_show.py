@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from .arguments import ConversationId, Given, Target, opened
-from .output import (
+from .._filters import OlderThan, Selection, age, beginning, end
+from .._output import (
     AsJSON,
     AsLines,
     Form,
@@ -22,13 +22,13 @@ from .output import (
     write,
     write_json,
 )
-from .rim import say
-from .selecting import OlderThan, Selection, age, beginning, end
-from .text import conversation_line, transcript_text
+from ..errors import say
+from ..options import ConversationId, Given, Target, opened
+from ..render.text import conversation_line, transcript_text
 
 if TYPE_CHECKING:
-    from ..models import Conversation, Message
-    from ..store import ConversationStore
+    from ...models import Conversation, Message
+    from ...store import ConversationStore
 
 _FOR_PEOPLE: Final = 50
 """How many conversations a terminal shows where no limit is given."""
@@ -93,7 +93,7 @@ def ls(
 def _table(store: ConversationStore, found: Iterator[Conversation], limit: int | None) -> None:
     rows = gathered(islice(found, limit or _FOR_PEOPLE + 1), "conversations")
     more = limit is None and len(rows) > _FOR_PEOPLE
-    from .render import conversations_table
+    from ..render.terminal import conversations_table
 
     shown = rows[:_FOR_PEOPLE] if more else rows
     if not shown:
@@ -134,7 +134,7 @@ def show(
         }
         write_json(document, indent=2)
     elif wanted is Form.TERMINAL:
-        from .render import transcript
+        from ..render.terminal import transcript
 
         display(transcript(conversation, messages))
     else:
@@ -145,7 +145,7 @@ def _read(
     store: ConversationStore, conversation_id: str, last: int | None
 ) -> tuple[Conversation, tuple[Message, ...]]:
     """A conversation with its messages, in as few requests as the backend needs."""
-    from ..models import Conversation
+    from ...models import Conversation
 
     with waiting("messages"):
         if last is not None:

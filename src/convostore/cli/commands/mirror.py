@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .agreeing import Yes, agree, first_losses, of_deleting, prepare
-from .arguments import Destination, Given, GivenToDestination, Place, Source, aopened, opened
-from .output import AsJSON, form, gathered
-from .progress import Bar, Progress, progress_bar
-from .reports import write_report
-from .rim import ExitCode
+from .._confirm import Yes, agree, first_losses, of_deleting, prepare
+from .._output import AsJSON, form, gathered
+from .._progress import Bar, Progress, progress_bar
+from ..errors import ExitCode
+from ..options import Destination, Given, GivenToDestination, Place, Source, aopened, opened
+from ..render.reports import write_report
 
 if TYPE_CHECKING:
-    from ..mirroring import MirrorProgress, MirrorReport
-    from ..models import Conversation
-    from ..store import ConversationStore
+    from ...models import Conversation
+    from ...store import ConversationStore
+    from ...transfer import MirrorProgress, MirrorReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ def carry_out(source: Place, destination: Place, wishes: Wishes) -> MirrorReport
 
 
 async def _mirror(source: Place, destination: Place, wishes: Wishes, bar: Bar) -> MirrorReport:
-    from ..mirroring import amirror
+    from ...transfer import amirror
 
     def tell(progress: MirrorProgress) -> None:
         bar.tell(
@@ -124,8 +124,8 @@ def _abandoned(
     source: ConversationStore, target: ConversationStore, name: str
 ) -> list[Conversation]:
     """The copies of what the source no longer lists."""
-    from ..copying.mirror_run import copy_id, refuse_to_delete_all
-    from ..models import Origin
+    from ...models import Origin
+    from ...transfer._mirror import copy_id, refuse_to_delete_all
 
     def id_of_copy(conversation: Conversation) -> str:
         return copy_id(Origin(store=name, conversation_id=conversation.id))

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from ..errors import ConfigError
-from .agreeing import answered_yes, can_ask
-from .archives import archive_file, archive_target
-from .arguments import Given, Place, Target, opened
-from .mirroring import Wishes, carry_out
-from .output import (
+from ...errors import ConfigError
+from .._archive import archive_file, archive_target
+from .._confirm import answered_yes, can_ask
+from .._filters import SaidSince, SaidUntil, beginning, end
+from .._output import (
     AsJSON,
     AsLines,
     Form,
@@ -29,15 +28,16 @@ from .output import (
     write,
     write_json,
 )
-from .reports import skipped_lines
-from .rim import ExitCode, say
-from .selecting import SaidSince, SaidUntil, beginning, end
-from .text import backend_of, hit_line
+from ..errors import ExitCode, say
+from ..options import Given, Place, Target, opened
+from ..render.reports import skipped_lines
+from ..render.text import backend_of, hit_line
+from .mirror import Wishes, carry_out
 
 if TYPE_CHECKING:
-    from ..models import Role
-    from ..searching import Hit
-    from ..store import ConversationStore
+    from ...models import Role
+    from ...search import Hit
+    from ...store import ConversationStore
 
 _LIMIT: Final = 20
 _LARGEST_PAGE: Final = 100
@@ -150,8 +150,8 @@ class Searched:
     def _id_here(self, conversation_id: str | None) -> str | None:
         if conversation_id is None or self.copies_of is None:
             return conversation_id
-        from ..copying.mirror_run import copy_id
-        from ..models import Origin
+        from ...models import Origin
+        from ...transfer._mirror import copy_id
 
         return copy_id(Origin(store=self.copies_of, conversation_id=conversation_id))
 
@@ -225,7 +225,7 @@ def _show_on_terminal(hits: list[Hit]) -> None:
     if not hits:
         say("nothing was found")
         return
-    from .render import hits_list
+    from ..render.terminal import hits_list
 
     display(hits_list(hits))
 

@@ -2,58 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ..errors import NotFoundError, StoreError
-from .agreeing import if_only_broken
-from .arguments import Given, Target, opened
-from .output import AsJSON, Form, display, form, waiting, write, write_json
-from .rim import ExitCode, say
-from .selecting import SaidSince, SaidUntil, Selection, beginning, end
-from .text import one_line, tabbed
+from ...errors import NotFoundError, StoreError
+from .._confirm import if_only_broken
+from .._filters import SaidSince, SaidUntil, Selection, beginning, end
+from .._output import AsJSON, Form, display, form, waiting, write, write_json
+from .._statistics import Statistics
+from ..errors import ExitCode, say
+from ..options import Given, Target, opened
+from ..render.text import one_line, tabbed
 
 if TYPE_CHECKING:
-    from ..models import Conversation, Message
-    from ..store import ConversationStore
-
-
-@dataclass
-class Statistics:
-    """What was counted; only counts are held, whatever there is to count.
-
-    Attributes:
-        days: Messages by the day here on which they were said.
-        undated: Messages of which that is not known.
-        models: Messages by the model that made them, where that is known.
-        stores: Messages by the store that they come from: for copies, that of the original.
-        conversations: Conversations by the same.
-        unreadable: By the conversation's id, why it could not be counted, or not to its end.
-    """
-
-    days: Counter[date] = field(default_factory=Counter)
-    undated: int = 0
-    roles: Counter[str] = field(default_factory=Counter)
-    models: Counter[str] = field(default_factory=Counter)
-    stores: Counter[str] = field(default_factory=Counter)
-    conversations: Counter[str] = field(default_factory=Counter)
-    unreadable: dict[str, str] = field(default_factory=dict)
-
-    def add(self, message: Message, store: str) -> None:
-        """Counts a message."""
-        if message.created_at is None:
-            self.undated += 1
-        else:
-            self.days[_day(message.created_at)] += 1
-        self.roles[message.role] += 1
-        self.stores[store] += 1
-        if message.model:
-            self.models[message.model] += 1
+    from ...models import Conversation
+    from ...store import ConversationStore
 
 
 def stats(
@@ -109,18 +74,11 @@ def _ended_before(store: ConversationStore, conversation: Conversation, span: Se
     return last is not None and span.since is not None and last < span.since
 
 
-def _day(time: datetime) -> date:
-    try:
-        return time.astimezone().date()
-    except OverflowError:  # the first or the last day of all, elsewhere
-        return time.date()
-
-
 def _show(counted: Statistics, wanted: Form) -> None:
     if wanted is Form.JSON:
         write_json(_document(counted), indent=2)
     elif wanted is Form.TERMINAL:
-        from .charts import charts
+        from ..render.charts import charts
 
         display(charts(counted))
     else:

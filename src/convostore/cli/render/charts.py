@@ -12,11 +12,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..periods import Unit, periods
+from ...timeline import Unit, periods
 from .text import one_line, several
 
 if TYPE_CHECKING:
-    from .statistics import Statistics
+    from .._statistics import Statistics
 
 _MOST_ROWS: Final = 31
 _MOST_NAMES: Final = 15

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from .output import Form, write, write_json
+from .._output import Form, write, write_json
 from .text import one_line, several
 
 if TYPE_CHECKING:
-    from ..copying.importing import ImportReport
-    from ..mirroring import MirrorReport, Skipped
+    from ...transfer import ImportReport, MirrorReport, Skipped
 
 
 def write_report(

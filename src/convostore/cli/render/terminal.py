@@ -20,8 +20,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from ..models import Conversation, Message, Source
-from ..searching import Hit, Snippet
+from ...models import Conversation, Message, Source
+from ...search import Hit, Snippet
 from .text import (
     CONTROL,
     facts,
@@ -39,7 +39,7 @@ from .text import (
 )
 
 if TYPE_CHECKING:
-    from .backends import Backend
+    from .._backends import Backend
 
 _TIME_WIDTH: Final = 16
 _TITLE_WIDTH: Final = 30

@@ -13,9 +13,19 @@ from itertools import count
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from ..models import Citation, Conversation, Feedback, Message, Part, Problem, Source
-    from ..parts import FilePart, InteractionField, InteractionPart
-    from ..searching import Hit
+    from ...models import (
+        Citation,
+        Conversation,
+        Feedback,
+        FilePart,
+        InteractionField,
+        InteractionPart,
+        Message,
+        Part,
+        Problem,
+        Source,
+    )
+    from ...search import Hit
 
 CONTROL: Final = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"

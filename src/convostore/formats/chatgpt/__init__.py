@@ -11,13 +11,13 @@ from collections.abc import Container, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import IO, BinaryIO, Final
 
-from ..errors import InvalidError, ProtocolError, StoreError
-from ..models import Conversation, Message, Origin, Problem
-from ..reading import Row, decode_json, filled, text_of
-from .archives import broken_zips_named, files_in_folder, files_in_zip
-from .arrays import json_objects
-from .base import Entry
-from .chatgpt_messages import read_message, seconds
+from ...errors import InvalidError, ProtocolError, StoreError
+from ...models import Conversation, Message, Origin, Problem
+from ...parsing import Row, decode_json, filled, text_of
+from .._json_array import json_objects
+from ..base import Entry
+from ._archive import broken_zips_named, files_in_folder, files_in_zip
+from ._messages import read_message, seconds
 
 STORE: Final = "chatgpt"
 """The store that an `Origin` of these conversations names."""

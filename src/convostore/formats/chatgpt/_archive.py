@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from ..errors import InvalidError
+from ...errors import InvalidError
 
 _WANTED: Final = re.compile(r"(?:^|/)conversations(?:-\d+)?\.json$")
 _MAX_RATIO: Final = 200

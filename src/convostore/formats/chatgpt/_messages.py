@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
-from ..models import (
+from ...models import (
     JSON,
     FilePart,
     Message,
@@ -24,8 +24,8 @@ from ..models import (
     ToolCallPart,
     ToolResultPart,
 )
-from ..reading import Row, filled, object_of, read_time, text_of
-from .chatgpt_sources import Sources
+from ...parsing import Row, filled, object_of, read_time, text_of
+from ._sources import Sources
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ROLES: Final[dict[str | None, Role]] = {

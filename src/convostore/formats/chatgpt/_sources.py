@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from ..models import JSON, Source
-from ..reading import Row, filled
+from ...models import JSON, Source
+from ...parsing import Row, filled
 
 _OPENINGS: Final = ("\ue200", "【")
 

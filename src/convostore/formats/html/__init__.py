@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from ..models import Conversation, Message
-from .base import Writer
-from .citing import Citing, Span
-from .html_page import STYLE, TEMPLATES
-from .html_parts import bodies, document_environment, safe
-from .html_text import markdown, missing, render_text
-from .plain import ROLES, one_line, printable
+from ...models import Conversation, Message
+from ..base import Writer
+from ..citations import Citing, Span
+from ..text import ROLES, one_line, printable
+from ._templates import STYLE, TEMPLATES
+from .markdown import markdown, missing, render_text
+from .parts import bodies, document_environment, safe
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ..errors import ConfigError
-from .citing import Mark, Span
-from .plain import printable, safe_link
+from ...errors import ConfigError
+from ..citations import Mark, Span
+from ..text import printable, safe_link
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

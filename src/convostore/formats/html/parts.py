@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from .. import codec
-from ..models import Message, Part, ReasoningPart, TextPart
-from .citing import Citing, Span
-from .html_text import REL, missing
-from .plain import printable, safe_link, shortened, time_text
+from ... import serialization
+from ...models import Message, Part, ReasoningPart, TextPart
+from ..citations import Citing, Span
+from ..text import printable, safe_link, shortened, time_text
+from .markdown import REL, missing
 
 if TYPE_CHECKING:
     from jinja2 import BaseLoader, Environment
@@ -104,7 +104,7 @@ def document_environment(loader: BaseLoader, *, new_tab: bool = False) -> Enviro
         "shortened": shortened,
         "time_text": time_text,
         "printable": printable,
-        "json": codec.to_json,
+        "json": serialization.to_json,
     }
     return environment
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ..adapter import Operation
-from ..models import Message
-from ..store import AsyncConversationStore
-from .backend import Kit, Prompts
-from .checks import NotOffered, collected, require, said
+from ...adapters import Operation
+from ...models import Message
+from ...store import AsyncConversationStore
+from .._assertions import NotOffered, collected, require, said
+from ..backend import Kit, Prompts
 
 if TYPE_CHECKING:
-    from ..drafts import Draft
-    from ..events import ReplyEvent
-    from ..models import Part
-    from ..replies import Reply
+    from ...adapters import Draft
+    from ...models import Part, Reply, ReplyEvent
 
 QUESTION: Final = "What is a tide?"
 
@@ -57,7 +55,7 @@ def finished(events: list[ReplyEvent]) -> Reply:
 
 def folded(events: list[ReplyEvent]) -> Draft:
     """What the events make when they are put together."""
-    from ..drafts import Draft
+    from ...adapters import Draft
 
     draft = Draft()
     for event in events:

@@ -6,13 +6,13 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
-from ..adapter import Operation
-from ..models import Conversation, Message, TextPart, Transcript
-from ..searching import Hit
-from ..store import AsyncConversationStore
-from .backend import Kit
-from .checks import Reading, collected, filled, require
-from .samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue
+from ...adapters import Operation
+from ...models import Conversation, Message, TextPart, Transcript
+from ...search import Hit
+from ...store import AsyncConversationStore
+from .._assertions import Reading, collected, filled, require
+from ..backend import Kit
+from ..samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue
 
 Found: TypeAlias = list[tuple[str, str]]
 """Where something was found, and in what: a conversation's id, or a message's text."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from ..adapter import Operation
-from ..errors import (
+from ...adapters import Operation
+from ...errors import (
     AuthError,
     NotFoundError,
     ProtocolError,
@@ -18,11 +18,11 @@ from ..errors import (
     StoreError,
     UnavailableError,
 )
-from ..exchange import Request, Response
-from .backend import Kit
-from .checks import collected, raises, shown
-from .ground import SECRET, STREAMED, WRITES, prepared
-from .stand_ins import Service
+from ...http import Request, Response
+from .._assertions import collected, raises, shown
+from ..backend import Kit
+from ..transports import Service
+from ..wire_faults._fixture import SECRET, STREAMED, WRITES, prepared
 
 _JSON = {"content-type": "application/json"}
 _HTML = {"content-type": "text/html; charset=utf-8"}

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..adapter import Operation
-from ..errors import ConflictError, InvalidError
-from ..models import InteractionPart, Message
-from ..replies import Reply, pending_interaction
-from ..store import AsyncConversationStore
-from ..turns import Answering
-from .backend import Kit, Prompts
-from .checks import NotOffered, collected, raises, read_to_its_end
-from .replying import QUESTION, answering, finished, folded
+from ...adapters import Answering, Operation
+from ...errors import ConflictError, InvalidError
+from ...models import InteractionPart, Message, Reply, pending_interaction
+from ...store import AsyncConversationStore
+from .._assertions import NotOffered, collected, raises, read_to_its_end
+from ..backend import Kit, Prompts
+from ._reply_helpers import QUESTION, answering, finished, folded
 
 _NO_FIELD = "there-is-no-such-field"
 _NO_OPTION = "there is no such option"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
-from ..adapter import Operation
-from ..errors import ConflictError, InvalidError, NotFoundError
-from ..models import Conversation, Feedback, FilePart, Message, Origin, Problem
-from ..store import AsyncConversationStore
-from .backend import Kit
-from .checks import (
+from ...adapters import Operation
+from ...errors import ConflictError, InvalidError, NotFoundError
+from ...models import Conversation, Feedback, FilePart, Message, Origin, Problem
+from ...store import AsyncConversationStore
+from .._assertions import (
     NotOffered,
     Reading,
     collected,
@@ -19,7 +18,8 @@ from .checks import (
     raises,
     require,
 )
-from .samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue, several, text_message
+from ..backend import Kit
+from ..samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue, several, text_message
 
 _ABSENT = "there-is-no-such-conversation"
 _DAY = timedelta(days=1)

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from ..adapter import Operation
-from ..errors import InvalidError, NotFoundError, UnsupportedError
-from ..models import Conversation, Feedback, Order
-from ..store import AsyncConversationStore
-from .backend import Kit
-from .checks import (
+from ...adapters import Operation
+from ...errors import InvalidError, NotFoundError, UnsupportedError
+from ...models import Conversation, Feedback, Order
+from ...store import AsyncConversationStore
+from .._assertions import (
     NotOffered,
     collected,
     filled,
@@ -22,7 +21,8 @@ from .checks import (
     require,
     said,
 )
-from .samples import HOSTILE_TEXTS, START, dialogue, several
+from ..backend import Kit
+from ..samples import HOSTILE_TEXTS, START, dialogue, several
 
 _ABSENT = "there-is-no-such-conversation"
 _ORDERS: tuple[Order, Order] = ("oldest_first", "newest_first")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..adapter import Operation
-from ..errors import InvalidError, NotFoundError
-from ..models import Feedback, ReasoningPart, TextPart, ToolCallPart
-from .backend import Kit
-from .checks import collected, filled, raises, read_to_its_end, said
-from .replying import QUESTION, answering, given_prompts, identity, kept
-from .samples import HOSTILE_TEXTS, several
+from ...adapters import Operation
+from ...errors import InvalidError, NotFoundError
+from ...models import Feedback, ReasoningPart, TextPart, ToolCallPart
+from .._assertions import collected, filled, raises, read_to_its_end, said
+from ..backend import Kit
+from ..samples import HOSTILE_TEXTS, several
+from ._reply_helpers import QUESTION, answering, given_prompts, identity, kept
 
 _NO_CONTENT: Final[tuple[Any, ...]] = (
     None,

@@ -6,15 +6,14 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-from ..adapter import Operation
-from ..errors import InvalidError
-from ..models import Conversation, Role, Source, TextPart
-from ..searching import Search, searched
-from ..words import fold
-from .backend import Kit
-from .checks import collected, pages, raises, require
-from .samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue, text_message
-from .searches import (
+from ...adapters import Operation
+from ...errors import InvalidError
+from ...models import Conversation, Role, Source, TextPart
+from ...search import Search, fold, searched
+from .._assertions import collected, pages, raises, require
+from ..backend import Kit
+from ..samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue, text_message
+from ._search_cases import (
     HOSTILE_QUERIES,
     LONG_WORD,
     SECOND,

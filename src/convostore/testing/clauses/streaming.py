@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from ..adapter import Operation
-from ..errors import InvalidError, StoreError, UnsupportedError
-from .backend import Kit
-from .checks import collected, raises, read_to_its_end, said
-from .replying import (
+from ...adapters import Operation
+from ...errors import InvalidError, StoreError, UnsupportedError
+from .._assertions import collected, raises, read_to_its_end, said
+from ..backend import Kit
+from ._reply_helpers import (
     QUESTION,
     answering,
     assert_it_is_of,
@@ -21,7 +21,7 @@ from .replying import (
 )
 
 if TYPE_CHECKING:
-    from ..events import ReplyEvent
+    from ...models import ReplyEvent
 
 
 class StreamingClauses:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..adapter import Operation
-from ..errors import ConflictError, InvalidError, NotFoundError
-from ..models import Feedback, Message, Origin, TextPart
-from ..store import AsyncConversationStore
-from .backend import Kit
-from .checks import NotOffered, collected, filled, raises, require, said
-from .samples import BEYOND_UTF8, START, dialogue, everything, several, text_message
+from ...adapters import Operation
+from ...errors import ConflictError, InvalidError, NotFoundError
+from ...models import Feedback, Message, Origin, TextPart
+from ...store import AsyncConversationStore
+from .._assertions import NotOffered, collected, filled, raises, require, said
+from ..backend import Kit
+from ..samples import BEYOND_UTF8, START, dialogue, everything, several, text_message
 
 _ABSENT = "there-is-no-such-conversation"
 _DELETED_MESSAGE = "m00001"

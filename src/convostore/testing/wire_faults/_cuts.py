@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
-from ..exchange import Response
-from .fault_server import Fault, head_of, in_chunks
+from ...http import Response
+from .server import Fault, head_of, in_chunks
 
 Breaking: TypeAlias = Literal["end", "close", "reset", "stall"]
 """How a stream breaks off: it ends as if it were whole, or its connection breaks, or nothing comes.

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from ..adapter import Operation
-from ..exchange import Request
-from ..store import AsyncConversationStore
-from ..streaming import AsyncReplyStream
-from .backend import Kit, Prompts
-from .checks import NotOffered, collected, filled, read_to_its_end
-from .read_clauses import call, store_operations
-from .replying import QUESTION
-from .samples import several
+from ...adapters import Operation
+from ...http import Request
+from ...store import AsyncConversationStore, AsyncReplyStream
+from .._assertions import NotOffered, collected, filled, read_to_its_end
+from ..backend import Kit, Prompts
+from ..clauses._reply_helpers import QUESTION
+from ..clauses.reading import call, store_operations
+from ..samples import several
 
 SECRET = "sesame-4711"  # noqa: S105  # the kit looks for it in what must not show it
 WRITES = frozenset(

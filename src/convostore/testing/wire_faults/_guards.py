@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final
 
-from ..adapter import Adapter
-from ..errors import StoreError
-from ..store import AsyncConversationStore
-from .backend import Kit
-from .checks import shown
-from .fault_server import FaultServer
-from .ground import SECRET
+from ...adapters import Adapter
+from ...errors import StoreError
+from ...store import AsyncConversationStore
+from .._assertions import shown
+from ..backend import Kit
+from ._fixture import SECRET
+from .server import FaultServer
 
 SHORT: Final = 1.0
 """Seconds of the time-out where it is to be reached, by a clock that jumps there."""

@@ -16,24 +16,22 @@ from urllib.parse import quote
 
 import pytest
 
-from ..adapter import Operation
-from ..drafts import Draft
-from ..errors import StoreError, UnavailableError
-from ..exchange import Request, Response
-from ..models import Message
-from ..store import AsyncConversationStore
-from .backend import Backend, Kit
-from .checks import NotOffered, collected, read_to_its_end
-from .fault_server import Fault, FaultServer
-from .ground import Ground
-from .replying import begins, finished, folded
-from .stream_breaking import BREAKINGS, Breaking, Place, broken_off, garbled, pieces_of, places_of
-from .wire import LONG, SHORT, assert_no_secret_shows, guarded, interrupted
+from ...adapters import Draft, Operation
+from ...errors import StoreError, UnavailableError
+from ...http import Request, Response
+from ...models import Message
+from ...store import AsyncConversationStore
+from .._assertions import NotOffered, collected, read_to_its_end
+from ..backend import Backend, Kit
+from ..clauses._reply_helpers import begins, finished, folded
+from ._cuts import BREAKINGS, Breaking, Place, broken_off, garbled, pieces_of, places_of
+from ._fixture import Ground
+from ._guards import LONG, SHORT, assert_no_secret_shows, guarded, interrupted
+from .server import Fault, FaultServer
 
 if TYPE_CHECKING:
-    from ..events import ReplyEvent
-    from ..replies import Reply
-    from ..streaming import AsyncReplyStream
+    from ...models import Reply, ReplyEvent
+    from ...store import AsyncReplyStream
 
 Strike: TypeAlias = Callable[["StreamedReply", FaultServer, Kit], Coroutine[Any, Any, None]]
 

@@ -31,17 +31,40 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ..adapter import Adapter, Operation
-from ..config import adapter_of
-from ..errors import ProtocolError, RateLimitError, StoreError, UnavailableError
-from ..exchange import Exchange, Request
-from ..store import AsyncConversationStore
-from . import rewriting  # noqa: F401  # before what it names is imported
-from .backend import Backend, Face, Kit
-from .checks import NotOffered, collected, raises
-from .clock import AutojumpClock
-from .faces import drive
-from .fault_server import (
+from ...adapters import Adapter, Operation
+from ...config import adapter_of
+from ...errors import ProtocolError, RateLimitError, StoreError, UnavailableError
+from ...http import Exchange, Request
+from ...store import AsyncConversationStore
+from .. import _rewriting as rewriting  # noqa: F401  # before what it names is imported
+from .._assertions import NotOffered, collected, raises
+from .._faces import drive
+from ..backend import Backend, Face, Kit
+from ..clock import AutojumpClock
+from ._cuts import BREAKINGS, Breaking
+from ._fixture import SECRET, STREAMED, WRITES, Ground, prepared
+from ._guards import (
+    LONG,
+    SHORT,
+    assert_no_secret_in,
+    assert_no_secret_shows,
+    guarded,
+    hasty,
+    interrupted,
+    served,
+)
+from ._streams import (
+    StreamedReply,
+    Strike,
+    breaks_off,
+    does_not_mix,
+    is_cancelled,
+    is_garbled,
+    is_interrupted,
+    is_left,
+    streamed_reply,
+)
+from .server import (
     BREAKS,
     DELAYS,
     FAULTS,
@@ -53,29 +76,6 @@ from .fault_server import (
     FaultServer,
     RefusingServer,
     redirect,
-)
-from .ground import SECRET, STREAMED, WRITES, Ground, prepared
-from .stream_breaking import BREAKINGS, Breaking
-from .stream_faults import (
-    StreamedReply,
-    Strike,
-    breaks_off,
-    does_not_mix,
-    is_cancelled,
-    is_garbled,
-    is_interrupted,
-    is_left,
-    streamed_reply,
-)
-from .wire import (
-    LONG,
-    SHORT,
-    assert_no_secret_in,
-    assert_no_secret_shows,
-    guarded,
-    hasty,
-    interrupted,
-    served,
 )
 
 Clause: TypeAlias = Callable[[Kit], Coroutine[Any, Any, None]]

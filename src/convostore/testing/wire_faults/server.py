@@ -18,10 +18,10 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Literal, TypeAlias
 
-from ..exchange import Request, Response
-from . import clock
-from .loopback import FRAMING, LoopbackServer, Spoken
-from .stand_ins import Service
+from ...http import Request, Response
+from .. import clock
+from ..loopback import FRAMING, LoopbackServer, Spoken
+from ..transports import Service
 
 _INSTANT: Final = 0.01
 """Seconds of an `AutojumpClock` that something takes which is as fast as can be."""

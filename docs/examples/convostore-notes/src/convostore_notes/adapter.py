@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from pydantic import SecretStr
 
-from convostore.adapter import Traits
+from convostore.adapters import Traits
 from convostore.http import HTTPAdapter, HTTPFlow, HTTPOptions, Request, path
 from convostore.models import JSON, Conversation, Listing, Message, Page, TextPart
-from convostore.reading import read_time
+from convostore.parsing import read_time
 
 
 class NotesOptions(HTTPOptions):

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from convostore.codec import to_json
-from convostore.dialect import Dialect, DialectFlow, IncomingRequest, ask
+from convostore.dialects import Dialect, DialectFlow, IncomingRequest, ask
 from convostore.errors import InvalidError, NotFoundError, StoreError
-from convostore.exchange import Response, status_of
+from convostore.http import Response, status_of
 from convostore.models import JSON, Conversation, Listing, Message, Page
+from convostore.serialization import to_json
 
 
 class NotesDialect(Dialect):

@@ -17,8 +17,8 @@ from convostore.flow import Flow
 from convostore.http import HTTPFlow, Method, Request
 from convostore.models import JSON
 
+from ..options import FastGPTOptions
 from .envelope import AbsentPathError, InvalidLinkError, data_of
-from .options import FastGPTOptions
 
 R = TypeVar("R")
 

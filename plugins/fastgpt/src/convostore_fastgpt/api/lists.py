@@ -8,11 +8,11 @@ from typing import Final
 
 from convostore.http import HTTPFlow
 from convostore.models import JSON, Order
-from convostore.reading import filled, read_time
+from convostore.parsing import filled, read_time
 
-from . import wire
+from ..schema import records
 from .endpoints import HISTORIES, RECORDS, Service
-from .paging import PAGE, OffsetList, Slice, Window
+from .offset_pagination import PAGE, OffsetList, Slice, Window
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -48,7 +48,7 @@ class Histories(OffsetList):
         data = yield from self._service.ask(
             HISTORIES, {"offset": start, "pageSize": size, **self._filters}
         )
-        rows, found = wire.list_of(data, start)
+        rows, found = records.list_of(data, start)
         return Slice(rows, start, found)
 
     def rank(self, row: JSON) -> JSON:
@@ -87,7 +87,7 @@ class Records(OffsetList):
         data = yield from self._service.ask(
             RECORDS, {"offset": offset, "pageSize": size, **self._fields}
         )
-        return wire.list_of(data, offset)
+        return records.list_of(data, offset)
 
     def rank(self, row: JSON) -> JSON:
         own = self.key(row)

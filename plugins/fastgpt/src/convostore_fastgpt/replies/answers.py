@@ -10,12 +10,12 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from convostore.adapters import Answering
 from convostore.errors import InvalidError
 from convostore.models import JSON, InteractionField, InteractionPart
-from convostore.reading import Row
-from convostore.turns import Answering
+from convostore.parsing import Row
 
-from .interactions import params_of
+from ..schema.interactions import params_of
 
 _SHOWN: Final = 20
 """Options or fields that an error names."""

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
-from convostore.drafts import Draft
+from convostore.adapters import Decoder, Draft
 from convostore.errors import ProtocolError, UnavailableError
-from convostore.events import (
+from convostore.http import EventStream, Request, Response, ServerSentEvent
+from convostore.models import (
+    JSON,
     InteractionRequested,
     OtherEvent,
     ReasoningDelta,
     ReplyEvent,
     RunDetailsReported,
+    RunStep,
     StatusChanged,
     TextDelta,
     TitleChanged,
@@ -25,15 +28,11 @@ from convostore.events import (
     ToolResultDelta,
     VariablesUpdated,
 )
-from convostore.framing import EventStream, ServerSentEvent
-from convostore.http import Request, Response
-from convostore.models import JSON, RunStep
-from convostore.reading import Row, decode_json, filled
-from convostore.turns import Decoder
+from convostore.parsing import Row, decode_json, filled
 
-from .envelope import failed_run, told_in_stream
-from .interactions import read_interaction
-from .wire import read_error, read_run_steps
+from ..api.envelope import failed_run, told_in_stream
+from ..schema.interactions import read_interaction
+from ..schema.records import read_error, read_run_steps
 
 _ANSWERS: Final = frozenset({"", "answer", "fastAnswer"})
 """The names of answers' events; without details they have none."""

@@ -10,18 +10,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from convostore.drafts import Draft
+from convostore.adapters import Draft
 from convostore.errors import ConflictError, NotFoundError, UnavailableError
 from convostore.flow import look_until_found
 from convostore.http import HTTPFlow
-from convostore.models import Listing, Message, Page
-from convostore.reading import Row
-from convostore.replies import Reply
+from convostore.models import Listing, Message, Page, Reply
+from convostore.parsing import Row
 
-from .decoding import nested
-from .envelope import failed_run
-from .paging import PAGE
-from .wire import data_id_of, read_error
+from ..api.envelope import failed_run
+from ..api.offset_pagination import PAGE
+from ..schema.records import data_id_of, read_error
+from .decoder import nested
 
 _NEWEST: Final = 10
 """Records among which a turn just made is looked for."""

@@ -10,21 +10,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from convostore.adapters import Answer, Stream, Turn
 from convostore.errors import ConflictError, InvalidError, StoreError
 from convostore.http import HTTPFlow, Request, Response
-from convostore.models import JSON, InteractionPart, Listing, Message
-from convostore.reading import Row
-from convostore.replies import PartialReply, Reply, pending_interaction
-from convostore.turns import Answer, Stream, Turn
+from convostore.models import (
+    JSON,
+    InteractionPart,
+    Listing,
+    Message,
+    PartialReply,
+    Reply,
+    pending_interaction,
+)
+from convostore.parsing import Row
 
+from ..api.endpoints import COMPLETIONS, COMPLETIONS_V2, Service
+from ..options import FastGPTReplyOptions
+from ..schema.interactions import innermost
+from ..schema.records import data_id_of
 from .answers import answering_text, asks_for_a_new_turn
-from .completions import body, content_of
-from .decoding import CompletionDecoder, read_completion
-from .endpoints import COMPLETIONS, COMPLETIONS_V2, Service
-from .interactions import innermost
-from .options import FastGPTReplyOptions
-from .stored import IsIt, ListMessages, StoredReplies, bears
-from .wire import data_id_of
+from .decoder import CompletionDecoder, read_completion
+from .lookup import IsIt, ListMessages, StoredReplies, bears
+from .requests import body, content_of
 
 _UNSTORED: Final = "NO_RECORD_HISTORIES"
 """The `chatId` under which the service stores nothing."""

@@ -13,7 +13,7 @@ from convostore.errors import ProtocolError
 from convostore.http import HTTPFlow
 from convostore.models import JSON, Message
 
-from .endpoints import SUGGESTIONS, SUGGESTIONS_V1, Service
+from ..api.endpoints import SUGGESTIONS, SUGGESTIONS_V1, Service
 
 RECENT: Final = 6
 """Records that the service itself looks at."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from convostore.models import JSON, InteractionField, InteractionOption, InteractionPart
-from convostore.reading import Row, filled
+from convostore.parsing import Row, filled
 
 
 def read_interaction(value: JSON) -> InteractionPart | None:

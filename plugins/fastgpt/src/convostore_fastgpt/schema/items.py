@@ -20,7 +20,7 @@ from convostore.models import (
     ToolCallPart,
     ToolResultPart,
 )
-from convostore.reading import Row, filled
+from convostore.parsing import Row, filled
 
 from .interactions import read_interaction
 

@@ -22,9 +22,9 @@ from convostore.models import (
     Source,
     Status,
 )
-from convostore.reading import Row, filled, object_of, text_of, time_of
+from convostore.parsing import Row, filled, object_of, text_of, time_of
 
-from .values import read_value
+from .items import read_value
 
 _ROLES: Final[dict[str, Role]] = {"Human": "user", "AI": "assistant", "System": "system"}
 _NO_COMMENT: Final = "yes"

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convostore.models import JSON, InteractionPart, Part, ReasoningPart, TextPart
-from convostore.reading import Row
-from convostore.replies import PartialReply, Reply, Usage
+from convostore.models import (
+    JSON,
+    InteractionPart,
+    Part,
+    PartialReply,
+    ReasoningPart,
+    Reply,
+    TextPart,
+    Usage,
+)
+from convostore.parsing import Row
 
-from .rendering import FAILED, node_row
-from .rendering_values import value_items
+from .render import FAILED, node_row
+from .render_items import value_items
 
 
 def added_by(reply: Reply, *, answering: bool) -> tuple[Part, ...]:

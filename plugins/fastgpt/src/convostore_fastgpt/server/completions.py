@@ -10,28 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from convostore.codec import to_json
-from convostore.dialect import (
-    Answered,
-    DialectFlow,
-    StreamedResponse,
-    ask,
-    look,
-)
+from convostore.adapters import Answering
+from convostore.dialects import Answered, DialectFlow, StreamedResponse, ask, look
 from convostore.errors import ProtocolError, UnavailableError
 from convostore.http import Response
-from convostore.models import JSON, InteractionPart, Part
-from convostore.replies import Reply, pending_interaction
-from convostore.store import AsyncConversationStore
-from convostore.streaming import AsyncReplyStream
-from convostore.turns import Answering
+from convostore.models import JSON, InteractionPart, Part, Reply, pending_interaction
+from convostore.serialization import to_json
+from convostore.store import AsyncConversationStore, AsyncReplyStream
 
-from .encoding import CompletionEncoder
-from .finding import newest_page
+from .completion_body import completion_row, failed_row
+from .encoder import CompletionEncoder
+from .errors import JSON_TYPE, invalid_link, not_offered, thrown
+from .find_records import newest_page
 from .parameters import Given, checked_app_id
-from .refusals import JSON_TYPE, invalid_link, not_offered, thrown
-from .said import answer_in, asks_for_a_new_turn, said_in
-from .whole import completion_row, failed_row
+from .parse_turn import answer_in, asks_for_a_new_turn, said_in
 
 Version = Literal["v1", "v2"]
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Final, TypeAlias
 
-from convostore.dialect import AbsentScopeError, Answered, Dialect, DialectFlow, IncomingRequest
+from convostore.dialects import AbsentScopeError, Answered, Dialect, DialectFlow, IncomingRequest
 from convostore.errors import AuthError, StoreError
 from convostore.http import Response
 from convostore.models import JSON
 
-from .parameters import Given, Place, checked_app_id, read_given
-from .refusals import (
+from .completions import complete
+from .errors import (
     MalformedError,
     RefusedError,
     absent_path,
@@ -29,8 +29,7 @@ from .refusals import (
     succeeded,
     told_in_stream,
 )
-from .serving_completions import complete
-from .serving_histories import (
+from .histories import (
     clear_histories,
     delete_histories,
     delete_history,
@@ -40,7 +39,9 @@ from .serving_histories import (
     mark_read,
     update_history,
 )
-from .serving_records import (
+from .pages import get_records_around
+from .parameters import Given, Place, checked_app_id, read_given
+from .records import (
     delete_records,
     get_quotes,
     get_records,
@@ -49,7 +50,6 @@ from .serving_records import (
     suggest_by_messages,
     update_feedback,
 )
-from .serving_windows import get_records_around
 
 _CHAT: Final = "/api/core/chat/"
 _AGENT: Final = "/api/core/ai/agent/"

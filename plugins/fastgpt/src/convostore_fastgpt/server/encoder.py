@@ -10,34 +10,39 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
 
-from convostore.codec import to_json
-from convostore.dialect import ReplyEncoder
+from convostore.dialects import ReplyEncoder
 from convostore.errors import StoreError
-from convostore.events import (
+from convostore.models import (
+    JSON,
+    InteractionPart,
     InteractionRequested,
     OtherEvent,
+    Part,
     PartsReplaced,
     ReasoningDelta,
+    Reply,
     ReplyEvent,
     ReplyFinished,
     RunDetailsReported,
+    RunStep,
     StatusChanged,
     TextDelta,
+    TextPart,
     TitleChanged,
     ToolCallArgumentsDelta,
     ToolCallStarted,
     ToolResultDelta,
+    Usage,
     UsageReported,
     VariablesUpdated,
 )
-from convostore.models import JSON, InteractionPart, Part, RunStep, TextPart
-from convostore.reading import Row
-from convostore.replies import Reply, Usage
+from convostore.parsing import Row
+from convostore.serialization import to_json
 
-from .refusals import refusal, told_in_stream
-from .rendering import node_row
-from .rendering_interactions import interaction_row
-from .whole import added_by, usage_row
+from .completion_body import added_by, usage_row
+from .errors import refusal, told_in_stream
+from .render import node_row
+from .render_interactions import interaction_row
 
 _TOLD_AS_THEY_CAME: Final = frozenset(
     {"plan", "planStatus", "stepTitle", "skillCall", "sandboxStatus", "workflowDuration"}

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from convostore.codec import to_json
-from convostore.dialect import AbsentScopeError, ForbiddenError
+from convostore.dialects import AbsentScopeError
 from convostore.errors import (
     AuthError,
     ConflictError,
+    ForbiddenError,
     InvalidError,
     NotFoundError,
     RateLimitError,
@@ -21,7 +21,8 @@ from convostore.errors import (
 )
 from convostore.http import Response
 from convostore.models import JSON
-from convostore.reading import Row
+from convostore.parsing import Row
+from convostore.serialization import to_json
 
 JSON_TYPE: Final = {"content-type": "application/json; charset=utf-8"}
 _HTML_TYPE: Final = {"content-type": "text/html; charset=utf-8"}

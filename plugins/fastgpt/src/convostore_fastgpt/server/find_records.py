@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from convostore.dialect import DialectFlow, ask, look
+from convostore.dialects import DialectFlow, ask, look
 from convostore.errors import ConflictError, NotFoundError, UnavailableError
 from convostore.models import Message, Page
 
-from .record_ids import record_ids
-from .rendering import obj_of
+from ..schema.message_ids import record_ids
+from .render import obj_of
 
 _STEP: Final = 100
 

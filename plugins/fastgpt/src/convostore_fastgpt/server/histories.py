@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from convostore.dialect import DialectFlow, ask, look
+from convostore.dialects import DialectFlow, ask, look
 from convostore.errors import NotFoundError
 from convostore.models import JSON, Conversation, Page, Status
-from convostore.reading import Row
+from convostore.parsing import Row
 
 from .parameters import LARGEST_PAGE, Given, Span, require_target
-from .rendering import history_row, progress, status_row, time_text
+from .render import history_row, progress, status_row, time_text
 
 SOURCES: Final = (
     "test",

@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from convostore.dialect import Answered, DialectFlow, ask
+from convostore.dialects import Answered, DialectFlow, ask
 from convostore.http import Response
 from convostore.models import Message
-from convostore.reading import Row
+from convostore.parsing import Row
 
-from .finding import newest_page
+from ..schema.message_ids import record_ids
+from .errors import succeeded, thrown
+from .find_records import newest_page
 from .parameters import Given
-from .record_ids import record_ids
-from .refusals import succeeded, thrown
-from .rendering import record_row
+from .render import record_row
 
 _STEP: Final = 100
 _DEFAULT_PAGE: Final = 10

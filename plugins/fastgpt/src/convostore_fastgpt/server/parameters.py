@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from convostore.dialect import IncomingRequest
+from convostore.dialects import IncomingRequest
 from convostore.errors import InvalidError
 from convostore.models import JSON
-from convostore.reading import Row, read_time
+from convostore.parsing import Row, read_time
 
-from .refusals import (
+from .errors import (
     MalformedError,
     RefusedError,
     forbidden_chat,

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from convostore.adapters import Answering
 from convostore.errors import ProtocolError
 from convostore.models import JSON, FilePart, InteractionPart, Part, TextPart
-from convostore.reading import Row, decode_json, filled
-from convostore.turns import Answering
+from convostore.parsing import Row, decode_json, filled
 
-from .refusals import RefusedError, unfit
-from .rendering_interactions import QUESTIONS
+from .errors import RefusedError, unfit
+from .render_interactions import QUESTIONS
 
 _USERS: Final = ("user", "human", "Human")
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 from convostore.models import Conversation, Message, RunStep, Source
-from convostore.reading import Row
+from convostore.parsing import Row
 
-from .wire import read_conversations, read_messages, read_run_steps
+from ..schema.records import read_conversations, read_messages, read_run_steps
 
 _SHOWN: Final = (
     "value",

@@ -8,15 +8,15 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from convostore.dialect import Answered, DialectFlow, ask, look
+from convostore.dialects import Answered, DialectFlow, ask, look
 from convostore.errors import NotFoundError
 from convostore.http import Response
 from convostore.models import JSON, Feedback, Message, TextPart
 
-from .finding import answer_by, found_by, newest_page
+from .errors import not_offered, succeeded, thrown
+from .find_records import answer_by, found_by, newest_page
 from .parameters import Given, Span
-from .refusals import not_offered, succeeded, thrown
-from .rendering import node_row, record_row
+from .render import node_row, record_row
 
 _STEP: Final = 100
 _LARGE: Final = 256 * 2**10

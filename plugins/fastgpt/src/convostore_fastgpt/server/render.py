@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Final
 
 from convostore.models import Conversation, Message, Role, RunStep, Source, Status
-from convostore.reading import Row
+from convostore.parsing import Row
 
-from .own_rows import own_fields, own_node, own_titles
-from .record_ids import record_ids
-from .rendering_values import text_item, value_items
-from .wire import feedback_fields
+from ..schema.message_ids import record_ids
+from ..schema.records import feedback_fields
+from .raw_rows import own_fields, own_node, own_titles
+from .render_items import text_item, value_items
 
 _OBJECTS: Final[dict[Role, str]] = {
     "user": "Human",

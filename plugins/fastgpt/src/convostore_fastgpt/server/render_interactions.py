@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from convostore.models import JSON, InteractionField, InteractionOption, InteractionPart
-from convostore.reading import Row
+from convostore.parsing import Row
 
 _VALUE_TYPES: Final = {
     "numberInput": "number",

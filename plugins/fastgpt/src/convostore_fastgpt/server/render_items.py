@@ -19,9 +19,9 @@ from convostore.models import (
     ToolCallPart,
     ToolResultPart,
 )
-from convostore.reading import Row
+from convostore.parsing import Row
 
-from .rendering_interactions import interaction_row
+from .render_interactions import interaction_row
 
 _FILE_TYPES: Final = frozenset({"image", "audio", "video"})
 _WHOLE: Final = frozenset({"plan", "skills", "planStatus", "contextCheckpoint"})

@@ -1,5 +1,5 @@
 """The native API under `/v1`, server side: all is made from one table of endpoints."""
 
-from .application import Native
+from .app import Native
 
 __all__ = ["Native"]

@@ -17,22 +17,21 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from convostore.dialect import StreamedResponse, bearer
+from convostore.dialects import StreamedResponse, bearer
 from convostore.errors import AuthError, InvalidError, StoreError
 from convostore.store import AsyncConversationStore
 
-from ..incoming import TooLargeError, TooSlowError, headers_of, path_of
+from ..middleware import place_of
 from ..problems import MEDIA_TYPE, problem_json, problem_of
-from ..served import Served
+from ..requests import TooLargeError, TooSlowError, headers_of, path_of
+from ..stores import Served
 from ..streams import stream_response
-from ..surroundings import place_of
 from .bodies import MediaTypeError, check_ids, take_body
 from .endpoint import Call, Endpoint
-from .endpoints import ENDPOINTS
-from .matching import AbsentPathError, Paths
 from .openapi import DOCUMENT, document
 from .parameters import read_query
-from .rendering import answer
+from .responses import answer
+from .router import ENDPOINTS, AbsentPathError, Paths
 
 _log: Final = logging.getLogger("convostore.gateway")
 

@@ -10,9 +10,9 @@ from starlette.types import Receive, Scope
 
 from convostore.errors import InvalidError
 
-from ..incoming import read_request
 from ..limits import Limits
-from ..wire import read_body
+from ..requests import read_request
+from ..schema import read_body
 
 _LARGE: Final = 256 * 1024
 """Bytes of a body that is read in the event loop."""

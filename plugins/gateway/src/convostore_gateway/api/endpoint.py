@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from convostore.adapter import Operation
+from convostore.adapters import Operation
 from convostore.store import AsyncConversationStore
 
 from ..limits import Limits

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from convostore.reading import Row
+from convostore.parsing import Row
 
 from ..limits import Limits
 from ..problems import KINDS

@@ -8,16 +8,15 @@ from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any, Final
 
-from convostore.events import ReplyEvent
-from convostore.reading import Row
-from convostore.replies import PartialReply
+from convostore.models import PartialReply, ReplyEvent
+from convostore.parsing import Row
 
 from ..limits import Limits
 from ..problems import MEDIA_TYPE
 from .bodies import may_be_absent
 from .endpoint import EVENTS, Endpoint, PageOf, Several
+from .json_schemas import PROBLEM, Schemas
 from .parameters import Parameter
-from .schemas import PROBLEM, Schemas
 
 DOCUMENT: Final = Endpoint(
     method="GET",

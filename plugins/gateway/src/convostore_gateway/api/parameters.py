@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from convostore.errors import InvalidError
 from convostore.formats import WRITTEN
 from convostore.models import Order, Role
-from convostore.reading import Row
+from convostore.parsing import Row
 
 from ..limits import Limits
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any, Final
 
-from convostore.adapter import Operation
+from convostore.adapters import Operation
 from convostore.models import Conversation, Health, Message, RunStep
-from convostore.searching import Hit
+from convostore.search import Hit
 
-from .. import wire
-from ..exporting import export_all, export_one
-from ..served import public_name
+from .. import schema
+from ..downloads import export_all, export_one
+from ..stores import public_name
 from . import parameters
 from .endpoint import (
     CONVERSATION,
@@ -29,11 +29,11 @@ from .endpoint import (
 
 async def _info(call: Call) -> Any:
     store, most = call.store, call.limits.page
-    return wire.Info(
+    return schema.Info(
         label=public_name(store.label),
         version=version("convostore-gateway"),
         offers=tuple([each.value for each in Operation if store.offers(each)]),
-        traits=wire.traits_json(store.traits),
+        traits=schema.traits_json(store.traits),
         max_page=min(most, store.traits.max_page or most),
         reply_options=tuple(sorted(store.reply_options)),
     )
@@ -61,7 +61,7 @@ READING: Final = (
         name="get_info",
         summary="Tells what is served, and what may be done with it.",
         handle=_info,
-        answers=wire.Info,
+        answers=schema.Info,
     ),
     Endpoint(
         method="GET",

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from convostore.adapter import Operation
-from convostore.dialect import StreamedResponse
+from convostore.adapters import Operation
+from convostore.dialects import StreamedResponse
 from convostore.errors import InvalidError
-from convostore.replies import Reply
-from convostore.store import AsyncConversationStore
-from convostore.streaming import AsyncReplyStream
+from convostore.models import Reply
+from convostore.store import AsyncConversationStore, AsyncReplyStream
 
-from .. import wire
-from .emitting import HEADERS, NativeEncoder
+from .. import schema
 from .endpoint import CONVERSATION, EVENTS, Call, Endpoint
+from .responses import HEADERS, NativeEncoder
 
 # Any, in this module: a result of any operation is rendered by its own class.
 
@@ -64,7 +63,7 @@ REPLYING: Final = (
         operation=Operation.REPLY,
         summary="Sends a user's turn; the reply comes whole, or as it arrives.",
         handle=_reply,
-        body=wire.ReplyBody,
+        body=schema.ReplyBody,
         answers=Reply,
         media_types=_JSON_OR_EVENTS,
         may_conflict=True,
@@ -75,7 +74,7 @@ REPLYING: Final = (
         operation=Operation.ANSWER,
         summary="Answers what a flow asked; the reply comes whole, or as it arrives.",
         handle=_answer,
-        body=wire.AnswerBody,
+        body=schema.AnswerBody,
         answers=Reply,
         media_types=_JSON_OR_EVENTS,
         may_conflict=True,

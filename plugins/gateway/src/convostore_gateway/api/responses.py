@@ -15,13 +15,24 @@ from typing import Any, Final
 import pydantic_core
 from starlette.responses import Response
 
-from convostore.codec import dump, to_json
-from convostore.models import Conversation, Message, Page, RunStep
-from convostore.parts import ReasoningPart, TextPart, ToolResultPart
-from convostore.searching import Hit
-from convostore.values import Portable
+from convostore.dialects import ReplyEncoder
+from convostore.errors import StoreError
+from convostore.models import (
+    Conversation,
+    Message,
+    Page,
+    Portable,
+    ReasoningPart,
+    ReplyEvent,
+    RunStep,
+    TextPart,
+    ToolResultPart,
+)
+from convostore.search import Hit
+from convostore.serialization import dump, to_json
 
-from ..wire import page_json
+from ..problems import problem_json, problem_of
+from ..schema import page_json
 
 LARGE: Final = 256 * 1024
 """About how many bytes an answer may have that is rendered in the event loop."""
@@ -134,3 +145,27 @@ def _weight(value: object) -> int:
     if isinstance(value, Hit) and value.message is not None:
         return _SMALL + _weight(value.message)
     return _SMALL
+
+
+HEADERS: Final = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-store",
+    "x-accel-buffering": "no",  # proxies would hold the events back
+}
+
+
+class NativeEncoder(ReplyEncoder):
+    """``event: <kind>`` and ``data: <the event>``; a failure is the event ``error``."""
+
+    def feed(self, event: ReplyEvent) -> bytes:
+        return _event(event.kind, to_json(dump(event)))
+
+    def failed(self, error: StoreError) -> bytes:
+        return _event("error", problem_json(problem_of(error)))
+
+    def idle(self) -> bytes:
+        return b": going on\n\n"
+
+
+def _event(name: str, data: str) -> bytes:
+    return f"event: {name}\ndata: {data}\n\n".encode("ascii")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 from urllib.parse import unquote
 
 from convostore.errors import InvalidError
 
 from .endpoint import Endpoint
+from .read_endpoints import READING
+from .reply_endpoints import REPLYING
+from .write_endpoints import WRITING
 
 
 class AbsentPathError(InvalidError):
@@ -63,3 +67,9 @@ def _ids(template: list[str], segments: list[str]) -> dict[str, str]:
         }
     except UnicodeDecodeError:
         raise InvalidError("an id in the path is not percent-encoded UTF-8") from None
+
+
+ENDPOINTS: Final = tuple(
+    sorted((*READING, *WRITING, *REPLYING), key=lambda endpoint: endpoint.template)
+)
+"""In the order of their paths."""

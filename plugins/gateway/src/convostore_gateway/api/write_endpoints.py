@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from convostore.adapter import Operation
+from convostore.adapters import Operation
 from convostore.errors import InvalidError
 from convostore.models import Conversation, Message
 
-from .. import wire
+from .. import schema
 from . import parameters
 from .endpoint import CONVERSATION, CONVERSATIONS, MESSAGE, MESSAGES, Call, Endpoint, Several
 
@@ -43,7 +43,7 @@ WRITING: Final = (
             created_at=call.body.created_at,
             origin=call.body.origin,
         ),
-        body=wire.CreateBody,
+        body=schema.CreateBody,
         answers=Conversation,
         status=201,
         may_conflict=True,
@@ -82,7 +82,7 @@ WRITING: Final = (
         handle=lambda call: call.store.update_conversation(
             **call.ids, title=call.body.title, pinned=call.body.pinned
         ),
-        body=wire.UpdateBody,
+        body=schema.UpdateBody,
         answers=None,
     ),
     Endpoint(
@@ -101,7 +101,7 @@ WRITING: Final = (
         handle=lambda call: call.store.fork_conversation(
             **call.ids, message_id=call.body.message_id, id=call.body.new_id, title=call.body.title
         ),
-        body=wire.ForkBody,
+        body=schema.ForkBody,
         answers=Conversation,
         status=201,
         may_conflict=True,
@@ -114,7 +114,7 @@ WRITING: Final = (
         handle=lambda call: call.store.append_messages(
             **call.ids, messages=call.body.messages, after=call.body.after
         ),
-        body=wire.AppendBody,
+        body=schema.AppendBody,
         answers=Several(Message),
         may_conflict=True,
     ),
@@ -126,7 +126,7 @@ WRITING: Final = (
         handle=lambda call: call.store.replace_messages(
             **call.ids, messages=call.body.messages, after=call.body.after
         ),
-        body=wire.ReplaceBody,
+        body=schema.ReplaceBody,
         answers=Several(Message),
         may_conflict=True,
     ),
@@ -144,7 +144,7 @@ WRITING: Final = (
         operation=Operation.SET_FEEDBACK,
         summary="Sets what the user thought of an answer; null clears it.",
         handle=lambda call: call.store.set_feedback(**call.ids, feedback=call.body),
-        body=wire.FeedbackBody,
+        body=schema.FeedbackBody,
         answers=None,
     ),
 )

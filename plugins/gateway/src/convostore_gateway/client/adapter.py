@@ -12,17 +12,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
-from convostore.adapter import AdapterOptions, Operation, Traits
+from convostore.adapters import AdapterOptions, Operation, Traits
 from convostore.dsn import DSN
 from convostore.errors import StoreError, UnsupportedError
-from convostore.http import (
-    HTTPAdapter,
-    HTTPFlow,
-    Request,
-    Response,
-    path,
-    status_error,
-)
+from convostore.http import HTTPAdapter, HTTPFlow, Request, Response, path, status_error
 from convostore.models import (
     AnyTip,
     Conversation,
@@ -39,15 +32,15 @@ from convostore.models import (
     Unset,
 )
 
-from .. import wire
-from .asking import asked, done, is_no_stream, items, listed, named, page, streamed, writing
+from .. import schema
+from .errors import elsewhere, error_in, problem_in
 from .options import GatewayOptions, GatewayReplyOptions, given, reply_options
-from .refusals import elsewhere, error_in, problem_in
+from .requests import asked, done, is_no_stream, items, listed, named, page, streamed, writing
 
 if TYPE_CHECKING:
-    from convostore.replies import Reply
-    from convostore.searching import Hit, Search
-    from convostore.turns import Answer, Stream, Turn
+    from convostore.adapters import Answer, Stream, Turn
+    from convostore.models import Reply
+    from convostore.search import Hit, Search
 
 _CONVERSATIONS: Final = "/v1/conversations"
 _CONVERSATION: Final = "/v1/conversations/{}"
@@ -122,12 +115,12 @@ class GatewayAdapter(HTTPAdapter):
 
     def check(self) -> HTTPFlow[Health]:
         """Looks what the store behind is and whether it answers, and learns what it can do."""
-        info: wire.Info = yield from asked(wire.Info, Request("GET", "/v1"))
+        info: schema.Info = yield from asked(schema.Info, Request("GET", "/v1"))
         self._learn(info)
         health: Health = yield from asked(Health, Request("GET", "/v1/check"))
         return health
 
-    def _learn(self, info: wire.Info) -> None:
+    def _learn(self, info: schema.Info) -> None:
         self._offer(info.operations)
         # Pages of the gateway's own size, however the store behind makes its answers.
         self.traits = replace(info.known_traits, paging="native")
@@ -145,7 +138,7 @@ class GatewayAdapter(HTTPAdapter):
         return page(Message, Request("GET", path(_MESSAGES, conversation_id), query=query))
 
     def search(self, search: Search, listing: Listing) -> HTTPFlow[Page[Hit]]:
-        from convostore.searching import Hit
+        from convostore.search import Hit
 
         query = listed(listing) + named(
             q=search.text,
@@ -167,7 +160,7 @@ class GatewayAdapter(HTTPAdapter):
     # Writing
 
     def create_conversation(self, new: NewConversation) -> HTTPFlow[Conversation]:
-        body = wire.CreateBody.model_construct(
+        body = schema.CreateBody.model_construct(
             id=new.id, title=new.title, created_at=new.created_at, origin=new.origin
         )
         return asked(Conversation, writing("POST", _CONVERSATIONS, body))
@@ -178,25 +171,25 @@ class GatewayAdapter(HTTPAdapter):
     def fork_conversation(
         self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
     ) -> HTTPFlow[Conversation]:
-        body = wire.ForkBody.model_construct(message_id=message_id, new_id=new_id, title=title)
+        body = schema.ForkBody.model_construct(message_id=message_id, new_id=new_id, title=title)
         return asked(Conversation, writing("POST", path(_FORK, conversation_id), body))
 
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
     ) -> HTTPFlow[tuple[Message, ...]]:
-        body = wire.AppendBody.model_construct(messages=tuple(messages), after=after)
+        body = schema.AppendBody.model_construct(messages=tuple(messages), after=after)
         return items(Message, writing("POST", path(_MESSAGES, conversation_id), body))
 
     def replace_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | None
     ) -> HTTPFlow[tuple[Message, ...]]:
-        body = wire.ReplaceBody.model_construct(messages=tuple(messages), after=after)
+        body = schema.ReplaceBody.model_construct(messages=tuple(messages), after=after)
         return items(Message, writing("PUT", path(_MESSAGES, conversation_id), body))
 
     def update_conversation(
         self, conversation_id: str, change: ConversationChange
     ) -> HTTPFlow[None]:
-        body = wire.UpdateBody.model_construct(title=change.title, pinned=change.pinned)
+        body = schema.UpdateBody.model_construct(title=change.title, pinned=change.pinned)
         return done(writing("PATCH", path(_CONVERSATION, conversation_id), body))
 
     def delete_conversation(self, conversation_id: str) -> HTTPFlow[None]:
@@ -224,7 +217,7 @@ class GatewayAdapter(HTTPAdapter):
     # Making conversation
 
     def stream_reply(self, turn: Turn) -> HTTPFlow[Stream[Request, Response]]:
-        body = wire.ReplyBody.model_construct(
+        body = schema.ReplyBody.model_construct(
             conversation_id=turn.conversation_id,
             content=cast("tuple[TextPart | FilePart, ...]", turn.content),  # the store sees to it
             turn_id=turn.turn_id,
@@ -233,7 +226,7 @@ class GatewayAdapter(HTTPAdapter):
         return streamed("/v1/replies", body, turn.turn_id)
 
     def stream_answer(self, answer: Answer) -> HTTPFlow[Stream[Request, Response]]:
-        body = wire.AnswerBody.model_construct(
+        body = schema.AnswerBody.model_construct(
             conversation_id=answer.conversation_id,
             answer=answer.answer if isinstance(answer.answer, str) else dict(answer.answer),
             options=given(answer.options),
@@ -241,7 +234,7 @@ class GatewayAdapter(HTTPAdapter):
         return streamed("/v1/answers", body, None)
 
     def get_reply(self, conversation_id: str, turn_id: str) -> HTTPFlow[Reply]:
-        from convostore.replies import Reply
+        from convostore.models import Reply
 
         return asked(Reply, Request("GET", path(_REPLY, conversation_id, turn_id)))
 

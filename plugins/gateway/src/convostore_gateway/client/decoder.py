@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from convostore.adapters import Decoder
 from convostore.errors import ProtocolError, UnavailableError
-from convostore.events import ReplyEvent
-from convostore.framing import EventStream, ServerSentEvent
-from convostore.reading import decode_json
-from convostore.replies import Reply
-from convostore.turns import Decoder
+from convostore.http import EventStream, ServerSentEvent
+from convostore.models import Reply, ReplyEvent
+from convostore.parsing import decode_json
 
-from .. import wire
-from .refusals import error_in
+from .. import schema
+from .errors import error_in
 
 _WHAT = "an event of the reply"
 
@@ -60,4 +59,4 @@ def _event(sent: ServerSentEvent) -> ReplyEvent:
     data = decode_json(sent.data, _WHAT)
     if sent.event == "error":
         raise error_in(data) or ProtocolError(f"{_WHAT} is an error of another kind")
-    return wire.read_event(data)
+    return schema.read_event(data)

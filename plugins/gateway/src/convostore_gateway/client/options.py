@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, SecretStr, create_model
 
-from convostore.adapter import AdapterOptions
-from convostore.codec import to_json
+from convostore.adapters import AdapterOptions
 from convostore.errors import InvalidError
 from convostore.http import HTTPOptions
 from convostore.models import JSON
+from convostore.serialization import to_json
 
 
 def _sendable(token: SecretStr | None) -> SecretStr | None:

@@ -9,16 +9,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from convostore.http import HTTPFlow, Method, Request, Response
-from convostore.models import Listing, Page
-from convostore.values import Value
+from convostore.models import Listing, Page, Value
 
-from .. import wire
-from .refusals import elsewhere
+from .. import schema
+from .errors import elsewhere
 
 if TYPE_CHECKING:
-    from convostore.drafts import Draft
-    from convostore.replies import Reply
-    from convostore.turns import Stream
+    from convostore.adapters import Draft, Stream
+    from convostore.models import Reply
 
 T = TypeVar("T")
 
@@ -28,18 +26,18 @@ _EVENTS: Final = "text/event-stream"
 def asked(kind: type[T], request: Request) -> HTTPFlow[T]:
     """A flow of one request that is answered with a value."""
     reply = yield request
-    value: T = wire.read(kind, reply.json())
+    value: T = schema.read(kind, reply.json())
     return value
 
 
 def page(kind: type[T], request: Request) -> HTTPFlow[Page[T]]:
     reply = yield request
-    return wire.read_page(kind, reply.json())
+    return schema.read_page(kind, reply.json())
 
 
 def items(kind: type[T], request: Request) -> HTTPFlow[tuple[T, ...]]:
     reply = yield request
-    return wire.read_items(kind, reply.json())
+    return schema.read_items(kind, reply.json())
 
 
 def done(request: Request) -> HTTPFlow[None]:
@@ -54,15 +52,15 @@ def done(request: Request) -> HTTPFlow[None]:
 
 
 def writing(method: Method, where: str, body: Value) -> Request:
-    return Request(method, where, json=wire.body_json(body))
+    return Request(method, where, json=schema.body_json(body))
 
 
 def streamed(
     where: str, body: Value | None, turn_id: str | None
 ) -> HTTPFlow[Stream[Request, Response]]:
-    from convostore.turns import Stream
+    from convostore.adapters import Stream
 
-    from .decoding import EventDecoder
+    from .decoder import EventDecoder
 
     yield from ()
     decoder = EventDecoder()
@@ -75,7 +73,7 @@ def streamed(
         request=Request(
             "POST",
             where,
-            json=None if body is None else wire.body_json(body),
+            json=None if body is None else schema.body_json(body),
             headers=(("accept", _EVENTS),),
             patient=True,
         ),

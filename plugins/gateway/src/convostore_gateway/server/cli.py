@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from convostore.cli.arguments import Given, Target, store_options
-from convostore.cli.rim import ExitCode, say
+from convostore.cli.errors import ExitCode, say
+from convostore.cli.options import Given, Target, store_options
 from convostore.errors import ConfigError
 
 if TYPE_CHECKING:
     import socket
 
-    from ..access import Token
-    from .stocking import Stock, Upstream
+    from ..auth import Token
+    from .open_stores import Stock, Upstream
 
 UPSTREAM_KEY: Final = "CONVOSTORE_UPSTREAM_API_KEY"
 _OF_THIS_MACHINE: Final = ("localhost", "127.0.0.1", "[::1]")
@@ -114,11 +114,11 @@ def serve(
     """
     from contextlib import closing
 
-    from ..application import app as application
+    from ..app import app as application
     from ..limits import Limits
     from .logs import log_to_stderr
-    from .serving import collect_less, listen, url_of
-    from .serving import serve as serve_until_told
+    from .run import collect_less, listen, url_of
+    from .run import serve as serve_until_told
     from .tokens_file import given_tokens
 
     tokens = given_tokens(token or (), tokens_file)
@@ -159,7 +159,7 @@ def _stock(
     apps: Iterable[str],
     upstream: Upstream | None,
 ) -> Stock:
-    from .stocking import stock
+    from .open_stores import stock
 
     return stock(
         target,
@@ -189,7 +189,7 @@ def _upstream(url: str | None, model: str | None) -> Upstream | None:
         return None
     from pydantic import SecretStr
 
-    from .stocking import Upstream
+    from .open_stores import Upstream
 
     key = os.environ.get(UPSTREAM_KEY)
     return Upstream(url=url, model=model, api_key=SecretStr(key) if key else None)

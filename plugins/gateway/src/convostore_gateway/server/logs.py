@@ -11,7 +11,7 @@ import sys
 from types import TracebackType
 from typing import Final, TypeAlias
 
-from ..surroundings import access_log
+from ..middleware import access_log
 
 _OURS: Final = ("convostore", "uvicorn", "asyncio")
 _Error: TypeAlias = (

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from convostore.adapter import Adapter, Operation
+from convostore.adapters import Adapter, Operation
 from convostore.config import adapter_of
 from convostore.errors import ConfigError
 from convostore.store import AsyncConversationStore
@@ -88,6 +88,6 @@ def stock(
 def _opened(adapter: Adapter[Any, Any], upstream: Upstream | None) -> AsyncConversationStore:
     if upstream is None or Operation.STREAM_REPLY in adapter.offers:
         return AsyncConversationStore(adapter, adapter.async_transport())
-    from ..upstream import aopen_answered
+    from convostore_openai import aopen_answered
 
     return aopen_answered(adapter, upstream.url, model=upstream.model, api_key=upstream.api_key)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ..limits import Limits
-from ..surroundings import CLOCKED, SECURITY
+from ..middleware import CLOCKED, SECURITY
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent

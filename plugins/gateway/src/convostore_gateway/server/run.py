@@ -24,7 +24,7 @@ from convostore.errors import ConfigError
 from convostore.store import AsyncConversationStore
 
 from ..limits import Limits
-from ..served import public_name
+from ..stores import public_name
 from ..streams import settle
 from .protocol import protocol_within
 

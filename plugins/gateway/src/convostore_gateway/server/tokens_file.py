@@ -21,11 +21,11 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from convostore.adapters import checked_options
 from convostore.config import revealed
 from convostore.errors import ConfigError
-from convostore.options import checked_options
 
-from ..access import Token
+from ..auth import Token
 
 VARIABLE: Final = "CONVOSTORE_GATEWAY_TOKENS"
 """The environment's: tokens with blanks between."""

@@ -4,6 +4,6 @@ What a page shows is read from the store by the modules of this package and made
 templates; nothing is loaded from any other host, and no script or style stands within a page.
 """
 
-from .application import Viewer
+from .app import Viewer
 
 __all__ = ["Viewer"]

@@ -14,10 +14,10 @@ from datetime import date
 from typing import Final
 
 from convostore.models import Conversation
-from convostore.periods import Periods, Unit, periods
 from convostore.store import AsyncConversationStore
+from convostore.timeline import Periods, Unit, periods
 
-from .rendering import store_name
+from .render import store_name
 
 MOST: Final = 20_000
 """How many conversations are counted."""

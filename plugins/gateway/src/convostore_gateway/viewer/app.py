@@ -15,18 +15,18 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from convostore.dialect import IncomingRequest
+from convostore.dialects import IncomingRequest
 from convostore.errors import AuthError, InvalidError, StoreError
 
-from ..incoming import headers_of, path_of, read_request
 from ..limits import Limits
-from ..served import Served
-from ..surroundings import place_of
-from . import changes, pages, sessions
-from .addresses import Addresses, id_of
-from .answers import failed, page, problem
+from ..middleware import place_of
+from ..requests import headers_of, path_of, read_request
+from ..stores import Served
+from . import forms, pages, sessions
 from .assets import asset_response
-from .visits import Visit, form_of, wants_fragment
+from .request import Visit, form_of, wants_fragment
+from .responses import failed, page, problem
+from .urls import Addresses, id_of
 
 _log = logging.getLogger("convostore.gateway")
 Handler: TypeAlias = Callable[[Visit], Awaitable[Response]]
@@ -43,12 +43,12 @@ _HANDLERS: Final[Mapping[str, Mapping[str, Handler]]] = {
     f"{_CONVERSATION}/row": {"GET": pages.row},
     f"{_CONVERSATION}/messages": {"GET": pages.messages},
     f"{_CONVERSATION}/export": {"GET": pages.export},
-    f"{_CONVERSATION}/title": {"POST": changes.rename},
-    f"{_CONVERSATION}/pin": {"POST": changes.pin},
-    f"{_CONVERSATION}/delete": {"POST": changes.delete_conversation},
+    f"{_CONVERSATION}/title": {"POST": forms.rename},
+    f"{_CONVERSATION}/pin": {"POST": forms.pin},
+    f"{_CONVERSATION}/delete": {"POST": forms.delete_conversation},
     f"{_MESSAGE}/run": {"GET": pages.run},
-    f"{_MESSAGE}/feedback": {"POST": changes.feedback},
-    f"{_MESSAGE}/delete": {"POST": changes.delete_message},
+    f"{_MESSAGE}/feedback": {"POST": forms.feedback},
+    f"{_MESSAGE}/delete": {"POST": forms.delete_message},
 }
 _BY_PARTS: Final = {tuple(path.split("/")): handlers for path, handlers in _HANDLERS.items()}
 

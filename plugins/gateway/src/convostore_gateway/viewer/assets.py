@@ -10,7 +10,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from convostore.dialect import IncomingRequest
+from convostore.dialects import IncomingRequest
 
 _TYPES: Final = {
     "htmx.min.js": "text/javascript",

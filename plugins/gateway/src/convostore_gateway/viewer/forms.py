@@ -9,10 +9,10 @@ from starlette.responses import Response
 from convostore.errors import InvalidError
 from convostore.models import Feedback
 
-from .addresses import key_of
-from .answers import piece, telling
 from .pages import can
-from .visits import Visit
+from .request import Visit
+from .responses import piece, telling
+from .urls import key_of
 
 _RATINGS: Final[dict[str, Literal["good", "bad"] | None]] = {
     "good": "good",

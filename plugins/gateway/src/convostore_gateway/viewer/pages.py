@@ -11,13 +11,13 @@ from convostore.errors import InvalidError
 from convostore.models import Order
 from convostore.store import AsyncConversationStore
 
-from .. import exporting
-from . import reading
+from .. import downloads
+from . import queries
 from .activity import MOST, chart, count
-from .addresses import key_of
-from .answers import page, piece
-from .rendering import shown, store_name
-from .visits import Visit
+from .render import shown, store_name
+from .request import Visit
+from .responses import page, piece
+from .urls import key_of
 
 _ROWS: Final = 100
 _MESSAGES: Final = 40
@@ -91,12 +91,12 @@ async def activity(visit: Visit) -> Response:
 
 async def export(visit: Visit) -> Response:
     """A conversation as a file to be kept."""
-    return await exporting.export_one(visit.store, visit.ids[0], format=_format(visit), raw=True)
+    return await downloads.export_one(visit.store, visit.ids[0], format=_format(visit), raw=True)
 
 
 async def export_all(visit: Visit) -> Response:
     """All conversations as one file."""
-    return await exporting.export_all(visit.store, format=_format(visit), raw=True)
+    return await downloads.export_all(visit.store, format=_format(visit), raw=True)
 
 
 def can(store: AsyncConversationStore) -> dict[str, bool]:
@@ -126,13 +126,13 @@ def _frame(visit: Visit) -> dict[str, Any]:
 async def _list(visit: Visit, current: str | None = None) -> dict[str, Any]:
     size = visit.page_size(_ROWS)
     cursor = visit.given("cursor") if current is None else None
-    found = await reading.conversations(visit.store, size, cursor)
+    found = await queries.conversations(visit.store, size, cursor)
     return {"page": found, "total": found.total, "current": current}
 
 
 async def _found(visit: Visit, query: str) -> dict[str, Any]:
     if not visit.store.offers("search"):
-        found = await reading.titled(visit.store, query, visit.page_size(_LARGE))
+        found = await queries.titled(visit.store, query, visit.page_size(_LARGE))
         return {"found": found, "current": None}
     cursor, size = visit.given("cursor"), visit.page_size(_ROWS)
     hits = await visit.store.search(query, limit=size, cursor=cursor)
@@ -153,9 +153,9 @@ async def _both(visit: Visit) -> tuple[Any, dict[str, Any]]:
 async def _messages(visit: Visit) -> dict[str, Any]:
     size, wanted = visit.page_size(_MESSAGES), visit.given("message")
     if wanted is not None:
-        found = await reading.stretch_with(visit.store, visit.ids[0], size, wanted)
+        found = await queries.stretch_with(visit.store, visit.ids[0], size, wanted)
     else:
-        found = await reading.stretch(
+        found = await queries.stretch(
             visit.store, visit.ids[0], size, order=_order(visit), cursor=visit.given("cursor")
         )
     messages = await asyncio.to_thread(shown, found.page.items)

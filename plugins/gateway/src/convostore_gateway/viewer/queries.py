@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from convostore.models import Conversation, Message, Order, Page
+from convostore.search import fold
 from convostore.store import AsyncConversationStore
-from convostore.words import fold
 
 _MOST_TITLES: Final = 5_000
 _MOST_MATCHES: Final = 100

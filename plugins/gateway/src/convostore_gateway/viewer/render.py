@@ -1,6 +1,6 @@
 """Rendering: templates and their filters, and messages as the templates take them.
 
-A text becomes HTML by `convostore.formats.html_text`, and is then sanitised once more by an
+A text becomes HTML by `convostore.formats.html.markdown`, and is then sanitised once more by an
 allow-list, so that one wall may fall. No store is known here, and nothing is read.
 """
 
@@ -21,15 +21,15 @@ from urllib.parse import urlsplit
 import nh3
 from jinja2 import Environment, FunctionLoader
 
-from convostore.formats.citing import Citing, Span
-from convostore.formats.html_parts import bodies, document_environment
-from convostore.formats.html_text import REL, render_text
-from convostore.formats.plain import ROLES, one_line, printable, safe_link
+from convostore.formats.citations import Citing, Span
+from convostore.formats.html.markdown import REL, render_text
+from convostore.formats.html.parts import bodies, document_environment
+from convostore.formats.text import ROLES, one_line, printable, safe_link
 from convostore.models import JSON, Message, Part, ReasoningPart, Source, TextPart
-from convostore.searching import Snippet
+from convostore.search import Snippet
 
-from ..served import public_name
-from .addresses import key_of
+from ..stores import public_name
+from .urls import key_of
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import parse_qsl
 
-from convostore.dialect import IncomingRequest
+from convostore.dialects import IncomingRequest
 from convostore.errors import InvalidError
 from convostore.store import AsyncConversationStore
 
 from ..limits import Limits
-from .addresses import Addresses
+from .urls import Addresses
 
 
 @dataclass(frozen=True, kw_only=True)

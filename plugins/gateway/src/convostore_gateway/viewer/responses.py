@@ -10,10 +10,10 @@ from typing import Final
 
 from starlette.responses import Response
 
-from convostore.dialect import ForbiddenError
 from convostore.errors import (
     AuthError,
     ConflictError,
+    ForbiddenError,
     InvalidError,
     NotFoundError,
     ProtocolError,
@@ -23,10 +23,10 @@ from convostore.errors import (
     UnsupportedError,
 )
 
-from ..incoming import TooLargeError, TooSlowError
-from .addresses import Addresses
+from ..requests import TooLargeError, TooSlowError
 from .assets import version_of
-from .rendering import render
+from .render import render
+from .urls import Addresses
 
 HEADERS: Final = {
     "content-security-policy": (

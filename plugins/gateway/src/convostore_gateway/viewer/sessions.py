@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 from starlette.responses import Response
 from starlette.types import Scope
 
-from convostore.dialect import IncomingRequest, bearer
+from convostore.dialects import IncomingRequest, bearer
 
 COOKIE: Final = "convostore_token"
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})

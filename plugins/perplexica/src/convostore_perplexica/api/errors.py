@@ -6,7 +6,7 @@ from typing import Final
 
 from convostore.errors import InvalidError, ProtocolError, StoreError, UnavailableError
 from convostore.http import Request, Response, status_error
-from convostore.reading import Row, filled
+from convostore.parsing import Row, filled
 
 from .paths import CHATS_PATH, REPLY_PATH, RESUME_PATH, SUGGESTIONS_PATH
 

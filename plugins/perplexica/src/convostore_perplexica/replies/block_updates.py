@@ -15,18 +15,22 @@ from jsonpatch import JsonPatch, JsonPatchException
 from jsonpointer import JsonPointer, JsonPointerException
 
 from convostore.errors import ProtocolError
-from convostore.events import (
+from convostore.models import (
+    JSON,
+    Part,
     PartAdded,
     PartsReplaced,
     ReasoningDelta,
+    ReasoningPart,
     ReplyEvent,
+    Source,
     SourcesFound,
     StatusChanged,
     TextDelta,
+    TextPart,
 )
-from convostore.models import JSON, Part, ReasoningPart, Source, TextPart
 
-from .blocks import Blocks
+from ..schema.turn_rows import Blocks
 
 _DEEPEST: Final = 16
 """Steps of a patch's path; the service needs two."""

@@ -10,22 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
+from convostore.adapters import Decoder
 from convostore.errors import ProtocolError, UnavailableError
-from convostore.events import (
+from convostore.http import Lines
+from convostore.models import (
     OtherEvent,
     PartAdded,
+    Problem,
     ReplyEvent,
+    Source,
     SourcesFound,
     StatusChanged,
     TextDelta,
+    TextPart,
 )
-from convostore.framing import Lines
-from convostore.models import Problem, Source, TextPart
-from convostore.reading import Row, decode_json
-from convostore.turns import Decoder
+from convostore.parsing import Row, decode_json
 
-from .fields import cited_sources
-from .showing import ShownBlocks
+from ..schema.fields import cited_sources
+from .block_updates import ShownBlocks
 
 _EXCERPT: Final = 200
 """Characters of a line that an error shows."""

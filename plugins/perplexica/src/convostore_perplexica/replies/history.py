@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from convostore.drafts import Draft
+from convostore.adapters import Draft
 from convostore.errors import ConflictError, NotFoundError, StoreError, UnavailableError
 from convostore.flow import look_until_found
 from convostore.http import HTTPFlow, Request, path
-from convostore.models import JSON, Message
-from convostore.reading import Row, filled
-from convostore.replies import Reply
+from convostore.models import JSON, Message, Reply
+from convostore.parsing import Row, filled
 
-from . import wire
-from .paths import CHAT_PATH
+from ..api.paths import CHAT_PATH
+from ..schema import chats
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ def past_of(body: JSON) -> Past:
     Raises:
         ProtocolError: There is no list of messages in it.
     """
-    messages = wire.read_messages(body)
+    messages = chats.read_messages(body)
     chat = body.get("chat")
     return Past(chat if isinstance(chat, dict) else {}, body["messages"], messages)
 

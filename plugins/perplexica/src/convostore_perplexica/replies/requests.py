@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from convostore.adapters import Turn
 from convostore.errors import InvalidError, UnsupportedError
 from convostore.http import Request, path
 from convostore.models import JSON, FilePart, Part, TextPart
-from convostore.reading import Row, filled
-from convostore.turns import Turn
+from convostore.parsing import Row, filled
 
-from .generations import Generation
-from .options import PerplexicaOptions, PerplexicaReplyOptions
-from .past import Past
-from .paths import REPLY_PATH, RESUME_PATH, SUGGESTIONS_PATH
+from ..api.paths import REPLY_PATH, RESUME_PATH, SUGGESTIONS_PATH
+from ..api.versions import Generation
+from ..options import PerplexicaOptions, PerplexicaReplyOptions
+from .history import Past
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from typing import Any
 
 from convostore.errors import ProtocolError
 from convostore.models import JSON, Conversation, FilePart, Message, OtherPart, Problem
-from convostore.reading import Row, object_of, text_of, time_of
+from convostore.parsing import Row, object_of, text_of, time_of
 
-from .blocks import read_turn
 from .fields import Ids, id_of, items_of
-from .utterances import read_utterances
+from .message_rows import read_utterances
+from .turn_rows import read_turn
 
 
 def generation(body: JSON) -> str | None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from convostore.errors import ProtocolError
 from convostore.models import JSON, Problem, Source, SourceKind
-from convostore.reading import Row, decode_json
+from convostore.parsing import Row, decode_json
 
 _TIMES_ENCODED: Final = 5
 """How often text may hold JSON that is text: three were seen, more would be an attack."""

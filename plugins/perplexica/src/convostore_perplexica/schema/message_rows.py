@@ -16,7 +16,7 @@ from convostore.models import (
     Status,
     TextPart,
 )
-from convostore.reading import Row, time_of
+from convostore.parsing import Row, time_of
 
 from .fields import Ids, cited_sources, decoded, id_of
 

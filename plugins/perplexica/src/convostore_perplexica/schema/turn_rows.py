@@ -16,7 +16,7 @@ from convostore.models import (
     Status,
     TextPart,
 )
-from convostore.reading import Row, object_of, time_of
+from convostore.parsing import Row, object_of, time_of
 
 from .fields import Ids, cited_sources, id_of, items_of, researched_sources
 

@@ -14,29 +14,23 @@ from itertools import count
 from typing import ClassVar, Final, TypeVar
 from urllib.parse import unquote
 
-from convostore.dialect import (
-    Answered,
-    Dialect,
-    DialectFlow,
-    ForbiddenError,
-    IncomingRequest,
-    ask,
-)
+from convostore.dialects import Answered, Dialect, DialectFlow, IncomingRequest, ask
 from convostore.errors import (
     AuthError,
+    ForbiddenError,
     InvalidError,
     NotFoundError,
     ProtocolError,
     StoreError,
     UnsupportedError,
 )
-from convostore.exchange import Response
-from convostore.reading import Row
+from convostore.http import Response
+from convostore.parsing import Row
 from convostore.store import AsyncConversationStore
 
+from ..api.paths import CHATS_PATH
 from .express import json_answer, malformed_address, unknown_route
-from .paths import CHATS_PATH
-from .rendering import chat_row, message_row, written
+from .render import chat_row, message_row, written
 
 T = TypeVar("T")
 

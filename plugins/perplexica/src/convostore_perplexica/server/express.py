@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import Final
 
-from convostore.dialect import IncomingRequest
-from convostore.exchange import Response
+from convostore.dialects import IncomingRequest
+from convostore.http import Response
 
 _PAGE: Final = (
     '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n'

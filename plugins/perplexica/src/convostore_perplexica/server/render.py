@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Final
 
-from convostore.codec import to_json
 from convostore.models import JSON, Conversation, FilePart, Message, Source
-from convostore.reading import Row, filled
+from convostore.parsing import Row, filled
+from convostore.serialization import to_json
 
 _FOCUS: Final = "webSearch"
 _FILE_ID: Final = "file_id://"

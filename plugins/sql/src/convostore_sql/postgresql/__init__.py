@@ -24,18 +24,18 @@ except ImportError as error:  # pragma: no cover - depends on what is installed
         "postgresql:// needs psycopg: pip install 'convostore-sql[postgresql]'"
     ) from error
 
-from convostore.adapter import AsyncTransport, Transport
+from convostore.adapters import AsyncTransport, Transport
 from convostore.dsn import DSN
 from convostore.errors import ConfigError, InvalidError, UnavailableError
 from convostore.flow import Flow, arun, run
 
-from .adapter import SQLAdapter
-from .migrations import is_current, upgrade
-from .options import PostgreSQLOptions
-from .postgresql_errors import closed, meaning, no_encoding
-from .statements import Statements, statements_of
-from .tables import POSTGRESQL
-from .units import MOST_RUNS, Query, Reply, Rerun, alone, given_up
+from ..adapter import SQLAdapter
+from ..migrations import is_current, upgrade
+from ..options import PostgreSQLOptions
+from ..queries import MOST_RUNS, Query, Reply, Rerun, alone, given_up
+from ..statements import Statements, statements_of
+from ..tables import POSTGRESQL
+from .errors import closed, meaning, no_encoding
 
 T = TypeVar("T")
 _Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]

@@ -16,7 +16,7 @@ from convostore.errors import (
     UnavailableError,
 )
 
-from .units import Rerun
+from ..queries import Rerun
 
 _AGAIN: Final = frozenset({"40001", "40P01", "23505"})
 """Serialisation failure, deadlock, and an id that another transaction has just taken."""

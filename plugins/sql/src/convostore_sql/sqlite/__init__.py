@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, TypeVar
 from urllib.parse import quote, unquote
 
-from convostore.adapter import AsyncTransport, Transport
+from convostore.adapters import AsyncTransport, Transport
 from convostore.dsn import DSN
 from convostore.errors import ConfigError
 from convostore.flow import Flow
 
-from .adapter import SQLAdapter
-from .options import SQLiteOptions
-from .sqlite_database import MEMORY, Database, Ticket
-from .statements import Statements, statements_of
-from .tables import SQLITE
-from .units import Query, Reply, alone
+from ..adapter import SQLAdapter
+from ..options import SQLiteOptions
+from ..queries import Query, Reply, alone
+from ..statements import Statements, statements_of
+from ..tables import SQLITE
+from .database import MEMORY, Database, Ticket
 
 T = TypeVar("T")
 

@@ -18,11 +18,11 @@ from typing import Final, Self, TypeVar
 from convostore.errors import ConfigError
 from convostore.flow import Flow, run
 
-from .migrations import is_current, upgrade
-from .sqlite_errors import Cancelled, busy, is_busy, meaning
-from .statements import statements_of
-from .tables import SQLITE
-from .units import Query, Reply
+from ..migrations import is_current, upgrade
+from ..queries import Query, Reply
+from ..statements import statements_of
+from ..tables import SQLITE
+from .errors import Cancelled, busy, is_busy, meaning
 
 T = TypeVar("T")
 

@@ -1,0 +1,1 @@
+"""The API of FastGPT: its paths, its pages, and its errors."""

@@ -1,0 +1,1 @@
+"""The JSON of FastGPT, read into the schema of convostore."""

@@ -1,0 +1,1 @@
+"""The dialect of FastGPT: its API, served out of any store."""

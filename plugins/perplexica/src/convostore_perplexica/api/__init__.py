@@ -1,0 +1,1 @@
+"""The API of Perplexica: its paths, its pages, and its errors."""

@@ -1,0 +1,1 @@
+"""The JSON of Perplexica, read into the schema of convostore."""

@@ -1,0 +1,1 @@
+"""The dialect of Perplexica: its API, served out of any store."""

@@ -1,0 +1,1 @@
+"""Rendering for the terminal: tables, messages, charts and reports, as text or in colour."""

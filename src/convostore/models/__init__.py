@@ -1,0 +1,113 @@
+"""The schema: conversations, messages, replies and events as closed, frozen values.
+
+Every backend's answer is read into these and nothing else: a thing is modelled here, or it is in
+`raw`. No I/O, no service's spelling, and no parsing of foreign data may be here. The modules of
+this package are private; all names are imported from here.
+"""
+
+from __future__ import annotations
+
+from ._base import JSON, Portable, Timestamp, Value
+from ._conversations import (
+    Conversation,
+    ConversationChange,
+    Health,
+    NewConversation,
+    Origin,
+    RunStep,
+    Transcript,
+)
+from ._events import (
+    InteractionRequested,
+    OtherEvent,
+    PartAdded,
+    PartsReplaced,
+    ReasoningDelta,
+    ReplyEvent,
+    ReplyFinished,
+    RunDetailsReported,
+    SourcesFound,
+    StatusChanged,
+    TextDelta,
+    TitleChanged,
+    ToolCallArgumentsDelta,
+    ToolCallStarted,
+    ToolResultDelta,
+    UsageReported,
+    VariablesUpdated,
+)
+from ._messages import Citation, Feedback, Message, Problem, Role, Source, SourceKind, Status
+from ._paging import ANY, UNSET, AnyTip, Listing, Order, Page, Unset
+from ._parts import (
+    FilePart,
+    InteractionField,
+    InteractionOption,
+    InteractionPart,
+    OtherPart,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from ._replies import PartialReply, Reply, Usage, pending_interaction
+
+__all__ = [
+    "ANY",
+    "JSON",
+    "UNSET",
+    "AnyTip",
+    "Citation",
+    "Conversation",
+    "ConversationChange",
+    "Feedback",
+    "FilePart",
+    "Health",
+    "InteractionField",
+    "InteractionOption",
+    "InteractionPart",
+    "InteractionRequested",
+    "Listing",
+    "Message",
+    "NewConversation",
+    "Order",
+    "Origin",
+    "OtherEvent",
+    "OtherPart",
+    "Page",
+    "Part",
+    "PartAdded",
+    "PartialReply",
+    "PartsReplaced",
+    "Portable",
+    "Problem",
+    "ReasoningDelta",
+    "ReasoningPart",
+    "Reply",
+    "ReplyEvent",
+    "ReplyFinished",
+    "Role",
+    "RunDetailsReported",
+    "RunStep",
+    "Source",
+    "SourceKind",
+    "SourcesFound",
+    "Status",
+    "StatusChanged",
+    "TextDelta",
+    "TextPart",
+    "Timestamp",
+    "TitleChanged",
+    "ToolCallArgumentsDelta",
+    "ToolCallPart",
+    "ToolCallStarted",
+    "ToolResultDelta",
+    "ToolResultPart",
+    "Transcript",
+    "Unset",
+    "Usage",
+    "UsageReported",
+    "Value",
+    "VariablesUpdated",
+    "pending_interaction",
+]

@@ -1,0 +1,65 @@
+"""The base of both classes of a store: what needs no request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..adapters import Adapter, Operation, Traits
+from ._operations import Plan
+
+if TYPE_CHECKING:
+    from ..search import Search
+    from ._chat_operations import Conversing
+
+
+T = TypeVar("T")
+
+
+class Face:
+    """What both faces tell without asking the backend."""
+
+    def __init__(self, adapter: Adapter[Any, Any]) -> None:
+        self._plan = Plan(adapter)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.label}>"
+
+    @property
+    def label(self) -> str:
+        """The store's address without options and secrets."""
+        return self._plan.adapter.label
+
+    @property
+    def traits(self) -> Traits:
+        """How the backend behaves where no method shows it."""
+        return self._plan.adapter.traits
+
+    @property
+    def reply_options(self) -> frozenset[str]:
+        """The names of the options that `reply` and its kin take on this backend."""
+        return frozenset(self._plan.adapter.ReplyOptions.model_fields)
+
+    @property
+    def keeps_json(self) -> bool:
+        """Whether the backend keeps messages as JSON, so that `messages_as_json` saves work."""
+        return type(self._plan.adapter).messages_as_json is not Adapter.messages_as_json
+
+    @property
+    def _conversing(self) -> Conversing:
+        from ._chat_operations import Conversing
+
+        return Conversing(self._plan)
+
+    def offers(self, operation: Operation | str) -> bool:
+        """Whether the backend can do an operation, named as its method is.
+
+        Raises:
+            InvalidError: There is no operation of that name.
+        """
+        return self._plan.offers(operation)
+
+
+def search_of(*values: Any) -> Search:
+    from ..search import Search  # what it cuts texts with takes its time to load
+
+    return Search(*values)

@@ -1,0 +1,492 @@
+"""ConversationStore: the sync class of a store, one line an operation."""
+
+from __future__ import annotations
+
+from collections.abc import (
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from ..adapters import Adapter, Transport
+from ..models import (
+    ANY,
+    UNSET,
+    AnyTip,
+    Conversation,
+    ConversationChange,
+    Feedback,
+    Health,
+    Listing,
+    Message,
+    NewConversation,
+    Order,
+    Origin,
+    Page,
+    Role,
+    RunStep,
+    Transcript,
+    Unset,
+)
+from ._operations import Make, OnError, several
+
+if TYPE_CHECKING:
+    from ..models import JSON, Part, Reply
+    from ..search import Hit
+    from ._reply_session import Course
+    from ._streams import ReplyStream
+from ._face import Face, T, search_of
+
+
+class ConversationStore(Face):
+    """A store; `open` makes one. Threads may share it.
+
+    Use it in a ``with``. Each method may also raise `UnsupportedError` (ask `offers`), `AuthError`,
+    `RateLimitError`, `UnavailableError` and `ProtocolError`, and `InvalidError` once it is closed.
+    """
+
+    def __init__(self, adapter: Adapter[Any, Any], transport: Transport[Any, Any]) -> None:
+        super().__init__(adapter)
+        self._transport = transport
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes connections; calling it twice is fine, any other call then raises."""
+        self._plan.closed = True
+        self._transport.close()
+
+    def _run(self, make: Make[T]) -> T:
+        return self._transport.run(make)
+
+    def list_conversations(
+        self, *, limit: int = 50, cursor: str | None = None, older_than: datetime | None = None
+    ) -> Page[Conversation]:
+        """Returns one page of the conversations, in the backend's order.
+
+        Args:
+            limit: The most conversations of the page; a backend may have a lower bound of its own.
+            cursor: The page before's `cursor`; None for the first page.
+            older_than: Only those whose `last_active_at` is before this time; one without any time
+                is not older. Where the backend cannot choose by age, a page may come out short.
+
+        Raises:
+            InvalidError: The cursor is none of this list, or the time has no time zone.
+        """
+        return self._run(
+            self._plan.list_conversations(
+                Listing(limit=limit, cursor=cursor, older_than=older_than)
+            )
+        )
+
+    def conversations(self, *, older_than: datetime | None = None) -> Iterator[Conversation]:
+        """Yields all conversations, page by page; see `list_conversations`.
+
+        What others write meanwhile makes none come twice, and none is missed that stood throughout.
+        """
+        walk = self._plan.walk_conversations(older_than)
+        while walk.listing is not None:
+            yield from walk.take(self._run(self._plan.list_conversations(walk.listing)))
+
+    def get_conversation(self, conversation_id: str) -> Conversation:
+        """Returns one conversation.
+
+        Raises:
+            NotFoundError: It is not there.
+        """
+        return self._run(self._plan.get_conversation(conversation_id))
+
+    def list_messages(
+        self,
+        conversation_id: str,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        order: Order = "oldest_first",
+    ) -> Page[Message]:
+        """Returns one page of a conversation's messages.
+
+        Args:
+            conversation_id: Whose.
+            limit: The most messages of the page.
+            cursor: The page before's `cursor`; None for the first page.
+            order: From which end; `newest_first` reverses the whole sequence, not the page.
+
+        Raises:
+            NotFoundError: The conversation is not there.
+            InvalidError: The cursor is none of this list in this order.
+        """
+        return self._run(
+            self._plan.list_messages(
+                conversation_id, Listing(limit=limit, cursor=cursor, order=order)
+            )
+        )
+
+    def messages_as_json(
+        self,
+        conversation_id: str,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        order: Order = "oldest_first",
+    ) -> Page[str]:
+        """Returns one page of `list_messages` as JSON, for servers that pass messages on.
+
+        Args:
+            conversation_id: Whose.
+            limit: As `list_messages`.
+            cursor: As `list_messages`, and each takes the other's.
+            order: As `list_messages`.
+
+        Raises:
+            NotFoundError: The conversation is not there.
+            InvalidError: The cursor is none of this list in this order.
+        """
+        return self._run(
+            self._plan.messages_as_json(
+                conversation_id, Listing(limit=limit, cursor=cursor, order=order)
+            )
+        )
+
+    def messages(self, conversation_id: str, *, order: Order = "oldest_first") -> Iterator[Message]:
+        """Yields all messages of a conversation, page by page; see `list_messages`."""
+        walk = self._plan.walk_messages(order)
+        while walk.listing is not None:
+            page = self._run(self._plan.list_messages(conversation_id, walk.listing))
+            yield from walk.take(page)
+
+    def transcripts(
+        self, ids: Iterable[str] | None = None, *, on_error: OnError = "raise"
+    ) -> Iterator[Transcript]:
+        """Yields conversations with all their messages, in the list's order, one after the other.
+
+        Args:
+            ids: Whose; None for all that `conversations` yields.
+            on_error: ``"yield"`` gives a transcript with its `error` for what cannot be read, and
+                goes on; an error of the list itself is always raised.
+        """
+        for conversation_id, known in self._wanted(ids):
+            yield self._run(self._plan.read_transcript(conversation_id, known, on_error))
+
+    def _wanted(self, ids: Iterable[str] | None) -> Iterator[tuple[str, Conversation | None]]:
+        if ids is None:
+            for conversation in self.conversations():
+                yield conversation.id, conversation
+        else:
+            for conversation_id in several(ids):
+                yield conversation_id, None
+
+    def create_conversation(
+        self,
+        *,
+        id: str | None = None,
+        title: str | None = None,
+        created_at: datetime | None = None,
+        origin: Origin | None = None,
+    ) -> Conversation:
+        """Makes a conversation; one that is there already with the same values is returned.
+
+        Args:
+            id: Chosen by the store when None.
+            title: As shown in lists.
+            created_at: With a time zone; None where it is not known.
+            origin: Where it was copied from.
+
+        Raises:
+            ConflictError: The id is taken by a conversation with other values.
+        """
+        return self._run(
+            self._plan.create_conversation(
+                NewConversation(id=id, title=title, created_at=created_at, origin=origin)
+            )
+        )
+
+    def put_conversation(self, conversation: Conversation) -> None:
+        """Stores a conversation's own fields exactly as given, its times and `raw` included.
+
+        It is made when it is not there; the messages of one that is there stay as they are. For
+        copies: a conversation that is new in the world is made by `create_conversation`.
+        """
+        return self._run(self._plan.put_conversation(conversation))
+
+    def fork_conversation(
+        self,
+        conversation_id: str,
+        message_id: str,
+        *,
+        id: str | None = None,
+        title: str | Unset | None = UNSET,
+    ) -> Conversation:
+        """Makes a new conversation of another one's messages up to and including one of them.
+
+        The messages keep their ids, and `origin` names the conversation that was forked.
+
+        Args:
+            conversation_id: The original; it stays as it is.
+            message_id: The last message that is copied.
+            id: The new conversation's; chosen by the store when None.
+            title: The new conversation's; by default the original's.
+
+        Raises:
+            NotFoundError: The conversation or the message is not there.
+            ConflictError: The id is taken.
+        """
+        return self._run(self._plan.fork_conversation(conversation_id, message_id, id, title))
+
+    def append_messages(
+        self, conversation_id: str, messages: Sequence[Message], *, after: str | AnyTip | None = ANY
+    ) -> tuple[Message, ...]:
+        """Stores messages at the end of a conversation, all or none, and returns them as stored.
+
+        One that is stored already with the same `fingerprint` is left as it is, so that a call
+        which may or may not have arrived can simply be repeated.
+
+        Args:
+            conversation_id: Whose.
+            messages: In their order.
+            after: The id of the message that the caller takes for the last one; None when the
+                conversation is taken to be empty; ANY when it does not matter.
+
+        Raises:
+            NotFoundError: The conversation is not there.
+            ConflictError: Another message is the last, or an id is stored with another content.
+        """
+        return self._run(self._plan.append_messages(conversation_id, messages, after))
+
+    def replace_messages(
+        self, conversation_id: str, messages: Sequence[Message], *, after: str | None
+    ) -> tuple[Message, ...]:
+        """Puts messages in the place of all that stand behind `after`, in one transaction.
+
+        Args:
+            conversation_id: Whose.
+            messages: The new end of the conversation.
+            after: The id of the last message to keep; None to replace all.
+
+        Raises:
+            NotFoundError: The conversation is not there.
+            ConflictError: The message `after` is gone, or a new one stands before it.
+        """
+        return self._run(self._plan.replace_messages(conversation_id, messages, after))
+
+    def update_conversation(
+        self,
+        conversation_id: str,
+        *,
+        title: str | Unset | None = UNSET,
+        pinned: bool | Unset = UNSET,
+    ) -> None:
+        """Changes what is given.
+
+        Raises:
+            NotFoundError: The conversation is not there (where `traits.reports_absent`).
+        """
+        return self._run(
+            self._plan.update_conversation(
+                conversation_id, ConversationChange(title=title, pinned=pinned)
+            )
+        )
+
+    def delete_conversation(self, conversation_id: str) -> None:
+        """Deletes a conversation with its messages; one that is not there is done."""
+        return self._run(self._plan.delete_conversation(conversation_id))
+
+    def delete_conversations(self, *, older_than: datetime) -> int:
+        """Deletes the conversations that were last active before a time; returns how many.
+
+        Those are what `conversations` yields with the same `older_than`, pinned ones included.
+        """
+        return self._run(self._plan.delete_conversations(older_than))
+
+    def clear_conversations(self) -> None:
+        """Deletes every conversation of the store; what that takes in, the backend's page says."""
+        return self._run(self._plan.clear_conversations())
+
+    def delete_message(self, conversation_id: str, message_id: str) -> None:
+        """Deletes a message; one that is not there is done.
+
+        Where `traits.deletes` is ``may_delete_turn``, its question or answer may go with it.
+        """
+        return self._run(self._plan.delete_message(conversation_id, message_id))
+
+    def set_feedback(
+        self, conversation_id: str, message_id: str, feedback: Feedback | None
+    ) -> None:
+        """Sets what the user thought of an answer; None clears it.
+
+        Raises:
+            NotFoundError: The message is not there (where `traits.reports_absent`).
+        """
+        return self._run(self._plan.set_feedback(conversation_id, message_id, feedback))
+
+    def search(
+        self,
+        query: str,
+        *,
+        limit: int = 20,
+        cursor: str | None = None,
+        conversation_id: str | None = None,
+        role: Role | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Page[Hit]:
+        """Searches titles, messages' texts, and the titles of their sources.
+
+        All words of the query must be there, in any order, as whole words; those in ``"quotes"``
+        as a phrase. Case and accents do not matter, the parts of an identifier are words too, and
+        of Chinese, Japanese or Korean any piece is found, from one character up. Titles come first,
+        then messages, in both the newest first.
+
+        Args:
+            query: What a user typed; nothing in it can be wrong. Without a letter or a digit it
+                finds nothing.
+            limit: The most hits of the page.
+            cursor: The page before's `cursor`; None for the first page.
+            conversation_id: Only in this conversation.
+            role: Only messages of this role, and no titles.
+            since: Only what was said at this time or later; where that is not known, the time of
+                storing counts, and of a title that of its conversation's making.
+            until: Only what was said before this time.
+
+        Raises:
+            InvalidError: The cursor is of another search, or a time has no time zone.
+        """
+        return self._run(
+            self._plan.search(
+                search_of(query, conversation_id, role, since, until),
+                Listing(limit=limit, cursor=cursor),
+            )
+        )
+
+    def get_run_details(self, conversation_id: str, message_id: str) -> tuple[RunStep, ...]:
+        """Returns the steps of the run that made an answer; none for other messages."""
+        return self._run(self._plan.get_run_details(conversation_id, message_id))
+
+    def suggest_questions(self, conversation_id: str) -> tuple[str, ...]:
+        """Returns questions that the backend thinks come next; a model may have to be asked."""
+        return self._run(self._plan.suggest_questions(conversation_id))
+
+    def reply(
+        self,
+        conversation_id: str | None,
+        content: str | Sequence[Part],
+        *,
+        turn_id: str | None = None,
+        **options: object,
+    ) -> Reply:
+        """Sends a user's turn and waits for the whole reply.
+
+        It is sent once. After an error that leaves open whether it arrived, `get_reply` tells: the
+        error's `partial` has the ids.
+
+        Args:
+            conversation_id: Whose next turn it is; an id that is not there yet begins a
+                conversation of that id, None one whose id is chosen.
+            content: A text, or text and file parts.
+            turn_id: By which the reply can be found; chosen when None.
+            **options: The backend's own for a turn, such as a model; its page names them.
+
+        Raises:
+            InvalidError: The content or an option is wrong; nothing was sent.
+            ConflictError: An answer is being made in this conversation.
+            UnavailableError: The model, or a step of its flow, failed.
+        """
+        return self._whole(
+            self._conversing.reply(conversation_id, content, turn_id, options, streamed=False)
+        )
+
+    def stream_reply(
+        self,
+        conversation_id: str | None,
+        content: str | Sequence[Part],
+        *,
+        turn_id: str | None = None,
+        **options: object,
+    ) -> ReplyStream:
+        """Makes a stream of the reply to a user's turn; entering it in a ``with`` sends the turn.
+
+        With the arguments and the errors of `reply`; the stream has the ids before it is sent.
+        """
+        return self._stream(
+            self._conversing.reply(conversation_id, content, turn_id, options, streamed=True)
+        )
+
+    def answer(
+        self, conversation_id: str, answer: str | Mapping[str, JSON], **options: object
+    ) -> Reply:
+        """Answers what a flow asked, and waits until it stops again; see `Reply.interaction`.
+
+        Args:
+            conversation_id: Whose last message waits for an answer.
+            answer: The value of the choice, or a form's values by key.
+            **options: As for `reply`.
+
+        Raises:
+            ConflictError: Nothing waits for an answer.
+            InvalidError: The answer does not fit the question; nothing was sent.
+            NotFoundError: The conversation is not there.
+        """
+        return self._whole(
+            self._conversing.answer(conversation_id, answer, options, streamed=False)
+        )
+
+    def stream_answer(
+        self, conversation_id: str, answer: str | Mapping[str, JSON], **options: object
+    ) -> ReplyStream:
+        """Makes a stream of what follows an answer; with the arguments and errors of `answer`."""
+        return self._stream(
+            self._conversing.answer(conversation_id, answer, options, streamed=True)
+        )
+
+    def get_reply(self, conversation_id: str, turn_id: str) -> Reply:
+        """Returns the reply to a turn that was sent before; it fails as `reply` would have.
+
+        Raises:
+            NotFoundError: Nothing of the turn is stored: it did not arrive. (A service that stores
+                a turn with its reply, as FastGPT did before 4.15, says so meanwhile, too.)
+            ConflictError: The reply is still being made: ask again later, or use `resume_reply`.
+            UnavailableError: The model, or a step of its flow, failed.
+        """
+        return self._run(self._plan.get_reply(conversation_id, turn_id))
+
+    def resume_reply(self, conversation_id: str, turn_id: str) -> ReplyStream:
+        """Makes a stream of a reply that is being made, from its beginning.
+
+        Of one that is finished it may bring the end only.
+
+        Raises:
+            NotFoundError: The turn did not arrive.
+        """
+        return self._stream(self._conversing.resume_reply(conversation_id, turn_id))
+
+    def _whole(self, course: Course) -> Reply:
+        with self._stream(course) as stream:
+            for _ in stream:
+                pass
+            return stream.reply
+
+    def _stream(self, course: Course) -> ReplyStream:
+        from ._streams import ReplyStream
+
+        return ReplyStream(course, self._transport, self._run)
+
+    def check(self) -> Health:
+        """Asks the service whether it answers, in which generation, and to this credential.
+
+        Raises:
+            StoreError: It does not, or not to this credential; the class says why.
+        """
+        return self._run(self._plan.check())

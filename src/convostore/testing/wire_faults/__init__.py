@@ -1,0 +1,1 @@
+"""Failures on real sockets: the contract, and a server that fails on the wire."""

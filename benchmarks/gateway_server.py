@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 import convostore
 from convostore.store import AsyncConversationStore
-from convostore_gateway import Token, app
+from convostore_gateway import Token, create_app
 from convostore_gateway.server.run import collect_less, running
 from convostore_openai import aopen_answered
 
@@ -31,7 +31,7 @@ def main(targets: Mapping[str, str], upstream: str | None) -> None:
     stores = {name: opened(target, upstream) for name, target in targets.items()}
     tokens = [Token(value=SecretStr(TOKEN + name), namespace=name) for name in stores]
     collect_less()  # as the command does
-    with running(app(stores, tokens=tokens), stores=stores.values()) as url:
+    with running(create_app(stores, tokens=tokens), stores=stores.values()) as url:
         print(url, flush=True)
         sys.stdin.read()
 

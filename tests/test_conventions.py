@@ -152,7 +152,7 @@ def test_no_module_prints_or_puts_things_off():
 
 def _documented_constants():
     """The names that are assigned and followed by a docstring of their own."""
-    for source in ROOT.glob("src/convostore/*.py"):
+    for source in ROOT.glob("src/convostore/**/*.py"):
         for node, after in itertools.pairwise(_tree(source).body):
             if (
                 isinstance(node, ast.AnnAssign)

@@ -29,7 +29,7 @@ from convostore.config import adapter_of
 from convostore.http import HTTPAdapter, HTTPOptions, Request, Response
 from convostore.plugins import adapter_for
 from convostore.store import ReplyStream
-from convostore.testing import FaultContract, clauses
+from convostore.testing import FaultContract, list_clauses
 from convostore.testing.wire_faults.contract import ERRORS as FAULT_ERRORS
 from convostore_gateway.api.router import ENDPOINTS
 from convostore_gateway.limits import Limits
@@ -439,7 +439,7 @@ _FAMILIES: Final = {
 
 def kit_clauses() -> str:
     by_module: dict[str, list[Callable[..., object]]] = {}
-    for clause in clauses().values():
+    for clause in list_clauses().values():
         by_module.setdefault(clause.__module__, []).append(clause)
     made = []
     for family, module in _FAMILIES.items():

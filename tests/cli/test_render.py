@@ -19,8 +19,7 @@ from convostore import (
     ToolCallPart,
     ToolResultPart,
 )
-from convostore.cli.render import terminal as render
-from convostore.cli.render import text
+from convostore.cli.render import terminal, text
 
 from ..support.cli import answer, question
 
@@ -45,7 +44,7 @@ def plainly(renderable, width=80):
 def both(message, conversation=None):
     """What a terminal shows, without its colours, and what goes into a pipe."""
     conversation = conversation or Conversation(id="c", title="t")
-    yield plainly(render.transcript(conversation, [message]))
+    yield plainly(terminal.transcript(conversation, [message]))
     yield text.transcript_text(conversation, (message,))
 
 
@@ -54,17 +53,17 @@ def said(*parts, **more):
 
 
 def test_a_terminal_shows_markdown_links_and_what_was_researched():
-    terminal = shown(render.transcript(Conversation(id="c", title="t"), [question(), answer()]))
-    assert "https://example.org/tides" in terminal
-    assert "\x1b]8;" in terminal
-    assert "**high**" not in terminal
-    assert "[7]" in terminal
-    assert "1 more read on the way" in terminal
+    drawn = shown(terminal.transcript(Conversation(id="c", title="t"), [question(), answer()]))
+    assert "https://example.org/tides" in drawn
+    assert "\x1b]8;" in drawn
+    assert "**high**" not in drawn
+    assert "[7]" in drawn
+    assert "1 more read on the way" in drawn
 
 
 def test_reasoning_is_dimmed_on_a_terminal():
-    terminal = shown(render.transcript(Conversation(id="c"), [said(ReasoningPart(text="hm"))]))
-    assert "\x1b[2;3mhm" in terminal
+    drawn = shown(terminal.transcript(Conversation(id="c"), [said(ReasoningPart(text="hm"))]))
+    assert "\x1b[2;3mhm" in drawn
 
 
 @pytest.mark.parametrize(
@@ -182,15 +181,15 @@ def test_a_quote_without_a_mark_is_listed_all_the_same():
 
 def test_a_long_answer_of_a_tool_is_cut_on_a_terminal_only():
     part = ToolResultPart(content="\n".join(f"line {number}" for number in range(100)))
-    terminal, pipe = both(said(part))
-    assert "line 99" not in terminal
-    assert "88 more lines" in terminal
+    drawn, pipe = both(said(part))
+    assert "line 99" not in drawn
+    assert "88 more lines" in drawn
     assert "line 99" in pipe
 
 
 def test_a_table_names_the_store_of_each_row():
     rows = [("one", Conversation(id="1", title="a")), ("two", Conversation(id="2", pinned=True))]
-    table = shown(render.conversations_table(rows))
+    table = shown(terminal.conversations_table(rows))
     assert "one" in table
     assert "two" in table
     assert "📌" in table
@@ -199,8 +198,8 @@ def test_a_table_names_the_store_of_each_row():
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_a_table_of_wide_characters_keeps_to_the_width(width):
     rows = [("s", Conversation(id="x" * 30, title="今天的潮汐时间表" * 9))] * 2
-    table = plainly(render.conversations_table(rows, with_store=False), width)
-    assert max(map(render.cell_len, table.splitlines())) <= width
+    table = plainly(terminal.conversations_table(rows, with_store=False), width)
+    assert max(map(terminal.cell_len, table.splitlines())) <= width
     assert "今天" in table
     assert "…" in table
 
@@ -245,8 +244,8 @@ def test_nothing_hostile_reaches_the_terminal(hostile):
         problems=(Problem(where=hostile, what=hostile),),
     )
     for output in (
-        shown(render.transcript(conversation, [message])),
-        shown(render.conversations_table([(hostile, conversation)])),
+        shown(terminal.transcript(conversation, [message])),
+        shown(terminal.conversations_table([(hostile, conversation)])),
         text.transcript_text(conversation, (message,)),
         text.conversation_line(conversation),
     ):
@@ -259,11 +258,11 @@ def test_nothing_hostile_reaches_the_terminal(hostile):
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "File", "file_id://0f", ""])
 def test_only_web_addresses_become_links(url):
     message = answer().model_copy(update={"sources": (Source(title="t", url=url, mark="1"),)})
-    assert "\x1b]8;" not in shown(render.transcript(Conversation(id="c"), [message]))
+    assert "\x1b]8;" not in shown(terminal.transcript(Conversation(id="c"), [message]))
 
 
 def test_a_link_in_a_text_shows_where_it_leads():
     message = said(TextPart(text="[your bank](https://elsewhere.example)"))
-    terminal = shown(render.transcript(Conversation(id="c"), [message]))
-    assert "https://elsewhere.example" in terminal
-    assert "\x1b]8;" not in terminal
+    drawn = shown(terminal.transcript(Conversation(id="c"), [message]))
+    assert "https://elsewhere.example" in drawn
+    assert "\x1b]8;" not in drawn

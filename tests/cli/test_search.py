@@ -12,7 +12,7 @@ from convostore import Hit, Message, Snippet, Source, TextPart
 from convostore.cli import _archive as archives
 from convostore.cli.commands import search
 from convostore.cli.errors import ExitCode
-from convostore.cli.render import terminal as render
+from convostore.cli.render import terminal
 from convostore.models import Conversation
 
 from ..support.cli import on_a_terminal, on_posix, run, seeded
@@ -293,7 +293,7 @@ def test_a_terminal_marks_what_was_found():
 def shown(hits, width=80):
     console = Console(width=width, force_terminal=True, color_system="truecolor")
     with console.capture() as capture:
-        console.print(render.hits_list(hits))
+        console.print(terminal.hits_list(hits))
     return capture.get()
 
 

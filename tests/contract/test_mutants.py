@@ -1,4 +1,4 @@
-"""The kit itself: every clause fails for some saboteur, and a saboteur fails where it says."""
+"""The kit itself: every clause fails for some mutant, and a mutant fails where it says."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from convostore.testing import (
     Face,
     NotOffered,
     StoreContract,
-    clauses,
+    list_clauses,
     never,
     notyet,
     run_clause,
@@ -20,38 +20,38 @@ from convostore.testing import (
 from convostore.testing.contract import FACES
 
 from ..support.naming import naming
-from .mutants.registry import ALL, Saboteur
+from .mutants import ALL, Mutant
 from .mutants.replying_service import PROMPTS, AnsweringAdapter, AnsweringService
 from .mutants.sample_service import SampleAdapter, SampleService
 
 
 @pytest.mark.parametrize("face", FACES)
-def test_a_saboteur_is_caught_by_the_clauses_it_names(face: Face) -> None:
+def test_a_mutant_is_caught_by_the_clauses_it_names(face: Face) -> None:
     survived = [
-        f"{saboteur.name}: {name}"
-        for saboteur in ALL
-        for name in saboteur.caught_by
-        if not is_caught(saboteur, name, face)
+        f"{mutant.name}: {name}"
+        for mutant in ALL
+        for name in mutant.caught_by
+        if not is_caught(mutant, name, face)
     ]
     assert survived == []
 
 
-def is_caught(saboteur: Saboteur, name: str, face: Face) -> bool:
+def is_caught(mutant: Mutant, name: str, face: Face) -> bool:
     try:
-        with naming(saboteur.name, name):
-            run_clause(clauses()[name], saboteur.backend(), face)
+        with naming(mutant.name, name):
+            run_clause(list_clauses()[name], mutant.backend(), face)
     except (AssertionError, StoreError, BaseExceptionGroup):
         return True
     return False
 
 
-def test_every_clause_is_failed_by_some_saboteur() -> None:
-    caught = {name for saboteur in ALL for name in saboteur.caught_by}
-    assert caught == set(clauses())
+def test_every_clause_is_failed_by_some_mutant() -> None:
+    caught = {name for mutant in ALL for name in mutant.caught_by}
+    assert caught == set(list_clauses())
 
 
 class TestTheSampleService(StoreContract):
-    """What the saboteurs over HTTP spoil is right as long as nobody spoils it."""
+    """What the mutants over HTTP spoil is right as long as nobody spoils it."""
 
     @pytest.fixture
     def backend(self) -> Backend:
@@ -103,7 +103,7 @@ def test_a_clause_of_what_is_not_offered_does_not_apply() -> None:
         seed=service.seed,
     )
     with pytest.raises(NotOffered):
-        run_clause(clauses()["test_raw_survives"], backend, "sync")
+        run_clause(list_clauses()["test_raw_survives"], backend, "sync")
 
 
 def test_a_waiver_is_a_strict_expected_failure_with_its_word_and_reason() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 
 from convostore.errors import ConfigError
 from convostore.formats import html, writer
-from convostore.formats.html import markdown
+from convostore.formats.html.markdown import parser
 from convostore.models import (
     Conversation,
     Feedback,
@@ -364,7 +364,7 @@ def test_without_its_libraries_it_tells_how_to_get_them(missing, monkeypatch):
         return plain_import(name, *args, **kwargs)
 
     html._environment.cache_clear()
-    markdown.markdown.cache_clear()
+    parser.cache_clear()
     monkeypatch.setattr(builtins, "__import__", refuse)
     for name in [name for name in sys.modules if name.partition(".")[0] == missing]:
         monkeypatch.delitem(sys.modules, name)

@@ -7,7 +7,7 @@ import pytest
 from convostore.dsn import DSN
 from convostore.errors import InvalidError
 from convostore.http import HTTPOptions, Request, Response
-from convostore.testing import Backend, Kit, NotOffered, Prompts, clauses, run_clause
+from convostore.testing import Backend, Kit, NotOffered, Prompts, list_clauses, run_clause
 from convostore.testing._faces import drive
 from convostore.testing.transports import AsyncServiceTransport, ServiceTransport
 
@@ -111,7 +111,7 @@ def backend(prompts):
 )
 def test_without_prompts_the_clauses_of_replies_do_not_apply(name, reason, face):
     with pytest.raises(NotOffered, match=reason):
-        run_clause(clauses()[name], backend(None), face)
+        run_clause(list_clauses()[name], backend(None), face)
 
 
 @pytest.mark.parametrize("face", FACES)
@@ -125,10 +125,12 @@ def test_without_prompts_the_clauses_of_replies_do_not_apply(name, reason, face)
 )
 def test_a_clause_whose_prompt_is_missing_does_not_apply(name, face):
     with pytest.raises(NotOffered, match="no prompt"):
-        run_clause(clauses()[name], backend(Prompts()), face)
+        run_clause(list_clauses()[name], backend(Prompts()), face)
 
 
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("prompts", [None, Prompts(), PROMPTS])
 def test_what_cannot_be_made_to_answer_meets_no_fault(prompts, face):
-    run_clause(clauses()["test_a_refused_credential_raises_auth_error"], backend(prompts), face)
+    run_clause(
+        list_clauses()["test_a_refused_credential_raises_auth_error"], backend(prompts), face
+    )

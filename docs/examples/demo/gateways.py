@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import convostore
-from convostore_gateway import app
+from convostore_gateway import create_app
 from convostore_gateway.server.run import running
 
 
@@ -17,8 +17,8 @@ def gateway(target: str, **how: Any) -> Iterator[str]:
 
     Args:
         target: The store's DSN.
-        how: What `convostore_gateway.app` takes.
+        how: What `convostore_gateway.create_app` takes.
     """
     store = convostore.aopen(target)
-    with running(app(store, **how), stores=[store]) as url:
+    with running(create_app(store, **how), stores=[store]) as url:
         yield url

@@ -11,7 +11,7 @@ from convostore import AuthError, ConfigError
 from convostore.adapters import Operation
 from convostore.dialects import AbsentScopeError
 from convostore.errors import ForbiddenError
-from convostore_gateway import Token, app
+from convostore_gateway import Token, create_app
 from convostore_gateway.auth import READING, Access, Grant, ReadOnlyStore
 from convostore_gateway.stores import Served
 
@@ -67,11 +67,11 @@ def test_two_tokens_that_are_the_same_are_refused():
 def test_a_gateway_without_tokens_says_so_or_is_none():
     store = convostore.aopen("memory://")
     with pytest.raises(ConfigError, match="open_access"):
-        app(store)
+        create_app(store)
     with pytest.raises(ConfigError, match="'n'"):
-        app(store, tokens=[token(namespace="n")])
+        create_app(store, tokens=[token(namespace="n")])
     with pytest.raises(ConfigError, match="'n'"):
-        app(store, tokens=[token()], scopes={"app": "n"})
+        create_app(store, tokens=[token()], scopes={"app": "n"})
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from convostore.testing import (
     Service,
     StoreContract,
     Waiver,
-    clauses,
+    list_clauses,
     never,
     run_clause,
 )
@@ -119,7 +119,7 @@ def test_replies_of_a_model_keep_the_contract_over_a_real_gateway(clause, face, 
         prompts=Prompts(thinking="think of a tide", failing="fail"),
     )
     try:
-        run_clause(clauses()[clause], backend, face)
+        run_clause(list_clauses()[clause], backend, face)
     except NotOffered as reason:
         pytest.skip(str(reason))
 

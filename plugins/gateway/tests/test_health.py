@@ -6,7 +6,7 @@ from convostore.adapters.memory import MemoryAdapter
 from convostore.dsn import DSN
 from convostore.errors import UnavailableError
 from convostore.store import AsyncConversationStore
-from convostore_gateway import app, running
+from convostore_gateway import create_app, running
 
 from .support.gateway import client_of
 
@@ -26,7 +26,7 @@ def test_a_store_that_fails_is_not_ready_alive_all_the_same_and_asked_once_a_sec
 
     adapter = Failing(DSN.parse("memory://"), MemoryAdapter.Options())
     store = AsyncConversationStore(adapter, adapter.async_transport())
-    gateway = running(app(store, open_access=True), stores=[store])
+    gateway = running(create_app(store, open_access=True), stores=[store])
     with gateway as url, client_of(url) as client:
         answers = [client.get("/readyz") for _ in range(20)]
         assert {each.status_code for each in answers} == {503}

@@ -22,7 +22,7 @@ from convostore import (
 from convostore.adapters.memory import MemoryAdapter
 from convostore.dsn import DSN
 from convostore.store import AsyncConversationStore
-from convostore_gateway import Limits, Token, app
+from convostore_gateway import Limits, Token, create_app
 from convostore_gateway.middleware import SECURITY, Surroundings
 
 TOKEN = "a-token-that-is-long-enough"
@@ -58,7 +58,7 @@ def ask_all(application, requests, base_url="http://localhost"):
 
 
 def opened(**options):
-    return app(
+    return create_app(
         convostore.aopen(f"memory://{secrets.token_hex(8)}"),
         **{"open_access": "tokens" not in options, "viewer": False} | options,
     )
@@ -234,7 +234,7 @@ def test_whatever_a_store_says_of_its_inside_is_in_no_answer_and_no_log(error, c
     Failed.error = error
     adapter = Failed(DSN.parse("memory://"), MemoryAdapter.Options())
     store = AsyncConversationStore(adapter, adapter.async_transport())
-    gateway = app(store, tokens=[Token(value=SecretStr(TOKEN))])
+    gateway = create_app(store, tokens=[Token(value=SecretStr(TOKEN))])
     requests = [
         (method, path, {"json": body, "headers": BEARER}) for method, path, body in REQUESTS
     ]
@@ -255,7 +255,7 @@ def test_what_a_conflict_says_is_told_as_it_is_for_the_caller():
 
     adapter = Failed(DSN.parse("memory://"), MemoryAdapter.Options())
     store = AsyncConversationStore(adapter, adapter.async_transport())
-    gateway = app(store, open_access=True, viewer=False)
+    gateway = create_app(store, open_access=True, viewer=False)
     answer = ask(gateway, "POST", "/v1/conversations", json={"id": "c"})
     assert answer.status_code == 409
     assert "is there already" in answer.json()["detail"]

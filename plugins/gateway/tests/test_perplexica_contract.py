@@ -14,7 +14,7 @@ from convostore import ConversationStore
 from convostore.adapters import Operation
 from convostore.config import adapter_of
 from convostore.errors import AuthError, ProtocolError
-from convostore.testing import Backend, Face, Service, StoreContract, clauses, run_clause
+from convostore.testing import Backend, Face, Service, StoreContract, list_clauses, run_clause
 from convostore.testing.contract import FACES
 from convostore.testing.dialects import seeding, serving
 from convostore.testing.samples import dialogue, several
@@ -112,7 +112,7 @@ class TestOverHTTP:
         self, open_url: str, target: str, clause: str, face: Face
     ) -> None:
         backend = Backend(lambda **options: keeping(open_url, **options), seed=seeding(target))
-        run_clause(clauses()[clause], backend, face)
+        run_clause(list_clauses()[clause], backend, face)
 
     @pytest.fixture
     def url(self, guarded: str, target: str) -> str:

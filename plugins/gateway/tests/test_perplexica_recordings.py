@@ -26,7 +26,7 @@ from convostore.http import Request, Response
 from convostore.parsing import read_time
 from convostore.testing import Backend
 from convostore.testing.dialects import incoming, serving
-from convostore_perplexica.schema import chats as wire
+from convostore_perplexica.schema import chats
 from convostore_perplexica.server.dialect import PerplexicaDialect
 
 ROOT = Path(__file__).parents[3]
@@ -91,7 +91,7 @@ def is_the_same_second(recorded: Any, answered: Any) -> bool:
 def means_the_same(recorded: Any, answered: Any) -> bool:
     """Whether two metadata are read as the same time and sources."""
     rows = [{"role": "assistant", "metadata": each} for each in (recorded, answered)]
-    one, other = (wire.read_messages({"messages": [row]})[0].portable() for row in rows)
+    one, other = (chats.read_messages({"messages": [row]})[0].portable() for row in rows)
     return all(one[name] == other[name] for name in ("created_at", "sources"))
 
 

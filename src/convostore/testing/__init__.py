@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ._assertions import NotOffered, raises
     from .backend import Backend, Face, Kit, Prompts
-    from .contract import Clause, StoreContract, Waiver, clauses, never, notimpl, notyet, run_clause
+    from .contract import (
+        Clause,
+        StoreContract,
+        Waiver,
+        list_clauses,
+        never,
+        notimpl,
+        notyet,
+        run_clause,
+    )
     from .transports import Service
     from .wire_faults.contract import FaultContract
 
@@ -27,7 +36,7 @@ __all__ = [
     "Service",
     "StoreContract",
     "Waiver",
-    "clauses",
+    "list_clauses",
     "never",
     "notimpl",
     "notyet",

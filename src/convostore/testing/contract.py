@@ -74,7 +74,7 @@ class _Clauses(
     """All clauses, as coroutines."""
 
 
-def clauses() -> Mapping[str, Clause]:
+def list_clauses() -> Mapping[str, Clause]:
     """The clauses of the contract by name."""
     names = [name for name in dir(_Clauses) if name.startswith("test_")]
     return {name: getattr(_Clauses, name) for name in names}
@@ -97,7 +97,7 @@ class StoreContract:
             TypeError: The subclass redefines a clause, or waives one that does not exist.
         """
         super().__init_subclass__(**kwargs)
-        known = clauses()
+        known = list_clauses()
         if redefined := sorted(known.keys() & vars(cls).keys()):
             raise TypeError(f"{cls.__name__} redefines {redefined[0]}: waive it, with a reason")
         if unknown := sorted(cls.waivers.keys() - known.keys()):

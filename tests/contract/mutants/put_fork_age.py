@@ -1,4 +1,4 @@
-"""Saboteurs of keeping: of `put_conversation`, forks, and what goes by age."""
+"""Mutants of keeping: of `put_conversation`, forks, and what goes by age."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Saboteurs: adapters that are wrong in one way each, to show that each clause can fail.
+"""Mutants: adapters that are wrong in one way each, to show that each clause can fail.
 
-A kit whose clauses cannot fail proves nothing. Each saboteur names the clauses that must catch it;
-together they name all. Here are those of reading, writing and failure; `keep_saboteurs`,
-`search_saboteurs`, `reply_saboteurs` and `stream_saboteurs` hold the others. An author who adds a
-clause adds its saboteur.
+A kit whose clauses cannot fail proves nothing. Each mutant names the clauses that must catch it;
+together they name all. Here are those of reading, writing and failure; `keep_mutants`,
+`search_mutants`, `reply_mutants` and `stream_mutants` hold the others. An author who adds a
+clause adds its mutant.
 """
 
 from __future__ import annotations
@@ -46,10 +46,8 @@ from convostore.models import (
 from convostore.store._iteration import Walk
 from convostore.store._operations import Plan
 
-from .registry import ALL, NAMES, Saboteur, behind_plan, in_memory, over_http
+from .registry import NAMES, behind_plan, in_memory, over_http
 from .sample_service import SampleAdapter
-
-__all__ = ["ALL", "Saboteur"]
 
 
 def _mapped(message: Message, change: Callable[[str], str]) -> Message:

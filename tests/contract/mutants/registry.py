@@ -1,4 +1,4 @@
-"""How saboteurs are made and listed: adapters and plans that are wrong in one way each.
+"""How mutants are made and listed: adapters and plans that are wrong in one way each.
 
 No way of being wrong may stand here.
 """
@@ -31,7 +31,7 @@ NAMES: Final = itertools.count()
 
 
 @dataclass(frozen=True)
-class Saboteur:
+class Mutant:
     """One way of being wrong.
 
     Attributes:
@@ -44,7 +44,7 @@ class Saboteur:
     caught_by: tuple[str, ...]
 
 
-ALL: list[Saboteur] = []
+ALL: list[Mutant] = []
 
 
 def in_memory(*caught_by: str) -> Callable[[type[MemoryAdapter]], type[MemoryAdapter]]:
@@ -52,13 +52,13 @@ def in_memory(*caught_by: str) -> Callable[[type[MemoryAdapter]], type[MemoryAda
 
     def register(adapter: type[MemoryAdapter]) -> type[MemoryAdapter]:
         def backend() -> Backend:
-            target = f"memory://saboteur-{next(NAMES)}"
+            target = f"memory://mutant-{next(NAMES)}"
             return Backend(
                 lambda **options: adapter(DSN.parse(target), options),
                 beside=lambda: _neighbours(f"{target}-beside"),
             )
 
-        ALL.append(Saboteur(adapter.__name__, backend, caught_by))
+        ALL.append(Mutant(adapter.__name__, backend, caught_by))
         return adapter
 
     return register
@@ -91,19 +91,19 @@ def in_echo(*caught_by: str) -> Callable[[type[EchoAdapter]], type[EchoAdapter]]
 
     def register(adapter: type[EchoAdapter]) -> type[EchoAdapter]:
         def backend() -> Backend:
-            target = f"echo://saboteur-{next(NAMES)}"
+            target = f"echo://mutant-{next(NAMES)}"
             return Backend(
                 lambda **options: adapter(DSN.parse(target), options), prompts=ECHO_PROMPTS
             )
 
-        ALL.append(Saboteur(adapter.__name__, backend, caught_by))
+        ALL.append(Mutant(adapter.__name__, backend, caught_by))
         return adapter
 
     return register
 
 
 class SpoiltStream:
-    """A stream that is what a right one is, but for what a saboteur spoils; of either face.
+    """A stream that is what a right one is, but for what a mutant spoils; of either face.
 
     Attributes:
         make: Makes the right one anew.
@@ -144,7 +144,7 @@ def behind_streams(*caught_by: str) -> Callable[[type[SpoiltStream]], type[Spoil
     """Registers a spoilt stream: what is wrong is what the store does around its adapter."""
 
     def register(spoilt: type[SpoiltStream]) -> type[SpoiltStream]:
-        ALL.append(Saboteur(spoilt.__name__, lambda: _SpoiltStreams(spoilt), caught_by))
+        ALL.append(Mutant(spoilt.__name__, lambda: _SpoiltStreams(spoilt), caught_by))
         return spoilt
 
     return register
@@ -154,7 +154,7 @@ class _SpoiltStreams(Backend):
     """Opens right stores whose `stream_reply` gives wrong streams."""
 
     def __init__(self, spoilt: type[SpoiltStream]) -> None:
-        super().__init__(f"echo://saboteur-{next(NAMES)}", prompts=ECHO_PROMPTS)
+        super().__init__(f"echo://mutant-{next(NAMES)}", prompts=ECHO_PROMPTS)
         self._spoilt = spoilt
 
     def open(self, **options: Any) -> ConversationStore:
@@ -193,7 +193,7 @@ def over_http(*caught_by: str) -> Callable[[type[SampleAdapter]], type[SampleAda
                 prompts=PROMPTS if answers else None,
             )
 
-        ALL.append(Saboteur(adapter.__name__, backend, caught_by))
+        ALL.append(Mutant(adapter.__name__, backend, caught_by))
         return adapter
 
     return register
@@ -203,7 +203,7 @@ def behind_plan(*caught_by: str) -> Callable[[type[Plan]], type[Plan]]:
     """Registers a spoilt plan: what is wrong is what the store does around its adapter."""
 
     def register(plan: type[Plan]) -> type[Plan]:
-        ALL.append(Saboteur(plan.__name__, lambda: _SpoiltPlan(plan), caught_by))
+        ALL.append(Mutant(plan.__name__, lambda: _SpoiltPlan(plan), caught_by))
         return plan
 
     return register
@@ -213,7 +213,7 @@ class _SpoiltPlan(Backend):
     """Opens right adapters behind a wrong plan; its transports stay open."""
 
     def __init__(self, plan: type[Plan]) -> None:
-        super().__init__(f"memory://saboteur-{next(NAMES)}")
+        super().__init__(f"memory://mutant-{next(NAMES)}")
         self._plan = plan
 
     def adapter(self, **options: object) -> Adapter[Any, Any]:

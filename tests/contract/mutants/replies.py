@@ -1,4 +1,4 @@
-"""Saboteurs of replies: echoes that answer, stream, store or find again what is wrong."""
+"""Mutants of replies: echoes that answer, stream, store or find again what is wrong."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A small HTTP service that answers, and its adapter, both right: what streams over HTTP.
 
-Faults and saboteurs strike it. A turn is answered with a line of JSON for each piece, and with one
+Faults and mutants strike it. A turn is answered with a line of JSON for each piece, and with one
 that says that it was the last.
 """
 

@@ -1,4 +1,4 @@
-"""A small HTTP service and its adapter, both right: what the saboteurs over HTTP spoil."""
+"""A small HTTP service and its adapter, both right: what the mutants over HTTP spoil."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saboteurs of searching: they find too much or too little, or lose their place."""
+"""Mutants of searching: they find too much or too little, or lose their place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saboteurs of streams: echoes whose replies stream wrongly, and stores that spoil right ones."""
+"""Mutants of streams: echoes whose replies stream wrongly, and stores that spoil right ones."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ from .api.lists import Histories, Records
 from .api.offset_pagination import PAGE, Window
 from .options import FastGPTOptions, FastGPTReplyOptions
 from .replies.suggestions import RECENT, suggest
-from .schema import records as wire
+from .schema import records
 
 if TYPE_CHECKING:
     from convostore.adapters import Answer, Stream, Turn
@@ -112,7 +112,7 @@ class FastGPT(HTTPAdapter):
     def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
         window = yield from self._own_histories().page(listing.cursor, listing.limit or PAGE)
         return Page(
-            items=wire.read_conversations(window.rows, first=window.start),
+            items=records.read_conversations(window.rows, first=window.start),
             cursor=str(window.end) if window.end else None,
             total=None if self.options.owner else window.total,
         )
@@ -161,14 +161,14 @@ class FastGPT(HTTPAdapter):
         return Transcript(
             conversation_id=conversation_id,
             conversation=conversation,
-            messages=wire.read_messages(newest_first[::-1], first=0, following=None, ended=True),
+            messages=records.read_messages(newest_first[::-1], first=0, following=None, ended=True),
         )
 
     def get_run_details(
         self, conversation_id: str, message_id: str
     ) -> HTTPFlow[tuple[RunStep, ...]]:
         fields = self._chat(conversation_id) | {"dataId": _data_id(message_id)}
-        return wire.read_run_steps((yield from self._service.ask(RUN_DETAILS, fields)))
+        return records.read_run_steps((yield from self._service.ask(RUN_DETAILS, fields)))
 
     def suggest_questions(self, conversation_id: str) -> HTTPFlow[tuple[str, ...]]:
         chat = self._chat(conversation_id)
@@ -185,7 +185,7 @@ class FastGPT(HTTPAdapter):
                 yield from self._status("convostore")
         whose = " of all users" if self.options.owner else ""
         return Health(
-            generation=wire.generation(
+            generation=records.generation(
                 new_paths=new_paths, tells_status=not self._service.lacks(STATUS)
             ),
             detail=f"{window.total} conversations{whose}",
@@ -242,7 +242,7 @@ class FastGPT(HTTPAdapter):
         self, conversation_id: str, message_id: str, feedback: Feedback | None
     ) -> HTTPFlow[None]:
         fields = self._chat(conversation_id) | {"dataId": _data_id(message_id)}
-        yield from self._service.ask(FEEDBACK, fields | wire.feedback_fields(feedback))
+        yield from self._service.ask(FEEDBACK, fields | records.feedback_fields(feedback))
 
     # Making conversation
 
@@ -318,7 +318,7 @@ class FastGPT(HTTPAdapter):
             window = yield from histories.page(cursor, PAGE)
             for row in window.rows:
                 if histories.key(row) == conversation_id:
-                    return wire.read_conversations([row])[0]
+                    return records.read_conversations([row])[0]
             if window.end is None:
                 return None
             cursor = str(window.end)
@@ -337,7 +337,7 @@ class FastGPT(HTTPAdapter):
             if self._service.lacks(STATUS):
                 return None
             raise
-        rows, _ = wire.list_of(data)
+        rows, _ = records.list_of(data)
         for row in rows:
             if isinstance(row, dict) and row.get("chatId") == conversation_id:
                 return row
@@ -355,13 +355,13 @@ def _messages(window: Window, *, backwards: bool) -> tuple[Message, ...]:
     """The messages of a window of records, in the order of its walk."""
     rows, first = window.rows, window.start
     if not backwards:
-        return wire.read_messages(
+        return records.read_messages(
             rows, first=first, following=window.after, ended=window.end is None
         )
     oldest = window.total - first - len(rows)
-    return wire.read_messages(rows[::-1], first=oldest, following=window.before, ended=first == 0)[
-        ::-1
-    ]
+    return records.read_messages(
+        rows[::-1], first=oldest, following=window.before, ended=first == 0
+    )[::-1]
 
 
 def _only(time: JSON) -> dict[str, JSON]:
@@ -370,7 +370,7 @@ def _only(time: JSON) -> dict[str, JSON]:
 
 
 def _data_id(message_id: str) -> str:
-    data_id = wire.data_id_of(message_id)
+    data_id = records.data_id_of(message_id)
     if data_id is None:
         raise NotFoundError(f"{message_id!r} is no message of this service: ids are <_id>.<dataId>")
     return data_id

@@ -10,16 +10,16 @@ from convostore.plugins import hookimpl, on_use
 if TYPE_CHECKING:
     from convostore.adapters import Adapter
 
-    from .app import app
+    from .app import create_app
     from .auth import Token
     from .limits import Limits
     from .server.run import running
 
-__all__ = ["Limits", "Token", "app", "running"]
+__all__ = ["Limits", "Token", "create_app", "running"]
 
 __getattr__ = on_use(
     __name__,
-    {"Limits": "limits", "Token": "auth", "app": "app", "running": "server.run"},
+    {"Limits": "limits", "Token": "auth", "create_app": "app", "running": "server.run"},
 )
 
 

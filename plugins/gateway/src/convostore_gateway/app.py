@@ -31,7 +31,7 @@ from .stores import Served
 _log = logging.getLogger("convostore.gateway")
 
 
-def app(
+def create_app(
     store: AsyncConversationStore | Mapping[str, AsyncConversationStore],
     *,
     tokens: Sequence[Token] = (),

@@ -20,7 +20,7 @@ import convostore
 from convostore.adapters.memory import MemoryAdapter
 from convostore.models import Message, TextPart
 from convostore.serialization import dump
-from convostore_gateway import Limits, Token, app
+from convostore_gateway import Limits, Token, create_app
 
 from ..support.gateway import client_of, got, served
 
@@ -477,7 +477,7 @@ def test_large_messages_are_taken_and_answered() -> None:
 def test_a_body_that_does_not_arrive_is_given_up() -> None:
     async def answered() -> Any:
         store = convostore.aopen("memory://native-slow")
-        gateway = app(store, open_access=True, viewer=False, limits=Limits(arrival=0.01))
+        gateway = create_app(store, open_access=True, viewer=False, limits=Limits(arrival=0.01))
         path = "/v1/conversations"
         scope = {
             "type": "http", "method": "POST", "path": path, "raw_path": path.encode(),
@@ -495,7 +495,9 @@ def test_a_body_that_does_not_arrive_is_given_up() -> None:
 
 
 def test_it_may_be_mounted_in_another_application() -> None:
-    gateway = app(convostore.aopen("memory://native-mounted"), open_access=True, viewer=False)
+    gateway = create_app(
+        convostore.aopen("memory://native-mounted"), open_access=True, viewer=False
+    )
     with TestClient(Starlette(routes=[Mount("/gateway", gateway)])) as client:
         path = "/gateway/v1/conversations"
         assert client.post(path, json={"id": "a/b"}).status_code == 201

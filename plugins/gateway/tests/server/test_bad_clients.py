@@ -14,7 +14,7 @@ from tests.support.naming import naming
 
 import convostore
 from convostore import Message, TextPart
-from convostore_gateway import Limits, Token, app, running
+from convostore_gateway import Limits, Token, create_app, running
 from convostore_gateway.server.run import listen
 
 from ..support.bad_clients import (
@@ -67,7 +67,7 @@ def store():
 def watched(store):
     """A gateway that is watched, within bounds that only bad clients meet."""
     tokens = [Token(value=SecretStr(TOKEN), name="tester")]
-    watched = Watched(app(store, tokens=tokens, limits=LIMITS, viewer=False))
+    watched = Watched(create_app(store, tokens=tokens, limits=LIMITS, viewer=False))
     with watched.counting():
         yield watched
 

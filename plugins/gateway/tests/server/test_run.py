@@ -12,7 +12,7 @@ import pytest
 
 import convostore
 from convostore import ConfigError
-from convostore_gateway import app, running
+from convostore_gateway import create_app, running
 from convostore_gateway.server.run import listen, url_of
 
 from ..support import gateway as gateway_kit
@@ -57,7 +57,7 @@ def accepts(url):
 
 def test_a_server_in_a_thread_serves_while_its_with_does():
     store = convostore.aopen("memory://")
-    with running(app(store, open_access=True, viewer=False), stores=[store]) as url:
+    with running(create_app(store, open_access=True, viewer=False), stores=[store]) as url:
         assert got(f"{url}/healthz").json() == {"status": "ok"}
     assert not accepts(url)
 
@@ -67,7 +67,7 @@ def test_several_servers_run_side_by_side_each_in_a_loop_of_its_own():
         urls = []
         for _ in range(3):
             store = convostore.aopen("echo://")
-            gateway = app(store, open_access=True, viewer=False)
+            gateway = create_app(store, open_access=True, viewer=False)
             urls.append(stack.enter_context(running(gateway, stores=[store])))
         for url in urls:
             answer = asked("POST", f"{url}/v1/replies", json={"content": "hello"})
@@ -93,7 +93,7 @@ def test_a_client_of_http_1_0_gets_an_answer_of_any_length_without_chunks(method
 
 def test_a_client_of_http_1_0_gets_the_length_that_an_answer_has():
     store = convostore.aopen("memory://")
-    with running(app(store, open_access=True, viewer=False), stores=[store]) as url:
+    with running(create_app(store, open_access=True, viewer=False), stores=[store]) as url:
         head, _, content = told(url, b"GET /healthz HTTP/1.0\r\n\r\n").partition(b"\r\n\r\n")
     assert content == b'{"status":"ok"}'
     assert b"content-length: 15" in head
@@ -101,7 +101,7 @@ def test_a_client_of_http_1_0_gets_the_length_that_an_answer_has():
 
 def test_no_answer_tells_what_serves_it():
     store = convostore.aopen("memory://")
-    with running(app(store, open_access=True, viewer=False), stores=[store]) as url:
+    with running(create_app(store, open_access=True, viewer=False), stores=[store]) as url:
         assert not {"server", "date", "x-powered-by"} & set(got(f"{url}/healthz").headers)
 
 

@@ -21,7 +21,7 @@ from convostore.flow import run
 from convostore.http import Request, Response
 from convostore.http._redirects import address, body
 from convostore.testing import Service
-from convostore_gateway.app import app
+from convostore_gateway.app import create_app
 from convostore_gateway.streams import settle
 
 ADDRESS = "gateway+http://gateway.test"
@@ -55,7 +55,7 @@ def serving(target: str, **options: Any) -> Iterator[Gateway]:
     """
     with start_blocking_portal() as portal:
         store = convostore.aopen(target)
-        served = app(store, **{"open_access": "tokens" not in options} | options)
+        served = create_app(store, **{"open_access": "tokens" not in options} | options)
         try:
             yield Gateway(portal, served)
         finally:

@@ -18,7 +18,7 @@ import httpx
 import convostore
 from convostore.store import AsyncConversationStore
 from convostore_gateway import Limits, Token
-from convostore_gateway.app import app
+from convostore_gateway.app import create_app
 from convostore_gateway.server.run import running
 
 PATIENCE = 60.0
@@ -44,11 +44,11 @@ def served(
         tokens: Those of the app, which is open to everybody where there are none.
         store_options: Those of the stores that are named by DSN.
         limits: The app's and the server's.
-        options: The other ones of `app`.
+        options: The other ones of `create_app`.
     """
     targets = target if isinstance(target, Mapping) else {"": target}
     stores = {name: _opened(each, store_options or {}) for name, each in targets.items()}
-    made = app(stores, tokens=tokens, open_access=not tokens, limits=limits, **options)
+    made = create_app(stores, tokens=tokens, open_access=not tokens, limits=limits, **options)
     with running(made, stores=stores.values(), limits=limits) as url:
         yield url
 

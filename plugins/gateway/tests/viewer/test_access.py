@@ -12,7 +12,7 @@ from tests.support.naming import naming
 import convostore
 from convostore.models import Message, TextPart
 from convostore_gateway import Limits, Token
-from convostore_gateway.app import app
+from convostore_gateway.app import create_app
 
 from ..support.gateway import asked, client_of, got, served
 from ..support.viewer import Page, put, telling
@@ -127,7 +127,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(browser):
 
 def test_the_cookie_stays_with_https_where_that_is_spoken(target):
     store = convostore.aopen(target)
-    made = app(store, tokens=(FULL,))
+    made = create_app(store, tokens=(FULL,))
     with TestClient(made, base_url="https://gateway", follow_redirects=False) as browser:
         assert "; Secure" in log_in(browser).headers["set-cookie"]
 
@@ -237,7 +237,7 @@ def test_every_answer_forbids_what_could_be_loaded_or_run(browser):
 
 def test_the_log_names_the_token_and_not_its_value(target, caplog):
     caplog.set_level("INFO", logger="convostore.gateway.access")
-    made = app(convostore.aopen(target), tokens=(FULL,))
+    made = create_app(convostore.aopen(target), tokens=(FULL,))
     with TestClient(made, base_url="http://gateway", follow_redirects=False) as browser:
         log_in(browser)
         browser.get("/viewer/search?q=private")
@@ -249,7 +249,7 @@ def test_the_log_names_the_token_and_not_its_value(target, caplog):
 
 def test_it_can_be_mounted_in_another_application(target):
     limits = Limits(page=5)
-    inner = app(convostore.aopen(target), tokens=(FULL,), limits=limits)
+    inner = create_app(convostore.aopen(target), tokens=(FULL,), limits=limits)
     outer = Starlette(routes=[Mount("/inner/chats", app=inner)])
     with TestClient(outer, base_url="http://gateway") as browser:
         headers = {"authorization": f"Bearer {WORD}"}

@@ -17,7 +17,7 @@ from ..base import Writer
 from ..citations import Citing, Span
 from ..text import ROLES, one_line, printable
 from ._templates import STYLE, TEMPLATES
-from .markdown import markdown, missing, render_text
+from .markdown import missing, parser, render_text
 from .parts import bodies, document_environment, safe
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class HTMLWriter(Writer):
     def __init__(self, *, raw: bool = True) -> None:
         super().__init__(raw=raw)
         self._environment = _environment()
-        markdown()  # so that a missing library is told of at once
+        parser()  # so that a missing library is told of at once
         self._notes = 0
         self._contents: list[tuple[int, str]] = []
         self._number = 0

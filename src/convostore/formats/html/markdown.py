@@ -35,12 +35,12 @@ def render_text(text: str, spans: Sequence[Span], cited: Cited) -> str:
         ConfigError: The library that it renders with is not installed.
     """
     marks = {text[span.start : span.end]: span.marks for span in spans}
-    rendered: str = markdown().render(printable(text), {_MARKS: marks, _CITED: cited})
+    rendered: str = parser().render(printable(text), {_MARKS: marks, _CITED: cited})
     return rendered
 
 
 @cache
-def markdown() -> MarkdownIt:
+def parser() -> MarkdownIt:
     """The parser with its rules.
 
     Raises:
@@ -52,12 +52,12 @@ def markdown() -> MarkdownIt:
         raise missing() from error
     # People end lines where they want them to end, and chats show them so.
     options = {"html": False, "breaks": True}
-    markdown = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
-    markdown.validateLink = lambda url: safe_link(url) is not None  # type: ignore[method-assign]
-    markdown.inline.ruler.before("link", "citation", _cite)
-    markdown.core.ruler.push("tame", _tame)
-    markdown.add_render_rule("citation", _render_citation)
-    return markdown
+    parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
+    parser.validateLink = lambda url: safe_link(url) is not None  # type: ignore[method-assign]
+    parser.inline.ruler.before("link", "citation", _cite)
+    parser.core.ruler.push("tame", _tame)
+    parser.add_render_rule("citation", _render_citation)
+    return parser
 
 
 def missing() -> ConfigError:

@@ -114,7 +114,7 @@ def serve(
     """
     from contextlib import closing
 
-    from ..app import app as application
+    from ..app import create_app
     from ..limits import Limits
     from .logs import log_to_stderr
     from .run import collect_less, listen, url_of
@@ -127,7 +127,7 @@ def serve(
     _check_proxies(behind_proxy or ())
     with closing(listen(host, port)) as listening:
         _check_openness(listening, tokens, behind_proxy or ())
-        served = application(
+        served = create_app(
             found.stores,
             tokens=tokens,
             open_access=not tokens,

@@ -26,7 +26,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from convostore.search import words
+from convostore.search import tokenize
 from convostore_sql.queries import Query
 from convostore_sql.statements import statements_of
 from convostore_sql.tables import SQLITE
@@ -144,7 +144,7 @@ def _row(message: Any) -> dict[str, Any]:
         "role": message["role"],
         "said_at": int(said_at.timestamp() * 1e6),
         "body": json.dumps(rest, ensure_ascii=False, separators=(",", ":")),
-        "words": " ".join(words(text)),
+        "words": " ".join(tokenize(text)),
     }
 
 

@@ -19,7 +19,7 @@ from recordings import encoded
 from streams import growing, pieces, researched
 
 from convostore import TextPart
-from convostore.adapters import Draft
+from convostore.adapters import ReplyAccumulator
 from convostore_perplexica.replies.decoder import ChatDecoder
 
 KIB, MIB = 2**10, 2**20
@@ -56,7 +56,7 @@ class Growth:
 
     def decoded(self) -> Cost:
         """The cost of a KiB."""
-        decoder, draft = ChatDecoder(), Draft()
+        decoder, draft = ChatDecoder(), ReplyAccumulator()
 
         def take(piece: bytes) -> None:
             for event in decoder.feed(piece):

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import psycopg
 from chats import Said
 
-from convostore.search import words
+from convostore.search import tokenize
 from convostore_sql.statements import statements_of
 from convostore_sql.tables import POSTGRESQL, SQLITE
 
@@ -32,7 +32,7 @@ class Cut(NamedTuple):
 
 
 def cut(chat: Iterable[Said]) -> list[Cut]:
-    return [Cut(each, list(words(each.text))) for each in chat]
+    return [Cut(each, list(tokenize(each.text))) for each in chat]
 
 
 def _number(time: datetime) -> int:
@@ -47,7 +47,7 @@ def _body(said: Said) -> str:
 
 def _with_words(chat: Sequence[Said | Cut]) -> list[tuple[Said, Iterable[str]]]:
     return [
-        (row.said, row.words) if isinstance(row, Cut) else (row, words(row.text)) for row in chat
+        (row.said, row.words) if isinstance(row, Cut) else (row, tokenize(row.text)) for row in chat
     ]
 
 
@@ -77,7 +77,7 @@ class PlainSQLite:
             ).lastrowid
             execute(
                 "INSERT INTO convostore_title_words (rowid, words) VALUES (?, ?)",
-                (number, " ".join(words(title))),
+                (number, " ".join(tokenize(title))),
             )
         execute("COMMIT")
 
@@ -178,7 +178,7 @@ class PlainPostgreSQL:
         rows = []
         for identity, title in titles.items():
             now = _number(datetime.now(UTC))
-            rows.append((identity, title, now, now, -now, list(words(title))))
+            rows.append((identity, title, now, now, -now, list(tokenize(title))))
         with self.connection.cursor() as cursor:
             cursor.executemany(
                 "INSERT INTO convostore_conversations (namespace, id, title, pinned, updated_at, "

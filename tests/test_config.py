@@ -9,7 +9,7 @@ import pytest
 
 import convostore
 from convostore import ConfigError, ConversationStore
-from convostore.config import adapter_of, config_file
+from convostore.config import config_file, open_adapter
 
 PLUGIN = """
 from pydantic import Field, SecretStr
@@ -55,7 +55,7 @@ def profiles(text):
 
 
 def options(target, **given):
-    return adapter_of(target, **given).options
+    return open_adapter(target, **given).options
 
 
 def refused(target, **given):
@@ -173,7 +173,7 @@ def test_no_message_holds_what_may_be_a_secret(make):
 
 def test_a_store_shows_no_secret():
     store = convostore.open("notes://user:s3cret@host?api_key=s3cret")
-    assert "s3cret" not in f"{store!r} {store.label} {store._plan.adapter.options!r}"
+    assert "s3cret" not in f"{store!r} {store.label} {store._operations.adapter.options!r}"
 
 
 # Profiles.

@@ -6,7 +6,7 @@ import pytest
 
 import convostore
 from convostore.dialects import Dialect, IncomingRequest, ask, look
-from convostore.dialects import answered as carried_out
+from convostore.dialects import run_dialect as carried_out
 from convostore.errors import AuthError, InvalidError, NotFoundError
 from convostore.http import Response
 

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from convostore import RateLimitError, StoreError, UnavailableError
-from convostore.flow import Sleep, arun, in_order, look_until_found, retrying, run, together
+from convostore.flow import Sleep, arun, in_order, poll, retrying, run, together
 
 
 @pytest.fixture(params=["run", "arun"])
@@ -619,7 +619,7 @@ def looks_of(found, patience):
         yield "look"
         return found(len(told))
 
-    flow = look_until_found(look, patience=patience)
+    flow = poll(look, patience=patience)
     return run(flow, lambda request: request, sleep=waits.append), told, waits
 
 

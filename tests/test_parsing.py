@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from convostore import ProtocolError
-from convostore.parsing import MAX_NESTING, decode_json, filled, read_time
+from convostore.parsing import MAX_NESTING, decode_json, non_empty_text, read_time
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 NUMBERS = (
@@ -262,4 +262,4 @@ def test_an_iso_time_of_any_zone_is_read_exactly(moment):
     ],
 )
 def test_a_filled_field_is_a_text_that_is_not_empty(row, found):
-    assert filled(row, "name") == found
+    assert non_empty_text(row, "name") == found

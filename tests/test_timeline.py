@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convostore.timeline import periods
+from convostore.timeline import group_days
 
 FRIDAY = date(2026, 1, 2)
 
@@ -22,23 +22,23 @@ FRIDAY = date(2026, 1, 2)
     ],
 )
 def test_the_unit_is_the_smallest_that_fits(first, unit, names):
-    shown = periods({FRIDAY, first}, 3)
+    shown = group_days({FRIDAY, first}, 3)
     assert shown.unit == unit
     assert [shown.name(each) for each in shown.starts] == names
 
 
 def test_no_day_has_no_period():
-    assert periods([], 3).starts == ()
+    assert group_days([], 3).starts == ()
 
 
 def test_the_ends_of_the_calendar_are_days_as_others():
-    assert periods([date.min], 3).starts == (date.min,)
-    assert periods([date.min, date.max], 3).starts[-1] == date(9999, 1, 1)
+    assert group_days([date.min], 3).starts == (date.min,)
+    assert group_days([date.min, date.max], 3).starts[-1] == date(9999, 1, 1)
 
 
 @given(st.sets(st.dates(), min_size=1), st.integers(1, 40))
 def test_every_day_is_in_a_period_unless_it_is_older_than_all(days, most):
-    shown = periods(days, most)
+    shown = group_days(days, most)
     assert 1 <= len(shown.starts) <= most
     assert list(shown.starts) == sorted(set(shown.starts))
     for day in days:
@@ -51,6 +51,6 @@ def test_every_day_is_in_a_period_unless_it_is_older_than_all(days, most):
 @given(st.dates(date(1990, 1, 1), date(2030, 1, 1)), st.integers(0, 900))
 def test_periods_have_no_gap(first, length):
     days = [first, first + timedelta(days=length)]
-    shown = periods(days, 40)
+    shown = group_days(days, 40)
     later = {shown.start(first + timedelta(days=each)) for each in range(length + 1)}
     assert set(shown.starts) == later

@@ -25,7 +25,7 @@ from convostore import dsn, errors, models
 from convostore.adapters import Adapter, Operation, Traits
 from convostore.cli.app import EXAMPLES, app
 from convostore.cli.errors import ExitCode
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore.http import HTTPAdapter, HTTPOptions, Request, Response
 from convostore.plugins import adapter_for
 from convostore.store import ReplyStream
@@ -314,7 +314,7 @@ _FASTGPT_REFUSALS: Final = (
 
 def fastgpt_errors() -> str:
     """What the adapter itself makes of each refusal."""
-    adapter = adapter_of("fastgpt+http://chat.test", app_id="0" * 24, api_key="fastgpt-none")
+    adapter = open_adapter("fastgpt+http://chat.test", app_id="0" * 24, api_key="fastgpt-none")
     assert isinstance(adapter, HTTPAdapter)
 
     def row(said: str, when: str, response: Response) -> list[str]:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .adapters import checked_options
+from .adapters import validate_options
 from .dsn import DSN
 from .errors import ConfigError
 from .store import AsyncConversationStore, ConversationStore
@@ -43,7 +43,7 @@ def open(
         ConfigError: The target, an option or the profile is wrong; says which, and how to mend it.
         PluginError: The backend's plugin is installed but did not load.
     """
-    adapter = adapter_of(target, **options)
+    adapter = open_adapter(target, **options)
     return ConversationStore(adapter, transport or adapter.transport())
 
 
@@ -51,11 +51,11 @@ def aopen(
     target: str, *, transport: AsyncTransport[Any, Any] | None = None, **options: object
 ) -> AsyncConversationStore:
     """Opens a store for asyncio: a plain call, with the arguments and the errors of `open`."""
-    adapter = adapter_of(target, **options)
+    adapter = open_adapter(target, **options)
     return AsyncConversationStore(adapter, transport or adapter.async_transport())
 
 
-def adapter_of(target: str, **options: object) -> Adapter[Any, Any]:
+def open_adapter(target: str, **options: object) -> Adapter[Any, Any]:
     """Makes the adapter that a DSN or a profile names; `open` and `aopen` put a store around it."""
     from .plugins import adapter_for
 
@@ -69,11 +69,11 @@ def adapter_of(target: str, **options: object) -> Adapter[Any, Any]:
     near |= dict(dsn.options)
     near |= options
     far = {
-        name: revealed(name, value)
+        name: resolve_secret(name, value)
         for name, value in profile.items()
         if name != "dsn" and name not in near
     }
-    checked = checked_options(
+    checked = validate_options(
         adapter.Options,
         far | near,
         lambda complaint: ConfigError(f"{dsn.scheme}: {complaint}"),
@@ -120,7 +120,7 @@ def _profile(name: str) -> Mapping[str, object]:
     return profile
 
 
-def revealed(name: str, value: object) -> object:
+def resolve_secret(name: str, value: object) -> object:
     """Fetches a secret from where a file says that it is kept: ``{env = …}`` or ``{command = …}``.
 
     Args:
@@ -133,7 +133,7 @@ def revealed(name: str, value: object) -> object:
     if not isinstance(value, dict):
         return value
     if len(value) != 1 or not _SECRET_SOURCES & set(value):
-        return {key: revealed(name, each) for key, each in value.items()}
+        return {key: resolve_secret(name, each) for key, each in value.items()}
     if "env" in value:
         variable = str(value["env"])
         if variable not in os.environ:

@@ -135,7 +135,7 @@ class StreamedResponse:
     status: int = 200
 
 
-Answered: TypeAlias = Response | StreamedResponse
+DialectResponse: TypeAlias = Response | StreamedResponse
 DialectFlow: TypeAlias = Flow[StoreCall[Any], Any, T]  # Any: each call has a type of its own
 """Yields calls of the store, is sent their results, returns a `T`."""
 
@@ -182,7 +182,7 @@ class Dialect(ABC):
         return None
 
     @abstractmethod
-    def handle(self, request: IncomingRequest) -> DialectFlow[Answered]:
+    def handle(self, request: IncomingRequest) -> DialectFlow[DialectResponse]:
         """Answers one request; a `StoreError` that it lets through goes to `failed`."""
 
     @abstractmethod
@@ -194,9 +194,9 @@ class Dialect(ABC):
         """
 
 
-async def answered(
+async def run_dialect(
     dialect: Dialect, request: IncomingRequest, store: AsyncConversationStore
-) -> Answered:
+) -> DialectResponse:
     """Carries a dialect's flow out on a store.
 
     Raises:

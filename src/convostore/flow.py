@@ -223,9 +223,7 @@ async def in_order(
         await jobs.aclose()
 
 
-def look_until_found(
-    look: Callable[[bool], Flow[Q, R, T | None]], *, patience: float
-) -> Flow[Q, R, T | None]:
+def poll(look: Callable[[bool], Flow[Q, R, T | None]], *, patience: float) -> Flow[Q, R, T | None]:
     """A flow that looks again and again, ever less often, for what others are about to store.
 
     Args:
@@ -264,7 +262,7 @@ def retrying(
         delay: Takes the number of attempts so far and the error to the seconds to wait; None when
             waiting is not worth it.
     """
-    return _Retrying(retries, failure, repeatable, delay).surround(flow)
+    return _Retrying(retries, failure, repeatable, delay).wrap(flow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +272,7 @@ class _Retrying(Generic[Q, R]):
     repeatable: Callable[[Q], bool]
     delay: Callable[[int, StoreError], float | None]
 
-    def surround(self, flow: Flow[Q, R, T]) -> Flow[Q, R, T]:
+    def wrap(self, flow: Flow[Q, R, T]) -> Flow[Q, R, T]:
         resume: Callable[[Any], Any] = flow.send
         value: object = None
         try:
@@ -293,7 +291,7 @@ class _Retrying(Generic[Q, R]):
 
     def _answer(self, request: Any) -> Flow[Any, Any, object]:
         if isinstance(request, Together):
-            return (yield Together(tuple(map(self.surround, request.flows))))
+            return (yield Together(tuple(map(self.wrap, request.flows))))
         if isinstance(request, Sleep):
             return (yield request)
         return (yield from self._persist(request))

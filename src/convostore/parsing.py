@@ -119,7 +119,7 @@ def _from_milliseconds(number: float) -> datetime | None:
     return _EPOCH + timedelta(milliseconds=number) if abs(number) >= 1e11 else None
 
 
-def object_of(value: JSON, where: str, problems: list[Problem]) -> Row:
+def read_object(value: JSON, where: str, problems: list[Problem]) -> Row:
     """An object; an empty one for null and, with a problem, for anything else."""
     if isinstance(value, dict):
         return value
@@ -128,7 +128,7 @@ def object_of(value: JSON, where: str, problems: list[Problem]) -> Row:
     return {}
 
 
-def text_of(row: Row, name: str, problems: list[Problem]) -> str | None:
+def read_text(row: Row, name: str, problems: list[Problem]) -> str | None:
     """A field's text; None for null and, with a problem, for anything else."""
     value = row.get(name)
     if value is None or isinstance(value, str):
@@ -137,13 +137,15 @@ def text_of(row: Row, name: str, problems: list[Problem]) -> str | None:
     return None
 
 
-def filled(row: JSON, name: str) -> str | None:
+def non_empty_text(row: JSON, name: str) -> str | None:
     """A field's text that is not empty; None for anything else, and of no object's."""
     value = row.get(name) if isinstance(row, dict) else None
     return value if isinstance(value, str) and value else None
 
 
-def time_of(value: JSON, problems: list[Problem], where: str = "createdAt") -> datetime | None:
+def read_time_field(
+    value: JSON, problems: list[Problem], where: str = "createdAt"
+) -> datetime | None:
     """A time; None for nothing or the empty text and, with a problem, for anything else."""
     time = read_time(value)
     if time is None and value not in (None, ""):

@@ -110,7 +110,7 @@ def adapter_for(scheme: str) -> type[Adapter[Any, Any]]:
     )
 
 
-def on_use(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+def lazy_attributes(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     """Makes a package's ``__getattr__``, which imports a public name's module when it is asked for.
 
     A plugin is loaded to look what it brings; what it brings need not be loaded for that.

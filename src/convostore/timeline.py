@@ -35,7 +35,7 @@ class Periods:
         return start.isoformat()[: {"month": 7, "year": 4}.get(self.unit)]
 
 
-def periods(days: Collection[date], most: int) -> Periods:
+def group_days(days: Collection[date], most: int) -> Periods:
     """Periods of the smallest unit of which at most so many reach from the first day to the last.
 
     Years that are too many are cut to the last ones.

@@ -18,7 +18,7 @@ from convostore import (
     ToolCallPart,
     ToolResultPart,
 )
-from convostore.adapters import Draft
+from convostore.adapters import ReplyAccumulator
 from convostore.models import (
     InteractionRequested,
     PartAdded,
@@ -58,7 +58,7 @@ EVERY_PART = (
 
 
 def folded(*events):
-    draft = Draft()
+    draft = ReplyAccumulator()
     for event in events:
         draft.add(event)
     return draft
@@ -69,7 +69,7 @@ def parts_of(*events):
 
 
 def test_a_draft_of_nothing_is_empty():
-    draft = Draft()
+    draft = ReplyAccumulator()
     assert (draft.parts, draft.sources, draft.run_details) == ((), (), ())
     assert (draft.title, draft.variables, draft.usage) == (None, None, None)
 
@@ -309,7 +309,7 @@ def test_parts_that_did_not_change_are_not_made_again():
 
 
 def test_an_answer_may_be_looked_at_after_each_of_its_events():
-    draft, seen = Draft(), 0
+    draft, seen = ReplyAccumulator(), 0
     for number in range(10_000):
         draft.add(TextDelta(text=f"{number:04} "))
         seen += len(draft.parts[0].text)
@@ -326,7 +326,7 @@ def test_an_answer_may_be_looked_at_after_each_of_its_events():
     ],
 )
 def test_a_reply_that_grows_beyond_any_is_an_error(more):
-    draft = Draft(largest=6)
+    draft = ReplyAccumulator(largest=6)
     draft.add(TextDelta(text="12345"))
     with pytest.raises(ProtocolError, match="more than 6 characters"):
         draft.add(more)
@@ -334,7 +334,7 @@ def test_a_reply_that_grows_beyond_any_is_an_error(more):
 
 
 def test_what_a_service_took_back_does_not_count():
-    draft = Draft(largest=6)
+    draft = ReplyAccumulator(largest=6)
     for _ in range(3):
         draft.add(TextDelta(text="12345"))
         draft.add(PartsReplaced(parts=()))
@@ -342,7 +342,7 @@ def test_what_a_service_took_back_does_not_count():
 
 
 def test_what_stands_in_the_place_of_what_was_taken_back_counts():
-    draft = Draft(largest=6)
+    draft = ReplyAccumulator(largest=6)
     draft.add(PartsReplaced(parts=(TextPart(text="12345"),)))
     with pytest.raises(ProtocolError, match="more than 6 characters"):
         draft.add(TextDelta(text="67"))

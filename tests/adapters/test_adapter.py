@@ -16,7 +16,7 @@ from convostore import (
     Traits,
     UnsupportedError,
 )
-from convostore.adapters import Adapter, AdapterOptions, cut
+from convostore.adapters import Adapter, AdapterOptions, paginate
 from convostore.flow import run
 from convostore.models import ConversationChange, Listing, NewConversation
 
@@ -41,7 +41,7 @@ class Library(Adapter):
 
     def list_conversations(self, listing):
         ids = yield "conversations"
-        return cut([Conversation(id=each) for each in ids], listing, key=lambda each: each.id)
+        return paginate([Conversation(id=each) for each in ids], listing, key=lambda each: each.id)
 
     def get_conversation(self, conversation_id):
         ids = yield "conversations"
@@ -52,7 +52,7 @@ class Library(Adapter):
     def list_messages(self, conversation_id, listing):
         texts = yield conversation_id, listing.limit, listing.cursor
         messages = [Message(id=each, role="user", parts=(TextPart(text=each),)) for each in texts]
-        return cut(messages, listing, key=lambda each: each.id)
+        return paginate(messages, listing, key=lambda each: each.id)
 
 
 class Deleting(Library):
@@ -177,7 +177,9 @@ def pages(items, *, limit, order="oldest_first", change=lambda items: items):
     """All pages of a list, which is changed before each next one."""
     found, cursor = [], None
     for _ in range(200):
-        page = cut(items, Listing(limit=limit, cursor=cursor, order=order), key=lambda each: each)
+        page = paginate(
+            items, Listing(limit=limit, cursor=cursor, order=order), key=lambda each: each
+        )
         found.append(page.items)
         if page.cursor is None:
             return found
@@ -186,11 +188,11 @@ def pages(items, *, limit, order="oldest_first", change=lambda items: items):
 
 
 def test_a_list_without_a_limit_is_one_page():
-    assert cut("abc", Listing(), key=str) == Page(items=("a", "b", "c"), total=3)
+    assert paginate("abc", Listing(), key=str) == Page(items=("a", "b", "c"), total=3)
 
 
 def test_an_empty_list_is_an_empty_page():
-    assert cut([], Listing(limit=5), key=str) == Page(items=(), total=0)
+    assert paginate([], Listing(limit=5), key=str) == Page(items=(), total=0)
 
 
 @given(
@@ -208,12 +210,12 @@ def test_the_pages_of_a_list_are_the_list(items, limit, order):
 
 
 def test_the_last_page_has_no_cursor_even_when_it_is_full():
-    assert cut("ab", Listing(limit=2), key=str).cursor is None
+    assert paginate("ab", Listing(limit=2), key=str).cursor is None
 
 
 def test_every_page_tells_the_total():
-    first = cut("abc", Listing(limit=2), key=str)
-    second = cut("abc", Listing(limit=2, cursor=first.cursor), key=str)
+    first = paginate("abc", Listing(limit=2), key=str)
+    second = paginate("abc", Listing(limit=2, cursor=first.cursor), key=str)
     assert (first.total, second.total) == (3, 3)
 
 
@@ -236,12 +238,12 @@ def test_a_cursor_survives_the_deletion_of_the_last_item_that_was_seen():
 
 
 def test_a_cursor_is_refused_when_all_that_it_remembers_is_gone():
-    first = cut("abcd", Listing(limit=2), key=str)
+    first = paginate("abcd", Listing(limit=2), key=str)
     with pytest.raises(InvalidError, match="list of notes"):
-        cut("cd", Listing(limit=2, cursor=first.cursor), key=str, what="list of notes")
+        paginate("cd", Listing(limit=2, cursor=first.cursor), key=str, what="list of notes")
 
 
 @pytest.mark.parametrize("cursor", ["", "a", "5", "null", "{}", "[]", "[[]]", "\ud800"])
 def test_what_is_no_cursor_of_a_list_is_refused(cursor):
     with pytest.raises(InvalidError):
-        cut("abcd", Listing(limit=2, cursor=cursor), key=str)
+        paginate("abcd", Listing(limit=2, cursor=cursor), key=str)

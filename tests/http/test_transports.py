@@ -32,7 +32,7 @@ from convostore import (
     StoreError,
     UnavailableError,
 )
-from convostore.adapters import cut
+from convostore.adapters import paginate
 from convostore.flow import run, together
 from convostore.http import Exchange, HTTPAdapter, HTTPOptions, Request, Response, path
 from convostore.http._deadlines import BoundedBackend, BoundedStream, ClosingBackend, Deadline
@@ -56,7 +56,7 @@ class Notes(HTTPAdapter):
 
     def list_conversations(self, listing):
         reply = yield Request("GET", "/notes")
-        return cut(
+        return paginate(
             [Conversation(id=each) for each in reply.json()], listing, key=lambda each: each.id
         )
 
@@ -88,7 +88,7 @@ def ask(*requests):
 def carry_sync(adapter, make):
     transport = adapter.transport()
     try:
-        return transport.run(lambda: adapter.surround(make()))
+        return transport.run(lambda: adapter.wrap(make()))
     finally:
         transport.close()
 
@@ -97,7 +97,7 @@ def carry_async(adapter, make):
     async def main():
         transport = adapter.async_transport()
         try:
-            return await transport.run(lambda: adapter.surround(make()))
+            return await transport.run(lambda: adapter.wrap(make()))
         finally:
             await transport.aclose()
 
@@ -124,7 +124,7 @@ def fail(fetch, adapter, *requests, error=StoreError):
 def answered(response, request=GET, adapter=None, slept=None):
     """Carries one request out that is answered so each time."""
     sleep = (slept if slept is not None else []).append
-    return run((adapter or notes()).surround(ask(request)), lambda _: response, sleep=sleep)
+    return run((adapter or notes()).wrap(ask(request)), lambda _: response, sleep=sleep)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_a_dropped_request_is_repeated():
         return reply
 
     adapter = notes(retries=1)
-    assert run(adapter.surround(ask(GET)), send, sleep=lambda _: None) == [Response(200)]
+    assert run(adapter.wrap(ask(GET)), send, sleep=lambda _: None) == [Response(200)]
 
 
 SECRETS = {
@@ -238,7 +238,7 @@ def test_an_excerpt_repeats_no_secret():
     adapter = notes(SECRET_URL, **SECRET_OPTIONS)
     page = Response(200, {"content-type": "text/html"}, b"<p>s3cret-header</p>")
     with pytest.raises(ProtocolError) as caught:
-        run(adapter.surround(flow()), lambda _: page)
+        run(adapter.wrap(flow()), lambda _: page)
     assert caught.value.excerpt == "<p>***</p>"
 
 
@@ -1087,4 +1087,4 @@ def test_whatever_a_service_answers_is_a_value_or_a_protocol_error(content):
     for media_type in ("application/json", "text/html", ""):
         reply = Response(200, {"content-type": media_type}, content)
         with contextlib.suppress(ProtocolError):
-            run(notes().surround(flow()), lambda _, reply=reply: reply)
+            run(notes().wrap(flow()), lambda _, reply=reply: reply)

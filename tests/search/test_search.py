@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from convostore import Conversation, Message, Source, TextPart
-from convostore.search import Search, fold, searched, words
+from convostore.search import Search, fold, searchable_text, tokenize
 
 from ..support.naming import naming
 
@@ -146,17 +146,17 @@ def test_letters_that_are_others_stay_others(one, other):
     ],
 )
 def test_a_text_is_cut_into_these_words(text, found):
-    assert words(text) == found
+    assert tokenize(text) == found
 
 
 @given(ANY_TEXT, ANY_TEXT)
 def test_more_text_has_no_fewer_words(text, more):
-    assert words(text) <= words(f"{text} {more}")
+    assert tokenize(text) <= tokenize(f"{text} {more}")
 
 
 @given(ANY_TEXT)
 def test_words_are_folded(text):
-    assert {fold(word) for word in words(text)} == words(text)
+    assert {fold(word) for word in tokenize(text)} == tokenize(text)
 
 
 # Finding.
@@ -173,7 +173,7 @@ def test_any_piece_of_a_text_between_blanks_is_found_in_it(tokens, data):
     for query in (f'"{piece}"', piece):
         search = Search(query)
         assert search.find(text) is bool(search.terms)
-        assert bool(search.terms) is bool(words(piece))
+        assert bool(search.terms) is bool(tokenize(piece))
 
 
 @given(DENSE, TOKENS, st.data())
@@ -290,7 +290,7 @@ def test_no_phrase_goes_from_a_text_over_to_a_title():
 def test_only_titles_of_sources_are_searched():
     source = Source(title=None, url="https://example.org/reef", content="corals")
     said = Message(role="assistant", parts=(TextPart(text="fish"),), sources=(source,))
-    assert searched(said) == "fish"
+    assert searchable_text(said) == "fish"
 
 
 # Snippets.

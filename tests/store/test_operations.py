@@ -21,18 +21,18 @@ from convostore import (
     Traits,
     UnsupportedError,
 )
-from convostore.adapters import Adapter, AdapterOptions, cut
+from convostore.adapters import Adapter, AdapterOptions, paginate
 from convostore.adapters.memory import MemoryAdapter
 from convostore.flow import run
 from convostore.models import ANY, UNSET, ConversationChange, Listing, NewConversation
 from convostore.search import Search
-from convostore.store._operations import Plan, several
+from convostore.store._operations import Operations, require_several
 
 from ..support.naming import naming
 
 
 def memory(kind=MemoryAdapter):
-    return Plan(kind(DSN.parse("memory://"), AdapterOptions()))
+    return Operations(kind(DSN.parse("memory://"), AdapterOptions()))
 
 
 def carry(make):
@@ -192,9 +192,9 @@ def test_a_search_for_a_role_that_there_is_not_is_refused(role):
 
 
 def test_several_ids_are_not_one_text():
-    assert list(several(["abc"])) == ["abc"]
+    assert list(require_several(["abc"])) == ["abc"]
     with pytest.raises(InvalidError):
-        several("abc")
+        require_several("abc")
 
 
 # Where an error happened; what is not offered; closed.
@@ -283,7 +283,7 @@ def test_a_cursor_leads_through_the_whole_list():
 def test_a_cursor_survives_a_restart():
     plan = filled()
     cursor = carry(plan.list_messages("c0", Listing(limit=2))).cursor
-    again = Plan(plan.adapter)
+    again = Operations(plan.adapter)
     page = carry(again.list_messages("c0", Listing(limit=2, cursor=cursor)))
     assert [message.id for message in page.items] == ["m2", "m3"]
 
@@ -346,7 +346,7 @@ class Whole(Adapter):
 
     def list_conversations(self, listing):
         ids = yield lambda: ["c0", "c1", "c2", "c3"]
-        return cut([Conversation(id=each) for each in ids], listing, key=lambda each: each.id)
+        return paginate([Conversation(id=each) for each in ids], listing, key=lambda each: each.id)
 
     def get_conversation(self, conversation_id):
         raise NotImplementedError
@@ -437,7 +437,7 @@ class Shelf:
             self.asked.append(walk.listing.cursor)
             ids, cursor = self.pages.pop(0)
             page = Page(items=tuple(Conversation(id=each) for each in ids), cursor=cursor)
-            found += [item.id for item in walk.take(page)]
+            found += [item.id for item in walk.accept(page)]
         return found
 
 
@@ -508,7 +508,7 @@ def walk_while(plan, *between):
     changes, found = list(between), []
     walk = plan.walk_conversations()
     while walk.listing is not None:
-        found += [each.id for each in walk.take(carry(plan.list_conversations(walk.listing)))]
+        found += [each.id for each in walk.accept(carry(plan.list_conversations(walk.listing)))]
         if changes:
             changes.pop(0)()
     return found
@@ -586,7 +586,7 @@ def test_a_walk_by_age_goes_on_behind_pages_that_show_nothing(kind):
     plan = aged(Narrow)
     walk, found, pages = plan.walk_conversations(AGES[4]), [], 0
     while walk.listing is not None:
-        found += walk.take(carry(plan.list_conversations(walk.listing)))
+        found += walk.accept(carry(plan.list_conversations(walk.listing)))
         pages += 1
     assert [each.id for each in found] == ["c3", "c1", "made early"]
     assert pages >= 3

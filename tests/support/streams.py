@@ -19,7 +19,14 @@ from convostore import (
     TextPart,
     UnavailableError,
 )
-from convostore.adapters import AsyncIncoming, AsyncTransport, Decoder, Incoming, Stream, Transport
+from convostore.adapters import (
+    AsyncIncomingReply,
+    AsyncTransport,
+    Decoder,
+    IncomingReply,
+    Stream,
+    Transport,
+)
 from convostore.adapters.memory import MemoryAdapter
 from convostore.http import HTTPAdapter, HTTPOptions, Request, Response, path
 from convostore.models import Reply, TextDelta
@@ -91,7 +98,7 @@ class Scripted(MemoryAdapter):
     def async_transport(self):
         return AsyncLine(self.service)
 
-    def surround(self, flow):
+    def wrap(self, flow):
         self.surrounded += 1
         return (yield from flow)
 
@@ -130,7 +137,7 @@ class Line(Transport):
         self.service.meet("open")
         self.service.open += 1
         try:
-            yield Incoming(self.service.head, self._pieces())
+            yield IncomingReply(self.service.head, self._pieces())
         finally:
             self.service.open -= 1
 
@@ -155,7 +162,7 @@ class AsyncLine(AsyncTransport):
         await _met(self.service.meet("open"))
         self.service.open += 1
         try:
-            yield AsyncIncoming(self.service.head, self._pieces())
+            yield AsyncIncomingReply(self.service.head, self._pieces())
         finally:
             self.service.open -= 1
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from convostore.adapters import AsyncIncoming, Incoming
+from convostore.adapters import AsyncIncomingReply, IncomingReply
 from convostore.dsn import DSN
 from convostore.errors import NotFoundError, ProtocolError, UnavailableError
 from convostore.http import AsyncHTTPTransport, HTTPOptions, HTTPTransport, Request, Response
@@ -684,7 +684,7 @@ class _TakesForTheEnd(_Keeps):
     @contextmanager
     def stream(self, request):
         with super().stream(request) as incoming:
-            yield Incoming(incoming.reply, self._translated(incoming.chunks))
+            yield IncomingReply(incoming.reply, self._translated(incoming.chunks))
 
     def _translated(self, chunks):
         try:
@@ -697,7 +697,7 @@ class _TakesForTheEndAsync(_KeepsAsync):
     @asynccontextmanager
     async def stream(self, request):
         async with super().stream(request) as incoming:
-            yield AsyncIncoming(incoming.reply, self._translated(incoming.chunks))
+            yield AsyncIncomingReply(incoming.reply, self._translated(incoming.chunks))
 
     async def _translated(self, chunks):
         try:

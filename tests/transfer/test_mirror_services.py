@@ -17,7 +17,7 @@ from convostore import (
     Transcript,
     UnavailableError,
 )
-from convostore.adapters import Adapter, AdapterOptions, AsyncTransport, Transport, cut
+from convostore.adapters import Adapter, AdapterOptions, AsyncTransport, Transport, paginate
 from convostore.http import HTTPOptions, Response
 from convostore.store import AsyncConversationStore
 from convostore.testing import Backend
@@ -193,7 +193,7 @@ class Paged(Adapter):
         def page():
             limit = min(listing.limit, most)
             bounded = type(listing)(limit=limit, cursor=listing.cursor, order=listing.order)
-            return cut(items, bounded, key=lambda each: each.id)
+            return paginate(items, bounded, key=lambda each: each.id)
 
         return (yield page)
 
@@ -275,7 +275,9 @@ class Notebook(Adapter):
 
     def list_conversations(self, listing):
         rows = json.loads((yield json.dumps(["list"])))
-        return cut([self._conversation(row) for row in rows], listing, key=lambda each: each.id)
+        return paginate(
+            [self._conversation(row) for row in rows], listing, key=lambda each: each.id
+        )
 
     def get_conversation(self, conversation_id):
         row = json.loads((yield json.dumps(["get", conversation_id])))
@@ -289,7 +291,7 @@ class Notebook(Adapter):
     def list_messages(self, conversation_id, listing):
         yield from self.get_conversation(conversation_id)
         rows = json.loads((yield json.dumps(["messages", conversation_id])))
-        return cut([self._message(row) for row in rows], listing, key=lambda each: each.id)
+        return paginate([self._message(row) for row in rows], listing, key=lambda each: each.id)
 
     def _message(self, row):
         return Message(id=row["id"], role=row["role"], parts=(TextPart(text=row["text"]),))

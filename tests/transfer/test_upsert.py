@@ -22,8 +22,8 @@ from convostore.adapters.memory import MemoryAdapter
 from convostore.flow import run
 from convostore.testing.samples import everything
 from convostore.transfer._steps import pages_of, pages_of_store
-from convostore.transfer._target import UNFINISHED, UNSETTLED, Kept, Policy
-from convostore.transfer._upsert import keep, require
+from convostore.transfer._target import UNFINISHED, UNSETTLED, UpsertPolicy, UpsertResult
+from convostore.transfer._upsert import require, upsert
 
 from ..support.mirror import (
     START,
@@ -54,21 +54,23 @@ def carry_out(steps, source, target):
 
 def kept(source, target, **policy):
     """Keeps the conversation `c` of one place as `copy` in another."""
-    plan = source.store._plan
+    plan = source.store._operations
     wanted = source.store.get_conversation("c").model_copy(update={"id": "copy", "origin": ORIGIN})
     source.watch.clear()
     target.watch.operations.clear()
-    steps = keep(target.store._plan, wanted, lambda: pages_of_store(plan, "c"), Policy(**policy))
+    steps = upsert(
+        target.store._operations, wanted, lambda: pages_of_store(plan, "c"), UpsertPolicy(**policy)
+    )
     return carry_out(steps, source, target)
 
 
 def imported(messages, target, conversation=None, **policy):
     """Keeps messages that come from no store, as an import does."""
-    steps = keep(
-        target.store._plan,
+    steps = upsert(
+        target.store._operations,
         conversation or Conversation(id="copy", title="a title", updated_at=START),
         lambda: pages_of(messages),
-        Policy(**{"rewrite": False, "attempts": 1} | policy),
+        UpsertPolicy(**{"rewrite": False, "attempts": 1} | policy),
     )
 
     def send(step):
@@ -106,18 +108,18 @@ class TestAFirstCopy:
             problems=(Problem(where="metadata", what="is not JSON"),),
             raw={"as": ["it", "came"]},
         )
-        assert kept(source, target) == Kept(outcome="copied", messages=2)
+        assert kept(source, target) == UpsertResult(outcome="copied", messages=2)
         assert_kept(source, target)
 
     def test_a_conversation_without_messages_is_one_write(self, source, target):
         put(source, "c", [], updated_at=None)
-        assert kept(source, target) == Kept(outcome="copied")
+        assert kept(source, target) == UpsertResult(outcome="copied")
         assert_kept(source, target)
         assert target.watch.writes == ["put_conversation"]
 
     def test_it_is_read_and_written_page_by_page(self, source, target):
         put(source, "c", numbered(*range(1_050)))
-        assert kept(source, target) == Kept(outcome="copied", messages=1_050)
+        assert kept(source, target) == UpsertResult(outcome="copied", messages=1_050)
         assert source.watch.operations.count("list_messages") == 11
         assert target.watch.writes.count("append_messages") == 11
         assert_kept(source, target)
@@ -127,8 +129,10 @@ class TestAFirstCopy:
         wanted = source.store.get_conversation("c").model_copy(
             update={"id": "copy", "origin": ORIGIN}
         )
-        plan = source.store._plan
-        steps = keep(target.store._plan, wanted, lambda: pages_of_store(plan, "c"), Policy())
+        plan = source.store._operations
+        steps = upsert(
+            target.store._operations, wanted, lambda: pages_of_store(plan, "c"), UpsertPolicy()
+        )
         sides = []
 
         def watched():
@@ -144,7 +148,7 @@ class TestAFirstCopy:
                 except NotFoundError as error:
                     value, resume = error, steps.throw
 
-        assert carry_out(watched(), source, target) == Kept(outcome="copied", messages=2)
+        assert carry_out(watched(), source, target) == UpsertResult(outcome="copied", messages=2)
         assert sides.count("target") == 2  # a look, and all that is written
         assert_kept(source, target)
 
@@ -157,11 +161,11 @@ class TestAFirstCopy:
 
     def test_a_write_is_never_of_more_messages_than_one_transaction_should_hold(self, target):
         sizes = []
-        steps = keep(
-            target.store._plan,
+        steps = upsert(
+            target.store._operations,
             Conversation(id="copy"),
             lambda: pages_of(numbered(*range(1_200))),
-            Policy(attempts=1),
+            UpsertPolicy(attempts=1),
             written=sizes.append,
         )
         run(steps, lambda s: s.make() if s.where == "source" else target.store._run(s.make))
@@ -192,12 +196,12 @@ class TestAFirstCopy:
                 return ()
 
         references: list[object] = []
-        plan = Place(adapter=Long).store._plan
-        steps = keep(
-            Place(adapter=Forgetting).store._plan,
+        plan = Place(adapter=Long).store._operations
+        steps = upsert(
+            Place(adapter=Forgetting).store._operations,
             Conversation(id="copy"),
             lambda: pages_of_store(plan, "c"),
-            Policy(),
+            UpsertPolicy(),
         )
         assert run(steps, lambda step: run(step.make(), lambda call: call())).messages == 20_000
         assert most <= 1_500
@@ -231,14 +235,14 @@ class TestUnchanged:
     def test_what_was_not_written_since_is_not_looked_at(self, source, target):
         put(source, "c", numbered(1, 2))
         kept(source, target)
-        assert kept(source, target) == Kept(outcome="unchanged")
+        assert kept(source, target) == UpsertResult(outcome="unchanged")
         assert source.watch.operations == []
         assert target.watch.operations == ["get_conversation"]
 
     def test_what_tells_no_time_is_looked_at_and_not_written(self, source, target):
         put(source, "c", numbered(1, 2), updated_at=None)
         kept(source, target)
-        assert kept(source, target) == Kept(outcome="unchanged")
+        assert kept(source, target) == UpsertResult(outcome="unchanged")
         assert source.watch.operations == ["list_messages"]
         assert target.watch.writes == []
 
@@ -246,7 +250,7 @@ class TestUnchanged:
         put(source, "c", numbered(1, 2), updated_at=None)
         kept(source, target)
         put(source, "c", numbered(1, 2, 3), title="another", updated_at=None)
-        assert kept(source, target, new_only=True) == Kept(outcome="unchanged")
+        assert kept(source, target, new_only=True) == UpsertResult(outcome="unchanged")
         assert source.watch.operations == []
         assert kept(source, target).messages == 1
 
@@ -258,14 +262,14 @@ class TestUnchanged:
         put(source, "c", signed(1), updated_at=None, raw={"sign": 1})
         kept(source, target)
         put(source, "c", signed(2), updated_at=None, raw={"sign": 2})
-        assert kept(source, target, full=True) == Kept(outcome="unchanged")
+        assert kept(source, target, full=True) == UpsertResult(outcome="unchanged")
         assert target.watch.writes == []
 
     def test_a_time_that_moved_with_no_message_is_one_write(self, source, target):
         put(source, "c", numbered(1, 2))
         kept(source, target)
         put(source, "c", numbered(1, 2), updated_at=later(1))
-        assert kept(source, target) == Kept(outcome="updated")
+        assert kept(source, target) == UpsertResult(outcome="updated")
         assert target.watch.writes == ["put_conversation"]
         assert_kept(source, target)
 
@@ -273,7 +277,7 @@ class TestUnchanged:
         put(source, "c", numbered(1, 2))
         kept(source, target)
         put(source, "c", numbered(1, 2), title="another", pinned=True)
-        assert kept(source, target) == Kept(outcome="updated")
+        assert kept(source, target) == UpsertResult(outcome="updated")
         assert source.watch.operations == []
         assert target.watch.writes == ["put_conversation"]
         assert_kept(source, target)
@@ -301,7 +305,9 @@ class TestChanges:
         put(source, "c", numbered(*before))
         kept(source, target)
         put(source, "c", numbered(*after), updated_at=later(1))
-        assert kept(source, target, delete=True) == Kept(outcome="updated", messages=messages)
+        assert kept(source, target, delete=True) == UpsertResult(
+            outcome="updated", messages=messages
+        )
         assert_kept(source, target)
 
     @pytest.mark.parametrize(("before", "after", "messages"), EDITS.values(), ids=EDITS.keys())
@@ -347,7 +353,7 @@ class TestChanges:
         put(source, "c", numbered(*after), updated_at=later(1))
         kept(source, target)
         assert texts_of(target, "copy") == [f"text {each}" for each in stands]
-        assert kept(source, target, full=True) == Kept(outcome="unchanged")
+        assert kept(source, target, full=True) == UpsertResult(outcome="unchanged")
 
     def test_what_the_source_has_lost_stays_where_an_earlier_message_changes(self, source, target):
         put(source, "c", numbered(1, 2, 3, 4))
@@ -381,7 +387,7 @@ class TestChanges:
             [*numbered(1), said("another text", id="m2"), *numbered(3)],
             updated_at=later(1),
         )
-        assert kept(source, target) == Kept(outcome="updated", messages=2)
+        assert kept(source, target) == UpsertResult(outcome="updated", messages=2)
         assert_kept(source, target)
 
     def test_a_status_that_changed_is_followed(self, source, target):
@@ -395,8 +401,8 @@ class TestChanges:
         put(source, "c", numbered(1, 2, 3))
         kept(source, target)
         source.store.set_feedback("c", "m2", GOOD)
-        assert kept(source, target) == Kept(outcome="unchanged")
-        assert kept(source, target, full=True) == Kept(outcome="updated", messages=1)
+        assert kept(source, target) == UpsertResult(outcome="unchanged")
+        assert kept(source, target, full=True) == UpsertResult(outcome="updated", messages=1)
         assert target.watch.writes == ["put_conversation", "set_feedback", "put_conversation"]
         assert_kept(source, target)
         source.store.set_feedback("c", "m2", None)
@@ -414,15 +420,15 @@ class TestChanges:
         put(source, "c", numbered(1, status="generating"))
         kept(source, target)
         assert target.store.get_conversation("copy").problems == (UNSETTLED,)
-        assert kept(source, target) == Kept(outcome="unchanged")
+        assert kept(source, target) == UpsertResult(outcome="unchanged")
         assert source.watch.operations == ["list_messages"]
         source.store.replace_messages("c", [said("done", id="m1", status="complete")], after=None)
         source.store.put_conversation(
             source.store.get_conversation("c").model_copy(update={"updated_at": START})
         )
-        assert kept(source, target, new_only=True) == Kept(outcome="updated", messages=1)
+        assert kept(source, target, new_only=True) == UpsertResult(outcome="updated", messages=1)
         assert_kept(source, target)
-        assert kept(source, target) == Kept(outcome="unchanged")
+        assert kept(source, target) == UpsertResult(outcome="unchanged")
         assert source.watch.operations == []
 
     def test_what_is_written_while_it_is_read_is_found_the_next_time(self, source, target):
@@ -455,7 +461,7 @@ class TestADryRun:
     def test_of_what_is_not_there_it_counts_the_messages(self, source, target):
         put(source, "c", numbered(*range(120)))
         target.watch.before = refuse_writes
-        assert kept(source, target, dry_run=True) == Kept(outcome="copied", messages=120)
+        assert kept(source, target, dry_run=True) == UpsertResult(outcome="copied", messages=120)
 
 
 class TestOtherWriters:
@@ -506,12 +512,12 @@ class TestOtherWriters:
 
         def run_another(operation):
             if operation == "append_messages" and next(others, None):
-                plan = source.store._plan
+                plan = source.store._operations
                 wanted = source.store.get_conversation("c").model_copy(
                     update={"id": "copy", "origin": ORIGIN}
                 )
                 pages = lambda: pages_of_store(plan, "c")  # noqa: E731
-                steps = keep(target.store._plan, wanted, pages, Policy())
+                steps = upsert(target.store._operations, wanted, pages, UpsertPolicy())
                 assert carry_out(steps, source, target).messages == 250
 
         target.watch.before = run_another
@@ -529,8 +535,10 @@ class TestOtherWriters:
         put(source, "c", numbered(1))
         wanted = source.store.get_conversation("c")
         source.store.delete_conversation("c")
-        plan = source.store._plan
-        steps = keep(target.store._plan, wanted, lambda: pages_of_store(plan, "c"), Policy())
+        plan = source.store._operations
+        steps = upsert(
+            target.store._operations, wanted, lambda: pages_of_store(plan, "c"), UpsertPolicy()
+        )
         with pytest.raises(NotFoundError):
             carry_out(steps, source, target)
         assert target.watch.writes == []
@@ -538,8 +546,8 @@ class TestOtherWriters:
 
 class TestWithoutRewriting:
     def test_it_is_imported_as_it_is(self, target):
-        assert imported(numbered(1, 2), target) == Kept(outcome="copied", messages=2)
-        assert imported(numbered(1, 2), target) == Kept(outcome="unchanged")
+        assert imported(numbered(1, 2), target) == UpsertResult(outcome="copied", messages=2)
+        assert imported(numbered(1, 2), target) == UpsertResult(outcome="unchanged")
 
     def test_what_was_said_there_since_stays(self, target):
         imported(numbered(1, 2), target)
@@ -547,12 +555,14 @@ class TestWithoutRewriting:
         target.store.set_feedback("copy", "m1", GOOD)
         target.store.update_conversation("copy", title="mine")
         target.watch.before = refuse_writes
-        assert imported(numbered(1, 2), target) == Kept(outcome="unchanged")
+        assert imported(numbered(1, 2), target) == UpsertResult(outcome="unchanged")
 
     def test_it_is_continued(self, target):
         imported(numbered(1, 2), target)
         longer = Conversation(id="copy", title="a title", updated_at=later(1))
-        assert imported(numbered(1, 2, 3), target, longer) == Kept(outcome="updated", messages=1)
+        assert imported(numbered(1, 2, 3), target, longer) == UpsertResult(
+            outcome="updated", messages=1
+        )
         assert texts_of(target, "copy") == ["text 1", "text 2", "text 3"]
 
     @pytest.mark.parametrize(
@@ -583,15 +593,15 @@ class TestTargetsThatCanDoLess:
     @pytest.mark.parametrize("missing", ["create_conversation", "append_messages"])
     def test_one_that_cannot_be_written_to_is_refused(self, missing):
         with pytest.raises(UnsupportedError, match=missing):
-            require(Place(missing).store._plan)
+            require(Place(missing).store._operations)
 
     def test_one_that_can_is_not(self, target):
-        require(target.store._plan)
+        require(target.store._operations)
 
     def test_without_put_it_gets_what_create_takes_and_the_rest_is_told(self, source):
         target = Place("put_conversation")
         put(source, "c", numbered(1), created_at=START, pinned=True, raw={"x": 1})
-        assert kept(source, target) == Kept(
+        assert kept(source, target) == UpsertResult(
             outcome="copied",
             messages=1,
             losses={"conversation.updated_at": 1, "conversation.raw": 1},
@@ -603,7 +613,7 @@ class TestTargetsThatCanDoLess:
             ORIGIN,
             True,
         )
-        assert kept(source, target) == Kept(outcome="unchanged")
+        assert kept(source, target) == UpsertResult(outcome="unchanged")
         assert source.watch.operations == ["list_messages"]
 
     def test_without_put_new_only_looks_all_the_same_as_it_may_have_broken_off(self, source):

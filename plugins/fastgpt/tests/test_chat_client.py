@@ -20,7 +20,7 @@ from tests.support.cases import for_each
 import convostore
 from convostore.errors import ConfigError
 from convostore.http import Request, Response
-from convostore.http._client import underlay
+from convostore.http._client import install_backend
 from convostore.testing import clock
 from convostore.testing.clock import AutojumpClock
 from convostore.testing.loopback import LoopbackServer, serve
@@ -98,7 +98,7 @@ class SyncClient:
 
     def go_by(self, kept: AutojumpClock) -> None:
         """Makes the client wait by a clock, as stores do by themselves."""
-        underlay(self.client._http._client, lambda backend: GoingBy(kept.backend(backend)))
+        install_backend(self.client._http._client, lambda backend: GoingBy(kept.backend(backend)))
 
     def __enter__(self):
         return self
@@ -127,7 +127,7 @@ class AsyncClient:
         self._runner = asyncio.Runner(loop_factory=kept and kept.new_event_loop)
 
     def go_by(self, kept: AutojumpClock) -> None:
-        underlay(self.client._http._client, kept.async_backend)
+        install_backend(self.client._http._client, kept.async_backend)
 
     def __enter__(self):
         return self

@@ -19,7 +19,7 @@ from tests.support.naming import naming
 from vcr.errors import CannotOverwriteExistingCassetteException
 
 import convostore
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore_fastgpt.schema import records
 
 from .support.oracle import (
@@ -130,7 +130,7 @@ def has_records(exchange):
 
 
 def is_a_result_or_the_error_of_the_contracts_table(exchange):
-    adapter = adapter_of(target_of(exchange.version), **options_of({}))
+    adapter = open_adapter(target_of(exchange.version), **options_of({}))
     error = adapter.failure(exchange.request, exchange.response)
     right = expect_error(exchange.status, exchange.media_type, exchange.content)
     if right is None:

@@ -8,7 +8,7 @@ import pytest
 from tests.support.cases import for_each
 
 import convostore
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore.errors import AuthError, ConfigError
 from convostore.http import Request, Response
 from convostore.testing import Backend, Kit, run_clause
@@ -281,6 +281,6 @@ def test_no_secret_shows_in_what_a_store_calls_itself():
 
 def test_a_key_from_the_environment_does_not_go_along_with_a_share_link(monkeypatch):
     monkeypatch.setenv("CONVOSTORE_FASTGPT_API_KEY", KEY)
-    adapter = adapter_of(DSN, **SHARED)
+    adapter = open_adapter(DSN, **SHARED)
     assert adapter.authorization() is None
     assert KEY in set(adapter.secrets())

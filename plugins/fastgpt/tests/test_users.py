@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.cases import for_each
 
 import convostore
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore.errors import ConfigError, NotFoundError, StoreError
 from convostore.http import Request, Response
 from convostore.testing import Backend, Kit, run_clause
@@ -252,7 +252,7 @@ NAMES = ["ann", "Ann Lee", "a:b", "a/b?c#d", "100%", "%3A", "李雷", "o'hara@ex
 
 @for_each("name", NAMES)
 def test_the_ids_a_store_chooses_are_its_users_and_no_other_ones(name):
-    users = {each: adapter_of(DSN, **OPTIONS, user=each) for each in NAMES}
+    users = {each: open_adapter(DSN, **OPTIONS, user=each) for each in NAMES}
     chosen = {users[name].new_conversation_id() for _ in range(50)}
     assert len(chosen) == 50
     service = FastGPTService("4.16")
@@ -266,7 +266,7 @@ def test_the_ids_a_store_chooses_are_its_users_and_no_other_ones(name):
 
 @for_each("name", NAMES)
 def test_an_id_is_plain_ascii_of_the_users_name_and_24_characters(name):
-    chosen = adapter_of(DSN, **OPTIONS, user=name).new_conversation_id()
+    chosen = open_adapter(DSN, **OPTIONS, user=name).new_conversation_id()
     owner, _, own_part = chosen.partition(":")
     assert re.fullmatch(r"[A-Za-z0-9%._~-]+", owner)
     assert re.fullmatch(r"[0-9a-f]{24}", own_part)
@@ -274,12 +274,12 @@ def test_an_id_is_plain_ascii_of_the_users_name_and_24_characters(name):
 
 
 def test_without_a_user_ids_bear_no_name():
-    assert ":" not in adapter_of(DSN, **OPTIONS).new_conversation_id()
+    assert ":" not in open_adapter(DSN, **OPTIONS).new_conversation_id()
 
 
 def test_two_users_of_an_app_are_two_stores():
     labels = {
-        adapter_of(DSN, **OPTIONS, **named).label
+        open_adapter(DSN, **OPTIONS, **named).label
         for named in ({}, {"user": "ann"}, {"user": "bob"}, {"user": "a&app_id=b"})
     }
     assert len(labels) == 4
@@ -290,21 +290,21 @@ def test_two_users_of_an_app_are_two_stores():
 def test_a_user_may_stand_in_the_dsn_in_the_environment_and_in_a_profile(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
-    assert adapter_of(f"{DSN}?user=a%20b", **OPTIONS).options.user == "a b"
+    assert open_adapter(f"{DSN}?user=a%20b", **OPTIONS).options.user == "a b"
     file = tmp_path / "config.toml"
     file.write_text(f'[profiles.anns]\ndsn = "{DSN}?app_id={APP}"\nuser = "ann"\n')
     monkeypatch.setenv("CONVOSTORE_CONFIG", str(file))
-    assert adapter_of("anns", api_key=KEY).options.user == "ann"
+    assert open_adapter("anns", api_key=KEY).options.user == "ann"
     monkeypatch.setenv("CONVOSTORE_FASTGPT_USER", "bob")
-    assert adapter_of(DSN, **OPTIONS).options.user == "bob"
+    assert open_adapter(DSN, **OPTIONS).options.user == "bob"
 
 
 @for_each("name", ["", "a" * 221, "李" * 25, "\ud800"])
 def test_a_name_that_fits_into_no_id_is_refused(name):
     with pytest.raises(ConfigError, match="'user'"):
-        adapter_of(DSN, **OPTIONS, user=name)
+        open_adapter(DSN, **OPTIONS, user=name)
 
 
 def test_a_share_links_visitor_is_not_named_twice():
     with pytest.raises(ConfigError, match="outlink_uid"):
-        adapter_of(DSN, **SHARED, user="ann")
+        open_adapter(DSN, **SHARED, user="ann")

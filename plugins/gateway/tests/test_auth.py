@@ -13,7 +13,7 @@ from convostore.dialects import AbsentScopeError
 from convostore.errors import ForbiddenError
 from convostore_gateway import Token, create_app
 from convostore_gateway.auth import READING, Access, Grant, ReadOnlyStore
-from convostore_gateway.stores import Served
+from convostore_gateway.stores import Stores
 
 FIRST, SECOND = "the-first-of-the-tokens", "the-second-of-the-tokens"
 
@@ -80,7 +80,7 @@ def stores():
 
 
 def served(stores, **scopes):
-    return Served(stores=stores, access=Access(), scopes=scopes)
+    return Stores(stores=stores, access=Access(), scopes=scopes)
 
 
 def test_a_grant_reaches_its_namespace_and_one_of_all_the_first(stores):

@@ -10,7 +10,7 @@ from convostore.dialects import Dialect
 from convostore.http import Response
 from convostore_gateway.auth import Access
 from convostore_gateway.dialects import Dialects
-from convostore_gateway.stores import Served
+from convostore_gateway.stores import Stores
 
 
 class Plain(Dialect):
@@ -50,7 +50,7 @@ async def answer(dialect: Dialect, content: bytes) -> tuple[int, bytes]:
         sent.append(message)
 
     async with convostore.aopen("memory://") as store:
-        served = Served(stores={"": store}, access=Access())
+        served = Stores(stores={"": store}, access=Access())
         await Dialects([dialect], served).answer(dialect, scope, receive, send)
     return sent[0]["status"], sent[1]["body"]
 

@@ -17,7 +17,7 @@ import pytest
 
 import convostore
 from convostore.adapters.memory import MemoryAdapter
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore.errors import UnavailableError
 from convostore.formats import reader
 from convostore.models import Conversation, Message, Source, TextPart
@@ -192,7 +192,7 @@ class Vanishing(MemoryAdapter):
 
 
 def vanishing() -> convostore.AsyncConversationStore:
-    known = adapter_of("memory://native-exporting-failing")
+    known = open_adapter("memory://native-exporting-failing")
     adapter = Vanishing(known.dsn, known.options)
     return convostore.AsyncConversationStore(adapter, adapter.async_transport())
 
@@ -228,7 +228,7 @@ class Endless(convostore.AsyncConversationStore):
 
 def test_an_export_holds_no_more_than_some_messages() -> None:
     async def most_held() -> int:
-        adapter = MemoryAdapter(failing()._plan.adapter.dsn, None)
+        adapter = MemoryAdapter(failing()._operations.adapter.dsn, None)
         answer = await export_all(
             Endless(adapter, adapter.async_transport()), format="jsonl", raw=True
         )

@@ -23,7 +23,7 @@ from convostore.adapters.memory import MemoryAdapter
 from convostore.dsn import DSN
 from convostore.store import AsyncConversationStore
 from convostore_gateway import Limits, Token, create_app
-from convostore_gateway.middleware import SECURITY, Surroundings
+from convostore_gateway.middleware import SECURITY, SecurityMiddleware
 
 TOKEN = "a-token-that-is-long-enough"
 BEARER = {"authorization": f"Bearer {TOKEN}"}
@@ -294,7 +294,9 @@ def answered(application, *, send, receive=None, limits=None):
     async def nothing():
         await asyncio.Event().wait()
 
-    asyncio.run(Surroundings(application, limits or Limits())(scope, receive or nothing, send))
+    asyncio.run(
+        SecurityMiddleware(application, limits or Limits())(scope, receive or nothing, send)
+    )
 
 
 async def greeting(scope, receive, send):

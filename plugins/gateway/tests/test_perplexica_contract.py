@@ -12,7 +12,7 @@ from tests.support.naming import naming
 import convostore
 from convostore import ConversationStore
 from convostore.adapters import Operation
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore.errors import AuthError, ProtocolError
 from convostore.testing import Backend, Face, Service, StoreContract, list_clauses, run_clause
 from convostore.testing.contract import FACES
@@ -39,7 +39,7 @@ SAMPLES = [*several(1), dialogue("a/b?c", ["q", "a"])]
 
 def keeping(url: str, **options: Any) -> Any:
     """The adapter as far as the dialect goes."""
-    adapter = adapter_of(f"perplexica+{url}", **options)
+    adapter = open_adapter(f"perplexica+{url}", **options)
     adapter.offers -= ASKS_A_MODEL
     return adapter
 

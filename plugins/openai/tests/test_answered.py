@@ -12,7 +12,7 @@ from tests.support.naming import naming
 
 import convostore
 from convostore.adapters import Operation
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore.http import Response
 from convostore.models import FilePart, Message, ReasoningPart, TextPart, ToolCallPart, Usage
 from convostore.testing.clock import AutojumpClock
@@ -544,7 +544,7 @@ def test_a_cancelled_reply_keeps_what_had_come(model, target):
 
 def aopen(target, model, **options):
     adapter = UpstreamAdapter(
-        adapter_of(target), UpstreamOptions(url=model.url, model="parrot", **options)
+        open_adapter(target), UpstreamOptions(url=model.url, model="parrot", **options)
     )
     return convostore.AsyncConversationStore(adapter, adapter.async_transport())
 
@@ -602,7 +602,7 @@ def test_a_reply_is_found_in_a_long_conversation_and_without_its_question(talk, 
 
 
 def test_everything_else_is_the_stores_own(target):
-    inner = adapter_of(target)
+    inner = open_adapter(target)
     adapter = UpstreamAdapter(inner, UpstreamOptions(url=NOWHERE))
     assert (adapter.name, adapter.label, adapter.traits) == (inner.name, inner.label, inner.traits)
     assert adapter.offers == inner.offers | {"reply", "stream_reply", "get_reply"}
@@ -626,7 +626,7 @@ def test_cursors_are_those_of_the_store(target, tmp_path):
 
 
 def test_a_store_that_answers_by_itself_has_none_of_its_own_replies_left():
-    echo = adapter_of("echo://")
+    echo = open_adapter("echo://")
     adapter = UpstreamAdapter(echo, UpstreamOptions(url=NOWHERE))
     assert Operation.ANSWER in echo.offers
     gone = {Operation.ANSWER, Operation.STREAM_ANSWER, Operation.RESUME_REPLY}
@@ -656,8 +656,8 @@ def test_an_unknown_option_is_refused():
 
 
 def test_the_key_shows_nowhere():
-    adapter = UpstreamAdapter(adapter_of("memory://"), UpstreamOptions(url=NOWHERE, api_key=KEY))
-    store = open_answered(adapter_of("memory://"), NOWHERE, api_key=KEY)
+    adapter = UpstreamAdapter(open_adapter("memory://"), UpstreamOptions(url=NOWHERE, api_key=KEY))
+    store = open_answered(open_adapter("memory://"), NOWHERE, api_key=KEY)
     shown = f"{adapter.options!r} {adapter.options} {store!r} {store.label} {adapter.dsn}"
     assert "sesame" not in shown
 

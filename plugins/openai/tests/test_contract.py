@@ -9,7 +9,7 @@ import pytest
 
 import convostore
 from convostore import ConversationStore
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore.testing import Backend, StoreContract, never
 from convostore_openai import UpstreamAdapter
 from convostore_openai.options import UpstreamOptions
@@ -36,7 +36,7 @@ def model() -> Iterator[Model]:
 def kept(tmp_path_factory) -> Iterator[str]:
     """A file that stays open, for whoever empties it first."""
     target = f"sqlite:///{tmp_path_factory.mktemp('answered').as_posix()}/store.db"
-    adapter = adapter_of(target)
+    adapter = open_adapter(target)
     with ConversationStore(adapter, adapter.transport()) as lasting:
         lasting.check()
         yield target
@@ -50,7 +50,7 @@ def emptied(target: str) -> str:
 
 def answered(target: str, model: Model) -> Backend:
     def adapter(**options: object) -> UpstreamAdapter:
-        return UpstreamAdapter(adapter_of(target), UpstreamOptions(url=model.url, **options))
+        return UpstreamAdapter(open_adapter(target), UpstreamOptions(url=model.url, **options))
 
     return Backend(adapter, prompts=PROMPTS)
 

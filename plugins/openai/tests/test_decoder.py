@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convostore.adapters import Draft
+from convostore.adapters import ReplyAccumulator
 from convostore.errors import ProtocolError, RateLimitError, UnavailableError
 from convostore.models import OtherEvent, ReasoningPart, TextPart, ToolCallPart, Usage
 from convostore.testing.strategies import json_values
@@ -20,14 +20,14 @@ from .support.models import DONE, STOP, chunk, event, says, usage
 
 def read(*chunks: bytes):
     """The events of an answer's pieces, the draft that they make, and who read them."""
-    decoder, draft, events = ChatCompletionDecoder("asked"), Draft(), []
+    decoder, draft, events = ChatCompletionDecoder("asked"), ReplyAccumulator(), []
     try:
         for each in [*[decoder.feed(piece) for piece in chunks], decoder.close()]:
             for told in each:
                 draft.add(told)
                 events.append(told)
     finally:
-        assert decoder.draft.parts == draft.parts
+        assert decoder.accumulator.parts == draft.parts
     return events, draft, decoder
 
 

@@ -13,7 +13,7 @@ import convostore
 from convostore import DSN
 from convostore.adapters import AdapterOptions, AsyncTransport, Transport
 from convostore.adapters.memory import MemoryAdapter
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore.models import NewConversation
 from convostore_openai import UpstreamAdapter, UpstreamOptions, open_answered
 from convostore_openai.service import AnsweredTransport, AsyncAnsweredTransport, ModelService
@@ -48,7 +48,7 @@ def target(tmp_path) -> str:
 @pytest.fixture
 def upstream(model, target) -> UpstreamAdapter:
     options = UpstreamOptions(url=model.url, model="parrot", reply_timeout=30)
-    return UpstreamAdapter(adapter_of(target), options)
+    return UpstreamAdapter(open_adapter(target), options)
 
 
 def stored(target: str) -> list[tuple[str | None, str | None, str]]:
@@ -94,7 +94,7 @@ class AsyncWatched(AsyncTransport):
 
 def reply(face: str, upstream: UpstreamAdapter, target: str, watch: Callable[[int], None]):
     """One turn in a store whose transactions are watched."""
-    inner, service = adapter_of(target), ModelService(upstream.options)
+    inner, service = open_adapter(target), ModelService(upstream.options)
     if face == "sync":
         kept = Watched(inner.transport(), watch)
         with convostore.ConversationStore(
@@ -124,7 +124,7 @@ def test_an_answer_is_stored_though_its_reply_is_cancelled_while_it_is(upstream,
 
     async def talk():
         nonlocal replying
-        kept = AsyncWatched(adapter_of(target).async_transport(), cancel)
+        kept = AsyncWatched(open_adapter(target).async_transport(), cancel)
         model_transport = ModelService(upstream.options).async_transport()
         async with convostore.AsyncConversationStore(
             upstream, AsyncAnsweredTransport(kept, model_transport)
@@ -186,7 +186,7 @@ def test_closing_waits_for_what_is_being_stored(upstream, model, target):
 
     async def talk():
         nonlocal replying
-        slow = Slow(adapter_of(target).async_transport(), lambda _: None)
+        slow = Slow(open_adapter(target).async_transport(), lambda _: None)
         model_transport = ModelService(upstream.options).async_transport()
         async with convostore.AsyncConversationStore(
             upstream, AsyncAnsweredTransport(slow, model_transport)
@@ -258,7 +258,7 @@ def test_a_store_that_takes_no_answer_is_the_replys_error_which_has_it(
 def test_an_answer_is_written_once(face, upstream, model, target):
     model.answers(TWO_TIDES)
     writes: list[int] = []
-    store = adapter_of(target)
+    store = open_adapter(target)
     append = type(store).append_messages
 
     class Counting(type(store)):

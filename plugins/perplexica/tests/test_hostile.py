@@ -17,8 +17,8 @@ from convostore.parsing import MAX_NESTING
 from convostore.testing.strategies import json_values, nested, spoilt
 from convostore_perplexica.api.versions import Generation
 from convostore_perplexica.options import PerplexicaOptions, PerplexicaReplyOptions
-from convostore_perplexica.replies.history import past_of
-from convostore_perplexica.replies.requests import Choices, reply_request
+from convostore_perplexica.replies.history import history_of
+from convostore_perplexica.replies.requests import TurnSettings, reply_request
 
 from .support.service import JSON_TYPE
 
@@ -136,12 +136,12 @@ def test_any_json_at_any_place_of_a_chat_gives_replies_or_store_errors(body):
 @given(spoilt(DETAIL, places=2))
 def test_any_json_at_any_place_of_a_chat_goes_along_with_a_turn_as_texts(body):
     try:
-        past = past_of(body)
+        past = history_of(body)
     except convostore.ProtocolError:
         return
     content = (TextPart(text="q"),)
     turn = Turn(conversation_id="chat", turn_id="t", content=content, options=MODELS_CHOSEN)
-    choices = Choices(MODELS_CHOSEN, PerplexicaOptions())
+    choices = TurnSettings(MODELS_CHOSEN, PerplexicaOptions())
     for generation in set(Generation) - {Generation.SOCKET}:
         sent = reply_request(generation, turn, past, choices).json
         searched = sent.get("sources") or [sent.get("focusMode", "")]

@@ -8,7 +8,7 @@ import pytest
 
 import convostore
 from convostore import ConversationStore
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore.testing import Backend, StoreContract
 
 from .support.databases import Database, PostgreSQL, SQLite
@@ -75,7 +75,7 @@ class TestSQLiteNamespace(StoreContract):
 class TestSQLiteMemory(StoreContract):
     @pytest.fixture
     def backend(self) -> Iterator[Backend]:
-        adapter = adapter_of("sqlite://")
+        adapter = open_adapter("sqlite://")
         # It lasts as long as a store of the adapter is open, whatever a clause closes.
         with ConversationStore(adapter, adapter.transport()) as lasting:
             lasting.check()

@@ -30,7 +30,7 @@ from convostore import (
     TextPart,
     UnavailableError,
 )
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore_sql import sqlite
 from convostore_sql.sqlite import database as sqlite_database
 from convostore_sql.statements import statements_of
@@ -375,7 +375,7 @@ def test_a_server_that_was_gone_for_a_while_is_found_as_soon_as_it_is_there_agai
 
 @pytest.mark.rim
 def test_a_call_that_was_under_way_at_the_close_opens_nothing_anew(new_database):
-    adapter = adapter_of(new_database("postgresql").dsn())
+    adapter = open_adapter(new_database("postgresql").dsn())
     query = statements_of("postgresql").version()
     before = set(threading.enumerate())
     transport, other = adapter.transport(), adapter.async_transport()

@@ -25,13 +25,13 @@ from convostore import (
     TextPart,
 )
 from convostore.adapters import Operation
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore.testing import Backend, Kit, raises, run_clause
 from convostore.testing._assertions import collected
 from convostore_sql.rows import namespace_mark
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
-OFFERED = sorted(adapter_of("sqlite://").offers)
+OFFERED = sorted(open_adapter("sqlite://").offers)
 
 
 def told(message_id: str, owner: str) -> Message:
@@ -254,7 +254,7 @@ def test_every_operation_but_a_models_is_offered_and_so_has_a_case():
         Operation.RESUME_REPLY,
     }
     assert set(OFFERED) == set(Operation) - of_a_model
-    assert adapter_of("postgresql://localhost/x").offers == set(OFFERED)
+    assert open_adapter("postgresql://localhost/x").offers == set(OFFERED)
     assert {name for name in vars(Cases) if not name.startswith("_")} == set(OFFERED)
 
 

@@ -170,7 +170,7 @@ def test_postgresql_goes_through_no_table(server, filled_server):
     found = []
     with server.connect(filled_server) as connection:
         for name, sql, values in asked_about("postgresql"):
-            plan = _plan(connection, sql, values)
+            plan = _operations(connection, sql, values)
             scans = [node for node in _nodes(plan) if node["Node Type"] == "Seq Scan"]
             found += [(name, scan["Relation Name"]) for scan in scans]
     assert [each for each in found if each[1] not in ONE_ROW] == []
@@ -180,7 +180,7 @@ def test_postgresql_goes_through_no_table(server, filled_server):
 def test_a_scan_of_postgresql_would_be_noticed(server, filled_server):
     with server.connect(filled_server) as connection:
         for table in ("convostore_conversations", "convostore_messages"):
-            plan = _plan(connection, f"SELECT * FROM {table} WHERE body = %s", ["x"])
+            plan = _operations(connection, f"SELECT * FROM {table} WHERE body = %s", ["x"])
             assert [node["Node Type"] for node in _nodes(plan)] == ["Seq Scan"]
 
 
@@ -189,7 +189,7 @@ def test_a_scan_of_postgresql_would_be_noticed(server, filled_server):
 def test_a_page_of_postgresql_reads_no_more_rows_than_it_shows(server, filled_server, page):
     (asked,) = [(sql, values) for name, sql, values in asked_about("postgresql") if name == page]
     with server.connect(filled_server) as connection:
-        plan = _plan(connection, *asked, "ANALYZE")
+        plan = _operations(connection, *asked, "ANALYZE")
     shown = plan["Actual Rows"]
     assert shown == (1 if page == "tip" else LIMIT)
     assert [node["Node Type"] for node in _nodes(plan) if node["Actual Rows"] > shown] == []
@@ -237,7 +237,7 @@ def _steps(connection, sql, values):
     return next(made)
 
 
-def _plan(connection, sql, values, *options):
+def _operations(connection, sql, values, *options):
     asked = ", ".join(["FORMAT JSON", *options])
     (rows,) = connection.execute(f"EXPLAIN ({asked}) {sql}", values).fetchall()
     (plan,) = rows[0] if isinstance(rows[0], list) else json.loads(rows[0])

@@ -6,29 +6,29 @@ of its `Transport`. No service and no protocol may be known here.
 
 from __future__ import annotations
 
-from ._accumulator import Draft
+from ._accumulator import ReplyAccumulator
 from ._base import Adapter, AdapterOptions, Operation, Traits
-from ._options import checked_options
-from ._transport import AsyncIncoming, AsyncTransport, Incoming, Transport
-from ._turns import Answer, Answering, Decoder, Stream, Turn
-from .pagination import cut, read_position
+from ._options import validate_options
+from ._transport import AsyncIncomingReply, AsyncTransport, IncomingReply, Transport
+from ._turns import Answer, AnswerContent, Decoder, Stream, Turn
+from .pagination import paginate, read_position
 
 __all__ = [
     "Adapter",
     "AdapterOptions",
     "Answer",
-    "Answering",
-    "AsyncIncoming",
+    "AnswerContent",
+    "AsyncIncomingReply",
     "AsyncTransport",
     "Decoder",
-    "Draft",
-    "Incoming",
+    "IncomingReply",
     "Operation",
+    "ReplyAccumulator",
     "Stream",
     "Traits",
     "Transport",
     "Turn",
-    "checked_options",
-    "cut",
+    "paginate",
     "read_position",
+    "validate_options",
 ]

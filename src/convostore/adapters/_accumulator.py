@@ -93,7 +93,7 @@ class _Growing:
         return self._part
 
 
-class Draft:
+class ReplyAccumulator:
     """A reply that is arriving: the events that came, put together.
 
     Args:
@@ -259,18 +259,18 @@ class Draft:
         )
 
 
-_ADDING: Final[dict[type, Callable[[Draft, Any], None]]] = {
-    TextDelta: Draft._text,  # noqa: SLF001  # its own methods, by the class of the event
-    ReasoningDelta: Draft._reasoning,  # noqa: SLF001
-    ToolCallStarted: Draft._started,  # noqa: SLF001
-    ToolCallArgumentsDelta: Draft._arguments,  # noqa: SLF001
-    ToolResultDelta: Draft._result,  # noqa: SLF001
-    PartAdded: Draft._part,  # noqa: SLF001
-    PartsReplaced: Draft._replaced,  # noqa: SLF001
-    InteractionRequested: Draft._interaction,  # noqa: SLF001
-    SourcesFound: Draft._found,  # noqa: SLF001
-    RunDetailsReported: Draft._steps,  # noqa: SLF001
-    TitleChanged: Draft._title,  # noqa: SLF001
-    VariablesUpdated: Draft._variables,  # noqa: SLF001
-    UsageReported: Draft._usage,  # noqa: SLF001
+_ADDING: Final[dict[type, Callable[[ReplyAccumulator, Any], None]]] = {
+    TextDelta: ReplyAccumulator._text,  # noqa: SLF001  # its own methods, by the class of the event
+    ReasoningDelta: ReplyAccumulator._reasoning,  # noqa: SLF001
+    ToolCallStarted: ReplyAccumulator._started,  # noqa: SLF001
+    ToolCallArgumentsDelta: ReplyAccumulator._arguments,  # noqa: SLF001
+    ToolResultDelta: ReplyAccumulator._result,  # noqa: SLF001
+    PartAdded: ReplyAccumulator._part,  # noqa: SLF001
+    PartsReplaced: ReplyAccumulator._replaced,  # noqa: SLF001
+    InteractionRequested: ReplyAccumulator._interaction,  # noqa: SLF001
+    SourcesFound: ReplyAccumulator._found,  # noqa: SLF001
+    RunDetailsReported: ReplyAccumulator._steps,  # noqa: SLF001
+    TitleChanged: ReplyAccumulator._title,  # noqa: SLF001
+    VariablesUpdated: ReplyAccumulator._variables,  # noqa: SLF001
+    UsageReported: ReplyAccumulator._usage,  # noqa: SLF001
 }

@@ -35,9 +35,9 @@ from ..models import (
     Unset,
 )
 from ..serialization import dumps
-from ._transport import AsyncIncoming as AsyncIncoming
+from ._transport import AsyncIncomingReply as AsyncIncomingReply
 from ._transport import AsyncTransport as AsyncTransport
-from ._transport import Incoming as Incoming
+from ._transport import IncomingReply as IncomingReply
 from ._transport import Transport as Transport
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class Adapter(ABC, Generic[Q, R]):
     def async_transport(self) -> AsyncTransport[Q, R]:
         """Makes the transport of the async face; opens no connection yet."""
 
-    def surround(self, flow: Flow[Q, R, T]) -> Flow[Q, R, T]:
+    def wrap(self, flow: Flow[Q, R, T]) -> Flow[Q, R, T]:
         """Wraps each flow before it is carried out, to repeat requests or to read failures."""
         return flow
 

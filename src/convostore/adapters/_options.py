@@ -15,7 +15,7 @@ from ..errors import StoreError
 T = TypeVar("T", bound=BaseModel)
 
 
-def checked_options(
+def validate_options(
     kind: type[T], values: Mapping[str, object], failure: Callable[[str], StoreError]
 ) -> T:
     """Checks options by name.

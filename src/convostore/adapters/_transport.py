@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming(Generic[R]):
+class IncomingReply(Generic[R]):
     """A reply whose body is still to come.
 
     Attributes:
@@ -34,8 +34,8 @@ class Incoming(Generic[R]):
 
 
 @dataclass(frozen=True, slots=True)
-class AsyncIncoming(Generic[R]):
-    """As `Incoming`, for the async face."""
+class AsyncIncomingReply(Generic[R]):
+    """As `IncomingReply`, for the async face."""
 
     reply: R
     chunks: AsyncIterator[Any]
@@ -56,7 +56,7 @@ class Transport(ABC, Generic[Q, R]):
         """Carries a whole flow out; one with transactions may make it anew and repeat it."""
         return run(make(), self.send)
 
-    def stream(self, request: Q) -> AbstractContextManager[Incoming[R]]:
+    def stream(self, request: Q) -> AbstractContextManager[IncomingReply[R]]:
         """Carries one request out whose reply comes piece by piece; leaving closes it.
 
         Raises:
@@ -89,7 +89,7 @@ class AsyncTransport(ABC, Generic[Q, R]):
         """Carries a whole flow out; one with transactions may make it anew and repeat it."""
         return await arun(make(), self.send, concurrency=self.concurrency)
 
-    def stream(self, request: Q) -> AbstractAsyncContextManager[AsyncIncoming[R]]:
+    def stream(self, request: Q) -> AbstractAsyncContextManager[AsyncIncomingReply[R]]:
         """As `Transport.stream`; streams do not count as requests under way."""
         raise _without_stream(self)
 

@@ -13,13 +13,13 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from ..flow import Flow
 from ..models import JSON, Part, Reply, ReplyEvent
-from ._accumulator import Draft
+from ._accumulator import ReplyAccumulator
 
 C = TypeVar("C")
 Q = TypeVar("Q")
 R = TypeVar("R")
 
-Answering: TypeAlias = str | Mapping[str, JSON]
+AnswerContent: TypeAlias = str | Mapping[str, JSON]
 """What an interaction is answered with: a choice's value, or a form's values by key."""
 
 
@@ -48,7 +48,7 @@ class Answer:
     """What a waiting interaction is answered with; `options` is as in `Turn`."""
 
     conversation_id: str
-    answer: Answering
+    answer: AnswerContent
     options: Any
 
 
@@ -85,5 +85,5 @@ class Stream(Generic[Q, R]):
 
     request: Q
     decoder: Decoder[Any]
-    finish: Callable[[Draft], Flow[Q, R, Reply]]
+    finish: Callable[[ReplyAccumulator], Flow[Q, R, Reply]]
     turn_id: str | None = None

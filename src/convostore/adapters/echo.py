@@ -30,8 +30,8 @@ from ..models import (
     TextPart,
     pending_interaction,
 )
-from ._accumulator import Draft
-from ._turns import Answer, Answering, Decoder, Stream, Turn
+from ._accumulator import ReplyAccumulator
+from ._turns import Answer, AnswerContent, Decoder, Stream, Turn
 from .memory import Call, MemoryAdapter
 
 T = TypeVar("T")
@@ -83,7 +83,7 @@ class EchoAdapter(MemoryAdapter):
         )
 
     def get_reply(self, conversation_id: str, turn_id: str) -> Flow[Call, object, Reply]:
-        return self._stored(conversation_id, turn_id, Draft())
+        return self._stored(conversation_id, turn_id, ReplyAccumulator())
 
     def resume_reply(
         self, conversation_id: str, turn_id: str
@@ -103,7 +103,7 @@ class EchoAdapter(MemoryAdapter):
         return Stream(
             request=request,
             decoder=EchoDecoder(),
-            finish=lambda draft: self._stored(conversation_id, turn_id, draft),
+            finish=lambda accumulator: self._stored(conversation_id, turn_id, accumulator),
             turn_id=turn_id,
         )
 
@@ -136,7 +136,7 @@ class EchoAdapter(MemoryAdapter):
         return [*events, _END]
 
     def _stored(
-        self, conversation_id: str, turn_id: str, draft: Draft
+        self, conversation_id: str, turn_id: str, accumulator: ReplyAccumulator
     ) -> Flow[Call, object, Reply]:
         messages = {each.id: each for each in (yield from self._messages(conversation_id))}
         answer = messages.get(f"{turn_id}{_ANSWER}")
@@ -144,7 +144,7 @@ class EchoAdapter(MemoryAdapter):
             raise NotFoundError(f"no turn {turn_id!r} arrived in {conversation_id!r}")
         if answer.status == "failed":
             raise UnavailableError(f"the reply to the turn {turn_id!r} failed", retryable=False)
-        return draft.reply(
+        return accumulator.reply(
             conversation_id=conversation_id,
             turn_id=turn_id,
             message=answer,
@@ -190,13 +190,13 @@ def _events(text: str) -> Iterator[ReplyEvent]:
 
 
 def _folded(events: Iterable[ReplyEvent]) -> tuple[Part, ...]:
-    draft = Draft()
+    accumulator = ReplyAccumulator()
     for event in events:
-        draft.add(event)
-    return draft.parts
+        accumulator.add(event)
+    return accumulator.parts
 
 
-def _filled(asked: InteractionPart, answer: Answering) -> InteractionPart:
+def _filled(asked: InteractionPart, answer: AnswerContent) -> InteractionPart:
     """The interaction as it stands when it is answered.
 
     Raises:

@@ -33,7 +33,7 @@ from ..models import (
     Unset,
 )
 from ._base import Adapter, Traits
-from ._transport import AsyncIncoming, AsyncTransport, Incoming, Transport
+from ._transport import AsyncIncomingReply, AsyncTransport, IncomingReply, Transport
 from .pagination import read_position
 from .write_rules import (
     absent_conversation,
@@ -348,9 +348,9 @@ class MemoryTransport(Transport[Call, object]):
             return request()
 
     @contextmanager
-    def stream(self, request: Call) -> Iterator[Incoming[object]]:
+    def stream(self, request: Call) -> Iterator[IncomingReply[object]]:
         """What the call returns are the pieces."""
-        yield Incoming(None, iter(cast("Iterable[object]", self.send(request))))
+        yield IncomingReply(None, iter(cast("Iterable[object]", self.send(request))))
 
     def close(self) -> None:
         self._closed = True
@@ -366,9 +366,9 @@ class AsyncMemoryTransport(AsyncTransport[Call, object]):
         return self._sync.send(request)
 
     @asynccontextmanager
-    async def stream(self, request: Call) -> AsyncIterator[AsyncIncoming[object]]:
+    async def stream(self, request: Call) -> AsyncIterator[AsyncIncomingReply[object]]:
         with self._sync.stream(request) as incoming:
-            yield AsyncIncoming(None, _awaited(incoming.chunks))
+            yield AsyncIncomingReply(None, _awaited(incoming.chunks))
 
     async def aclose(self) -> None:
         self._sync.close()

@@ -13,15 +13,15 @@ from ..models import (
     Page,
 )
 from ..parsing import decode_json
-from ._transport import AsyncIncoming as AsyncIncoming
+from ._transport import AsyncIncomingReply as AsyncIncomingReply
 from ._transport import AsyncTransport as AsyncTransport
-from ._transport import Incoming as Incoming
+from ._transport import IncomingReply as IncomingReply
 from ._transport import Transport as Transport
 
 T = TypeVar("T")
 
 
-def cut(
+def paginate(
     items: Sequence[T], listing: Listing, *, key: Callable[[T], str], what: str = "list"
 ) -> Page[T]:
     """Makes a page of a list that came whole, oldest first where it is of messages.

@@ -22,7 +22,7 @@ from ..errors import (
     UnavailableError,
     UnsupportedError,
 )
-from .errors import ExitCode, say
+from .errors import ExitCode, print_to_stderr
 from .render.text import backend_of, one_line, several, when
 
 if TYPE_CHECKING:
@@ -80,13 +80,13 @@ def can_ask() -> bool:
 
 def agree(what: str, losses: Iterable[str], warnings: Iterable[str], *, yes: bool) -> None:
     """Shows what would be lost and asks; returns only when that is to be deleted."""
-    say(f"Will be deleted for good: {what}")
+    print_to_stderr(f"Will be deleted for good: {what}")
     for each in losses:
-        say(f"  {each}")
+        print_to_stderr(f"  {each}")
     for warning in warnings:
-        say(f"Note: {warning}.")
+        print_to_stderr(f"Note: {warning}.")
     if not yes and not answered_yes("Delete?"):
-        say("nothing was deleted")
+        print_to_stderr("nothing was deleted")
         raise typer.Exit(ExitCode.FAILED)
 
 
@@ -118,7 +118,7 @@ def loss_of(store: ConversationStore, conversation_id: str) -> Loss | None:
     try:
         return loss(store, store.get_conversation(conversation_id))
     except NotFoundError:
-        say(f"{one_line(conversation_id)} is not there: nothing to delete")
+        print_to_stderr(f"{one_line(conversation_id)} is not there: nothing to delete")
         return None
     except StoreError as error:
         return Loss(id=conversation_id, unreadable=if_only_broken(error))

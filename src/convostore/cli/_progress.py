@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from ..errors import StoreError
-from .errors import say
+from .errors import print_to_stderr
 from .render.text import several
 
 
@@ -63,7 +63,7 @@ def progress_bar(what: str, *, then: str | None, shown: bool = True) -> Iterator
             yield bar
     except (KeyboardInterrupt, StoreError):
         if then is not None and bar.last is not None:
-            say(f"broken off: {bar.last}; {then}")
+            print_to_stderr(f"broken off: {bar.last}; {then}")
         raise
 
 

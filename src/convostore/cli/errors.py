@@ -137,10 +137,10 @@ class CommandGroup(TyperGroup):
 
     def _say_what_did_not_load(self) -> None:
         for problem in self._plugged.problems if self._plugged else ():
-            say(f"{NAME}: {problem}")
+            print_to_stderr(f"{NAME}: {problem}")
 
 
-def say(text: str) -> None:
+def print_to_stderr(text: str) -> None:
     """Writes a line for people beside the output, with nothing in it that commands a terminal."""
     encoding = sys.stderr.encoding or "utf-8"
     typer.echo(printable(text).encode(encoding, "replace").decode(encoding), err=True)
@@ -163,7 +163,7 @@ def _misused(error: Any, given: list[str]) -> ExitCode:
         told = told.replace(word, _without_values(word))
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else NAME
-    say(f"convostore: {told[:1].lower()}{told[1:]}: see {command} --help")
+    print_to_stderr(f"convostore: {told[:1].lower()}{told[1:]}: see {command} --help")
     return ExitCode.USAGE
 
 
@@ -196,16 +196,16 @@ def _failed(error: Exception, *, debug: bool) -> ExitCode:
     if debug and not isinstance(error, BrokenPipeError):
         import traceback
 
-        say("".join(traceback.format_exception(error)).rstrip())
+        print_to_stderr("".join(traceback.format_exception(error)).rstrip())
         if isinstance(error, ProtocolError) and error.excerpt:
-            say(f"The service said: {error.excerpt}")
+            print_to_stderr(f"The service said: {error.excerpt}")
     if isinstance(error, OSError) and not isinstance(error, StoreError):
         return _not_written(error)
-    say(f"convostore: {told_of(error)}")
+    print_to_stderr(f"convostore: {error_message(error)}")
     return _status(error)
 
 
-def told_of(error: Exception) -> str:
+def error_message(error: Exception) -> str:
     """What went wrong, and what can be done, in one line."""
     if isinstance(error, ModuleNotFoundError) and (missing := _of_the_extra(error)):
         return NEEDS.format(missing)
@@ -252,7 +252,9 @@ def _not_written(error: OSError) -> ExitCode:
     status = ExitCode.PIPE_CLOSED
     if not isinstance(error, BrokenPipeError):
         status = ExitCode.FAILED
-        say(f"convostore: {error.strerror or type(error).__name__}: is there room to write?")
+        print_to_stderr(
+            f"convostore: {error.strerror or type(error).__name__}: is there room to write?"
+        )
     # What is still to be written goes to nowhere, so that the interpreter's end is quiet.
     with suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -29,7 +29,7 @@ from ..models import (
     ToolCallPart,
     ToolResultPart,
 )
-from ..parsing import Row, filled
+from ..parsing import Row, non_empty_text
 from ._ndjson import Line, json_lines
 from .base import Entry, Writer
 from .text import safe_link
@@ -187,15 +187,15 @@ def _message(conversation_id: str, place: int, row: JSON) -> Message:
 
 
 def _parts(row: Row) -> Iterator[Part]:
-    if filled(row, "role") in {"tool", "function"}:
+    if non_empty_text(row, "role") in {"tool", "function"}:
         texts = [each.text for each in _content(row.get("content")) if isinstance(each, TextPart)]
-        yield ToolResultPart(id=filled(row, "tool_call_id"), content="\n".join(texts))
+        yield ToolResultPart(id=non_empty_text(row, "tool_call_id"), content="\n".join(texts))
         yield from (each for each in _content(row.get("content")) if not isinstance(each, TextPart))
         return
-    if reasoning := filled(row, "reasoning_content") or filled(row, "reasoning"):
+    if reasoning := non_empty_text(row, "reasoning_content") or non_empty_text(row, "reasoning"):
         yield ReasoningPart(text=reasoning)
     yield from _content(row.get("content"))
-    if refusal := filled(row, "refusal"):
+    if refusal := non_empty_text(row, "refusal"):
         yield TextPart(text=refusal)
     calls = row.get("tool_calls")
     for call in calls if isinstance(calls, list) else []:
@@ -219,7 +219,7 @@ def _piece(piece: JSON) -> Part:
         return TextPart(text=piece)
     if not isinstance(piece, dict):
         return OtherPart(data=piece)
-    kind = filled(piece, "type")
+    kind = non_empty_text(piece, "type")
     if kind in {"text", "input_text", "output_text"} and isinstance(piece.get("text"), str):
         return TextPart(text=piece["text"])
     if kind == "refusal" and isinstance(piece.get("refusal"), str):
@@ -239,4 +239,6 @@ def _call(call: JSON, function: JSON) -> Part:
     if arguments is not None and not isinstance(arguments, str):
         arguments = serialization.to_json(arguments)
     held = cast("dict[str, Any]", call)
-    return ToolCallPart(id=filled(held, "id"), name=function["name"], arguments=arguments or "")
+    return ToolCallPart(
+        id=non_empty_text(held, "id"), name=function["name"], arguments=arguments or ""
+    )

@@ -62,7 +62,7 @@ class HTTPAdapter(Adapter[Request, Response]):
                 if isinstance(each, SecretStr):
                     yield each.get_secret_value()
 
-    def surround(self, flow: HTTPFlow[T]) -> HTTPFlow[T]:
+    def wrap(self, flow: HTTPFlow[T]) -> HTTPFlow[T]:
         return retrying(
             self._redacting(flow),
             retries=self.options.retries,

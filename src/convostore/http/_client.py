@@ -75,7 +75,7 @@ def parsed(url: str) -> httpx.URL:
 
 
 @contextmanager
-def configuring() -> Iterator[None]:
+def config_errors() -> Iterator[None]:
     """Turns what a client says of its proxy, perhaps with a password, into an error of ours."""
     import httpx
 
@@ -85,7 +85,7 @@ def configuring() -> Iterator[None]:
         raise ConfigError("proxy, or the environment's, is none that HTTP can use") from None
 
 
-def underlay(client: httpx.Client | httpx.AsyncClient, put: Callable[[Any], object]) -> None:
+def install_backend(client: httpx.Client | httpx.AsyncClient, put: Callable[[Any], object]) -> None:
     """Puts something below a client's pools; httpx has no argument for it, httpcore has one."""
     for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001
         pool: Any = getattr(transport, "_pool", None)  # Any: httpcore's, and private in httpx

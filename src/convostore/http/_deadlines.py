@@ -59,7 +59,7 @@ def clock() -> Clock:
 
 
 @contextmanager
-def keeping(kept: Clock) -> Iterator[None]:
+def use_clock(kept: Clock) -> Iterator[None]:
     """Keeps another clock for the block, in every thread."""
     global _clock  # there is one time, as there is one `time.monotonic`
     before, _clock = _clock, kept

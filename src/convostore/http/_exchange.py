@@ -20,7 +20,7 @@ from ..flow import Flow
 from ._deadlines import clock
 from ._messages import Exchange, Request, Response
 from ._options import HTTPOptions
-from ._redirects import REDIRECTS, Hop, address, body, followed, nowhere
+from ._redirects import REDIRECTS, OutgoingRequest, address, body, followed, nowhere
 
 if TYPE_CHECKING:
     import httpx
@@ -31,14 +31,14 @@ _LOCATION: Final = "convostore.location"
 
 
 @dataclass(slots=True)
-class Told:
+class ExchangeStats:
     """What is known of an exchange so far."""
 
     status: int | None = None
     size: int = 0
 
 
-class Exchanges:
+class HTTPExchange:
     """What both transports do around their client: a flow of hops, written once."""
 
     def __init__(
@@ -53,7 +53,7 @@ class Exchanges:
     def _connect(self) -> object:
         """Makes the client, where it is not made yet."""
 
-    def _exchange(self, request: Request) -> Flow[Hop, Response, Response]:
+    def _exchange(self, request: Request) -> Flow[OutgoingRequest, Response, Response]:
         """Sends a request, follows what may be followed, and tells of it."""
         with self._telling(request) as told:
             response = yield from self._hops(request)
@@ -61,10 +61,10 @@ class Exchanges:
             return response
 
     @contextmanager
-    def _telling(self, request: Request) -> Iterator[Told]:
+    def _telling(self, request: Request) -> Iterator[ExchangeStats]:
         """Tells of an exchange when it is over, however it ends."""
         started = time.perf_counter()
-        told = Told()
+        told = ExchangeStats()
         failed: StoreError | None = None
         try:
             yield told
@@ -83,7 +83,7 @@ class Exchanges:
                 )
             )
 
-    def _hops(self, request: Request) -> Flow[Hop, Response, Response]:
+    def _hops(self, request: Request) -> Flow[OutgoingRequest, Response, Response]:
         if self._closed:
             raise InvalidError("this store is closed: open it again")
         url = address(self._base_url, request)
@@ -93,7 +93,7 @@ class Exchanges:
         deadline = clock().monotonic() + patience
         for redirects in range(_MAX_REDIRECTS + 1):
             try:
-                response = yield Hop(
+                response = yield OutgoingRequest(
                     request.method, url, content, headers, deadline, request.patient
                 )
             except ConfigError:
@@ -120,7 +120,7 @@ class Exchanges:
             except Exception:
                 _log.exception("the trace callback failed; the request did not")
 
-    def _sent(self, hop: Hop) -> dict[str, Any]:
+    def _sent(self, hop: OutgoingRequest) -> dict[str, Any]:
         """A hop as the client's arguments."""
         sent: dict[str, Any] = {"content": hop.content, "headers": hop.headers}
         if hop.patient:
@@ -130,7 +130,7 @@ class Exchanges:
         return sent
 
     @contextmanager
-    def _translating(self, hop: Hop, *, streamed: bool = False) -> Iterator[None]:
+    def _translating(self, hop: OutgoingRequest, *, streamed: bool = False) -> Iterator[None]:
         """Turns the client's errors into ours, whose text repeats no header."""
         import httpx
 
@@ -160,7 +160,7 @@ class Exchanges:
                 f"({type(error).__name__}{said})"
             ) from None
 
-    def _too_late(self, asked: str, hop: Hop, *, streamed: bool) -> UnavailableError:
+    def _too_late(self, asked: str, hop: OutgoingRequest, *, streamed: bool) -> UnavailableError:
         if not hop.patient:
             return UnavailableError(f"{asked}: no whole answer within {self.options.timeout:g} s")
         bound = f"{self.options.reply_timeout:g} s (reply_timeout)"

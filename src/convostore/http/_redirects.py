@@ -16,7 +16,7 @@ _LONGEST_URL: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Hop:
+class OutgoingRequest:
     """One request as the client sends it; a redirect makes another.
 
     Attributes:

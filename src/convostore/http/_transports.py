@@ -13,24 +13,24 @@ from contextlib import (
 )
 from typing import TYPE_CHECKING, TypeVar
 
-from ..adapters import AsyncIncoming, AsyncTransport, Incoming, Transport
+from ..adapters import AsyncIncomingReply, AsyncTransport, IncomingReply, Transport
 from ..flow import Flow, arun, run
-from ._client import client_arguments, configuring, parsed, underlay
+from ._client import client_arguments, config_errors, install_backend, parsed
 from ._deadlines import BoundedBackend, ClosingBackend, Deadline, clock
-from ._exchange import Exchanges, comes_piecemeal, response_of, take_location
+from ._exchange import HTTPExchange, comes_piecemeal, response_of, take_location
 from ._messages import Request, Response
 from ._options import HTTPOptions
-from ._redirects import Hop
+from ._redirects import OutgoingRequest
 
 if TYPE_CHECKING:
     import httpx
 
-    from ._exchange import Told
+    from ._exchange import ExchangeStats
 
 T = TypeVar("T")
 
 
-class HTTPTransport(Exchanges, Transport[Request, Response]):
+class HTTPTransport(HTTPExchange, Transport[Request, Response]):
     """Carries requests over one `httpx.Client`, made at the first; threads may share it."""
 
     _client: httpx.Client | None = None
@@ -48,7 +48,7 @@ class HTTPTransport(Exchanges, Transport[Request, Response]):
     def run(self, make: Callable[[], Flow[Request, Response, T]]) -> T:
         return run(make(), self.send, sleep=clock().sleep)
 
-    def _fetch(self, hop: Hop) -> Response:
+    def _fetch(self, hop: OutgoingRequest) -> Response:
         client = self._connect()
         with (
             self._translating(hop),
@@ -63,11 +63,11 @@ class HTTPTransport(Exchanges, Transport[Request, Response]):
             return response_of(reply, chunks)
 
     @contextmanager
-    def stream(self, request: Request) -> Iterator[Incoming[Response]]:
+    def stream(self, request: Request) -> Iterator[IncomingReply[Response]]:
         with self._telling(request) as told, ExitStack() as replies:
-            opened: list[tuple[Hop, httpx.Response]] = []
+            opened: list[tuple[OutgoingRequest, httpx.Response]] = []
 
-            def start(hop: Hop) -> Response:
+            def start(hop: OutgoingRequest) -> Response:
                 client = self._connect()
                 with self._translating(hop, streamed=True), self._deadline.at(hop.deadline):
                     reply = replies.enter_context(
@@ -80,19 +80,23 @@ class HTTPTransport(Exchanges, Transport[Request, Response]):
             response = run(self._hops(request), start)
             told.status = response.status
             hop, reply = opened[0]
-            yield Incoming(
+            yield IncomingReply(
                 response,
                 self._pieces(hop, reply, told)
                 if comes_piecemeal(reply)
                 else iter((response.content,)),
             )
 
-    def _whole(self, hop: Hop, reply: httpx.Response, told: Told) -> Iterator[bytes]:
+    def _whole(
+        self, hop: OutgoingRequest, reply: httpx.Response, told: ExchangeStats
+    ) -> Iterator[bytes]:
         for chunk in self._pieces(hop, reply, told):
             self._bound(told.size)
             yield chunk
 
-    def _pieces(self, hop: Hop, reply: httpx.Response, told: Told) -> Iterator[bytes]:
+    def _pieces(
+        self, hop: OutgoingRequest, reply: httpx.Response, told: ExchangeStats
+    ) -> Iterator[bytes]:
         with self._translating(hop, streamed=True):
             for chunk in reply.iter_bytes():
                 told.size += len(chunk)
@@ -105,12 +109,12 @@ class HTTPTransport(Exchanges, Transport[Request, Response]):
 
         with self._lock:
             if self._client is None:
-                with configuring():
+                with config_errors():
                     client = httpx.Client(
                         **client_arguments(self.options, self._authorization),
                         event_hooks={"response": [take_location]},
                     )
-                underlay(
+                install_backend(
                     client,
                     lambda backend: BoundedBackend(clock().backend(backend), self._deadline),
                 )
@@ -123,7 +127,7 @@ class HTTPTransport(Exchanges, Transport[Request, Response]):
             self._client.close()
 
 
-class AsyncHTTPTransport(Exchanges, AsyncTransport[Request, Response]):
+class AsyncHTTPTransport(HTTPExchange, AsyncTransport[Request, Response]):
     """Carries requests over one `httpx.AsyncClient`, `concurrency` of them at a time."""
 
     _client: httpx.AsyncClient | None = None
@@ -146,7 +150,7 @@ class AsyncHTTPTransport(Exchanges, AsyncTransport[Request, Response]):
             make(), self.send, concurrency=self.concurrency, sleep=clock().async_sleep
         )
 
-    async def _fetch(self, hop: Hop) -> Response:
+    async def _fetch(self, hop: OutgoingRequest) -> Response:
         import asyncio
 
         client = self._connect()
@@ -163,12 +167,12 @@ class AsyncHTTPTransport(Exchanges, AsyncTransport[Request, Response]):
                 return response_of(reply, chunks)
 
     @asynccontextmanager
-    async def stream(self, request: Request) -> AsyncIterator[AsyncIncoming[Response]]:
+    async def stream(self, request: Request) -> AsyncIterator[AsyncIncomingReply[Response]]:
         async with AsyncExitStack() as replies:
             told = replies.enter_context(self._telling(request))
-            opened: list[tuple[Hop, httpx.Response]] = []
+            opened: list[tuple[OutgoingRequest, httpx.Response]] = []
 
-            async def start(hop: Hop) -> Response:
+            async def start(hop: OutgoingRequest) -> Response:
                 import asyncio
 
                 client = self._connect()
@@ -196,9 +200,11 @@ class AsyncHTTPTransport(Exchanges, AsyncTransport[Request, Response]):
                 else _only(response.content)
             )
             async with aclosing(chunks):
-                yield AsyncIncoming(response, chunks)
+                yield AsyncIncomingReply(response, chunks)
 
-    async def _pieces(self, hop: Hop, reply: httpx.Response, told: Told) -> AsyncGenerator[bytes]:
+    async def _pieces(
+        self, hop: OutgoingRequest, reply: httpx.Response, told: ExchangeStats
+    ) -> AsyncGenerator[bytes]:
         with self._translating(hop, streamed=True):
             async for chunk in reply.aiter_bytes():
                 told.size += len(chunk)
@@ -212,12 +218,14 @@ class AsyncHTTPTransport(Exchanges, AsyncTransport[Request, Response]):
         async def put_aside(reply: httpx.Response) -> None:
             take_location(reply)
 
-        with configuring():
+        with config_errors():
             self._client = httpx.AsyncClient(
                 **client_arguments(self.options, self._authorization),
                 event_hooks={"response": [put_aside]},
             )
-        underlay(self._client, lambda backend: ClosingBackend(clock().async_backend(backend)))
+        install_backend(
+            self._client, lambda backend: ClosingBackend(clock().async_backend(backend))
+        )
         return self._client
 
     async def aclose(self) -> None:

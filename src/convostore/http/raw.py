@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ._client import client_arguments, configuring, underlay
+from ._client import client_arguments, config_errors, install_backend
 from ._deadlines import ClosingBackend
 from ._messages import Request
 from ._options import HTTPOptions
@@ -59,7 +59,7 @@ class RawHTTPClient(_Raw):
         import httpx
 
         super().__init__(base_url, options, authorization)
-        with configuring():
+        with config_errors():
             self._client = httpx.Client(**self._arguments())
 
     def send(self, request: Request, *, stream: bool = False) -> RawResponse:
@@ -89,9 +89,9 @@ class AsyncRawHTTPClient(_Raw):
         import httpx
 
         super().__init__(base_url, options, authorization)
-        with configuring():
+        with config_errors():
             self._client = httpx.AsyncClient(**self._arguments())
-        underlay(self._client, ClosingBackend)
+        install_backend(self._client, ClosingBackend)
 
     async def send(self, request: Request, *, stream: bool = False) -> RawResponse:
         """As `RawHTTPClient.send`."""

@@ -5,8 +5,8 @@ What matches and in which order is the same for all stores; each finds its candi
 
 from __future__ import annotations
 
-from ._query import Hit, Search, Snippet, Term, searched
-from ._tokenizer import fold, words
+from ._query import Hit, Search, Snippet, Term, searchable_text
+from ._tokenizer import fold, tokenize
 
 __all__ = [
     "Hit",
@@ -14,6 +14,6 @@ __all__ = [
     "Snippet",
     "Term",
     "fold",
-    "searched",
-    "words",
+    "searchable_text",
+    "tokenize",
 ]

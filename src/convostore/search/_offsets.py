@@ -15,7 +15,7 @@ from ._tokenizer import fold, is_mark
 _BLOCK: Final = 2048
 
 
-class Folding:
+class FoldedText:
     """A text with its folded form, and the way back from a place in that to one in the text."""
 
     def __init__(self, text: str) -> None:
@@ -32,7 +32,7 @@ class Folding:
             self._starts.append(self._starts[-1] + len(folded))
         self._folded = "".join(folded for _, folded in self._blocks)
 
-    def places(self, pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+    def find(self, pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
         found = pattern.search(self._folded)
         while found is not None:
             start, end = self._original(found.start()), self._original(found.end() - 1)

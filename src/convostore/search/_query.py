@@ -1,7 +1,7 @@
 """Searching: what a query matches, and the snippets of hits.
 
 Every store finds the same: an index only names candidates, `Search` decides. No store, index or
-database may be known here, and how texts are cut into words stands in `words`.
+database may be known here, and how texts are cut into words stands in `tokenize`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from functools import cached_property
 from typing import Final, Literal, TypeAlias
 
 from ..models import Conversation, Message, Role, Value
-from ._offsets import Folding
-from ._tokenizer import alternatives, fold, is_whole, runs, words
+from ._offsets import FoldedText
+from ._tokenizer import alternatives, fold, is_whole, split_scripts, tokenize
 
 Where: TypeAlias = Literal["title", "text", "source"]
 
@@ -71,7 +71,7 @@ class Search:
             _words_only(quoted or _without_sentence_marks(plain))
             for quoted, plain in _TERM.findall(self.text)
         )
-        return tuple({text: Term(text) for text in found if text and runs(text)}.values())
+        return tuple({text: Term(text) for text in found if text and split_scripts(text)}.values())
 
     def covers(self, time: datetime) -> bool:
         """Whether a time lies within what is looked through."""
@@ -95,7 +95,7 @@ class Search:
 
     def message_hit(self, conversation: Conversation, message: Message) -> Hit | None:
         """The hit of a message, if it is one; `role` and times are not looked at."""
-        if not self.find(searched(message)):
+        if not self.find(searchable_text(message)):
             return None
         places: list[tuple[Where, str]] = [("text", message.text)]
         places += [("source", source.title) for source in message.sources if source.title]
@@ -140,11 +140,11 @@ class Term:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "folded", fold(self.text).strip(" "))
-        object.__setattr__(self, "groups", tuple(map(alternatives, runs(self.text))))
+        object.__setattr__(self, "groups", tuple(map(alternatives, split_scripts(self.text))))
 
     def among(self, known: set[str]) -> bool:
         """Whether a text with these words may hold the term: an index asks the same."""
-        return all(any(words <= known for words in group) for group in self.groups)
+        return all(any(tokenize <= known for tokenize in group) for group in self.groups)
 
     def within(self, folded: str) -> bool:
         """Whether the term stands in a folded text; between its words may be any white space."""
@@ -158,7 +158,7 @@ class Term:
         return re.compile(" +".join(map(re.escape, _BLANKS.split(self.folded))))
 
 
-def searched(message: Message) -> str:
+def searchable_text(message: Message) -> str:
     """What of a message is searched: its text, and the titles of its sources."""
     titles = [source.title for source in message.sources if source.title]
     return _APART.join([message.text, *titles]) if titles else message.text
@@ -166,7 +166,7 @@ def searched(message: Message) -> str:
 
 def _count(terms: Iterable[Term], text: str) -> int:
     """How many of these terms have their words in a text."""
-    known = words(text)
+    known = tokenize(text)
     return sum(term.among(known) for term in terms)
 
 
@@ -190,10 +190,10 @@ def _words_only(text: str) -> str:
 
 def _places(text: str, terms: Iterable[Term]) -> list[tuple[int, int]]:
     """Where terms stand in a text, in its own characters, in order."""
-    folding = Folding(text)
+    folded = FoldedText(text)
     found: set[tuple[int, int]] = set()
     for term in terms:
-        places = list(itertools.islice(folding.places(term.pattern), _MOST_LOOKED_AT))
+        places = list(itertools.islice(folded.find(term.pattern), _MOST_LOOKED_AT))
         whole = [place for place in places if is_whole(text, *place)]
         found.update((whole or places)[:_MOST_PLACES])
     return sorted(found)

@@ -22,7 +22,7 @@ def fold(text: str) -> str:
     return _without_accents(folded).translate(_SPACES)
 
 
-def words(text: str) -> set[str]:
+def tokenize(text: str) -> set[str]:
     """The words of a text, folded: what an index holds.
 
     An identifier gives its parts as well; a script that puts no spaces between its words gives each
@@ -34,7 +34,7 @@ def words(text: str) -> set[str]:
         found.update([word[:_LONGEST] for word in _ASCII_RUN.findall(lowered)])
         if lowered == text:
             return found
-    for run in set(runs(text)):
+    for run in set(split_scripts(text)):
         if _unspaced(run):
             found.update(run)
             found.update(map("".join, itertools.pairwise(run)))
@@ -54,7 +54,7 @@ def alternatives(run: str) -> tuple[frozenset[str], ...]:
     return (whole, parts) if parts and parts != whole else (whole,)
 
 
-def runs(text: str) -> list[str]:
+def split_scripts(text: str) -> list[str]:
     """The runs of letters and digits of one kind of script, in their own case."""
     if text.isascii():
         return _ASCII_RUN.findall(text)

@@ -39,17 +39,17 @@ from ..models import (
     Transcript,
     Unset,
 )
-from ._operations import Make, OnError, several
+from ._operations import FlowFactory, OnError, require_several
 
 if TYPE_CHECKING:
     from ..models import JSON, Part, Reply
     from ..search import Hit
-    from ._reply_session import Course
+    from ._reply_session import ReplySession
     from ._streams import AsyncReplyStream
-from ._face import Face, T, search_of
+from ._face import BaseStore, T, search_of
 
 
-class AsyncConversationStore(Face):
+class AsyncConversationStore(BaseStore):
     """A store for asyncio; `aopen` makes one. It belongs to the event loop of its first call.
 
     Use it in an ``async with``. Each method is that of `ConversationStore`, awaited.
@@ -73,10 +73,10 @@ class AsyncConversationStore(Face):
 
     async def aclose(self) -> None:
         """Closes connections; calling it twice is fine, any other call then raises."""
-        self._plan.closed = True
+        self._operations.closed = True
         await self._transport.aclose()
 
-    async def _run(self, make: Make[T]) -> T:
+    async def _run(self, make: FlowFactory[T]) -> T:
         import asyncio
 
         loop = asyncio.get_running_loop()
@@ -100,7 +100,7 @@ class AsyncConversationStore(Face):
             InvalidError: The cursor is none of this list, or the time has no time zone.
         """
         return await self._run(
-            self._plan.list_conversations(
+            self._operations.list_conversations(
                 Listing(limit=limit, cursor=cursor, older_than=older_than)
             )
         )
@@ -112,9 +112,11 @@ class AsyncConversationStore(Face):
 
         What others write meanwhile makes none come twice, and none is missed that stood throughout.
         """
-        walk = self._plan.walk_conversations(older_than)
-        while walk.listing is not None:
-            for each in walk.take(await self._run(self._plan.list_conversations(walk.listing))):
+        pages = self._operations.walk_conversations(older_than)
+        while pages.listing is not None:
+            for each in pages.accept(
+                await self._run(self._operations.list_conversations(pages.listing))
+            ):
                 yield each
 
     async def get_conversation(self, conversation_id: str) -> Conversation:
@@ -123,7 +125,7 @@ class AsyncConversationStore(Face):
         Raises:
             NotFoundError: It is not there.
         """
-        return await self._run(self._plan.get_conversation(conversation_id))
+        return await self._run(self._operations.get_conversation(conversation_id))
 
     async def list_messages(
         self,
@@ -146,7 +148,7 @@ class AsyncConversationStore(Face):
             InvalidError: The cursor is none of this list in this order.
         """
         return await self._run(
-            self._plan.list_messages(
+            self._operations.list_messages(
                 conversation_id, Listing(limit=limit, cursor=cursor, order=order)
             )
         )
@@ -172,7 +174,7 @@ class AsyncConversationStore(Face):
             InvalidError: The cursor is none of this list in this order.
         """
         return await self._run(
-            self._plan.messages_as_json(
+            self._operations.messages_as_json(
                 conversation_id, Listing(limit=limit, cursor=cursor, order=order)
             )
         )
@@ -181,10 +183,10 @@ class AsyncConversationStore(Face):
         self, conversation_id: str, *, order: Order = "oldest_first"
     ) -> AsyncIterator[Message]:
         """Yields all messages of a conversation, page by page; see `list_messages`."""
-        walk = self._plan.walk_messages(order)
-        while walk.listing is not None:
-            page = await self._run(self._plan.list_messages(conversation_id, walk.listing))
-            for each in walk.take(page):
+        pages = self._operations.walk_messages(order)
+        while pages.listing is not None:
+            page = await self._run(self._operations.list_messages(conversation_id, pages.listing))
+            for each in pages.accept(page):
                 yield each
 
     async def transcripts(
@@ -203,7 +205,7 @@ class AsyncConversationStore(Face):
 
         async def jobs() -> AsyncGenerator[Callable[[], Coroutine[Any, Any, Transcript]]]:
             async for conversation_id, known in self._wanted(ids):
-                make = self._plan.read_transcript(conversation_id, known, on_error)
+                make = self._operations.read_transcript(conversation_id, known, on_error)
                 yield partial(self._run, make)
 
         ahead = in_order(jobs(), ahead=2 * self._transport.concurrency)
@@ -218,7 +220,7 @@ class AsyncConversationStore(Face):
             async for conversation in self.conversations():
                 yield conversation.id, conversation
         else:
-            for conversation_id in several(ids):
+            for conversation_id in require_several(ids):
                 yield conversation_id, None
 
     async def create_conversation(
@@ -241,7 +243,7 @@ class AsyncConversationStore(Face):
             ConflictError: The id is taken by a conversation with other values.
         """
         return await self._run(
-            self._plan.create_conversation(
+            self._operations.create_conversation(
                 NewConversation(id=id, title=title, created_at=created_at, origin=origin)
             )
         )
@@ -252,7 +254,7 @@ class AsyncConversationStore(Face):
         It is made when it is not there; the messages of one that is there stay as they are. For
         copies: a conversation that is new in the world is made by `create_conversation`.
         """
-        return await self._run(self._plan.put_conversation(conversation))
+        return await self._run(self._operations.put_conversation(conversation))
 
     async def fork_conversation(
         self,
@@ -276,7 +278,9 @@ class AsyncConversationStore(Face):
             NotFoundError: The conversation or the message is not there.
             ConflictError: The id is taken.
         """
-        return await self._run(self._plan.fork_conversation(conversation_id, message_id, id, title))
+        return await self._run(
+            self._operations.fork_conversation(conversation_id, message_id, id, title)
+        )
 
     async def append_messages(
         self, conversation_id: str, messages: Sequence[Message], *, after: str | AnyTip | None = ANY
@@ -296,7 +300,7 @@ class AsyncConversationStore(Face):
             NotFoundError: The conversation is not there.
             ConflictError: Another message is the last, or an id is stored with another content.
         """
-        return await self._run(self._plan.append_messages(conversation_id, messages, after))
+        return await self._run(self._operations.append_messages(conversation_id, messages, after))
 
     async def replace_messages(
         self, conversation_id: str, messages: Sequence[Message], *, after: str | None
@@ -312,7 +316,7 @@ class AsyncConversationStore(Face):
             NotFoundError: The conversation is not there.
             ConflictError: The message `after` is gone, or a new one stands before it.
         """
-        return await self._run(self._plan.replace_messages(conversation_id, messages, after))
+        return await self._run(self._operations.replace_messages(conversation_id, messages, after))
 
     async def update_conversation(
         self,
@@ -327,32 +331,32 @@ class AsyncConversationStore(Face):
             NotFoundError: The conversation is not there (where `traits.reports_absent`).
         """
         return await self._run(
-            self._plan.update_conversation(
+            self._operations.update_conversation(
                 conversation_id, ConversationChange(title=title, pinned=pinned)
             )
         )
 
     async def delete_conversation(self, conversation_id: str) -> None:
         """Deletes a conversation with its messages; one that is not there is done."""
-        return await self._run(self._plan.delete_conversation(conversation_id))
+        return await self._run(self._operations.delete_conversation(conversation_id))
 
     async def delete_conversations(self, *, older_than: datetime) -> int:
         """Deletes the conversations that were last active before a time; returns how many.
 
         Those are what `conversations` yields with the same `older_than`, pinned ones included.
         """
-        return await self._run(self._plan.delete_conversations(older_than))
+        return await self._run(self._operations.delete_conversations(older_than))
 
     async def clear_conversations(self) -> None:
         """Deletes every conversation of the store; what that takes in, the backend's page says."""
-        return await self._run(self._plan.clear_conversations())
+        return await self._run(self._operations.clear_conversations())
 
     async def delete_message(self, conversation_id: str, message_id: str) -> None:
         """Deletes a message; one that is not there is done.
 
         Where `traits.deletes` is ``may_delete_turn``, its question or answer may go with it.
         """
-        return await self._run(self._plan.delete_message(conversation_id, message_id))
+        return await self._run(self._operations.delete_message(conversation_id, message_id))
 
     async def set_feedback(
         self, conversation_id: str, message_id: str, feedback: Feedback | None
@@ -362,7 +366,7 @@ class AsyncConversationStore(Face):
         Raises:
             NotFoundError: The message is not there (where `traits.reports_absent`).
         """
-        return await self._run(self._plan.set_feedback(conversation_id, message_id, feedback))
+        return await self._run(self._operations.set_feedback(conversation_id, message_id, feedback))
 
     async def search(
         self,
@@ -397,7 +401,7 @@ class AsyncConversationStore(Face):
             InvalidError: The cursor is of another search, or a time has no time zone.
         """
         return await self._run(
-            self._plan.search(
+            self._operations.search(
                 search_of(query, conversation_id, role, since, until),
                 Listing(limit=limit, cursor=cursor),
             )
@@ -405,11 +409,11 @@ class AsyncConversationStore(Face):
 
     async def get_run_details(self, conversation_id: str, message_id: str) -> tuple[RunStep, ...]:
         """Returns the steps of the run that made an answer; none for other messages."""
-        return await self._run(self._plan.get_run_details(conversation_id, message_id))
+        return await self._run(self._operations.get_run_details(conversation_id, message_id))
 
     async def suggest_questions(self, conversation_id: str) -> tuple[str, ...]:
         """Returns questions that the backend thinks come next; a model may have to be asked."""
-        return await self._run(self._plan.suggest_questions(conversation_id))
+        return await self._run(self._operations.suggest_questions(conversation_id))
 
     async def reply(
         self,
@@ -437,7 +441,7 @@ class AsyncConversationStore(Face):
             UnavailableError: The model, or a step of its flow, failed.
         """
         return await self._whole(
-            self._conversing.reply(conversation_id, content, turn_id, options, streamed=False)
+            self._chat.reply(conversation_id, content, turn_id, options, streamed=False)
         )
 
     def stream_reply(
@@ -453,7 +457,7 @@ class AsyncConversationStore(Face):
         With the arguments and the errors of `reply`; the stream has the ids before it is sent.
         """
         return self._stream(
-            self._conversing.reply(conversation_id, content, turn_id, options, streamed=True)
+            self._chat.reply(conversation_id, content, turn_id, options, streamed=True)
         )
 
     async def answer(
@@ -472,16 +476,14 @@ class AsyncConversationStore(Face):
             NotFoundError: The conversation is not there.
         """
         return await self._whole(
-            self._conversing.answer(conversation_id, answer, options, streamed=False)
+            self._chat.answer(conversation_id, answer, options, streamed=False)
         )
 
     def stream_answer(
         self, conversation_id: str, answer: str | Mapping[str, JSON], **options: object
     ) -> AsyncReplyStream:
         """Makes a stream of what follows an answer; with the arguments and errors of `answer`."""
-        return self._stream(
-            self._conversing.answer(conversation_id, answer, options, streamed=True)
-        )
+        return self._stream(self._chat.answer(conversation_id, answer, options, streamed=True))
 
     async def get_reply(self, conversation_id: str, turn_id: str) -> Reply:
         """Returns the reply to a turn that was sent before; it fails as `reply` would have.
@@ -492,7 +494,7 @@ class AsyncConversationStore(Face):
             ConflictError: The reply is still being made: ask again later, or use `resume_reply`.
             UnavailableError: The model, or a step of its flow, failed.
         """
-        return await self._run(self._plan.get_reply(conversation_id, turn_id))
+        return await self._run(self._operations.get_reply(conversation_id, turn_id))
 
     def resume_reply(self, conversation_id: str, turn_id: str) -> AsyncReplyStream:
         """Makes a stream of a reply that is being made, from its beginning.
@@ -502,18 +504,18 @@ class AsyncConversationStore(Face):
         Raises:
             NotFoundError: The turn did not arrive.
         """
-        return self._stream(self._conversing.resume_reply(conversation_id, turn_id))
+        return self._stream(self._chat.resume_reply(conversation_id, turn_id))
 
-    async def _whole(self, course: Course) -> Reply:
-        async with self._stream(course) as stream:
+    async def _whole(self, session: ReplySession) -> Reply:
+        async with self._stream(session) as stream:
             async for _ in stream:
                 pass
             return stream.reply
 
-    def _stream(self, course: Course) -> AsyncReplyStream:
+    def _stream(self, session: ReplySession) -> AsyncReplyStream:
         from ._streams import AsyncReplyStream
 
-        return AsyncReplyStream(course, self._transport, self._run)
+        return AsyncReplyStream(session, self._transport, self._run)
 
     async def check(self) -> Health:
         """Asks the service whether it answers, in which generation, and to this credential.
@@ -521,4 +523,4 @@ class AsyncConversationStore(Face):
         Raises:
             StoreError: It does not, or not to this credential; the class says why.
         """
-        return await self._run(self._plan.check())
+        return await self._run(self._operations.check())

@@ -1,4 +1,4 @@
-"""Turns as both faces send them: arguments checked, ids chosen, and the course that follows.
+"""Turns as both faces send them: arguments checked, ids chosen, and the session that follows.
 
 Loaded when a store is first talked to: the events take their time. Nothing is carried out here.
 """
@@ -11,18 +11,18 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ..adapters import Adapter, Answer, Answering, Operation, Turn, checked_options
+from ..adapters import Adapter, Answer, AnswerContent, Operation, Turn, validate_options
 from ..errors import InvalidError
 from ..models import FilePart, Part, TextPart
-from ._operations import AnyFlow, Plan, an_id
-from ._reply_session import Course
+from ._operations import AnyFlow, Operations, check_id
+from ._reply_session import ReplySession
 
 
-class Conversing:
+class ChatOperations:
     """The operations whose reply a model makes."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, plan: Operations) -> None:
+        self._operations = plan
         self._adapter = plan.adapter
 
     def reply(
@@ -33,28 +33,28 @@ class Conversing:
         options: Mapping[str, object],
         *,
         streamed: bool,
-    ) -> Course:
+    ) -> ReplySession:
         operation = Operation.STREAM_REPLY if streamed else Operation.REPLY
-        with self._plan.about(operation):
+        with self._operations.error_context(operation):
             turn = self._turn(conversation_id, content, turn_id, options)
         native = not streamed and type(self._adapter).reply is not Adapter.reply
         send: Callable[[Turn], AnyFlow[Any]] = (
             self._adapter.reply if native else self._adapter.stream_reply
         )
-        return self._course(operation, lambda: send(turn), turn.conversation_id, turn.turn_id)
+        return self._session(operation, lambda: send(turn), turn.conversation_id, turn.turn_id)
 
     def answer(
         self,
         conversation_id: str,
-        answer: Answering,
+        answer: AnswerContent,
         options: Mapping[str, object],
         *,
         streamed: bool,
-    ) -> Course:
+    ) -> ReplySession:
         operation = Operation.STREAM_ANSWER if streamed else Operation.ANSWER
-        with self._plan.about(operation):
+        with self._operations.error_context(operation):
             checked = Answer(
-                conversation_id=an_id(conversation_id),
+                conversation_id=check_id(conversation_id),
                 answer=_an_answer(answer),
                 options=self._reply_options(options),
             )
@@ -62,31 +62,31 @@ class Conversing:
         send: Callable[[Answer], AnyFlow[Any]] = (
             self._adapter.answer if native else self._adapter.stream_answer
         )
-        return self._course(operation, lambda: send(checked), conversation_id, None)
+        return self._session(operation, lambda: send(checked), conversation_id, None)
 
-    def resume_reply(self, conversation_id: str, turn_id: str) -> Course:
+    def resume_reply(self, conversation_id: str, turn_id: str) -> ReplySession:
         operation = Operation.RESUME_REPLY
-        with self._plan.about(operation):
-            an_id(conversation_id)
-            an_id(turn_id)
-        return self._course(
+        with self._operations.error_context(operation):
+            check_id(conversation_id)
+            check_id(turn_id)
+        return self._session(
             operation,
             lambda: self._adapter.resume_reply(conversation_id, turn_id),
             conversation_id,
             turn_id,
         )
 
-    def _course(
+    def _session(
         self,
         operation: Operation,
         begin: Callable[[], AnyFlow[Any]],
         conversation_id: str,
         turn_id: str | None,
-    ) -> Course:
-        return Course(
+    ) -> ReplySession:
+        return ReplySession(
             self._adapter,
             operation,
-            self._plan.named(operation, begin),
+            self._operations.named(operation, begin),
             conversation_id=conversation_id,
             turn_id=turn_id,
         )
@@ -102,7 +102,7 @@ class Conversing:
         return Turn(
             conversation_id=adapter.new_conversation_id()
             if conversation_id is None
-            else an_id(conversation_id),
+            else check_id(conversation_id),
             turn_id=adapter.new_turn_id() if turn_id is None else _a_sendable_id(turn_id),
             content=_content(content),
             options=self._reply_options(options),
@@ -117,12 +117,12 @@ class Conversing:
         return self._checked({})
 
     def _checked(self, options: Mapping[str, object]) -> BaseModel:
-        return checked_options(self._adapter.ReplyOptions, options, InvalidError)
+        return validate_options(self._adapter.ReplyOptions, options, InvalidError)
 
 
 def _a_sendable_id(value: object) -> str:
     """An id that a service will store as it is: it is the only way to find the turn again."""
-    checked = an_id(value)
+    checked = check_id(value)
     if any("\ud800" <= character <= "\udfff" for character in checked):
         raise InvalidError("the turn's id holds a lone surrogate, which no service keeps")
     return checked
@@ -143,7 +143,7 @@ def _content(value: object) -> tuple[Part, ...]:
     return tuple(value)
 
 
-def _an_answer(value: object) -> Answering:
+def _an_answer(value: object) -> AnswerContent:
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):

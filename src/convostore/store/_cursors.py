@@ -11,7 +11,7 @@ import json
 from ..errors import InvalidError
 
 
-def sealed(position: str | None, seal: list[str]) -> str | None:
+def encode_cursor(position: str | None, seal: list[str]) -> str | None:
     """Makes a cursor of an adapter's position: good only for the list that the seal names."""
     if position is None:
         return None
@@ -19,7 +19,7 @@ def sealed(position: str | None, seal: list[str]) -> str | None:
     return base64.urlsafe_b64encode(text.encode("ascii")).decode("ascii").rstrip("=")
 
 
-def unsealed(cursor: str | None, seal: list[str]) -> str | None:
+def decode_cursor(cursor: str | None, seal: list[str]) -> str | None:
     """The adapter's position in a cursor.
 
     Raises:

@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..adapters import Adapter, Operation, Traits
-from ._operations import Plan
+from ._operations import Operations
 
 if TYPE_CHECKING:
     from ..search import Search
-    from ._chat_operations import Conversing
+    from ._chat_operations import ChatOperations
 
 
 T = TypeVar("T")
 
 
-class Face:
+class BaseStore:
     """What both faces tell without asking the backend."""
 
     def __init__(self, adapter: Adapter[Any, Any]) -> None:
-        self._plan = Plan(adapter)
+        self._operations = Operations(adapter)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.label}>"
@@ -27,28 +27,28 @@ class Face:
     @property
     def label(self) -> str:
         """The store's address without options and secrets."""
-        return self._plan.adapter.label
+        return self._operations.adapter.label
 
     @property
     def traits(self) -> Traits:
         """How the backend behaves where no method shows it."""
-        return self._plan.adapter.traits
+        return self._operations.adapter.traits
 
     @property
     def reply_options(self) -> frozenset[str]:
         """The names of the options that `reply` and its kin take on this backend."""
-        return frozenset(self._plan.adapter.ReplyOptions.model_fields)
+        return frozenset(self._operations.adapter.ReplyOptions.model_fields)
 
     @property
     def keeps_json(self) -> bool:
         """Whether the backend keeps messages as JSON, so that `messages_as_json` saves work."""
-        return type(self._plan.adapter).messages_as_json is not Adapter.messages_as_json
+        return type(self._operations.adapter).messages_as_json is not Adapter.messages_as_json
 
     @property
-    def _conversing(self) -> Conversing:
-        from ._chat_operations import Conversing
+    def _chat(self) -> ChatOperations:
+        from ._chat_operations import ChatOperations
 
-        return Conversing(self._plan)
+        return ChatOperations(self._operations)
 
     def offers(self, operation: Operation | str) -> bool:
         """Whether the backend can do an operation, named as its method is.
@@ -56,7 +56,7 @@ class Face:
         Raises:
             InvalidError: There is no operation of that name.
         """
-        return self._plan.offers(operation)
+        return self._operations.offers(operation)
 
 
 def search_of(*values: Any) -> Search:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 _WALK_PAGE: Final = 100
 
 
-class Walk(Generic[T]):
+class PageIterator(Generic[T]):
     """Reads a list to its end while others may write: which page is next, and what of it is new.
 
     Where a list's order moves (a conversation that is written to goes to the top), its head is read
@@ -35,7 +35,7 @@ class Walk(Generic[T]):
         limit = None if self._whole else min(_WALK_PAGE, traits.max_page or _WALK_PAGE)
         self.listing: Listing | None = replace(head, limit=limit)
 
-    def take(self, page: Page[T]) -> list[T]:
+    def accept(self, page: Page[T]) -> list[T]:
         """Notes a page, and returns what of it was not seen before."""
         assert self.listing is not None  # noqa: S101  # else no page was asked for
         fresh: list[T] = []

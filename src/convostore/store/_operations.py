@@ -33,8 +33,8 @@ from ..models import (
     Transcript,
     Unset,
 )
-from ._cursors import sealed, unsealed
-from ._iteration import Walk
+from ._cursors import decode_cursor, encode_cursor
+from ._iteration import PageIterator
 
 if TYPE_CHECKING:
     from ..models import Reply
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 AnyFlow: TypeAlias = Flow[Any, Any, T]
-Make: TypeAlias = Callable[[], AnyFlow[T]]
+FlowFactory: TypeAlias = Callable[[], AnyFlow[T]]
 """Makes a flow anew each time: a transport with transactions may have to carry it out again."""
 OnError: TypeAlias = Literal["raise", "yield"]
 
 
-class Plan:
+class Operations:
     """The operations as flows, with all that does not depend on the face."""
 
     def __init__(self, adapter: Adapter[Any, Any]) -> None:
@@ -62,17 +62,17 @@ class Plan:
                 f"there is no operation {operation!r}; there are: {', '.join(Operation)}"
             ) from None
 
-    def named(self, operation: Operation, make: Make[T]) -> Make[T]:
+    def named(self, operation: Operation, make: FlowFactory[T]) -> FlowFactory[T]:
         """Surrounds a flow: refused when not offered; its errors say where they happened."""
 
         def flow() -> AnyFlow[T]:
-            with self.about(operation):
-                return (yield from self.adapter.surround(make()))
+            with self.error_context(operation):
+                return (yield from self.adapter.wrap(make()))
 
         return flow
 
     @contextmanager
-    def about(self, operation: Operation) -> Iterator[None]:
+    def error_context(self, operation: Operation) -> Iterator[None]:
         """Refuses what is not offered; errors within say where they happened."""
         try:
             if self.closed:
@@ -94,9 +94,9 @@ class Plan:
     ) -> AnyFlow[Page[T]]:
         """One page of a list, its cursors sealed for this operation, scope and order."""
         seal = [self.adapter.name, operation.value, scope, listing.order]
-        opened = replace(listing, cursor=unsealed(listing.cursor, seal))
+        opened = replace(listing, cursor=decode_cursor(listing.cursor, seal))
         page = yield from make(self._bounded(opened))
-        return replace(page, cursor=sealed(page.cursor, seal))
+        return replace(page, cursor=encode_cursor(page.cursor, seal))
 
     def _bounded(self, listing: Listing) -> Listing:
         limit, most = listing.limit, self.adapter.traits.max_page
@@ -106,7 +106,7 @@ class Plan:
             raise InvalidError(f"limit is a whole number from 1, not {limit!r}")
         return replace(listing, limit=most if limit is None else min(limit, most or limit))
 
-    def list_conversations(self, listing: Listing) -> Make[Page[Conversation]]:
+    def list_conversations(self, listing: Listing) -> FlowFactory[Page[Conversation]]:
         def flow() -> AnyFlow[Page[Conversation]]:
             age = _in_utc(listing.older_than, "older_than")
             scope = age.isoformat() if age else ""
@@ -118,24 +118,24 @@ class Plan:
 
         return self.named(Operation.LIST_CONVERSATIONS, flow)
 
-    def get_conversation(self, conversation_id: str) -> Make[Conversation]:
+    def get_conversation(self, conversation_id: str) -> FlowFactory[Conversation]:
         return self.named(
             Operation.GET_CONVERSATION,
-            lambda: self.adapter.get_conversation(an_id(conversation_id)),
+            lambda: self.adapter.get_conversation(check_id(conversation_id)),
         )
 
-    def list_messages(self, conversation_id: str, listing: Listing) -> Make[Page[Message]]:
+    def list_messages(self, conversation_id: str, listing: Listing) -> FlowFactory[Page[Message]]:
         def make(bounded: Listing) -> AnyFlow[Page[Message]]:
-            return self.adapter.list_messages(an_id(conversation_id), bounded)
+            return self.adapter.list_messages(check_id(conversation_id), bounded)
 
         return self.named(
             Operation.LIST_MESSAGES,
             lambda: self.page(Operation.LIST_MESSAGES, conversation_id, listing, make),
         )
 
-    def messages_as_json(self, conversation_id: str, listing: Listing) -> Make[Page[str]]:
+    def messages_as_json(self, conversation_id: str, listing: Listing) -> FlowFactory[Page[str]]:
         def make(bounded: Listing) -> AnyFlow[Page[str]]:
-            return self.adapter.messages_as_json(an_id(conversation_id), bounded)
+            return self.adapter.messages_as_json(check_id(conversation_id), bounded)
 
         return self.named(
             Operation.LIST_MESSAGES,
@@ -144,12 +144,12 @@ class Plan:
 
     def read_transcript(
         self, conversation_id: str, known: Conversation | None, on_error: OnError
-    ) -> Make[Transcript]:
+    ) -> FlowFactory[Transcript]:
         if on_error not in {"raise", "yield"}:
             raise InvalidError(f"on_error is raise or yield, not {on_error!r}")
         flow = self.named(
             Operation.LIST_MESSAGES,
-            lambda: self.adapter.read_transcript(an_id(conversation_id), known),
+            lambda: self.adapter.read_transcript(check_id(conversation_id), known),
         )
 
         def kept() -> AnyFlow[Transcript]:
@@ -162,10 +162,10 @@ class Plan:
 
         return kept
 
-    def create_conversation(self, new: NewConversation) -> Make[Conversation]:
+    def create_conversation(self, new: NewConversation) -> FlowFactory[Conversation]:
         def flow() -> AnyFlow[Conversation]:
             if new.id is not None:
-                an_id(new.id)
+                check_id(new.id)
             _a_title(new.title)
             return (
                 yield from self.adapter.create_conversation(
@@ -175,26 +175,26 @@ class Plan:
 
         return self.named(Operation.CREATE_CONVERSATION, flow)
 
-    def put_conversation(self, conversation: Conversation) -> Make[None]:
+    def put_conversation(self, conversation: Conversation) -> FlowFactory[None]:
         def flow() -> AnyFlow[None]:
             if not isinstance(conversation, Conversation):
                 raise InvalidError("what is put is a convostore.Conversation")
-            an_id(conversation.id)
+            check_id(conversation.id)
             return (yield from self.adapter.put_conversation(conversation))
 
         return self.named(Operation.PUT_CONVERSATION, flow)
 
     def fork_conversation(
         self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
-    ) -> Make[Conversation]:
+    ) -> FlowFactory[Conversation]:
         def flow() -> AnyFlow[Conversation]:
             if new_id is not None:
-                an_id(new_id)
+                check_id(new_id)
             if title is not UNSET:
                 _a_title(title)
             return (
                 yield from self.adapter.fork_conversation(
-                    an_id(conversation_id), an_id(message_id), new_id, title
+                    check_id(conversation_id), check_id(message_id), new_id, title
                 )
             )
 
@@ -202,37 +202,39 @@ class Plan:
 
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
-    ) -> Make[tuple[Message, ...]]:
+    ) -> FlowFactory[tuple[Message, ...]]:
         return self.named(
             Operation.APPEND_MESSAGES,
             lambda: self.adapter.append_messages(
-                an_id(conversation_id), _messages(messages), after
+                check_id(conversation_id), _messages(messages), after
             ),
         )
 
     def replace_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | None
-    ) -> Make[tuple[Message, ...]]:
+    ) -> FlowFactory[tuple[Message, ...]]:
         return self.named(
             Operation.REPLACE_MESSAGES,
             lambda: self.adapter.replace_messages(
-                an_id(conversation_id), _messages(messages), after
+                check_id(conversation_id), _messages(messages), after
             ),
         )
 
-    def update_conversation(self, conversation_id: str, change: ConversationChange) -> Make[None]:
+    def update_conversation(
+        self, conversation_id: str, change: ConversationChange
+    ) -> FlowFactory[None]:
         return self.named(
             Operation.UPDATE_CONVERSATION,
-            lambda: self.adapter.update_conversation(an_id(conversation_id), change),
+            lambda: self.adapter.update_conversation(check_id(conversation_id), change),
         )
 
-    def delete_conversation(self, conversation_id: str) -> Make[None]:
+    def delete_conversation(self, conversation_id: str) -> FlowFactory[None]:
         return self.named(
             Operation.DELETE_CONVERSATION,
-            lambda: _absent_is_done(self.adapter.delete_conversation(an_id(conversation_id))),
+            lambda: _absent_is_done(self.adapter.delete_conversation(check_id(conversation_id))),
         )
 
-    def delete_conversations(self, older_than: datetime) -> Make[int]:
+    def delete_conversations(self, older_than: datetime) -> FlowFactory[int]:
         def flow() -> AnyFlow[int]:
             age = _in_utc(older_than, "older_than")
             if age is None:
@@ -241,7 +243,7 @@ class Plan:
 
         return self.named(Operation.DELETE_CONVERSATIONS, flow)
 
-    def search(self, search: Search, listing: Listing) -> Make[Page[Hit]]:
+    def search(self, search: Search, listing: Listing) -> FlowFactory[Page[Hit]]:
         def flow() -> AnyFlow[Page[Hit]]:
             checked = _checked(search)
             # The query may be of any length, and is nothing that an error should repeat.
@@ -257,55 +259,59 @@ class Plan:
 
         return self.named(Operation.SEARCH, flow)
 
-    def clear_conversations(self) -> Make[None]:
+    def clear_conversations(self) -> FlowFactory[None]:
         return self.named(Operation.CLEAR_CONVERSATIONS, self.adapter.clear_conversations)
 
-    def delete_message(self, conversation_id: str, message_id: str) -> Make[None]:
+    def delete_message(self, conversation_id: str, message_id: str) -> FlowFactory[None]:
         return self.named(
             Operation.DELETE_MESSAGE,
             lambda: _absent_is_done(
-                self.adapter.delete_message(an_id(conversation_id), an_id(message_id))
+                self.adapter.delete_message(check_id(conversation_id), check_id(message_id))
             ),
         )
 
     def set_feedback(
         self, conversation_id: str, message_id: str, feedback: Feedback | None
-    ) -> Make[None]:
+    ) -> FlowFactory[None]:
         return self.named(
             Operation.SET_FEEDBACK,
-            lambda: self.adapter.set_feedback(an_id(conversation_id), an_id(message_id), feedback),
+            lambda: self.adapter.set_feedback(
+                check_id(conversation_id), check_id(message_id), feedback
+            ),
         )
 
-    def get_run_details(self, conversation_id: str, message_id: str) -> Make[tuple[RunStep, ...]]:
+    def get_run_details(
+        self, conversation_id: str, message_id: str
+    ) -> FlowFactory[tuple[RunStep, ...]]:
         return self.named(
             Operation.GET_RUN_DETAILS,
-            lambda: self.adapter.get_run_details(an_id(conversation_id), an_id(message_id)),
+            lambda: self.adapter.get_run_details(check_id(conversation_id), check_id(message_id)),
         )
 
-    def suggest_questions(self, conversation_id: str) -> Make[tuple[str, ...]]:
+    def suggest_questions(self, conversation_id: str) -> FlowFactory[tuple[str, ...]]:
         return self.named(
             Operation.SUGGEST_QUESTIONS,
-            lambda: self.adapter.suggest_questions(an_id(conversation_id)),
+            lambda: self.adapter.suggest_questions(check_id(conversation_id)),
         )
 
-    def get_reply(self, conversation_id: str, turn_id: str) -> Make[Reply]:
+    def get_reply(self, conversation_id: str, turn_id: str) -> FlowFactory[Reply]:
         return self.named(
             Operation.GET_REPLY,
-            lambda: self.adapter.get_reply(an_id(conversation_id), an_id(turn_id)),
+            lambda: self.adapter.get_reply(check_id(conversation_id), check_id(turn_id)),
         )
 
-    def check(self) -> Make[Health]:
+    def check(self) -> FlowFactory[Health]:
         return self.named(Operation.CHECK, self.adapter.check)
 
-    def walk_conversations(self, older_than: datetime | None = None) -> Walk[Conversation]:
+    def walk_conversations(self, older_than: datetime | None = None) -> PageIterator[Conversation]:
         head = Listing(older_than=older_than)
-        return Walk(self.adapter.traits, head, again_from_head=True)
+        return PageIterator(self.adapter.traits, head, again_from_head=True)
 
-    def walk_messages(self, order: Order) -> Walk[Message]:
-        return Walk(self.adapter.traits, Listing(order=order), again_from_head=False)
+    def walk_messages(self, order: Order) -> PageIterator[Message]:
+        return PageIterator(self.adapter.traits, Listing(order=order), again_from_head=False)
 
 
-def several(ids: Iterable[str]) -> Iterable[str]:
+def require_several(ids: Iterable[str]) -> Iterable[str]:
     if isinstance(ids, str):
         raise InvalidError("several ids are taken here: pass [id] for one")
     return ids
@@ -325,7 +331,7 @@ def _messages(values: object) -> tuple[Message, ...]:
     return tuple(values)
 
 
-def an_id(value: object) -> str:
+def check_id(value: object) -> str:
     """Checks an id.
 
     Raises:
@@ -358,7 +364,7 @@ def _checked(search: Search) -> Search:
     if not isinstance(search.text, str):
         raise InvalidError(f"a query is a text, not {search.text!r}")
     if search.conversation_id is not None:
-        an_id(search.conversation_id)
+        check_id(search.conversation_id)
     if search.role not in (None, *get_args(Role)):
         raise InvalidError(f"a role is one of {', '.join(get_args(Role))}, not {search.role!r}")
     return replace(

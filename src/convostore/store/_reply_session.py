@@ -1,4 +1,4 @@
-"""The course of one reply, as a flow of steps that both faces carry out: written once.
+"""The session of one reply, as a flow of steps that both faces carry out: written once.
 
 It decides everything: it opens the stream once and never again, decodes, puts together, and
 finishes; an error that ends it takes along what had arrived. No I/O and no backend here.
@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from ..adapters import Adapter, Draft, Operation, Stream
+from ..adapters import Adapter, Operation, ReplyAccumulator, Stream
 from ..adapters._accumulator import with_whole_characters
 from ..errors import StoreError
 from ..flow import Flow
@@ -20,34 +20,34 @@ from ..models import PartialReply, ReasoningDelta, Reply, ReplyEvent, ReplyFinis
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class OpenStream:
     """A step: sends the request whose reply comes piece by piece; is sent what came first."""
 
     request: Any
 
 
-class Read:
+class ReadChunk:
     """A step: is sent the stream's next piece, or None at its end."""
 
 
 @dataclass(frozen=True, slots=True)
-class Emit:
+class EmitEvents:
     """A step: hands events to the caller, each before the next is made."""
 
     events: Iterator[ReplyEvent]
 
 
 @dataclass(frozen=True, slots=True)
-class Carry:
+class RunFlow:
     """A step: carries a flow of the adapter's out; is sent its result."""
 
     make: Callable[[], Flow[Any, Any, Any]]
 
 
-Step: TypeAlias = Open | Read | Emit | Carry
+Step: TypeAlias = OpenStream | ReadChunk | EmitEvents | RunFlow
 Steps: TypeAlias = Generator[Step, Any, None]
 
-_READ: Final = Read()
+_READ: Final = ReadChunk()
 
 
 class _Characters:
@@ -91,7 +91,7 @@ def _saying(delta: TextDelta | ReasoningDelta, text: str) -> TextDelta | Reasoni
     return delta.model_copy(update={"text": text})
 
 
-class Course:
+class ReplySession:
     """One reply under way: its ids, what has arrived of it, and the flow of its steps."""
 
     def __init__(
@@ -105,7 +105,7 @@ class Course:
     ) -> None:
         self.conversation_id = conversation_id
         self.turn_id = turn_id
-        self.draft = Draft()
+        self.accumulator = ReplyAccumulator()
         self.reply: Reply | None = None
         self._characters = _Characters()
         self._adapter = adapter
@@ -116,8 +116,8 @@ class Course:
         return PartialReply(
             conversation_id=self.conversation_id,
             turn_id=self.turn_id,
-            parts=self.draft.parts,
-            sources=self.draft.sources,
+            parts=self.accumulator.parts,
+            sources=self.accumulator.sources,
         )
 
     def steps(self) -> Steps:
@@ -127,13 +127,13 @@ class Course:
         than it is used.
         """
         try:
-            begun: Stream[Any, Any] | Reply = yield Carry(self._begin)
+            begun: Stream[Any, Any] | Reply = yield RunFlow(self._begin)
             self.reply = begun if isinstance(begun, Reply) else (yield from self._streamed(begun))
             self.turn_id = self.turn_id or self.reply.turn_id
         except StoreError as error:
             self._tell(error)
             raise
-        yield Emit(iter([ReplyFinished(reply=self.reply)]))
+        yield EmitEvents(iter([ReplyFinished(reply=self.reply)]))
 
     def _tell(self, error: StoreError) -> None:
         """Says of an error where it happened, and gives it what had arrived."""
@@ -146,20 +146,20 @@ class Course:
 
     def _streamed(self, stream: Stream[Any, Any]) -> Generator[Step, Any, Reply]:
         self.turn_id = stream.turn_id or self.turn_id
-        head = yield Open(stream.request)
+        head = yield OpenStream(stream.request)
         refusal = self._adapter.failure(stream.request, head)
         if refusal is not None:
             raise refusal
         while (chunk := (yield _READ)) is not None:
-            yield Emit(self._taken(stream.decoder.feed(chunk)))
-        yield Emit(self._taken(stream.decoder.close()))
-        yield Emit(self._added(self._characters.rest()))
-        reply: Reply = yield Carry(lambda: self._adapter.surround(stream.finish(self.draft)))
+            yield EmitEvents(self._taken(stream.decoder.feed(chunk)))
+        yield EmitEvents(self._taken(stream.decoder.close()))
+        yield EmitEvents(self._added(self._characters.rest()))
+        reply: Reply = yield RunFlow(lambda: self._adapter.wrap(stream.finish(self.accumulator)))
         return reply
 
     def _taken(self, events: Iterable[ReplyEvent]) -> Iterator[ReplyEvent]:
         """The events of a decoder, which may fail between two of them."""
-        add = self.draft.add
+        add = self.accumulator.add
         concern = self._characters.concern
         try:
             for event in events:
@@ -174,5 +174,5 @@ class Course:
 
     def _added(self, events: Iterator[ReplyEvent]) -> Iterator[ReplyEvent]:
         for event in events:
-            self.draft.add(event)
+            self.accumulator.add(event)
             yield event

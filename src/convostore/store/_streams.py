@@ -1,6 +1,6 @@
 """A reply as it arrives: what the two faces iterate over.
 
-What happens, a `Course` says; what carries a step of it out is a line or two of each face. No
+What happens, a `ReplySession` says; what carries a step of it out is a line or two of each face. No
 backend may be known here.
 """
 
@@ -15,7 +15,7 @@ from ..adapters import AsyncTransport, Transport
 from ..errors import InvalidError
 from ..flow import Flow
 from ..models import PartialReply, Reply, ReplyEvent
-from ._reply_session import Carry, Course, Emit, Open, Read, Step
+from ._reply_session import EmitEvents, OpenStream, ReadChunk, ReplySession, RunFlow, Step
 
 # Any, in this module: a backend's own requests, replies and chunks, which nothing here looks at.
 
@@ -25,9 +25,9 @@ _NOTHING: Final[Iterator[ReplyEvent]] = iter(())
 class _ReplyStream:
     """What both faces of a streamed reply tell."""
 
-    def __init__(self, course: Course) -> None:
-        self._course = course
-        self._steps = course.steps()
+    def __init__(self, session: ReplySession) -> None:
+        self._session = session
+        self._steps = session.steps()
         self._events = _NOTHING
         self._step: Step | None = None
         self._state: Literal["new", "open", "closed"] = "new"
@@ -40,17 +40,17 @@ class _ReplyStream:
     @property
     def conversation_id(self) -> str:
         """The conversation's id; of a new one, known before anything is sent."""
-        return self._course.conversation_id
+        return self._session.conversation_id
 
     @property
     def turn_id(self) -> str | None:
         """What `get_reply` finds the reply by; of a new turn, known before anything is sent."""
-        return self._course.turn_id
+        return self._session.turn_id
 
     @property
     def so_far(self) -> PartialReply:
         """What has arrived so far."""
-        return self._course.so_far()
+        return self._session.so_far()
 
     @property
     def reply(self) -> Reply:
@@ -59,9 +59,9 @@ class _ReplyStream:
         Raises:
             InvalidError: It is not finished: iterate to the end first.
         """
-        if self._course.reply is None:
+        if self._session.reply is None:
             raise InvalidError("the reply is not finished: iterate over the stream to its end")
-        return self._course.reply
+        return self._session.reply
 
     def _begin(self) -> Step:
         """The first step.
@@ -76,7 +76,7 @@ class _ReplyStream:
 
     def _arrive(self, step: Step) -> None:
         self._step = step
-        if isinstance(step, Emit):
+        if isinstance(step, EmitEvents):
             self._events = step.events
 
     def _upcoming(self) -> Step | None:
@@ -88,9 +88,9 @@ class _ReplyStream:
         if self._state == "new":
             raise InvalidError("a reply stream is read in its with-block: entering sends the turn")
         step = self._step
-        if self._state == "open" and isinstance(step, Emit):
+        if self._state == "open" and isinstance(step, EmitEvents):
             step = next(self._steps, None)
-        if self._state == "closed" and self._course.reply is None:
+        if self._state == "closed" and self._session.reply is None:
             raise _closed()
         return None if self._state == "closed" else step
 
@@ -114,11 +114,11 @@ class ReplyStream(_ReplyStream):
 
     def __init__(
         self,
-        course: Course,
+        session: ReplySession,
         transport: Transport[Any, Any],
         run: Callable[[Callable[[], Flow[Any, Any, Any]]], Any],
     ) -> None:
-        super().__init__(course)
+        super().__init__(session)
         self._transport = transport
         self._run = run
         self._connection = ExitStack()
@@ -132,7 +132,7 @@ class ReplyStream(_ReplyStream):
         """
         step = self._begin()
         try:
-            while not isinstance(step, Read | Emit):
+            while not isinstance(step, ReadChunk | EmitEvents):
                 step = self._after(step)
         except BaseException:
             self.close()
@@ -175,7 +175,7 @@ class ReplyStream(_ReplyStream):
             StopIteration: There are no more.
         """
         step = self._upcoming()
-        while step is not None and not isinstance(step, Emit):
+        while step is not None and not isinstance(step, EmitEvents):
             step = self._after(step)
         if step is None:
             raise StopIteration
@@ -198,13 +198,13 @@ class ReplyStream(_ReplyStream):
 
     def _carry_out(self, step: Step) -> object:
         match step:
-            case Read():
+            case ReadChunk():
                 return next(self._chunks, None)
-            case Open():
+            case OpenStream():
                 incoming = self._connection.enter_context(self._transport.stream(step.request))
                 self._chunks = incoming.chunks
                 return incoming.reply
-            case Carry():
+            case RunFlow():
                 self._connection.close()
                 return self._run(step.make)
         return None
@@ -220,11 +220,11 @@ class AsyncReplyStream(_ReplyStream):
 
     def __init__(
         self,
-        course: Course,
+        session: ReplySession,
         transport: AsyncTransport[Any, Any],
         run: Callable[[Callable[[], Flow[Any, Any, Any]]], Awaitable[Any]],
     ) -> None:
-        super().__init__(course)
+        super().__init__(session)
         self._transport = transport
         self._run = run
         self._connection = AsyncExitStack()
@@ -238,7 +238,7 @@ class AsyncReplyStream(_ReplyStream):
         """
         step = self._begin()
         try:
-            while not isinstance(step, Read | Emit):
+            while not isinstance(step, ReadChunk | EmitEvents):
                 step = await self._after(step)
         except BaseException:
             await self.aclose()
@@ -281,7 +281,7 @@ class AsyncReplyStream(_ReplyStream):
             StopAsyncIteration: There are no more.
         """
         step = self._upcoming()
-        while step is not None and not isinstance(step, Emit):
+        while step is not None and not isinstance(step, EmitEvents):
             step = await self._after(step)
         if step is None:
             raise StopAsyncIteration
@@ -300,15 +300,15 @@ class AsyncReplyStream(_ReplyStream):
 
     async def _carry_out(self, step: Step) -> object:
         match step:
-            case Read():
+            case ReadChunk():
                 return await anext(self._chunks, None) if self._chunks else None
-            case Open():
+            case OpenStream():
                 incoming = await self._connection.enter_async_context(
                     self._transport.stream(step.request)
                 )
                 self._chunks = incoming.chunks
                 return incoming.reply
-            case Carry():
+            case RunFlow():
                 await self._connection.aclose()
                 return await self._run(step.make)
         return None

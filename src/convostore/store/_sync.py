@@ -32,17 +32,17 @@ from ..models import (
     Transcript,
     Unset,
 )
-from ._operations import Make, OnError, several
+from ._operations import FlowFactory, OnError, require_several
 
 if TYPE_CHECKING:
     from ..models import JSON, Part, Reply
     from ..search import Hit
-    from ._reply_session import Course
+    from ._reply_session import ReplySession
     from ._streams import ReplyStream
-from ._face import Face, T, search_of
+from ._face import BaseStore, T, search_of
 
 
-class ConversationStore(Face):
+class ConversationStore(BaseStore):
     """A store; `open` makes one. Threads may share it.
 
     Use it in a ``with``. Each method may also raise `UnsupportedError` (ask `offers`), `AuthError`,
@@ -66,10 +66,10 @@ class ConversationStore(Face):
 
     def close(self) -> None:
         """Closes connections; calling it twice is fine, any other call then raises."""
-        self._plan.closed = True
+        self._operations.closed = True
         self._transport.close()
 
-    def _run(self, make: Make[T]) -> T:
+    def _run(self, make: FlowFactory[T]) -> T:
         return self._transport.run(make)
 
     def list_conversations(
@@ -87,7 +87,7 @@ class ConversationStore(Face):
             InvalidError: The cursor is none of this list, or the time has no time zone.
         """
         return self._run(
-            self._plan.list_conversations(
+            self._operations.list_conversations(
                 Listing(limit=limit, cursor=cursor, older_than=older_than)
             )
         )
@@ -97,9 +97,9 @@ class ConversationStore(Face):
 
         What others write meanwhile makes none come twice, and none is missed that stood throughout.
         """
-        walk = self._plan.walk_conversations(older_than)
-        while walk.listing is not None:
-            yield from walk.take(self._run(self._plan.list_conversations(walk.listing)))
+        pages = self._operations.walk_conversations(older_than)
+        while pages.listing is not None:
+            yield from pages.accept(self._run(self._operations.list_conversations(pages.listing)))
 
     def get_conversation(self, conversation_id: str) -> Conversation:
         """Returns one conversation.
@@ -107,7 +107,7 @@ class ConversationStore(Face):
         Raises:
             NotFoundError: It is not there.
         """
-        return self._run(self._plan.get_conversation(conversation_id))
+        return self._run(self._operations.get_conversation(conversation_id))
 
     def list_messages(
         self,
@@ -130,7 +130,7 @@ class ConversationStore(Face):
             InvalidError: The cursor is none of this list in this order.
         """
         return self._run(
-            self._plan.list_messages(
+            self._operations.list_messages(
                 conversation_id, Listing(limit=limit, cursor=cursor, order=order)
             )
         )
@@ -156,17 +156,17 @@ class ConversationStore(Face):
             InvalidError: The cursor is none of this list in this order.
         """
         return self._run(
-            self._plan.messages_as_json(
+            self._operations.messages_as_json(
                 conversation_id, Listing(limit=limit, cursor=cursor, order=order)
             )
         )
 
     def messages(self, conversation_id: str, *, order: Order = "oldest_first") -> Iterator[Message]:
         """Yields all messages of a conversation, page by page; see `list_messages`."""
-        walk = self._plan.walk_messages(order)
-        while walk.listing is not None:
-            page = self._run(self._plan.list_messages(conversation_id, walk.listing))
-            yield from walk.take(page)
+        pages = self._operations.walk_messages(order)
+        while pages.listing is not None:
+            page = self._run(self._operations.list_messages(conversation_id, pages.listing))
+            yield from pages.accept(page)
 
     def transcripts(
         self, ids: Iterable[str] | None = None, *, on_error: OnError = "raise"
@@ -179,14 +179,14 @@ class ConversationStore(Face):
                 goes on; an error of the list itself is always raised.
         """
         for conversation_id, known in self._wanted(ids):
-            yield self._run(self._plan.read_transcript(conversation_id, known, on_error))
+            yield self._run(self._operations.read_transcript(conversation_id, known, on_error))
 
     def _wanted(self, ids: Iterable[str] | None) -> Iterator[tuple[str, Conversation | None]]:
         if ids is None:
             for conversation in self.conversations():
                 yield conversation.id, conversation
         else:
-            for conversation_id in several(ids):
+            for conversation_id in require_several(ids):
                 yield conversation_id, None
 
     def create_conversation(
@@ -209,7 +209,7 @@ class ConversationStore(Face):
             ConflictError: The id is taken by a conversation with other values.
         """
         return self._run(
-            self._plan.create_conversation(
+            self._operations.create_conversation(
                 NewConversation(id=id, title=title, created_at=created_at, origin=origin)
             )
         )
@@ -220,7 +220,7 @@ class ConversationStore(Face):
         It is made when it is not there; the messages of one that is there stay as they are. For
         copies: a conversation that is new in the world is made by `create_conversation`.
         """
-        return self._run(self._plan.put_conversation(conversation))
+        return self._run(self._operations.put_conversation(conversation))
 
     def fork_conversation(
         self,
@@ -244,7 +244,7 @@ class ConversationStore(Face):
             NotFoundError: The conversation or the message is not there.
             ConflictError: The id is taken.
         """
-        return self._run(self._plan.fork_conversation(conversation_id, message_id, id, title))
+        return self._run(self._operations.fork_conversation(conversation_id, message_id, id, title))
 
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], *, after: str | AnyTip | None = ANY
@@ -264,7 +264,7 @@ class ConversationStore(Face):
             NotFoundError: The conversation is not there.
             ConflictError: Another message is the last, or an id is stored with another content.
         """
-        return self._run(self._plan.append_messages(conversation_id, messages, after))
+        return self._run(self._operations.append_messages(conversation_id, messages, after))
 
     def replace_messages(
         self, conversation_id: str, messages: Sequence[Message], *, after: str | None
@@ -280,7 +280,7 @@ class ConversationStore(Face):
             NotFoundError: The conversation is not there.
             ConflictError: The message `after` is gone, or a new one stands before it.
         """
-        return self._run(self._plan.replace_messages(conversation_id, messages, after))
+        return self._run(self._operations.replace_messages(conversation_id, messages, after))
 
     def update_conversation(
         self,
@@ -295,32 +295,32 @@ class ConversationStore(Face):
             NotFoundError: The conversation is not there (where `traits.reports_absent`).
         """
         return self._run(
-            self._plan.update_conversation(
+            self._operations.update_conversation(
                 conversation_id, ConversationChange(title=title, pinned=pinned)
             )
         )
 
     def delete_conversation(self, conversation_id: str) -> None:
         """Deletes a conversation with its messages; one that is not there is done."""
-        return self._run(self._plan.delete_conversation(conversation_id))
+        return self._run(self._operations.delete_conversation(conversation_id))
 
     def delete_conversations(self, *, older_than: datetime) -> int:
         """Deletes the conversations that were last active before a time; returns how many.
 
         Those are what `conversations` yields with the same `older_than`, pinned ones included.
         """
-        return self._run(self._plan.delete_conversations(older_than))
+        return self._run(self._operations.delete_conversations(older_than))
 
     def clear_conversations(self) -> None:
         """Deletes every conversation of the store; what that takes in, the backend's page says."""
-        return self._run(self._plan.clear_conversations())
+        return self._run(self._operations.clear_conversations())
 
     def delete_message(self, conversation_id: str, message_id: str) -> None:
         """Deletes a message; one that is not there is done.
 
         Where `traits.deletes` is ``may_delete_turn``, its question or answer may go with it.
         """
-        return self._run(self._plan.delete_message(conversation_id, message_id))
+        return self._run(self._operations.delete_message(conversation_id, message_id))
 
     def set_feedback(
         self, conversation_id: str, message_id: str, feedback: Feedback | None
@@ -330,7 +330,7 @@ class ConversationStore(Face):
         Raises:
             NotFoundError: The message is not there (where `traits.reports_absent`).
         """
-        return self._run(self._plan.set_feedback(conversation_id, message_id, feedback))
+        return self._run(self._operations.set_feedback(conversation_id, message_id, feedback))
 
     def search(
         self,
@@ -365,7 +365,7 @@ class ConversationStore(Face):
             InvalidError: The cursor is of another search, or a time has no time zone.
         """
         return self._run(
-            self._plan.search(
+            self._operations.search(
                 search_of(query, conversation_id, role, since, until),
                 Listing(limit=limit, cursor=cursor),
             )
@@ -373,11 +373,11 @@ class ConversationStore(Face):
 
     def get_run_details(self, conversation_id: str, message_id: str) -> tuple[RunStep, ...]:
         """Returns the steps of the run that made an answer; none for other messages."""
-        return self._run(self._plan.get_run_details(conversation_id, message_id))
+        return self._run(self._operations.get_run_details(conversation_id, message_id))
 
     def suggest_questions(self, conversation_id: str) -> tuple[str, ...]:
         """Returns questions that the backend thinks come next; a model may have to be asked."""
-        return self._run(self._plan.suggest_questions(conversation_id))
+        return self._run(self._operations.suggest_questions(conversation_id))
 
     def reply(
         self,
@@ -405,7 +405,7 @@ class ConversationStore(Face):
             UnavailableError: The model, or a step of its flow, failed.
         """
         return self._whole(
-            self._conversing.reply(conversation_id, content, turn_id, options, streamed=False)
+            self._chat.reply(conversation_id, content, turn_id, options, streamed=False)
         )
 
     def stream_reply(
@@ -421,7 +421,7 @@ class ConversationStore(Face):
         With the arguments and the errors of `reply`; the stream has the ids before it is sent.
         """
         return self._stream(
-            self._conversing.reply(conversation_id, content, turn_id, options, streamed=True)
+            self._chat.reply(conversation_id, content, turn_id, options, streamed=True)
         )
 
     def answer(
@@ -439,17 +439,13 @@ class ConversationStore(Face):
             InvalidError: The answer does not fit the question; nothing was sent.
             NotFoundError: The conversation is not there.
         """
-        return self._whole(
-            self._conversing.answer(conversation_id, answer, options, streamed=False)
-        )
+        return self._whole(self._chat.answer(conversation_id, answer, options, streamed=False))
 
     def stream_answer(
         self, conversation_id: str, answer: str | Mapping[str, JSON], **options: object
     ) -> ReplyStream:
         """Makes a stream of what follows an answer; with the arguments and errors of `answer`."""
-        return self._stream(
-            self._conversing.answer(conversation_id, answer, options, streamed=True)
-        )
+        return self._stream(self._chat.answer(conversation_id, answer, options, streamed=True))
 
     def get_reply(self, conversation_id: str, turn_id: str) -> Reply:
         """Returns the reply to a turn that was sent before; it fails as `reply` would have.
@@ -460,7 +456,7 @@ class ConversationStore(Face):
             ConflictError: The reply is still being made: ask again later, or use `resume_reply`.
             UnavailableError: The model, or a step of its flow, failed.
         """
-        return self._run(self._plan.get_reply(conversation_id, turn_id))
+        return self._run(self._operations.get_reply(conversation_id, turn_id))
 
     def resume_reply(self, conversation_id: str, turn_id: str) -> ReplyStream:
         """Makes a stream of a reply that is being made, from its beginning.
@@ -470,18 +466,18 @@ class ConversationStore(Face):
         Raises:
             NotFoundError: The turn did not arrive.
         """
-        return self._stream(self._conversing.resume_reply(conversation_id, turn_id))
+        return self._stream(self._chat.resume_reply(conversation_id, turn_id))
 
-    def _whole(self, course: Course) -> Reply:
-        with self._stream(course) as stream:
+    def _whole(self, session: ReplySession) -> Reply:
+        with self._stream(session) as stream:
             for _ in stream:
                 pass
             return stream.reply
 
-    def _stream(self, course: Course) -> ReplyStream:
+    def _stream(self, session: ReplySession) -> ReplyStream:
         from ._streams import ReplyStream
 
-        return ReplyStream(course, self._transport, self._run)
+        return ReplyStream(session, self._transport, self._run)
 
     def check(self) -> Health:
         """Asks the service whether it answers, in which generation, and to this credential.
@@ -489,4 +485,4 @@ class ConversationStore(Face):
         Raises:
             StoreError: It does not, or not to this credential; the class says why.
         """
-        return self._run(self._plan.check())
+        return self._run(self._operations.check())

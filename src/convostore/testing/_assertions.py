@@ -92,7 +92,7 @@ def shown(error: BaseException) -> str:
     return "\n".join([*own, *map(shown, behind)])
 
 
-def said(messages: Sequence[Message]) -> list[tuple[str, str]]:
+def role_text_pairs(messages: Sequence[Message]) -> list[tuple[str, str]]:
     """What was said by whom: what any backend keeps of a message."""
     return [(message.role, message.text) for message in messages]
 

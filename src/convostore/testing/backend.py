@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from ..adapters import Adapter, AsyncTransport, Transport
-from ..config import adapter_of
+from ..config import open_adapter
 from ..http import Request, Response
 from ..models import JSON, Transcript
 from ..store import AsyncConversationStore, ConversationStore
@@ -104,7 +104,7 @@ class Backend:
         merged = self.options | options
         if callable(self.target):
             return self.target(**merged)
-        return adapter_of(self.target, **merged)
+        return open_adapter(self.target, **merged)
 
     def open(
         self,

@@ -43,7 +43,7 @@ class AutojumpClock(deadlines.Clock):
     @contextmanager
     def kept(self) -> Iterator[AutojumpClock]:
         """Keeps this clock for the block."""
-        with deadlines.keeping(self):
+        with deadlines.use_clock(self):
             yield self
 
     def monotonic(self) -> float:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from ..config import aopen, open
-from ..dialects import Dialect, IncomingRequest, StreamedResponse, answered
+from ..dialects import Dialect, IncomingRequest, StreamedResponse, run_dialect
 from ..errors import StoreError
 from ..http import Request, Response
 from ..models import Transcript
@@ -85,7 +85,7 @@ async def _answered(
     if not dialect.serves(request):
         return Response(404, {"content-type": "text/plain; charset=utf-8"}, b"Not Found")
     try:
-        answer = await answered(dialect, request, store)
+        answer = await run_dialect(dialect, request, store)
         return await _read(answer, store) if isinstance(answer, StreamedResponse) else answer
     except StoreError as error:
         return dialect.failed(request, error)

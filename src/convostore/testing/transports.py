@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any, Final, TypeAlias, TypeVar
 
-from ..adapters import AsyncIncoming, AsyncTransport, Incoming, Transport
+from ..adapters import AsyncIncomingReply, AsyncTransport, IncomingReply, Transport
 from ..http import Request, Response
 
 T = TypeVar("T")
@@ -29,13 +29,13 @@ class ServiceTransport(Transport[Request, Response]):
         return self._service(request)
 
     @contextmanager
-    def stream(self, request: Request) -> Iterator[Incoming[Response]]:
+    def stream(self, request: Request) -> Iterator[IncomingReply[Response]]:
         response = self._service(request)
         self._streamed.append((request, response))
         if _comes_whole(response):
-            yield Incoming(response, iter((response.content,)))
+            yield IncomingReply(response, iter((response.content,)))
         else:
-            yield Incoming(replace(response, content=b""), _pieces(response.content))
+            yield IncomingReply(replace(response, content=b""), _pieces(response.content))
 
 
 class AsyncServiceTransport(AsyncTransport[Request, Response]):
@@ -48,9 +48,9 @@ class AsyncServiceTransport(AsyncTransport[Request, Response]):
         return self._sync.send(request)
 
     @asynccontextmanager
-    async def stream(self, request: Request) -> AsyncIterator[AsyncIncoming[Response]]:
+    async def stream(self, request: Request) -> AsyncIterator[AsyncIncomingReply[Response]]:
         with self._sync.stream(request) as incoming:
-            yield AsyncIncoming(incoming.reply, _one_after_the_other(incoming.chunks))
+            yield AsyncIncomingReply(incoming.reply, _one_after_the_other(incoming.chunks))
 
 
 _PIECE: Final = 61

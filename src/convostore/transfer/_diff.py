@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from ..adapters import Operation
 from ..errors import ConflictError
 from ..models import Message
-from ._steps import Merged, Pages, Reader, Steps
-from ._target import Copy, WriteMessages
+from ._steps import MergedMessages, MessageReader, Pages, Steps
+from ._target import TargetConversation, WriteMessages
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class _Ahead:
     theirs: set[str]
 
 
-class Following:
+class Synchronizer:
     """Brings a copy's messages up to the source's.
 
     Args:
@@ -36,7 +36,7 @@ class Following:
         generating: Whether an answer was met that is still being made.
     """
 
-    def __init__(self, copy: Copy, begin: Callable[[], Pages]) -> None:
+    def __init__(self, copy: TargetConversation, begin: Callable[[], Pages]) -> None:
         target = copy.target
         self._copy = copy
         self._policy = copy.policy
@@ -46,12 +46,12 @@ class Following:
         self._deletes = (
             target.offers(Operation.DELETE_MESSAGE) and target.adapter.traits.deletes == "message"
         )
-        self._ours = Reader(begin)
-        self._theirs = Reader(copy.pages)
+        self._ours = MessageReader(begin)
+        self._theirs = MessageReader(copy.pages)
         self._tip: str | None = None
         self.generating = False
 
-    def bring_up(self) -> Steps[None]:
+    def run(self) -> Steps[None]:
         """Goes along both sides while they are alike, and writes from where they are not.
 
         Raises:
@@ -135,7 +135,7 @@ class Following:
         surplus: Mapping[str | None, Sequence[Message]] = {}
         if not self._policy.delete and ahead.theirs - ahead.ours:
             surplus = yield from self._surplus(ahead)
-        yield from self._write_out(Merged(self._ours, ahead.theirs, surplus), replacing)
+        yield from self._write_out(MergedMessages(self._ours, ahead.theirs, surplus), replacing)
 
     def _surplus(self, ahead: _Ahead) -> Steps[Mapping[str | None, Sequence[Message]]]:
         """What only the copy has, by the id of the message before it."""
@@ -154,7 +154,9 @@ class Following:
             raise self._target.adapter.unsupported(Operation.REPLACE_MESSAGES)
         return self._target.replace_messages
 
-    def _write_out(self, messages: Reader | Merged, first: WriteMessages) -> Steps[None]:
+    def _write_out(
+        self, messages: MessageReader | MergedMessages, first: WriteMessages
+    ) -> Steps[None]:
         write = first
         while chunk := (yield from messages.chunk()):
             self.generating |= any(each.status == "generating" for each in chunk)

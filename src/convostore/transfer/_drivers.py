@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from ..errors import InvalidError
 from ..store import AsyncConversationStore, ConversationStore
-from ..store._operations import Plan
+from ..store._operations import Operations
 from ._steps import Side, Step
 
 # One flow serves both faces: it needs what they have in common, which callers do not.
 
 
-def plan_of(store: ConversationStore) -> Plan:
+def plan_of(store: ConversationStore) -> Operations:
     """The operations of a store.
 
     Raises:
@@ -20,10 +20,10 @@ def plan_of(store: ConversationStore) -> Plan:
     """
     if not isinstance(store, ConversationStore):
         raise _another_face(store, "ConversationStore", "open")
-    return store._plan  # noqa: SLF001
+    return store._operations  # noqa: SLF001
 
 
-def async_plan_of(store: AsyncConversationStore) -> Plan:
+def async_plan_of(store: AsyncConversationStore) -> Operations:
     """The operations of an async store.
 
     Raises:
@@ -31,7 +31,7 @@ def async_plan_of(store: AsyncConversationStore) -> Plan:
     """
     if not isinstance(store, AsyncConversationStore):
         raise _another_face(store, "AsyncConversationStore", "aopen")
-    return store._plan  # noqa: SLF001
+    return store._operations  # noqa: SLF001
 
 
 def _another_face(store: object, needed: str, opener: str) -> InvalidError:

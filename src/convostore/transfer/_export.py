@@ -17,8 +17,8 @@ from ..errors import InvalidError, NotFoundError, StoreError
 from ..formats import Writer, format_of, writer
 from ..formats._files import FileFailedError, PathOrText, Sink, sink_to
 from ..models import Conversation, Message
-from ..store._operations import Plan, several
-from ._progress import Counting, Progress
+from ..store._operations import Operations, require_several
+from ._progress import Progress, ProgressCounter
 from ._skipped import Skipped, concerns_only_one, skipped
 from ._steps import Step, Steps, pages_of_store
 
@@ -46,7 +46,7 @@ class Export:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: Operations,
         destination: PathOrText,
         format: str | None,
         ids: Iterable[str] | None,
@@ -56,12 +56,12 @@ class Export:
     ) -> None:
         if on_error not in {"raise", "skip"}:
             raise InvalidError(f"on_error is raise or skip, not {on_error!r}")
-        self._plan = plan
+        self._operations = plan
         self._sink: Sink = sink_to(destination)
         self._writer = _writer(destination, format, raw)
-        self._ids = None if ids is None else list(dict.fromkeys(several(ids)))
+        self._ids = None if ids is None else list(dict.fromkeys(require_several(ids)))
         self._skips = on_error == "skip"
-        self._progress = Counting(progress)
+        self._progress = ProgressCounter(progress)
         self._counts = Counter[str]()
         self._skipped: list[Skipped] = []
 
@@ -90,18 +90,18 @@ class Export:
         yield Step("target", lambda: self._sink.write(make()))
 
     def _all(self) -> Steps[None]:
-        walk = self._plan.walk_conversations()
+        walk = self._operations.walk_conversations()
         while walk.listing is not None:
-            page = yield Step("source", self._plan.list_conversations(walk.listing))
+            page = yield Step("source", self._operations.list_conversations(walk.listing))
             self._progress.total = page.total
-            for conversation in walk.take(page):
+            for conversation in walk.accept(page):
                 yield from self._guarded(conversation.id, conversation)
 
     def _named(self, ids: Sequence[str]) -> Steps[None]:
         self._progress.total = len(ids)
         first: Conversation | None = None
         if len(ids) == 1 and not self._skips:
-            first = yield Step("source", self._plan.get_conversation(ids[0]))
+            first = yield Step("source", self._operations.get_conversation(ids[0]))
         yield from self._write(lambda: self._writer.start(first))
         for conversation_id in ids:
             yield from self._guarded(conversation_id, first)
@@ -124,15 +124,15 @@ class Export:
         self._progress.add(conversations=1)
 
     def _may_go_on(self, error: StoreError) -> bool:
-        return not isinstance(error, FileFailedError) and concerns_only_one(error, self._plan)
+        return not isinstance(error, FileFailedError) and concerns_only_one(error, self._operations)
 
     def _one(self, conversation_id: str, known: Conversation | None) -> Steps[int | None]:
         """Writes one conversation; None where it was deleted after the list showed it."""
         writer, sink = self._writer, self._sink
         conversation = known
         if conversation is None:
-            conversation = yield Step("source", self._plan.get_conversation(conversation_id))
-        pages = pages_of_store(self._plan, conversation_id)
+            conversation = yield Step("source", self._operations.get_conversation(conversation_id))
+        pages = pages_of_store(self._operations, conversation_id)
         try:
             page = yield from pages()
         except NotFoundError:

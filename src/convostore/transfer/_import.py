@@ -14,12 +14,12 @@ from ..errors import InvalidError, ProtocolError, StoreError
 from ..formats import Entry
 from ..formats._files import PathOrBytes, entries_of
 from ..models import Listing, Message
-from ..store._operations import Plan
-from ._progress import Counting, Progress
+from ..store._operations import Operations
+from ._progress import Progress, ProgressCounter
 from ._skipped import Skipped, concerns_only_one, skipped
 from ._steps import Step, Steps, pages_of, pages_of_store
-from ._target import Policy
-from ._upsert import keep, require
+from ._target import UpsertPolicy
+from ._upsert import require, upsert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class Import:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: Operations,
         source: PathOrBytes,
         format: str | None,
         name: str | None,
@@ -56,11 +56,11 @@ class Import:
         progress: Progress | None,
     ) -> None:
         require(plan)
-        self._plan = plan
+        self._operations = plan
         self._entries = entries_of(source, format, name)
         # One attempt: a file cannot be read anew from the middle.
-        self._policy = Policy(full=True, rewrite=False, dry_run=dry_run, attempts=1)
-        self._progress = Counting(progress)
+        self._policy = UpsertPolicy(full=True, rewrite=False, dry_run=dry_run, attempts=1)
+        self._progress = ProgressCounter(progress)
         self._counts = Counter[str]()
         self._losses = Counter[str]()
         self._skipped: list[Skipped] = []
@@ -101,8 +101,8 @@ class Import:
         messages = _Counted(entry.messages)
         wanted = entry.conversation
         try:
-            kept = yield from keep(
-                self._plan,
+            kept = yield from upsert(
+                self._operations,
                 wanted,
                 lambda: pages_of(messages),
                 self._policy,
@@ -113,7 +113,7 @@ class Import:
         except StoreError as error:
             if messages.failure is not None:
                 raise self._broken(messages.failure) from error
-            if not concerns_only_one(error, self._plan):
+            if not concerns_only_one(error, self._operations):
                 raise
             self._skip(entry, error)
         else:
@@ -130,11 +130,13 @@ class Import:
         Raises:
             ProtocolError: Fewer than were read.
         """
-        page = yield Step("target", self._plan.list_messages(conversation_id, Listing(limit=1)))
+        page = yield Step(
+            "target", self._operations.list_messages(conversation_id, Listing(limit=1))
+        )
         held = page.total
         if held is None:
             held = 0
-            pages = pages_of_store(self._plan, conversation_id, where="target")
+            pages = pages_of_store(self._operations, conversation_id, where="target")
             while (messages := (yield from pages())) is not None:
                 held += len(messages)
         if held < count:

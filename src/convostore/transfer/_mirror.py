@@ -17,11 +17,11 @@ from typing import Any, Final
 from ..adapters import Adapter, Operation
 from ..errors import ConflictError, InvalidError, NotFoundError, StoreError
 from ..models import Conversation, Message, Origin
-from ..store._operations import Plan
+from ..store._operations import Operations
 from ._skipped import Skipped, concerns_all, concerns_only_one, skipped
 from ._steps import Pages, Step, Steps, pages_of_store
-from ._target import Policy
-from ._upsert import keep, require
+from ._target import UpsertPolicy
+from ._upsert import require, upsert
 
 _PATIENCE: Final = 5
 """After so many conversations that could not be reached, one after the other, it gives up."""
@@ -81,11 +81,11 @@ class MirrorRun:
 
     def __init__(
         self,
-        source: Plan,
-        target: Plan,
+        source: Operations,
+        target: Operations,
         *,
         name: str | None,
-        policy: Policy,
+        policy: UpsertPolicy,
         progress: Callable[[MirrorProgress], None] | None,
     ) -> None:
         _refuse_what_cannot_be(source, target, policy)
@@ -120,7 +120,7 @@ class MirrorRun:
         if self._walk.listing is None:
             return None
         page = yield Step("source", self._source.list_conversations(self._walk.listing))
-        fresh = self._walk.take(page)
+        fresh = self._walk.accept(page)
         self._total = page.total
         self._listed.update(_digest(self._name, each.id) for each in fresh)
         self._tell()
@@ -136,7 +136,7 @@ class MirrorRun:
         wanted = conversation.model_copy(update={"id": copy_id(origin), "origin": origin})
         unread: StoreError | None = None
         try:
-            kept = yield from keep(
+            kept = yield from upsert(
                 self._target,
                 wanted,
                 lambda: self._pages(conversation.id),
@@ -178,7 +178,7 @@ class MirrorRun:
         walk = self._target.walk_conversations()
         while walk.listing is not None:
             page = yield Step("target", self._target.list_conversations(walk.listing))
-            found += [each.id for each in walk.take(page) if self._is_abandoned(each)]
+            found += [each.id for each in walk.accept(page) if self._is_abandoned(each)]
         return found
 
     def _is_abandoned(self, conversation: Conversation) -> bool:
@@ -263,7 +263,7 @@ def _digest(store: str, conversation_id: str) -> bytes:
     return sha256(json.dumps([store, conversation_id]).encode("ascii")).digest()[:16]
 
 
-def _refuse_what_cannot_be(source: Plan, target: Plan, policy: Policy) -> None:
+def _refuse_what_cannot_be(source: Operations, target: Operations, policy: UpsertPolicy) -> None:
     if policy.full and policy.new_only:
         raise InvalidError("full looks at everything and new_only at nothing known: choose one")
     if _are_one(source.adapter, target.adapter):

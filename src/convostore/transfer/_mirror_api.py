@@ -15,7 +15,7 @@ from ..store import AsyncConversationStore, ConversationStore
 from ._drivers import async_plan_of, async_sender, concurrency_of, plan_of, sender
 from ._mirror import MirrorProgress, MirrorReport, MirrorRun
 from ._skipped import Skipped
-from ._target import Policy
+from ._target import UpsertPolicy
 
 __all__ = ["MirrorProgress", "MirrorReport", "Skipped", "amirror", "mirror"]
 
@@ -65,7 +65,7 @@ def mirror(
         StoreError: The source's list cannot be read, or one side is out of reach or refuses the
             credential. What was written until then stays.
     """
-    policy = Policy(full=full, new_only=new_only, delete=delete, dry_run=dry_run)
+    policy = UpsertPolicy(full=full, new_only=new_only, delete=delete, dry_run=dry_run)
     work = MirrorRun(plan_of(source), plan_of(target), name=name, policy=policy, progress=progress)
     send = sender({"source": source, "target": target})
 
@@ -108,7 +108,7 @@ async def amirror(
     Raises:
         StoreError: As `mirror`; what is in flight is broken off first.
     """
-    policy = Policy(full=full, new_only=new_only, delete=delete, dry_run=dry_run)
+    policy = UpsertPolicy(full=full, new_only=new_only, delete=delete, dry_run=dry_run)
     work = MirrorRun(
         async_plan_of(source), async_plan_of(target), name=name, policy=policy, progress=progress
     )

@@ -25,7 +25,7 @@ class TransferProgress:
 Progress: TypeAlias = Callable[[TransferProgress], None]
 
 
-class Counting:
+class ProgressCounter:
     """The counts of a transfer, told as they grow; see `TransferProgress`."""
 
     def __init__(self, tell: Progress | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import AuthError, ConfigError, StoreError
-from ..store._operations import Plan
+from ..store._operations import Operations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,12 +20,12 @@ class Skipped:
     error: StoreError
 
 
-def concerns_all(error: StoreError, plan: Plan) -> bool:
+def concerns_all(error: StoreError, plan: Operations) -> bool:
     """Whether any other conversation would meet the error as well, however often it is tried."""
     return plan.closed or isinstance(error, AuthError | ConfigError)
 
 
-def concerns_only_one(error: StoreError, plan: Plan) -> bool:
+def concerns_only_one(error: StoreError, plan: Operations) -> bool:
     """Whether other conversations may fare better at once."""
     return not (error.retryable or concerns_all(error, plan))
 

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from ..models import Listing, Message
-from ..store._operations import Plan
+from ..store._operations import Operations
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ def pages_of(messages: Iterable[Message]) -> Pages:
 
 
 def pages_of_store(
-    store: Plan, conversation_id: str, *, where: Side = "source", size: int = _PAGE
+    store: Operations, conversation_id: str, *, where: Side = "source", size: int = _PAGE
 ) -> Pages:
     """Pages of a conversation in a store; each step's `make` makes a flow of that store."""
     whole = store.adapter.traits.paging == "whole"
@@ -90,7 +90,7 @@ def no_pages() -> Pages:
     return next_page
 
 
-class Reader:
+class MessageReader:
     """Messages one by one, with a look at those that come."""
 
     def __init__(self, begin: Callable[[], Pages]) -> None:
@@ -132,7 +132,7 @@ class Reader:
         self._held.extend(page or ())
 
 
-class Merged:
+class MergedMessages:
     """Messages, with those that only the target has behind the ones they stood behind.
 
     What stood where the source has something new is the end that it rewrote, and is left out.
@@ -144,7 +144,7 @@ class Merged:
     """
 
     def __init__(
-        self, ours: Reader, theirs: set[str], surplus: Mapping[str | None, Sequence[Message]]
+        self, ours: MessageReader, theirs: set[str], surplus: Mapping[str | None, Sequence[Message]]
     ) -> None:
         self._ours = ours
         self._theirs = theirs

@@ -14,11 +14,13 @@ from typing import Final, Literal, TypeAlias, cast
 from ..adapters import Operation
 from ..errors import ConflictError, NotFoundError
 from ..models import Conversation, Message, NewConversation, Problem
-from ..store._operations import AnyFlow, Make, Plan
+from ..store._operations import AnyFlow, FlowFactory, Operations
 from ._steps import CHUNK, Pages, Step, Steps, no_pages, pages_of_store
 
-WriteMessages: TypeAlias = Callable[[str, Sequence[Message], str | None], Make[tuple[Message, ...]]]
-"""`Plan.append_messages` or `Plan.replace_messages`."""
+WriteMessages: TypeAlias = Callable[
+    [str, Sequence[Message], str | None], FlowFactory[tuple[Message, ...]]
+]
+"""`Operations.append_messages` or `Operations.replace_messages`."""
 
 UNFINISHED: Final = Problem(where="convostore", what="is not copied whole yet")
 """Stands among a copy's problems from the first write to its messages until the last."""
@@ -27,7 +29,7 @@ UNSETTLED: Final = Problem(where="convostore", what="was copied while an answer 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class UpsertPolicy:
     """How far the target is to follow.
 
     Attributes:
@@ -50,7 +52,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class UpsertResult:
     """What was done for one conversation.
 
     Attributes:
@@ -64,7 +66,7 @@ class Kept:
     losses: Mapping[str, int] = field(default_factory=dict)
 
 
-class Tally:
+class WriteStats:
     """What was done for one conversation, by all attempts together.
 
     Args:
@@ -102,11 +104,11 @@ class Tally:
                 if not getattr(theirs, name) and getattr(ours, name) != getattr(theirs, name):
                     self.lose(f"message.{name}")
 
-    def kept(self) -> Kept:
+    def kept(self) -> UpsertResult:
         """All of it; what cannot be held counts only where something was written."""
         if not self.wrote:
-            return Kept(outcome="unchanged")
-        return Kept(
+            return UpsertResult(outcome="unchanged")
+        return UpsertResult(
             outcome="copied" if self._is_new else "updated",
             messages=self._messages,
             losses=dict(self._losses),
@@ -117,7 +119,7 @@ class Tally:
 class _Write:
     """Something to be written, of how many messages, and which of them come back as stored."""
 
-    make: Make[object]
+    make: FlowFactory[object]
     messages: int
     sent: Sequence[Message]
 
@@ -130,7 +132,7 @@ def _in_turn(writes: Sequence[_Write]) -> AnyFlow[list[object]]:
     return replies
 
 
-class Copy:
+class TargetConversation:
     """A conversation of the target, while it is looked at and written.
 
     Args:
@@ -143,11 +145,11 @@ class Copy:
 
     def __init__(
         self,
-        target: Plan,
+        target: Operations,
         wanted: Conversation,
         held: Conversation | None,
-        policy: Policy,
-        tally: Tally,
+        policy: UpsertPolicy,
+        tally: WriteStats,
     ) -> None:
         self.target = target
         self.wanted = wanted
@@ -199,7 +201,7 @@ class Copy:
         else:
             self.tally.write()
 
-    def change(self, make: Make[object], messages: int = 0) -> Steps[None]:
+    def change(self, make: FlowFactory[object], messages: int = 0) -> Steps[None]:
         """Writes to its messages."""
         yield from self.begin()
         yield from self.write(make, messages)
@@ -213,7 +215,7 @@ class Copy:
         yield from self.write(make, len(messages), sent=messages)
 
     def write(
-        self, make: Make[object], messages: int = 0, *, sent: Sequence[Message] = ()
+        self, make: FlowFactory[object], messages: int = 0, *, sent: Sequence[Message] = ()
     ) -> Steps[None]:
         """Does what `make` makes, except in a dry run; unlike `change`, it leaves no mark.
 
@@ -248,7 +250,7 @@ class Copy:
                 self.tally.compare(each.sent, cast("Sequence[Message]", reply))
             self.tally.write(each.messages)
 
-    def _create(self) -> Make[object]:
+    def _create(self) -> FlowFactory[object]:
         wanted = self.wanted
         new = NewConversation(
             id=wanted.id, title=wanted.title, created_at=wanted.created_at, origin=wanted.origin

@@ -12,34 +12,27 @@ from collections.abc import Callable, Iterable
 from ..adapters import Operation
 from ..errors import ConflictError, NotFoundError
 from ..models import UNSET, Conversation, ConversationChange
-from ..store._operations import Plan
-from ._diff import Following
-from ._steps import Pages, Step, Steps, pages_of, pages_of_store
-from ._target import UNFINISHED, UNSETTLED, Copy, Kept, Policy, Tally, with_problem
-
-__all__ = [
-    "UNFINISHED",
-    "UNSETTLED",
-    "Kept",
-    "Pages",
-    "Policy",
-    "Step",
-    "Steps",
-    "keep",
-    "pages_of",
-    "pages_of_store",
-    "require",
-]
+from ..store._operations import Operations
+from ._diff import Synchronizer
+from ._steps import Pages, Step, Steps
+from ._target import (
+    UNSETTLED,
+    TargetConversation,
+    UpsertPolicy,
+    UpsertResult,
+    WriteStats,
+    with_problem,
+)
 
 
-def keep(
-    target: Plan,
+def upsert(
+    target: Operations,
     wanted: Conversation,
     pages: Callable[[], Pages],
-    policy: Policy,
+    policy: UpsertPolicy,
     *,
     written: Callable[[int], None] = lambda _: None,
-) -> Steps[Kept]:
+) -> Steps[UpsertResult]:
     """Brings one conversation of the target to what is wanted; may be broken off at any step.
 
     Broken off, it leaves a conversation that says so in its problems; done again, it goes on.
@@ -58,7 +51,7 @@ def keep(
         UnsupportedError: Messages differ, and the target cannot replace any.
         StoreError: What a step ended in.
     """
-    tally = Tally(written)
+    tally = WriteStats(written)
     attempt = 1
     while True:
         try:
@@ -71,7 +64,7 @@ def keep(
             return tally.kept()
 
 
-def require(target: Plan) -> None:
+def require(target: Operations) -> None:
     """Refuses a target that cannot be written to.
 
     Raises:
@@ -83,33 +76,33 @@ def require(target: Plan) -> None:
 
 
 def _attempt(
-    target: Plan,
+    target: Operations,
     wanted: Conversation,
     pages: Callable[[], Pages],
-    policy: Policy,
-    tally: Tally,
+    policy: UpsertPolicy,
+    tally: WriteStats,
 ) -> Steps[None]:
     held = yield from _find(target, wanted)
     tally.find(held)
-    copy = Copy(target, wanted, held, policy, tally)
+    copy = TargetConversation(target, wanted, held, policy, tally)
     if copy.is_whole and policy.new_only:
         return
     generating = False
     if not copy.is_whole or policy.full or not copy.stands_still:
-        following = Following(copy, pages)
+        synchronizer = Synchronizer(copy, pages)
         try:
-            yield from following.bring_up()
+            yield from synchronizer.run()
         except Exception:
             yield from copy.flush()  # what was whole before the place where the source broke off
             raise
-        generating = following.generating
+        generating = synchronizer.generating
     if not policy.rewrite and copy.is_whole and not copy.begun:
         return
     yield from _finish(copy, generating=generating)
     yield from copy.flush()
 
 
-def _finish(copy: Copy, *, generating: bool) -> Steps[None]:
+def _finish(copy: TargetConversation, *, generating: bool) -> Steps[None]:
     wanted, policy = copy.wanted, copy.policy
     if copy.puts:
         final = with_problem(wanted, UNSETTLED) if generating and policy.rewrite else wanted
@@ -118,7 +111,7 @@ def _finish(copy: Copy, *, generating: bool) -> Steps[None]:
         yield from _finish_by_updates(copy)
 
 
-def _find(target: Plan, wanted: Conversation) -> Steps[Conversation | None]:
+def _find(target: Operations, wanted: Conversation) -> Steps[Conversation | None]:
     try:
         held: Conversation = yield Step("target", target.get_conversation(wanted.id))
     except NotFoundError:
@@ -131,7 +124,7 @@ def _find(target: Plan, wanted: Conversation) -> Steps[Conversation | None]:
     return held
 
 
-def _finish_by_put(copy: Copy, final: Conversation) -> Steps[None]:
+def _finish_by_put(copy: TargetConversation, final: Conversation) -> Steps[None]:
     """Takes the mark away, and gives the copy all that the source tells of the conversation."""
     if copy.begun or copy.held is None or not _are_alike(copy.held, final):
         yield from copy.write(copy.target.put_conversation(final))
@@ -141,7 +134,7 @@ def _are_alike(held: Conversation, wanted: Conversation) -> bool:
     return held.portable() == wanted.portable() and held.origin == wanted.origin
 
 
-def _finish_by_updates(copy: Copy) -> Steps[None]:
+def _finish_by_updates(copy: TargetConversation) -> Steps[None]:
     """Gives the copy what a target can hold that puts no conversations, and notes the rest."""
     wanted = copy.wanted
     there = copy.held or wanted.model_copy(update={"pinned": False})
@@ -166,5 +159,5 @@ def _finish_by_updates(copy: Copy) -> Steps[None]:
 _NEEDS_PUT = ("updated_at", "files", "problems", "raw")
 
 
-def _lose(copy: Copy, fields: Iterable[str]) -> None:
+def _lose(copy: TargetConversation, fields: Iterable[str]) -> None:
     copy.tally.lose(*(f"conversation.{name}" for name in fields))

@@ -13,7 +13,7 @@ from convostore.dsn import DSN
 from convostore.errors import ConflictError, NotFoundError
 from convostore.flow import Flow
 from convostore.models import UNSET, Conversation, Listing, NewConversation, Page, Unset
-from convostore.store._operations import Plan
+from convostore.store._operations import Operations
 
 from .registry import behind_plan, in_memory
 
@@ -154,7 +154,7 @@ class TakesADayForYoung(MemoryAdapter):
 
 
 @behind_plan("test_an_age_without_a_time_zone_is_refused")
-class TakesNaiveAges(Plan):
+class TakesNaiveAges(Operations):
     def list_conversations(self, listing: Listing) -> Any:
         age = listing.older_than and _aware(listing.older_than)
         return super().list_conversations(replace(listing, older_than=age))
@@ -168,7 +168,7 @@ def _aware(time: datetime) -> datetime:
 
 
 @behind_plan("test_a_cursor_is_of_one_age")
-class ForgetsTheAgeOfCursors(Plan):
+class ForgetsTheAgeOfCursors(Operations):
     def page(self, operation: Operation, scope: str, listing: Listing, make: Any) -> Any:
         known = "" if operation is Operation.LIST_CONVERSATIONS else scope
         return super().page(operation, known, listing, make)

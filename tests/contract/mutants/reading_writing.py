@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from convostore.adapters import Operation, cut
+from convostore.adapters import Operation, paginate
 from convostore.adapters.memory import Call, MemoryAdapter
 from convostore.dsn import DSN
 from convostore.errors import (
@@ -43,8 +43,8 @@ from convostore.models import (
     TextPart,
     Transcript,
 )
-from convostore.store._iteration import Walk
-from convostore.store._operations import Plan
+from convostore.store._iteration import PageIterator
+from convostore.store._operations import Operations
 
 from .registry import NAMES, behind_plan, in_memory, over_http
 from .sample_service import SampleAdapter
@@ -152,7 +152,7 @@ class ReversesThePage(MemoryAdapter):
 class ForgetsPins(MemoryAdapter):
     def list_conversations(self, listing: Listing) -> Flow[Call, object, Page[Conversation]]:
         page = yield from super().list_conversations(replace(listing, limit=None, cursor=None))
-        return cut(sorted(page.items, key=lambda row: row.id), listing, key=lambda row: row.id)
+        return paginate(sorted(page.items, key=lambda row: row.id), listing, key=lambda row: row.id)
 
 
 # Paging
@@ -207,7 +207,7 @@ class LooksBeforeItLists(SampleAdapter):
 
 
 @behind_plan("test_a_limit_below_one_is_refused")
-class TakesAnyLimit(Plan):
+class TakesAnyLimit(Operations):
     def _bounded(self, listing: Listing) -> Listing:
         return replace(listing, limit=abs(listing.limit or 1))
 
@@ -216,7 +216,7 @@ class TakesAnyLimit(Plan):
     "test_a_cursor_of_another_list_is_refused",
     "test_what_is_no_cursor_is_refused",
 )
-class StartsAgainAtABadCursor(Plan):
+class StartsAgainAtABadCursor(Operations):
     def page(self, operation: Any, scope: Any, listing: Listing, make: Any) -> Any:
         try:
             return (yield from super().page(operation, scope, listing, make))
@@ -226,9 +226,11 @@ class StartsAgainAtABadCursor(Plan):
 
 
 @behind_plan("test_a_walk_neither_repeats_nor_drops_while_others_write")
-class WalksOnlyOnce(Plan):
-    def walk_conversations(self, older_than: datetime | None = None) -> Walk[Conversation]:
-        return Walk(self.adapter.traits, Listing(older_than=older_than), again_from_head=False)
+class WalksOnlyOnce(Operations):
+    def walk_conversations(self, older_than: datetime | None = None) -> PageIterator[Conversation]:
+        return PageIterator(
+            self.adapter.traits, Listing(older_than=older_than), again_from_head=False
+        )
 
 
 # Identity and absence
@@ -277,7 +279,7 @@ class SwallowsNotFound(MemoryAdapter):
 
 
 @behind_plan("test_an_empty_id_is_refused_before_any_request")
-class TakesEmptyIds(Plan):
+class TakesEmptyIds(Operations):
     def get_conversation(self, conversation_id: str) -> Any:
         return self.named(
             Operation.GET_CONVERSATION, lambda: self.adapter.get_conversation(conversation_id)
@@ -291,13 +293,13 @@ class TakesEmptyIds(Plan):
     "test_what_is_not_offered_is_refused_before_any_request",
     "test_a_closed_store_refuses_every_call",
 )
-class RefusesNothing(Plan):
+class RefusesNothing(Operations):
     def named(self, operation: Operation, make: Any) -> Any:
-        return lambda: self.adapter.surround(make())
+        return lambda: self.adapter.wrap(make())
 
 
 @behind_plan("test_an_error_says_where_it_happened")
-class HidesWhereItHappened(Plan):
+class HidesWhereItHappened(Operations):
     def named(self, operation: Operation, make: Any) -> Any:
         named = super().named(operation, make)
 
@@ -564,7 +566,7 @@ class NeverTriesAgain(SampleAdapter):
     def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
         reply = yield Request("GET", "/chats", idempotent=False)
         found = [Conversation(**chat) for chat in reply.json()["chats"]]
-        return cut(found, listing, key=lambda each: each.id)
+        return paginate(found, listing, key=lambda each: each.id)
 
 
 @over_http("test_a_request_that_changes_something_is_never_repeated")

@@ -19,7 +19,7 @@ from convostore.dsn import DSN
 from convostore.http import HTTPOptions
 from convostore.models import ReplyEvent
 from convostore.store import AsyncConversationStore, AsyncReplyStream, ConversationStore
-from convostore.store._operations import Plan
+from convostore.store._operations import Operations
 from convostore.testing import Backend, Prompts
 from convostore.testing._faces import awaited_stream
 
@@ -199,10 +199,10 @@ def over_http(*caught_by: str) -> Callable[[type[SampleAdapter]], type[SampleAda
     return register
 
 
-def behind_plan(*caught_by: str) -> Callable[[type[Plan]], type[Plan]]:
+def behind_plan(*caught_by: str) -> Callable[[type[Operations]], type[Operations]]:
     """Registers a spoilt plan: what is wrong is what the store does around its adapter."""
 
-    def register(plan: type[Plan]) -> type[Plan]:
+    def register(plan: type[Operations]) -> type[Operations]:
         ALL.append(Mutant(plan.__name__, lambda: _SpoiltPlan(plan), caught_by))
         return plan
 
@@ -212,9 +212,9 @@ def behind_plan(*caught_by: str) -> Callable[[type[Plan]], type[Plan]]:
 class _SpoiltPlan(Backend):
     """Opens right adapters behind a wrong plan; its transports stay open."""
 
-    def __init__(self, plan: type[Plan]) -> None:
+    def __init__(self, plan: type[Operations]) -> None:
         super().__init__(f"memory://mutant-{next(NAMES)}")
-        self._plan = plan
+        self._operations = plan
 
     def adapter(self, **options: object) -> Adapter[Any, Any]:
         adapter = super().adapter(**options)
@@ -223,12 +223,12 @@ class _SpoiltPlan(Backend):
 
     def open(self, **options: Any) -> ConversationStore:
         store = super().open(**({"transport": _OpenTransport()} | options))
-        store._plan = self._plan(store._plan.adapter)
+        store._operations = self._operations(store._operations.adapter)
         return store
 
     def aopen(self, **options: Any) -> AsyncConversationStore:
         store = super().aopen(**({"transport": _OpenAsyncTransport()} | options))
-        store._plan = self._plan(store._plan.adapter)
+        store._operations = self._operations(store._operations.adapter)
         return store
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import ConfigDict
 
-from convostore.adapters import AdapterOptions, Answer, Draft, Stream, Turn
+from convostore.adapters import AdapterOptions, Answer, ReplyAccumulator, Stream, Turn
 from convostore.adapters.echo import EchoAdapter
 from convostore.adapters.memory import Call
 from convostore.dsn import DSN
@@ -39,7 +39,7 @@ class _SpoilsReplies(EchoAdapter):
         raise NotImplementedError
 
     def _stored(
-        self, conversation_id: str, turn_id: str, draft: Draft
+        self, conversation_id: str, turn_id: str, draft: ReplyAccumulator
     ) -> Flow[Call, object, Reply]:
         return self.spoil((yield from super()._stored(conversation_id, turn_id, draft)))
 
@@ -70,7 +70,7 @@ class StoresNothing(EchoAdapter):
         return EchoAdapter(DSN.parse("echo://"), None)._take(turn)
 
     def _stored(
-        self, conversation_id: str, turn_id: str, draft: Draft
+        self, conversation_id: str, turn_id: str, draft: ReplyAccumulator
     ) -> Flow[Call, object, Reply]:
         yield from ()
         message = Message(id=f"{turn_id}/answer", role="assistant", parts=draft.parts)
@@ -187,7 +187,7 @@ class _Remembers(EchoAdapter):
         stream = yield from super().stream_reply(turn)
         return replace(stream, finish=self._finish)
 
-    def _finish(self, draft: Draft) -> Flow[Call, object, Reply]:
+    def _finish(self, draft: ReplyAccumulator) -> Flow[Call, object, Reply]:
         turn = self.remembered()
         return self._stored(turn.conversation_id, turn.turn_id, draft)
 
@@ -212,7 +212,7 @@ class RepeatsTurns(AnsweringAdapter):
     def reply(self, turn: Turn) -> HTTPFlow[Reply]:
         stream = yield from self.stream_reply(turn)
         yield replace(stream.request, idempotent=True)
-        return (yield from stream.finish(Draft()))
+        return (yield from stream.finish(ReplyAccumulator()))
 
 
 # Refusal, and what comes next

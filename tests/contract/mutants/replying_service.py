@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Final
 from urllib.parse import unquote
 
-from convostore.adapters import Answer, Decoder, Draft, Stream, Turn, cut
+from convostore.adapters import Answer, Decoder, ReplyAccumulator, Stream, Turn, paginate
 from convostore.errors import (
     ConflictError,
     InvalidError,
@@ -148,7 +148,7 @@ class AnsweringAdapter(SampleAdapter):
 
     def list_messages(self, conversation_id: str, listing: Listing) -> HTTPFlow[Page[Message]]:
         messages = yield from self._messages(conversation_id)
-        return cut(messages, listing, key=lambda each: each.id)
+        return paginate(messages, listing, key=lambda each: each.id)
 
     def stream_reply(self, turn: Turn) -> HTTPFlow[Stream[Request, Response]]:
         yield from ()
@@ -166,7 +166,7 @@ class AnsweringAdapter(SampleAdapter):
         return self._stream("answer", answer.conversation_id, turn_id, {"choice": answer.answer})
 
     def get_reply(self, conversation_id: str, turn_id: str) -> HTTPFlow[Reply]:
-        return self._stored(conversation_id, turn_id, Draft())
+        return self._stored(conversation_id, turn_id, ReplyAccumulator())
 
     def _stream(
         self, called: str, conversation_id: str, turn_id: str, body: dict[str, JSON]
@@ -183,7 +183,9 @@ class AnsweringAdapter(SampleAdapter):
             turn_id=turn_id,
         )
 
-    def _stored(self, conversation_id: str, turn_id: str, draft: Draft) -> HTTPFlow[Reply]:
+    def _stored(
+        self, conversation_id: str, turn_id: str, draft: ReplyAccumulator
+    ) -> HTTPFlow[Reply]:
         messages = {each.id: each for each in (yield from self._messages(conversation_id))}
         if turn_id not in messages:
             raise NotFoundError(f"no turn {turn_id!r} arrived in {conversation_id!r}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 from urllib.parse import unquote
 
-from convostore.adapters import Traits, cut
+from convostore.adapters import Traits, paginate
 from convostore.http import HTTPAdapter, HTTPFlow, Request, Response, path
 from convostore.models import Conversation, Listing, Message, Page, TextPart, Transcript
 
@@ -59,7 +59,7 @@ class SampleAdapter(HTTPAdapter):
     def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
         reply = yield Request("GET", "/chats")
         found = reply.read(lambda body: [Conversation(**chat) for chat in body["chats"]])
-        return cut(found, listing, key=lambda each: each.id)
+        return paginate(found, listing, key=lambda each: each.id)
 
     def get_conversation(self, conversation_id: str) -> HTTPFlow[Conversation]:
         reply = yield Request("GET", path("/chats/{}", conversation_id))
@@ -71,7 +71,7 @@ class SampleAdapter(HTTPAdapter):
             Message(id=row, role=role, parts=(TextPart(text=text),))
             for row, role, text in reply.json()["messages"]
         ]
-        return cut(messages, listing, key=lambda each: each.id)
+        return paginate(messages, listing, key=lambda each: each.id)
 
     def delete_conversation(self, conversation_id: str) -> HTTPFlow[None]:
         reply = yield Request("DELETE", path("/chats/{}", conversation_id))

@@ -15,8 +15,8 @@ from convostore.dsn import DSN
 from convostore.errors import ProtocolError
 from convostore.flow import Flow
 from convostore.models import Conversation, ConversationChange, Listing, Message, Page, Unset
-from convostore.search import Hit, Search, fold, searched, words
-from convostore.store._operations import Plan
+from convostore.search import Hit, Search, fold, searchable_text, tokenize
+from convostore.store._operations import Operations
 
 from .registry import behind_plan, in_memory
 
@@ -34,7 +34,7 @@ class _Overlooks(MemoryAdapter):
 
 
 def _text(hit: Hit) -> str:
-    return searched(hit.message) if hit.message else hit.conversation.title or ""
+    return searchable_text(hit.message) if hit.message else hit.conversation.title or ""
 
 
 # What is found
@@ -109,7 +109,7 @@ class NeedsTwoSyllables(_Overlooks):
 @in_memory("test_identifiers_are_found_and_so_are_their_parts")
 class KnowsNoParts(_Overlooks):
     def sees(self, search: Search, hit: Hit) -> bool:
-        known = words(_text(hit).lower())
+        known = tokenize(_text(hit).lower())
         return all(term.among(known) for term in search.terms)
 
 
@@ -169,7 +169,7 @@ class IncludesTheEnd(MemoryAdapter):
 
 
 @behind_plan("test_a_time_of_a_search_without_a_time_zone_is_refused")
-class TakesNaiveTimes(Plan):
+class TakesNaiveTimes(Operations):
     def search(self, search: Search, listing: Listing) -> Any:
         since = search.since and search.since.replace(tzinfo=UTC)
         until = search.until and search.until.replace(tzinfo=UTC)
@@ -203,7 +203,7 @@ class CountsItsWayThroughHits(MemoryAdapter):
 
 
 @behind_plan("test_a_cursor_is_of_one_search")
-class TakesAnySearchForTheSame(Plan):
+class TakesAnySearchForTheSame(Operations):
     def page(self, operation: Operation, scope: str, listing: Listing, make: Any) -> Any:
         known = "" if operation is Operation.SEARCH else scope
         return super().page(operation, known, listing, make)
@@ -222,7 +222,7 @@ class IndexesAnIdOnce(_Overlooks):
         self, conversation_id: str, messages: Sequence[Message], after: str | None
     ) -> Flow[Call, object, tuple[Message, ...]]:
         for message in messages:
-            self._texts.setdefault(message.id, searched(message))
+            self._texts.setdefault(message.id, searchable_text(message))
         return super().replace_messages(conversation_id, messages, after)
 
     def sees(self, search: Search, hit: Hit) -> bool:

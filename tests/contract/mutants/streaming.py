@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Self
 
-from convostore.adapters import Draft, Stream, Turn
+from convostore.adapters import ReplyAccumulator, Stream, Turn
 from convostore.adapters.echo import EchoAdapter
 from convostore.adapters.memory import Call
 from convostore.errors import InvalidError, StoreError, UnavailableError
@@ -84,7 +84,7 @@ class TakesWhatFailedForAReply(EchoAdapter):
         return [*super()._take(turn), "the end"]
 
     def _stored(
-        self, conversation_id: str, turn_id: str, draft: Draft
+        self, conversation_id: str, turn_id: str, draft: ReplyAccumulator
     ) -> Flow[Call, object, Reply]:
         try:
             return (yield from super()._stored(conversation_id, turn_id, draft))
@@ -103,7 +103,7 @@ class AnswersBrieflyWhereNothingStreams(EchoAdapter):
     def reply(self, turn: Turn) -> Flow[Call, object, Reply]:
         yield lambda: self._take(turn)
         stream = yield from self.stream_reply(turn)
-        reply = yield from stream.finish(Draft())
+        reply = yield from stream.finish(ReplyAccumulator())
         message = reply.message.model_copy(update={"parts": (TextPart(text="yes"),)})
         return reply.model_copy(update={"message": message})
 

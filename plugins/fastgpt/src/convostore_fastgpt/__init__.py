@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from convostore.plugins import hookimpl, on_use
+from convostore.plugins import hookimpl, lazy_attributes
 
 if TYPE_CHECKING:
     from .adapter import FastGPT
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncChatClient", "ChatClient", "FastGPT"]
 
-__getattr__ = on_use(
+__getattr__ = lazy_attributes(
     __name__,
     {"AsyncChatClient": "chat_client", "ChatClient": "chat_client", "FastGPT": "adapter"},
 )

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, SecretStr, field_validator
 
-from convostore.adapters import AdapterOptions, checked_options
+from convostore.adapters import AdapterOptions, validate_options
 from convostore.errors import ConfigError
 from convostore.http import HTTPOptions
 from convostore.models import JSON
@@ -60,7 +60,7 @@ class ClientOptions(HTTPOptions):
             raise ConfigError(f"fastgpt: the option {name!r} has no effect here: leave it out")
         if not api_key:
             raise ConfigError("fastgpt: the option 'api_key' is needed")
-        return checked_options(
+        return validate_options(
             cls, {**options, "api_key": api_key}, lambda told: ConfigError(f"fastgpt: {told}")
         )
 

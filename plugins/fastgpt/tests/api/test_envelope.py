@@ -10,7 +10,7 @@ import pytest
 from tests.support.cases import for_each
 
 import convostore
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore.errors import (
     AuthError,
     ConflictError,
@@ -139,7 +139,7 @@ NO_ROUTE = Response(404, HTML_TYPE, PAGE)
 
 
 def failure(response: Response) -> StoreError | None:
-    return adapter_of("fastgpt+http://chat.test", **OPTIONS).failure(ASKED, response)
+    return open_adapter("fastgpt+http://chat.test", **OPTIONS).failure(ASKED, response)
 
 
 @for_each("status", ["before 4.14.11", "since 4.14.11", "200"])

@@ -19,7 +19,7 @@ from typing import Any
 from tests.support.cases import for_each
 
 import convostore
-from convostore.dialects import AbsentScopeError, IncomingRequest, StreamedResponse, answered
+from convostore.dialects import AbsentScopeError, IncomingRequest, StreamedResponse, run_dialect
 from convostore.errors import AuthError, ForbiddenError, StoreError
 from convostore.http import Response
 from convostore_fastgpt.server.dialect import FastGPTDialect
@@ -341,7 +341,7 @@ async def answer(store: Any, exchange: Exchange) -> Response:
     if refusal is not None:
         return dialect.failed(request, refusal)
     try:
-        given = await answered(dialect, request, store)
+        given = await run_dialect(dialect, request, store)
         assert not isinstance(given, StreamedResponse)
     except StoreError as error:
         return dialect.failed(request, error)

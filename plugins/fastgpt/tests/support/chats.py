@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from convostore import AsyncConversationStore, ConversationStore
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore.errors import StoreError
 from convostore.flow import arun, run
 from convostore.models import PartialReply, Reply, ReplyEvent
@@ -150,7 +150,7 @@ def opened(
 ) -> Iterator[Chat]:
     """Opens a store on a service."""
     given = {"retries": 0, **OPTIONS, **options}
-    chat = face(adapter_of("fastgpt+http://chat.test", **given), service)
+    chat = face(open_adapter("fastgpt+http://chat.test", **given), service)
     try:
         yield chat
     finally:

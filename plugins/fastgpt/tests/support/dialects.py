@@ -10,10 +10,10 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import convostore
-from convostore.adapters import Traits, cut
+from convostore.adapters import Traits, paginate
 from convostore.adapters.memory import MemoryAdapter
-from convostore.config import adapter_of
-from convostore.dialects import IncomingRequest, StreamedResponse, answered
+from convostore.config import open_adapter
+from convostore.dialects import IncomingRequest, StreamedResponse, run_dialect
 from convostore.errors import StoreError
 from convostore.flow import Flow
 from convostore.http import Response
@@ -56,7 +56,7 @@ class ById(MemoryAdapter):
     def list_conversations(self, listing: Listing) -> Flow[Any, Any, Page[Conversation]]:
         whole = yield from super().list_conversations(Listing())
         rows = sorted(whole.items, key=lambda each: each.id)
-        return cut(rows, listing, key=lambda each: each.id)
+        return paginate(rows, listing, key=lambda each: each.id)
 
 
 class Served:
@@ -76,7 +76,7 @@ class Served:
     def _aopen(self) -> AsyncConversationStore:
         if self._kind is None:
             return convostore.aopen(self.target)
-        known = adapter_of(self.target)
+        known = open_adapter(self.target)
         adapter = self._kind(known.dsn, known.options)
         return AsyncConversationStore(adapter, adapter.async_transport())
 
@@ -105,7 +105,7 @@ class Served:
         async def carried_out() -> Response:
             async with self._aopen() as store:
                 try:
-                    given = await answered(self.dialect, request, store)
+                    given = await run_dialect(self.dialect, request, store)
                     if isinstance(given, StreamedResponse):
                         return await _whole(given, store)
                 except StoreError as error:

@@ -23,7 +23,7 @@ from vcr.serializers import yamlserializer
 
 import convostore
 from convostore.adapters import AsyncTransport, Transport
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore.http import Request, Response
 
 CASSETTES = Path(__file__).parents[1] / "cassettes"
@@ -405,7 +405,7 @@ class SyncFace:
     def of(cls, version: str, **options: Any) -> SyncFace:
         """A store whose requests go to the version's own address; see `playing`."""
         options = options_of(options)
-        inner = adapter_of(target_of(version), **options).transport()
+        inner = open_adapter(target_of(version), **options).transport()
         return cls(version, Gate(inner, version), options)
 
     def __enter__(self):
@@ -435,7 +435,7 @@ class AsyncFace:
     @classmethod
     def of(cls, version: str, **options: Any) -> AsyncFace:
         options = options_of(options)
-        inner = adapter_of(target_of(version), **options).async_transport()
+        inner = open_adapter(target_of(version), **options).async_transport()
         return cls(version, AsyncGate(inner, version), options)
 
     def __enter__(self):

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from convostore.adapters import Draft
+from convostore.adapters import ReplyAccumulator
 from convostore.errors import StoreError
 from convostore.models import InteractionPart, Message, Part, ReplyEvent, TextPart
 from convostore_fastgpt.replies.decoder import CompletionDecoder
@@ -54,8 +54,8 @@ def scenes() -> list[Exchange]:
     return [each for each in answered() if scenario_of(each) is not None]
 
 
-def folded(events: Iterable[ReplyEvent]) -> Draft:
-    draft = Draft()
+def folded(events: Iterable[ReplyEvent]) -> ReplyAccumulator:
+    draft = ReplyAccumulator()
     for event in events:
         draft.add(event)
     return draft

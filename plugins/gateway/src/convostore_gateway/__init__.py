@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from convostore.plugins import hookimpl, on_use
+from convostore.plugins import hookimpl, lazy_attributes
 
 if TYPE_CHECKING:
     from convostore.adapters import Adapter
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Limits", "Token", "create_app", "running"]
 
-__getattr__ = on_use(
+__getattr__ = lazy_attributes(
     __name__,
     {"Limits": "limits", "Token": "auth", "create_app": "app", "running": "server.run"},
 )

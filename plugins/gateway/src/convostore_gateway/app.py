@@ -24,9 +24,9 @@ from .auth import Access, Token
 from .dialects import Dialects
 from .health import Readiness, healthz
 from .limits import Limits
-from .middleware import Origins, Surroundings
+from .middleware import Origins, SecurityMiddleware
 from .routing import DialectRoute, Surface
-from .stores import Served
+from .stores import Stores
 
 _log = logging.getLogger("convostore.gateway")
 
@@ -68,7 +68,7 @@ def create_app(
     if not tokens and not open_access:
         raise ConfigError("a gateway needs tokens=[Token(…)], or open_access=True to need none")
     _check_namespaces(stores, tokens, scopes or {})
-    served = Served(
+    served = Stores(
         stores=stores,
         access=Access(tokens, read_only=read_only),
         scopes=scopes or {},
@@ -91,7 +91,7 @@ def create_app(
 
 
 def _middleware(limits: Limits, cors: Sequence[str], hosts: Sequence[str]) -> Iterator[Middleware]:
-    yield Middleware(Surroundings, limits=limits)
+    yield Middleware(SecurityMiddleware, limits=limits)
     yield Middleware(Origins, hosts=frozenset(hosts), cors=frozenset(cors))
     if cors:
         yield Middleware(

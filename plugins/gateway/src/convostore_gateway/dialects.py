@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response as Sent
 from starlette.types import Receive, Scope, Send
 
-from convostore.dialects import Dialect, IncomingRequest, StreamedResponse, answered
+from convostore.dialects import Dialect, IncomingRequest, StreamedResponse, run_dialect
 from convostore.errors import AuthError, InvalidError, StoreError, UnavailableError
 from convostore.http import Response
 
@@ -23,7 +23,7 @@ from .auth import Grant
 from .limits import Limits
 from .middleware import place_of
 from .requests import headers_of, path_of, read_request
-from .stores import Served
+from .stores import Stores
 from .streams import stream_response
 
 _log = logging.getLogger("convostore.gateway")
@@ -41,7 +41,7 @@ class Dialects:
         served: What they serve.
     """
 
-    def __init__(self, dialects: Sequence[Dialect], served: Served) -> None:
+    def __init__(self, dialects: Sequence[Dialect], served: Stores) -> None:
         self._dialects = dialects
         self._served = served
 
@@ -76,7 +76,7 @@ class Dialects:
             await asyncio.to_thread(getattr, request, "fields")  # which are kept
         store = self._served.store_of(grant, dialect.scope(request))
         _check_ids(request, self._served.limits)
-        answer = await answered(dialect, request, store)
+        answer = await run_dialect(dialect, request, store)
         if isinstance(answer, StreamedResponse):
             return await stream_response(store, answer)
         return _sent(answer)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from .middleware import place_of
-from .stores import Served
+from .stores import Stores
 
 _log: Final = logging.getLogger("convostore.gateway")
 _PATIENCE: Final = 5.0
@@ -28,7 +28,7 @@ async def healthz(_: Request) -> Response:
 class Readiness:
     """The stores answer; it tells nothing of them but that."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: Stores) -> None:
         self._served = served
         self._asking = asyncio.Lock()
         self._is_ready = False

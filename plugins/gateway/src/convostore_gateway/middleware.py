@@ -40,7 +40,7 @@ CLOCKED: Final = "convostore.departure"
 _PAGES: Final = "/viewer"
 
 
-class Surroundings:
+class SecurityMiddleware:
     """The outermost middleware."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:

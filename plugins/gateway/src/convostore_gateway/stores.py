@@ -20,7 +20,7 @@ _SCOPE = re.compile(r"[\w.:-]{1,64}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Served:
+class Stores:
     """Stores, and who may reach which.
 
     Attributes:

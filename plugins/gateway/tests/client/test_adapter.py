@@ -6,7 +6,7 @@ import pytest
 
 import convostore
 from convostore.adapters import Answer, Operation, Traits, Turn
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore.errors import (
     AuthError,
     ConfigError,
@@ -57,7 +57,7 @@ ROW = schema.body_json
 
 
 def adapter(**options):
-    return adapter_of("gateway+http://gateway.test", **options)
+    return open_adapter("gateway+http://gateway.test", **options)
 
 
 def answered(status, body=None, media_type="application/json", **headers):
@@ -532,7 +532,9 @@ def test_a_look_tells_the_names_of_a_turns_options():
     assert set(made.ReplyOptions.model_fields) == {"model", "context"}
     assert set(adapter().ReplyOptions.model_fields) == set()
     with convostore.open("gateway+http://gateway.test") as store:
-        store._plan.adapter._learn(schema.read(schema.Info, INFO | {"offers": ["stream_reply"]}))
+        store._operations.adapter._learn(
+            schema.read(schema.Info, INFO | {"offers": ["stream_reply"]})
+        )
         assert store.reply_options == {"model", "context"}
         with pytest.raises(InvalidError, match="did you mean 'model'"):
             store.stream_reply(None, "Hi", modle="small")
@@ -589,8 +591,8 @@ def test_the_token_is_found_in_the_environment(monkeypatch):
 
 def test_a_user_of_the_address_is_sent_where_there_is_no_token():
     target = "gateway+http://ada:hush@gateway.test"
-    assert adapter_of(target).authorization().startswith("Basic ")
-    assert adapter_of(target, token=TOKEN).authorization() == f"Bearer {TOKEN}"
+    assert open_adapter(target).authorization().startswith("Basic ")
+    assert open_adapter(target, token=TOKEN).authorization() == f"Bearer {TOKEN}"
 
 
 @pytest.mark.parametrize("token", ["two words", "naïve", "line\n"])
@@ -610,14 +612,14 @@ def test_a_token_that_no_header_can_hold_is_refused_without_being_shown(token):
     ],
 )
 def test_the_address_may_have_a_prefix_and_name_the_version(target, base_url):
-    made = adapter_of(target)
+    made = open_adapter(target)
     assert made.base_url == base_url
     assert made.label.partition("://")[2] == base_url.partition("://")[2]
 
 
 def test_a_name_in_the_address_tells_two_stores_of_one_gateway_apart():
     labels = {
-        adapter_of(f"gateway+http://{name}@gateway.test", token=TOKEN).label
+        open_adapter(f"gateway+http://{name}@gateway.test", token=TOKEN).label
         for name in ("ada", "bob")
     }
     assert labels == {"gateway+http://ada@gateway.test", "gateway+http://bob@gateway.test"}

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 import convostore
 from convostore import ConversationStore, Message, Origin, TextPart
 from convostore.adapters import Operation
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore.errors import (
     AuthError,
     ForbiddenError,
@@ -322,7 +322,7 @@ def test_an_option_that_the_store_behind_does_not_take_is_refused(answering):
 
 @pytest.mark.rim
 def test_an_address_without_a_gateway_is_unavailable():
-    adapter = adapter_of("gateway+http://127.0.0.1:9", retries=0)
+    adapter = open_adapter("gateway+http://127.0.0.1:9", retries=0)
     with (
         ConversationStore(adapter, adapter.transport()) as store,
         pytest.raises(UnavailableError) as caught,

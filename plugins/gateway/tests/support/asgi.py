@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 import convostore
 from convostore.adapters import Adapter
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore.flow import run
 from convostore.http import Request, Response
 from convostore.http._redirects import address, body
@@ -65,7 +65,7 @@ def serving(target: str, **options: Any) -> Iterator[Gateway]:
 
 def informed(service: Service, target: str = ADDRESS, **options: object) -> Adapter[Any, Any]:
     """An adapter that has looked what is served, as `check` does."""
-    adapter = adapter_of(target, **options)
+    adapter = open_adapter(target, **options)
     run(adapter.check(), service.tell if isinstance(service, Gateway) else service)
     return adapter
 

@@ -18,9 +18,9 @@ from convostore.adapters import (
     Stream,
     Transport,
     Turn,
-    checked_options,
+    validate_options,
 )
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore.errors import ConfigError, StoreError
 from convostore.models import Conversation, Listing, Message, Page, Reply, Transcript
 from convostore.store import AsyncConversationStore, ConversationStore
@@ -78,8 +78,8 @@ class UpstreamAdapter(Adapter[Any, Any]):
     def async_transport(self) -> AsyncTransport[Any, Any]:
         return ajoined(self._store, self._model)
 
-    def surround(self, flow: AnyFlow[T]) -> AnyFlow[T]:
-        return self._store.surround(flow)
+    def wrap(self, flow: AnyFlow[T]) -> AnyFlow[T]:
+        return self._store.wrap(flow)
 
     def failure(self, request: Any, reply: Any) -> StoreError | None:
         if isinstance(request, Question):
@@ -177,7 +177,7 @@ def aopen_answered(
 
 
 def _adapter(target: str | Adapter[Any, Any], options: dict[str, object]) -> UpstreamAdapter:
-    checked = checked_options(
+    checked = validate_options(
         UpstreamOptions, options, lambda complaint: ConfigError(f"upstream: {complaint}")
     )
-    return UpstreamAdapter(adapter_of(target) if isinstance(target, str) else target, checked)
+    return UpstreamAdapter(open_adapter(target) if isinstance(target, str) else target, checked)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from convostore.adapters import Decoder, Draft
+from convostore.adapters import Decoder, ReplyAccumulator
 from convostore.errors import ProtocolError, RateLimitError, StoreError, UnavailableError
 from convostore.http import EventStream, ServerSentEvent
 from convostore.models import (
@@ -24,7 +24,7 @@ from convostore.models import (
     Usage,
     UsageReported,
 )
-from convostore.parsing import Row, decode_json, filled
+from convostore.parsing import Row, decode_json, non_empty_text
 from convostore.serialization import to_json
 
 _END: Final = b"[DONE]"
@@ -45,12 +45,12 @@ class ChatCompletionDecoder(Decoder[bytes]):
         model: The one that was asked, where the answer names none.
 
     Attributes:
-        draft: What has come, put together.
+        accumulator: What has come, put together.
         finish_reason: Why the model ended, in its server's word; None as long as it has not.
     """
 
     def __init__(self, model: str) -> None:
-        self.draft = Draft()
+        self.accumulator = ReplyAccumulator()
         self.finish_reason: str | None = None
         self._model = model
         self._about: dict[str, JSON] = {}
@@ -94,7 +94,7 @@ class ChatCompletionDecoder(Decoder[bytes]):
         return Message(
             id=message_id,
             role="assistant",
-            parts=self.draft.parts,
+            parts=self.accumulator.parts,
             status="complete" if is_whole else "failed",
             model=self._model,
             raw=self._about | finished,
@@ -103,7 +103,7 @@ class ChatCompletionDecoder(Decoder[bytes]):
 
     def _noted(self, events: Iterable[ReplyEvent]) -> Iterator[ReplyEvent]:
         for event in events:
-            self.draft.add(event)
+            self.accumulator.add(event)
             yield event
 
     def _told(self, frames: Iterable[ServerSentEvent]) -> Iterator[ReplyEvent]:
@@ -138,7 +138,7 @@ class ChatCompletionDecoder(Decoder[bytes]):
         choice: JSON = choices[0] if isinstance(choices, list) and choices else None
         if isinstance(choice, dict):
             yield from self._delta(choice.get("delta") or choice.get("message"))
-            self.finish_reason = filled(choice, "finish_reason") or self.finish_reason
+            self.finish_reason = non_empty_text(choice, "finish_reason") or self.finish_reason
         if not isinstance(body, dict):
             yield OtherEvent(data=body)
             return
@@ -149,15 +149,15 @@ class ChatCompletionDecoder(Decoder[bytes]):
         if usage is not None:
             yield UsageReported(usage=usage)
         elif choice is None:
-            yield OtherEvent(type=filled(body, "object"), data=body)
+            yield OtherEvent(type=non_empty_text(body, "object"), data=body)
 
     def _failed(self, error: JSON) -> StoreError:
         self.finish_reason = None  # whatever was said before: it is not all
         return failed(error)
 
     def _note(self, body: Row) -> Usage | None:
-        self._model = filled(body, "model") or self._model
-        if (identity := filled(body, "id")) is not None:
+        self._model = non_empty_text(body, "model") or self._model
+        if (identity := non_empty_text(body, "id")) is not None:
             self._about["id"] = identity
         usage = body.get("usage")
         if not isinstance(usage, dict):
@@ -171,11 +171,11 @@ class ChatCompletionDecoder(Decoder[bytes]):
     def _delta(self, delta: JSON) -> Iterator[ReplyEvent]:
         if not isinstance(delta, dict):
             return
-        thought = filled(delta, "reasoning_content") or filled(delta, "reasoning")
+        thought = non_empty_text(delta, "reasoning_content") or non_empty_text(delta, "reasoning")
         if thought is not None:
             yield ReasoningDelta(text=thought)
         yield from _content(delta.get("content"))
-        if (refusal := filled(delta, "refusal")) is not None:
+        if (refusal := non_empty_text(delta, "refusal")) is not None:
             yield TextDelta(text=refusal)
         calls = delta.get("tool_calls")
         for place, call in enumerate(calls if isinstance(calls, list) else ()):
@@ -189,10 +189,10 @@ class ChatCompletionDecoder(Decoder[bytes]):
             return
         index = call.get("index")
         key = index if isinstance(index, int) else place
-        given, known = filled(call, "id"), self._calls.get(key)
+        given, known = non_empty_text(call, "id"), self._calls.get(key)
         if known is None or given not in {None, known}:
             known = self._calls[key] = given or f"call_{len(self._calls)}"
-            yield ToolCallStarted(id=known, name=filled(function, "name") or "")
+            yield ToolCallStarted(id=known, name=non_empty_text(function, "name") or "")
         arguments = function.get("arguments")
         if isinstance(arguments, dict):
             arguments = to_json(arguments)
@@ -207,12 +207,12 @@ def _content(content: JSON) -> Iterator[ReplyEvent]:
             yield TextDelta(text=content)
         return
     for piece in content if isinstance(content, list) else ():
-        if (text := filled(piece, "text")) is not None:
+        if (text := non_empty_text(piece, "text")) is not None:
             yield TextDelta(text=text)
         elif isinstance(piece, dict) and piece.get("type") == "thinking":
             yield from _thought(piece.get("thinking"))
         else:
-            yield OtherEvent(type=filled(piece, "type"), data=piece)
+            yield OtherEvent(type=non_empty_text(piece, "type"), data=piece)
 
 
 def _thought(thinking: JSON) -> Iterator[ReplyEvent]:
@@ -252,7 +252,11 @@ def error_in(body: JSON) -> JSON:
 
 def told(error: JSON) -> str | None:
     """An error's own text, shortened."""
-    text = error if isinstance(error, str) else filled(error, "message") or filled(error, "detail")
+    text = (
+        error
+        if isinstance(error, str)
+        else non_empty_text(error, "message") or non_empty_text(error, "detail")
+    )
     return text[:_EXCERPT] if text else None
 
 

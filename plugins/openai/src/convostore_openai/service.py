@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TypeVar
 
 from convostore.adapters import (
     Adapter,
-    AsyncIncoming,
+    AsyncIncomingReply,
     AsyncTransport,
-    Incoming,
+    IncomingReply,
     Operation,
     Transport,
 )
@@ -126,11 +126,13 @@ class AnsweredTransport(Transport[Any, Any]):
         return self._store.run(make)
 
     @contextmanager
-    def stream(self, request: Question) -> Iterator[Incoming[Any]]:
+    def stream(self, request: Question) -> Iterator[IncomingReply[Any]]:
         try:
             with self._model.stream(request.request) as incoming:
                 # Not closed here: another thread may just wait for its next piece.
-                yield Incoming(incoming.reply, _up_to_its_end(incoming.chunks, request.decoder))
+                yield IncomingReply(
+                    incoming.reply, _up_to_its_end(incoming.chunks, request.decoder)
+                )
         finally:
             self._keep(request)
 
@@ -165,13 +167,13 @@ class AsyncAnsweredTransport(AsyncTransport[Any, Any]):
         return await self._store.run(make)
 
     @asynccontextmanager
-    async def stream(self, request: Question) -> AsyncIterator[AsyncIncoming[Any]]:
+    async def stream(self, request: Question) -> AsyncIterator[AsyncIncomingReply[Any]]:
         try:
             async with (
                 self._model.stream(request.request) as incoming,
                 aclosing(_aup_to_its_end(incoming.chunks, request.decoder)) as chunks,
             ):
-                yield AsyncIncoming(incoming.reply, chunks)
+                yield AsyncIncomingReply(incoming.reply, chunks)
         finally:
             await self._keep_on(request)
 

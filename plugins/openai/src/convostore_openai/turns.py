@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final, TypeAlias, TypeVar
 
-from convostore.adapters import Adapter, Draft, Stream, Turn
+from convostore.adapters import Adapter, ReplyAccumulator, Stream, Turn
 from convostore.errors import (
     ConflictError,
     InvalidError,
@@ -201,9 +201,9 @@ class _Answering:
         self._decoder = decoder
         self._stored: Message | None = None
 
-    def finish(self, draft: Draft) -> AnyFlow[Reply]:
+    def finish(self, accumulator: ReplyAccumulator) -> AnyFlow[Reply]:
         stored = self._stored or (yield from self._put())
-        return draft.reply(
+        return accumulator.reply(
             conversation_id=self._turn.conversation_id,
             turn_id=self._turn.turn_id,
             message=stored,
@@ -212,7 +212,7 @@ class _Answering:
 
     def keep(self) -> AnyFlow[Message]:
         """Stores what has come, be it all, or of an answer that was left or broke off."""
-        return self._store.surround(self._put())
+        return self._store.wrap(self._put())
 
     def kept(self, stored: Message) -> None:
         """Takes what `keep` stored, so that `finish` need not."""

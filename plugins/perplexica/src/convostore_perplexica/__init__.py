@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from convostore.plugins import hookimpl, on_use
+from convostore.plugins import hookimpl, lazy_attributes
 
 if TYPE_CHECKING:
     from .adapter import Perplexica
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Perplexica"]
 
-__getattr__ = on_use(__name__, {"Perplexica": "adapter"})
+__getattr__ = lazy_attributes(__name__, {"Perplexica": "adapter"})
 
 
 @hookimpl

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from convostore.adapters import AdapterOptions, Operation, Traits, cut
+from convostore.adapters import AdapterOptions, Operation, Traits, paginate
 from convostore.dsn import DSN
 from convostore.errors import ConflictError, StoreError
 from convostore.flow import together
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from convostore.models import Reply
 
     from .api.versions import Generation
-    from .replies.history import Past
-    from .replies.requests import Choices
+    from .replies.history import History
+    from .replies.requests import TurnSettings
 
 
 class Perplexica(HTTPAdapter):
@@ -53,7 +53,9 @@ class Perplexica(HTTPAdapter):
 
     def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
         conversations = yield from self._conversations()
-        return cut(conversations, listing, key=lambda each: each.id, what="list of conversations")
+        return paginate(
+            conversations, listing, key=lambda each: each.id, what="list of conversations"
+        )
 
     def _conversations(self) -> HTTPFlow[tuple[Conversation, ...]]:
         reply = yield Request("GET", CHATS_PATH)
@@ -66,7 +68,7 @@ class Perplexica(HTTPAdapter):
     def list_messages(self, conversation_id: str, listing: Listing) -> HTTPFlow[Page[Message]]:
         reply = yield Request("GET", path(CHAT_PATH, conversation_id))
         messages = chats.read_messages(reply.json())
-        return cut(messages, listing, key=lambda each: each.id, what="list of messages")
+        return paginate(messages, listing, key=lambda each: each.id, what="list of messages")
 
     def read_transcript(
         self,
@@ -112,55 +114,55 @@ class Perplexica(HTTPAdapter):
 
     def stream_reply(self, turn: Turn) -> HTTPFlow[Stream[Request, Response]]:
         from .replies import requests
-        from .replies.history import Past, read_past
+        from .replies.history import History, read_history
 
         choices = self._choices(turn.options)
         requests.check_turn(turn, choices)
-        past = Past({}) if turn.begins else (yield from read_past(turn.conversation_id))
+        past = History({}) if turn.begins else (yield from read_history(turn.conversation_id))
         past.refuse_turn_id(turn.turn_id)
         generation = yield from self._found_generation(past)
         request = requests.reply_request(generation, turn, past, choices)
         return self._stream(request, turn.conversation_id, turn.turn_id)
 
     def get_reply(self, conversation_id: str, turn_id: str) -> HTTPFlow[Reply]:
-        from convostore.adapters import Draft
+        from convostore.adapters import ReplyAccumulator
 
-        from .replies.history import read_past, stored_reply
+        from .replies.history import read_history, stored_reply
 
-        past = yield from read_past(conversation_id)
-        return stored_reply(past, conversation_id, turn_id, Draft())
+        past = yield from read_history(conversation_id)
+        return stored_reply(past, conversation_id, turn_id, ReplyAccumulator())
 
     def resume_reply(
         self, conversation_id: str, turn_id: str
     ) -> HTTPFlow[Stream[Request, Response] | Reply]:
-        from convostore.adapters import Draft
+        from convostore.adapters import ReplyAccumulator
 
-        from .replies.history import read_past, stored_reply
+        from .replies.history import read_history, stored_reply
         from .replies.requests import resume_request
 
-        past = yield from read_past(conversation_id)
+        past = yield from read_history(conversation_id)
         try:
-            return stored_reply(past, conversation_id, turn_id, Draft())
+            return stored_reply(past, conversation_id, turn_id, ReplyAccumulator())
         except ConflictError:
             request = resume_request(past, turn_id)
         return self._stream(request, conversation_id, turn_id)
 
     def suggest_questions(self, conversation_id: str) -> HTTPFlow[tuple[str, ...]]:
         from .replies import requests
-        from .replies.history import past_of
+        from .replies.history import history_of
 
         choices = self._choices(PerplexicaReplyOptions())
         choices.model("chat_model")
         reply = yield Request("GET", path(CHAT_PATH, conversation_id))
-        past = past_of(reply.json())
+        past = history_of(reply.json())
         generation = yield from self._found_generation(past)
         reply = yield requests.suggestions_request(generation, past, choices)
         return reply.read(requests.read_suggestions)
 
-    def _choices(self, options: PerplexicaReplyOptions) -> Choices:
-        from .replies.requests import Choices
+    def _choices(self, options: PerplexicaReplyOptions) -> TurnSettings:
+        from .replies.requests import TurnSettings
 
-        return Choices(options, self.options)
+        return TurnSettings(options, self.options)
 
     def _stream(
         self, request: Request, conversation_id: str, turn_id: str
@@ -174,17 +176,17 @@ class Perplexica(HTTPAdapter):
         return Stream(
             request=request,
             decoder=decoder,
-            finish=lambda draft: finish(
+            finish=lambda accumulator: finish(
                 conversation_id,
                 turn_id,
-                draft,
+                accumulator,
                 decoder.answer_id,
                 patience=self.options.timeout,
             ),
             turn_id=turn_id,
         )
 
-    def _found_generation(self, past: Past) -> HTTPFlow[Generation]:
+    def _found_generation(self, past: History) -> HTTPFlow[Generation]:
         """Which versions this is; asked once, unless what it keeps shows it."""
         from .api.versions import Generation, find_generation
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jsonpatch import apply_patch
 from tests.support.cases import for_each
 
-from convostore.adapters import Draft
+from convostore.adapters import ReplyAccumulator
 from convostore.errors import ProtocolError, StoreError, UnavailableError
 from convostore.models import (
     OtherEvent,
@@ -86,7 +86,7 @@ def raised_by(*rows):
 
 
 def folded(events):
-    draft = Draft()
+    draft = ReplyAccumulator()
     for event in events:
         draft.add(event)
     return draft

@@ -10,7 +10,7 @@ from tests.support.cases import for_each
 from tests.support.naming import naming
 
 import convostore
-from convostore.adapters import Draft
+from convostore.adapters import ReplyAccumulator
 from convostore.http import Response
 from convostore.testing.clock import AutojumpClock
 from convostore.testing.wire_faults.server import FaultServer
@@ -31,7 +31,7 @@ GARBAGE = b'{"type":"message","data":"\xff'
 
 def told_by(chunks):
     """What a stream's pieces tell, put together."""
-    decoder, draft = ChatDecoder(), Draft()
+    decoder, draft = ChatDecoder(), ReplyAccumulator()
     for chunk in chunks:
         for event in decoder.feed(chunk):
             draft.add(event)

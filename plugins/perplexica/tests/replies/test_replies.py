@@ -7,8 +7,8 @@ import pytest
 from tests.support.cases import for_each
 
 import convostore
-from convostore.adapters import Draft
-from convostore.config import adapter_of
+from convostore.adapters import ReplyAccumulator
+from convostore.config import open_adapter
 from convostore.http import Response
 from convostore.models import FilePart, ReplyFinished, TextPart
 from convostore.testing.clock import AutojumpClock
@@ -40,7 +40,7 @@ def answered(body):
 
 
 def folded(events):
-    draft = Draft()
+    draft = ReplyAccumulator()
     for event in events:
         draft.add(event)
     return draft
@@ -164,7 +164,7 @@ def test_the_options_of_a_store_are_those_of_its_turns(talk):
 
 def test_an_address_may_hold_the_options_of_turns():
     query = "chat_model=p/some/model&sources=web,%20academic&files=&optimization_mode=balanced"
-    options = adapter_of(f"perplexica+http://search.test?{query}").options
+    options = open_adapter(f"perplexica+http://search.test?{query}").options
     assert options.chat_model == "p/some/model"
     assert options.sources == ("web", "academic")
     assert options.files == ()

@@ -9,7 +9,7 @@ from tests.support.cases import for_each
 
 import convostore
 from convostore.adapters.memory import MemoryAdapter
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore.dialects import IncomingRequest
 from convostore.errors import (
     AuthError,
@@ -99,7 +99,7 @@ def opened(kind, **fields):
 
 
 def _made():
-    plain = adapter_of("memory://")
+    plain = open_adapter("memory://")
     return plain.dsn, plain.options
 
 
@@ -286,7 +286,7 @@ def test_a_chat_that_cannot_be_read_can_be_deleted():
 
 def test_a_store_that_cannot_delete_answers_as_the_releases_that_could_not():
     store = opened(MemoryAdapter)
-    store._plan.adapter.offers -= {"delete_conversation"}
+    store._operations.adapter.offers -= {"delete_conversation"}
     refused, after = answers(
         asked("DELETE", "/api/chats/c"),
         asked("GET", "/api/chats"),

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 import convostore
-from convostore.dialects import IncomingRequest, answered
+from convostore.dialects import IncomingRequest, run_dialect
 from convostore.errors import StoreError
 from convostore.http import Response
 from convostore.models import Transcript
@@ -41,6 +41,6 @@ def answers(
 
 async def _answer(store: AsyncConversationStore, request: IncomingRequest) -> Response:
     try:
-        return await answered(DIALECT, request, store)
+        return await run_dialect(DIALECT, request, store)
     except StoreError as error:
         return DIALECT.failed(request, error)

@@ -23,7 +23,7 @@ from vcr.serializers import yamlserializer
 
 import convostore
 from convostore.adapters import AsyncTransport, Transport
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 
 CASSETTES = Path(__file__).parents[1] / "cassettes"
 CASES = sorted(
@@ -156,7 +156,7 @@ class SyncFace:
 
     @classmethod
     def led_to(cls, exchange: Exchange) -> SyncFace:
-        return cls(transport=Detour(adapter_of(TARGET, **OPTIONS).transport(), exchange))
+        return cls(transport=Detour(open_adapter(TARGET, **OPTIONS).transport(), exchange))
 
     def __enter__(self):
         return self
@@ -191,7 +191,9 @@ class AsyncFace:
 
     @classmethod
     def led_to(cls, exchange: Exchange) -> AsyncFace:
-        return cls(transport=AsyncDetour(adapter_of(TARGET, **OPTIONS).async_transport(), exchange))
+        return cls(
+            transport=AsyncDetour(open_adapter(TARGET, **OPTIONS).async_transport(), exchange)
+        )
 
     def __enter__(self):
         return self

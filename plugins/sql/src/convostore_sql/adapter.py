@@ -43,7 +43,7 @@ from convostore.models import (
     Transcript,
     Unset,
 )
-from convostore.search import Hit, Search, searched, words
+from convostore.search import Hit, Search, searchable_text, tokenize
 
 from .migrations import VERSION
 from .queries import Query, Reply, Row, SQLFlow
@@ -354,7 +354,7 @@ class SQLAdapter(Adapter[Query, Reply]):
             "namespace": self._kept_namespace,
             "message_count": message_count,
             "next_seq": next_seq,
-            "words": self._words(words(conversation.title or "")),
+            "words": self._words(tokenize(conversation.title or "")),
         }
         for statement in self._sql.insert_conversation:
             yield statement(**row)
@@ -366,7 +366,7 @@ class SQLAdapter(Adapter[Query, Reply]):
             **key, **{f"new_{name}": value for name, value in row.items()}
         )
         if row["title"] != there[_TITLE]:
-            new_words = self._words(words(conversation.title or ""))
+            new_words = self._words(tokenize(conversation.title or ""))
             yield self._sql.save_title_words(**key, new_words=new_words)
 
     def _store(
@@ -395,7 +395,7 @@ class SQLAdapter(Adapter[Query, Reply]):
             | {
                 "seq": end.next_seq + place,
                 "number": end.number + place,
-                "words": self._words(words(searched(message))),
+                "words": self._words(tokenize(searchable_text(message))),
             }
             for place, message in enumerate(messages)
         ]

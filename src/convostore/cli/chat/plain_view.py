@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from ...errors import StoreError
 from .._output import write
-from ..errors import say
+from ..errors import print_to_stderr
 from ..render.text import marked, place, unmarked_quotes
 from ._citations import Labels, whole_marks
 from ._incremental import Growing
@@ -78,7 +78,7 @@ class PipedReply:
             self._say(text[len(said) :])
             return
         self._end()
-        say("the service took back what it had said; its answer begins anew:")
+        print_to_stderr("the service took back what it had said; its answer begins anew:")
         self._said, self._apart = [], False
         self._say(text)
 
@@ -88,9 +88,9 @@ class PipedReply:
         self._end()
         labels = self._labels.of_all(message.sources)
         for source in marked(message):
-            say(f"[{labels[source.mark]}] {place(source)}")
+            print_to_stderr(f"[{labels[source.mark]}] {place(source)}")
         for source in unmarked_quotes(message):
-            say(f"quoted: {place(source)}")
+            print_to_stderr(f"quoted: {place(source)}")
 
     def _end(self) -> None:
         self._write(self._growing.take_all())

@@ -15,7 +15,7 @@ from ...errors import ConflictError, InvalidError, StoreError
 from ...models import JSON, Conversation, InteractionPart, Message, Reply, pending_interaction
 from ...store import ConversationStore
 from .._output import waiting
-from ..errors import told_of
+from ..errors import error_message
 from ..options import Place, command_line
 from ..render.terminal import sources_list, transcript
 from ..render.text import labels_of, printable
@@ -195,7 +195,7 @@ class Talk:
         hint = self._how_to_look() if may_have_arrived(error) else ""
         if isinstance(error, ConflictError) and self._left_open is not None:
             hint = ": /answer asks it again"
-        self._console.print(Text(f"{told_of(error)}{hint}", "red"), soft_wrap=True)
+        self._console.print(Text(f"{error_message(error)}{hint}", "red"), soft_wrap=True)
 
     def _note(self, text: str) -> None:
         self._console.print(Text(printable(text), "dim"), soft_wrap=True)

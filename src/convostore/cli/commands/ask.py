@@ -14,7 +14,7 @@ import typer
 from ...errors import StoreError, UnavailableError
 from .._output import AsJSON, Form, WithRaw, form, plain_event, plain_reply, write_json
 from ..chat.receive import Events, checked, listen, looks_again, may_have_arrived, resumed
-from ..errors import ExitCode, say
+from ..errors import ExitCode, print_to_stderr
 from ..options import Given, GivenToTurn, Place, Target, command_line, opened, turn_options
 from ..render.text import one_line, printable
 
@@ -224,10 +224,10 @@ def _not_lost(
             turn_id = getattr(events, "turn_id", asked.resume)
             if isinstance(error, UnavailableError) and not error.retryable:
                 stored = command_line("show", place, str(conversation_id))
-                say(f"the answer failed. To see what is stored of it: {stored}")
+                print_to_stderr(f"the answer failed. To see what is stored of it: {stored}")
             else:
                 told = _to_look(store, place, str(conversation_id), turn_id)
-                say(f"{_what_goes_on(error)}. To look for the answer: {told}")
+                print_to_stderr(f"{_what_goes_on(error)}. To look for the answer: {told}")
         raise
 
 
@@ -251,14 +251,14 @@ def _tell_the_end(reply: Reply, place: Place) -> None:
     go_on = [f"--conversation={reply.conversation_id}"]
     if reply.interaction is not None:
         for line in _question(reply.interaction):
-            say(line)
-        say(f"To answer: {command_line('ask', place, options=[*go_on, '--answer=…'])}")
+            print_to_stderr(line)
+        print_to_stderr(f"To answer: {command_line('ask', place, options=[*go_on, '--answer=…'])}")
         raise typer.Exit(ExitCode.ASKED)
     if reply.message.status in {"failed", "generating"}:
-        say(f"the answer is not whole: its status is {reply.message.status}")
+        print_to_stderr(f"the answer is not whole: its status is {reply.message.status}")
         raise typer.Exit(ExitCode.FAILED)
     if sys.stderr.isatty():
-        say(f"To go on: {command_line('ask', place, '…', options=go_on)}")
+        print_to_stderr(f"To go on: {command_line('ask', place, '…', options=go_on)}")
 
 
 def _question(asked: InteractionPart) -> Iterator[str]:

@@ -12,7 +12,7 @@ from ...errors import NotFoundError
 from .._confirm import Yes, agree, first_losses, loss_of, of_deleting, prepare
 from .._filters import OlderThan, age
 from .._output import gathered, waiting
-from ..errors import say
+from ..errors import print_to_stderr
 from ..options import Given, Target, opened
 from ..render.text import one_line, several, when
 from .edit import done
@@ -70,7 +70,7 @@ def clear(target: Target, yes: Yes = False, given: Given = None) -> None:
         everything = gathered(store.conversations(), "conversations")
         others = store.traits.clears == "may_clear_others"
         if not everything and not others:
-            say("there is no conversation: nothing to delete")
+            print_to_stderr("there is no conversation: nothing to delete")
             return
         agree(
             f"all {several(len(everything), 'conversation')} of {store.label}",
@@ -102,7 +102,7 @@ def _remove_older(store: ConversationStore, limit: datetime, *, yes: bool) -> No
     prepare(store, "delete_conversations" if at_once else "delete_conversation", yes=yes)
     older = gathered(store.conversations(older_than=limit), "conversations")
     if not older:
-        say(f"no conversation was last active before {when(limit)}: nothing to delete")
+        print_to_stderr(f"no conversation was last active before {when(limit)}: nothing to delete")
         return
     agree(
         f"{several(len(older), 'conversation')} of {store.label}, not active since {when(limit)}",
@@ -125,7 +125,9 @@ def _delete_each(store: ConversationStore, ids: Sequence[str]) -> None:
             deleted += 1
     finally:
         if deleted < len(ids) and len(ids) > 1:
-            say(f"deleted are the first {deleted} of {len(ids)}; of the next it is not known")
+            print_to_stderr(
+                f"deleted are the first {deleted} of {len(ids)}; of the next it is not known"
+            )
     done(f"deleted: {several(deleted, 'conversation')}")
 
 
@@ -173,5 +175,5 @@ def _found(store: ConversationStore, conversation_id: str, message_id: str) -> M
         absent = f"message {message_id}"
     except NotFoundError:
         absent = f"conversation {conversation_id}"
-    say(f"{one_line(absent)} is not there: nothing to delete")
+    print_to_stderr(f"{one_line(absent)} is not there: nothing to delete")
     return None

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from .._output import write
-from ..errors import say
+from ..errors import print_to_stderr
 from ..options import ConversationId, Given, MessageId, Target, opened
 from ..render.text import one_line
 
@@ -104,4 +104,4 @@ def fork(
 def done(what: str) -> None:
     """Tells people that it is done; a script has the status."""
     if sys.stderr.isatty():
-        say(what)
+        print_to_stderr(what)

@@ -14,7 +14,7 @@ import typer
 from ...errors import InvalidError, StoreError
 from .._output import AsJSON, form
 from .._progress import Bar, Progress, progress_bar
-from ..errors import ExitCode, say
+from ..errors import ExitCode, print_to_stderr
 from ..options import Destination, Given, Target, opened
 from ..render.reports import loss_lines, skipped_lines, write_report
 from ..render.text import printable, several
@@ -87,7 +87,7 @@ def export(
     ):
         report = _export(store, conversation_ids, file, chosen, raw=not without_raw, bar=bar)
     for line in skipped_lines(report.skipped):
-        say(line)
+        print_to_stderr(line)
     told = several(report.conversations, "conversation")
     done(f"exported: {told}, {several(report.messages, 'message')}")
     for line in loss_lines(report.losses):

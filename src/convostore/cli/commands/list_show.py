@@ -22,7 +22,7 @@ from .._output import (
     write,
     write_json,
 )
-from ..errors import say
+from ..errors import print_to_stderr
 from ..options import ConversationId, Given, Target, opened
 from ..render.text import conversation_line, transcript_text
 
@@ -97,11 +97,11 @@ def _table(store: ConversationStore, found: Iterator[Conversation], limit: int |
 
     shown = rows[:_FOR_PEOPLE] if more else rows
     if not shown:
-        say("no conversations")
+        print_to_stderr("no conversations")
         return
     display(conversations_table([(store.label, each) for each in shown], with_store=False))
     if more:
-        say(f"there are more than these {_FOR_PEOPLE}: --limit N shows more")
+        print_to_stderr(f"there are more than these {_FOR_PEOPLE}: --limit N shows more")
 
 
 def show(

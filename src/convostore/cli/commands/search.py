@@ -28,7 +28,7 @@ from .._output import (
     write,
     write_json,
 )
-from ..errors import ExitCode, say
+from ..errors import ExitCode, print_to_stderr
 from ..options import Given, Place, Target, opened
 from ..render.reports import skipped_lines
 from ..render.text import backend_of, hit_line
@@ -166,7 +166,7 @@ def _searched(place: Place, archive: str | None, *, mirror: bool) -> Iterator[Se
     kept_in = archive if archive is not None else archive_target(label)
     report = carry_out(place, Place(kept_in), Wishes())
     for line in skipped_lines(report.skipped):
-        say(line)
+        print_to_stderr(line)
     with opened(kept_in, None) as copies:
         yield Searched(store=copies, copies_of=label, incomplete=bool(report.skipped))
 
@@ -178,10 +178,10 @@ def _wants_archive(store: ConversationStore) -> bool:
         raise ConfigError(
             f"{cannot}: --mirror copies it into a local archive first, and searches that"
         )
-    say(f"{cannot}. It can be copied into a local archive, which is then searched:")
-    say(f"  {archive_file(store.label)}")
+    print_to_stderr(f"{cannot}. It can be copied into a local archive, which is then searched:")
+    print_to_stderr(f"  {archive_file(store.label)}")
     if not answered_yes("Copy it?"):
-        say("nothing was copied")
+        print_to_stderr("nothing was copied")
         raise typer.Exit(ExitCode.FAILED)
     return True
 
@@ -218,12 +218,12 @@ def _show(hits: Iterator[Hit], limit: int, wanted: Form, *, raw: bool) -> None:
             else:
                 write(hit_line(hit))
     if next(hits, None) is not None:
-        say("there is more than is shown here: --limit N shows more")
+        print_to_stderr("there is more than is shown here: --limit N shows more")
 
 
 def _show_on_terminal(hits: list[Hit]) -> None:
     if not hits:
-        say("nothing was found")
+        print_to_stderr("nothing was found")
         return
     from ..render.terminal import hits_list
 

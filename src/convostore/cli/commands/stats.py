@@ -12,7 +12,7 @@ from .._confirm import if_only_broken
 from .._filters import SaidSince, SaidUntil, Selection, beginning, end
 from .._output import AsJSON, Form, display, form, waiting, write, write_json
 from .._statistics import Statistics
-from ..errors import ExitCode, say
+from ..errors import ExitCode, print_to_stderr
 from ..options import Given, Target, opened
 from ..render.text import one_line, tabbed
 
@@ -43,7 +43,7 @@ def stats(
             tell(number)
     _show(counted, wanted)
     for conversation_id, reason in counted.unreadable.items():
-        say(f"not counted: {one_line(conversation_id)}: {one_line(reason)}")
+        print_to_stderr(f"not counted: {one_line(conversation_id)}: {one_line(reason)}")
     if counted.unreadable:
         raise typer.Exit(ExitCode.FAILED)
 

@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ...timeline import Unit, periods
+from ...timeline import Unit, group_days
 from .text import one_line, several
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def by_time(days: Counter[date]) -> tuple[Unit, list[Row]]:
 
     Years that are too many are cut to the last ones, and those before are one bar.
     """
-    shown = periods(days, _MOST_ROWS)
+    shown = group_days(days, _MOST_ROWS)
     numbers = Counter[date]()
     for day, number in days.items():
         numbers[shown.start(day)] += number

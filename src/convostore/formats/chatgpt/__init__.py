@@ -13,7 +13,7 @@ from typing import IO, BinaryIO, Final
 
 from ...errors import InvalidError, ProtocolError, StoreError
 from ...models import Conversation, Message, Origin, Problem
-from ...parsing import Row, decode_json, filled, text_of
+from ...parsing import Row, decode_json, non_empty_text, read_text
 from .._json_array import json_objects
 from ..base import Entry
 from ._archive import broken_zips_named, files_in_folder, files_in_zip
@@ -85,11 +85,15 @@ class _Tree:
         }
         self._row = row
         self._store = store
-        self.id = filled(row, "conversation_id") or filled(row, "id") or next(iter(nodes), "?")
+        self.id = (
+            non_empty_text(row, "conversation_id")
+            or non_empty_text(row, "id")
+            or next(iter(nodes), "?")
+        )
 
     def entries(self) -> Iterator[Entry]:
         leaves = self._leaves()
-        current = filled(self._row, "current_node")
+        current = non_empty_text(self._row, "current_node")
         if current not in self._nodes:
             current = max(leaves, key=self._time_of, default=None)
         main = self._path(current)
@@ -103,7 +107,7 @@ class _Tree:
 
     def _leaves(self) -> list[str]:
         """The last nodes of all branches; a circle that nothing hangs on ends at its last one."""
-        parents = {filled(node, "parent") for node in self._nodes.values()}
+        parents = {non_empty_text(node, "parent") for node in self._nodes.values()}
         leaves: list[str] = []
         passed: set[str] = set()
         for key in [*(key for key in self._nodes if key not in parents), *reversed(self._nodes)]:
@@ -118,7 +122,7 @@ class _Tree:
         key = leaf
         while key in self._nodes and key not in path and key not in passed:
             path[key] = None
-            key = filled(self._nodes[key], "parent")
+            key = non_empty_text(self._nodes[key], "parent")
         return list(path)
 
     def _time_of(self, key: str) -> float:
@@ -144,7 +148,7 @@ class _Tree:
         row = self._row
         conversation = Conversation(
             id=conversation_id,
-            title=text_of(row, "title", problems),
+            title=read_text(row, "title", problems),
             created_at=seconds(row.get("create_time"), "create_time", problems),
             updated_at=seconds(row.get("update_time"), "update_time", problems),
             pinned=row.get("is_starred") is True or bool(row.get("pinned_time")),

@@ -24,7 +24,7 @@ from ...models import (
     ToolCallPart,
     ToolResultPart,
 )
-from ...parsing import Row, filled, object_of, read_time, text_of
+from ...parsing import Row, non_empty_text, read_object, read_text, read_time
 from ._sources import Sources
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -61,9 +61,9 @@ def seconds(value: JSON, where: str, problems: list[Problem]) -> datetime | None
 def read_message(message_id: str, row: Row, parent_id: str | None) -> Message | None:
     """Reads the message of a node; None for one that holds nothing at all, as most roots do."""
     problems: list[Problem] = []
-    content = object_of(row.get("content"), "content", problems)
-    metadata = object_of(row.get("metadata"), "metadata", problems)
-    author = object_of(row.get("author"), "author", problems)
+    content = read_object(row.get("content"), "content", problems)
+    metadata = read_object(row.get("metadata"), "metadata", problems)
+    author = read_object(row.get("author"), "author", problems)
     sources = Sources(metadata, content)
     parts = tuple(_with_names(_parts(row, author, content, sources), metadata))
     if not parts and not sources.found and not problems:
@@ -74,8 +74,8 @@ def read_message(message_id: str, row: Row, parent_id: str | None) -> Message | 
         parts=parts,
         created_at=seconds(row.get("create_time"), "create_time", problems),
         sources=sources.found,
-        status=_STATUSES.get(text_of(row, "status", problems)),
-        model=filled(metadata, "model_slug"),
+        status=_STATUSES.get(read_text(row, "status", problems)),
+        model=non_empty_text(metadata, "model_slug"),
         parent_id=parent_id,
         problems=tuple(problems),
         raw=row,
@@ -83,14 +83,16 @@ def read_message(message_id: str, row: Row, parent_id: str | None) -> Message | 
 
 
 def _role(author: Row, content: Row, metadata: Row) -> Role:
-    if filled(content, "content_type") in _CONTEXT or metadata.get("is_user_system_message"):
+    if non_empty_text(content, "content_type") in _CONTEXT or metadata.get(
+        "is_user_system_message"
+    ):
         return "system"
-    return _ROLES.get(filled(author, "role"), "other")
+    return _ROLES.get(non_empty_text(author, "role"), "other")
 
 
 def _parts(row: Row, author: Row, content: Row, sources: Sources) -> Iterator[Part]:
-    kind = filled(content, "content_type")
-    recipient = filled(row, "recipient")
+    kind = non_empty_text(content, "content_type")
+    recipient = non_empty_text(row, "recipient")
     texts = _TEXTS.get(kind or "text")
     if texts is None:
         yield OtherPart(type=kind, data=content)
@@ -100,9 +102,9 @@ def _parts(row: Row, author: Row, content: Row, sources: Sources) -> Iterator[Pa
             yield from _asset(piece)
         elif not piece:
             continue
-        elif filled(author, "role") == "tool":
+        elif non_empty_text(author, "role") == "tool":
             yield ToolResultPart(content=piece)
-        elif recipient not in _TO_ALL and filled(author, "role") == "assistant":
+        elif recipient not in _TO_ALL and non_empty_text(author, "role") == "assistant":
             yield ToolCallPart(name=recipient or "", arguments=piece)
         elif kind in _REASONING:
             yield ReasoningPart(text=piece)
@@ -132,7 +134,7 @@ def _of_field(*names: str) -> Callable[[Row], _Pieces]:
 
 
 def _of_browsing(content: Row) -> _Pieces:
-    yield filled(content, "result") or filled(content, "summary") or ""
+    yield non_empty_text(content, "result") or non_empty_text(content, "summary") or ""
     assets = content.get("assets")
     yield from assets if isinstance(assets, list) else ()
 
@@ -141,7 +143,7 @@ def _of_thoughts(content: Row) -> _Pieces:
     thoughts = content.get("thoughts")
     for thought in thoughts if isinstance(thoughts, list) else [thoughts]:
         if isinstance(thought, dict):
-            told = (filled(thought, "summary"), filled(thought, "content"))
+            told = (non_empty_text(thought, "summary"), non_empty_text(thought, "content"))
             yield "\n\n".join(each for each in told if each)
         elif thought is not None:
             yield thought
@@ -166,8 +168,8 @@ _REASONING: Final = frozenset({"thoughts", "reasoning_recap"})
 
 def _asset(piece: JSON) -> Iterator[Part]:
     """A file that is pointed to, or what was said in a recording."""
-    kind = filled(piece, "content_type")
-    if kind == "audio_transcription" and filled(piece, "text"):
+    kind = non_empty_text(piece, "content_type")
+    if kind == "audio_transcription" and non_empty_text(piece, "text"):
         yield TextPart(text=piece["text"])
     elif kind == "real_time_user_audio_video_asset_pointer" and isinstance(piece, dict):
         for name in ("audio_asset_pointer", "video_container_asset_pointer"):
@@ -176,8 +178,8 @@ def _asset(piece: JSON) -> Iterator[Part]:
                 yield from _asset({"content_type": name, **held})
             elif isinstance(held, str):
                 yield FilePart(url=held, media_type=_MEDIA[name])
-    elif kind in _MEDIA and filled(piece, "asset_pointer"):
-        form = filled(piece, "format")
+    elif kind in _MEDIA and non_empty_text(piece, "asset_pointer"):
+        form = non_empty_text(piece, "format")
         media = _MEDIA[kind].replace("*", form) if form and form.isalnum() else _MEDIA[kind]
         yield FilePart(url=piece["asset_pointer"], media_type=media)
     elif piece is not None:
@@ -200,7 +202,9 @@ def _with_names(parts: Iterator[Part], metadata: Row) -> Iterator[Part]:
     attachments = (
         [each for each in held if isinstance(each, dict)] if isinstance(held, list) else []
     )
-    left = {filled(each, "id") or str(place): each for place, each in enumerate(attachments)}
+    left = {
+        non_empty_text(each, "id") or str(place): each for place, each in enumerate(attachments)
+    }
     for part in parts:
         if isinstance(part, FilePart) and part.url is not None:
             attachment = left.pop(part.url.rpartition("/")[2], None)
@@ -212,5 +216,7 @@ def _with_names(parts: Iterator[Part], metadata: Row) -> Iterator[Part]:
 
 
 def _attachment(row: Row, part: FilePart) -> FilePart:
-    media_type = filled(row, "mime_type") or filled(row, "mimeType") or part.media_type
-    return FilePart(name=filled(row, "name"), url=part.url, media_type=media_type)
+    media_type = (
+        non_empty_text(row, "mime_type") or non_empty_text(row, "mimeType") or part.media_type
+    )
+    return FilePart(name=non_empty_text(row, "name"), url=part.url, media_type=media_type)

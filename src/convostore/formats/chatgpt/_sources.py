@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ...models import JSON, Source
-from ...parsing import Row, filled
+from ...parsing import Row, non_empty_text
 
 _OPENINGS: Final = ("\ue200", "【")
 
@@ -29,10 +29,10 @@ class Sources:
         self._marks: dict[str, list[int]] = {}
         self._text = _first_text(content)
         for reference in _objects(metadata.get("content_references")):
-            self._add(filled(reference, "matched_text"), _referenced(reference))
+            self._add(non_empty_text(reference, "matched_text"), _referenced(reference))
         for citation in _objects(metadata.get("citations")):
             self._add(self._cited_text(citation), _cited(citation))
-        if filled(content, "content_type") == "tether_quote":
+        if non_empty_text(content, "content_type") == "tether_quote":
             self._add(None, [_source(content, content="text", kind="quote")])
 
     @property
@@ -83,7 +83,7 @@ def _referenced(reference: Row) -> list[Source]:
     """The pages or files that a newer reference names, with those that say the same."""
     rows = [*_objects(reference.get("items")), *_objects(reference.get("sources"))]
     rows += [inner for row in rows for inner in _objects(row.get("supporting_websites"))]
-    if not rows and filled(reference, "type") in {"webpage", "webpage_extended", "file"}:
+    if not rows and non_empty_text(reference, "type") in {"webpage", "webpage_extended", "file"}:
         rows = [reference]
     return [_source(row, content="snippet") for row in rows]
 
@@ -94,10 +94,10 @@ def _cited(citation: Row) -> list[Source]:
 
 
 def _source(row: Row, *, content: str, **fields: Any) -> Source:
-    title = filled(row, "title") or filled(row, "name")
+    title = non_empty_text(row, "title") or non_empty_text(row, "name")
     return Source(
         title=" ".join(title.split()) if title else None,
-        url=filled(row, "url"),
-        content=filled(row, content),
+        url=non_empty_text(row, "url"),
+        content=non_empty_text(row, content),
         **fields,
     )

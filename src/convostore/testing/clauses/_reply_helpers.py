@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 from ...adapters import Operation
 from ...models import Message
 from ...store import AsyncConversationStore
-from .._assertions import NotOffered, collected, require, said
+from .._assertions import NotOffered, collected, require, role_text_pairs
 from ..backend import Kit, Prompts
 
 if TYPE_CHECKING:
-    from ...adapters import Draft
+    from ...adapters import ReplyAccumulator
     from ...models import Part, Reply, ReplyEvent
 
 QUESTION: Final = "What is a tide?"
@@ -28,7 +28,7 @@ def given_prompts(kit: Kit) -> Prompts:
     return kit.backend.prompts
 
 
-def given(prompt: str | None, what: str) -> str:
+def require_prompt(prompt: str | None, what: str) -> str:
     """A prompt that a clause is about.
 
     Raises:
@@ -53,14 +53,14 @@ def finished(events: list[ReplyEvent]) -> Reply:
     return last.reply
 
 
-def folded(events: list[ReplyEvent]) -> Draft:
+def folded(events: list[ReplyEvent]) -> ReplyAccumulator:
     """What the events make when they are put together."""
-    from ...adapters import Draft
+    from ...adapters import ReplyAccumulator
 
-    draft = Draft()
+    accumulator = ReplyAccumulator()
     for event in events:
-        draft.add(event)
-    return draft
+        accumulator.add(event)
+    return accumulator
 
 
 def begins(whole: tuple[Part, ...], parts: tuple[Part, ...]) -> bool:
@@ -98,4 +98,4 @@ async def assert_it_is_of(
     reply = finished(events)
     assert folded(events).parts == reply.message.parts
     shown = await collected(store.messages(reply.conversation_id))
-    assert said(shown) == [("user", text), ("assistant", reply.text)]
+    assert role_text_pairs(shown) == [("user", text), ("assistant", reply.text)]

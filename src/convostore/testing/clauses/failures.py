@@ -22,7 +22,7 @@ from ...http import Request, Response
 from .._assertions import collected, raises, shown
 from ..backend import Kit
 from ..transports import Service
-from ..wire_faults._fixture import SECRET, STREAMED, WRITES, prepared
+from ..wire_faults._fixture import SECRET, STREAMED, WRITES, prepare
 
 _JSON = {"content-type": "application/json"}
 _HTML = {"content-type": "text/html; charset=utf-8"}
@@ -65,7 +65,7 @@ class FaultClauses:
             await _each_raises(kit, answer(status), AuthError)
 
     async def test_what_the_service_calls_absent_is_not_found(self, kit: Kit) -> None:
-        ground = await prepared(kit)
+        ground = await prepare(kit)
         for operation in ground.operations:
             store = kit.open(service=answer(404), retries=0)
             if operation in _DELETES:
@@ -78,7 +78,7 @@ class FaultClauses:
                     await ground.call(store, operation)
 
     async def test_a_page_of_another_program_is_no_absence(self, kit: Kit) -> None:
-        ground = await prepared(kit)
+        ground = await prepare(kit)
         for operation in ground.operations:
             store = kit.open(service=html(404), retries=0)
             with raises(ProtocolError) as caught:
@@ -105,7 +105,7 @@ class FaultClauses:
         await _each_raises(kit, truncated, ProtocolError, or_in_a_stream=UnavailableError)
 
     async def test_a_harmless_request_is_repeated(self, kit: Kit) -> None:
-        ground = await prepared(kit)
+        ground = await prepare(kit)
         for operation in ground.operations:
             if operation not in _READS:
                 continue
@@ -119,7 +119,7 @@ class FaultClauses:
             assert operation is not Operation.LIST_CONVERSATIONS or expected == 3
 
     async def test_a_repeated_read_succeeds_once_the_service_is_back(self, kit: Kit) -> None:
-        await prepared(kit)
+        await prepare(kit)
         service = kit.backend.service
         assert service is not None
         failures = iter([True])
@@ -134,7 +134,7 @@ class FaultClauses:
         assert [each.id for each in await collected(store.conversations())] == listed
 
     async def test_a_request_that_changes_something_is_never_repeated(self, kit: Kit) -> None:
-        ground = await prepared(kit)
+        ground = await prepare(kit)
         service = kit.backend.service
         assert service is not None
 
@@ -152,7 +152,7 @@ class FaultClauses:
             assert all(writes.count(each) == 1 for each in writes), operation
 
     async def test_no_secret_shows_in_an_error(self, kit: Kit) -> None:
-        ground = await prepared(kit)
+        ground = await prepare(kit)
         for operation in ground.operations:
             for echo in (answer(500, SECRET), answer(403, SECRET), _secret_html):
                 store = kit.open(service=echo, retries=0, headers={"x-api-key": SECRET})
@@ -185,7 +185,7 @@ async def _each_raises(
 ) -> Sequence[StoreError]:
     """Calls every offered operation on a failing service, and asks each for the same error."""
     errors = []
-    ground = await prepared(kit)
+    ground = await prepare(kit)
     for operation in ground.operations:
         store = kit.open(service=service, retries=0)
         other = or_in_a_stream if operation in STREAMED else None

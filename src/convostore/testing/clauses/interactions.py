@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...adapters import Answering, Operation
+from ...adapters import AnswerContent, Operation
 from ...errors import ConflictError, InvalidError
 from ...models import InteractionPart, Message, Reply, pending_interaction
 from ...store import AsyncConversationStore
@@ -112,19 +112,19 @@ def _asked(reply: Reply) -> InteractionPart:
     return reply.interaction
 
 
-def _fitting(reply: Reply, prompts: Prompts) -> Answering:
+def _fitting(reply: Reply, prompts: Prompts) -> AnswerContent:
     """An answer that fits what was asked."""
     asked = _asked(reply)
     return asked.options[0].value if asked.options else prompts.filled_in
 
 
-def _misfits(reply: Reply) -> list[Answering]:
+def _misfits(reply: Reply) -> list[AnswerContent]:
     """Answers of which none fits what was asked."""
     asked = _asked(reply)
     return [_NO_OPTION, {_NO_FIELD: "x"}] if asked.options else [{_NO_FIELD: "x"}]
 
 
-def _assert_it_was_answered(reply: Reply, place: int, filled_in: Answering) -> None:
+def _assert_it_was_answered(reply: Reply, place: int, filled_in: AnswerContent) -> None:
     part = reply.message.parts[place]
     assert isinstance(part, InteractionPart)
     assert part.answered
@@ -135,7 +135,7 @@ def _assert_it_was_answered(reply: Reply, place: int, filled_in: Answering) -> N
 
 
 async def _assert_nothing_waits(
-    store: AsyncConversationStore, reply: Reply, answer: Answering, prompts: Prompts
+    store: AsyncConversationStore, reply: Reply, answer: AnswerContent, prompts: Prompts
 ) -> None:
     before = await collected(store.messages(reply.conversation_id))
     with raises(ConflictError):

@@ -19,7 +19,7 @@ from .._assertions import (
     raises,
     read_to_its_end,
     require,
-    said,
+    role_text_pairs,
 )
 from ..backend import Kit
 from ..samples import HOSTILE_TEXTS, START, dialogue, several
@@ -36,7 +36,9 @@ class ReadingClauses:
     async def test_hostile_texts_come_back_the_same(self, kit: Kit) -> None:
         sample = dialogue("hostile", HOSTILE_TEXTS)
         store = await filled(kit, [sample])
-        assert said(await collected(store.messages("hostile"))) == said(sample.messages)
+        assert role_text_pairs(await collected(store.messages("hostile"))) == role_text_pairs(
+            sample.messages
+        )
 
     async def test_titles_come_back_the_same(self, kit: Kit) -> None:
         titles = [text for text in HOSTILE_TEXTS if len(text) < 1000]
@@ -59,7 +61,9 @@ class ReadingClauses:
     async def test_messages_come_in_the_order_they_were_written(self, kit: Kit) -> None:
         sample = dialogue("long", [f"message {number}" for number in range(25)])
         store = await filled(kit, [sample])
-        assert said(await collected(store.messages("long"))) == said(sample.messages)
+        assert role_text_pairs(await collected(store.messages("long"))) == role_text_pairs(
+            sample.messages
+        )
 
     async def test_newest_first_is_the_whole_sequence_reversed(self, kit: Kit) -> None:
         store = await filled(kit, [dialogue("long", [f"message {each}" for each in range(12)])])
@@ -136,7 +140,7 @@ class ReadingClauses:
         assert len({each.id for each in (*conversations.items, *rest.items)}) == 4
         assert len(rest.items) == 2
         tail = await later.list_messages("c0000", limit=9, cursor=messages.cursor)
-        assert said((*messages.items, *tail.items)) == said(
+        assert role_text_pairs((*messages.items, *tail.items)) == role_text_pairs(
             await collected(later.messages("c0000"))
         )
 
@@ -204,7 +208,7 @@ class ReadingClauses:
         listed = [each.id for each in await collected(store.conversations())]
         assert [each.conversation_id for each in read] == listed
         for each in read:
-            assert said(each.messages) == said(
+            assert role_text_pairs(each.messages) == role_text_pairs(
                 await collected(store.messages(each.conversation_id))
             )
         asked = ["c0005", "c0001"]
@@ -283,7 +287,11 @@ class ReadingClauses:
 
 
 async def _read_all(store: AsyncConversationStore) -> list[tuple[str, str]]:
-    return [line for each in await collected(store.transcripts()) for line in said(each.messages)]
+    return [
+        line
+        for each in await collected(store.transcripts())
+        for line in role_text_pairs(each.messages)
+    ]
 
 
 _HARMLESS = (

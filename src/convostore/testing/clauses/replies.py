@@ -11,7 +11,7 @@ from typing import Any, Final
 from ...adapters import Operation
 from ...errors import InvalidError, NotFoundError
 from ...models import Feedback, ReasoningPart, TextPart, ToolCallPart
-from .._assertions import collected, filled, raises, read_to_its_end, said
+from .._assertions import collected, filled, raises, read_to_its_end, role_text_pairs
 from ..backend import Kit
 from ..samples import HOSTILE_TEXTS, several
 from ._reply_helpers import QUESTION, answering, given_prompts, identity, kept
@@ -37,7 +37,7 @@ class ReplyingClauses:
         store, prompts = answering(kit, Operation.REPLY)
         reply = await store.reply(None, QUESTION, **prompts.options)
         shown = await collected(store.messages(reply.conversation_id))
-        assert said(shown) == [("user", QUESTION), ("assistant", reply.text)]
+        assert role_text_pairs(shown) == [("user", QUESTION), ("assistant", reply.text)]
         assert kept(shown[1]) == kept(reply.message)
         assert reply.question is None or kept(shown[0]) == kept(reply.question)
 
@@ -57,7 +57,7 @@ class ReplyingClauses:
         second = await store.reply(first.conversation_id, parts, **prompts.options)
         shown = await collected(store.messages(first.conversation_id))
         assert second.conversation_id == first.conversation_id
-        assert said(shown) == [
+        assert role_text_pairs(shown) == [
             ("user", "one"),
             ("assistant", first.text),
             ("user", "two"),
@@ -69,9 +69,9 @@ class ReplyingClauses:
     async def test_a_turn_goes_on_with_a_conversation_that_was_there(self, kit: Kit) -> None:
         answering(kit, Operation.REPLY)
         store, options = await filled(kit, several(2)), given_prompts(kit).options
-        before = said(await collected(store.messages("c0000")))
+        before = role_text_pairs(await collected(store.messages("c0000")))
         reply = await store.reply("c0000", QUESTION, **options)
-        shown = said(await collected(store.messages("c0000")))
+        shown = role_text_pairs(await collected(store.messages("c0000")))
         assert shown == [*before, ("user", QUESTION), ("assistant", reply.text)]
         assert len(await collected(store.conversations())) == 2
         assert len(await collected(store.messages("c0001"))) == 2
@@ -81,7 +81,7 @@ class ReplyingClauses:
         for text in filter(str.strip, HOSTILE_TEXTS):
             reply = await store.reply(None, text, **prompts.options)
             shown = await collected(store.messages(reply.conversation_id))
-            assert said(shown) == [("user", text), ("assistant", reply.text)]
+            assert role_text_pairs(shown) == [("user", text), ("assistant", reply.text)]
 
     async def test_an_answer_takes_feedback_at_once(self, kit: Kit) -> None:
         store, prompts = answering(kit, Operation.REPLY, Operation.SET_FEEDBACK)
@@ -99,7 +99,7 @@ class ReplyingClauses:
         left = await collected(store.messages(first.conversation_id))
         assert len(left) == 3 or (len(left) == 2 and store.traits.deletes == "may_delete_turn")
         assert second.message.id not in {each.id for each in left}
-        assert said(left[:2]) == [("user", "one"), ("assistant", first.text)]
+        assert role_text_pairs(left[:2]) == [("user", "one"), ("assistant", first.text)]
 
     # Ids and finding again
 
@@ -164,4 +164,4 @@ class ReplyingClauses:
         assert [type(each) for each in questions] == [str] * len(questions)
         assert all(questions)
         shown = await collected(store.messages(reply.conversation_id))
-        assert said(shown) == [("user", QUESTION), ("assistant", reply.text)]
+        assert role_text_pairs(shown) == [("user", QUESTION), ("assistant", reply.text)]

@@ -9,7 +9,7 @@ from typing import Any
 from ...adapters import Operation
 from ...errors import InvalidError
 from ...models import Conversation, Role, Source, TextPart
-from ...search import Search, fold, searched
+from ...search import Search, fold, searchable_text
 from .._assertions import collected, pages, raises, require
 from ..backend import Kit
 from ..samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue, text_message
@@ -186,7 +186,7 @@ class SearchingClauses:
         for query in HOSTILE_QUERIES:
             read = await pages(searching(store, query, limit=50))
             search = Search(query)
-            due = [each.text for each in messages if search.find(searched(each))]
+            due = [each.text for each in messages if search.find(searchable_text(each))]
             found = [each.message.text for each in read if each.message]
             assert found == due[::-1], query[:50]
             titles = [each.where for each in read if each.message is None]

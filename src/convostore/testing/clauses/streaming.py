@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...adapters import Operation
 from ...errors import InvalidError, StoreError, UnsupportedError
-from .._assertions import collected, raises, read_to_its_end, said
+from .._assertions import collected, raises, read_to_its_end, role_text_pairs
 from ..backend import Kit
 from ._reply_helpers import (
     QUESTION,
@@ -15,9 +15,9 @@ from ._reply_helpers import (
     assert_it_is_of,
     finished,
     folded,
-    given,
     identity,
     kept,
+    require_prompt,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class StreamingClauses:
 
     async def test_what_a_model_thinks_streams_before_its_text(self, kit: Kit) -> None:
         store, prompts = answering(kit, Operation.STREAM_REPLY)
-        text = given(prompts.thinking, "makes it think")
+        text = require_prompt(prompts.thinking, "makes it think")
         events = await read_to_its_end(store.stream_reply(None, text, **prompts.options))
         kinds = [each.kind for each in events if each.kind in {"reasoning_delta", "text_delta"}]
         assert kinds[:1] == ["reasoning_delta"]
@@ -107,7 +107,7 @@ class StreamingClauses:
         assert so_far.text
         assert whole.text.startswith(so_far.text)
         shown = await collected(store.messages(stream.conversation_id))
-        assert said(shown) == [("user", QUESTION), ("assistant", whole.text)]
+        assert role_text_pairs(shown) == [("user", QUESTION), ("assistant", whole.text)]
         if store.offers(Operation.GET_REPLY):
             assert stream.turn_id is not None
             found = await kit.open().get_reply(stream.conversation_id, stream.turn_id)
@@ -115,7 +115,7 @@ class StreamingClauses:
 
     async def test_a_reply_that_breaks_off_raises_with_what_had_arrived(self, kit: Kit) -> None:
         store, prompts = answering(kit, Operation.STREAM_REPLY)
-        text = given(prompts.failing, "makes it fail")
+        text = require_prompt(prompts.failing, "makes it fail")
         stream = store.stream_reply(None, text, **prompts.options)
         seen = folded([])
         with raises(StoreError) as caught:
@@ -139,7 +139,7 @@ class StreamingClauses:
 
     async def test_a_reply_that_failed_is_a_failure_later(self, kit: Kit) -> None:
         store, prompts = answering(kit, Operation.REPLY, Operation.GET_REPLY)
-        text = given(prompts.failing, "makes it fail")
+        text = require_prompt(prompts.failing, "makes it fail")
         with raises(StoreError) as caught:
             await store.reply(None, text, **prompts.options)
         partial = caught.error.partial

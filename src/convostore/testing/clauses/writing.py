@@ -9,7 +9,7 @@ from ...adapters import Operation
 from ...errors import ConflictError, InvalidError, NotFoundError
 from ...models import Feedback, Message, Origin, TextPart
 from ...store import AsyncConversationStore
-from .._assertions import NotOffered, collected, filled, raises, require, said
+from .._assertions import NotOffered, collected, filled, raises, require, role_text_pairs
 from ..backend import Kit
 from ..samples import BEYOND_UTF8, START, dialogue, everything, several, text_message
 
@@ -40,7 +40,7 @@ class WritingClauses:
         before = await collected(store.messages("c0000"))
         new = [text_message(f"new {each}", "user", 100 + each) for each in range(3)]
         stored = await store.append_messages("c0000", new)
-        assert said(stored) == said(new)
+        assert role_text_pairs(stored) == role_text_pairs(new)
         assert await collected(store.messages("c0000")) == [*before, *stored]
 
     async def test_replaced_messages_take_the_place_of_the_tail(self, kit: Kit) -> None:
@@ -49,9 +49,9 @@ class WritingClauses:
         new = [text_message("rewritten", "assistant", 100)]
         await store.replace_messages("c0000", new, after=before[1].id)
         after = await collected(store.messages("c0000"))
-        assert said(after) == [*said(before[:2]), ("assistant", "rewritten")]
+        assert role_text_pairs(after) == [*role_text_pairs(before[:2]), ("assistant", "rewritten")]
         await store.replace_messages("c0000", new, after=None)
-        assert said(await collected(store.messages("c0000"))) == said(new)
+        assert role_text_pairs(await collected(store.messages("c0000"))) == role_text_pairs(new)
 
     async def test_an_update_changes_what_is_named_and_no_more(self, kit: Kit) -> None:
         store = await _with_one(kit, Operation.UPDATE_CONVERSATION)
@@ -235,10 +235,12 @@ class WritingClauses:
         store = await filled(kit, samples)
         for sample in samples:
             read = await collected(store.messages(sample.conversation_id))
-            assert said(read) == said(sample.messages)
+            assert role_text_pairs(read) == role_text_pairs(sample.messages)
         if store.offers("delete_conversation"):
             await store.delete_conversation("one")
-            assert said(await collected(store.messages("two"))) == said(samples[1].messages)
+            assert role_text_pairs(await collected(store.messages("two"))) == role_text_pairs(
+                samples[1].messages
+            )
 
     async def test_a_message_id_is_free_in_every_conversation(self, kit: Kit) -> None:
         store = await filled(kit, several(2))
@@ -327,7 +329,9 @@ class WritingClauses:
         store = await _with_one(kit, Operation.APPEND_MESSAGES)
         sent = [text_message(text, "user", 700 + n) for n, text in enumerate(BEYOND_UTF8)]
         await store.append_messages("c0000", sent)
-        assert said((await collected(store.messages("c0000")))[-len(sent) :]) == said(sent)
+        assert role_text_pairs(
+            (await collected(store.messages("c0000")))[-len(sent) :]
+        ) == role_text_pairs(sent)
 
 
 async def _with_one(kit: Kit, operation: Operation, messages: int = 2) -> AsyncConversationStore:

@@ -52,7 +52,7 @@ STREAMED: Final = _OF_TURNS | _OF_ANSWERS
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class FaultFixture:
     """What faults meet: a filled service, and what is known of it.
 
     Attributes:
@@ -101,7 +101,7 @@ class Ground:
         return await call(store, operation, "c0000", self.message_id)
 
 
-async def prepared(kit: Kit) -> Ground:
+async def prepare(kit: Kit) -> FaultFixture:
     """Fills the service with two conversations, and with replies, and looks at what it is asked.
 
     Raises:
@@ -115,7 +115,7 @@ async def prepared(kit: Kit) -> Ground:
     turn = await _replied(store, prompts)
     asking = await _asked(store, prompts)
     unknown = (_OF_TURNS if turn is None else set()) | (_OF_ANSWERS if asking is None else set())
-    ground = Ground(
+    ground = FaultFixture(
         operations=tuple([each for each in store_operations(store) if each not in unknown]),
         conversations=frozenset([each.id for each in await collected(store.conversations())]),
         message_id=message_id,
@@ -127,7 +127,7 @@ async def prepared(kit: Kit) -> Ground:
     return replace(ground, reads=frozenset([(each.method, each.path) for each in reads]))
 
 
-async def _reads(kit: Kit, ground: Ground) -> list[Request]:
+async def _reads(kit: Kit, ground: FaultFixture) -> list[Request]:
     """What is asked by all that only reads, what stands around a stream included."""
     asked = kit.backend.requests
     asked.clear()

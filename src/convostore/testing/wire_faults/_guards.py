@@ -27,7 +27,7 @@ PATIENCE = 30.0
 """Seconds after which a connection that is not closed stays open."""
 
 
-def hasty(kit: Kit, seconds: float, *, retries: int = 0) -> AsyncConversationStore:
+def short_timeout_store(kit: Kit, seconds: float, *, retries: int = 0) -> AsyncConversationStore:
     """A store in which a model, too, has no more time than this."""
     return kit.open(timeout=seconds, reply_timeout=seconds, retries=retries)
 

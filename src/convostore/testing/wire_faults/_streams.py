@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
-from ...adapters import Draft, Operation
+from ...adapters import Operation, ReplyAccumulator
 from ...errors import StoreError, UnavailableError
 from ...http import Request, Response
 from ...models import Message
@@ -25,7 +25,7 @@ from .._assertions import NotOffered, collected, read_to_its_end
 from ..backend import Backend, Kit
 from ..clauses._reply_helpers import begins, finished, folded
 from ._cuts import BREAKINGS, Breaking, Place, broken_off, garbled, pieces_of, places_of
-from ._fixture import Ground
+from ._fixture import FaultFixture
 from ._guards import LONG, SHORT, assert_no_secret_shows, guarded, interrupted
 from .server import Fault, FaultServer
 
@@ -56,7 +56,7 @@ class StreamedReply:
         begun: Is set when one that is broken has brought an event.
     """
 
-    ground: Ground
+    ground: FaultFixture
     request: Request
     content: bytes
     conversation_id: str
@@ -84,7 +84,7 @@ def _shape(request: Request, *ids: str | None) -> tuple[str, str]:
     return request.method, shape
 
 
-async def streamed_reply(backend: Backend, ground: Ground) -> StreamedReply:
+async def streamed_reply(backend: Backend, ground: FaultFixture) -> StreamedReply:
     """Looks how a reply streams.
 
     Raises:
@@ -108,7 +108,7 @@ class _Outcome:
     """What became of a stream: what was seen of it, and how it ended."""
 
     stream: AsyncReplyStream
-    seen: Draft
+    seen: ReplyAccumulator
     error: StoreError | None = None
     reply: Reply | None = None
 
@@ -121,7 +121,7 @@ async def _struck(
 ) -> _Outcome:
     """Reads a stream that a fault strikes, which is sent once."""
     stream = streamed.stream(store)
-    outcome = _Outcome(stream, Draft())
+    outcome = _Outcome(stream, ReplyAccumulator())
     before = len(server.struck)
     server.strikes, server.fault = partial(streamed.is_asked_by, stream), fault
     try:

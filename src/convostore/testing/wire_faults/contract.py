@@ -32,7 +32,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ...adapters import Adapter, Operation
-from ...config import adapter_of
+from ...config import open_adapter
 from ...errors import ProtocolError, RateLimitError, StoreError, UnavailableError
 from ...http import Exchange, Request
 from ...store import AsyncConversationStore
@@ -42,16 +42,16 @@ from .._faces import drive
 from ..backend import Backend, Face, Kit
 from ..clock import AutojumpClock
 from ._cuts import BREAKINGS, Breaking
-from ._fixture import SECRET, STREAMED, WRITES, Ground, prepared
+from ._fixture import SECRET, STREAMED, WRITES, FaultFixture, prepare
 from ._guards import (
     LONG,
     SHORT,
     assert_no_secret_in,
     assert_no_secret_shows,
     guarded,
-    hasty,
     interrupted,
     served,
+    short_timeout_store,
 )
 from ._streams import (
     StreamedReply,
@@ -137,7 +137,7 @@ class FaultContract:
         target = urlsplit(backend.target)
         query = f"?{target.query}" if target.query else ""
         scheme = target.scheme.partition("+")[0]
-        return adapter_of(f"{scheme}+{url}{query}", **backend.options, **options)
+        return open_adapter(f"{scheme}+{url}{query}", **backend.options, **options)
 
     @_each_face
     @_each(*FAULTS)
@@ -151,14 +151,14 @@ class FaultContract:
         timeout = SHORT if clock else LONG
 
         async def clause(kit: Kit) -> None:
-            store = hasty(kit, timeout)
+            store = short_timeout_store(kit, timeout)
             for operation in ground.operations:
                 ahead = clock.ahead if clock else 0.0
                 may_seem_cut = operation in STREAMED and fault in _MAY_SEEM_CUT
                 with raises(error, *((UnavailableError,) if may_seem_cut else ())) as caught:
                     await ground.call(store, operation)
                 if fault is _WITH_A_REST:
-                    store = hasty(kit, timeout)
+                    store = short_timeout_store(kit, timeout)
                 assert caught.error.operation == operation
                 assert caught.error.retryable is retryable or may_seem_cut, operation
                 waited = clock.ahead - ahead if clock and fault.then == "stall" else 0.0
@@ -363,10 +363,10 @@ class FaultContract:
                 drive(whole())
 
 
-def _prepared(backend: Backend) -> Ground:
+def _prepared(backend: Backend) -> FaultFixture:
     kit = Kit(backend, "sync")
     try:
-        return drive(prepared(kit))
+        return drive(prepare(kit))
     except NotOffered as reason:
         pytest.skip(str(reason))
     finally:
@@ -398,7 +398,7 @@ class _Stall:
         assert any(exchange.status is None for exchange in self.told)
 
 
-def _stalls(ground: Ground, backend: Backend) -> Iterator[_Stall]:
+def _stalls(ground: FaultFixture, backend: Backend) -> Iterator[_Stall]:
     """At each operation's first request, and at a writing one's first write."""
     for operation in ground.operations:
         yield _Stall(operation, FaultServer(_STALL, service=backend.service))
@@ -407,7 +407,7 @@ def _stalls(ground: Ground, backend: Backend) -> Iterator[_Stall]:
             yield _Stall(operation, server)
 
 
-async def _is_cancelled(ground: Ground, stall: _Stall, kit: Kit) -> None:
+async def _is_cancelled(ground: FaultFixture, stall: _Stall, kit: Kit) -> None:
     store = stall.open(kit)
     task = asyncio.create_task(_called(ground, store, stall.operation))
     await asyncio.to_thread(stall.server.wait_until_struck)
@@ -417,7 +417,7 @@ async def _is_cancelled(ground: Ground, stall: _Stall, kit: Kit) -> None:
     await _assert_it_goes_on(ground, stall, store)
 
 
-async def _is_interrupted(ground: Ground, stall: _Stall, kit: Kit) -> None:
+async def _is_interrupted(ground: FaultFixture, stall: _Stall, kit: Kit) -> None:
     store = stall.open(kit)
     if kit.face == "async":  # the loop cancels what it runs, and ends
         await ground.call(store, stall.operation)
@@ -426,7 +426,9 @@ async def _is_interrupted(ground: Ground, stall: _Stall, kit: Kit) -> None:
     await _assert_it_goes_on(ground, stall, store)
 
 
-async def _assert_it_goes_on(ground: Ground, stall: _Stall, store: AsyncConversationStore) -> None:
+async def _assert_it_goes_on(
+    ground: FaultFixture, stall: _Stall, store: AsyncConversationStore
+) -> None:
     stall.assert_flows_were_closed()
     stall.server.strikes = ground.changes  # a write that was still on its way stays undone
     await _assert_it_is_well(store, ground)
@@ -441,17 +443,19 @@ def _identity(request: Request) -> str:
     return json.dumps([request.method, request.path, request.query, request.json], sort_keys=True)
 
 
-async def _called(ground: Ground, store: AsyncConversationStore, operation: Operation) -> None:
+async def _called(
+    ground: FaultFixture, store: AsyncConversationStore, operation: Operation
+) -> None:
     await ground.call(store, operation)
 
 
-async def _fails(ground: Ground, operation: Operation, kit: Kit, *, seconds: float) -> None:
-    store = hasty(kit, seconds, retries=2)
+async def _fails(ground: FaultFixture, operation: Operation, kit: Kit, *, seconds: float) -> None:
+    store = short_timeout_store(kit, seconds, retries=2)
     with raises(UnavailableError, RateLimitError) as caught:
         await ground.call(store, operation)
     assert_no_secret_shows(kit, caught.error)
 
 
-async def _assert_it_is_well(store: AsyncConversationStore, ground: Ground) -> None:
+async def _assert_it_is_well(store: AsyncConversationStore, ground: FaultFixture) -> None:
     listed = await collected(store.conversations())
     assert {each.id for each in listed} == ground.conversations

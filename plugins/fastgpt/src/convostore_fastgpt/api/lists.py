@@ -8,7 +8,7 @@ from typing import Final
 
 from convostore.http import HTTPFlow
 from convostore.models import JSON, Order
-from convostore.parsing import filled, read_time
+from convostore.parsing import non_empty_text, read_time
 
 from ..schema import records
 from .endpoints import HISTORIES, RECORDS, Service
@@ -58,7 +58,7 @@ class Histories(OffsetList):
         return [row.get("top") is not True, -((time - _EPOCH) // _MILLISECOND) if time else 0]
 
     def key(self, row: JSON) -> str | None:
-        return filled(row, "chatId")
+        return non_empty_text(row, "chatId")
 
 
 class Records(OffsetList):
@@ -97,4 +97,4 @@ class Records(OffsetList):
         return -number if self._backwards else number
 
     def key(self, row: JSON) -> str | None:
-        return filled(row, "_id")
+        return non_empty_text(row, "_id")

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from convostore.adapters import Answering
+from convostore.adapters import AnswerContent
 from convostore.errors import InvalidError
 from convostore.models import JSON, InteractionField, InteractionPart
 from convostore.parsing import Row
@@ -28,7 +28,7 @@ def asks_for_a_new_turn(interaction: Row) -> bool:
     return interaction.get("type") == "agentPlanAskQuery"
 
 
-def answering_text(asked: InteractionPart, interaction: Row, answer: Answering) -> str:
+def answering_text(asked: InteractionPart, interaction: Row, answer: AnswerContent) -> str:
     """The text that an answer is sent as.
 
     Args:
@@ -50,7 +50,7 @@ def answering_text(asked: InteractionPart, interaction: Row, answer: Answering) 
     raise InvalidError(f"{asked.type} is answered with a text, not with a form's values")
 
 
-def _chosen(asked: InteractionPart, answer: Answering) -> str:
+def _chosen(asked: InteractionPart, answer: AnswerContent) -> str:
     values = [option.value for option in asked.options]
     if isinstance(answer, str) and answer in values:
         return answer
@@ -58,7 +58,7 @@ def _chosen(asked: InteractionPart, answer: Answering) -> str:
     raise InvalidError(f"{told} is none of the options, which are {_listed(values)}")
 
 
-def _in_order(asked: InteractionPart, answer: Answering) -> list[JSON]:
+def _in_order(asked: InteractionPart, answer: AnswerContent) -> list[JSON]:
     """The answers to an agent's questions; a text is the answer where there is one question."""
     if isinstance(answer, str) and len(asked.fields) == 1:
         answer = {asked.fields[0].key: answer}
@@ -66,7 +66,7 @@ def _in_order(asked: InteractionPart, answer: Answering) -> list[JSON]:
     return [given[field.key] for field in asked.fields]
 
 
-def _filled_in(asked: InteractionPart, answer: Answering) -> dict[str, JSON]:
+def _filled_in(asked: InteractionPart, answer: AnswerContent) -> dict[str, JSON]:
     """The values of a form, checked."""
     keys = [field.key for field in asked.fields]
     if isinstance(answer, str):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
-from convostore.adapters import Decoder, Draft
+from convostore.adapters import Decoder, ReplyAccumulator
 from convostore.errors import ProtocolError, UnavailableError
 from convostore.http import EventStream, Request, Response, ServerSentEvent
 from convostore.models import (
@@ -28,7 +28,7 @@ from convostore.models import (
     ToolResultDelta,
     VariablesUpdated,
 )
-from convostore.parsing import Row, decode_json, filled
+from convostore.parsing import Row, decode_json, non_empty_text
 
 from ..api.envelope import failed_run, told_in_stream
 from ..schema.interactions import read_interaction
@@ -104,7 +104,7 @@ class CompletionDecoder(Decoder[bytes]):
 
     def _note(self, name: str, last: RunStep) -> None:
         """Keeps the last node that stands in no other: the one that tells of a failure."""
-        if name == "flowResponses" or filled(last.raw, "parentId") is None:
+        if name == "flowResponses" or non_empty_text(last.raw, "parentId") is None:
             self._last_step = last
 
 
@@ -144,14 +144,14 @@ _Reader: TypeAlias = Callable[[JSON], Sequence[ReplyEvent] | None]
 
 
 def _status(body: JSON) -> Sequence[ReplyEvent] | None:
-    name, status = filled(body, "name"), filled(body, "status")
+    name, status = non_empty_text(body, "name"), non_empty_text(body, "status")
     if name is None or status is None:
         return None
     return (StatusChanged.model_construct(kind="status_changed", name=name, status=status),)
 
 
 def _title(body: JSON) -> Sequence[ReplyEvent] | None:
-    title = filled(body, "title")
+    title = non_empty_text(body, "title")
     if title is None:
         return None
     return (TitleChanged.model_construct(kind="title_changed", title=title),)
@@ -175,20 +175,20 @@ def _tool(read: Callable[[str, Row], list[ReplyEvent]]) -> _Reader:
 
     def reader(body: JSON) -> Sequence[ReplyEvent] | None:
         tool: JSON = body.get("tool") if isinstance(body, dict) else None
-        call_id = filled(tool, "id")
+        call_id = non_empty_text(tool, "id")
         return None if call_id is None else read(call_id, tool)
 
     return reader
 
 
 def _call(call_id: str, tool: Row) -> list[ReplyEvent]:
-    name = filled(tool, "toolName") or filled(tool, "functionName") or ""
+    name = non_empty_text(tool, "toolName") or non_empty_text(tool, "functionName") or ""
     started = ToolCallStarted.model_construct(kind="tool_call_started", id=call_id, name=name)
     return [started, *_arguments(call_id, tool), *_result(call_id, tool)]
 
 
 def _arguments(call_id: str, tool: Row) -> list[ReplyEvent]:
-    arguments = filled(tool, "params")
+    arguments = non_empty_text(tool, "params")
     if arguments is None:
         return []
     return [
@@ -199,7 +199,7 @@ def _arguments(call_id: str, tool: Row) -> list[ReplyEvent]:
 
 
 def _result(call_id: str, tool: Row) -> list[ReplyEvent]:
-    content = filled(tool, "response")
+    content = non_empty_text(tool, "response")
     if content is None:
         return []
     return [ToolResultDelta.model_construct(kind="tool_result_delta", id=call_id, content=content)]
@@ -236,7 +236,7 @@ _READERS: Final[dict[str, _Reader]] = {
 }
 
 
-def read_completion(response: Response) -> Draft:
+def read_completion(response: Response) -> ReplyAccumulator:
     """Reads an answer that came whole, but for its text, which its record holds.
 
     Raises:
@@ -249,18 +249,18 @@ def read_completion(response: Response) -> Draft:
             "the answer is no completion: it has no field 'choices': check the base URL",
             excerpt=response.excerpt,
         )
-    draft = Draft()
+    accumulator = ReplyAccumulator()
     told = (
         _title(body),
         _variables(body.get("newVariables")),
         _nodes(body.get("responseData")),
     )
     for event in [event for events in told for event in events or ()]:
-        draft.add(event)
-    last_error = draft.run_details[-1].error if draft.run_details else None
+        accumulator.add(event)
+    last_error = accumulator.run_details[-1].error if accumulator.run_details else None
     if (error := read_error(body.get("error")) or last_error) is not None:
         raise failed_run(error)
-    return draft
+    return accumulator
 
 
 def nested(steps: Sequence[RunStep]) -> tuple[RunStep, ...]:
@@ -269,7 +269,7 @@ def nested(steps: Sequence[RunStep]) -> tuple[RunStep, ...]:
     One that belongs to no node of the run stays where it is; if some would hold themselves, all do.
     """
     places = {step.id: place for place, step in reversed([*enumerate(steps)]) if step.id}
-    parents = [places.get(filled(step.raw, "parentId") or "") for step in steps]
+    parents = [places.get(non_empty_text(step.raw, "parentId") or "") for step in steps]
     inner: dict[int | None, list[int]] = {None: []}
     for place, parent in enumerate(parents):
         inner.setdefault(None if parent == place else parent, []).append(place)

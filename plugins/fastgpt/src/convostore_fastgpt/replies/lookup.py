@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from convostore.adapters import Draft
+from convostore.adapters import ReplyAccumulator
 from convostore.errors import ConflictError, NotFoundError, UnavailableError
-from convostore.flow import look_until_found
+from convostore.flow import poll
 from convostore.http import HTTPFlow
 from convostore.models import Listing, Message, Page, Reply
 from convostore.parsing import Row
@@ -60,10 +60,10 @@ class StoredReplies:
                 f"the reply to the turn {turn_id!r} is still being made: ask again later",
                 retryable=True,
             )
-        return _reply(conversation_id, turn_id, stored, Draft())
+        return _reply(conversation_id, turn_id, stored, ReplyAccumulator())
 
     def finish(
-        self, conversation_id: str, turn_id: str, made: IsIt, draft: Draft
+        self, conversation_id: str, turn_id: str, made: IsIt, accumulator: ReplyAccumulator
     ) -> HTTPFlow[Reply]:
         """The reply whose answer was whole, as soon as it is stored.
 
@@ -71,13 +71,13 @@ class StoredReplies:
             conversation_id: Where it is.
             turn_id: Whose reply it is.
             made: Tells the answer's record.
-            draft: What the events told.
+            accumulator: What the events told.
 
         Raises:
             UnavailableError: The run failed, or its record is not there in time.
         """
         stored = yield from self._wait(conversation_id, made)
-        return _reply(conversation_id, turn_id, stored, draft)
+        return _reply(conversation_id, turn_id, stored, accumulator)
 
     def _wait(self, conversation_id: str, made: IsIt) -> HTTPFlow[Stored]:
         """Looks again and again until an answer's record is there and complete."""
@@ -90,7 +90,7 @@ class StoredReplies:
                 return None
             return None if stored is None or stored[0].status == "generating" else stored
 
-        stored = yield from look_until_found(look, patience=self._patience)
+        stored = yield from poll(look, patience=self._patience)
         if stored is None:
             raise UnavailableError(
                 f"the answer came, but its record is not complete after {self._patience:g} s: "
@@ -122,29 +122,31 @@ def bears(data_id: str) -> IsIt:
     return lambda message: data_id_of(message.id) == data_id
 
 
-def _failure(answer: Message, draft: Draft) -> str | None:
+def _failure(answer: Message, accumulator: ReplyAccumulator) -> str | None:
     """What a record says went wrong with the run; what its nodes told beforehand counts more."""
     if answer.status != "failed":
         return None
     row: Row = answer.raw
     told = row.get("errorText")
     node = read_error(told.get("errorText") if isinstance(told, dict) else told)
-    if draft.run_details and not row.get("errorMsg"):
+    if accumulator.run_details and not row.get("errorMsg"):
         return None  # a node failed, and the flow went on without it
     return read_error(row.get("errorMsg")) or node or "the service does not say why"
 
 
-def _reply(conversation_id: str, turn_id: str, stored: Stored, draft: Draft) -> Reply:
+def _reply(
+    conversation_id: str, turn_id: str, stored: Stored, accumulator: ReplyAccumulator
+) -> Reply:
     """The reply, with what only its events told.
 
     Raises:
         UnavailableError: The run failed.
     """
     answer, question = stored
-    error = _failure(answer, draft)
+    error = _failure(answer, accumulator)
     if error is not None:
         raise failed_run(error)
-    reply = draft.reply(
+    reply = accumulator.reply(
         conversation_id=conversation_id,
         turn_id=turn_id,
         message=answer,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from convostore.models import JSON, InteractionField, InteractionOption, InteractionPart
-from convostore.parsing import Row, filled
+from convostore.parsing import Row, non_empty_text
 
 
 def read_interaction(value: JSON) -> InteractionPart | None:
@@ -18,12 +18,12 @@ def read_interaction(value: JSON) -> InteractionPart | None:
     kind, params = row.get("type"), params_of(row)
     if not isinstance(kind, str):
         return None
-    answer = filled(params, "userSelectedVal") or filled(params, "answer")
+    answer = non_empty_text(params, "userSelectedVal") or non_empty_text(params, "answer")
     flags = (params.get("submitted"), params.get("continue"), params.get("confirmed"))
     return InteractionPart.model_construct(
         kind="interaction",
         type=kind,
-        prompt=filled(params, "description") or filled(params, "content"),
+        prompt=non_empty_text(params, "description") or non_empty_text(params, "content"),
         options=_options(params),
         fields=(*_form(params), *_questions(params)),
         answered=answer is not None or True in flags,
@@ -64,12 +64,14 @@ def _form(params: Row) -> Sequence[InteractionField]:
     return [
         InteractionField.model_construct(
             key=_string(each.get("key")),
-            label=filled(each, "label"),
-            type=filled(each, "type"),
+            label=non_empty_text(each, "label"),
+            type=non_empty_text(each, "type"),
             required=each.get("required") is True,
             options=tuple(
                 [
-                    InteractionOption.model_construct(value=value, label=filled(choice, "label"))
+                    InteractionOption.model_construct(
+                        value=value, label=non_empty_text(choice, "label")
+                    )
                     for choice in _rows(each, "list")
                     if (value := _string(choice.get("value")))
                 ]
@@ -85,17 +87,17 @@ def _questions(params: Row) -> Sequence[InteractionField]:
     return [
         InteractionField.model_construct(
             key=str(number),
-            label=filled(each, "question"),
+            label=non_empty_text(each, "question"),
             required=True,
             options=tuple(
                 [
                     InteractionOption.model_construct(
-                        value=_string(choice.get("value")), label=filled(choice, "summary")
+                        value=_string(choice.get("value")), label=non_empty_text(choice, "summary")
                     )
                     for choice in _rows(each, "options")
                 ]
             ),
-            value=filled(each, "answer"),
+            value=non_empty_text(each, "answer"),
         )
         for number, each in enumerate(_rows(params, "questions"))
     ]

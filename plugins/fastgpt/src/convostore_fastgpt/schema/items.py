@@ -20,7 +20,7 @@ from convostore.models import (
     ToolCallPart,
     ToolResultPart,
 )
-from convostore.parsing import Row, filled
+from convostore.parsing import Row, non_empty_text
 
 from .interactions import read_interaction
 
@@ -87,7 +87,7 @@ def _file(value: JSON) -> tuple[Part, ...] | None:
     if not isinstance(value, dict):
         return None
     kind = value.get("type")
-    name, url = filled(value, "name"), filled(value, "url")
+    name, url = non_empty_text(value, "name"), non_empty_text(value, "url")
     media_type = _MEDIA_TYPES.get(kind) if isinstance(kind, str) else None
     return (FilePart.model_construct(kind="file", name=name, url=url, media_type=media_type),)
 
@@ -104,12 +104,12 @@ def _tool(value: JSON) -> tuple[Part, ...] | None:
 
 def _call(row: Row) -> Iterator[Part]:
     """A call of a tool and, once it has answered, its result."""
-    call_id, response = filled(row, "id"), filled(row, "response")
+    call_id, response = non_empty_text(row, "id"), non_empty_text(row, "response")
     yield ToolCallPart.model_construct(
         kind="tool_call",
         id=call_id,
-        name=filled(row, "toolName") or filled(row, "functionName") or "",
-        arguments=filled(row, "params") or "",
+        name=non_empty_text(row, "toolName") or non_empty_text(row, "functionName") or "",
+        arguments=non_empty_text(row, "params") or "",
     )
     if response is not None:
         yield ToolResultPart.model_construct(kind="tool_result", id=call_id, content=response)

@@ -22,7 +22,7 @@ from convostore.models import (
     Source,
     Status,
 )
-from convostore.parsing import Row, filled, object_of, text_of, time_of
+from convostore.parsing import Row, non_empty_text, read_object, read_text, read_time_field
 
 from .items import read_value
 
@@ -64,16 +64,16 @@ def read_conversations(rows: Sequence[JSON], *, first: int = 0) -> tuple[Convers
 
 def _conversation(item: JSON, id_if_lost: str) -> Conversation:
     problems: list[Problem] = []
-    row = object_of(item, "list", problems)
+    row = read_object(item, "list", problems)
     chat_id = row.get("chatId")
     if not isinstance(chat_id, str) or not chat_id:
         problems.append(Problem(where="chatId", what="is missing"))
         chat_id = id_if_lost
     return Conversation.model_construct(
         id=chat_id,
-        title=text_of(row, "customTitle", problems) or text_of(row, "title", problems) or None,
+        title=read_text(row, "customTitle", problems) or read_text(row, "title", problems) or None,
         created_at=None,
-        updated_at=time_of(row.get("updateTime"), problems, "updateTime"),
+        updated_at=read_time_field(row.get("updateTime"), problems, "updateTime"),
         pinned=row.get("top") is True,
         origin=None,
         files=(),
@@ -129,7 +129,7 @@ def _obj(row: JSON) -> str | None:
 
 def _message(record: JSON, own_id: str, following: str | None) -> Message:
     problems: list[Problem] = []
-    row = object_of(record, "list", problems)
+    row = read_object(record, "list", problems)
     obj = _obj(row)
     if own_id.startswith("#"):
         problems.append(Problem(where="dataId", what="is missing"))
@@ -139,7 +139,7 @@ def _message(record: JSON, own_id: str, following: str | None) -> Message:
         id=own_id,
         role=_ROLES.get(obj, "other") if obj else "other",
         parts=read_value(row.get("value"), problems),
-        created_at=time_of(row.get("time"), problems, "time"),
+        created_at=read_time_field(row.get("time"), problems, "time"),
         sources=_sources(row, problems),
         feedback=_feedback(row, problems),
         status=_status(row, obj, following),
@@ -166,8 +166,8 @@ def _status(row: Row, obj: str | None, following: str | None) -> Status | None:
 def _feedback(row: Row, problems: list[Problem]) -> Feedback | None:
     if "userBadFeedback" not in row and "userGoodFeedback" not in row:
         return None
-    bad = text_of(row, "userBadFeedback", problems)
-    good = text_of(row, "userGoodFeedback", problems)
+    bad = read_text(row, "userBadFeedback", problems)
+    good = read_text(row, "userGoodFeedback", problems)
     if bad and good:
         problems.append(Problem(where="userGoodFeedback", what="is there beside userBadFeedback"))
     if not bad and not good:
@@ -200,27 +200,30 @@ def _objects(row: Row, name: str, problems: list[Problem]) -> Iterator[tuple[Row
         problems.append(Problem(where=name, what="is not a list"))
         return
     for number, each in enumerate(value or ()):
-        yield object_of(each, f"{name}[{number}]", problems), each
+        yield read_object(each, f"{name}[{number}]", problems), each
 
 
 def _quote(item: Row, raw: JSON) -> Source:
     """Reads a passage of a knowledge base; the text marks it as ``[id](CITE)``."""
-    place = filled(item, "sourceId")
-    passage = [text for name in ("q", "a") if (text := filled(item, name))]
+    place = non_empty_text(item, "sourceId")
+    passage = [text for name in ("q", "a") if (text := non_empty_text(item, name))]
     return Source.model_construct(
-        title=filled(item, "sourceName"),
+        title=non_empty_text(item, "sourceName"),
         url=place if place and place.startswith(("http://", "https://")) else None,
         content="\n".join(passage) if passage else None,
         score=_score(item.get("score")),
         kind="quote",
-        mark=filled(item, "id"),
+        mark=non_empty_text(item, "id"),
         raw=raw,
     )
 
 
 def _link(item: Row, raw: JSON) -> Source:
     return Source.model_construct(
-        title=filled(item, "name"), url=filled(item, "url"), kind="researched", raw=raw
+        title=non_empty_text(item, "name"),
+        url=non_empty_text(item, "url"),
+        kind="researched",
+        raw=raw,
     )
 
 
@@ -262,9 +265,9 @@ def _step(row: Row, raw: JSON) -> RunStep:
     lists = (row.get(name) for name in _SUB_STEPS)
     inner: list[Any] = next((each for each in lists if each and isinstance(each, list)), [])
     return RunStep.model_construct(
-        id=filled(row, "id"),
-        name=filled(row, "moduleName") or "",
-        type=filled(row, "moduleType"),
+        id=non_empty_text(row, "id"),
+        name=non_empty_text(row, "moduleName") or "",
+        type=non_empty_text(row, "moduleType"),
         seconds=_number(row.get("runningTime")),
         error=read_error(row.get("errorText")) or read_error(row.get("error")),
         steps=_steps(inner),

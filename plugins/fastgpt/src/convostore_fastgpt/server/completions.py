@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from convostore.adapters import Answering
-from convostore.dialects import Answered, DialectFlow, StreamedResponse, ask, look
+from convostore.adapters import AnswerContent
+from convostore.dialects import DialectFlow, DialectResponse, StreamedResponse, ask, look
 from convostore.errors import ProtocolError, UnavailableError
 from convostore.http import Response
 from convostore.models import JSON, InteractionPart, Part, Reply, pending_interaction
@@ -68,7 +68,7 @@ class _Sending:
 
     asked: _Asked
     options: Mapping[str, Any]
-    answer: Answering | None
+    answer: AnswerContent | None
 
     def begin(self, store: AsyncConversationStore) -> AsyncReplyStream:
         asked = self.asked
@@ -85,7 +85,7 @@ class _Sending:
         return await store.reply(asked.chat_id, asked.said, turn_id=asked.turn_id, **self.options)
 
 
-def complete(given: Given, version: Version) -> DialectFlow[Answered]:
+def complete(given: Given, version: Version) -> DialectFlow[DialectResponse]:
     """Sends what is said to the store, and answers with its reply, streamed or whole."""
     asked = _read(given, version)
     sending = yield from _prepared(asked)
@@ -168,7 +168,7 @@ def _prepared(asked: _Asked) -> DialectFlow[_Sending]:
     return _Sending(asked, options, None)
 
 
-def _answer(chat_id: str, said: str | tuple[Part, ...]) -> DialectFlow[Answering | None]:
+def _answer(chat_id: str, said: str | tuple[Part, ...]) -> DialectFlow[AnswerContent | None]:
     """What a waiting interaction is answered with; None where nothing waits."""
     if not (yield from look(lambda store: store.offers("stream_answer"))):
         return None
@@ -182,7 +182,7 @@ def _answer(chat_id: str, said: str | tuple[Part, ...]) -> DialectFlow[Answering
 # What is answered
 
 
-def _whole(sending: _Sending) -> DialectFlow[Answered]:
+def _whole(sending: _Sending) -> DialectFlow[DialectResponse]:
     """One object; a run that failed is one, too, so that no client sends the turn again."""
     asked = sending.asked
     try:

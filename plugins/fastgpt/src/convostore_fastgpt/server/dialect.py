@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Final, TypeAlias
 
-from convostore.dialects import AbsentScopeError, Answered, Dialect, DialectFlow, IncomingRequest
+from convostore.dialects import (
+    AbsentScopeError,
+    Dialect,
+    DialectFlow,
+    DialectResponse,
+    IncomingRequest,
+)
 from convostore.errors import AuthError, StoreError
 from convostore.http import Response
 from convostore.models import JSON
@@ -65,12 +71,12 @@ class _Endpoint:
     """What answers at a path, and where it looks for its parameters."""
 
     place: Place
-    serve: Callable[[Given], DialectFlow[Answered]]
+    serve: Callable[[Given], DialectFlow[DialectResponse]]
     streams: bool = False
 
 
-def _enveloped(serve: Serve) -> Callable[[Given], DialectFlow[Answered]]:
-    def served(given: Given) -> DialectFlow[Answered]:
+def _enveloped(serve: Serve) -> Callable[[Given], DialectFlow[DialectResponse]]:
+    def served(given: Given) -> DialectFlow[DialectResponse]:
         return succeeded((yield from serve(given)))
 
     return served
@@ -146,7 +152,7 @@ class FastGPTDialect(Dialect):
         suffix = _SUFFIX.search(_key(request))
         return suffix[1] if suffix else None
 
-    def handle(self, request: IncomingRequest) -> DialectFlow[Answered]:
+    def handle(self, request: IncomingRequest) -> DialectFlow[DialectResponse]:
         endpoint = _ENDPOINTS.get(request.path)
         if endpoint is None:
             return absent_path()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from convostore.dialects import Answered, DialectFlow, ask
+from convostore.dialects import DialectFlow, DialectResponse, ask
 from convostore.http import Response
 from convostore.models import Message
 from convostore.parsing import Row
@@ -93,7 +93,7 @@ class _Window:
         return [*self.start[::-1], *list(self.end)[::-1]]
 
 
-def get_records_around(given: Given) -> DialectFlow[Answered]:
+def get_records_around(given: Given) -> DialectFlow[DialectResponse]:
     """Records before, behind or around one that is named, or the newest.
 
     Raises:

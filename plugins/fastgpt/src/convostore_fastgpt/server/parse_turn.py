@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from convostore.adapters import Answering
+from convostore.adapters import AnswerContent
 from convostore.errors import ProtocolError
 from convostore.models import JSON, FilePart, InteractionPart, Part, TextPart
-from convostore.parsing import Row, decode_json, filled
+from convostore.parsing import Row, decode_json, non_empty_text
 
 from .errors import RefusedError, unfit
 from .render_interactions import QUESTIONS
@@ -45,10 +45,10 @@ def _part(piece: JSON, place: int, number: int) -> Part:
     match row.get("type"):
         case "text" if isinstance(row.get("text"), str):
             return TextPart(text=row["text"])
-        case "image_url" if (url := filled(row.get("image_url"), "url")) is not None:
+        case "image_url" if (url := non_empty_text(row.get("image_url"), "url")) is not None:
             return FilePart(url=url, media_type="image/*")
-        case "file_url" if (url := filled(row, "url")) is not None:
-            return FilePart(name=filled(row, "name"), url=url)
+        case "file_url" if (url := non_empty_text(row, "url")) is not None:
+            return FilePart(name=non_empty_text(row, "name"), url=url)
     raise _unknown_piece(place, number)
 
 
@@ -68,7 +68,7 @@ def asks_for_a_new_turn(part: InteractionPart) -> bool:
     return part.type == "agentPlanAskQuery"
 
 
-def answer_in(part: InteractionPart, said: str | tuple[Part, ...]) -> Answering:
+def answer_in(part: InteractionPart, said: str | tuple[Part, ...]) -> AnswerContent:
     """What an interaction is answered with: a choice's value, or a form's values by key."""
     text = said if isinstance(said, str) else _text(said)
     if not part.fields:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from convostore.dialects import Answered, DialectFlow, ask, look
+from convostore.dialects import DialectFlow, DialectResponse, ask, look
 from convostore.errors import NotFoundError
 from convostore.http import Response
 from convostore.models import JSON, Feedback, Message, TextPart
@@ -27,7 +27,7 @@ _NO_COMMENT: Final = "yes"
 _MOST_IDS: Final = 1000
 
 
-def get_records(given: Given) -> DialectFlow[Answered]:
+def get_records(given: Given) -> DialectFlow[DialectResponse]:
     """A page of records, counted from the newest and shown the oldest first."""
     given.app_id()
     kind = given.fields.get("type")

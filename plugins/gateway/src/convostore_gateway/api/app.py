@@ -24,7 +24,7 @@ from convostore.store import AsyncConversationStore
 from ..middleware import place_of
 from ..problems import MEDIA_TYPE, problem_json, problem_of
 from ..requests import TooLargeError, TooSlowError, headers_of, path_of
-from ..stores import Served
+from ..stores import Stores
 from ..streams import stream_response
 from .bodies import MediaTypeError, check_ids, take_body
 from .endpoint import Call, Endpoint
@@ -57,7 +57,7 @@ _STATUSES: Final[Mapping[type[StoreError], int]] = {
 class Native:
     """The native API over what is served."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: Stores) -> None:
         self._served = served
         endpoints = (*ENDPOINTS, DOCUMENT)
         self._paths = Paths(endpoints)

@@ -15,7 +15,7 @@ from .. import schema
 from .errors import elsewhere
 
 if TYPE_CHECKING:
-    from convostore.adapters import Draft, Stream
+    from convostore.adapters import ReplyAccumulator, Stream
     from convostore.models import Reply
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ def streamed(
     yield from ()
     decoder = EventDecoder()
 
-    def finish(_: Draft) -> HTTPFlow[Reply]:
+    def finish(_: ReplyAccumulator) -> HTTPFlow[Reply]:
         yield from ()
         return decoder.reply
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from convostore.cli.errors import ExitCode, say
+from convostore.cli.errors import ExitCode, print_to_stderr
 from convostore.cli.options import Given, Target, store_options
 from convostore.errors import ConfigError
 
@@ -139,7 +139,7 @@ def serve(
             viewer=not no_viewer,
         )
         log_to_stderr(access=not quiet)
-        say(_told(found, url_of(listening), is_open=not tokens, viewer=not no_viewer))
+        print_to_stderr(_told(found, url_of(listening), is_open=not tokens, viewer=not no_viewer))
         collect_less()
         in_order = serve_until_told(
             served,

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from convostore.adapters import Adapter, Operation
-from convostore.config import adapter_of
+from convostore.config import open_adapter
 from convostore.errors import ConfigError
 from convostore.store import AsyncConversationStore
 
@@ -68,7 +68,7 @@ def stock(
     others = {app: value for app, value in apps.items() if "://" in value}
     scopes = {app: app if app in others else value for app, value in apps.items()}
     wanted = {*namespaces, *scopes.values()} - {"", *others}
-    adapters = {"": adapter_of(target, **options)}
+    adapters = {"": open_adapter(target, **options)}
     if wanted and "namespace" not in adapters[""].Options.model_fields:
         raise ConfigError(
             f"{adapters[''].label} keeps no namespaces apart, so that {min(wanted)!r} can be none "
@@ -76,9 +76,9 @@ def stock(
             "another store"
         )
     for namespace in sorted(wanted):
-        adapters[namespace] = adapter_of(target, **{**options, "namespace": namespace})
+        adapters[namespace] = open_adapter(target, **{**options, "namespace": namespace})
     for app, dsn in others.items():
-        adapters[app] = adapter_of(dsn)
+        adapters[app] = open_adapter(dsn)
     return Stock(
         stores={name: _opened(adapter, upstream) for name, adapter in adapters.items()},
         scopes=scopes,

@@ -21,8 +21,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from convostore.adapters import checked_options
-from convostore.config import revealed
+from convostore.adapters import validate_options
+from convostore.config import resolve_secret
 from convostore.errors import ConfigError
 
 from ..auth import Token
@@ -91,12 +91,12 @@ def _tokens(file: Path, entries: dict[str, Any]) -> Iterator[Token]:
     for number, given in enumerate(listed, start=1):
         where = f"token {number} in {file}"
         if "value" in given:
-            given = {**given, "value": revealed(f"the value of {where}", given["value"])}
-        entry = checked_options(_Entry, given, _failure_at(where))
+            given = {**given, "value": resolve_secret(f"the value of {where}", given["value"])}
+        entry = validate_options(_Entry, given, _failure_at(where))
         yield Token(
             name=entry.name, value=entry.value, namespace=entry.namespace, rights=entry.rights
         )
 
 
-def _failure_at(where: str) -> Any:  # Any: what `checked_options` takes
+def _failure_at(where: str) -> Any:  # Any: what `validate_options` takes
     return lambda complaint: ConfigError(f"{where}: {complaint}")

@@ -15,7 +15,7 @@ from typing import Final
 
 from convostore.models import Conversation
 from convostore.store import AsyncConversationStore
-from convostore.timeline import Periods, Unit, periods
+from convostore.timeline import Periods, Unit, group_days
 
 from .render import store_name
 
@@ -112,7 +112,7 @@ async def count(store: AsyncConversationStore, size: int, most: int = MOST) -> C
 def chart(counts: Counts) -> Chart:
     """Puts counts into bars."""
     series = {name: place for place, name in enumerate(_largest(counts.backends))}
-    shown = periods({day for day, _ in counts.days}, _MOST_BARS)
+    shown = group_days({day for day, _ in counts.days}, _MOST_BARS)
     numbers = _numbers(counts, shown, series)
     highest = max([each.total() for each in numbers.values()], default=0)
     total, dated = counts.backends.total(), counts.days.total()

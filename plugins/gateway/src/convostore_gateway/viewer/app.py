@@ -21,7 +21,7 @@ from convostore.errors import AuthError, InvalidError, StoreError
 from ..limits import Limits
 from ..middleware import place_of
 from ..requests import headers_of, path_of, read_request
-from ..stores import Served
+from ..stores import Stores
 from . import forms, pages, sessions
 from .assets import asset_response
 from .request import Visit, form_of, wants_fragment
@@ -60,7 +60,7 @@ class Viewer:
         served: What is shown.
     """
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: Stores) -> None:
         self._served = served
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from convostore.errors import InvalidError, ProtocolError, StoreError, UnavailableError
 from convostore.http import Request, Response, status_error
-from convostore.parsing import Row, filled
+from convostore.parsing import Row, non_empty_text
 
 from .paths import CHATS_PATH, REPLY_PATH, RESUME_PATH, SUGGESTIONS_PATH
 
@@ -72,7 +72,8 @@ def _complaints(error: StoreError, response: Response) -> list[str]:
 
 
 def _complaint(row: Row) -> str:
-    return f"{filled(row, 'path') or 'the body'}: {filled(row, 'message') or 'is wrong'}"
+    where = non_empty_text(row, "path") or "the body"
+    return f"{where}: {non_empty_text(row, 'message') or 'is wrong'}"
 
 
 def _not_resumed(error: StoreError, response: Response) -> StoreError:

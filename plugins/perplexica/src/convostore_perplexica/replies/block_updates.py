@@ -58,7 +58,7 @@ class _Block:
     told: Counter[Hashable] = field(default_factory=Counter)
 
 
-class ShownBlocks:
+class BlockTracker:
     """The blocks of one answer; its events tell of their parts and sources."""
 
     def __init__(self) -> None:

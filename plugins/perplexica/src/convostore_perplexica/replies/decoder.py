@@ -27,7 +27,7 @@ from convostore.models import (
 from convostore.parsing import Row, decode_json
 
 from ..schema.fields import cited_sources
-from .block_updates import ShownBlocks
+from .block_updates import BlockTracker
 
 _EXCERPT: Final = 200
 """Characters of a line that an error shows."""
@@ -43,7 +43,7 @@ class ChatDecoder(Decoder[bytes]):
     def __init__(self) -> None:
         self.answer_id: str | None = None
         self._lines = Lines()
-        self._blocks = ShownBlocks()
+        self._blocks = BlockTracker()
         self._cited: list[Source] = []
         self._speaks = False
         self._said = False

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from convostore.adapters import Draft
+from convostore.adapters import ReplyAccumulator
 from convostore.errors import ConflictError, NotFoundError, StoreError, UnavailableError
-from convostore.flow import look_until_found
+from convostore.flow import poll
 from convostore.http import HTTPFlow, Request, path
 from convostore.models import JSON, Message, Reply
-from convostore.parsing import Row, filled
+from convostore.parsing import Row, non_empty_text
 
 from ..api.paths import CHAT_PATH
 from ..schema import chats
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class History:
     """What a conversation holds already; nothing of a new one."""
 
     chat: Row
@@ -43,22 +43,22 @@ class Past:
         Raises:
             ConflictError: It is taken.
         """
-        kept = {filled(row, "messageId") for row in self.rows}
+        kept = {non_empty_text(row, "messageId") for row in self.rows}
         if turn_id in kept.union(message.id for message in self.messages):
             raise ConflictError(
                 f"the turn {turn_id!r} is in this conversation already: get_reply reads its answer"
             )
 
 
-def read_past(conversation_id: str) -> HTTPFlow[Past]:
+def read_history(conversation_id: str) -> HTTPFlow[History]:
     try:
         reply = yield Request("GET", path(CHAT_PATH, conversation_id))
     except NotFoundError:
-        return Past({})
-    return past_of(reply.json())
+        return History({})
+    return history_of(reply.json())
 
 
-def past_of(body: JSON) -> Past:
+def history_of(body: JSON) -> History:
     """Reads a chat's answer.
 
     Raises:
@@ -66,11 +66,15 @@ def past_of(body: JSON) -> Past:
     """
     messages = chats.read_messages(body)
     chat = body.get("chat")
-    return Past(chat if isinstance(chat, dict) else {}, body["messages"], messages)
+    return History(chat if isinstance(chat, dict) else {}, body["messages"], messages)
 
 
 def stored_reply(
-    past: Past, conversation_id: str, turn_id: str, draft: Draft, answer_id: str | None = None
+    past: History,
+    conversation_id: str,
+    turn_id: str,
+    accumulator: ReplyAccumulator,
+    answer_id: str | None = None,
 ) -> Reply:
     """Finds a turn's reply among what is stored.
 
@@ -78,7 +82,7 @@ def stored_reply(
         past: The conversation as it is.
         conversation_id: Its id.
         turn_id: The question's.
-        draft: What the stream told.
+        accumulator: What the stream told.
         answer_id: The answer's, where the stream named it.
 
     Raises:
@@ -92,7 +96,7 @@ def stored_reply(
     if answer is not None and answer.status == "failed":
         raise UnavailableError(f"the reply to the turn {turn_id!r} failed", retryable=False)
     if answer is not None and answer.status != "generating":
-        return draft.reply(
+        return accumulator.reply(
             conversation_id=conversation_id, turn_id=turn_id, message=answer, question=question
         )
     if question is None:
@@ -134,14 +138,19 @@ def _status_of(raw: JSON) -> JSON:
 
 
 def finish(
-    conversation_id: str, turn_id: str, draft: Draft, answer_id: str | None, *, patience: float
+    conversation_id: str,
+    turn_id: str,
+    accumulator: ReplyAccumulator,
+    answer_id: str | None,
+    *,
+    patience: float,
 ) -> HTTPFlow[Reply]:
     """Reads what was stored of a reply, and waits for it a little while.
 
     Args:
         conversation_id: Where it is.
         turn_id: Whose reply it is.
-        draft: What the events told.
+        accumulator: What the events told.
         answer_id: The answer's id, where they named one.
         patience: Seconds to wait at the most.
 
@@ -152,14 +161,14 @@ def finish(
 
     def look(_: bool) -> HTTPFlow[Reply | None]:
         nonlocal trouble
-        past = yield from read_past(conversation_id)
+        past = yield from read_history(conversation_id)
         try:
-            return stored_reply(past, conversation_id, turn_id, draft, answer_id)
+            return stored_reply(past, conversation_id, turn_id, accumulator, answer_id)
         except (NotFoundError, ConflictError) as error:
             trouble = error
             return None
 
-    reply = yield from look_until_found(look, patience=patience)
+    reply = yield from poll(look, patience=patience)
     if reply is None:
         raise UnavailableError(
             f"the reply came whole, but it is not stored after {patience:g} s, which get_reply may "

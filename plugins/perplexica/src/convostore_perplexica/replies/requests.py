@@ -13,16 +13,16 @@ from convostore.adapters import Turn
 from convostore.errors import InvalidError, UnsupportedError
 from convostore.http import Request, path
 from convostore.models import JSON, FilePart, Part, TextPart
-from convostore.parsing import Row, filled
+from convostore.parsing import Row, non_empty_text
 
 from ..api.paths import REPLY_PATH, RESUME_PATH, SUGGESTIONS_PATH
 from ..api.versions import Generation
 from ..options import PerplexicaOptions, PerplexicaReplyOptions
-from .history import Past
+from .history import History
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class TurnSettings:
     """The options of a turn over those of its store."""
 
     turn: PerplexicaReplyOptions
@@ -55,7 +55,7 @@ class Choices:
             raise InvalidError(f"the option {name!r} {reason}")
 
 
-def check_turn(turn: Turn, choices: Choices) -> None:
+def check_turn(turn: Turn, choices: TurnSettings) -> None:
     """Refuses what no version would take.
 
     Raises:
@@ -69,7 +69,9 @@ def check_turn(turn: Turn, choices: Choices) -> None:
     choices.model("embedding_model")
 
 
-def reply_request(generation: Generation, turn: Turn, past: Past, choices: Choices) -> Request:
+def reply_request(
+    generation: Generation, turn: Turn, past: History, choices: TurnSettings
+) -> Request:
     """Makes the request that sends a turn.
 
     Raises:
@@ -97,11 +99,11 @@ def reply_request(generation: Generation, turn: Turn, past: Past, choices: Choic
     return Request("POST", REPLY_PATH, json=body, patient=True)
 
 
-def _pairs(past: Past) -> list[list[str]]:
+def _pairs(past: History) -> list[list[str]]:
     return [["human" if role == "user" else role, text] for role, text in past.said()]
 
 
-def _searched(generation: Generation, past: Past, choices: Choices) -> Row:
+def _searched(generation: Generation, past: History, choices: TurnSettings) -> Row:
     """What is searched, which the conversation keeps: kinds of sources, or one focus."""
     if generation is Generation.BLOCKS:
         choices.refuse("focus_mode", "is one of 1.10 and 1.11: this server takes 'sources'")
@@ -110,7 +112,7 @@ def _searched(generation: Generation, past: Past, choices: Choices) -> Row:
         chosen = choices.pick("sources", kinds)
         return {"sources": ["web"] if chosen is None else list(chosen)}
     choices.refuse("sources", "is one of 1.12 and later: this server takes 'focus_mode'")
-    focus = choices.pick("focus_mode", filled(past.chat, "focusMode"))
+    focus = choices.pick("focus_mode", non_empty_text(past.chat, "focusMode"))
     return {"focusMode": focus or "webSearch"}
 
 
@@ -130,11 +132,11 @@ def _text(content: Sequence[Part]) -> str:
 _UPLOAD: Final = "file_id://"
 
 
-def _files(turn: Turn, past: Past, choices: Choices) -> list[str]:
+def _files(turn: Turn, past: History, choices: TurnSettings) -> list[str]:
     """The uploads to search in: those of the turn's parts, and those of the option."""
     attached = [_file_id(part) for part in turn.content if isinstance(part, FilePart)]
     kept = past.chat.get("files")
-    kept = [filled(each, "fileId") for each in kept] if isinstance(kept, list) else []
+    kept = [non_empty_text(each, "fileId") for each in kept] if isinstance(kept, list) else []
     chosen = choices.pick("files", [each for each in kept if each]) or ()
     return list(dict.fromkeys([*chosen, *attached]))
 
@@ -149,7 +151,7 @@ def _file_id(part: FilePart) -> str:
     return url.removeprefix(_UPLOAD)
 
 
-def suggestions_request(generation: Generation, past: Past, choices: Choices) -> Request:
+def suggestions_request(generation: Generation, past: History, choices: TurnSettings) -> Request:
     """Makes the request for questions that may come next."""
     history: list[Any] = (
         _pairs(past)
@@ -166,7 +168,7 @@ def read_suggestions(body: JSON) -> tuple[str, ...]:
     return tuple([each for each in questions if isinstance(each, str) and each.strip()])
 
 
-def resume_request(past: Past, turn_id: str) -> Request:
+def resume_request(past: History, turn_id: str) -> Request:
     """Makes the request that goes on with an answer.
 
     Raises:
@@ -174,7 +176,7 @@ def resume_request(past: Past, turn_id: str) -> Request:
     """
     for row in past.rows:
         if isinstance(row, dict) and row.get("messageId") == turn_id:
-            backend_id = filled(row, "backendId")
+            backend_id = non_empty_text(row, "backendId")
             if backend_id is not None:
                 return Request("POST", path(RESUME_PATH, backend_id), patient=True)
     raise UnsupportedError(

@@ -16,7 +16,7 @@ from typing import Any
 
 from convostore.errors import ProtocolError
 from convostore.models import JSON, Conversation, FilePart, Message, OtherPart, Problem
-from convostore.parsing import Row, object_of, text_of, time_of
+from convostore.parsing import Row, read_object, read_text, read_time_field
 
 from .fields import Ids, id_of, items_of
 from .message_rows import read_utterances
@@ -72,11 +72,11 @@ def _field(body: JSON, name: str, kind: type) -> Any:
 
 def _conversation(chat: JSON, id_if_lost: str) -> Conversation:
     problems: list[Problem] = []
-    row = object_of(chat, "chat", problems)
+    row = read_object(chat, "chat", problems)
     return Conversation.model_construct(
         id=id_of(row, "id", problems) or id_if_lost,
-        title=text_of(row, "title", problems),
-        created_at=time_of(row.get("createdAt"), problems),
+        title=read_text(row, "title", problems),
+        created_at=read_time_field(row.get("createdAt"), problems),
         files=tuple(_files(row.get("files"), problems)),
         problems=tuple(problems),
         raw=chat,
@@ -85,10 +85,10 @@ def _conversation(chat: JSON, id_if_lost: str) -> Conversation:
 
 def _files(value: JSON, problems: list[Problem]) -> Iterator[FilePart]:
     for place, file in enumerate(items_of(value, "files", problems)):
-        row = object_of(file, f"files[{place}]", problems)
+        row = read_object(file, f"files[{place}]", problems)
         file_id = row.get("fileId")
         yield FilePart.model_construct(
-            name=text_of(row, "name", problems),
+            name=read_text(row, "name", problems),
             url=f"file_id://{file_id}" if isinstance(file_id, str) else None,
         )
 

@@ -16,7 +16,7 @@ from convostore.models import (
     Status,
     TextPart,
 )
-from convostore.parsing import Row, time_of
+from convostore.parsing import Row, read_time_field
 
 from .fields import Ids, cited_sources, decoded, id_of
 
@@ -116,7 +116,7 @@ def _utterance(row: Row, rows: list[Row] | None, *, answered: bool, ids: Ids) ->
         id=ids.take(id_of(row, "messageId", problems), row),
         role=_ROLES.get(role, "other") if isinstance(role, str) else "other",
         parts=_content(row, problems),
-        created_at=time_of(created_at, problems, said_in),
+        created_at=read_time_field(created_at, problems, said_in),
         sources=tuple(sources),
         feedback=None,
         status=status,
@@ -136,7 +136,7 @@ def _orphaned(rows: list[Row], ids: Ids) -> Message:
     return Message.model_construct(
         id=ids.take(id_of(rows[0], "messageId", problems), rows[0]),
         role="other",
-        created_at=time_of(rows[0].get("createdAt"), problems),
+        created_at=read_time_field(rows[0].get("createdAt"), problems),
         sources=tuple(sources),
         problems=tuple(problems),
         raw=rows[0] if len(rows) == 1 else rows,

@@ -16,7 +16,7 @@ from convostore.models import (
     Status,
     TextPart,
 )
-from convostore.parsing import Row, object_of, time_of
+from convostore.parsing import Row, read_object, read_time_field
 
 from .fields import Ids, cited_sources, id_of, items_of, researched_sources
 
@@ -31,7 +31,7 @@ def read_turn(row: Row, ids: Ids) -> Iterator[Message]:
     blocks = Blocks()
     blocks.read_all(row.get("responseBlocks"))
     message_id = id_of(row, "messageId", problems)
-    created_at = time_of(row.get("createdAt"), problems)
+    created_at = read_time_field(row.get("createdAt"), problems)
     if row.get("query") is not None:
         yield Message.model_construct(
             id=ids.take(message_id, row),
@@ -124,12 +124,12 @@ class Blocks:
                 self.problems.append(Problem(where=where, what="is not a block"))
 
     def _read_research(self, data: JSON, where: str) -> None:
-        steps = object_of(data, where, self.problems).get("subSteps")
+        steps = read_object(data, where, self.problems).get("subSteps")
         for place, step in enumerate(items_of(steps, f"{where}.subSteps", self.problems)):
             self._read_step(step, f"{where}.subSteps[{place}]")
 
     def _read_step(self, step: JSON, where: str) -> None:
-        row = object_of(step, where, self.problems)
+        row = read_object(step, where, self.problems)
         kind, reasoning = row.get("type"), row.get("reasoning")
         if isinstance(reasoning, str):
             self.parts.append(ReasoningPart.model_construct(text=reasoning))

@@ -14,7 +14,7 @@ from itertools import count
 from typing import ClassVar, Final, TypeVar
 from urllib.parse import unquote
 
-from convostore.dialects import Answered, Dialect, DialectFlow, IncomingRequest, ask
+from convostore.dialects import Dialect, DialectFlow, DialectResponse, IncomingRequest, ask
 from convostore.errors import (
     AuthError,
     ForbiddenError,
@@ -50,7 +50,7 @@ class PerplexicaDialect(Dialect):
     def serves(self, request: IncomingRequest) -> bool:
         return request.path == CHATS_PATH or request.path.startswith(f"{CHATS_PATH}/")
 
-    def handle(self, request: IncomingRequest) -> DialectFlow[Answered]:
+    def handle(self, request: IncomingRequest) -> DialectFlow[DialectResponse]:
         if request.method == "OPTIONS":
             return Response(204, {"allow": "GET, HEAD, DELETE"})
         address = _ADDRESS.fullmatch(request.path)

@@ -12,7 +12,7 @@ from email.utils import format_datetime
 from typing import Final
 
 from convostore.models import JSON, Conversation, FilePart, Message, Source
-from convostore.parsing import Row, filled
+from convostore.parsing import Row, non_empty_text
 from convostore.serialization import to_json
 
 _FOCUS: Final = "webSearch"
@@ -30,7 +30,7 @@ def chat_row(conversation: Conversation) -> Row:
         "id": conversation.id,
         "title": conversation.title or "",
         "createdAt": _js_date(time) if time else "",
-        "focusMode": filled(conversation.raw, "focusMode") or _FOCUS,
+        "focusMode": non_empty_text(conversation.raw, "focusMode") or _FOCUS,
         "files": [_file(each) for each in conversation.files],
     }
 
@@ -79,7 +79,7 @@ def _source(source: Source) -> Row:
     metadata = {
         "title": source.title,
         "url": source.url,
-        "img_src": filled(of_service, "img_src"),
+        "img_src": non_empty_text(of_service, "img_src"),
     }
     row: Row = {} if source.content is None else {"pageContent": source.content}
     row["metadata"] = {name: value for name, value in metadata.items() if value is not None}

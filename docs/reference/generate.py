@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -369,7 +369,7 @@ def dsn_grammar() -> str:
 
 def support() -> str:
     schemes = ("memory", "echo", *SCHEMES[1:])
-    adapters: dict[str, type[Adapter[Any, Any]]] = {each: adapter_for(each) for each in schemes}
+    adapters: dict[str, type[Adapter]] = {each: adapter_for(each) for each in schemes}
     rows = [
         [
             f"`{operation}`",

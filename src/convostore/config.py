@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from .adapters import validate_options
 from .dsn import DSN
@@ -25,12 +25,14 @@ from .store import AsyncConversationStore, ConversationStore
 if TYPE_CHECKING:
     from .adapters import Adapter, AdapterOptions, AsyncTransport, Transport
 
+__all__ = ["aopen", "config_file", "open", "open_adapter", "resolve_secret"]
+
 _SECRET_SOURCES: Final = frozenset({"env", "command"})
 _COMMAND_TIMEOUT: Final = 60.0
 
 
 def open(
-    target: str, *, transport: Transport[Any, Any] | None = None, **options: object
+    target: str, *, transport: Transport | None = None, **options: object
 ) -> ConversationStore:
     """Opens a store; nothing is asked of the backend yet.
 
@@ -48,14 +50,14 @@ def open(
 
 
 def aopen(
-    target: str, *, transport: AsyncTransport[Any, Any] | None = None, **options: object
+    target: str, *, transport: AsyncTransport | None = None, **options: object
 ) -> AsyncConversationStore:
     """Opens a store for asyncio: a plain call, with the arguments and the errors of `open`."""
     adapter = open_adapter(target, **options)
     return AsyncConversationStore(adapter, transport or adapter.async_transport())
 
 
-def open_adapter(target: str, **options: object) -> Adapter[Any, Any]:
+def open_adapter(target: str, **options: object) -> Adapter:
     """Makes the adapter that a DSN or a profile names; `open` and `aopen` put a store around it."""
     from .plugins import adapter_for
 

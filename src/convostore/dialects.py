@@ -23,6 +23,21 @@ from .models import JSON, ReplyEvent
 from .parsing import decode_json
 from .store import AsyncConversationStore, AsyncReplyStream
 
+__all__ = [
+    "AbsentScopeError",
+    "Dialect",
+    "DialectFlow",
+    "DialectResponse",
+    "IncomingRequest",
+    "ReplyEncoder",
+    "StoreCall",
+    "StreamedResponse",
+    "ask",
+    "bearer",
+    "look",
+    "run_dialect",
+]
+
 T = TypeVar("T")
 
 

@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from .errors import ConfigError
 
+__all__ = ["DSN"]
+
 _SCHEME: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9.-]*)(?:\+(?P<transport>https?))?")
 _SECRET_NAME: Final = re.compile(
     r"key|token|secret|passw|credential|auth|header|proxy", re.IGNORECASE

@@ -22,6 +22,8 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from .errors import StoreError
 
+__all__ = ["Flow", "Sleep", "Together", "arun", "in_order", "poll", "retrying", "run", "together"]
+
 Q = TypeVar("Q")
 R = TypeVar("R")
 T = TypeVar("T")

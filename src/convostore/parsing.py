@@ -15,6 +15,17 @@ from pydantic_core import from_json
 from .errors import ProtocolError
 from .models import JSON, Problem
 
+__all__ = [
+    "MAX_NESTING",
+    "Row",
+    "decode_json",
+    "non_empty_text",
+    "read_object",
+    "read_text",
+    "read_time",
+    "read_time_field",
+]
+
 Row: TypeAlias = dict[str, Any]
 """One object of an answer, whose fields hold anything."""
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import difflib
 import importlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import pluggy
 
@@ -24,7 +24,27 @@ if TYPE_CHECKING:
     from .adapters import Adapter
     from .dialects import Dialect
 
+__all__ = [
+    "GROUP",
+    "MODELS_GROUP",
+    "Hooks",
+    "Installed",
+    "ModelWrapper",
+    "adapter_for",
+    "commands",
+    "dialects",
+    "forget",
+    "hookimpl",
+    "hookspec",
+    "installed",
+    "lazy_attributes",
+    "model_for",
+]
+
 GROUP: Final = "convostore"
+"""The entry points of backends, by DSN scheme."""
+MODELS_GROUP: Final = "convostore.models"
+"""The entry points of plugins that put a model before a store, by the kind of the model's API."""
 _BUILT_IN: Final = {
     "memory": ("convostore.adapters.memory", "MemoryAdapter"),
     "echo": ("convostore.adapters.echo", "EchoAdapter"),
@@ -36,6 +56,11 @@ _OURS: Final = {
     "postgresql": "convostore-sql",
     "gateway": "convostore-gateway",
 }
+_OUR_MODELS: Final = {"openai": "convostore-openai"}
+
+ModelWrapper: TypeAlias = "Callable[..., Adapter]"
+"""Takes a store's adapter, and ``url``, ``model``, ``api_key`` and options of its own by name;
+returns an adapter of the same store whose replies the model makes."""
 
 hookspec: Final = pluggy.HookspecMarker("convostore")
 hookimpl: Final = pluggy.HookimplMarker("convostore")
@@ -46,12 +71,20 @@ class Hooks:
     """What a plugin module may implement, each function marked with `hookimpl`."""
 
     @hookspec
-    def convostore_adapters(self) -> Mapping[str, type[Adapter[Any, Any]]]:  # type: ignore[empty-body]
+    def convostore_adapters(self) -> Mapping[str, type[Adapter]]:  # type: ignore[empty-body]
         """Returns the module's adapters by the schemes that they serve."""
 
     @hookspec
     def convostore_dialects(self) -> Mapping[str, type[Dialect]]:  # type: ignore[empty-body]
         """Returns the module's dialects by the schemes of the adapters that speak them."""
+
+    @hookspec
+    def convostore_models(self) -> Mapping[str, ModelWrapper]:  # type: ignore[empty-body]
+        """Return the functions that put a model before a store, by the kind of its API.
+
+        A module with this hook is found by an entry point in the group ``convostore.models`` whose
+        name is that kind, such as ``openai``.
+        """
 
     @hookspec
     def convostore_commands(self) -> Mapping[str, Any]:  # type: ignore[empty-body]
@@ -86,7 +119,7 @@ def installed() -> tuple[Installed, ...]:
     return tuple(sorted(found, key=lambda each: (each.scheme, each.distribution)))
 
 
-def adapter_for(scheme: str) -> type[Adapter[Any, Any]]:
+def adapter_for(scheme: str) -> type[Adapter]:
     """Loads the adapter of a scheme.
 
     Raises:
@@ -99,15 +132,44 @@ def adapter_for(scheme: str) -> type[Adapter[Any, Any]]:
                 f"{_name(claimed[0])} claims {scheme}://, which convostore has built in"
             )
         module, name = _BUILT_IN[scheme]
-        return cast("type[Adapter[Any, Any]]", getattr(importlib.import_module(module), name))
+        return cast("type[Adapter]", getattr(importlib.import_module(module), name))
     point = _entry_point(scheme)
-    for found in _asked(_load(point, scheme), point, scheme):
+    for found in _asked(_load(point, f"{scheme}://"), point, scheme):
         if _is_adapter(found):
-            return cast("type[Adapter[Any, Any]]", found)
+            return cast("type[Adapter]", found)
     raise PluginError(
         f"{_name(point)} is installed but brings no adapter of {scheme}://: "
         "its convostore_adapters() must return a dict with the adapter's class under that name"
     )
+
+
+def model_for(kind: str) -> ModelWrapper:
+    """Load what puts a model before a store.
+
+    Args:
+        kind: The model's API, such as ``"openai"``.
+
+    Raises:
+        ConfigError: No installed plugin knows such models; the message says what to install.
+        PluginError: The plugin did not load, or two distributions claim the kind.
+    """
+    points = _entry_points(MODELS_GROUP).get(kind, ())
+    if not points:
+        pip = f": pip install {_OUR_MODELS[kind]}" if kind in _OUR_MODELS else ""
+        raise ConfigError(f"no installed plugin puts a model of {kind} before a store{pip}")
+    point = _only(points, f"models of {kind}")
+    hooks = _load(point, f"models of {kind}")
+    try:
+        found = [each[kind] for each in hooks.convostore_models() if kind in each]
+    except Exception as error:
+        failed = f"{_name(point)} failed in convostore_models()"
+        raise PluginError(f"{failed}: {_described(error)}") from error
+    if not found:
+        raise PluginError(
+            f"{_name(point)} is installed but brings no models of {kind}: its "
+            "convostore_models() must return a dict with a function under that name"
+        )
+    return cast("ModelWrapper", found[0])
 
 
 def lazy_attributes(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
@@ -151,7 +213,7 @@ def _brought(hook: str) -> tuple[dict[str, Any], tuple[PluginError, ...]]:
     for scheme, points in sorted(_entry_points().items()):
         for point in points:
             try:
-                for each in getattr(_load(point, scheme), hook)():
+                for each in getattr(_load(point, f"{scheme}://"), hook)():
                     brought = dict(each) | brought
             except PluginError as error:
                 failed.append(error)
@@ -182,15 +244,19 @@ def _entry_point(scheme: str) -> metadata.EntryPoint:
     points = _entry_points().get(scheme, ())
     if not points:
         raise _unknown(scheme)
+    return _only(points, f"{scheme}://")
+
+
+def _only(points: Sequence[metadata.EntryPoint], served: str) -> metadata.EntryPoint:
     if len(points) > 1:
         both = " and ".join(sorted(_name(point) for point in points))
-        raise PluginError(f"{both} both claim {scheme}://: uninstall one of them")
+        raise PluginError(f"{both} both claim {served}: uninstall one of them")
     return points[0]
 
 
 @cache
-def _load(point: metadata.EntryPoint, scheme: str) -> Any:
-    """Imports the one plugin of a scheme and returns its hooks (pluggy's relay is untyped).
+def _load(point: metadata.EntryPoint, served: str) -> Any:
+    """Imports one plugin and returns its hooks (pluggy's relay is untyped).
 
     Looked up once: to read its metadata takes longer than to open a store.
     """
@@ -200,10 +266,10 @@ def _load(point: metadata.EntryPoint, scheme: str) -> Any:
         manager.register(point.load())
         manager.check_pending()
     except Exception as error:
-        told = f"{_name(point)} {_version(point)}, which serves {scheme}://, did not load"
+        told = f"{_name(point)} {_version(point)}, which serves {served}, did not load"
         raise PluginError(f"{told}: {_too_new(point) or _described(error)}") from error
     if too_new := _too_new(point):
-        raise PluginError(f"{_name(point)} {_version(point)} cannot serve {scheme}://: {too_new}")
+        raise PluginError(f"{_name(point)} {_version(point)} cannot serve {served}: {too_new}")
     return manager.hook
 
 
@@ -247,10 +313,10 @@ def forget() -> None:
 
 
 @cache
-def _entry_points() -> dict[str, tuple[metadata.EntryPoint, ...]]:
-    """The entry points by scheme; one distribution found twice on the path counts once."""
+def _entry_points(group: str = GROUP) -> dict[str, tuple[metadata.EntryPoint, ...]]:
+    """The entry points of a group by name; one distribution found twice on the path counts once."""
     found: dict[str, dict[str, metadata.EntryPoint]] = {}
-    for point in metadata.entry_points(group=GROUP):
+    for point in metadata.entry_points(group=group):
         found.setdefault(point.name, {}).setdefault(_normalised(_name(point)), point)
     return {scheme: tuple(points.values()) for scheme, points in found.items()}
 

@@ -37,6 +37,16 @@ from .models import (
     ToolResultPart,
 )
 
+__all__ = [
+    "dump",
+    "dumps",
+    "load_conversation",
+    "load_message",
+    "to_json",
+    "trusted_conversation",
+    "trusted_message",
+]
+
 T = TypeVar("T", Conversation, Message)
 
 _ENCODERS: Final = {

@@ -11,6 +11,8 @@ from datetime import date, timedelta
 from itertools import islice
 from typing import Final, Literal, TypeAlias
 
+__all__ = ["Periods", "Unit", "group_days"]
+
 Unit: TypeAlias = Literal["day", "week", "month", "year"]
 _UNITS: Final[tuple[Unit, ...]] = ("day", "week", "month", "year")
 

@@ -70,8 +70,8 @@ def refuse_writes(operation: str) -> None:
 
 
 @dataclass
-class WatchedTransport(Transport[Any, Any]):
-    inner: Transport[Any, Any]
+class WatchedTransport(Transport):
+    inner: Transport
     watch: Watch
 
     def send(self, request: Any) -> Any:
@@ -80,8 +80,8 @@ class WatchedTransport(Transport[Any, Any]):
 
 
 @dataclass
-class WatchedAsyncTransport(AsyncTransport[Any, Any]):
-    inner: AsyncTransport[Any, Any]
+class WatchedAsyncTransport(AsyncTransport):
+    inner: AsyncTransport
     watch: Watch
 
     async def send(self, request: Any) -> Any:
@@ -97,7 +97,7 @@ class Place:
         adapter: What it is made of.
     """
 
-    def __init__(self, *lacks: str, adapter: type[Adapter[Any, Any]] = MemoryAdapter) -> None:
+    def __init__(self, *lacks: str, adapter: type[Adapter] = MemoryAdapter) -> None:
         self.adapter = adapter(DSN.parse(f"memory://{next(_names)}-place"), AdapterOptions())
         self.adapter.offers -= {Operation(each) for each in lacks}
         self.watch = Watch()

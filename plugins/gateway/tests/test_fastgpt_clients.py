@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from plugins.openai.tests.support.models import Model
 from pydantic import SecretStr
+from tests.support.models import Model
 
 import convostore
 from convostore.models import Feedback

@@ -8,7 +8,7 @@ from functools import partial
 from typing import ClassVar
 
 import pytest
-from plugins.openai.tests.support.models import Model
+from tests.support.models import Model
 
 import convostore
 from convostore.testing import (

@@ -8,18 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from tests.support.naming import naming
-
-import convostore
-from convostore.adapters import Operation
-from convostore.config import open_adapter
-from convostore.http import Response
-from convostore.models import FilePart, Message, ReasoningPart, TextPart, ToolCallPart, Usage
-from convostore.testing.clock import AutojumpClock
-from convostore_openai import UpstreamAdapter, open_answered
-from convostore_openai.options import UpstreamOptions
-
-from .support.models import (
+from tests.support.models import (
     DONE,
     JSON_TYPE,
     KEY,
@@ -34,6 +23,16 @@ from .support.models import (
     streaming,
     usage,
 )
+from tests.support.naming import naming
+
+import convostore
+from convostore.adapters import Operation
+from convostore.config import open_adapter
+from convostore.http import Response
+from convostore.models import FilePart, Message, ReasoningPart, TextPart, ToolCallPart, Usage
+from convostore.testing.clock import AutojumpClock
+from convostore_openai import ModelAdapter, open_answered
+from convostore_openai.options import ModelOptions
 
 pytestmark = pytest.mark.rim
 
@@ -543,8 +542,8 @@ def test_a_cancelled_reply_keeps_what_had_come(model, target):
 
 
 def aopen(target, model, **options):
-    adapter = UpstreamAdapter(
-        open_adapter(target), UpstreamOptions(url=model.url, model="parrot", **options)
+    adapter = ModelAdapter(
+        open_adapter(target), ModelOptions(url=model.url, model="parrot", **options)
     )
     return convostore.AsyncConversationStore(adapter, adapter.async_transport())
 
@@ -603,7 +602,7 @@ def test_a_reply_is_found_in_a_long_conversation_and_without_its_question(talk, 
 
 def test_everything_else_is_the_stores_own(target):
     inner = open_adapter(target)
-    adapter = UpstreamAdapter(inner, UpstreamOptions(url=NOWHERE))
+    adapter = ModelAdapter(inner, ModelOptions(url=NOWHERE))
     assert (adapter.name, adapter.label, adapter.traits) == (inner.name, inner.label, inner.traits)
     assert adapter.offers == inner.offers | {"reply", "stream_reply", "get_reply"}
     assert open_answered(inner, NOWHERE).reply_options == {
@@ -627,7 +626,7 @@ def test_cursors_are_those_of_the_store(target, tmp_path):
 
 def test_a_store_that_answers_by_itself_has_none_of_its_own_replies_left():
     echo = open_adapter("echo://")
-    adapter = UpstreamAdapter(echo, UpstreamOptions(url=NOWHERE))
+    adapter = ModelAdapter(echo, ModelOptions(url=NOWHERE))
     assert Operation.ANSWER in echo.offers
     gone = {Operation.ANSWER, Operation.STREAM_ANSWER, Operation.RESUME_REPLY}
     assert adapter.offers == echo.offers - gone
@@ -656,7 +655,7 @@ def test_an_unknown_option_is_refused():
 
 
 def test_the_key_shows_nowhere():
-    adapter = UpstreamAdapter(open_adapter("memory://"), UpstreamOptions(url=NOWHERE, api_key=KEY))
+    adapter = ModelAdapter(open_adapter("memory://"), ModelOptions(url=NOWHERE, api_key=KEY))
     store = open_answered(open_adapter("memory://"), NOWHERE, api_key=KEY)
     shown = f"{adapter.options!r} {adapter.options} {store!r} {store.label} {adapter.dsn}"
     assert "sesame" not in shown
@@ -668,9 +667,7 @@ def test_a_key_in_the_address_shows_nowhere_and_is_sent(talk, model):
     with pytest.raises(convostore.AuthError) as caught:
         store.call("reply", "c", "one", turn_id="t1")
     assert model.paths[-1][1] == (("key", KEY), ("version", "2"))
-    shown = (
-        f"{caught.value!r} {caught.value.detail} {UpstreamOptions(url=f'{NOWHERE}?key={KEY}')!r}"
-    )
+    shown = f"{caught.value!r} {caught.value.detail} {ModelOptions(url=f'{NOWHERE}?key={KEY}')!r}"
     assert "sesame" not in shown
 
 

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
+from tests.support.models import PROMPTS, Model
 
 import convostore
 from convostore import ConversationStore
 from convostore.config import open_adapter
 from convostore.testing import Backend, StoreContract, never
-from convostore_openai import UpstreamAdapter
-from convostore_openai.options import UpstreamOptions
-
-from .support.models import PROMPTS, Model
+from convostore_openai import ModelAdapter
+from convostore_openai.options import ModelOptions
 
 pytestmark = pytest.mark.rim
 
@@ -49,8 +48,8 @@ def emptied(target: str) -> str:
 
 
 def answered(target: str, model: Model) -> Backend:
-    def adapter(**options: object) -> UpstreamAdapter:
-        return UpstreamAdapter(open_adapter(target), UpstreamOptions(url=model.url, **options))
+    def adapter(**options: object) -> ModelAdapter:
+        return ModelAdapter(open_adapter(target), ModelOptions(url=model.url, **options))
 
     return Backend(adapter, prompts=PROMPTS)
 

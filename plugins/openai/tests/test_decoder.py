@@ -8,14 +8,13 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.models import DONE, STOP, chunk, event, says, usage
 
 from convostore.adapters import ReplyAccumulator
 from convostore.errors import ProtocolError, RateLimitError, UnavailableError
 from convostore.models import OtherEvent, ReasoningPart, TextPart, ToolCallPart, Usage
 from convostore.testing.strategies import json_values
 from convostore_openai.decoder import ChatCompletionDecoder
-
-from .support.models import DONE, STOP, chunk, event, says, usage
 
 
 def read(*chunks: bytes):

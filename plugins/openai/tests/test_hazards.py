@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from plugins.gateway.tests.support.gateway import served
+from tests.support.models import STOP, TALKS, Model, chunk, event, says, streamed, streaming
 
 import convostore
 from convostore import DSN
@@ -15,10 +16,8 @@ from convostore.adapters import AdapterOptions, AsyncTransport, Transport
 from convostore.adapters.memory import MemoryAdapter
 from convostore.config import open_adapter
 from convostore.models import NewConversation
-from convostore_openai import UpstreamAdapter, UpstreamOptions, open_answered
+from convostore_openai import ModelAdapter, ModelOptions, open_answered
 from convostore_openai.service import AnsweredTransport, AsyncAnsweredTransport, ModelService
-
-from .support.models import STOP, TALKS, Model, chunk, event, says, streamed, streaming
 
 pytestmark = pytest.mark.rim
 
@@ -46,9 +45,9 @@ def target(tmp_path) -> str:
 
 
 @pytest.fixture
-def upstream(model, target) -> UpstreamAdapter:
-    options = UpstreamOptions(url=model.url, model="parrot", reply_timeout=30)
-    return UpstreamAdapter(open_adapter(target), options)
+def upstream(model, target) -> ModelAdapter:
+    options = ModelOptions(url=model.url, model="parrot", reply_timeout=30)
+    return ModelAdapter(open_adapter(target), options)
 
 
 def stored(target: str) -> list[tuple[str | None, str | None, str]]:
@@ -92,7 +91,7 @@ class AsyncWatched(AsyncTransport):
         await self._transport.aclose()
 
 
-def reply(face: str, upstream: UpstreamAdapter, target: str, watch: Callable[[int], None]):
+def reply(face: str, upstream: ModelAdapter, target: str, watch: Callable[[int], None]):
     """One turn in a store whose transactions are watched."""
     inner, service = open_adapter(target), ModelService(upstream.options)
     if face == "sync":
@@ -266,7 +265,7 @@ def test_an_answer_is_written_once(face, upstream, model, target):
             writes.extend([1] * len(messages))
             return append(self, conversation_id, messages, after)
 
-    counting = UpstreamAdapter(Counting(store.dsn, store.options), upstream.options)
+    counting = ModelAdapter(Counting(store.dsn, store.options), upstream.options)
     reply(face, counting, target, lambda _: None)
     assert len(writes) == 2
 

@@ -13,7 +13,7 @@ from convostore.models import (
     ToolResultPart,
 )
 from convostore.serialization import to_json
-from convostore_openai.options import UpstreamOptions, UpstreamReplyOptions
+from convostore_openai.options import ModelOptions, ModelReplyOptions
 from convostore_openai.requests import QUESTION, History, body_of, content_of, row_of
 
 URL = "http://localhost:1/v1"
@@ -26,7 +26,7 @@ def said(role: str, text: str, **fields: object) -> Message:
 
 def told(messages: list[Message], **options: object) -> list[tuple[str, str]]:
     """What the model is told of messages, which stand in the conversation's order."""
-    history = History(UpstreamOptions(url=URL, **options))
+    history = History(ModelOptions(url=URL, **options))
     history.take(messages[::-1])
     return [(row["role"], row["content"]) for row in history.rows()]
 
@@ -121,7 +121,7 @@ def test_pictures_count_as_they_are_sent():
     message = Message(role="user", parts=(TextPart(text="it"), FilePart(url=PICTURE)))
     size = len(to_json(content_of(message.parts)))
     for room, number in ((size, 1), (size - 1, 0)):
-        history = History(UpstreamOptions(url=URL, history_characters=room))
+        history = History(ModelOptions(url=URL, history_characters=room))
         history.take([message])
         assert len(history.rows()) == number
 
@@ -144,8 +144,8 @@ def test_what_an_answer_said_before_it_failed_is_told():
 
 def test_the_body_has_what_was_said_of_the_turn_and_nothing_else():
     rows = [{"role": "user", "content": "one"}]
-    options = UpstreamOptions(url=URL, system="Be brief.")
-    turn = UpstreamReplyOptions(temperature=0, top_p=0.5, max_tokens=9)
+    options = ModelOptions(url=URL, system="Be brief.")
+    turn = ModelReplyOptions(temperature=0, top_p=0.5, max_tokens=9)
     assert body_of("m", rows, options, turn) == {
         "model": "m",
         "messages": [{"role": "system", "content": "Be brief."}, *rows],
@@ -155,8 +155,8 @@ def test_the_body_has_what_was_said_of_the_turn_and_nothing_else():
         "top_p": 0.5,
         "max_tokens": 9,
     }
-    plain = UpstreamOptions(url=URL, usage=False)
-    assert body_of("m", rows, plain, UpstreamReplyOptions()) == {
+    plain = ModelOptions(url=URL, usage=False)
+    assert body_of("m", rows, plain, ModelReplyOptions()) == {
         "model": "m",
         "messages": rows,
         "stream": True,

@@ -9,9 +9,9 @@ from __future__ import annotations
 from ._accumulator import ReplyAccumulator
 from ._base import Adapter, AdapterOptions, Operation, Traits
 from ._options import validate_options
+from ._pagination import paginate, read_position
 from ._transport import AsyncIncomingReply, AsyncTransport, IncomingReply, Transport
 from ._turns import Answer, AnswerContent, Decoder, Stream, Turn
-from .pagination import paginate, read_position
 
 __all__ = [
     "Adapter",

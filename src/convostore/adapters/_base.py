@@ -39,14 +39,13 @@ from ._transport import AsyncIncomingReply as AsyncIncomingReply
 from ._transport import AsyncTransport as AsyncTransport
 from ._transport import IncomingReply as IncomingReply
 from ._transport import Transport as Transport
+from ._types import Q, R
 
 if TYPE_CHECKING:
     from ..models import Reply
     from ..search import Hit, Search
     from ._turns import Answer, Stream, Turn
 
-Q = TypeVar("Q")
-R = TypeVar("R")
 T = TypeVar("T")
 
 

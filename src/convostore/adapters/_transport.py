@@ -14,9 +14,8 @@ from typing import Any, Generic, TypeVar
 
 from ..errors import UnsupportedError
 from ..flow import Flow, arun, run
+from ._types import Q, R
 
-Q = TypeVar("Q")
-R = TypeVar("R")
 T = TypeVar("T")
 
 

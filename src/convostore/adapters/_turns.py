@@ -9,15 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias
 
 from ..flow import Flow
 from ..models import JSON, Part, Reply, ReplyEvent
 from ._accumulator import ReplyAccumulator
-
-C = TypeVar("C")
-Q = TypeVar("Q")
-R = TypeVar("R")
+from ._types import C, Q, R
 
 AnswerContent: TypeAlias = str | Mapping[str, JSON]
 """What an interaction is answered with: a choice's value, or a form's values by key."""
@@ -84,6 +81,6 @@ class Stream(Generic[Q, R]):
     """
 
     request: Q
-    decoder: Decoder[Any]
+    decoder: Decoder
     finish: Callable[[ReplyAccumulator], Flow[Q, R, Reply]]
     turn_id: str | None = None

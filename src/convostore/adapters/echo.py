@@ -34,6 +34,8 @@ from ._accumulator import ReplyAccumulator
 from ._turns import Answer, AnswerContent, Decoder, Stream, Turn
 from .memory import Call, MemoryAdapter
 
+__all__ = ["EchoAdapter", "EchoDecoder"]
+
 T = TypeVar("T")
 
 _END: Final = "the end"

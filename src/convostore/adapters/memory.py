@@ -33,8 +33,8 @@ from ..models import (
     Unset,
 )
 from ._base import Adapter, Traits
+from ._pagination import read_position
 from ._transport import AsyncIncomingReply, AsyncTransport, IncomingReply, Transport
-from .pagination import read_position
 from .write_rules import (
     absent_conversation,
     absent_message,
@@ -49,6 +49,8 @@ from .write_rules import (
 
 if TYPE_CHECKING:
     from ..search import Hit, Search
+
+__all__ = ["AsyncMemoryTransport", "Call", "MemoryAdapter", "MemoryTransport", "void"]
 
 T = TypeVar("T")
 

@@ -11,6 +11,18 @@ from datetime import UTC, datetime, timedelta
 from ..errors import ConflictError, NotFoundError
 from ..models import ANY, AnyTip, Conversation, Message, NewConversation
 
+__all__ = [
+    "absent_conversation",
+    "absent_message",
+    "check_replacement",
+    "check_tip",
+    "missing_tip",
+    "moved_on",
+    "same_conversation",
+    "taken_conversation",
+    "unstored_messages",
+]
+
 
 def absent_conversation(conversation_id: str) -> NotFoundError:
     """The error of a conversation that is not there."""

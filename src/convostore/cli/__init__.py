@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+__all__ = ["NEEDS", "main"]
+
 NEEDS = "the convostore command needs {}: pip install 'convostore[cli]'"
 
 

@@ -20,6 +20,8 @@ from .commands.search import search
 from .commands.stats import stats
 from .errors import DEBUG, CommandGroup
 
+__all__ = ["EXAMPLES", "app"]
+
 app: Final = typer.Typer(name="convostore", cls=CommandGroup, **SETTINGS)
 
 EXAMPLES: Final[dict[Callable[..., None], list[str]]] = {

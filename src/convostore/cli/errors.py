@@ -32,6 +32,16 @@ from . import NEEDS
 from ._plugins import Plugged, plugged
 from .render.text import one_line, printable
 
+__all__ = [
+    "COMPLETE_VARIABLE",
+    "DEBUG",
+    "NAME",
+    "CommandGroup",
+    "ExitCode",
+    "error_message",
+    "print_to_stderr",
+]
+
 NAME: Final = "convostore"
 COMPLETE_VARIABLE: Final = "_CONVOSTORE_COMPLETE"
 """Set by a shell's completion script when it asks what may come next."""

@@ -15,6 +15,24 @@ from ..errors import ConfigError
 if TYPE_CHECKING:
     from ..store import AsyncConversationStore, ConversationStore
 
+__all__ = [
+    "ConversationId",
+    "Destination",
+    "Given",
+    "GivenToDestination",
+    "GivenToTurn",
+    "MessageId",
+    "Place",
+    "Source",
+    "Target",
+    "aopened",
+    "command_line",
+    "opened",
+    "profile_names",
+    "store_options",
+    "turn_options",
+]
+
 
 def profile_names(incomplete: str) -> list[str]:
     """The profiles that there are, for a shell to complete."""

@@ -11,6 +11,8 @@ from itertools import groupby
 
 from ..models import Citation, Message, TextPart
 
+__all__ = ["Citing", "Mark", "Span"]
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:

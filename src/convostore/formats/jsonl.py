@@ -18,6 +18,8 @@ from ..parsing import Row
 from ._ndjson import Line, json_lines
 from .base import Entry, Writer
 
+__all__ = ["FORMAT", "VERSION", "JSONLWriter", "read"]
+
 FORMAT: Final = "convostore"
 VERSION: Final = 1
 

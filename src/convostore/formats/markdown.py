@@ -30,6 +30,8 @@ from .base import Writer
 from .citations import Citing, Span
 from .text import ROLES, one_line, printable, safe_link, shortened, time_text
 
+__all__ = ["MarkdownWriter", "escaped"]
+
 _LABEL: Final = "source-"
 _SIGNS: Final = re.compile(r"[\\`*_\[\]<>~^&|$#]|^[-+=:]")
 _NUMBERED: Final = re.compile(r"^(\d+)(?=[.)])")

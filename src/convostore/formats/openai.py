@@ -34,6 +34,8 @@ from ._ndjson import Line, json_lines
 from .base import Entry, Writer
 from .text import safe_link
 
+__all__ = ["OpenAIWriter", "read"]
+
 _ROLES: Final[dict[str, Role]] = {
     "system": "system",
     "developer": "system",

@@ -12,6 +12,8 @@ from urllib.parse import quote, urlsplit
 
 from ..models import Role
 
+__all__ = ["ROLES", "one_line", "printable", "safe_link", "shortened", "time_text"]
+
 ROLES: Final[dict[Role, str]] = {
     "system": "System",
     "user": "User",

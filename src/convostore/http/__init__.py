@@ -8,12 +8,12 @@ anywhere here.
 from __future__ import annotations
 
 from ._adapter import HTTPAdapter, HTTPFlow
+from ._framing import EventStream, Lines, ServerSentEvent
 from ._messages import Exchange, Method, Request, Response, path
 from ._options import HTTPOptions
+from ._raw import AsyncRawHTTPClient, RawHTTPClient, RawResponse
+from ._status import status_error, status_of
 from ._transports import AsyncHTTPTransport, HTTPTransport
-from .framing import EventStream, Lines, ServerSentEvent
-from .raw import AsyncRawHTTPClient, RawHTTPClient, RawResponse
-from .status import status_error, status_of
 
 __all__ = [
     "AsyncHTTPTransport",

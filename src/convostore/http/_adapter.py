@@ -15,8 +15,8 @@ from ..errors import ProtocolError, StoreError, redact
 from ..flow import Flow, retrying
 from ._messages import Request, Response
 from ._options import HTTPOptions
+from ._status import status_error
 from ._transports import AsyncHTTPTransport, HTTPTransport
-from .status import status_error
 
 T = TypeVar("T")
 

@@ -55,7 +55,7 @@ class AsyncConversationStore(BaseStore):
     Use it in an ``async with``. Each method is that of `ConversationStore`, awaited.
     """
 
-    def __init__(self, adapter: Adapter[Any, Any], transport: AsyncTransport[Any, Any]) -> None:
+    def __init__(self, adapter: Adapter, transport: AsyncTransport) -> None:
         super().__init__(adapter)
         self._transport = transport
         self._loop: object = None

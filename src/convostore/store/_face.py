@@ -18,7 +18,7 @@ T = TypeVar("T")
 class BaseStore:
     """What both faces tell without asking the backend."""
 
-    def __init__(self, adapter: Adapter[Any, Any]) -> None:
+    def __init__(self, adapter: Adapter) -> None:
         self._operations = Operations(adapter)
 
     def __repr__(self) -> str:

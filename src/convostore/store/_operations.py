@@ -50,7 +50,7 @@ OnError: TypeAlias = Literal["raise", "yield"]
 class Operations:
     """The operations as flows, with all that does not depend on the face."""
 
-    def __init__(self, adapter: Adapter[Any, Any]) -> None:
+    def __init__(self, adapter: Adapter) -> None:
         self.adapter = adapter
         self.closed = False
 

@@ -96,9 +96,9 @@ class ReplySession:
 
     def __init__(
         self,
-        adapter: Adapter[Any, Any],
+        adapter: Adapter,
         operation: Operation,
-        begin: Callable[[], Flow[Any, Any, Stream[Any, Any] | Reply]],
+        begin: Callable[[], Flow[Any, Any, Stream | Reply]],
         *,
         conversation_id: str,
         turn_id: str | None,
@@ -127,7 +127,7 @@ class ReplySession:
         than it is used.
         """
         try:
-            begun: Stream[Any, Any] | Reply = yield RunFlow(self._begin)
+            begun: Stream | Reply = yield RunFlow(self._begin)
             self.reply = begun if isinstance(begun, Reply) else (yield from self._streamed(begun))
             self.turn_id = self.turn_id or self.reply.turn_id
         except StoreError as error:
@@ -144,7 +144,7 @@ class ReplySession:
             self.turn_id = error.partial.turn_id  # which only its flow knew
         error.partial = self.so_far()
 
-    def _streamed(self, stream: Stream[Any, Any]) -> Generator[Step, Any, Reply]:
+    def _streamed(self, stream: Stream) -> Generator[Step, Any, Reply]:
         self.turn_id = stream.turn_id or self.turn_id
         head = yield OpenStream(stream.request)
         refusal = self._adapter.failure(stream.request, head)

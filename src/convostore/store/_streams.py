@@ -115,7 +115,7 @@ class ReplyStream(_ReplyStream):
     def __init__(
         self,
         session: ReplySession,
-        transport: Transport[Any, Any],
+        transport: Transport,
         run: Callable[[Callable[[], Flow[Any, Any, Any]]], Any],
     ) -> None:
         super().__init__(session)
@@ -221,7 +221,7 @@ class AsyncReplyStream(_ReplyStream):
     def __init__(
         self,
         session: ReplySession,
-        transport: AsyncTransport[Any, Any],
+        transport: AsyncTransport,
         run: Callable[[Callable[[], Flow[Any, Any, Any]]], Awaitable[Any]],
     ) -> None:
         super().__init__(session)

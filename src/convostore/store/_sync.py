@@ -10,7 +10,7 @@ from collections.abc import (
 )
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from ..adapters import Adapter, Transport
 from ..models import (
@@ -49,7 +49,7 @@ class ConversationStore(BaseStore):
     `RateLimitError`, `UnavailableError` and `ProtocolError`, and `InvalidError` once it is closed.
     """
 
-    def __init__(self, adapter: Adapter[Any, Any], transport: Transport[Any, Any]) -> None:
+    def __init__(self, adapter: Adapter, transport: Transport) -> None:
         super().__init__(adapter)
         self._transport = transport
 

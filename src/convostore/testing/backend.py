@@ -82,7 +82,7 @@ class Backend:
 
     def __init__(
         self,
-        target: str | Callable[..., Adapter[Any, Any]],
+        target: str | Callable[..., Adapter],
         *,
         service: Service | None = None,
         seed: Callable[[Sequence[Transcript]], None] | None = None,
@@ -99,7 +99,7 @@ class Backend:
         self.requests: list[Request] = []
         self.streamed: list[tuple[Request, Response]] = []
 
-    def adapter(self, **options: object) -> Adapter[Any, Any]:
+    def adapter(self, **options: object) -> Adapter:
         """Makes an adapter as a store of this backend has it."""
         merged = self.options | options
         if callable(self.target):
@@ -110,7 +110,7 @@ class Backend:
         self,
         *,
         service: Service | None = None,
-        transport: Transport[Any, Any] | None = None,
+        transport: Transport | None = None,
         **options: object,
     ) -> ConversationStore:
         """Opens the sync face, on another service or transport than its own where given."""
@@ -124,7 +124,7 @@ class Backend:
         self,
         *,
         service: Service | None = None,
-        transport: AsyncTransport[Any, Any] | None = None,
+        transport: AsyncTransport | None = None,
         **options: object,
     ) -> AsyncConversationStore:
         """Opens the async face, on another service or transport than its own where given."""

@@ -18,6 +18,8 @@ from typing import Any, Final, TypeAlias
 
 from ..http import _deadlines as deadlines
 
+__all__ = ["Address", "AutojumpClock", "current"]
+
 Address: TypeAlias = tuple[Any, ...]
 
 _Wake: TypeAlias = Callable[[], object]

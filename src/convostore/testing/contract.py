@@ -33,6 +33,18 @@ from .clauses.search import SearchingClauses
 from .clauses.streaming import StreamingClauses
 from .clauses.writing import WritingClauses
 
+__all__ = [
+    "FACES",
+    "Clause",
+    "StoreContract",
+    "Waiver",
+    "list_clauses",
+    "never",
+    "notimpl",
+    "notyet",
+    "run_clause",
+]
+
 Clause: TypeAlias = Callable[[Any, Kit], Coroutine[Any, Any, None]]
 
 FACES: tuple[Face, ...] = ("sync", "async")

@@ -20,6 +20,8 @@ from ..models import Transcript
 from ..serialization import to_json
 from ..store import AsyncConversationStore
 
+__all__ = ["incoming", "seeding", "serving"]
+
 T = TypeVar("T")
 
 

@@ -24,6 +24,8 @@ from ..http import Method, Request, Response
 from ..models import JSON
 from ..parsing import decode_json
 
+__all__ = ["FRAMING", "Handler", "LoopbackServer", "Spoken", "closed_network", "replay", "serve"]
+
 
 class Spoken(Protocol):
     """An answer that speaks to the client itself, in bytes: what no `Response` can say."""

@@ -12,6 +12,8 @@ import pytest
 from ..config import open as open_store
 from ..store import ConversationStore
 
+__all__ = ["memory_store"]
+
 
 @pytest.fixture
 def memory_store() -> Iterator[ConversationStore]:

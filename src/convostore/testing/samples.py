@@ -25,6 +25,16 @@ from ..models import (
     Transcript,
 )
 
+__all__ = [
+    "BEYOND_UTF8",
+    "HOSTILE_TEXTS",
+    "START",
+    "dialogue",
+    "everything",
+    "several",
+    "text_message",
+]
+
 START: Final = datetime(2024, 12, 7, 9, 35, 59, tzinfo=UTC)
 
 HOSTILE_TEXTS: Final = (

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from ..models import JSON
 
+__all__ = ["json_values", "nested", "spoilt", "texts"]
+
 _AWKWARD: Final[tuple[JSON, ...]] = (
     None,
     True,

@@ -14,6 +14,14 @@ from typing import Any, Final, TypeAlias, TypeVar
 from ..adapters import AsyncIncomingReply, AsyncTransport, IncomingReply, Transport
 from ..http import Request, Response
 
+__all__ = [
+    "AsyncServiceTransport",
+    "RefusingAsyncTransport",
+    "RefusingTransport",
+    "Service",
+    "ServiceTransport",
+]
+
 T = TypeVar("T")
 
 Service: TypeAlias = Callable[[Request], Response]
@@ -71,7 +79,7 @@ async def _one_after_the_other(items: Iterable[T]) -> AsyncIterator[T]:
         yield item
 
 
-class RefusingTransport(Transport[Any, Any]):
+class RefusingTransport(Transport):
     """Lets no request leave: to show that something is refused before there is one."""
 
     def send(self, request: Any) -> Any:
@@ -81,7 +89,7 @@ class RefusingTransport(Transport[Any, Any]):
         return self.send(request)
 
 
-class RefusingAsyncTransport(AsyncTransport[Any, Any]):
+class RefusingAsyncTransport(AsyncTransport):
     """The same for the async face."""
 
     async def send(self, request: Any) -> Any:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 
 from ..adapters import Adapter, Operation
 from ..errors import ConflictError, InvalidError, NotFoundError, StoreError
@@ -273,7 +273,7 @@ def _refuse_what_cannot_be(source: Operations, target: Operations, policy: Upser
         raise target.adapter.unsupported(Operation.DELETE_CONVERSATION)
 
 
-def _are_one(source: Adapter[Any, Any], target: Adapter[Any, Any]) -> bool:
+def _are_one(source: Adapter, target: Adapter) -> bool:
     """Whether copies would be found among what is to be copied."""
     place = source.label.partition("://")[2].partition("?")[0]  # private memories have none
     return source is target or (place != "" and source.label == target.label)

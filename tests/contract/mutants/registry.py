@@ -216,7 +216,7 @@ class _SpoiltPlan(Backend):
         super().__init__(f"memory://mutant-{next(NAMES)}")
         self._operations = plan
 
-    def adapter(self, **options: object) -> Adapter[Any, Any]:
+    def adapter(self, **options: object) -> Adapter:
         adapter = super().adapter(**options)
         adapter.offers -= {Operation.SET_FEEDBACK}
         return adapter

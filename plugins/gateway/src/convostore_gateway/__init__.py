@@ -24,7 +24,7 @@ __getattr__ = lazy_attributes(
 
 
 @hookimpl
-def convostore_adapters() -> Mapping[str, type[Adapter[Any, Any]]]:
+def convostore_adapters() -> Mapping[str, type[Adapter]]:
     from .client.adapter import GatewayAdapter
 
     return {"gateway": GatewayAdapter}

@@ -63,7 +63,7 @@ def serving(target: str, **options: Any) -> Iterator[Gateway]:
             portal.call(store.aclose)
 
 
-def informed(service: Service, target: str = ADDRESS, **options: object) -> Adapter[Any, Any]:
+def informed(service: Service, target: str = ADDRESS, **options: object) -> Adapter:
     """An adapter that has looked what is served, as `check` does."""
     adapter = open_adapter(target, **options)
     run(adapter.check(), service.tell if isinstance(service, Gateway) else service)

@@ -1,17 +1,35 @@
-"""Stores that a model answers: a turn's question and answer are kept in the store.
+"""The plugin of OpenAI-compatible models, which reply in any store that can create and append.
 
-Here stand the names that others use; no surface of the gateway is known here.
+Its hook and its public names are here, and nothing else; the names load on use.
 """
 
 from __future__ import annotations
 
-from .adapter import UpstreamAdapter, aopen_answered, open_answered
-from .options import UpstreamOptions, UpstreamReplyOptions
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "UpstreamAdapter",
-    "UpstreamOptions",
-    "UpstreamReplyOptions",
-    "aopen_answered",
-    "open_answered",
-]
+from convostore.plugins import ModelWrapper, hookimpl, lazy_attributes
+
+if TYPE_CHECKING:
+    from .adapter import ModelAdapter, aopen_answered, open_answered
+    from .options import ModelOptions, ModelReplyOptions
+
+__all__ = ["ModelAdapter", "ModelOptions", "ModelReplyOptions", "aopen_answered", "open_answered"]
+
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "ModelAdapter": "adapter",
+        "ModelOptions": "options",
+        "ModelReplyOptions": "options",
+        "aopen_answered": "adapter",
+        "open_answered": "adapter",
+    },
+)
+
+
+@hookimpl
+def convostore_models() -> Mapping[str, ModelWrapper]:
+    from .adapter import with_model
+
+    return {"openai": with_model}

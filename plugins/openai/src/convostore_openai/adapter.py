@@ -25,7 +25,7 @@ from convostore.errors import ConfigError, StoreError
 from convostore.models import Conversation, Listing, Message, Page, Reply, Transcript
 from convostore.store import AsyncConversationStore, ConversationStore
 
-from .options import UpstreamOptions, UpstreamReplyOptions
+from .options import ModelOptions, ModelReplyOptions
 from .service import ModelService, Question, ajoined, joined
 from .turns import AnyFlow, Turns
 
@@ -39,7 +39,7 @@ _OF_THE_STORES_OWN: Final = frozenset(
 """What goes on with replies that the store made itself: there are none."""
 
 
-class UpstreamAdapter(Adapter[Any, Any]):
+class ModelAdapter(Adapter):
     """A store's adapter, which answers as well: by a model.
 
     Args:
@@ -50,10 +50,10 @@ class UpstreamAdapter(Adapter[Any, Any]):
         ConfigError: The store cannot create conversations and append messages.
     """
 
-    Options = UpstreamOptions
-    ReplyOptions = UpstreamReplyOptions
+    Options = ModelOptions
+    ReplyOptions = ModelReplyOptions
 
-    def __init__(self, store: Adapter[Any, Any], options: UpstreamOptions) -> None:
+    def __init__(self, store: Adapter, options: ModelOptions) -> None:
         super().__init__(store.dsn, options)
         missing = [each.value for each in _NEEDED if each not in store.offers]
         if missing:
@@ -72,10 +72,10 @@ class UpstreamAdapter(Adapter[Any, Any]):
     def label(self) -> str:
         return self._store.label
 
-    def transport(self) -> Transport[Any, Any]:
+    def transport(self) -> Transport:
         return joined(self._store, self._model)
 
-    def async_transport(self) -> AsyncTransport[Any, Any]:
+    def async_transport(self) -> AsyncTransport:
         return ajoined(self._store, self._model)
 
     def wrap(self, flow: AnyFlow[T]) -> AnyFlow[T]:
@@ -117,7 +117,7 @@ class UpstreamAdapter(Adapter[Any, Any]):
 
     # Answering
 
-    def stream_reply(self, turn: Turn) -> AnyFlow[Stream[Any, Any]]:
+    def stream_reply(self, turn: Turn) -> AnyFlow[Stream]:
         return self._turns.stream(turn)
 
     def get_reply(self, conversation_id: str, turn_id: str) -> AnyFlow[Reply]:
@@ -125,7 +125,7 @@ class UpstreamAdapter(Adapter[Any, Any]):
 
 
 def _delegated(operation: Operation) -> Callable[..., AnyFlow[Any]]:
-    def delegated(self: UpstreamAdapter, *args: Any, **options: Any) -> AnyFlow[Any]:
+    def delegated(self: ModelAdapter, *args: Any, **options: Any) -> AnyFlow[Any]:
         flow: AnyFlow[Any] = getattr(self._store, operation.value)(*args, **options)
         return flow
 
@@ -133,13 +133,13 @@ def _delegated(operation: Operation) -> Callable[..., AnyFlow[Any]]:
 
 
 for _operation in Operation:
-    if _operation not in _ANSWERED | _OF_THE_STORES_OWN | vars(UpstreamAdapter).keys():
-        setattr(UpstreamAdapter, _operation.value, _delegated(_operation))
+    if _operation not in _ANSWERED | _OF_THE_STORES_OWN | vars(ModelAdapter).keys():
+        setattr(ModelAdapter, _operation.value, _delegated(_operation))
 
 
 def open_answered(
-    target: str | Adapter[Any, Any],
-    upstream_url: str,
+    target: str | Adapter,
+    model_url: str,
     *,
     model: str | None = None,
     api_key: str | SecretStr | None = None,
@@ -149,35 +149,48 @@ def open_answered(
 
     Args:
         target: A DSN, the name of a profile, or an adapter.
-        upstream_url: The base address of an API that is OpenAI's, such as
+        model_url: The base address of an API that is OpenAI's, such as
             ``http://localhost:11434/v1``.
         model: The model of every turn; None leaves it to the turns.
         api_key: Sent to the model's server.
-        **options: Others of `UpstreamOptions`; those of the store stand in its DSN.
+        **options: Others of `ModelOptions`; those of the store stand in its DSN.
 
     Raises:
         ConfigError: The target or an option is wrong, or the store cannot create and append.
         PluginError: The store's plugin is installed but did not load.
     """
-    adapter = _adapter(target, {"url": upstream_url, "model": model, "api_key": api_key} | options)
+    adapter = with_model(_adapter(target), url=model_url, model=model, api_key=api_key, **options)
     return ConversationStore(adapter, adapter.transport())
 
 
 def aopen_answered(
-    target: str | Adapter[Any, Any],
-    upstream_url: str,
+    target: str | Adapter,
+    model_url: str,
     *,
     model: str | None = None,
     api_key: str | SecretStr | None = None,
     **options: object,
 ) -> AsyncConversationStore:
     """As `open_answered`, for asyncio: a plain call."""
-    adapter = _adapter(target, {"url": upstream_url, "model": model, "api_key": api_key} | options)
+    adapter = with_model(_adapter(target), url=model_url, model=model, api_key=api_key, **options)
     return AsyncConversationStore(adapter, adapter.async_transport())
 
 
-def _adapter(target: str | Adapter[Any, Any], options: dict[str, object]) -> UpstreamAdapter:
+def with_model(adapter: Adapter, **options: object) -> Adapter:
+    """Wrap the adapter of a store in one whose replies a model makes.
+
+    Args:
+        adapter: The store's.
+        **options: Those of `ModelOptions`.
+
+    Raises:
+        ConfigError: An option is wrong, or the store cannot create and append.
+    """
     checked = validate_options(
-        UpstreamOptions, options, lambda complaint: ConfigError(f"upstream: {complaint}")
+        ModelOptions, options, lambda complaint: ConfigError(f"upstream: {complaint}")
     )
-    return UpstreamAdapter(open_adapter(target) if isinstance(target, str) else target, checked)
+    return ModelAdapter(adapter, checked)
+
+
+def _adapter(target: str | Adapter) -> Adapter:
+    return open_adapter(target) if isinstance(target, str) else target

@@ -14,7 +14,7 @@ from convostore.http import HTTPOptions
 _EXAMPLE: Final = "http://localhost:11434/v1"
 
 
-class UpstreamOptions(HTTPOptions):
+class ModelOptions(HTTPOptions):
     """Where the model is asked, and what it is told of a conversation.
 
     Attributes:
@@ -61,7 +61,7 @@ def _messages(value: tuple[dict[str, Any], ...] | None) -> tuple[dict[str, Any],
     return value
 
 
-class UpstreamReplyOptions(AdapterOptions):
+class ModelReplyOptions(AdapterOptions):
     """What a turn may say; what is None is left to the model's server.
 
     Attributes:

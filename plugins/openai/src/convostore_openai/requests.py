@@ -13,7 +13,7 @@ from convostore.models import JSON, FilePart, Message, Part, TextPart
 from convostore.parsing import Row
 from convostore.serialization import to_json
 
-from .options import UpstreamOptions, UpstreamReplyOptions
+from .options import ModelOptions, ModelReplyOptions
 
 QUESTION: Final = "-question"
 """What a question's id has behind the turn's, which is the answer's."""
@@ -23,7 +23,7 @@ _CARRIED: Final = frozenset({"http", "https", "data"})
 
 
 def body_of(
-    model: str, rows: Iterable[Row], options: UpstreamOptions, turn: UpstreamReplyOptions
+    model: str, rows: Iterable[Row], options: ModelOptions, turn: ModelReplyOptions
 ) -> dict[str, JSON]:
     """The request's body."""
     system = [] if options.system is None else [{"role": "system", "content": options.system}]
@@ -94,7 +94,7 @@ class History:
     twice.
     """
 
-    def __init__(self, options: UpstreamOptions) -> None:
+    def __init__(self, options: ModelOptions) -> None:
         self._messages_left = options.history_messages
         self._characters_left = options.history_characters
         self._rows: list[Row] = []

@@ -28,7 +28,7 @@ from convostore.models import JSON, Listing, Message
 from convostore.parsing import decode_json
 
 from .decoder import ChatCompletionDecoder, error_in, told
-from .options import UpstreamOptions
+from .options import ModelOptions
 
 if TYPE_CHECKING:
     import asyncio
@@ -42,9 +42,9 @@ class ModelService(HTTPAdapter):
     """A server that speaks OpenAI's chat completions; it has no conversations."""
 
     name: ClassVar[str] = "upstream"
-    Options = UpstreamOptions
+    Options = ModelOptions
 
-    def __init__(self, options: UpstreamOptions) -> None:
+    def __init__(self, options: ModelOptions) -> None:
         super().__init__(DSN.parse(f"upstream+{options.url}"), options)
 
     def authorization(self) -> str | None:
@@ -112,10 +112,10 @@ class Question:
     kept: Callable[[Message], None] = field(repr=False)
 
 
-class AnsweredTransport(Transport[Any, Any]):
+class AnsweredTransport(Transport):
     """A store's transport, which streams from a model; what came is stored when a stream ends."""
 
-    def __init__(self, store: Transport[Any, Any], model: Transport[Request, Response]) -> None:
+    def __init__(self, store: Transport, model: Transport[Request, Response]) -> None:
         self._store = store
         self._model = model
 
@@ -126,7 +126,7 @@ class AnsweredTransport(Transport[Any, Any]):
         return self._store.run(make)
 
     @contextmanager
-    def stream(self, request: Question) -> Iterator[IncomingReply[Any]]:
+    def stream(self, request: Question) -> Iterator[IncomingReply]:
         try:
             with self._model.stream(request.request) as incoming:
                 # Not closed here: another thread may just wait for its next piece.
@@ -149,12 +149,10 @@ class AnsweredTransport(Transport[Any, Any]):
             self._store.close()
 
 
-class AsyncAnsweredTransport(AsyncTransport[Any, Any]):
+class AsyncAnsweredTransport(AsyncTransport):
     """The same for the async face."""
 
-    def __init__(
-        self, store: AsyncTransport[Any, Any], model: AsyncTransport[Request, Response]
-    ) -> None:
+    def __init__(self, store: AsyncTransport, model: AsyncTransport[Request, Response]) -> None:
         self.concurrency = store.concurrency
         self._store = store
         self._model = model
@@ -167,7 +165,7 @@ class AsyncAnsweredTransport(AsyncTransport[Any, Any]):
         return await self._store.run(make)
 
     @asynccontextmanager
-    async def stream(self, request: Question) -> AsyncIterator[AsyncIncomingReply[Any]]:
+    async def stream(self, request: Question) -> AsyncIterator[AsyncIncomingReply]:
         try:
             async with (
                 self._model.stream(request.request) as incoming,
@@ -235,11 +233,11 @@ async def _aup_to_its_end(
             raise
 
 
-def joined(store: Adapter[Any, Any], model: ModelService) -> Transport[Any, Any]:
+def joined(store: Adapter, model: ModelService) -> Transport:
     """Makes the transport of the sync face."""
     return AnsweredTransport(store.transport(), model.transport())
 
 
-def ajoined(store: Adapter[Any, Any], model: ModelService) -> AsyncTransport[Any, Any]:
+def ajoined(store: Adapter, model: ModelService) -> AsyncTransport:
     """Makes the transport of the async face."""
     return AsyncAnsweredTransport(store.async_transport(), model.async_transport())

@@ -33,7 +33,7 @@ from convostore.models import (
 from convostore.parsing import Row
 
 from .decoder import ChatCompletionDecoder
-from .options import UpstreamOptions, UpstreamReplyOptions
+from .options import ModelOptions, ModelReplyOptions
 from .requests import QUESTION, History, body_of, row_of
 from .service import ModelService, Question
 
@@ -56,14 +56,12 @@ class Turns:
         options: Which model, and what it is told.
     """
 
-    def __init__(
-        self, store: Adapter[Any, Any], service: ModelService, options: UpstreamOptions
-    ) -> None:
+    def __init__(self, store: Adapter, service: ModelService, options: ModelOptions) -> None:
         self._store = store
         self._service = service
         self._options = options
 
-    def stream(self, turn: Turn) -> AnyFlow[Stream[Any, Any]]:
+    def stream(self, turn: Turn) -> AnyFlow[Stream]:
         """Stores the question, and describes how the model is asked.
 
         Raises:
@@ -108,7 +106,7 @@ class Turns:
             conversation_id=conversation_id, turn_id=turn_id, message=answer, question=question
         )
 
-    def _model_of(self, turn: UpstreamReplyOptions) -> str:
+    def _model_of(self, turn: ModelReplyOptions) -> str:
         model: str | None = self._options.model or turn.model
         if model is None:
             raise InvalidError("no model is named: pass model with the turn")
@@ -119,7 +117,7 @@ class Turns:
 
         A transaction may write when its first query does: an append, of nothing as yet.
         """
-        options: UpstreamReplyOptions = turn.options
+        options: ModelReplyOptions = turn.options
         given = None if options.context is None else list(options.context)
         if turn.begins:
             yield from self._create(turn)
@@ -190,7 +188,7 @@ class _Answering:
 
     def __init__(
         self,
-        store: Adapter[Any, Any],
+        store: Adapter,
         turn: Turn,
         question: Message,
         decoder: ChatCompletionDecoder,

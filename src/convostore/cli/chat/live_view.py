@@ -41,6 +41,8 @@ from ._citations import Labels
 from ._incremental import Growing, settled_lines
 from ._markdown import end_of_markdown, settled_markdown
 
+__all__ = ["ReplyView"]
+
 _WAITING: Final = "waiting for the answer"
 _ANSWERING: Final = "answering"
 _BELOW: Final = 2

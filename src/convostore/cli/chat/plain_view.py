@@ -18,6 +18,8 @@ from ._incremental import Growing
 if TYPE_CHECKING:
     from ...models import Message, Part, ReplyEvent
 
+__all__ = ["PipedReply"]
+
 _BETWEEN: Final = frozenset(
     {"reasoning_delta", "tool_call_started", "part_added", "interaction_requested"}
 )

@@ -23,6 +23,8 @@ from prompt_toolkit.validation import ValidationError, Validator
 from ...models import JSON, InteractionField, InteractionOption, InteractionPart
 from ..render.text import one_line, printable
 
+__all__ = ["Prompt", "silent_keys"]
+
 _SIGN: Final = "› "
 _YES: Final = {"y": True, "yes": True, "true": True, "n": False, "no": False, "false": False}
 

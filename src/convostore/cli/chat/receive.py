@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ...models import Reply, ReplyEvent
     from ...store import ConversationStore
 
+__all__ = ["Events", "checked", "listen", "looks_again", "may_have_arrived", "resumed"]
+
 T = TypeVar("T")
 
 Events: TypeAlias = AbstractContextManager["Iterable[ReplyEvent]"]

@@ -23,6 +23,8 @@ from .live_view import ReplyView
 from .prompts import Prompt, silent_keys
 from .receive import Events, listen, looks_again, may_have_arrived, resumed
 
+__all__ = ["Talk"]
+
 _READ: Final = 50
 """How many of the newest messages are read for what was said before."""
 _SHOWN: Final = 6

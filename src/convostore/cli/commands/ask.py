@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ...models import FilePart, InteractionField, InteractionPart, Reply, ReplyEvent, TextPart
     from ...store import ConversationStore
 
+__all__ = ["ask"]
+
 _STREAM: Final = "-"
 """How the standard input is named where a text could be."""
 

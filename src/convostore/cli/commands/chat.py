@@ -11,6 +11,8 @@ from ...errors import ConfigError
 from ..chat.receive import checked
 from ..options import Given, GivenToTurn, Place, Target, opened, turn_options
 
+__all__ = ["chat"]
+
 
 def chat(
     target: Target,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ...models import Message
     from ...store import ConversationStore
 
+__all__ = ["clear", "rm"]
+
 _EXCERPT: Final = 60
 
 

@@ -19,6 +19,8 @@ from ..render.text import one_line, tabbed
 if TYPE_CHECKING:
     from ...store import ConversationStore
 
+__all__ = ["Diagnosis", "Shell", "completion", "doctor", "plugins"]
+
 _MARKS: Final = {True: "✓", False: "✗", None: "-"}
 _MARKS_IN_ASCII: Final = {True: "ok", False: "NO", None: "-"}
 

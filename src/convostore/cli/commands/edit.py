@@ -13,6 +13,8 @@ from ..errors import print_to_stderr
 from ..options import ConversationId, Given, MessageId, Target, opened
 from ..render.text import one_line
 
+__all__ = ["Rating", "done", "feedback", "fork", "pin", "rename"]
+
 
 class Rating(Enum):
     """What one can think of an answer."""

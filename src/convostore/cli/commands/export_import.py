@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ...store import ConversationStore
     from ...transfer import ExportReport, ImportReport, TransferProgress
 
+__all__ = ["Read", "Written", "export", "import_"]
+
 _STREAM: Final = "-"
 """How the standard output or input is named where a file could be."""
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from ...models import Conversation, Message
     from ...store import ConversationStore
 
+__all__ = ["ls", "show"]
+
 _FOR_PEOPLE: Final = 50
 """How many conversations a terminal shows where no limit is given."""
 

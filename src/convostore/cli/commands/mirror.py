@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ...store import ConversationStore
     from ...transfer import MirrorProgress, MirrorReport
 
+__all__ = ["Wishes", "carry_out", "mirror"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from ...search import Hit
     from ...store import ConversationStore
 
+__all__ = ["Question", "Searched", "Speaker", "search"]
+
 _LIMIT: Final = 20
 _LARGEST_PAGE: Final = 100
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ...models import Conversation
     from ...store import ConversationStore
 
+__all__ = ["stats"]
+
 
 def stats(
     target: Target,

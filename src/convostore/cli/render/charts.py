@@ -18,6 +18,8 @@ from .text import one_line, several
 if TYPE_CHECKING:
     from .._statistics import Statistics
 
+__all__ = ["Row", "by_time", "charts"]
+
 _MOST_ROWS: Final = 31
 _MOST_NAMES: Final = 15
 _LONGEST_NAME: Final = 40

@@ -12,6 +12,8 @@ from .text import one_line, several
 if TYPE_CHECKING:
     from ...transfer import ImportReport, MirrorReport, Skipped
 
+__all__ = ["loss_lines", "skipped_document", "skipped_lines", "write_report"]
+
 
 def write_report(
     report: MirrorReport | ImportReport, wanted: Form, *, dry_run: bool, **about: str

@@ -41,6 +41,16 @@ from .text import (
 if TYPE_CHECKING:
     from .._backends import Backend
 
+__all__ = [
+    "backends_table",
+    "block",
+    "conversations_table",
+    "endings",
+    "hits_list",
+    "sources_list",
+    "transcript",
+]
+
 _TIME_WIDTH: Final = 16
 _TITLE_WIDTH: Final = 30
 """What a title is given before ids are shown beside it."""

@@ -27,6 +27,30 @@ if TYPE_CHECKING:
     )
     from ...search import Hit
 
+__all__ = [
+    "CONTROL",
+    "backend_of",
+    "conversation_line",
+    "facts",
+    "feedback_words",
+    "file_words",
+    "hit_line",
+    "labels_of",
+    "marked",
+    "one_line",
+    "place",
+    "printable",
+    "problem_words",
+    "relabelled",
+    "remarks",
+    "several",
+    "tabbed",
+    "transcript_text",
+    "unmarked_quotes",
+    "when",
+    "words",
+]
+
 CONTROL: Final = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )

@@ -19,6 +19,8 @@ from ..base import Entry
 from ._archive import broken_zips_named, files_in_folder, files_in_zip
 from ._messages import read_message, seconds
 
+__all__ = ["STORE", "ZIP_SIGNS", "read", "read_folder"]
+
 STORE: Final = "chatgpt"
 """The store that an `Origin` of these conversations names."""
 ZIP_SIGNS: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")

@@ -23,6 +23,8 @@ from .parts import bodies, document_environment, safe
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+__all__ = ["HTMLWriter"]
+
 _POLICY: Final = (
     "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'sha256-"
     + b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from markdown_it.rules_inline import StateInline
     from markdown_it.token import Token
 
+__all__ = ["REL", "Cited", "missing", "parser", "render_text"]
+
 Cited: TypeAlias = Callable[[int], str]
 """Takes the number of a source to the HTML that stands for a citation of it."""
 REL: Final = "noopener noreferrer nofollow"

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from jinja2 import BaseLoader, Environment
     from markupsafe import Markup
 
+__all__ = ["PARTS", "Render", "bodies", "document_environment", "safe"]
+
 Render: TypeAlias = Callable[[str, Sequence[Span]], str]
 """Takes a text and its citations to HTML that is safe to show."""
 

@@ -24,6 +24,8 @@ from ..backend import Kit
 from ..transports import Service
 from ..wire_faults._fixture import SECRET, STREAMED, WRITES, prepare
 
+__all__ = ["FaultClauses", "answer", "dropped", "html", "timed_out", "truncated"]
+
 _JSON = {"content-type": "application/json"}
 _HTML = {"content-type": "text/html; charset=utf-8"}
 _PAGE = b"<!DOCTYPE html><html><body>another program</body></html>"

@@ -12,6 +12,8 @@ from .._assertions import NotOffered, collected, raises, read_to_its_end
 from ..backend import Kit, Prompts
 from ._reply_helpers import QUESTION, answering, finished, folded
 
+__all__ = ["AnsweringClauses"]
+
 _NO_FIELD = "there-is-no-such-field"
 _NO_OPTION = "there is no such option"
 

@@ -21,6 +21,8 @@ from .._assertions import (
 from ..backend import Kit
 from ..samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue, several, text_message
 
+__all__ = ["KeepingClauses", "whole_conversation"]
+
 _ABSENT = "there-is-no-such-conversation"
 _DAY = timedelta(days=1)
 _NAIVE = START.replace(tzinfo=None)

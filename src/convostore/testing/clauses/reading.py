@@ -24,6 +24,8 @@ from .._assertions import (
 from ..backend import Kit
 from ..samples import HOSTILE_TEXTS, START, dialogue, several
 
+__all__ = ["ReadingClauses", "call", "store_operations"]
+
 _ABSENT = "there-is-no-such-conversation"
 _ORDERS: tuple[Order, Order] = ("oldest_first", "newest_first")
 

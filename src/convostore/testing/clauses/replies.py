@@ -16,6 +16,8 @@ from ..backend import Kit
 from ..samples import HOSTILE_TEXTS, several
 from ._reply_helpers import QUESTION, answering, given_prompts, identity, kept
 
+__all__ = ["ReplyingClauses"]
+
 _NO_CONTENT: Final[tuple[Any, ...]] = (
     None,
     7,

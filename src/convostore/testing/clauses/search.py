@@ -28,6 +28,8 @@ from ._search_cases import (
     shows,
 )
 
+__all__ = ["SearchingClauses"]
+
 
 class SearchingClauses:
     """What holds of `search`, wherever it is offered."""

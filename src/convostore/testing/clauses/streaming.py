@@ -23,6 +23,8 @@ from ._reply_helpers import (
 if TYPE_CHECKING:
     from ...models import ReplyEvent
 
+__all__ = ["StreamingClauses"]
+
 
 class StreamingClauses:
     """What holds of a backend whose replies stream."""

@@ -13,6 +13,8 @@ from .._assertions import NotOffered, collected, filled, raises, require, role_t
 from ..backend import Kit
 from ..samples import BEYOND_UTF8, START, dialogue, everything, several, text_message
 
+__all__ = ["WritingClauses"]
+
 _ABSENT = "there-is-no-such-conversation"
 _DELETED_MESSAGE = "m00001"
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 from ...adapters import Adapter
 from ...errors import StoreError
@@ -36,7 +36,7 @@ def assert_no_secret_shows(kit: Kit, error: StoreError) -> None:
     assert_no_secret_in(shown(error), kit.backend.adapter())
 
 
-def assert_no_secret_in(text: str, adapter: Adapter[Any, Any]) -> None:
+def assert_no_secret_in(text: str, adapter: Adapter) -> None:
     secrets = [SECRET, *getattr(adapter, "secrets", tuple)()]
     assert not [secret for secret in secrets if secret in text], "a secret shows"
 

@@ -78,6 +78,8 @@ from .server import (
     redirect,
 )
 
+__all__ = ["ERRORS", "Clause", "FaultContract"]
+
 Clause: TypeAlias = Callable[[Kit], Coroutine[Any, Any, None]]
 
 ERRORS: Final[Mapping[tuple[Fault, ...], tuple[type[StoreError], bool]]] = {
@@ -127,7 +129,7 @@ class FaultContract:
         """As for a `StoreContract`, with the stand-in of a service; a subclass must give one."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture named backend")
 
-    def adapter_at(self, backend: Backend, url: str, **options: object) -> Adapter[Any, Any]:
+    def adapter_at(self, backend: Backend, url: str, **options: object) -> Adapter:
         """Makes the backend's adapter on another address.
 
         Override it where the backend's target is no DSN, or its path or user matters.

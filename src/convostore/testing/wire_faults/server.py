@@ -23,6 +23,25 @@ from .. import clock
 from ..loopback import FRAMING, LoopbackServer, Spoken
 from ..transports import Service
 
+__all__ = [
+    "BREAKS",
+    "DELAYS",
+    "FAULTS",
+    "LIMITS",
+    "NO_HTTP",
+    "NO_JSON",
+    "REFUSALS",
+    "Again",
+    "Ending",
+    "Fault",
+    "FaultServer",
+    "RefusingServer",
+    "answered",
+    "head_of",
+    "in_chunks",
+    "redirect",
+]
+
 _INSTANT: Final = 0.01
 """Seconds of an `AutojumpClock` that something takes which is as fast as can be."""
 _GLANCE: Final = 0.001

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from pydantic import SecretStr
 
 from convostore.adapters import Adapter, Operation
 from convostore.config import open_adapter
 from convostore.errors import ConfigError
+from convostore.plugins import model_for
 from convostore.store import AsyncConversationStore
 
 
@@ -22,10 +22,12 @@ class Upstream:
     """A model that answers in stores which do not answer themselves.
 
     Attributes:
-        url: The base address of an API that is OpenAI's.
+        url: The base address of the model's API.
+        api: The kind of that API; a plugin must be installed for it.
     """
 
     url: str
+    api: str = "openai"
     model: str | None = None
     api_key: SecretStr | None = None
 
@@ -85,9 +87,10 @@ def stock(
     )
 
 
-def _opened(adapter: Adapter[Any, Any], upstream: Upstream | None) -> AsyncConversationStore:
+def _opened(adapter: Adapter, upstream: Upstream | None) -> AsyncConversationStore:
     if upstream is None or Operation.STREAM_REPLY in adapter.offers:
         return AsyncConversationStore(adapter, adapter.async_transport())
-    from convostore_openai import aopen_answered
-
-    return aopen_answered(adapter, upstream.url, model=upstream.model, api_key=upstream.api_key)
+    answered = model_for(upstream.api)(
+        adapter, url=upstream.url, model=upstream.model, api_key=upstream.api_key
+    )
+    return AsyncConversationStore(answered, answered.async_transport())

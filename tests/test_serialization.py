@@ -28,9 +28,9 @@ from convostore.serialization import (
     trusted_conversation,
     trusted_message,
 )
-from convostore.testing._value_strategies import Values
 from convostore.testing.samples import everything
 from convostore.testing.strategies import nested, spoilt, texts
+from convostore.testing.value_strategies import Values
 
 from .support.naming import naming
 

@@ -14,7 +14,9 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, fields, is_dataclass
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Final, get_args
 
 from pydantic import BaseModel
@@ -29,8 +31,7 @@ from convostore.config import open_adapter
 from convostore.http import HTTPAdapter, HTTPOptions, Request, Response
 from convostore.plugins import adapter_for
 from convostore.store import ReplyStream
-from convostore.testing import FaultContract, list_clauses
-from convostore.testing.wire_faults.contract import ERRORS as FAULT_ERRORS
+from convostore.testing import FAULT_ERRORS, FaultContract, list_clauses
 from convostore_gateway.api.router import ENDPOINTS
 from convostore_gateway.limits import Limits
 from convostore_gateway.problems import KINDS
@@ -479,6 +480,38 @@ def _help(*command: str) -> str:
     return "\n".join(line.rstrip() for line in shown.strip().splitlines())
 
 
+def public_modules() -> dict[str, ModuleType]:
+    """Import the modules of the core that are public: no part of their names begins with ``_``."""
+    names = sorted(
+        ".".join(file.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
+        for file in (ROOT / "src" / "convostore").rglob("*.py")
+    )
+    return {name: import_module(name) for name in names if "._" not in name}
+
+
+def public_names() -> str:
+    """List what each public module exports, with the first line of its documentation."""
+    sections = []
+    for name, module in public_modules().items():
+        exported = getattr(module, "__all__", ())
+        if not exported:
+            continue
+        rows = [[f"`{each}`", _summary(getattr(module, each))] for each in sorted(exported)]
+        charter = inspect.cleandoc(module.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
+        sections.append(f"### `{name}`\n\n{charter}\n\n{table(['name', 'what it is'], rows)}")
+    return "\n".join(sections)
+
+
+def _summary(value: object) -> str:
+    """Return the first sentence of a class's or function's docstring; of another value, nothing."""
+    if not (inspect.isclass(value) or inspect.isfunction(value)):
+        return ""
+    text = inspect.getdoc(value) or ""
+    if text.startswith(f"{value.__name__}("):  # what dataclasses write themselves
+        return ""
+    return text.partition("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+
+
 def exit_codes() -> str:
     told = attributes(ExitCode)
     rows = [[f"`{each.value}`", told[each.name]] for each in ExitCode]
@@ -512,6 +545,7 @@ MAKERS: Final[dict[str, Callable[[], str]]] = {
     "clauses": kit_clauses,
     "cli-help": cli_help,
     "exit-codes": exit_codes,
+    "public-names": public_names,
     "fault-clauses": fault_clauses,
     "faults": faults,
 }

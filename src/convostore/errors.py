@@ -7,7 +7,8 @@
     ├── NotFoundError (LookupError)         it is not there
     ├── ConflictError                       another writer was first: re-read and decide
     ├── InvalidError (ValueError)           what was sent was refused: mend the arguments
-    ├── AuthError (PermissionError)         the credential is missing, wrong, or not enough
+    ├── AuthError (PermissionError)         the credential is missing or wrong
+    │   └── ForbiddenError                  it is accepted, but may not do this
     ├── RateLimitError                      wait `retry_after` seconds, then repeat
     ├── UnavailableError (ConnectionError)  out of reach, too slow, or broken over there
     └── ProtocolError                       the service said something unreadable
@@ -30,6 +31,7 @@ __all__ = [
     "AuthError",
     "ConfigError",
     "ConflictError",
+    "ForbiddenError",
     "InvalidError",
     "NotFoundError",
     "PluginError",

@@ -8,6 +8,7 @@ from convostore.dsn import DSN
 from convostore.errors import StoreError
 from convostore.http import HTTPOptions
 from convostore.testing import (
+    FACES,
     Backend,
     Face,
     NotOffered,
@@ -17,7 +18,6 @@ from convostore.testing import (
     notyet,
     run_clause,
 )
-from convostore.testing.contract import FACES
 
 from ..support.naming import naming
 from .mutants import ALL, Mutant

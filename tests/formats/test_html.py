@@ -30,7 +30,7 @@ from convostore.models import (
     ToolResultPart,
 )
 from convostore.testing import samples
-from convostore.testing._value_strategies import several
+from convostore.testing.value_strategies import several
 
 from ..support.formats import CONVERSATIONS, EVERYTHING, HOSTILE, MESSAGES, said, written
 

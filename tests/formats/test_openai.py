@@ -18,7 +18,7 @@ from convostore.models import (
     ToolCallPart,
     ToolResultPart,
 )
-from convostore.testing._value_strategies import several
+from convostore.testing.value_strategies import several
 
 from ..support.formats import CONVERSATIONS, EVERYTHING, MESSAGES, read, said, sample, written
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from convostore.formats import reader, writer
 from convostore.models import Conversation, Message, TextPart
 from convostore.testing import samples, strategies
-from convostore.testing._value_strategies import Values
+from convostore.testing.value_strategies import Values
 
 HERE = Path(__file__).parents[1] / "formats"
 

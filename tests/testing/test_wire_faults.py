@@ -21,9 +21,9 @@ from convostore.errors import NotFoundError, ProtocolError, UnavailableError
 from convostore.http import AsyncHTTPTransport, HTTPOptions, HTTPTransport, Request, Response
 from convostore.models import Page, TextDelta
 from convostore.testing import Backend, FaultContract
+from convostore.testing.wire_faults import _contract as fault_contract
 from convostore.testing.wire_faults import _cuts as stream_breaking
 from convostore.testing.wire_faults import _guards as guards
-from convostore.testing.wire_faults import contract as fault_contract
 from convostore.testing.wire_faults.server import (
     DELAYS,
     FAULTS,

@@ -24,7 +24,7 @@ from convostore.errors import (
 from convostore.models import Conversation, Message, Origin, Page, TextPart
 from convostore.store import AsyncConversationStore, ConversationStore
 from convostore.testing import samples
-from convostore.testing._value_strategies import several
+from convostore.testing.value_strategies import several
 from convostore.transfer import (
     TransferProgress,
     aexport_conversations,

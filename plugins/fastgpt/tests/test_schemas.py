@@ -17,8 +17,7 @@ from tests.support.cases import for_each
 
 import convostore
 from convostore.http import Request, Response
-from convostore.testing import Backend, Kit, run_clause
-from convostore.testing.contract import FACES
+from convostore.testing import FACES, Backend, Kit, run_clause
 
 from .support.service import APP, GENERATIONS, OPTIONS, ROOT, SHARED, UID, FastGPTService
 

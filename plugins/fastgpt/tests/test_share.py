@@ -11,8 +11,7 @@ import convostore
 from convostore.config import open_adapter
 from convostore.errors import AuthError, ConfigError
 from convostore.http import Request, Response
-from convostore.testing import Backend, Kit, run_clause
-from convostore.testing.contract import FACES
+from convostore.testing import FACES, Backend, Kit, run_clause
 
 from .support.service import APP, GENERATIONS, KEY, OPTIONS, SHARE, SHARED, UID, FastGPTService
 

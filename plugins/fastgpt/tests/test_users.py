@@ -16,8 +16,7 @@ import convostore
 from convostore.config import open_adapter
 from convostore.errors import ConfigError, NotFoundError, StoreError
 from convostore.http import Request, Response
-from convostore.testing import Backend, Kit, run_clause
-from convostore.testing.contract import FACES
+from convostore.testing import FACES, Backend, Kit, run_clause
 
 from .api.test_offset_pagination import CONVERSATION_STEPS, Disturbed, OtherHands, paged, schedules
 from .support.service import APP, GENERATIONS, JSON_TYPE, KEY, OPTIONS, SHARED, FastGPTService

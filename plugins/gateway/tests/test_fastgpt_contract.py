@@ -12,11 +12,11 @@ from tests.support.models import Model
 
 import convostore
 from convostore.testing import (
+    FACES,
     Backend,
     Kit,
     NotOffered,
     Prompts,
-    Service,
     StoreContract,
     Waiver,
     list_clauses,
@@ -26,8 +26,8 @@ from convostore.testing import (
 from convostore.testing._faces import drive
 from convostore.testing.clauses.replies import ReplyingClauses
 from convostore.testing.clauses.streaming import StreamingClauses
-from convostore.testing.contract import FACES
 from convostore.testing.dialects import seeding, serving
+from convostore.testing.transports import Service
 from convostore_fastgpt.server.dialect import FastGPTDialect
 from convostore_gateway import streams
 from convostore_openai import aopen_answered

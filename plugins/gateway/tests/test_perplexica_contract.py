@@ -14,10 +14,10 @@ from convostore import ConversationStore
 from convostore.adapters import Operation
 from convostore.config import open_adapter
 from convostore.errors import AuthError, ProtocolError
-from convostore.testing import Backend, Face, Service, StoreContract, list_clauses, run_clause
-from convostore.testing.contract import FACES
+from convostore.testing import FACES, Backend, Face, StoreContract, list_clauses, run_clause
 from convostore.testing.dialects import seeding, serving
 from convostore.testing.samples import dialogue, several
+from convostore.testing.transports import Service
 from convostore_gateway import Token
 from convostore_perplexica.server.dialect import PerplexicaDialect
 

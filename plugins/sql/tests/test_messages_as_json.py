@@ -8,8 +8,8 @@ from hypothesis import example, given
 import convostore
 from convostore.errors import InvalidError, NotFoundError
 from convostore.serialization import dumps
-from convostore.testing._value_strategies import Values
 from convostore.testing.samples import everything
+from convostore.testing.value_strategies import Values
 
 STORES = ["memory://", "sqlite://"]
 MESSAGES = Values().messages()

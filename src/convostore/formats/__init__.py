@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Final
 
 from ..errors import InvalidError
-from .base import Entry, Reader, Writer
+from ._base import Entry, Reader, Writer
 
 __all__ = [
     "READ",

@@ -20,7 +20,7 @@ from typing import IO, Any, BinaryIO, Final, TextIO, TypeAlias, cast
 
 from ..errors import InvalidError, StoreError
 from . import LOOKED_AT, reader, recognise
-from .base import Entry
+from ._base import Entry
 
 PathOrText: TypeAlias = "str | os.PathLike[str] | TextIO"
 PathOrBytes: TypeAlias = "str | os.PathLike[str] | BinaryIO"

@@ -15,8 +15,8 @@ from .. import serialization
 from ..errors import InvalidError
 from ..models import JSON, Conversation, Message
 from ..parsing import Row
+from ._base import Entry, Writer
 from ._ndjson import Line, json_lines
-from .base import Entry, Writer
 
 __all__ = ["FORMAT", "VERSION", "JSONLWriter", "read"]
 

@@ -25,8 +25,8 @@ from ..models import (
     ToolCallPart,
     ToolResultPart,
 )
+from ._base import Writer
 from ._code_spans import Code, find_code
-from .base import Writer
 from .citations import Citing, Span
 from .text import ROLES, one_line, printable, safe_link, shortened, time_text
 

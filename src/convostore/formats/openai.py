@@ -30,8 +30,8 @@ from ..models import (
     ToolResultPart,
 )
 from ..parsing import Row, non_empty_text
+from ._base import Entry, Writer
 from ._ndjson import Line, json_lines
-from .base import Entry, Writer
 from .text import safe_link
 
 __all__ = ["OpenAIWriter", "read"]

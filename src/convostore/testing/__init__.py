@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._assertions import NotOffered, raises
-    from .backend import Backend, Face, Kit, Prompts
-    from .contract import (
+    from ._backend import Backend, Face, Kit, Prompts
+    from ._contract import (
         Clause,
         StoreContract,
         Waiver,
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
         notyet,
         run_clause,
     )
-    from .transports import Service
-    from .wire_faults.contract import FaultContract
+    from .wire_faults._contract import FAULT_ERRORS, FaultContract
 
 __all__ = [
+    "FACES",
+    "FAULT_ERRORS",
     "Backend",
     "Clause",
     "Face",
@@ -33,7 +34,6 @@ __all__ = [
     "Kit",
     "NotOffered",
     "Prompts",
-    "Service",
     "StoreContract",
     "Waiver",
     "list_clauses",
@@ -45,9 +45,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "backend": ("Backend", "Face", "Kit", "Prompts", "Service"),
+    "_backend": ("Backend", "Face", "Kit", "Prompts"),
     "_assertions": ("NotOffered", "raises"),
-    "wire_faults.contract": ("FaultContract",),
+    "wire_faults._contract": ("FAULT_ERRORS", "FaultContract"),
 }
 
 
@@ -55,5 +55,5 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import_module("._rewriting", __name__)  # before what it names is imported
-    home = next((home for home, names in _HOMES.items() if name in names), "contract")
+    home = next((home for home, names in _HOMES.items() if name in names), "_contract")
     return getattr(import_module(f".{home}", __name__), name)

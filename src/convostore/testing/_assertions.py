@@ -10,7 +10,7 @@ from ..adapters import Operation
 from ..errors import StoreError
 from ..models import Conversation, Message, Page, Transcript
 from ..store import AsyncConversationStore
-from .backend import Kit
+from ._backend import Kit
 
 if TYPE_CHECKING:
     from ..models import ReplyEvent

@@ -23,8 +23,7 @@ from convostore.errors import (
     UnsupportedError,
 )
 from convostore.http import Request, Response
-from convostore.testing import Backend, Kit, raises, run_clause
-from convostore.testing.contract import FACES
+from convostore.testing import FACES, Backend, Kit, raises, run_clause
 
 from ..support.service import (
     APP,

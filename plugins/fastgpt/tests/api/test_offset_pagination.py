@@ -13,7 +13,8 @@ from tests.support.cases import for_each
 import convostore
 from convostore.dsn import DSN
 from convostore.http import Request, Response
-from convostore.testing import Backend, Service
+from convostore.testing import Backend
+from convostore.testing.transports import Service
 from convostore_fastgpt import FastGPT
 from convostore_fastgpt.options import FastGPTOptions
 

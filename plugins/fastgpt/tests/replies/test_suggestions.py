@@ -10,8 +10,7 @@ from tests.support.cases import for_each
 import convostore
 from convostore.errors import NotFoundError, ProtocolError, UnavailableError
 from convostore.http import Request, Response
-from convostore.testing import Backend, Kit, run_clause
-from convostore.testing.contract import FACES
+from convostore.testing import FACES, Backend, Kit, run_clause
 
 from ..support.recordings import VERSIONS, Replay, exchange_of, standing_for
 from ..support.service import (

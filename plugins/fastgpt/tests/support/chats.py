@@ -13,8 +13,7 @@ from convostore.config import open_adapter
 from convostore.errors import StoreError
 from convostore.flow import arun, run
 from convostore.models import PartialReply, Reply, ReplyEvent
-from convostore.testing import Service
-from convostore.testing.transports import AsyncServiceTransport, ServiceTransport
+from convostore.testing.transports import AsyncServiceTransport, Service, ServiceTransport
 
 from .service import OPTIONS
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from convostore.http import Request, Response
 from convostore.models import Transcript
-from convostore.testing import Service
 from convostore.testing.samples import START
+from convostore.testing.transports import Service
 
 from . import apps
 

@@ -22,8 +22,9 @@ from convostore.errors import (
     UnavailableError,
     UnsupportedError,
 )
-from convostore.testing import Backend, Service
+from convostore.testing import Backend
 from convostore.testing.samples import HOSTILE_TEXTS, several
+from convostore.testing.transports import Service
 from convostore_gateway import Limits, Token
 
 from ..support.asgi import ADDRESS, serving

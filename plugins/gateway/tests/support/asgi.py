@@ -20,7 +20,7 @@ from convostore.config import open_adapter
 from convostore.flow import run
 from convostore.http import Request, Response
 from convostore.http._redirects import address, body
-from convostore.testing import Service
+from convostore.testing.transports import Service
 from convostore_gateway.app import create_app
 from convostore_gateway.streams import settle
 

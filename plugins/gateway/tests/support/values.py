@@ -35,8 +35,8 @@ from convostore.models import (
     VariablesUpdated,
 )
 from convostore.search import Hit, Snippet
-from convostore.testing._value_strategies import Values, several
 from convostore.testing.strategies import json_values, texts
+from convostore.testing.value_strategies import Values, several
 from convostore_gateway import schema
 
 

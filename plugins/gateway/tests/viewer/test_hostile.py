@@ -8,8 +8,8 @@ from tests.support.naming import naming
 import convostore
 from convostore.formats.text import printable
 from convostore.models import Message, TextPart
-from convostore.testing._value_strategies import Values
 from convostore.testing.strategies import texts
+from convostore.testing.value_strategies import Values
 from convostore_gateway.viewer import render
 
 from ..support.gateway import client_of, served

@@ -14,8 +14,8 @@ from typing import IO, BinaryIO, Final
 from ...errors import InvalidError, ProtocolError, StoreError
 from ...models import Conversation, Message, Origin, Problem
 from ...parsing import Row, decode_json, non_empty_text, read_text
+from .._base import Entry
 from .._json_array import json_objects
-from ..base import Entry
 from ._archive import broken_zips_named, files_in_folder, files_in_zip
 from ._messages import read_message, seconds
 

@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from ...models import Conversation, Message
-from ..base import Writer
+from .._base import Writer
 from ..citations import Citing, Span
 from ..text import ROLES, one_line, printable
 from ._templates import STYLE, TEMPLATES

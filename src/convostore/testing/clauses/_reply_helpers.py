@@ -8,7 +8,7 @@ from ...adapters import Operation
 from ...models import Message
 from ...store import AsyncConversationStore
 from .._assertions import NotOffered, collected, require, role_text_pairs
-from ..backend import Kit, Prompts
+from .._backend import Kit, Prompts
 
 if TYPE_CHECKING:
     from ...adapters import ReplyAccumulator

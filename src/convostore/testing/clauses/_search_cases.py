@@ -11,7 +11,7 @@ from ...models import Conversation, Message, TextPart, Transcript
 from ...search import Hit
 from ...store import AsyncConversationStore
 from .._assertions import Reading, collected, filled, require
-from ..backend import Kit
+from .._backend import Kit
 from ..samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue
 
 Found: TypeAlias = list[tuple[str, str]]

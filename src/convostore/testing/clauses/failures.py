@@ -20,7 +20,7 @@ from ...errors import (
 )
 from ...http import Request, Response
 from .._assertions import collected, raises, shown
-from ..backend import Kit
+from .._backend import Kit
 from ..transports import Service
 from ..wire_faults._fixture import SECRET, STREAMED, WRITES, prepare
 

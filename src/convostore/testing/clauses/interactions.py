@@ -9,7 +9,7 @@ from ...errors import ConflictError, InvalidError
 from ...models import InteractionPart, Message, Reply, pending_interaction
 from ...store import AsyncConversationStore
 from .._assertions import NotOffered, collected, raises, read_to_its_end
-from ..backend import Kit, Prompts
+from .._backend import Kit, Prompts
 from ._reply_helpers import QUESTION, answering, finished, folded
 
 __all__ = ["AnsweringClauses"]

@@ -18,7 +18,7 @@ from .._assertions import (
     raises,
     require,
 )
-from ..backend import Kit
+from .._backend import Kit
 from ..samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue, several, text_message
 
 __all__ = ["KeepingClauses", "whole_conversation"]

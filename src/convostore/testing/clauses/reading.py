@@ -21,7 +21,7 @@ from .._assertions import (
     require,
     role_text_pairs,
 )
-from ..backend import Kit
+from .._backend import Kit
 from ..samples import HOSTILE_TEXTS, START, dialogue, several
 
 __all__ = ["ReadingClauses", "call", "store_operations"]

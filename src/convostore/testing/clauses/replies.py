@@ -12,7 +12,7 @@ from ...adapters import Operation
 from ...errors import InvalidError, NotFoundError
 from ...models import Feedback, ReasoningPart, TextPart, ToolCallPart
 from .._assertions import collected, filled, raises, read_to_its_end, role_text_pairs
-from ..backend import Kit
+from .._backend import Kit
 from ..samples import HOSTILE_TEXTS, several
 from ._reply_helpers import QUESTION, answering, given_prompts, identity, kept
 

@@ -11,7 +11,7 @@ from ...errors import InvalidError
 from ...models import Conversation, Role, Source, TextPart
 from ...search import Search, fold, searchable_text
 from .._assertions import collected, pages, raises, require
-from ..backend import Kit
+from .._backend import Kit
 from ..samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue, text_message
 from ._search_cases import (
     HOSTILE_QUERIES,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ...adapters import Operation
 from ...errors import InvalidError, StoreError, UnsupportedError
 from .._assertions import collected, raises, read_to_its_end, role_text_pairs
-from ..backend import Kit
+from .._backend import Kit
 from ._reply_helpers import (
     QUESTION,
     answering,

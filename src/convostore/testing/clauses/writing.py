@@ -10,7 +10,7 @@ from ...errors import ConflictError, InvalidError, NotFoundError
 from ...models import Feedback, Message, Origin, TextPart
 from ...store import AsyncConversationStore
 from .._assertions import NotOffered, collected, filled, raises, require, role_text_pairs
-from ..backend import Kit
+from .._backend import Kit
 from ..samples import BEYOND_UTF8, START, dialogue, everything, several, text_message
 
 __all__ = ["WritingClauses"]

@@ -10,7 +10,7 @@ from ...adapters import Operation
 from ...http import Request
 from ...store import AsyncConversationStore, AsyncReplyStream
 from .._assertions import NotOffered, collected, filled, read_to_its_end
-from ..backend import Kit, Prompts
+from .._backend import Kit, Prompts
 from ..clauses._reply_helpers import QUESTION
 from ..clauses.reading import call, store_operations
 from ..samples import several

@@ -13,7 +13,7 @@ from ...adapters import Adapter
 from ...errors import StoreError
 from ...store import AsyncConversationStore
 from .._assertions import shown
-from ..backend import Kit
+from .._backend import Kit
 from ._fixture import SECRET
 from .server import FaultServer
 

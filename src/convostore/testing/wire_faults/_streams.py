@@ -22,7 +22,7 @@ from ...http import Request, Response
 from ...models import Message
 from ...store import AsyncConversationStore
 from .._assertions import NotOffered, collected, read_to_its_end
-from ..backend import Backend, Kit
+from .._backend import Backend, Kit
 from ..clauses._reply_helpers import begins, finished, folded
 from ._cuts import BREAKINGS, Breaking, Place, broken_off, garbled, pieces_of, places_of
 from ._fixture import FaultFixture

@@ -14,8 +14,6 @@ from typing import BinaryIO, TypeAlias
 from ..errors import StoreError
 from ..models import Conversation, Message
 
-__all__ = ["Entry", "Reader", "Writer"]
-
 
 class Writer(ABC):
     """Makes a text of conversations, piece by piece: each method returns what comes next.

@@ -38,8 +38,8 @@ from ...http import Exchange, Request
 from ...store import AsyncConversationStore
 from .. import _rewriting as rewriting  # noqa: F401  # before what it names is imported
 from .._assertions import NotOffered, collected, raises
+from .._backend import Backend, Face, Kit
 from .._faces import drive
-from ..backend import Backend, Face, Kit
 from ..clock import AutojumpClock
 from ._cuts import BREAKINGS, Breaking
 from ._fixture import SECRET, STREAMED, WRITES, FaultFixture, prepare
@@ -78,11 +78,9 @@ from .server import (
     redirect,
 )
 
-__all__ = ["ERRORS", "Clause", "FaultContract"]
-
 Clause: TypeAlias = Callable[[Kit], Coroutine[Any, Any, None]]
 
-ERRORS: Final[Mapping[tuple[Fault, ...], tuple[type[StoreError], bool]]] = {
+FAULT_ERRORS: Final[Mapping[tuple[Fault, ...], tuple[type[StoreError], bool]]] = {
     BREAKS: (UnavailableError, True),
     DELAYS: (UnavailableError, True),
     NO_HTTP: (UnavailableError, True),
@@ -147,7 +145,7 @@ class FaultContract:
         self, backend: Backend, fault: Fault, face: Face, caplog: pytest.LogCaptureFixture
     ) -> None:
         ground = _prepared(backend)
-        ((error, retryable),) = [told for faults, told in ERRORS.items() if fault in faults]
+        ((error, retryable),) = [told for faults, told in FAULT_ERRORS.items() if fault in faults]
         server = FaultServer(fault, service=backend.service)
         clock = AutojumpClock() if fault in DELAYS else None
         timeout = SHORT if clock else LONG

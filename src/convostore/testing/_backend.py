@@ -25,8 +25,6 @@ from .transports import (
     ServiceTransport,
 )
 
-__all__ = ["Backend", "Face", "Kit", "Prompts", "Service"]
-
 T = TypeVar("T")
 
 Face: TypeAlias = Literal["sync", "async"]

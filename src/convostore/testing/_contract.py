@@ -22,8 +22,8 @@ import pytest
 
 from . import _rewriting as rewriting  # noqa: F401  # before what it names is imported
 from ._assertions import NotOffered
+from ._backend import Backend, Face, Kit
 from ._faces import drive
-from .backend import Backend, Face, Kit
 from .clauses.failures import FaultClauses
 from .clauses.interactions import AnsweringClauses
 from .clauses.put_fork_age import KeepingClauses
@@ -32,18 +32,6 @@ from .clauses.replies import ReplyingClauses
 from .clauses.search import SearchingClauses
 from .clauses.streaming import StreamingClauses
 from .clauses.writing import WritingClauses
-
-__all__ = [
-    "FACES",
-    "Clause",
-    "StoreContract",
-    "Waiver",
-    "list_clauses",
-    "never",
-    "notimpl",
-    "notyet",
-    "run_clause",
-]
 
 Clause: TypeAlias = Callable[[Any, Kit], Coroutine[Any, Any, None]]
 

@@ -36,6 +36,8 @@ from ..models import (
 )
 from . import strategies
 
+__all__ = ["Values", "several"]
+
 T = TypeVar("T")
 
 

@@ -1,0 +1,109 @@
+"""The line between public and private: who may import what, and where each public name is."""
+
+import ast
+import importlib
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from docs.reference.generate import public_modules
+
+import convostore
+
+ROOT = Path(__file__).parents[1]
+OUTSIDE = sorted(
+    [
+        *ROOT.glob("plugins/*/src/**/*.py"),
+        *ROOT.glob("docs/**/*.py"),
+        *ROOT.glob("benchmarks/*.py"),
+    ]
+)
+"""What is not of the core's distribution."""
+
+
+def imports(file):
+    """The modules and names of the core that a file imports, at its head or inside."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            if (node.module or "").split(".")[0] == "convostore":
+                yield from ((node.module, alias.name) for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (
+                (alias.name, None)
+                for alias in node.names
+                if alias.name.split(".")[0] == "convostore"
+            )
+
+
+def is_public(module, name):
+    if any(part.startswith("_") for part in (*module.split("."), name or "")):
+        return False
+    loaded = importlib.import_module(module)
+    return name is None or name in getattr(loaded, "__all__", ()) or is_public_module(module, name)
+
+
+def is_public_module(package, name):
+    return f"{package}.{name}" in public_modules()
+
+
+def test_plugins_examples_and_benchmarks_import_public_names_only():
+    private = [
+        f"{file.relative_to(ROOT)}: {module}.{name}"
+        for file in OUTSIDE
+        for module, name in imports(file)
+        if not is_public(module, name)
+    ]
+    assert private == []
+
+
+@pytest.mark.parametrize("module", sorted(public_modules()))
+def test_a_public_module_says_what_it_exports(module):
+    loaded = public_modules()[module]
+    exported = getattr(loaded, "__all__", None)
+    if exported is None:
+        assert public_things(loaded) == []
+    else:
+        assert [name for name in exported if not hasattr(loaded, name)] == []
+        assert [name for name in exported if name.startswith("_")] == []
+
+
+def public_things(module):
+    """The classes and functions that a module defines without an underscore."""
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return [each.name for each in tree.body if isinstance(each, kinds) and each.name[0] != "_"]
+
+
+def test_every_public_name_has_one_home():
+    homes = Counter(
+        (name, id(getattr(module, name)))
+        for path, module in public_modules().items()
+        if path != "convostore"
+        for name in getattr(module, "__all__", ())
+    )
+    assert [name for (name, _), count in homes.items() if count > 1] == []
+
+
+def test_the_names_at_the_top_are_those_of_public_modules():
+    exported = {
+        name: getattr(module, name)
+        for path, module in public_modules().items()
+        if path != "convostore"
+        for name in getattr(module, "__all__", ())
+    }
+    assert [name for name in convostore.__all__ if exported.get(name) is None] == []
+
+
+def test_the_reference_lists_each_exported_name():
+    page = (ROOT / "docs/reference/public-names.md").read_text(encoding="utf-8")
+    listed = {}
+    for section in page.split("### `")[1:]:
+        module, _, rest = section.partition("`")
+        listed[module] = set(re.findall(r"^\| `(\w+)`", rest, re.MULTILINE))
+    exported = {
+        path: set(module.__all__)
+        for path, module in public_modules().items()
+        if getattr(module, "__all__", ())
+    }
+    assert listed == exported

@@ -14,7 +14,7 @@ from convostore.config import config_file, open_adapter
 PLUGIN = """
 from pydantic import Field, SecretStr
 
-from convostore.adapters._base import AdapterOptions
+from convostore.adapters import AdapterOptions
 from convostore.adapters.memory import MemoryAdapter
 from convostore.plugins import hookimpl
 

@@ -204,8 +204,8 @@ def test_a_backend_that_does_not_answer_is_a_usage_error(name):
 TURN_OPTIONS = """
 from convostore.adapters.echo import EchoAdapter
 from convostore.plugins import hookimpl
-from convostore.adapters._base import AdapterOptions
-from convostore.adapters._turns import Turn
+from convostore.adapters import AdapterOptions
+from convostore.adapters import Turn
 from convostore.models import TextPart
 from dataclasses import replace
 

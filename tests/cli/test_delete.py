@@ -13,7 +13,7 @@ from convostore.errors import NotFoundError
 from ..support.cli import on_a_terminal, on_posix, run
 
 SPECIAL = """
-from convostore.adapters._base import Adapter, Traits
+from convostore.adapters import Adapter, Traits
 from convostore.errors import ProtocolError, UnavailableError, AuthError
 from convostore.adapters.memory import MemoryAdapter
 from convostore.plugins import hookimpl
@@ -54,7 +54,7 @@ def convostore_adapters():
     return {"far": Far, "broken": Broken, "weary": Weary, "singly": Singly}
 """
 NOTHING_BUT_READING = """
-from convostore.adapters._base import Adapter
+from convostore.adapters import Adapter
 from convostore.adapters.memory import MemoryAdapter
 from convostore.plugins import hookimpl
 

@@ -357,9 +357,9 @@ def test_an_interrupt_ends_quietly_with_its_status():
 
 IMPATIENT = """
 import threading
-from convostore.cli import output
+from convostore.cli import _output
 from convostore.store import ConversationStore
-output.PATIENCE = 0.0
+_output.PATIENCE = 0.0
 every = ConversationStore.conversations
 
 def slowly(self, **wishes):

@@ -18,7 +18,7 @@ from ..support.cli import PATIENCE, SEEDED, TAIL, child, on_a_terminal, on_posix
 
 FORMATS = Path(__file__).parents[1] / "formats"
 SPECIAL = """
-from convostore.adapters._base import Adapter
+from convostore.adapters import Adapter
 from convostore.errors import ProtocolError, UnavailableError
 from convostore.adapters.memory import MemoryAdapter
 from convostore.plugins import hookimpl

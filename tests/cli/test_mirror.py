@@ -15,7 +15,7 @@ from convostore.errors import UnavailableError
 from ..support.cli import PATIENCE, SEEDED, TAIL, on_a_terminal, on_posix, run
 
 SPECIAL = """
-from convostore.adapters._base import Adapter
+from convostore.adapters import Adapter
 from convostore.errors import AuthError, ProtocolError
 from convostore.adapters.memory import MemoryAdapter
 from convostore.plugins import hookimpl

@@ -18,7 +18,7 @@ from convostore.models import Conversation
 from ..support.cli import on_a_terminal, on_posix, run, seeded
 
 SPECIAL = """
-from convostore.adapters._base import Adapter
+from convostore.adapters import Adapter
 from convostore.errors import ProtocolError
 from convostore.adapters.memory import MemoryAdapter
 from convostore.plugins import hookimpl
@@ -239,7 +239,7 @@ def test_an_archive_that_has_no_place_is_one_line(special, name, tmp_path, monke
 
 SIMPLE = """
 from convostore import plugins
-from convostore.adapters._base import Adapter
+from convostore.adapters import Adapter
 from convostore.adapters.memory import MemoryAdapter
 
 class Simple(MemoryAdapter):
@@ -250,8 +250,8 @@ found = plugins.adapter_for
 plugins.adapter_for = lambda scheme: Simple if scheme == "simple" else found(scheme)
 """
 ELSEWHERE = """
-from convostore.cli import searching
-searching.archive_target = lambda label: "memory://archive"
+from convostore.cli.commands import search
+search.archive_target = lambda label: "memory://archive"
 """
 
 

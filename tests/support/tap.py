@@ -13,12 +13,12 @@ ADAPTER = '''
 import json
 from pydantic import TypeAdapter
 from convostore.errors import ProtocolError, UnavailableError
-from convostore.models._events import ReplyEvent
+from convostore.models import ReplyEvent
 from convostore.http import Request
 from convostore.models import Message, Source, TextPart
 from convostore.plugins import hookimpl
 from tests.contract.mutants.sample_service import SampleAdapter
-from convostore.adapters._turns import Decoder, Stream
+from convostore.adapters import Decoder, Stream
 
 EVENTS = TypeAdapter(ReplyEvent)
 
@@ -66,8 +66,8 @@ class TapAdapter(SampleAdapter):
         )
 
     def get_reply(self, conversation_id, turn_id):
-        from convostore.adapters._accumulator import Draft
-        return self.read(conversation_id, turn_id, Draft())
+        from convostore.adapters import ReplyAccumulator
+        return self.read(conversation_id, turn_id, ReplyAccumulator())
 
 @hookimpl
 def convostore_adapters():

@@ -181,7 +181,9 @@ def test_a_redirect_names_where_it_leads():
 
 def test_the_faults_have_names_of_their_own_and_each_has_an_error():
     assert len(NAMED) == len(FAULTS)
-    assert sorted(itertools.chain(*fault_contract.ERRORS), key=repr) == sorted(FAULTS, key=repr)
+    assert sorted(itertools.chain(*fault_contract.FAULT_ERRORS), key=repr) == sorted(
+        FAULTS, key=repr
+    )
 
 
 # The clauses. What is right passes all of them in the plugins' own tests.

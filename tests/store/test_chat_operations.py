@@ -115,15 +115,15 @@ def test_a_turn_is_a_text_or_texts_and_files(face, adapter, content, parts):
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (None, "a turn is a text"),
-        ([], "a turn is a text"),
-        (b"hi", "a turn is a text"),
-        (7, "a turn is a text"),
+        (None, "content must be"),
+        ([], "content must be"),
+        (b"hi", "content must be"),
+        (7, "content must be"),
         (TextPart(text="hi"), r"pass \[part\]"),
         (FilePart(name="a"), r"pass \[part\]"),
-        (["hi"], "not of str"),
-        ([TextPart(text="hi"), ReasoningPart(text="Hm.")], "not of ReasoningPart"),
-        ((each for each in [TextPart(text="hi")]), "a turn is a text"),
+        (["hi"], "got str"),
+        ([TextPart(text="hi"), ReasoningPart(text="Hm.")], "got ReasoningPart"),
+        ((each for each in [TextPart(text="hi")]), "content must be"),
     ],
 )
 def test_another_content_is_refused_before_anything_is_sent(
@@ -172,7 +172,7 @@ def test_what_is_no_id_is_refused_before_anything_is_sent(face, adapter, service
         lambda: face.run(store.get_reply("c", no_id)),
     ]
     for call in calls:
-        with pytest.raises(InvalidError, match="an id is a text") as caught:
+        with pytest.raises(InvalidError, match="an id must be") as caught:
             call()
         assert caught.value.adapter == "scripted"
     assert service.asked == []
@@ -211,7 +211,7 @@ def test_an_interaction_is_answered_by_a_value_or_by_fields(face, adapter, answe
 
 @pytest.mark.parametrize("answer", [None, 7, ["a"], {1: "a"}, b"a"])
 def test_another_answer_is_refused_before_anything_is_sent(face, adapter, service, answer):
-    with pytest.raises(InvalidError, match="an answer is a choice's value, or a dict") as caught:
+    with pytest.raises(InvalidError, match="answer must be the value") as caught:
         face.open(adapter).stream_answer("c", answer)
     assert caught.value.operation == "stream_answer"
     assert service.asked == []

@@ -26,7 +26,8 @@ from convostore.adapters.memory import MemoryAdapter
 from convostore.flow import run
 from convostore.models import ANY, UNSET, ConversationChange, Listing, NewConversation
 from convostore.search import Search
-from convostore.store._operations import Operations, require_several
+from convostore.store._arguments import check_ids
+from convostore.store._operations import Operations
 
 from ..support.naming import naming
 
@@ -88,7 +89,7 @@ def test_an_id_that_is_no_text_or_empty_is_refused_before_any_request(operation)
         pytest.fail("a request was made")
 
     for bad in BAD_IDS:
-        with naming(bad), pytest.raises(InvalidError, match="an id is"):
+        with naming(bad), pytest.raises(InvalidError, match="an id must be"):
             run(operation(plan, bad)(), send)
 
 
@@ -192,9 +193,9 @@ def test_a_search_for_a_role_that_there_is_not_is_refused(role):
 
 
 def test_several_ids_are_not_one_text():
-    assert list(require_several(["abc"])) == ["abc"]
+    assert list(check_ids(["abc"])) == ["abc"]
     with pytest.raises(InvalidError):
-        require_several("abc")
+        check_ids("abc")
 
 
 # Where an error happened; what is not offered; closed.

@@ -389,7 +389,7 @@ def test_a_page_of_one_conversation_has_its_title(face, full):
 
 
 def test_ids_are_several(full):
-    with pytest.raises(InvalidError, match="several ids are taken here"):
+    with pytest.raises(InvalidError, match="ids must be a list"):
         export_conversations(full.sync, io.StringIO(), format="html", ids="all")
 
 

@@ -77,5 +77,5 @@ def read_position(cursor: str, *kinds: type) -> list[Any]:
     with suppress(ProtocolError):
         position = decode_json(cursor)
     if not isinstance(position, list) or [type(each) for each in position] != list(kinds):
-        raise InvalidError("this is no cursor of this library: pass page.cursor as it is")
+        raise InvalidError("invalid cursor: pass page.cursor unchanged")
     return position

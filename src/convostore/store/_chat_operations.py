@@ -14,16 +14,17 @@ from pydantic import BaseModel
 from ..adapters import Adapter, Answer, AnswerContent, Operation, Turn, validate_options
 from ..errors import InvalidError
 from ..models import FilePart, Part, TextPart
-from ._operations import AnyFlow, Operations, check_id
+from ._arguments import check_id
+from ._operations import AnyFlow, Operations
 from ._reply_session import ReplySession
 
 
 class ChatOperations:
     """The operations whose reply a model makes."""
 
-    def __init__(self, plan: Operations) -> None:
-        self._operations = plan
-        self._adapter = plan.adapter
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+        self._adapter = operations.adapter
 
     def reply(
         self,
@@ -55,7 +56,7 @@ class ChatOperations:
         with self._operations.error_context(operation):
             checked = Answer(
                 conversation_id=check_id(conversation_id),
-                answer=_an_answer(answer),
+                answer=_check_answer(answer),
                 options=self._reply_options(options),
             )
         native = not streamed and type(self._adapter).answer is not Adapter.answer
@@ -86,7 +87,7 @@ class ChatOperations:
         return ReplySession(
             self._adapter,
             operation,
-            self._operations.named(operation, begin),
+            self._operations.bind(operation, begin),
             conversation_id=conversation_id,
             turn_id=turn_id,
         )
@@ -103,8 +104,8 @@ class ChatOperations:
             conversation_id=adapter.new_conversation_id()
             if conversation_id is None
             else check_id(conversation_id),
-            turn_id=adapter.new_turn_id() if turn_id is None else _a_sendable_id(turn_id),
-            content=_content(content),
+            turn_id=adapter.new_turn_id() if turn_id is None else _check_turn_id(turn_id),
+            content=_check_content(content),
             options=self._reply_options(options),
             begins=conversation_id is None,
         )
@@ -120,32 +121,32 @@ class ChatOperations:
         return validate_options(self._adapter.ReplyOptions, options, InvalidError)
 
 
-def _a_sendable_id(value: object) -> str:
-    """An id that a service will store as it is: it is the only way to find the turn again."""
+def _check_turn_id(value: object) -> str:
+    """Return an id that a service stores unchanged: only by it can the turn be found again."""
     checked = check_id(value)
     if any("\ud800" <= character <= "\udfff" for character in checked):
-        raise InvalidError("the turn's id holds a lone surrogate, which no service keeps")
+        raise InvalidError("turn_id must not contain lone surrogates: no service stores them")
     return checked
 
 
-def _content(value: object) -> tuple[Part, ...]:
+def _check_content(value: object) -> tuple[Part, ...]:
     if isinstance(value, str):
         return (TextPart(text=value),)
     if isinstance(value, TextPart | FilePart):
-        raise InvalidError("parts are given as several: pass [part] for one")
+        raise InvalidError("content must be a list of parts, got one part: pass [part]")
     if isinstance(value, bytes) or not isinstance(value, Sequence) or not value:
-        raise InvalidError("a turn is a text, or a list of TextPart and FilePart")
-    for each in value:
-        if not isinstance(each, TextPart | FilePart):
+        raise InvalidError("content must be a string or a non-empty list of TextPart and FilePart")
+    for part in value:
+        if not isinstance(part, TextPart | FilePart):
             raise InvalidError(
-                f"a turn is made of TextPart and FilePart, not of {type(each).__name__}"
+                f"content must hold TextPart and FilePart only, got {type(part).__name__}"
             )
     return tuple(value)
 
 
-def _an_answer(value: object) -> AnswerContent:
+def _check_answer(value: object) -> AnswerContent:
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return dict(value)
-    raise InvalidError("an answer is a choice's value, or a dict of a form's values by key")
+    raise InvalidError("answer must be the value of a choice, or a dict of a form's values by key")

@@ -1,6 +1,7 @@
-"""Cursors: an adapter's note of where a page ended, sealed for the one list that it belongs to.
+"""Cursors: an adapter's position in a list, encoded with the one list that it belongs to.
 
-What a note says, the adapter knows.
+A cursor is base64 of JSON, neither encrypted nor signed: its scope keeps callers from mistakes, not
+from forgery. What a position says, only its adapter knows.
 """
 
 from __future__ import annotations
@@ -11,32 +12,40 @@ import json
 from ..errors import InvalidError
 
 
-def encode_cursor(position: str | None, seal: list[str]) -> str | None:
-    """Makes a cursor of an adapter's position: good only for the list that the seal names."""
+def encode_cursor(position: str | None, scope: list[str]) -> str | None:
+    """Encode a position with the scope that the cursor is good for; None stays None.
+
+    Args:
+        position: Where the page ended, as the adapter wrote it.
+        scope: Adapter, operation, list and order.
+    """
     if position is None:
         return None
-    text = json.dumps([*seal, position])
+    text = json.dumps([*scope, position])
     return base64.urlsafe_b64encode(text.encode("ascii")).decode("ascii").rstrip("=")
 
 
-def decode_cursor(cursor: str | None, seal: list[str]) -> str | None:
-    """The adapter's position in a cursor.
+def decode_cursor(cursor: str | None, scope: list[str]) -> str | None:
+    """Return the adapter's position in a cursor.
 
     Raises:
-        InvalidError: It is none, or of another list.
+        InvalidError: It is not a cursor, or one of another scope.
     """
     if cursor is None:
         return None
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        *found, position = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        *encoded_scope, position = json.loads(
+            base64.b64decode(padded, altchars=b"-_", validate=True)
+        )
         if not isinstance(position, str) or not position:
             raise TypeError
     except (ValueError, TypeError, AttributeError, RecursionError):
-        raise InvalidError("this is no cursor of this library: pass page.cursor as it is") from None
-    if found != seal:
+        raise InvalidError("invalid cursor: pass page.cursor unchanged") from None
+    if encoded_scope != scope:
+        origin = " ".join(map(str, encoded_scope)) or "nothing"
         raise InvalidError(
-            f"this cursor is of {' '.join(map(str, found)) or 'nothing'}, not of {' '.join(seal)}: "
-            "a cursor is good only for the list it came from"
+            f"invalid cursor: it is of {origin}, not of {' '.join(scope)}; a cursor is good only "
+            "for the list it came from"
         )
     return position

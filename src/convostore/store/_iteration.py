@@ -1,6 +1,6 @@
-"""Walking: a list is read to its end while others may write to it.
+"""Iteration over all pages of a list while others may write to it.
 
-Which page is wanted next, and what of one is new; nothing is carried out here.
+It decides which page comes next, and which items of a page are new; nothing is carried out here.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ from ..models import Conversation, Listing, Message, Page
 
 T = TypeVar("T")
 
-_WALK_PAGE: Final = 100
+_PAGE_SIZE: Final = 100
 
 
 class PageIterator(Generic[T]):
-    """Reads a list to its end while others may write: which page is next, and what of it is new.
+    """The pages of a list, from its head to its end.
 
-    Where a list's order moves (a conversation that is written to goes to the top), its head is read
-    again after the end, down to one that has not moved since it was seen, until that shows nothing
-    new: what stood throughout is not dropped, and nothing comes twice.
+    Where the order of a list moves (a conversation that is written to goes to the top), its head is
+    read again after the end, down to an item that has not moved since it was seen, until that shows
+    nothing new. So nothing comes twice, and what was there throughout is not missed.
+
+    Attributes:
+        listing: The page to read next; None at the end.
     """
 
     def __init__(self, traits: Traits, head: Listing, *, again_from_head: bool) -> None:
@@ -32,17 +35,17 @@ class PageIterator(Generic[T]):
         self._rereading = False
         self._found_new = False
         self._pages = 0
-        limit = None if self._whole else min(_WALK_PAGE, traits.max_page or _WALK_PAGE)
+        limit = None if self._whole else min(_PAGE_SIZE, traits.max_page or _PAGE_SIZE)
         self.listing: Listing | None = replace(head, limit=limit)
 
     def accept(self, page: Page[T]) -> list[T]:
-        """Notes a page, and returns what of it was not seen before."""
+        """Accept a page, and return its items that were not seen before."""
         assert self.listing is not None  # noqa: S101  # else no page was asked for
         fresh: list[T] = []
         settled = False
         shown: dict[str, datetime | None] = {}
         for item in page.items:
-            item_id, moved_at = _place_of(item)
+            item_id, moved_at = _id_and_time(item)
             if item_id not in self._seen and item_id not in shown:
                 fresh.append(item)
             elif moved_at == self._seen.get(item_id) and not getattr(item, "pinned", False):
@@ -64,8 +67,8 @@ class PageIterator(Generic[T]):
         return fresh
 
 
-def _place_of(item: object) -> tuple[str, datetime | None]:
-    """An item's id, and what moves it to the top of its list when it changes."""
+def _id_and_time(item: object) -> tuple[str, datetime | None]:
+    """Return an item's id, and the time that moves it to the top of its list."""
     if isinstance(item, Conversation):
         return item.id, item.last_active_at
     assert isinstance(item, Message)  # noqa: S101  # the two kinds that are listed

@@ -1,7 +1,27 @@
-"""The session of one reply, as a flow of steps that both faces carry out: written once.
+"""The session of one reply: a generator of steps that decides all that happens, and does no I/O.
 
-It decides everything: it opens the stream once and never again, decodes, puts together, and
-finishes; an error that ends it takes along what had arrived. No I/O and no backend here.
+A reply has more to it than one flow. The turn is sent once, and its answer comes in pieces that
+must reach the caller as they come; afterwards the service is asked again for what only it knows,
+such as ids and sources. So `ReplySession.steps` yields steps, and the streams (`_streams`, one
+class for each face) carry each of them out in a line or two:
+
+    RunFlow      the adapter's flow that describes the stream, or sends the turn where the backend
+                 does not stream and returns the whole reply
+    OpenStream   send the request; what is sent back is the head of the response
+    ReadChunk    read the next piece; None is the end
+    EmitEvents   hand events to the caller, one by one
+    RunFlow      the flow that reads again what was stored, and returns the reply
+    EmitEvents   `ReplyFinished`, always the last event
+
+Three rules hold throughout:
+
+* The stream is opened once. A turn is never sent again by itself: the service may have stored it.
+* No step is taken before the caller has taken the events of the one before, so a stream is read no
+  faster than it is used, and memory holds one piece.
+* An error that ends a reply carries what had arrived (`StoreError.partial`) and the ids by which
+  `get_reply` finds the rest.
+
+Nothing of any one backend may be here.
 """
 
 from __future__ import annotations
@@ -21,25 +41,25 @@ from ..models import PartialReply, ReasoningDelta, Reply, ReplyEvent, ReplyFinis
 
 @dataclass(frozen=True, slots=True)
 class OpenStream:
-    """A step: sends the request whose reply comes piece by piece; is sent what came first."""
+    """A step: send the request whose reply comes in pieces; the result is its head."""
 
     request: Any
 
 
 class ReadChunk:
-    """A step: is sent the stream's next piece, or None at its end."""
+    """A step: read the next piece of the stream; the result is None at its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmitEvents:
-    """A step: hands events to the caller, each before the next is made."""
+    """A step: hand events to the caller, each before the next is made."""
 
     events: Iterator[ReplyEvent]
 
 
 @dataclass(frozen=True, slots=True)
 class RunFlow:
-    """A step: carries a flow of the adapter's out; is sent its result."""
+    """A step: run a flow of the adapter; the result is the flow's."""
 
     make: Callable[[], Flow[Any, Any, Any]]
 
@@ -51,19 +71,19 @@ _READ: Final = ReadChunk()
 
 
 class _Characters:
-    """Puts together the halves of a character that a service cut in two, as JavaScript does."""
+    """Halves of characters, joined again where a service cut one in two, as JavaScript can."""
 
     def __init__(self) -> None:
         self._held: TextDelta | ReasoningDelta | None = None
 
     def concern(self, event: ReplyEvent) -> bool:
-        """Whether an event has half a character at its end, or comes behind one that had."""
+        """Return whether an event ends in half a character, or follows one that did."""
         if self._held is not None:
             return True
         return isinstance(event, TextDelta | ReasoningDelta) and _ends_in_half(event.text)
 
     def joined(self, event: ReplyEvent) -> Iterator[ReplyEvent]:
-        """The event with whole characters; what is not whole yet is kept for the next."""
+        """Yield an event with whole characters; half of one is kept for the next."""
         held, self._held = self._held, None
         if held is not None and type(event) is type(held):
             event = _saying(event, with_whole_characters(held.text + event.text))
@@ -77,7 +97,7 @@ class _Characters:
         yield event
 
     def rest(self) -> Iterator[ReplyEvent]:
-        """What no more came for."""
+        """Yield the half of a character whose other half never came."""
         held, self._held = self._held, None
         if held is not None:
             yield held
@@ -121,7 +141,7 @@ class ReplySession:
         )
 
     def steps(self) -> Steps:
-        """The reply, step by step.
+        """Generate the steps of the reply.
 
         An event reaches the caller before the step after it is taken: the stream is read no faster
         than it is used.
@@ -131,12 +151,12 @@ class ReplySession:
             self.reply = begun if isinstance(begun, Reply) else (yield from self._streamed(begun))
             self.turn_id = self.turn_id or self.reply.turn_id
         except StoreError as error:
-            self._tell(error)
+            self._complete(error)
             raise
         yield EmitEvents(iter([ReplyFinished(reply=self.reply)]))
 
-    def _tell(self, error: StoreError) -> None:
-        """Says of an error where it happened, and gives it what had arrived."""
+    def _complete(self, error: StoreError) -> None:
+        """Add to an error where it happened, and the part of the reply that had arrived."""
         self._adapter.redact(error)
         error.adapter = error.adapter or self._adapter.name
         error.operation = error.operation or self._operation.value
@@ -151,14 +171,14 @@ class ReplySession:
         if refusal is not None:
             raise refusal
         while (chunk := (yield _READ)) is not None:
-            yield EmitEvents(self._taken(stream.decoder.feed(chunk)))
-        yield EmitEvents(self._taken(stream.decoder.close()))
+            yield EmitEvents(self._decoded(stream.decoder.feed(chunk)))
+        yield EmitEvents(self._decoded(stream.decoder.close()))
         yield EmitEvents(self._added(self._characters.rest()))
         reply: Reply = yield RunFlow(lambda: self._adapter.wrap(stream.finish(self.accumulator)))
         return reply
 
-    def _taken(self, events: Iterable[ReplyEvent]) -> Iterator[ReplyEvent]:
-        """The events of a decoder, which may fail between two of them."""
+    def _decoded(self, events: Iterable[ReplyEvent]) -> Iterator[ReplyEvent]:
+        """Yield the events of a decoder, which may fail between two of them."""
         add = self.accumulator.add
         concern = self._characters.concern
         try:
@@ -169,7 +189,7 @@ class ReplySession:
                     add(event)
                     yield event
         except StoreError as error:
-            self._tell(error)
+            self._complete(error)
             raise
 
     def _added(self, events: Iterator[ReplyEvent]) -> Iterator[ReplyEvent]:

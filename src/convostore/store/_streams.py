@@ -23,7 +23,7 @@ _NOTHING: Final[Iterator[ReplyEvent]] = iter(())
 
 
 class _ReplyStream:
-    """What both faces of a streamed reply tell."""
+    """The part of a streamed reply that is the same for both classes."""
 
     def __init__(self, session: ReplySession) -> None:
         self._session = session
@@ -49,7 +49,7 @@ class _ReplyStream:
 
     @property
     def so_far(self) -> PartialReply:
-        """What has arrived so far."""
+        """The part of the reply that has arrived."""
         return self._session.so_far()
 
     @property
@@ -64,7 +64,7 @@ class _ReplyStream:
         return self._session.reply
 
     def _begin(self) -> Step:
-        """The first step.
+        """Return the first step.
 
         Raises:
             InvalidError: It was begun before.
@@ -80,7 +80,7 @@ class _ReplyStream:
             self._events = step.events
 
     def _upcoming(self) -> Step | None:
-        """The step to carry out next, behind the event that was handed out last; None at the end.
+        """Return the step after the event that was handed out last; None at the end.
 
         Raises:
             InvalidError: The stream was not begun, was closed, or broke off.
@@ -125,7 +125,7 @@ class ReplyStream(_ReplyStream):
         self._chunks: Iterator[Any] = iter(())
 
     def __enter__(self) -> Self:
-        """Sends the turn.
+        """Send the turn.
 
         Raises:
             StoreError: It was refused, or the service is out of reach.
@@ -152,7 +152,7 @@ class ReplyStream(_ReplyStream):
         return self
 
     def __next__(self) -> ReplyEvent:
-        """Waits for the next event.
+        """Return the next event, when it has come.
 
         Raises:
             StoreError: The reply broke off; `partial` is what had arrived.
@@ -169,7 +169,7 @@ class ReplyStream(_ReplyStream):
         return event
 
     def _advance(self) -> None:
-        """Carries steps out until there are events to hand out.
+        """Carry steps out until there are events to hand out.
 
         Raises:
             StopIteration: There are no more.
@@ -210,7 +210,7 @@ class ReplyStream(_ReplyStream):
         return None
 
     def close(self) -> None:
-        """Closes the connection; the service goes on. Calling it twice is fine."""
+        """Close the connection; the service goes on. A second call does nothing."""
         self._end()
         self._connection.close()
 
@@ -231,7 +231,7 @@ class AsyncReplyStream(_ReplyStream):
         self._chunks: AsyncIterator[Any] | None = None
 
     async def __aenter__(self) -> Self:
-        """Sends the turn.
+        """Send the turn.
 
         Raises:
             StoreError: It was refused, or the service is out of reach.
@@ -258,7 +258,7 @@ class AsyncReplyStream(_ReplyStream):
         return self
 
     async def __anext__(self) -> ReplyEvent:
-        """Waits for the next event.
+        """Return the next event, when it has come.
 
         Raises:
             StoreError: The reply broke off; `partial` is what had arrived.
@@ -275,7 +275,7 @@ class AsyncReplyStream(_ReplyStream):
         return event
 
     async def _advance(self) -> None:
-        """Carries steps out until there are events to hand out.
+        """Carry steps out until there are events to hand out.
 
         Raises:
             StopAsyncIteration: There are no more.
@@ -314,7 +314,7 @@ class AsyncReplyStream(_ReplyStream):
         return None
 
     async def aclose(self) -> None:
-        """Closes the connection; the service goes on. Calling it twice is fine.
+        """Close the connection; the service goes on. A second call does nothing.
 
         Raises:
             InvalidError: Another task waits for an event: to cancel it closes the stream.

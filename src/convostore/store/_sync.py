@@ -32,14 +32,15 @@ from ..models import (
     Transcript,
     Unset,
 )
-from ._operations import FlowFactory, OnError, require_several
+from ._arguments import check_ids
+from ._operations import FlowFactory, OnError
 
 if TYPE_CHECKING:
     from ..models import JSON, Part, Reply
     from ..search import Hit
     from ._reply_session import ReplySession
     from ._streams import ReplyStream
-from ._face import BaseStore, T, search_of
+from ._base import BaseStore, T, search_of
 
 
 class ConversationStore(BaseStore):
@@ -65,7 +66,7 @@ class ConversationStore(BaseStore):
         self.close()
 
     def close(self) -> None:
-        """Closes connections; calling it twice is fine, any other call then raises."""
+        """Close the connections; a second call does nothing, any other call then raises."""
         self._operations.closed = True
         self._transport.close()
 
@@ -75,16 +76,16 @@ class ConversationStore(BaseStore):
     def list_conversations(
         self, *, limit: int = 50, cursor: str | None = None, older_than: datetime | None = None
     ) -> Page[Conversation]:
-        """Returns one page of the conversations, in the backend's order.
+        """Return one page of the conversations, in the backend's order.
 
         Args:
-            limit: The most conversations of the page; a backend may have a lower bound of its own.
-            cursor: The page before's `cursor`; None for the first page.
+            limit: The most conversations of the page; a backend may allow fewer.
+            cursor: The `cursor` of the page before; None for the first page.
             older_than: Only those whose `last_active_at` is before this time; one without any time
                 is not older. Where the backend cannot choose by age, a page may come out short.
 
         Raises:
-            InvalidError: The cursor is none of this list, or the time has no time zone.
+            InvalidError: The cursor is of another list, or the time has no time zone.
         """
         return self._run(
             self._operations.list_conversations(
@@ -93,19 +94,19 @@ class ConversationStore(BaseStore):
         )
 
     def conversations(self, *, older_than: datetime | None = None) -> Iterator[Conversation]:
-        """Yields all conversations, page by page; see `list_conversations`.
+        """Iterate over all conversations, page by page; see `list_conversations`.
 
-        What others write meanwhile makes none come twice, and none is missed that stood throughout.
+        While others write, none comes twice, and none that was there throughout is missed.
         """
         pages = self._operations.walk_conversations(older_than)
         while pages.listing is not None:
             yield from pages.accept(self._run(self._operations.list_conversations(pages.listing)))
 
     def get_conversation(self, conversation_id: str) -> Conversation:
-        """Returns one conversation.
+        """Return one conversation.
 
         Raises:
-            NotFoundError: It is not there.
+            NotFoundError: It does not exist.
         """
         return self._run(self._operations.get_conversation(conversation_id))
 
@@ -117,17 +118,17 @@ class ConversationStore(BaseStore):
         cursor: str | None = None,
         order: Order = "oldest_first",
     ) -> Page[Message]:
-        """Returns one page of a conversation's messages.
+        """Return one page of a conversation's messages.
 
         Args:
-            conversation_id: Whose.
+            conversation_id: The conversation that they are of.
             limit: The most messages of the page.
-            cursor: The page before's `cursor`; None for the first page.
+            cursor: The `cursor` of the page before; None for the first page.
             order: From which end; `newest_first` reverses the whole sequence, not the page.
 
         Raises:
-            NotFoundError: The conversation is not there.
-            InvalidError: The cursor is none of this list in this order.
+            NotFoundError: The conversation does not exist.
+            InvalidError: The cursor is of another list or order.
         """
         return self._run(
             self._operations.list_messages(
@@ -143,17 +144,20 @@ class ConversationStore(BaseStore):
         cursor: str | None = None,
         order: Order = "oldest_first",
     ) -> Page[str]:
-        """Returns one page of `list_messages` as JSON, for servers that pass messages on.
+        """Return one page of `list_messages`, each message as a JSON text.
+
+        For machines that pass messages on, such as a server or an export: the messages of an SQL
+        store are then never made into objects.
 
         Args:
-            conversation_id: Whose.
+            conversation_id: The conversation that they are of.
             limit: As `list_messages`.
             cursor: As `list_messages`, and each takes the other's.
             order: As `list_messages`.
 
         Raises:
-            NotFoundError: The conversation is not there.
-            InvalidError: The cursor is none of this list in this order.
+            NotFoundError: The conversation does not exist.
+            InvalidError: The cursor is of another list or order.
         """
         return self._run(
             self._operations.messages_as_json(
@@ -162,7 +166,7 @@ class ConversationStore(BaseStore):
         )
 
     def messages(self, conversation_id: str, *, order: Order = "oldest_first") -> Iterator[Message]:
-        """Yields all messages of a conversation, page by page; see `list_messages`."""
+        """Iterate over all messages of a conversation, page by page; see `list_messages`."""
         pages = self._operations.walk_messages(order)
         while pages.listing is not None:
             page = self._run(self._operations.list_messages(conversation_id, pages.listing))
@@ -171,10 +175,10 @@ class ConversationStore(BaseStore):
     def transcripts(
         self, ids: Iterable[str] | None = None, *, on_error: OnError = "raise"
     ) -> Iterator[Transcript]:
-        """Yields conversations with all their messages, in the list's order, one after the other.
+        """Iterate over conversations with all their messages, in the list's order.
 
         Args:
-            ids: Whose; None for all that `conversations` yields.
+            ids: Of which conversations; None for all that `conversations` yields.
             on_error: ``"yield"`` gives a transcript with its `error` for what cannot be read, and
                 goes on; an error of the list itself is always raised.
         """
@@ -186,7 +190,7 @@ class ConversationStore(BaseStore):
             for conversation in self.conversations():
                 yield conversation.id, conversation
         else:
-            for conversation_id in require_several(ids):
+            for conversation_id in check_ids(ids):
                 yield conversation_id, None
 
     def create_conversation(
@@ -197,7 +201,7 @@ class ConversationStore(BaseStore):
         created_at: datetime | None = None,
         origin: Origin | None = None,
     ) -> Conversation:
-        """Makes a conversation; one that is there already with the same values is returned.
+        """Create a conversation, or return the one that exists with the same values.
 
         Args:
             id: Chosen by the store when None.
@@ -215,10 +219,10 @@ class ConversationStore(BaseStore):
         )
 
     def put_conversation(self, conversation: Conversation) -> None:
-        """Stores a conversation's own fields exactly as given, its times and `raw` included.
+        """Store a conversation's own fields exactly as given, its times and `raw` included.
 
-        It is made when it is not there; the messages of one that is there stay as they are. For
-        copies: a conversation that is new in the world is made by `create_conversation`.
+        It is created if it does not exist; the messages of one that does stay as they are. This is
+        for copies: `create_conversation` makes a conversation that is new.
         """
         return self._run(self._operations.put_conversation(conversation))
 
@@ -230,7 +234,7 @@ class ConversationStore(BaseStore):
         id: str | None = None,
         title: str | Unset | None = UNSET,
     ) -> Conversation:
-        """Makes a new conversation of another one's messages up to and including one of them.
+        """Create a conversation from another one's messages, up to and including one of them.
 
         The messages keep their ids, and `origin` names the conversation that was forked.
 
@@ -241,7 +245,7 @@ class ConversationStore(BaseStore):
             title: The new conversation's; by default the original's.
 
         Raises:
-            NotFoundError: The conversation or the message is not there.
+            NotFoundError: The conversation or the message does not exist.
             ConflictError: The id is taken.
         """
         return self._run(self._operations.fork_conversation(conversation_id, message_id, id, title))
@@ -249,19 +253,19 @@ class ConversationStore(BaseStore):
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], *, after: str | AnyTip | None = ANY
     ) -> tuple[Message, ...]:
-        """Stores messages at the end of a conversation, all or none, and returns them as stored.
+        """Store messages at the end of a conversation, all or none, and return them as stored.
 
-        One that is stored already with the same `fingerprint` is left as it is, so that a call
-        which may or may not have arrived can simply be repeated.
+        A message that is stored already with the same `fingerprint` is left as it is, so a call
+        that may or may not have arrived can be repeated.
 
         Args:
-            conversation_id: Whose.
-            messages: In their order.
-            after: The id of the message that the caller takes for the last one; None when the
-                conversation is taken to be empty; ANY when it does not matter.
+            conversation_id: The conversation that they are of.
+            messages: Oldest first.
+            after: The id of the message that the caller believes to be the last; None if the
+                conversation should be empty; ANY if it does not matter.
 
         Raises:
-            NotFoundError: The conversation is not there.
+            NotFoundError: The conversation does not exist.
             ConflictError: Another message is the last, or an id is stored with another content.
         """
         return self._run(self._operations.append_messages(conversation_id, messages, after))
@@ -269,16 +273,16 @@ class ConversationStore(BaseStore):
     def replace_messages(
         self, conversation_id: str, messages: Sequence[Message], *, after: str | None
     ) -> tuple[Message, ...]:
-        """Puts messages in the place of all that stand behind `after`, in one transaction.
+        """Replace all messages after one of them, in one transaction.
 
         Args:
-            conversation_id: Whose.
+            conversation_id: The conversation that they are of.
             messages: The new end of the conversation.
             after: The id of the last message to keep; None to replace all.
 
         Raises:
-            NotFoundError: The conversation is not there.
-            ConflictError: The message `after` is gone, or a new one stands before it.
+            NotFoundError: The conversation does not exist.
+            ConflictError: The message `after` is gone, or one of the new ones is stored before it.
         """
         return self._run(self._operations.replace_messages(conversation_id, messages, after))
 
@@ -289,10 +293,10 @@ class ConversationStore(BaseStore):
         title: str | Unset | None = UNSET,
         pinned: bool | Unset = UNSET,
     ) -> None:
-        """Changes what is given.
+        """Change what is given, and leave the rest as it is.
 
         Raises:
-            NotFoundError: The conversation is not there (where `traits.reports_absent`).
+            NotFoundError: The conversation does not exist (where `traits.reports_absent`).
         """
         return self._run(
             self._operations.update_conversation(
@@ -301,22 +305,22 @@ class ConversationStore(BaseStore):
         )
 
     def delete_conversation(self, conversation_id: str) -> None:
-        """Deletes a conversation with its messages; one that is not there is done."""
+        """Delete a conversation with its messages; an absent one is no error."""
         return self._run(self._operations.delete_conversation(conversation_id))
 
     def delete_conversations(self, *, older_than: datetime) -> int:
-        """Deletes the conversations that were last active before a time; returns how many.
+        """Delete the conversations that were last active before a time; return how many.
 
         Those are what `conversations` yields with the same `older_than`, pinned ones included.
         """
         return self._run(self._operations.delete_conversations(older_than))
 
     def clear_conversations(self) -> None:
-        """Deletes every conversation of the store; what that takes in, the backend's page says."""
+        """Delete every conversation of the store; `traits.clears` says whether more can go."""
         return self._run(self._operations.clear_conversations())
 
     def delete_message(self, conversation_id: str, message_id: str) -> None:
-        """Deletes a message; one that is not there is done.
+        """Delete a message; an absent one is no error.
 
         Where `traits.deletes` is ``may_delete_turn``, its question or answer may go with it.
         """
@@ -325,10 +329,10 @@ class ConversationStore(BaseStore):
     def set_feedback(
         self, conversation_id: str, message_id: str, feedback: Feedback | None
     ) -> None:
-        """Sets what the user thought of an answer; None clears it.
+        """Set the feedback on an answer; None clears it.
 
         Raises:
-            NotFoundError: The message is not there (where `traits.reports_absent`).
+            NotFoundError: The message does not exist (where `traits.reports_absent`).
         """
         return self._run(self._operations.set_feedback(conversation_id, message_id, feedback))
 
@@ -343,7 +347,7 @@ class ConversationStore(BaseStore):
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Page[Hit]:
-        """Searches titles, messages' texts, and the titles of their sources.
+        """Search titles, messages' texts, and the titles of their sources.
 
         All words of the query must be there, in any order, as whole words; those in ``"quotes"``
         as a phrase. Case and accents do not matter, the parts of an identifier are words too, and
@@ -354,7 +358,7 @@ class ConversationStore(BaseStore):
             query: What a user typed; nothing in it can be wrong. Without a letter or a digit it
                 finds nothing.
             limit: The most hits of the page.
-            cursor: The page before's `cursor`; None for the first page.
+            cursor: The `cursor` of the page before; None for the first page.
             conversation_id: Only in this conversation.
             role: Only messages of this role, and no titles.
             since: Only what was said at this time or later; where that is not known, the time of
@@ -372,11 +376,11 @@ class ConversationStore(BaseStore):
         )
 
     def get_run_details(self, conversation_id: str, message_id: str) -> tuple[RunStep, ...]:
-        """Returns the steps of the run that made an answer; none for other messages."""
+        """Return the steps of the run that made an answer; none for other messages."""
         return self._run(self._operations.get_run_details(conversation_id, message_id))
 
     def suggest_questions(self, conversation_id: str) -> tuple[str, ...]:
-        """Returns questions that the backend thinks come next; a model may have to be asked."""
+        """Return questions that may come next; the backend may have to ask a model."""
         return self._run(self._operations.suggest_questions(conversation_id))
 
     def reply(
@@ -387,7 +391,7 @@ class ConversationStore(BaseStore):
         turn_id: str | None = None,
         **options: object,
     ) -> Reply:
-        """Sends a user's turn and waits for the whole reply.
+        """Send a user's turn and wait for the whole reply.
 
         It is sent once. After an error that leaves open whether it arrived, `get_reply` tells: the
         error's `partial` has the ids.
@@ -416,7 +420,7 @@ class ConversationStore(BaseStore):
         turn_id: str | None = None,
         **options: object,
     ) -> ReplyStream:
-        """Makes a stream of the reply to a user's turn; entering it in a ``with`` sends the turn.
+        """Return a stream of the reply to a user's turn; its ``with`` sends the turn.
 
         With the arguments and the errors of `reply`; the stream has the ids before it is sent.
         """
@@ -437,18 +441,18 @@ class ConversationStore(BaseStore):
         Raises:
             ConflictError: Nothing waits for an answer.
             InvalidError: The answer does not fit the question; nothing was sent.
-            NotFoundError: The conversation is not there.
+            NotFoundError: The conversation does not exist.
         """
         return self._whole(self._chat.answer(conversation_id, answer, options, streamed=False))
 
     def stream_answer(
         self, conversation_id: str, answer: str | Mapping[str, JSON], **options: object
     ) -> ReplyStream:
-        """Makes a stream of what follows an answer; with the arguments and errors of `answer`."""
+        """Return a stream of what follows an answer; arguments and errors are those of `answer`."""
         return self._stream(self._chat.answer(conversation_id, answer, options, streamed=True))
 
     def get_reply(self, conversation_id: str, turn_id: str) -> Reply:
-        """Returns the reply to a turn that was sent before; it fails as `reply` would have.
+        """Return the reply to a turn that was sent before; it fails as `reply` would have.
 
         Raises:
             NotFoundError: Nothing of the turn is stored: it did not arrive. (A service that stores
@@ -459,7 +463,7 @@ class ConversationStore(BaseStore):
         return self._run(self._operations.get_reply(conversation_id, turn_id))
 
     def resume_reply(self, conversation_id: str, turn_id: str) -> ReplyStream:
-        """Makes a stream of a reply that is being made, from its beginning.
+        """Return a stream of a reply that is being made, from its beginning.
 
         Of one that is finished it may bring the end only.
 

@@ -17,7 +17,8 @@ from ..errors import InvalidError, NotFoundError, StoreError
 from ..formats import Writer, format_of, writer
 from ..formats._files import FileFailedError, PathOrText, Sink, sink_to
 from ..models import Conversation, Message
-from ..store._operations import Operations, require_several
+from ..store._arguments import check_ids
+from ..store._operations import Operations
 from ._progress import Progress, ProgressCounter
 from ._skipped import Skipped, concerns_only_one, skipped
 from ._steps import Step, Steps, pages_of_store
@@ -59,7 +60,7 @@ class Export:
         self._operations = plan
         self._sink: Sink = sink_to(destination)
         self._writer = _writer(destination, format, raw)
-        self._ids = None if ids is None else list(dict.fromkeys(require_several(ids)))
+        self._ids = None if ids is None else list(dict.fromkeys(check_ids(ids)))
         self._skips = on_error == "skip"
         self._progress = ProgressCounter(progress)
         self._counts = Counter[str]()

@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 from convostore.adapters import Operation, paginate
@@ -208,8 +209,9 @@ class LooksBeforeItLists(SampleAdapter):
 
 @behind_plan("test_a_limit_below_one_is_refused")
 class TakesAnyLimit(Operations):
-    def _bounded(self, listing: Listing) -> Listing:
-        return replace(listing, limit=abs(listing.limit or 1))
+    def page(self, operation: Any, scope: Any, listing: Listing, read: Any) -> Any:
+        any_limit = replace(listing, limit=abs(listing.limit or 1))
+        return (yield from super().page(operation, scope, any_limit, read))
 
 
 @behind_plan(
@@ -281,8 +283,8 @@ class SwallowsNotFound(MemoryAdapter):
 @behind_plan("test_an_empty_id_is_refused_before_any_request")
 class TakesEmptyIds(Operations):
     def get_conversation(self, conversation_id: str) -> Any:
-        return self.named(
-            Operation.GET_CONVERSATION, lambda: self.adapter.get_conversation(conversation_id)
+        return self.bind(
+            Operation.GET_CONVERSATION, partial(self.adapter.get_conversation, conversation_id)
         )
 
 
@@ -294,18 +296,18 @@ class TakesEmptyIds(Operations):
     "test_a_closed_store_refuses_every_call",
 )
 class RefusesNothing(Operations):
-    def named(self, operation: Operation, make: Any) -> Any:
+    def bind(self, operation: Operation, make: Any) -> Any:
         return lambda: self.adapter.wrap(make())
 
 
 @behind_plan("test_an_error_says_where_it_happened")
 class HidesWhereItHappened(Operations):
-    def named(self, operation: Operation, make: Any) -> Any:
-        named = super().named(operation, make)
+    def bind(self, operation: Operation, make: Any) -> Any:
+        bound = super().bind(operation, make)
 
         def flow() -> Any:
             try:
-                return (yield from named())
+                return (yield from bound())
             except StoreError as error:
                 error.operation = None
                 raise

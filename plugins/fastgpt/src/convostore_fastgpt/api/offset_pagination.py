@@ -69,7 +69,7 @@ class Place:
             return cls(int(index), int(total), rank, tuple(map(str, ids)))
         except (ValueError, TypeError, OverflowError, RecursionError):
             raise InvalidError(
-                "this is no cursor of this library: pass page.cursor as it is"
+                "invalid cursor: pass page.cursor unchanged"
             ) from None
 
 

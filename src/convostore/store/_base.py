@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class BaseStore:
-    """What both faces tell without asking the backend."""
+    """The part of a store that is the same for both classes."""
 
     def __init__(self, adapter: Adapter) -> None:
         self._operations = Operations(adapter)
@@ -31,7 +31,7 @@ class BaseStore:
 
     @property
     def traits(self) -> Traits:
-        """How the backend behaves where no method shows it."""
+        """The behaviour of the backend that no method shows."""
         return self._operations.adapter.traits
 
     @property
@@ -51,7 +51,10 @@ class BaseStore:
         return ChatOperations(self._operations)
 
     def offers(self, operation: Operation | str) -> bool:
-        """Whether the backend can do an operation, named as its method is.
+        """Return whether the backend can do an operation.
+
+        Args:
+            operation: Named as its method is.
 
         Raises:
             InvalidError: There is no operation of that name.

@@ -24,7 +24,7 @@ from pydantic_core import PydanticUndefined
 from typer.testing import CliRunner
 
 from convostore import dsn, errors, models
-from convostore.adapters import Adapter, Operation, Traits
+from convostore.adapters import OPERATIONS, Adapter, Operation, Traits
 from convostore.cli.app import EXAMPLES, app
 from convostore.cli.errors import ExitCode
 from convostore.config import open_adapter
@@ -374,11 +374,25 @@ def support() -> str:
     rows = [
         [
             f"`{operation}`",
+            f"{OPERATIONS[operation].access}s",
             *("yes" if operation in each.offers else "–" for each in adapters.values()),
         ]
         for operation in Operation
     ]
-    return table(["operation", *(f"`{scheme}://`" for scheme in adapters)], rows)
+    return table(["operation", "", *(f"`{scheme}://`" for scheme in adapters)], rows)
+
+
+def operation_errors() -> str:
+    """List the errors of each operation beside those that every operation may raise."""
+    rows = [
+        [
+            f"`{operation}`",
+            ", ".join(f"`{each}`" for each in (*info.arguments, *info.options)),
+            ", ".join(f"`{error.__name__}`" for error in info.errors),
+        ]
+        for operation, info in OPERATIONS.items()
+    ]
+    return table(["operation", "arguments", "raises"], rows)
 
 
 _GROUPS: Final = {
@@ -546,6 +560,7 @@ MAKERS: Final[dict[str, Callable[[], str]]] = {
     "cli-help": cli_help,
     "exit-codes": exit_codes,
     "public-names": public_names,
+    "operation-errors": operation_errors,
     "fault-clauses": fault_clauses,
     "faults": faults,
 }

@@ -7,13 +7,16 @@ of its `Transport`. No service and no protocol may be known here.
 from __future__ import annotations
 
 from ._accumulator import ReplyAccumulator
-from ._base import Adapter, AdapterOptions, Operation, Traits
+from ._base import Adapter, AdapterOptions, Traits
+from ._operations import OPERATIONS, READING, Operation, OperationInfo
 from ._options import validate_options
 from ._pagination import paginate, read_position
 from ._transport import AsyncIncomingReply, AsyncTransport, IncomingReply, Transport
 from ._turns import Answer, AnswerContent, Decoder, Stream, Turn
 
 __all__ = [
+    "OPERATIONS",
+    "READING",
     "Adapter",
     "AdapterOptions",
     "Answer",
@@ -23,6 +26,7 @@ __all__ = [
     "Decoder",
     "IncomingReply",
     "Operation",
+    "OperationInfo",
     "ReplyAccumulator",
     "Stream",
     "Traits",

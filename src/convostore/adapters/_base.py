@@ -12,8 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -35,6 +34,7 @@ from ..models import (
     Unset,
 )
 from ..serialization import dumps
+from ._operations import STREAMED_BY, Operation
 from ._transport import AsyncIncomingReply as AsyncIncomingReply
 from ._transport import AsyncTransport as AsyncTransport
 from ._transport import IncomingReply as IncomingReply
@@ -47,42 +47,6 @@ if TYPE_CHECKING:
     from ._turns import Answer, Stream, Turn
 
 T = TypeVar("T")
-
-
-class Operation(StrEnum):
-    """The operations of a store, by the names of their methods."""
-
-    LIST_CONVERSATIONS = "list_conversations"
-    GET_CONVERSATION = "get_conversation"
-    LIST_MESSAGES = "list_messages"
-    CREATE_CONVERSATION = "create_conversation"
-    APPEND_MESSAGES = "append_messages"
-    REPLACE_MESSAGES = "replace_messages"
-    UPDATE_CONVERSATION = "update_conversation"
-    PUT_CONVERSATION = "put_conversation"
-    FORK_CONVERSATION = "fork_conversation"
-    DELETE_CONVERSATION = "delete_conversation"
-    DELETE_CONVERSATIONS = "delete_conversations"
-    CLEAR_CONVERSATIONS = "clear_conversations"
-    DELETE_MESSAGE = "delete_message"
-    SET_FEEDBACK = "set_feedback"
-    SEARCH = "search"
-    GET_RUN_DETAILS = "get_run_details"
-    SUGGEST_QUESTIONS = "suggest_questions"
-    REPLY = "reply"
-    STREAM_REPLY = "stream_reply"
-    ANSWER = "answer"
-    STREAM_ANSWER = "stream_answer"
-    GET_REPLY = "get_reply"
-    RESUME_REPLY = "resume_reply"
-    CHECK = "check"
-
-
-_BY_STREAM: Final = {
-    Operation.REPLY: Operation.STREAM_REPLY,
-    Operation.ANSWER: Operation.STREAM_ANSWER,
-}
-"""What the store can do by itself where the backend streams."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +106,7 @@ class Adapter(ABC, Generic[Q, R]):
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         own = {each for each in Operation if getattr(cls, each) is not getattr(Adapter, each)}
-        by_stream = {whole for whole, streamed in _BY_STREAM.items() if streamed in own}
+        by_stream = {whole for whole, streamed in STREAMED_BY.items() if streamed in own}
         cls.offers = frozenset(own | by_stream | {Operation.CHECK})
 
     def __init__(self, dsn: DSN, options: Any) -> None:

@@ -68,9 +68,7 @@ class Place:
             index, total, rank, ids = json.loads(cursor)
             return cls(int(index), int(total), rank, tuple(map(str, ids)))
         except (ValueError, TypeError, OverflowError, RecursionError):
-            raise InvalidError(
-                "invalid cursor: pass page.cursor unchanged"
-            ) from None
+            raise InvalidError("invalid cursor: pass page.cursor unchanged") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,208 @@
+"""The operations of a store, and what holds of each on every backend.
+
+One table says which operations change what is stored, which arguments they need, and which errors
+they raise of their own. The kit, the rights of the gateway, the words of the command line and the
+reference are made from it. What one backend offers is not here: see `Adapter.offers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, Literal
+
+from ..errors import ConflictError, NotFoundError, StoreError
+
+
+class Operation(StrEnum):
+    """The operations of a store, by the names of their methods."""
+
+    LIST_CONVERSATIONS = "list_conversations"
+    GET_CONVERSATION = "get_conversation"
+    LIST_MESSAGES = "list_messages"
+    CREATE_CONVERSATION = "create_conversation"
+    APPEND_MESSAGES = "append_messages"
+    REPLACE_MESSAGES = "replace_messages"
+    UPDATE_CONVERSATION = "update_conversation"
+    PUT_CONVERSATION = "put_conversation"
+    FORK_CONVERSATION = "fork_conversation"
+    DELETE_CONVERSATION = "delete_conversation"
+    DELETE_CONVERSATIONS = "delete_conversations"
+    CLEAR_CONVERSATIONS = "clear_conversations"
+    DELETE_MESSAGE = "delete_message"
+    SET_FEEDBACK = "set_feedback"
+    SEARCH = "search"
+    GET_RUN_DETAILS = "get_run_details"
+    SUGGEST_QUESTIONS = "suggest_questions"
+    REPLY = "reply"
+    STREAM_REPLY = "stream_reply"
+    ANSWER = "answer"
+    STREAM_ANSWER = "stream_answer"
+    GET_REPLY = "get_reply"
+    RESUME_REPLY = "resume_reply"
+    CHECK = "check"
+
+
+STREAMED_BY: Final = MappingProxyType(
+    {
+        Operation.REPLY: Operation.STREAM_REPLY,
+        Operation.ANSWER: Operation.STREAM_ANSWER,
+    }
+)
+"""Operations that a store does itself where the adapter has the other one, which streams."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationInfo:
+    """What holds of an operation on every backend.
+
+    Attributes:
+        access: ``write`` if it changes what is stored, and ``read`` if not. A turn is a write: its
+            question and answer are stored.
+        words: What it does, for people: "this store can …".
+        arguments: The names of the arguments that a call needs, in order.
+        options: The names of those that it may have; the options of turns, which each adapter
+            names, are not among them.
+        errors: What it may raise beside what every operation may: `UnsupportedError`,
+            `AuthError`, `RateLimitError`, `UnavailableError`, `ProtocolError`, and `InvalidError`
+            of an argument or a closed store.
+    """
+
+    access: Literal["read", "write"]
+    words: str
+    arguments: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    errors: tuple[type[StoreError], ...] = ()
+
+
+_ID: Final = ("conversation_id",)
+_BOTH_IDS: Final = ("conversation_id", "message_id")
+_TURN_IDS: Final = ("conversation_id", "turn_id")
+_PAGE: Final = ("limit", "cursor")
+
+OPERATIONS: Final[Mapping[Operation, OperationInfo]] = MappingProxyType(
+    {
+        Operation.LIST_CONVERSATIONS: OperationInfo(
+            access="read", words="list", options=(*_PAGE, "older_than")
+        ),
+        Operation.GET_CONVERSATION: OperationInfo(
+            access="read", words="read one", arguments=_ID, errors=(NotFoundError,)
+        ),
+        Operation.LIST_MESSAGES: OperationInfo(
+            access="read",
+            words="read messages",
+            arguments=_ID,
+            options=(*_PAGE, "order"),
+            errors=(NotFoundError,),
+        ),
+        Operation.CREATE_CONVERSATION: OperationInfo(
+            access="write",
+            words="create",
+            options=("id", "title", "created_at", "origin"),
+            errors=(ConflictError,),
+        ),
+        Operation.APPEND_MESSAGES: OperationInfo(
+            access="write",
+            words="append",
+            arguments=(*_ID, "messages"),
+            options=("after",),
+            errors=(NotFoundError, ConflictError),
+        ),
+        Operation.REPLACE_MESSAGES: OperationInfo(
+            access="write",
+            words="replace",
+            arguments=(*_ID, "messages", "after"),
+            errors=(NotFoundError, ConflictError),
+        ),
+        Operation.UPDATE_CONVERSATION: OperationInfo(
+            access="write",
+            words="rename and pin",
+            arguments=_ID,
+            options=("title", "pinned"),
+            errors=(NotFoundError,),
+        ),
+        Operation.PUT_CONVERSATION: OperationInfo(
+            access="write", words="keep whole copies", arguments=("conversation",)
+        ),
+        Operation.FORK_CONVERSATION: OperationInfo(
+            access="write",
+            words="fork",
+            arguments=_BOTH_IDS,
+            options=("id", "title"),
+            errors=(NotFoundError, ConflictError),
+        ),
+        Operation.DELETE_CONVERSATION: OperationInfo(access="write", words="delete", arguments=_ID),
+        Operation.DELETE_CONVERSATIONS: OperationInfo(
+            access="write", words="delete by age", arguments=("older_than",)
+        ),
+        Operation.CLEAR_CONVERSATIONS: OperationInfo(access="write", words="clear"),
+        Operation.DELETE_MESSAGE: OperationInfo(
+            access="write", words="delete messages", arguments=_BOTH_IDS
+        ),
+        Operation.SET_FEEDBACK: OperationInfo(
+            access="write",
+            words="feedback",
+            arguments=(*_BOTH_IDS, "feedback"),
+            errors=(NotFoundError,),
+        ),
+        Operation.SEARCH: OperationInfo(
+            access="read",
+            words="search",
+            arguments=("query",),
+            options=(*_PAGE, "conversation_id", "role", "since", "until"),
+        ),
+        Operation.GET_RUN_DETAILS: OperationInfo(
+            access="read", words="run details", arguments=_BOTH_IDS
+        ),
+        Operation.SUGGEST_QUESTIONS: OperationInfo(
+            access="read", words="suggestions", arguments=_ID
+        ),
+        Operation.REPLY: OperationInfo(
+            access="write",
+            words="reply",
+            arguments=(*_ID, "content"),
+            options=("turn_id",),
+            errors=(ConflictError,),
+        ),
+        Operation.STREAM_REPLY: OperationInfo(
+            access="write",
+            words="stream replies",
+            arguments=(*_ID, "content"),
+            options=("turn_id",),
+            errors=(ConflictError,),
+        ),
+        Operation.ANSWER: OperationInfo(
+            access="write",
+            words="answer interactions",
+            arguments=(*_ID, "answer"),
+            errors=(NotFoundError, ConflictError),
+        ),
+        Operation.STREAM_ANSWER: OperationInfo(
+            access="write",
+            words="stream what follows an answer",
+            arguments=(*_ID, "answer"),
+            errors=(NotFoundError, ConflictError),
+        ),
+        Operation.GET_REPLY: OperationInfo(
+            access="read",
+            words="find a reply again",
+            arguments=_TURN_IDS,
+            errors=(NotFoundError, ConflictError),
+        ),
+        Operation.RESUME_REPLY: OperationInfo(
+            access="read",
+            words="resume a stream",
+            arguments=_TURN_IDS,
+            errors=(NotFoundError,),
+        ),
+        Operation.CHECK: OperationInfo(access="read", words="check"),
+    }
+)
+"""By operation, in the order in which they are listed everywhere."""
+
+READING: Final = frozenset(
+    operation for operation, info in OPERATIONS.items() if info.access == "read"
+)
+"""The operations that change nothing: what a right to read permits."""

@@ -1,0 +1,43 @@
+"""The table of operations: each is in it, and it says of each what both classes of a store say."""
+
+import inspect
+import re
+
+import pytest
+
+from convostore import AsyncConversationStore, ConversationStore, InvalidError, UnavailableError
+from convostore.adapters import OPERATIONS, READING, Operation
+
+STREAMS = {Operation.STREAM_REPLY: Operation.REPLY, Operation.STREAM_ANSWER: Operation.ANSWER}
+"""Operations whose docstring names those of another one."""
+EVERYWHERE = {InvalidError.__name__, UnavailableError.__name__, "StoreError"}
+
+
+def test_every_operation_is_in_the_table_once_and_in_order():
+    assert list(OPERATIONS) == list(Operation)
+
+
+@pytest.mark.parametrize("store", [ConversationStore, AsyncConversationStore])
+@pytest.mark.parametrize("operation", Operation)
+def test_it_names_the_arguments_of_the_method(operation, store):
+    parameters = inspect.signature(getattr(store, operation)).parameters
+    named = {
+        name: parameter.default is parameter.empty
+        for name, parameter in parameters.items()
+        if name != "self" and parameter.kind is not parameter.VAR_KEYWORD
+    }
+    info = OPERATIONS[operation]
+    assert info.arguments == tuple(name for name, needed in named.items() if needed)
+    assert info.options == tuple(name for name, needed in named.items() if not needed)
+
+
+@pytest.mark.parametrize("operation", Operation)
+def test_it_names_the_errors_that_the_docstring_names(operation):
+    text = inspect.getdoc(getattr(ConversationStore, STREAMS.get(operation, operation)))
+    raised = set(re.findall(r"^    (\w+Error):", text.partition("Raises:")[2], re.MULTILINE))
+    assert {error.__name__ for error in OPERATIONS[operation].errors} == raised - EVERYWHERE
+
+
+def test_what_reads_changes_nothing_by_its_name():
+    begins = ("list_", "get_", "search", "suggest_", "resume_", "check")
+    assert {operation for operation in Operation if operation.startswith(begins)} == READING

@@ -339,13 +339,24 @@ def test_the_index_leads_to_every_page() -> None:
     assert pages - reached == {DOCS / "README.md"}
 
 
-def test_decisions_are_numbered_and_dated() -> None:
+def test_decisions_are_numbered_dated_and_listed() -> None:
+    index = (DOCS / "decisions" / "README.md").read_text(encoding="utf-8")
     notes = sorted((DOCS / "decisions").glob("[0-9]*.md"))
-    for number, note in enumerate(notes, start=1):
+    numbers = [note.name[:4] for note in notes]
+    assert len(set(numbers)) == len(numbers)
+    assert [found for found in re.findall(r"^\* \[(\d{4})\]", index, re.MULTILINE)] == numbers
+    for number, note in zip(numbers, notes, strict=True):
         title, _, date = note.read_text(encoding="utf-8").splitlines()[:3]
-        assert note.name.startswith(f"{number:04}-")
-        assert title.startswith(f"# {number:04} ")
+        assert title.startswith(f"# {number} ")
         assert re.fullmatch(r"\d{4}-\d\d-\d\d", date)
+
+
+def test_the_files_that_contributors_are_shown_are_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    _, _, questions = text.partition("## Where is")
+    files = re.findall(r"\| `([\w/]+\.py)` \|", questions)
+    assert len(files) == 20
+    assert [file for file in files if not (ROOT / file).is_file()] == []
 
 
 def test_the_changelog_knows_the_version() -> None:

@@ -8,10 +8,12 @@ The tests check that every page is as this would write it.
 
 from __future__ import annotations
 
+import ast
 import enum
 import inspect
 import json
 import re
+import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, fields, is_dataclass
 from importlib import import_module
@@ -45,7 +47,9 @@ SCHEMES: Final = ("memory", "sqlite", "postgresql", "perplexica", "fastgpt", "ga
 
 def pages() -> Iterable[Path]:
     """The pages that have something generated."""
-    for page in sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]):
+    for page in sorted(
+        [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    ):
         if SECTION.search(page.read_text(encoding="utf-8")):
             yield page
 
@@ -494,6 +498,40 @@ def _help(*command: str) -> str:
     return "\n".join(line.rstrip() for line in shown.strip().splitlines())
 
 
+def layers() -> str:
+    """List the layers of the core, as the contract of import-linter has them, with each charter."""
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = pyproject["tool"]["importlinter"]["contracts"]
+    rows = [
+        [str(number), f"`{name}`", _charter(f"convostore.{name}")]
+        for number, layer in enumerate(contracts[0]["layers"], start=1)
+        for name in layer.split(" | ")
+    ]
+    return table(["layer", "room", "what it is for"], rows)
+
+
+def modules() -> str:
+    """List every module of the core and of the plugins with the first sentence of its docstring."""
+    sections = []
+    for source in [ROOT / "src" / "convostore", *sorted(ROOT.glob("plugins/*/src/convostore_*"))]:
+        for folder in sorted({file.parent for file in source.rglob("*.py")}):
+            package = ".".join(folder.relative_to(source.parent).parts)
+            rows = [
+                [f"`{file.stem}`", _first_sentence(ast.get_docstring(ast.parse(file.read_text())))]
+                for file in sorted(folder.glob("*.py"))
+            ]
+            sections.append(f"## `{package}`\n\n{table(['module', 'what it is for'], rows)}")
+    return "\n".join(sections)
+
+
+def _charter(module: str) -> str:
+    return _first_sentence(import_module(module).__doc__)
+
+
+def _first_sentence(docstring: str | None) -> str:
+    return inspect.cleandoc(docstring or "").partition("\n\n")[0].replace("\n", " ")
+
+
 def public_modules() -> dict[str, ModuleType]:
     """Import the modules of the core that are public: no part of their names begins with ``_``."""
     names = sorted(
@@ -511,7 +549,7 @@ def public_names() -> str:
         if not exported:
             continue
         rows = [[f"`{each}`", _summary(getattr(module, each))] for each in sorted(exported)]
-        charter = inspect.cleandoc(module.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
+        charter = _first_sentence(module.__doc__)
         sections.append(f"### `{name}`\n\n{charter}\n\n{table(['name', 'what it is'], rows)}")
     return "\n".join(sections)
 
@@ -560,6 +598,8 @@ MAKERS: Final[dict[str, Callable[[], str]]] = {
     "cli-help": cli_help,
     "exit-codes": exit_codes,
     "public-names": public_names,
+    "layers": layers,
+    "modules": modules,
     "operation-errors": operation_errors,
     "fault-clauses": fault_clauses,
     "faults": faults,

@@ -3,7 +3,7 @@
 Nothing is timed. Each trip is made twice, and the second time every call of our own code is noted:
 how many calls and functions, how many rooms (modules) are entered, how often the walk changes from
 one room to another, and how many packages that are. ``--walk`` prints the rooms in their order.
-Services are dialects over stores in memory, behind a loopback server in a thread that is not traced.
+Services answer over loopback, in a thread or a process that is not traced.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
-import convostore_gateway
 from harness import server
 from readers import opened
 
@@ -28,6 +27,7 @@ from convostore import Message, TextPart
 from convostore.plugins import dialects
 from convostore.testing.dialects import serving
 from convostore.testing.loopback import serve
+from convostore_gateway import create_app
 
 APP = "65f000000000000000000010"
 EVENTS = 3
@@ -161,16 +161,23 @@ def mirror(stack: ExitStack) -> Callable[[], object]:
 def served_chat(stack: ExitStack) -> Callable[[], object]:
     target = f"memory://{uuid.uuid4().hex}"
     fill(target, "a")
-    make = getattr(convostore_gateway, "create_app", None) or convostore_gateway.app
     runner = stack.enter_context(asyncio.Runner())
     store = convostore.aopen(target)
     stack.callback(lambda: runner.run(store.aclose()))
-    app = make(store, open_access=True)
+    app = create_app(store, open_access=True)
     scope = {
-        **{"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET"},
-        **{"scheme": "http", "path": "/api/chats/a", "raw_path": b"/api/chats/a"},
-        **{"query_string": b"", "root_path": "", "headers": [(b"host", b"127.0.0.1")]},
-        **{"client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80)},
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": "/api/chats/a",
+        "raw_path": b"/api/chats/a",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"host", b"127.0.0.1")],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
     }
 
     async def receive() -> dict[str, object]:
@@ -192,7 +199,9 @@ TRIPS: dict[str, Callable[[ExitStack], Callable[[], object]]] = {
 
 
 def main() -> None:
-    print(f"{'':40}{'calls':>7}{'functions':>11}{'rooms':>7}{'changes':>9}{'packages':>10}{'depth':>7}")
+    print(
+        f"{'':40}{'calls':>7}{'functions':>11}{'rooms':>7}{'changes':>9}{'packages':>10}{'depth':>7}"
+    )
     for name, prepare in TRIPS.items():
         with ExitStack() as stack:
             call = prepare(stack)

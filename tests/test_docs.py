@@ -344,7 +344,7 @@ def test_decisions_are_numbered_dated_and_listed() -> None:
     notes = sorted((DOCS / "decisions").glob("[0-9]*.md"))
     numbers = [note.name[:4] for note in notes]
     assert len(set(numbers)) == len(numbers)
-    assert [found for found in re.findall(r"^\* \[(\d{4})\]", index, re.MULTILINE)] == numbers
+    assert re.findall(r"^\* \[(\d{4})\]", index, re.MULTILINE) == numbers
     for number, note in zip(numbers, notes, strict=True):
         title, _, date = note.read_text(encoding="utf-8").splitlines()[:3]
         assert title.startswith(f"# {number} ")

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .models import InteractionOption as InteractionOption
     from .models import InteractionPart as InteractionPart
     from .models import InteractionRequested as InteractionRequested
+    from .models import Listing as Listing
     from .models import Message as Message
     from .models import Origin as Origin
     from .models import OtherEvent as OtherEvent
@@ -125,6 +126,7 @@ _HOMES: Final = {
         "InteractionOption",
         "InteractionPart",
         "InteractionRequested",
+        "Listing",
         "Message",
         "Origin",
         "OtherEvent",

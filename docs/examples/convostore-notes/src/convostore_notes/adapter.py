@@ -1,13 +1,13 @@
 """The adapter of `notes://`: which request each operation is, and how its answer is read."""
 
 from collections.abc import Callable
+from typing import Any
 
 from pydantic import SecretStr
 
-from convostore.adapters import Traits
+from convostore import Conversation, Listing, Message, Page, TextPart, Traits
 from convostore.http import HTTPAdapter, HTTPFlow, HTTPOptions, Request, path
-from convostore.models import JSON, Conversation, Listing, Message, Page, TextPart
-from convostore.parsing import read_time
+from convostore.parsing import Row, read_time
 
 
 class NotesOptions(HTTPOptions):
@@ -45,15 +45,15 @@ def _query(listing: Listing) -> tuple[tuple[str, str], ...]:
     return (("limit", str(listing.limit)), ("order", listing.order), *after)
 
 
-def _page(body: JSON, read: Callable[[JSON], JSON]) -> Page[JSON]:
+def _page(body: Row, read: Callable[[Row], Any]) -> Page[Any]:
     return Page(items=tuple(map(read, body["items"])), cursor=body["next"])
 
 
-def _thread(row: JSON) -> Conversation:
+def _thread(row: Row) -> Conversation:
     times = {"created_at": read_time(row["created"]), "updated_at": read_time(row["changed"])}
     return Conversation(id=row["id"], title=row["subject"], **times, raw=row)
 
 
-def _entry(row: JSON) -> Message:
+def _entry(row: Row) -> Message:
     role, said = "user" if row["by"] == "me" else "assistant", TextPart(text=row["text"])
     return Message(id=row["id"], role=role, parts=(said,), created_at=read_time(row["at"]), raw=row)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ._accumulator import ReplyAccumulator
 from ._base import Adapter, AdapterOptions, Traits
-from ._operations import OPERATIONS, READING, Operation, OperationInfo
+from ._operation_table import OPERATIONS, READING, Operation, OperationInfo
 from ._options import validate_options
 from ._pagination import paginate, read_position
 from ._transport import AsyncIncomingReply, AsyncTransport, IncomingReply, Transport

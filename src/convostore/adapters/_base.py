@@ -34,7 +34,7 @@ from ..models import (
     Unset,
 )
 from ..serialization import dumps
-from ._operations import STREAMED_BY, Operation
+from ._operation_table import STREAMED_BY, Operation
 from ._transport import AsyncIncomingReply as AsyncIncomingReply
 from ._transport import AsyncTransport as AsyncTransport
 from ._transport import IncomingReply as IncomingReply

@@ -14,6 +14,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,7 +36,9 @@ from convostore import (
 from convostore.adapters import paginate
 from convostore.flow import run, together
 from convostore.http import Exchange, HTTPAdapter, HTTPOptions, Request, Response, path
+from convostore.http._client import install_backend
 from convostore.http._deadlines import BoundedBackend, BoundedStream, ClosingBackend, Deadline
+from convostore.http._redirects import follow_redirect
 from convostore.models import Page
 from convostore.testing.clock import AutojumpClock, current
 from convostore.testing.wire_faults._guards import guarded
@@ -623,21 +626,17 @@ def test_a_service_that_sips_a_large_request_is_unavailable_after_the_time_out(o
 
 def test_all_that_a_request_is_redirected_to_has_one_deadline():
     transport = notes("http://127.0.0.1:9").transport()
-    flow = transport._exchange(GET)
-    first = next(flow)
-    second = flow.send(Response(302, {"location": "/b"}))
+    first = transport._outgoing(GET)
+    second = follow_redirect(first, Response(302, {"location": "/b"}))
     assert (first.url, second.url) == ("http://127.0.0.1:9/a", "http://127.0.0.1:9/b")
     assert first.deadline == second.deadline
-    flow.close()
     transport.close()
 
 
 def test_the_making_of_the_client_is_none_of_a_request_s_time(monkeypatch):
     transport, made = notes("http://127.0.0.1:9", timeout=3).transport(), []
     monkeypatch.setattr(transport, "_connect", lambda: made.append(time.monotonic()))
-    flow = transport._hops(GET)
-    assert next(flow).deadline >= made[0] + 3
-    flow.close()
+    assert transport._outgoing(GET).deadline >= made[0] + 3
 
 
 def test_a_time_that_is_over_before_encryption_begins_leaves_no_connection_open():
@@ -740,6 +739,24 @@ def test_every_pool_of_the_async_client_closes_what_is_given_up(proxy):
         await transport.aclose()
 
     asyncio.run(main())
+
+
+def test_a_host_without_a_proxy_goes_by_the_deadline_as_well(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "notes.invalid")
+    transport = notes().transport()
+    client = transport._connect()
+    assert None in client._mounts.values()
+    assert isinstance(client._transport._pool._network_backend, BoundedBackend)
+    transport.close()
+
+
+@pytest.mark.parametrize("kind", [httpx.Client, httpx.AsyncClient])
+def test_a_client_that_cannot_be_bounded_is_a_config_error_that_names_its_version(kind):
+    client = kind(transport=httpx.MockTransport(lambda _: httpx.Response(200)))
+    with pytest.raises(ConfigError) as caught:
+        install_backend(client, lambda backend: backend)
+    assert f"httpx {httpx.__version__}" in str(caught.value)
 
 
 def test_a_connection_that_is_given_up_while_it_is_encrypted_is_closed():

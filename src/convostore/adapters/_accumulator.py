@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import StringIO
-from typing import Any, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 from ..errors import ProtocolError
 from ..models import (
@@ -146,7 +146,7 @@ class ReplyAccumulator:
         Raises:
             ProtocolError: The reply is larger than any service's.
         """
-        add = _ADDING.get(type(event))
+        add = self._ADD_BY_TYPE.get(type(event))
         if add is not None:
             add(self, event)
 
@@ -176,29 +176,29 @@ class ReplyAccumulator:
             call = self._calls[call_id] = self._begin(ToolCallPart, id=call_id, name="")
         return call
 
-    def _text(self, event: TextDelta) -> None:
+    def _add_text(self, event: TextDelta) -> None:
         self._grow(TextPart, event.text)
 
-    def _reasoning(self, event: ReasoningDelta) -> None:
+    def _add_reasoning(self, event: ReasoningDelta) -> None:
         self._grow(ReasoningPart, event.text)
 
-    def _started(self, event: ToolCallStarted) -> None:
+    def _start_tool_call(self, event: ToolCallStarted) -> None:
         self._call(event.id).rename(event.name)
 
-    def _arguments(self, event: ToolCallArgumentsDelta) -> None:
+    def _add_arguments(self, event: ToolCallArgumentsDelta) -> None:
         self._lengthen(self._call(event.id), event.arguments)
 
-    def _result(self, event: ToolResultDelta) -> None:
+    def _add_result(self, event: ToolResultDelta) -> None:
         result = self._results.get(event.id)
         if result is None:
             result = self._results[event.id] = _Growing(ToolResultPart, id=event.id)
             self._call(event.id).result = result
         self._lengthen(result, event.content)
 
-    def _part(self, event: PartAdded) -> None:
+    def _add_part(self, event: PartAdded) -> None:
         self._pieces.append(event.part)
 
-    def _replaced(self, event: PartsReplaced) -> None:
+    def _replace_parts(self, event: PartsReplaced) -> None:
         self._pieces, self._calls, self._results = [], {}, {}
         self._size = 0
         for part in event.parts:
@@ -220,22 +220,22 @@ class ReplyAccumulator:
             case _:
                 self._pieces.append(part)
 
-    def _interaction(self, event: InteractionRequested) -> None:
+    def _add_interaction(self, event: InteractionRequested) -> None:
         self._pieces.append(event.interaction)
 
-    def _found(self, event: SourcesFound) -> None:
+    def _add_sources(self, event: SourcesFound) -> None:
         self._sources += event.sources
 
-    def _steps(self, event: RunDetailsReported) -> None:
+    def _add_run_details(self, event: RunDetailsReported) -> None:
         self._run_details += event.steps
 
-    def _title(self, event: TitleChanged) -> None:
+    def _set_title(self, event: TitleChanged) -> None:
         self.title = event.title
 
-    def _variables(self, event: VariablesUpdated) -> None:
+    def _set_variables(self, event: VariablesUpdated) -> None:
         self.variables = event.variables
 
-    def _usage(self, event: UsageReported) -> None:
+    def _set_usage(self, event: UsageReported) -> None:
         self.usage = event.usage
 
     def reply(
@@ -258,19 +258,19 @@ class ReplyAccumulator:
             usage=self.usage,
         )
 
-
-_ADDING: Final[dict[type, Callable[[ReplyAccumulator, Any], None]]] = {
-    TextDelta: ReplyAccumulator._text,  # noqa: SLF001  # its own methods, by the class of the event
-    ReasoningDelta: ReplyAccumulator._reasoning,  # noqa: SLF001
-    ToolCallStarted: ReplyAccumulator._started,  # noqa: SLF001
-    ToolCallArgumentsDelta: ReplyAccumulator._arguments,  # noqa: SLF001
-    ToolResultDelta: ReplyAccumulator._result,  # noqa: SLF001
-    PartAdded: ReplyAccumulator._part,  # noqa: SLF001
-    PartsReplaced: ReplyAccumulator._replaced,  # noqa: SLF001
-    InteractionRequested: ReplyAccumulator._interaction,  # noqa: SLF001
-    SourcesFound: ReplyAccumulator._found,  # noqa: SLF001
-    RunDetailsReported: ReplyAccumulator._steps,  # noqa: SLF001
-    TitleChanged: ReplyAccumulator._title,  # noqa: SLF001
-    VariablesUpdated: ReplyAccumulator._variables,  # noqa: SLF001
-    UsageReported: ReplyAccumulator._usage,  # noqa: SLF001
-}
+    # Any: each method takes the one class of event that it is filed under.
+    _ADD_BY_TYPE: ClassVar[dict[type, Callable[[ReplyAccumulator, Any], None]]] = {
+        TextDelta: _add_text,
+        ReasoningDelta: _add_reasoning,
+        ToolCallStarted: _start_tool_call,
+        ToolCallArgumentsDelta: _add_arguments,
+        ToolResultDelta: _add_result,
+        PartAdded: _add_part,
+        PartsReplaced: _replace_parts,
+        InteractionRequested: _add_interaction,
+        SourcesFound: _add_sources,
+        RunDetailsReported: _add_run_details,
+        TitleChanged: _set_title,
+        VariablesUpdated: _set_variables,
+        UsageReported: _set_usage,
+    }

@@ -21,7 +21,7 @@ _KEEP_ALIVE: Final = 4.0
 """Seconds that an idle connection is kept: Node closes its side after 5."""
 
 
-def client_arguments(options: HTTPOptions, authorization: str | None) -> dict[str, Any]:
+def _client_arguments(options: HTTPOptions, authorization: str | None) -> dict[str, Any]:
     """What the client of either face is made with."""
     from http.cookiejar import CookieJar, DefaultCookiePolicy
 
@@ -75,7 +75,7 @@ def parsed(url: str) -> httpx.URL:
 
 
 @contextmanager
-def config_errors() -> Iterator[None]:
+def _config_errors() -> Iterator[None]:
     """Turns what a client says of its proxy, perhaps with a password, into an error of ours."""
     import httpx
 
@@ -85,10 +85,60 @@ def config_errors() -> Iterator[None]:
         raise ConfigError("proxy, or the environment's, is none that HTTP can use") from None
 
 
-def install_backend(client: httpx.Client | httpx.AsyncClient, put: Callable[[Any], object]) -> None:
-    """Puts something below a client's pools; httpx has no argument for it, httpcore has one."""
-    for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001
+def make_client(options: HTTPOptions, authorization: str | None, **arguments: Any) -> httpx.Client:
+    """Make a client; it opens no connection yet.
+
+    Raises:
+        ConfigError: The proxy or the file of certificates cannot be used.
+    """
+    import httpx
+
+    with _config_errors():
+        return httpx.Client(**_client_arguments(options, authorization), **arguments)
+
+
+def make_async_client(
+    options: HTTPOptions, authorization: str | None, **arguments: Any
+) -> httpx.AsyncClient:
+    """Make an async client, as `make_client` makes a blocking one."""
+    import httpx
+
+    with _config_errors():
+        return httpx.AsyncClient(**_client_arguments(options, authorization), **arguments)
+
+
+def install_backend(
+    client: httpx.Client | httpx.AsyncClient, wrap: Callable[[Any], object]
+) -> None:
+    """Wrap the network backend of each of a client's connection pools.
+
+    httpcore's pools take a backend as an argument, but httpx passes none on, and a transport of
+    ours over such pools would have to repeat httpx's proxies, mounts and error mapping. So this
+    reaches for private attributes, and fails where they are missing: deadlines that hold in silence
+    on some versions only would be worse.
+
+    Args:
+        client: A client that has sent nothing yet.
+        wrap: Converts httpcore's backend into the one to use.
+
+    Raises:
+        ConfigError: This version of httpx or httpcore keeps its backends elsewhere.
+    """
+    transports = (client._transport, *client._mounts.values())  # noqa: SLF001  # see above
+    for transport in transports:
+        if transport is None:  # a host of NO_PROXY: the client's own transport serves it
+            continue
         pool: Any = getattr(transport, "_pool", None)  # Any: httpcore's, and private in httpx
         backend = getattr(pool, "_network_backend", None)
-        if backend is not None:
-            pool._network_backend = put(backend)  # noqa: SLF001
+        if backend is None:
+            raise _unknown_httpx()
+        pool._network_backend = wrap(backend)  # noqa: SLF001  # see above
+
+
+def _unknown_httpx() -> ConfigError:
+    from importlib.metadata import version
+
+    return ConfigError(
+        f"httpx {version('httpx')} with httpcore {version('httpcore')} cannot be bounded by "
+        "deadlines: install httpx 0.28 with httpcore 1, or a newer convostore"
+    )

@@ -1,32 +1,34 @@
-"""Exchanges: what the transports of both faces do around their client, as a flow of hops.
+"""One exchange without its I/O: what the transports of both faces share around their client.
 
-Redirects are followed as far as they may be, each exchange is told of, and the client's errors
-become ours.
+The request as the client's arguments, the bound of a body, the report of the exchange, and the
+client's errors as ours. No socket is read here.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError, InvalidError, ProtocolError, StoreError, UnavailableError
-from ..flow import Flow
+from ._client import parsed
 from ._deadlines import clock
 from ._messages import Exchange, Request, Response
 from ._options import HTTPOptions
-from ._redirects import REDIRECTS, OutgoingRequest, address, body, followed, nowhere
+from ._redirects import REDIRECTS, OutgoingRequest, address, body, nowhere
 
 if TYPE_CHECKING:
     import httpx
 
+C = TypeVar("C")
+
 _log: Final = logging.getLogger("convostore.http")
-_MAX_REDIRECTS: Final = 5
 _LOCATION: Final = "convostore.location"
 
 
@@ -38,8 +40,30 @@ class ExchangeStats:
     size: int = 0
 
 
-class HTTPExchange:
-    """What both transports do around their client: a flow of hops, written once."""
+class BoundedBody:
+    """The chunks of a body that is read whole, bounded before they are kept."""
+
+    def __init__(self, largest: int) -> None:
+        self.chunks: list[bytes] = []
+        self._largest = largest
+        self._size = 0
+
+    def add(self, chunk: bytes) -> None:
+        """Keep the next chunk.
+
+        Raises:
+            ProtocolError: The body is too large.
+        """
+        self._size += len(chunk)
+        if self._size > self._largest:
+            raise ProtocolError(
+                f"the answer is larger than {self._largest:,} bytes: raise max_body"
+            )
+        self.chunks.append(chunk)
+
+
+class HTTPExchange(ABC, Generic[C]):
+    """What both transports do around their client `C`, but for its I/O."""
 
     def __init__(
         self, base_url: str, options: HTTPOptions, authorization: str | None = None
@@ -48,64 +72,74 @@ class HTTPExchange:
         self._base_url = base_url.rstrip("/")
         self._authorization = authorization
         self._closed = False
+        self._client: C | None = None
+        self._lock = threading.Lock()
 
     @abstractmethod
-    def _connect(self) -> object:
-        """Makes the client, where it is not made yet."""
+    def _make_client(self) -> C:
+        """Make the client; it opens no connection yet."""
 
-    def _exchange(self, request: Request) -> Flow[OutgoingRequest, Response, Response]:
-        """Sends a request, follows what may be followed, and tells of it."""
-        with self._telling(request) as told:
-            response = yield from self._hops(request)
-            told.status, told.size = response.status, len(response.content)
-            return response
+    def _connect(self) -> C:
+        """Return the client, made at the first request."""
+        if self._client is None:
+            with self._lock:
+                if self._client is None:
+                    self._client = self._make_client()
+        return self._client
 
-    @contextmanager
-    def _telling(self, request: Request) -> Iterator[ExchangeStats]:
-        """Tells of an exchange when it is over, however it ends."""
-        started = time.perf_counter()
-        told = ExchangeStats()
-        failed: StoreError | None = None
-        try:
-            yield told
-        except StoreError as error:
-            failed = error
-            raise
-        finally:
-            self._tell(
-                Exchange(
-                    method=request.method,
-                    path=request.path,
-                    status=told.status,
-                    seconds=time.perf_counter() - started,
-                    size=told.size,
-                    error=failed,
-                )
-            )
+    def _outgoing(self, request: Request) -> OutgoingRequest:
+        """Return a request as it is sent first, with the deadline of all its redirects.
 
-    def _hops(self, request: Request) -> Flow[OutgoingRequest, Response, Response]:
+        Raises:
+            InvalidError: The store is closed, or the request cannot be sent.
+        """
         if self._closed:
             raise InvalidError("this store is closed: open it again")
         url = address(self._base_url, request)
         content, headers = body(request)
-        self._connect()  # before the time runs: making the client is none of the request's
+        self._connect()  # making the client takes longer than a request, and none of its time
         patience = self.options.reply_timeout if request.patient else self.options.timeout
-        deadline = clock().monotonic() + patience
-        for redirects in range(_MAX_REDIRECTS + 1):
-            try:
-                response = yield OutgoingRequest(
-                    request.method, url, content, headers, deadline, request.patient
-                )
-            except ConfigError:
-                if redirects:
-                    raise nowhere(request) from None
-                raise
-            if response.status not in REDIRECTS:
-                return response
-            url = followed(request, url, response)
-        raise ProtocolError(f"{request.method} {request.path} is redirected in a circle")
+        return OutgoingRequest(request, url, content, headers, clock().monotonic() + patience)
 
-    def _tell(self, exchange: Exchange) -> None:
+    def _arguments(self, outgoing: OutgoingRequest) -> dict[str, Any]:
+        """Return a request as the client's arguments."""
+        arguments: dict[str, Any] = {
+            "method": outgoing.request.method,
+            "url": parsed(outgoing.url),
+            "content": outgoing.content,
+            "headers": outgoing.headers,
+        }
+        if outgoing.request.patient:
+            import httpx
+
+            timeout = httpx.Timeout(self.options.timeout, read=self.options.reply_timeout)
+            arguments["timeout"] = timeout
+        return arguments
+
+    @contextmanager
+    def _reporting(self, request: Request) -> Iterator[ExchangeStats]:
+        """Report an exchange when it is over, however it ends."""
+        started = time.perf_counter()
+        stats = ExchangeStats()
+        failure: StoreError | None = None
+        try:
+            yield stats
+        except StoreError as error:
+            failure = error
+            raise
+        finally:
+            self._report(
+                Exchange(
+                    method=request.method,
+                    path=request.path,
+                    status=stats.status,
+                    seconds=time.perf_counter() - started,
+                    size=stats.size,
+                    error=failure,
+                )
+            )
+
+    def _report(self, exchange: Exchange) -> None:
         _log.debug(
             "%s %s -> %s (%.1f ms, %d bytes)",
             exchange.method,
@@ -120,59 +154,50 @@ class HTTPExchange:
             except Exception:
                 _log.exception("the trace callback failed; the request did not")
 
-    def _sent(self, hop: OutgoingRequest) -> dict[str, Any]:
-        """A hop as the client's arguments."""
-        sent: dict[str, Any] = {"content": hop.content, "headers": hop.headers}
-        if hop.patient:
-            import httpx
-
-            sent["timeout"] = httpx.Timeout(self.options.timeout, read=self.options.reply_timeout)
-        return sent
-
     @contextmanager
-    def _translating(self, hop: OutgoingRequest, *, streamed: bool = False) -> Iterator[None]:
-        """Turns the client's errors into ours, whose text repeats no header."""
+    def _translating(self, outgoing: OutgoingRequest, *, streamed: bool = False) -> Iterator[None]:
+        """Convert the client's errors into ours, whose text repeats no header."""
         import httpx
 
-        asked = f"{hop.method} {urlsplit(hop.url).path}"
         try:
             yield
         except StoreError:
-            raise  # it is translated already, and an OSError as well
-        except httpx.ConnectTimeout:
-            raise UnavailableError(
-                f"{asked}: no connection within {self.options.timeout:g} s"
-            ) from None
-        except (TimeoutError, httpx.TimeoutException):
-            raise self._too_late(asked, hop, streamed=streamed) from None
-        except httpx.DecodingError:
-            raise ProtocolError(f"{asked}: the answer's compression is broken") from None
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
-            raise ConfigError(f"{asked}: the base URL is none that HTTP can reach") from None
-        except httpx.LocalProtocolError:
-            raise InvalidError(f"{asked}: a header or the path is not legal HTTP") from None
-        except (OSError, httpx.HTTPError) as error:
-            # Of a protocol error the text may repeat what the service sent, and that a secret.
-            said = f": {error}" if isinstance(error, OSError | httpx.NetworkError) else ""
-            host = urlsplit(self._base_url)
-            raise UnavailableError(
-                f"{asked}: {host.scheme}://{host.netloc} gave no whole answer "
-                f"({type(error).__name__}{said})"
-            ) from None
+            raise  # it is one of ours already, and may be an OSError as well
+        except (OSError, UnicodeError, httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._error(error, outgoing, streamed=streamed) from None
 
-    def _too_late(self, asked: str, hop: OutgoingRequest, *, streamed: bool) -> UnavailableError:
-        if not hop.patient:
+    def _error(self, error: Exception, outgoing: OutgoingRequest, *, streamed: bool) -> StoreError:
+        import httpx
+
+        asked = outgoing.summary
+        match error:
+            case httpx.ConnectTimeout():
+                return UnavailableError(f"{asked}: no connection within {self.options.timeout:g} s")
+            case TimeoutError() | httpx.TimeoutException():
+                return self._too_late(outgoing, streamed=streamed)
+            case httpx.DecodingError():
+                return ProtocolError(f"{asked}: the answer's compression is broken")
+            case httpx.InvalidURL() | httpx.UnsupportedProtocol() | UnicodeError():
+                if outgoing.redirects:
+                    return nowhere(outgoing.request)
+                return ConfigError(f"{asked}: the base URL is none that HTTP can reach")
+            case httpx.LocalProtocolError():
+                return InvalidError(f"{asked}: a header or the path is not legal HTTP")
+        # The text of a protocol error may repeat what the service sent, and so a secret.
+        reason = f": {error}" if isinstance(error, OSError | httpx.NetworkError) else ""
+        base = urlsplit(self._base_url)
+        return UnavailableError(
+            f"{asked}: {base.scheme}://{base.netloc} gave no whole answer "
+            f"({type(error).__name__}{reason})"
+        )
+
+    def _too_late(self, outgoing: OutgoingRequest, *, streamed: bool) -> UnavailableError:
+        asked = outgoing.summary
+        if not outgoing.request.patient:
             return UnavailableError(f"{asked}: no whole answer within {self.options.timeout:g} s")
         bound = f"{self.options.reply_timeout:g} s (reply_timeout)"
         missing = "nothing came for" if streamed else "no whole answer within"
         return UnavailableError(f"{asked}: {missing} {bound}")
-
-    def _bound(self, size: int) -> None:
-        """Bounds an answer that is read whole, before it is kept."""
-        if size > self.options.max_body:
-            raise ProtocolError(
-                f"the answer is larger than {self.options.max_body:,} bytes: raise max_body"
-            )
 
 
 def take_location(reply: httpx.Response) -> None:
@@ -188,7 +213,7 @@ def response_of(reply: httpx.Response, chunks: list[bytes]) -> Response:
     return Response(reply.status_code, headers, b"".join(chunks))
 
 
-def comes_piecemeal(reply: httpx.Response) -> bool:
+def is_streamed(reply: httpx.Response) -> bool:
     """Whether a body is to be read as it comes: no refusal, and no page or object of JSON."""
     media_type = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
     return reply.status_code < 300 and media_type not in {"application/json", "text/html"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ._client import client_arguments, config_errors, install_backend
+from ._client import install_backend, make_async_client, make_client
 from ._deadlines import ClosingBackend
 from ._messages import Request
 from ._options import HTTPOptions
@@ -26,17 +26,11 @@ else:
 class _Raw:
     """What both faces share: a request as the client's arguments."""
 
-    def __init__(
-        self, base_url: str, options: HTTPOptions, authorization: str | None = None
-    ) -> None:
+    def __init__(self, base_url: str, options: HTTPOptions) -> None:
         self.options = options
         self._base_url = base_url.rstrip("/")
-        self._authorization = authorization
 
-    def _arguments(self) -> dict[str, Any]:
-        return client_arguments(self.options, self._authorization)
-
-    def _sent(self, request: Request) -> dict[str, Any]:
+    def _arguments(self, request: Request) -> dict[str, Any]:
         import httpx
 
         content, headers = body(request)
@@ -56,11 +50,8 @@ class RawHTTPClient(_Raw):
     def __init__(
         self, base_url: str, options: HTTPOptions, authorization: str | None = None
     ) -> None:
-        import httpx
-
-        super().__init__(base_url, options, authorization)
-        with config_errors():
-            self._client = httpx.Client(**self._arguments())
+        super().__init__(base_url, options)
+        self._client = make_client(options, authorization)
 
     def send(self, request: Request, *, stream: bool = False) -> RawResponse:
         """Sends a request.
@@ -73,7 +64,8 @@ class RawHTTPClient(_Raw):
         Raises:
             httpx.HTTPError: No answer came, as the client says it.
         """
-        return self._client.send(self._client.build_request(**self._sent(request)), stream=stream)
+        outgoing = self._client.build_request(**self._arguments(request))
+        return self._client.send(outgoing, stream=stream)
 
     def close(self) -> None:
         """Closes the connections; calling it twice is fine."""
@@ -86,17 +78,14 @@ class AsyncRawHTTPClient(_Raw):
     def __init__(
         self, base_url: str, options: HTTPOptions, authorization: str | None = None
     ) -> None:
-        import httpx
-
-        super().__init__(base_url, options, authorization)
-        with config_errors():
-            self._client = httpx.AsyncClient(**self._arguments())
+        super().__init__(base_url, options)
+        self._client = make_async_client(options, authorization)
         install_backend(self._client, ClosingBackend)
 
     async def send(self, request: Request, *, stream: bool = False) -> RawResponse:
         """As `RawHTTPClient.send`."""
-        sent = self._client.build_request(**self._sent(request))
-        return await self._client.send(sent, stream=stream)
+        outgoing = self._client.build_request(**self._arguments(request))
+        return await self._client.send(outgoing, stream=stream)
 
     async def aclose(self) -> None:
         """Closes the connections; calling it twice is fine."""

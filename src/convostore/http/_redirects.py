@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from ..errors import InvalidError, ProtocolError
-from ._messages import Method, Request, Response
+from ._messages import Request, Response
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+"""The statuses that redirect a request."""
+_MAX_REDIRECTS: Final = 5
 _LONGEST_URL: Final = 65_536
 """Characters; the client takes no more."""
 
@@ -20,17 +22,54 @@ class OutgoingRequest:
     """One request as the client sends it; a redirect makes another.
 
     Attributes:
-        deadline: When its answer has to be whole, by `time.monotonic`; the same for all that a
+        request: The request as the adapter made it.
+        content: The body; None sends none.
+        deadline: When its answer has to be whole, by `Clock.monotonic`; the same for all that a
             request is redirected to.
-        patient: Whether a model answers it.
+        redirects: How many redirects have led here.
     """
 
-    method: Method
+    request: Request
     url: str
     content: bytes | None
     headers: dict[str, str]
     deadline: float
-    patient: bool
+    redirects: int = 0
+
+    @property
+    def summary(self) -> str:
+        """The method and the path, for an error; without the query."""
+        return f"{self.request.method} {urlsplit(self.url).path}"
+
+
+def follow_redirect(outgoing: OutgoingRequest, response: Response) -> OutgoingRequest:
+    """Return the request that a redirect leads to: only a read, and only on the same origin.
+
+    So a credential never leaves its service, and the deletion of one thing never becomes a call on
+    the collection that held it.
+
+    Raises:
+        ProtocolError: It may not be followed, leads nowhere, or is one too many.
+    """
+    request = outgoing.request
+    if outgoing.redirects == _MAX_REDIRECTS:
+        raise ProtocolError(f"{request.method} {request.path} is redirected in a circle")
+    location = response.headers.get("location", "")
+    try:
+        target = urljoin(outgoing.url, location)
+        old, new = urlsplit(outgoing.url), urlsplit(target)
+    except ValueError:
+        raise nowhere(request) from None
+    if request.method not in {"GET", "HEAD"} or (old.scheme, old.netloc) != (
+        new.scheme,
+        new.netloc,
+    ):
+        place = f"{new.scheme}:" + (f"//{new.hostname}" if new.hostname else "")
+        raise ProtocolError(
+            f"{request.method} {request.path} is redirected to {place}, "
+            "which is not followed: check the base URL"
+        )
+    return replace(outgoing, url=target, redirects=outgoing.redirects + 1)
 
 
 def address(base_url: str, request: Request) -> str:
@@ -65,30 +104,6 @@ def body(request: Request) -> tuple[bytes | None, dict[str, str]]:
             "infinity"
         ) from None
     return content.encode("ascii"), headers
-
-
-def followed(request: Request, url: str, response: Response) -> str:
-    """Where a redirect leads, if it may be followed: only reading, and only on the same origin.
-
-    A credential so never leaves its service, and a delete of one thing never becomes a call on the
-    collection that the thing stood in.
-    """
-    old = urlsplit(url)
-    try:
-        target = urljoin(url, response.headers.get("location", ""))
-        new = urlsplit(target)
-    except ValueError:
-        raise nowhere(request) from None
-    if request.method not in {"GET", "HEAD"} or (old.scheme, old.netloc) != (
-        new.scheme,
-        new.netloc,
-    ):
-        place = f"{new.scheme}:" + (f"//{new.hostname}" if new.hostname else "")
-        raise ProtocolError(
-            f"{request.method} {request.path} is redirected to {place}, "
-            "which is not followed: check the base URL"
-        )
-    return target
 
 
 def nowhere(request: Request) -> ProtocolError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import (
     AsyncExitStack,
@@ -15,111 +14,97 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..adapters import AsyncIncomingReply, AsyncTransport, IncomingReply, Transport
 from ..flow import Flow, arun, run
-from ._client import client_arguments, config_errors, install_backend, parsed
+from ._client import install_backend, make_async_client, make_client
 from ._deadlines import BoundedBackend, ClosingBackend, Deadline, clock
-from ._exchange import HTTPExchange, comes_piecemeal, response_of, take_location
+from ._exchange import (
+    BoundedBody,
+    ExchangeStats,
+    HTTPExchange,
+    is_streamed,
+    response_of,
+    take_location,
+)
 from ._messages import Request, Response
 from ._options import HTTPOptions
-from ._redirects import OutgoingRequest
+from ._redirects import REDIRECTS, OutgoingRequest, follow_redirect
 
 if TYPE_CHECKING:
     import httpx
 
-    from ._exchange import ExchangeStats
-
 T = TypeVar("T")
 
 
-class HTTPTransport(HTTPExchange, Transport[Request, Response]):
+class HTTPTransport(HTTPExchange["httpx.Client"], Transport[Request, Response]):
     """Carries requests over one `httpx.Client`, made at the first; threads may share it."""
-
-    _client: httpx.Client | None = None
 
     def __init__(
         self, base_url: str, options: HTTPOptions, authorization: str | None = None
     ) -> None:
         super().__init__(base_url, options, authorization)
-        self._lock = threading.Lock()
         self._deadline = Deadline()
 
+    def _make_client(self) -> httpx.Client:
+        client = make_client(
+            self.options, self._authorization, event_hooks={"response": [take_location]}
+        )
+        install_backend(
+            client, lambda backend: BoundedBackend(clock().backend(backend), self._deadline)
+        )
+        return client
+
     def send(self, request: Request) -> Response:
-        return run(self._exchange(request), self._fetch)
+        with self._reporting(request) as stats:
+            outgoing = self._outgoing(request)
+            while (response := self._fetch(outgoing)).status in REDIRECTS:
+                outgoing = follow_redirect(outgoing, response)
+            stats.status, stats.size = response.status, len(response.content)
+            return response
 
     def run(self, make: Callable[[], Flow[Request, Response, T]]) -> T:
         return run(make(), self.send, sleep=clock().sleep)
 
-    def _fetch(self, hop: OutgoingRequest) -> Response:
-        client = self._connect()
+    def _fetch(self, outgoing: OutgoingRequest) -> Response:
+        body = BoundedBody(self.options.max_body)
         with (
-            self._translating(hop),
-            self._deadline.at(hop.deadline),
-            client.stream(hop.method, parsed(hop.url), **self._sent(hop)) as reply,
+            self._translating(outgoing),
+            self._deadline.at(outgoing.deadline),
+            self._connect().stream(**self._arguments(outgoing)) as reply,
         ):
-            chunks, size = [], 0
             for chunk in reply.iter_bytes():
-                size += len(chunk)
-                self._bound(size)
-                chunks.append(chunk)
-            return response_of(reply, chunks)
+                body.add(chunk)
+            return response_of(reply, body.chunks)
 
     @contextmanager
     def stream(self, request: Request) -> Iterator[IncomingReply[Response]]:
-        with self._telling(request) as told, ExitStack() as replies:
-            opened: list[tuple[OutgoingRequest, httpx.Response]] = []
+        with self._reporting(request) as stats, ExitStack() as replies:
+            outgoing = self._outgoing(request)
+            while (incoming := self._open(outgoing, replies, stats)).reply.status in REDIRECTS:
+                outgoing = follow_redirect(outgoing, incoming.reply)
+            stats.status = incoming.reply.status
+            yield incoming
 
-            def start(hop: OutgoingRequest) -> Response:
-                client = self._connect()
-                with self._translating(hop, streamed=True), self._deadline.at(hop.deadline):
-                    reply = replies.enter_context(
-                        client.stream(hop.method, parsed(hop.url), **self._sent(hop))
-                    )
-                    opened[:] = [(hop, reply)]
-                    whole = [] if comes_piecemeal(reply) else list(self._whole(hop, reply, told))
-                    return response_of(reply, whole)
+    def _open(
+        self, outgoing: OutgoingRequest, replies: ExitStack, stats: ExchangeStats
+    ) -> IncomingReply[Response]:
+        """Read a reply's head, and its body if that is not to be streamed."""
+        with self._translating(outgoing, streamed=True), self._deadline.at(outgoing.deadline):
+            reply = replies.enter_context(self._connect().stream(**self._arguments(outgoing)))
+            chunks = self._chunks(outgoing, reply, stats)
+            if is_streamed(reply):
+                return IncomingReply(response_of(reply, []), chunks)
+            body = BoundedBody(self.options.max_body)
+            for chunk in chunks:
+                body.add(chunk)
+            response = response_of(reply, body.chunks)
+            return IncomingReply(response, iter((response.content,)))
 
-            response = run(self._hops(request), start)
-            told.status = response.status
-            hop, reply = opened[0]
-            yield IncomingReply(
-                response,
-                self._pieces(hop, reply, told)
-                if comes_piecemeal(reply)
-                else iter((response.content,)),
-            )
-
-    def _whole(
-        self, hop: OutgoingRequest, reply: httpx.Response, told: ExchangeStats
+    def _chunks(
+        self, outgoing: OutgoingRequest, reply: httpx.Response, stats: ExchangeStats
     ) -> Iterator[bytes]:
-        for chunk in self._pieces(hop, reply, told):
-            self._bound(told.size)
-            yield chunk
-
-    def _pieces(
-        self, hop: OutgoingRequest, reply: httpx.Response, told: ExchangeStats
-    ) -> Iterator[bytes]:
-        with self._translating(hop, streamed=True):
+        with self._translating(outgoing, streamed=True):
             for chunk in reply.iter_bytes():
-                told.size += len(chunk)
+                stats.size += len(chunk)
                 yield chunk
-
-    def _connect(self) -> httpx.Client:
-        if self._client is not None:
-            return self._client
-        import httpx
-
-        with self._lock:
-            if self._client is None:
-                with config_errors():
-                    client = httpx.Client(
-                        **client_arguments(self.options, self._authorization),
-                        event_hooks={"response": [take_location]},
-                    )
-                install_backend(
-                    client,
-                    lambda backend: BoundedBackend(clock().backend(backend), self._deadline),
-                )
-                self._client = client
-            return self._client
 
     def close(self) -> None:
         self._closed = True
@@ -127,10 +112,8 @@ class HTTPTransport(HTTPExchange, Transport[Request, Response]):
             self._client.close()
 
 
-class AsyncHTTPTransport(HTTPExchange, AsyncTransport[Request, Response]):
+class AsyncHTTPTransport(HTTPExchange["httpx.AsyncClient"], AsyncTransport[Request, Response]):
     """Carries requests over one `httpx.AsyncClient`, `concurrency` of them at a time."""
-
-    _client: httpx.AsyncClient | None = None
 
     def __init__(
         self, base_url: str, options: HTTPOptions, authorization: str | None = None
@@ -141,97 +124,91 @@ class AsyncHTTPTransport(HTTPExchange, AsyncTransport[Request, Response]):
         self.concurrency = options.concurrency
         self._slots = asyncio.Semaphore(self.concurrency)
 
+    def _make_client(self) -> httpx.AsyncClient:
+        client = make_async_client(
+            self.options, self._authorization, event_hooks={"response": [_take_location]}
+        )
+        install_backend(client, lambda backend: ClosingBackend(clock().async_backend(backend)))
+        return client
+
     async def send(self, request: Request) -> Response:
         async with self._slots:
-            return await arun(self._exchange(request), self._fetch)
+            with self._reporting(request) as stats:
+                outgoing = self._outgoing(request)
+                while (response := await self._fetch(outgoing)).status in REDIRECTS:
+                    outgoing = follow_redirect(outgoing, response)
+                stats.status, stats.size = response.status, len(response.content)
+                return response
 
     async def run(self, make: Callable[[], Flow[Request, Response, T]]) -> T:
         return await arun(
             make(), self.send, concurrency=self.concurrency, sleep=clock().async_sleep
         )
 
-    async def _fetch(self, hop: OutgoingRequest) -> Response:
+    async def _fetch(self, outgoing: OutgoingRequest) -> Response:
         import asyncio
 
-        client = self._connect()
-        with self._translating(hop):
+        body = BoundedBody(self.options.max_body)
+        with self._translating(outgoing):
             async with (
-                asyncio.timeout(hop.deadline - clock().monotonic()),
-                client.stream(hop.method, parsed(hop.url), **self._sent(hop)) as reply,
+                asyncio.timeout(outgoing.deadline - clock().monotonic()),
+                self._connect().stream(**self._arguments(outgoing)) as reply,
             ):
-                chunks, size = [], 0
                 async for chunk in reply.aiter_bytes():
-                    size += len(chunk)
-                    self._bound(size)
-                    chunks.append(chunk)
-                return response_of(reply, chunks)
+                    body.add(chunk)
+                return response_of(reply, body.chunks)
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[AsyncIncomingReply[Response]]:
         async with AsyncExitStack() as replies:
-            told = replies.enter_context(self._telling(request))
-            opened: list[tuple[OutgoingRequest, httpx.Response]] = []
+            stats = replies.enter_context(self._reporting(request))
+            outgoing = self._outgoing(request)
+            while (
+                incoming := await self._open(outgoing, replies, stats)
+            ).reply.status in REDIRECTS:
+                outgoing = follow_redirect(outgoing, incoming.reply)
+            stats.status = incoming.reply.status
+            yield incoming
 
-            async def start(hop: OutgoingRequest) -> Response:
-                import asyncio
+    async def _open(
+        self, outgoing: OutgoingRequest, replies: AsyncExitStack, stats: ExchangeStats
+    ) -> AsyncIncomingReply[Response]:
+        """Read a reply's head, and its body if that is not to be streamed."""
+        import asyncio
 
-                client = self._connect()
-                with self._translating(hop, streamed=True):
-                    async with asyncio.timeout(hop.deadline - clock().monotonic()):
-                        reply = await replies.enter_async_context(
-                            client.stream(hop.method, parsed(hop.url), **self._sent(hop))
-                        )
-                        opened[:] = [(hop, reply)]
-                        if comes_piecemeal(reply):
-                            return response_of(reply, [])
-                        whole = []
-                        async with aclosing(self._pieces(hop, reply, told)) as pieces:
-                            async for piece in pieces:
-                                self._bound(told.size)
-                                whole.append(piece)
-                        return response_of(reply, whole)
+        with self._translating(outgoing, streamed=True):
+            async with asyncio.timeout(outgoing.deadline - clock().monotonic()):
+                reply = await replies.enter_async_context(
+                    self._connect().stream(**self._arguments(outgoing))
+                )
+                chunks = await replies.enter_async_context(
+                    aclosing(self._chunks(outgoing, reply, stats))
+                )
+                if is_streamed(reply):
+                    return AsyncIncomingReply(response_of(reply, []), chunks)
+                body = BoundedBody(self.options.max_body)
+                async for chunk in chunks:
+                    body.add(chunk)
+        response = response_of(reply, body.chunks)
+        whole = await replies.enter_async_context(aclosing(_only(response.content)))
+        return AsyncIncomingReply(response, whole)
 
-            response = await arun(self._hops(request), start)
-            told.status = response.status
-            hop, reply = opened[0]
-            chunks = (
-                self._pieces(hop, reply, told)
-                if comes_piecemeal(reply)
-                else _only(response.content)
-            )
-            async with aclosing(chunks):
-                yield AsyncIncomingReply(response, chunks)
-
-    async def _pieces(
-        self, hop: OutgoingRequest, reply: httpx.Response, told: ExchangeStats
+    async def _chunks(
+        self, outgoing: OutgoingRequest, reply: httpx.Response, stats: ExchangeStats
     ) -> AsyncGenerator[bytes]:
-        with self._translating(hop, streamed=True):
+        with self._translating(outgoing, streamed=True):
             async for chunk in reply.aiter_bytes():
-                told.size += len(chunk)
+                stats.size += len(chunk)
                 yield chunk
-
-    def _connect(self) -> httpx.AsyncClient:
-        if self._client is not None:
-            return self._client
-        import httpx
-
-        async def put_aside(reply: httpx.Response) -> None:
-            take_location(reply)
-
-        with config_errors():
-            self._client = httpx.AsyncClient(
-                **client_arguments(self.options, self._authorization),
-                event_hooks={"response": [put_aside]},
-            )
-        install_backend(
-            self._client, lambda backend: ClosingBackend(clock().async_backend(backend))
-        )
-        return self._client
 
     async def aclose(self) -> None:
         self._closed = True
         if self._client is not None:
             await self._client.aclose()
+
+
+async def _take_location(reply: httpx.Response) -> None:
+    take_location(reply)
 
 
 async def _only(chunk: bytes) -> AsyncGenerator[bytes]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, get_args
 
-from starlette.types import Receive, Scope
+from starlette.types import Receive
 
+from convostore.dialects import IncomingRequest
 from convostore.errors import InvalidError
 
 from ..limits import Limits
-from ..requests import read_request
+from ..requests import receive_body
 from ..schema import read_body
 
 _LARGE: Final = 256 * 1024
@@ -26,18 +27,15 @@ class MediaTypeError(InvalidError):
 # Any, in this module: a body of whatever class an endpoint takes.
 
 
-async def take_body(
-    kind: Any, headers: Mapping[str, str], scope: Scope, receive: Receive, limits: Limits
-) -> Any:
+async def take_body(kind: Any, head: IncomingRequest, receive: Receive, limits: Limits) -> Any:
     """Reads a request's body.
 
     Raises:
         InvalidError: It is none of this class, or out of bounds; the message names the field.
         ClientDisconnect: The client went away.
     """
-    _check_media_type(headers.get("content-type", "application/json"))
-    request = await read_request(scope, receive, limits)
-    content = request.content
+    _check_media_type(head.headers.get("content-type", "application/json"))
+    content = await receive_body(head, receive, limits)
     if not content:
         if not may_be_absent(kind):
             raise InvalidError("a body is needed, which is JSON")

@@ -20,7 +20,7 @@ from convostore.errors import AuthError, InvalidError, StoreError
 
 from ..limits import Limits
 from ..middleware import place_of
-from ..requests import headers_of, path_of, read_request
+from ..requests import head_of, read_request
 from ..stores import Stores
 from . import forms, pages, sessions
 from .assets import asset_response
@@ -65,10 +65,7 @@ class Viewer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         at = Addresses(quote(scope.get("root_path", "")) + "/viewer")
-        head = IncomingRequest(
-            method=scope["method"], path=path_of(scope), headers=headers_of(scope)
-        )
-        as_piece = wants_fragment(head)
+        as_piece = wants_fragment(head_of(scope))
         try:
             request = await read_request(scope, receive, _of_forms(self._served.limits))
             response = await self._answer(request, scope, at)

@@ -17,7 +17,6 @@ from convostore.errors import InvalidError
 
 from .limits import Limits
 
-
 _HEAD: Final = "convostore.head"
 """The key of the parsed head in the scope's state."""
 

@@ -10,7 +10,7 @@ import logging
 import math
 from collections.abc import Mapping
 from functools import cache, partial
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect
@@ -122,7 +122,7 @@ class Native:
         receive: Receive,
     ) -> Call:
         head, limits = head_of(scope), self._served.limits
-        query: dict[str, Any] = read_query(endpoint.parameters, scope["query_string"], limits)
+        query = read_query(endpoint.parameters, scope["query_string"], limits)
         check_ids((*ids.values(), query.get("conversation_id")), limits)
         body = None
         if endpoint.body is not None:

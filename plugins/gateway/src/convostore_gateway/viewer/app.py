@@ -180,7 +180,7 @@ def _login(request: IncomingRequest, scope: Scope, at: Addresses) -> Response:
 
 
 def _login_page(at: Addresses, onward: str, status: int, *, is_wrong: bool = False) -> Response:
-    response = page("login.html", at, status=status, onward=onward, is_wrong=is_wrong)
+    response = page("login.html", at, status, onward=onward, is_wrong=is_wrong)
     response.headers["www-authenticate"] = "Bearer"
     return response
 

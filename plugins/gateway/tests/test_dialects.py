@@ -10,6 +10,7 @@ from convostore.dialects import Dialect
 from convostore.http import Response
 from convostore_gateway.auth import Access
 from convostore_gateway.dialects import Dialects
+from convostore_gateway.requests import parse_head
 from convostore_gateway.stores import Stores
 
 
@@ -42,6 +43,8 @@ async def answer(dialect: Dialect, content: bytes) -> tuple[int, bytes]:
         "query_string": b"",
         "headers": [],
     }
+
+    parse_head(scope)
 
     async def receive():
         return {"type": "http.request", "body": content}

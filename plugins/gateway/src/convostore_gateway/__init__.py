@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from convostore.plugins import hookimpl, lazy_attributes
 
@@ -31,7 +31,7 @@ def convostore_adapters() -> Mapping[str, type[Adapter]]:
 
 
 @hookimpl
-def convostore_commands() -> Mapping[str, Any]:
+def convostore_commands() -> Mapping[str, Callable[..., None]]:
     from .server.cli import serve
 
     return {"serve": serve}

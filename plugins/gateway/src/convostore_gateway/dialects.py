@@ -22,7 +22,7 @@ from convostore.http import Response
 from .auth import Grant
 from .limits import Limits
 from .middleware import place_of
-from .requests import headers_of, path_of, read_request
+from .requests import head_of, read_request
 from .stores import Stores
 from .streams import stream_response
 
@@ -45,14 +45,13 @@ class Dialects:
         self._dialects = dialects
         self._served = served
 
-    def serving(self, scope: Scope) -> Dialect | None:
-        """The dialect of a request, by its method and path; None when it is nobody's."""
-        request = _head(scope)
-        return next((each for each in self._dialects if each.serves(request)), None)
+    def serving(self, head: IncomingRequest) -> Dialect | None:
+        """Return the first dialect that serves a request's method and path, if there is one."""
+        return next((dialect for dialect in self._dialects if dialect.serves(head)), None)
 
     async def answer(self, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request in a dialect."""
-        request, limits = _head(scope), self._served.limits
+        request, limits = head_of(scope), self._served.limits
         try:
             try:
                 grant = self._served.access.grant(dialect.credentials(request))
@@ -85,11 +84,6 @@ class Dialects:
 def _for_strangers(limits: Limits) -> Limits:
     """Bounds within which a request costs next to nothing."""
     return replace(limits, body=min(limits.body, _OF_STRANGERS))
-
-
-def _head(scope: Scope) -> IncomingRequest:
-    """A request whose body is not read yet."""
-    return IncomingRequest(method=scope["method"], path=path_of(scope), headers=headers_of(scope))
 
 
 def _check_ids(request: IncomingRequest, limits: Limits) -> None:

@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from convostore.dialects import IncomingRequest
+
 from .limits import Limits
-from .requests import path_of
+from .requests import head_of, parse_head
 
 access_log: Final = logging.getLogger("convostore.gateway.access")
 _log: Final = logging.getLogger("convostore.gateway")
@@ -51,6 +52,7 @@ class SecurityMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        parse_head(scope)
         is_clocked = CLOCKED in (scope.get("extensions") or {})
         answer = _Answer(send, None if is_clocked else self._departure)
         began = time.perf_counter()
@@ -129,7 +131,8 @@ class Origins:
         await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> str | None:
-        headers = Headers(scope=scope)
+        head = head_of(scope)
+        headers = head.headers
         host = headers.get("host", "")
         if self._hosts and _name(host) not in self._hosts:
             return "This server is not served under that name"
@@ -138,17 +141,17 @@ class Origins:
             ours = {f"{scope['scheme']}://{host}", f"https://{host}"}
             return None if origin in ours | self._cors else "Pages of that origin may not do this"
         if headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
-            return None if _is_visit(scope, headers) else "Pages of other origins may not do this"
+            return None if _is_visit(head) else "Pages of other origins may not do this"
         return None
 
 
-def _is_visit(scope: Scope, headers: Headers) -> bool:
+def _is_visit(head: IncomingRequest) -> bool:
     """Whether somebody follows a link to a page of ours, which changes nothing.
 
     All else is refused, GET as well: some services' requests delete by it.
     """
-    is_followed = scope["method"] in {"GET", "HEAD"} and headers.get("sec-fetch-mode") == "navigate"
-    path = path_of(scope)
+    mode, path = head.headers.get("sec-fetch-mode"), head.path
+    is_followed = head.method in {"GET", "HEAD"} and mode == "navigate"
     return is_followed and (path == "/" or path == _PAGES or path.startswith(f"{_PAGES}/"))
 
 

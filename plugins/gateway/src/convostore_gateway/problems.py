@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from convostore.errors import (
     AuthError,
@@ -41,7 +41,7 @@ class Kind:
     """
 
     name: str
-    error: type[Any]
+    error: type[StoreError]
     status: int
     inside: str | None = None
 
@@ -130,21 +130,20 @@ def read_problem(data: JSON) -> StoreError | None:
     if kind is None:
         return None
     told, retryable = data.get("detail"), data.get("retryable")
-    error: StoreError = kind.error(
+    error = kind.error(
         told if isinstance(told, str) else f"it was answered {kind.name}",
         retryable=retryable if isinstance(retryable, bool) else None,
-        **_patience(kind, data),
     )
+    if isinstance(error, RateLimitError | UnavailableError):
+        error.retry_after = _seconds(data.get("retry_after"))
     error.partial = read_partial(data.get("partial"))
     return error
 
 
-def _patience(kind: Kind, data: Row) -> dict[str, float]:
-    seconds = data.get("retry_after")
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
-        return {}
-    takes = issubclass(kind.error, RateLimitError | UnavailableError)
-    return {"retry_after": float(min(seconds, _LONGEST))} if takes else {}
+def _seconds(value: JSON) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        return None
+    return float(min(value, _LONGEST))
 
 
 def _is_of_backend(error: StoreError, kind: Kind) -> bool:

@@ -1,11 +1,12 @@
-"""A request as it comes over ASGI, read within bounds.
+"""Parse the head of an ASGI request once, and receive its body within bounds.
 
-What it means is not known here.
+What a request means is not known here.
 """
 
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 from urllib.parse import parse_qsl, quote, unquote
 
 from starlette.requests import ClientDisconnect
@@ -16,6 +17,9 @@ from convostore.errors import InvalidError
 
 from .limits import Limits
 
+_HEAD: Final = "convostore.head"
+"""The key of the parsed head in the scope's state."""
+
 
 class TooLargeError(InvalidError):
     """A request's body, or something in it, is out of bounds."""
@@ -25,43 +29,58 @@ class TooSlowError(InvalidError):
     """A request's body did not arrive in time."""
 
 
+def parse_head(scope: Scope) -> IncomingRequest:
+    """Parse a request's method, path and headers, and keep them for `head_of`.
+
+    The outermost middleware calls this, so that a gateway within another application sees the path
+    below its own mount.
+
+    Returns:
+        The request without its query and its body.
+    """
+    head = IncomingRequest(method=scope["method"], path=path_of(scope), headers=_headers(scope))
+    scope.setdefault("state", {})[_HEAD] = head
+    return head
+
+
+def head_of(scope: Scope) -> IncomingRequest:
+    """Return what `parse_head` has parsed."""
+    head: IncomingRequest = scope["state"][_HEAD]
+    return head
+
+
 async def read_request(scope: Scope, receive: Receive, limits: Limits) -> IncomingRequest:
-    """Reads a whole request.
+    """Return a whole request: its parsed head, its query, and the body once it has arrived.
 
     Raises:
-        TooLargeError: Its body is larger than it may be.
-        TooSlowError: Its body did not arrive in time.
-        ClientDisconnect: The client went away.
+        TooLargeError: The body is larger than `limits.body`.
+        TooSlowError: The body did not arrive within `limits.arrival`.
+        ClientDisconnect: The client disconnected.
     """
-    headers = headers_of(scope)
-    declared = headers.get("content-length", "")
+    head = head_of(scope)
+    return IncomingRequest(
+        method=head.method,
+        path=head.path,
+        query=tuple(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
+        headers=head.headers,
+        content=await receive_body(head, receive, limits),
+    )
+
+
+async def receive_body(head: IncomingRequest, receive: Receive, limits: Limits) -> bytes:
+    """Receive the body of a request; raises as `read_request` does."""
+    declared = head.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > limits.body:
         raise _too_large(limits)
     try:
         async with asyncio.timeout(limits.arrival):
-            content = await _body(receive, limits)
+            return await _body(receive, limits)
     except TimeoutError:
         raise TooSlowError(f"the body did not arrive within {limits.arrival:g} s") from None
-    return IncomingRequest(
-        method=scope["method"],
-        path=path_of(scope),
-        query=tuple(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
-        headers=headers,
-        content=content,
-    )
-
-
-def headers_of(scope: Scope) -> dict[str, str]:
-    """A request's headers by lower-case name; repeated ones are joined as HTTP has it."""
-    headers: dict[str, str] = {}
-    for name, value in scope["headers"]:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
-    return headers
 
 
 def path_of(scope: Scope) -> str:
-    """The path below where the gateway is mounted, percent-encoded as it was sent."""
+    """Return the path below the gateway's mount, percent-encoded as it was sent."""
     raw: bytes | None = scope.get("raw_path")
     path = raw.partition(b"?")[0].decode("latin-1") if raw else quote(scope["path"])
     root: str = scope.get("root_path", "").rstrip("/")
@@ -71,6 +90,15 @@ def path_of(scope: Scope) -> str:
     parts, end = path.split("/"), root.count("/") + 1
     is_below = unquote("/".join(parts[:end])) == root
     return "/".join(["", *parts[end:]]) or "/" if is_below else path
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """Return the headers by lower-case name; the values of repeated ones are joined by commas."""
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
 
 
 async def _body(receive: Receive, limits: Limits) -> bytes:

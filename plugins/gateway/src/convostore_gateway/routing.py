@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.datastructures import URLPath
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .dialects import Dialects
-from .requests import path_of
+from .requests import head_of
 
 
 class Surface(BaseRoute):
@@ -22,11 +20,11 @@ class Surface(BaseRoute):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] != "http":
             return Match.NONE, {}
-        path = path_of(scope)
+        path = head_of(scope).path
         below = path == self._prefix or path.startswith(self._prefix + "/")
         return (Match.FULL if below else Match.NONE), {}
 
-    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+    def url_path_for(self, name: str, /, **path_params: object) -> URLPath:
         raise NoMatchFound(name, path_params)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,10 +41,10 @@ class DialectRoute(BaseRoute):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] != "http":
             return Match.NONE, {}
-        dialect = self._dialects.serving(scope)
+        dialect = self._dialects.serving(head_of(scope))
         return (Match.NONE, {}) if dialect is None else (Match.FULL, {"dialect": dialect})
 
-    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+    def url_path_for(self, name: str, /, **path_params: object) -> URLPath:
         raise NoMatchFound(name, path_params)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from dataclasses import asdict, fields
 from functools import cache
+from types import GenericAlias, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, cast
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -36,6 +37,7 @@ from convostore.models import (
 from convostore.parsing import Row, decode_json
 from convostore.serialization import dump, to_json
 
+S = TypeVar("S", bound=Portable | str)
 T = TypeVar("T")
 
 # What is absent from a body means something else than null; pydantic never sees what stands for it.
@@ -155,7 +157,7 @@ def body_json(body: Value) -> Row:
     return row
 
 
-def page_json(page: Page[Any]) -> Row:
+def page_json(page: Page[S]) -> Row:
     """A page of values of the schema."""
     row = items_json(page.items)
     if page.cursor is not None:
@@ -180,14 +182,18 @@ def partial_json(partial: PartialReply) -> Row:
     }
 
 
-def read(kind: Any, data: JSON, what: str = "the answer") -> Any:
-    """Reads a value of a class, or of what a `TypeAdapter` takes, from an answer's data.
+def read(kind: type[T], data: JSON, what: str = "the answer") -> T:
+    """Parse a value of a class from an answer's data.
 
     Raises:
-        ProtocolError: It is none; the message names the field.
+        ProtocolError: The data is not a value of the class; the message names the field.
     """
+    return _validated(_adapter(kind), data, what)
+
+
+def _validated(adapter: TypeAdapter[T], data: JSON, what: str) -> T:
     try:
-        return _adapter(kind).validate_python(data)
+        return adapter.validate_python(data)
     except ValidationError as error:
         told = complaint(error)
     except RecursionError:
@@ -201,7 +207,7 @@ def read_event(data: JSON) -> ReplyEvent:
     Raises:
         ProtocolError: It is none.
     """
-    event: ReplyEvent = read(ReplyEvent, data, "an event of the reply")
+    event: ReplyEvent = _validated(_adapter_of(ReplyEvent), data, "an event of the reply")
     return event
 
 
@@ -226,43 +232,43 @@ def read_items(kind: type[T], data: JSON) -> tuple[T, ...]:
     """
     if not isinstance(data, dict) or not isinstance(data.get("items"), list):
         raise ProtocolError("the answer is no list: it has no items")
-    items: tuple[T, ...] = read(_several(cast("Hashable", kind)), data["items"])
-    return items
+    return read(_several(kind), data["items"])
 
 
 def read_partial(data: JSON) -> PartialReply | None:
     """Reads what had arrived of a reply; None where it is nothing of the kind."""
     try:
-        partial: PartialReply = _adapter(PartialReply).validate_python(data)
+        return _adapter(PartialReply).validate_python(data)
     except (ValidationError, RecursionError):
         return None
-    return partial
 
 
-def read_body(kind: Any, content: bytes) -> Any:
+def read_body(kind: type[Value] | UnionType, content: bytes) -> Value | None:
     """Reads a request's body, strictly: no text is taken for a number, and no number for a time.
 
     Raises:
         InvalidError: It is no JSON, or none of this class; the message names the field.
     """
+    adapter: TypeAdapter[Value | None] = _adapter_of(kind)
     try:
-        return _adapter(kind).validate_json(content, strict=True)
+        return adapter.validate_json(content, strict=True)
     except ValidationError as error:
         if error.errors(include_input=False)[0]["type"] != "json_invalid":
             raise InvalidError(f"the body is wrong: {complaint(error, kind)}") from None
     return _read_slowly(kind, content)
 
 
-def _read_slowly(kind: Any, content: bytes) -> Any:
+def _read_slowly(kind: type[Value] | UnionType, content: bytes) -> Value | None:
     """Reads what the fast parser refused: lone surrogates are legal JSON.
 
     Strictness is to be had of that parser only, so it is shown the same with stand-ins for them.
     """
+    adapter: TypeAdapter[Value | None] = _adapter_of(kind)
     try:
         data = decode_json(content, "the body")
         shown = to_json(data, ascii_only=False).encode("utf-8", "replace")
-        _adapter(kind).validate_json(shown, strict=True)
-        return _adapter(kind).validate_python(data)
+        adapter.validate_json(shown, strict=True)
+        return adapter.validate_python(data)
     except ValidationError as error:
         told = f"the body is wrong: {complaint(error, kind)}"
     except (ProtocolError, InvalidError) as error:
@@ -270,7 +276,7 @@ def _read_slowly(kind: Any, content: bytes) -> Any:
     raise InvalidError(told)
 
 
-def complaint(error: ValidationError, kind: Any = None) -> str:
+def complaint(error: ValidationError, kind: object = None) -> str:
     """The first thing that is wrong, by field, with the nearest name for one that there is not."""
     first, *_ = error.errors(include_input=False, include_url=False, include_context=False)
     where = ".".join(map(str, first["loc"]))
@@ -281,14 +287,17 @@ def complaint(error: ValidationError, kind: Any = None) -> str:
     return f"{where}: {told}" if where else told
 
 
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    return cast("TypeAdapter[T]", _adapter_of(cast("Hashable", kind)))
+
+
+def _several(kind: type[T]) -> type[tuple[T, ...]]:
+    return cast("type[tuple[T, ...]]", GenericAlias(tuple, (kind, ...)))
+
+
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def _adapter_of(kind: Any) -> TypeAdapter[Any]:  # Any: a class, or what else pydantic reads
     return TypeAdapter(kind)
-
-
-@cache
-def _several(kind: Any) -> Any:
-    return tuple[kind, ...]
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

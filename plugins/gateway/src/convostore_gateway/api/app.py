@@ -10,20 +10,20 @@ import logging
 import math
 from collections.abc import Mapping
 from functools import cache, partial
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from convostore.dialects import StreamedResponse, bearer
+from convostore.dialects import IncomingRequest, StreamedResponse, bearer
 from convostore.errors import AuthError, InvalidError, StoreError
 from convostore.store import AsyncConversationStore
 
 from ..middleware import place_of
 from ..problems import MEDIA_TYPE, problem_json, problem_of
-from ..requests import TooLargeError, TooSlowError, headers_of, path_of
+from ..requests import TooLargeError, TooSlowError, head_of
 from ..stores import Stores
 from ..streams import stream_response
 from .bodies import MediaTypeError, check_ids, take_body
@@ -85,32 +85,31 @@ class Native:
         await response(scope, receive, _headers_only(send) if scope["method"] == "HEAD" else send)
 
     async def _answered(self, scope: Scope, receive: Receive) -> Response:
-        path = path_of(scope)
-        methods, ids = self._paths.match(path)
-        endpoint = _chosen(methods, scope["method"])
-        headers = headers_of(scope)
+        head = head_of(scope)
+        methods, ids = self._paths.match(head.path)
+        endpoint = _chosen(methods, head.method)
         if endpoint.handle is None:
             read_query((), scope["query_string"], self._served.limits)
             told = await asyncio.to_thread(self._document)
             if root := scope.get("root_path", ""):
                 told = {**told, "servers": [{"url": quote(root)}]}
-            return await answer(told, 200, headers, conditional=True)
-        store = self._store(headers, scope)
-        call = await self._read(endpoint, store, ids, headers, scope, receive)
+            return await answer(told, 200, head.headers, conditional=True)
+        store = self._store(head, scope)
+        call = await self._read(endpoint, store, ids, scope, receive)
         result = await endpoint.handle(call)
         if isinstance(result, Response):
             return result
         if isinstance(result, StreamedResponse):
             return await stream_response(store, result)
-        return await answer(result, endpoint.status, headers, conditional=endpoint.conditional)
+        return await answer(result, endpoint.status, head.headers, conditional=endpoint.conditional)
 
-    def _store(self, headers: Mapping[str, str], scope: Scope) -> AsyncConversationStore:
+    def _store(self, head: IncomingRequest, scope: Scope) -> AsyncConversationStore:
         """The store that the request's token reaches.
 
         Raises:
             AuthError: It brings none that is accepted.
         """
-        grant = self._served.access.grant(bearer(headers))
+        grant = self._served.access.grant(bearer(head.headers))
         scope.setdefault("state", {})["token"] = grant.name
         return self._served.store_of(grant)
 
@@ -119,17 +118,18 @@ class Native:
         endpoint: Endpoint,
         store: AsyncConversationStore,
         ids: Mapping[str, str],
-        headers: Mapping[str, str],
         scope: Scope,
         receive: Receive,
     ) -> Call:
-        limits = self._served.limits
-        query: dict[str, Any] = read_query(endpoint.parameters, scope["query_string"], limits)
+        head, limits = head_of(scope), self._served.limits
+        query = read_query(endpoint.parameters, scope["query_string"], limits)
         check_ids((*ids.values(), query.get("conversation_id")), limits)
         body = None
         if endpoint.body is not None:
-            body = await take_body(endpoint.body, headers, scope, receive, limits)
-        return Call(store=store, ids=ids, query=query, body=body, headers=headers, limits=limits)
+            body = await take_body(endpoint.body, head, receive, limits)
+        return Call(
+            store=store, ids=ids, query=query, body=body, headers=head.headers, limits=limits
+        )
 
 
 def _chosen(methods: Mapping[str, Endpoint], method: str) -> Endpoint:

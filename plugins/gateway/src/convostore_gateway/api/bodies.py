@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, get_args
+from collections.abc import Iterable, Iterator
+from typing import Final, get_args
 
-from starlette.types import Receive, Scope
+from starlette.types import Receive
 
+from convostore.dialects import IncomingRequest
 from convostore.errors import InvalidError
+from convostore.models import Value
 
 from ..limits import Limits
-from ..requests import read_request
+from ..requests import receive_body
 from ..schema import read_body
+from .endpoint import BodyKind
 
 _LARGE: Final = 256 * 1024
 """Bytes of a body that is read in the event loop."""
@@ -23,21 +26,17 @@ class MediaTypeError(InvalidError):
     """A request's body is of another media type than is taken."""
 
 
-# Any, in this module: a body of whatever class an endpoint takes.
-
-
 async def take_body(
-    kind: Any, headers: Mapping[str, str], scope: Scope, receive: Receive, limits: Limits
-) -> Any:
+    kind: BodyKind, head: IncomingRequest, receive: Receive, limits: Limits
+) -> Value | None:
     """Reads a request's body.
 
     Raises:
         InvalidError: It is none of this class, or out of bounds; the message names the field.
         ClientDisconnect: The client went away.
     """
-    _check_media_type(headers.get("content-type", "application/json"))
-    request = await read_request(scope, receive, limits)
-    content = request.content
+    _check_media_type(head.headers.get("content-type", "application/json"))
+    content = await receive_body(head, receive, limits)
     if not content:
         if not may_be_absent(kind):
             raise InvalidError("a body is needed, which is JSON")
@@ -50,7 +49,7 @@ async def take_body(
     return body
 
 
-def may_be_absent(kind: Any) -> bool:
+def may_be_absent(kind: BodyKind) -> bool:
     """Whether a body may be left out: where it may be null, that means the same."""
     return type(None) in get_args(kind)
 
@@ -75,7 +74,7 @@ def _check_media_type(told: str) -> None:
         raise MediaTypeError("a body is taken as JSON: send Content-Type: application/json")
 
 
-def _ids_of(body: Any) -> Iterator[object]:
+def _ids_of(body: Value | None) -> Iterator[object]:
     fields = {} if body is None else vars(body)
     for name in _IDS:
         yield fields.get(name)

@@ -7,22 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from types import UnionType
+from typing import Final, TypeAlias, TypeVar, cast
+
+from starlette.responses import Response
 
 from convostore.adapters import Operation
+from convostore.dialects import StreamedResponse
+from convostore.models import Value
+from convostore.parsing import Row
 from convostore.store import AsyncConversationStore
 
 from ..limits import Limits
-from .parameters import Parameter
+from .parameters import AnyParameter, Parameter
+from .responses import Result
+
+T = TypeVar("T")
+V = TypeVar("V", bound=Value)
 
 EVENTS: Final = "text/event-stream"
 CONVERSATIONS: Final = "/v1/conversations"
 CONVERSATION: Final = f"{CONVERSATIONS}/{{conversation_id}}"
 MESSAGES: Final = f"{CONVERSATION}/messages"
 MESSAGE: Final = f"{MESSAGES}/{{message_id}}"
-
-# Any, in this module: what is read from a request is of the class that the endpoint names, and a
-# result of any operation is rendered by its own class.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +42,9 @@ class Call:
     """
 
     store: AsyncConversationStore
-    ids: Mapping[str, Any]
-    query: Mapping[str, Any]
-    body: Any
+    ids: Mapping[str, str]
+    query: Mapping[str, object]
+    body: Value | None
     headers: Mapping[str, str]
     limits: Limits
 
@@ -46,8 +53,22 @@ class Call:
         """Whether a reply is to be sent as it arrives."""
         return EVENTS in self.headers.get("accept", "").lower()
 
+    def value(self, parameter: Parameter[T]) -> T:
+        """Return the value of a parameter that is required or has a default."""
+        return cast("T", self.query[parameter.name])  # `read_query` has called its `read`
 
-Handler: TypeAlias = Callable[[Call], Awaitable[Any]]
+    def optional(self, parameter: Parameter[T]) -> T | None:
+        """Return the value of a parameter; None where the request has none."""
+        return cast("T | None", self.query.get(parameter.name))
+
+    def body_as(self, kind: type[V]) -> V:
+        """Return the body of an endpoint whose `body` is this class."""
+        return cast("V", self.body)  # `read_body` has validated it
+
+
+Handler: TypeAlias = Callable[[Call], Awaitable[Result | StreamedResponse | Response]]
+BodyKind: TypeAlias = type[Value] | UnionType
+"""A class of bodies; as a union with None, the body may be null or absent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +95,9 @@ class Endpoint:
     operation: Operation | None
     summary: str
     handle: Handler | None
-    answers: Any
-    parameters: tuple[Parameter, ...] = ()
-    body: Any = None
+    answers: AnswerKind
+    parameters: tuple[AnyParameter, ...] = ()
+    body: BodyKind | None = None
     status: int = 200
     conditional: bool = False
     media_types: tuple[str, ...] = ("application/json",)
@@ -88,11 +109,15 @@ class Endpoint:
 class PageOf:
     """The answer is a page of such values."""
 
-    kind: Any
+    kind: type[object]
 
 
 @dataclass(frozen=True, slots=True)
 class Several:
     """The answer is a list that comes whole."""
 
-    kind: Any
+    kind: type[object]
+
+
+AnswerKind: TypeAlias = type[object] | PageOf | Several | Row | None
+"""A class, a page or list of its values, a JSON schema, or nothing."""

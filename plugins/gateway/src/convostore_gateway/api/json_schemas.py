@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import deepcopy
-from typing import Any, Final
+from typing import Final, cast
 
 from pydantic import TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
+from convostore.models import JSON
 from convostore.parsing import Row
 
 from ..limits import Limits
@@ -45,8 +46,6 @@ _IDS: Final = {
 }
 _OWN_IDS: Final = ("Conversation", "Message")
 
-# Any, in this module: a class of the schema, or whatever else a `TypeAdapter` takes.
-
 
 class Schemas:
     """The schemas of several classes.
@@ -60,10 +59,11 @@ class Schemas:
         components: All that the schemas refer to, by name.
     """
 
-    def __init__(self, kinds: Iterable[Any], limits: Limits, options: Iterable[str]) -> None:
+    def __init__(self, kinds: Iterable[object], limits: Limits, options: Iterable[str]) -> None:
         known = list(kinds)
-        adapters: Any = [
-            (place, "validation", TypeAdapter(kind)) for place, kind in enumerate(known)
+        adapters: list[tuple[int, JsonSchemaMode, TypeAdapter[object]]] = [
+            (place, "validation", TypeAdapter(cast("type[object]", kind)))
+            for place, kind in enumerate(known)
         ]
         found, defined = TypeAdapter.json_schemas(
             adapters, schema_generator=_Generator, ref_template=_REFERENCE
@@ -74,7 +74,7 @@ class Schemas:
         _tell_options(self.components, options)
         self.components[PROBLEM] = _problem()
 
-    def of(self, kind: Any) -> Row:
+    def of(self, kind: object) -> Row:
         """The schema of one of the classes."""
         return next(dict(schema) for known, schema in self._schemas if known == kind)
 
@@ -85,7 +85,7 @@ class _Generator(GenerateJsonSchema):
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
 
 
-def _untitled(schema: Any) -> Any:
+def _untitled(schema: JSON) -> JSON:
     """A schema without the titles that pydantic makes of names; a property may be called so."""
     if isinstance(schema, dict):
         return {

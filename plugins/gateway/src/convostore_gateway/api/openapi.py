@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 from convostore.models import PartialReply, ReplyEvent
 from convostore.parsing import Row
@@ -14,9 +14,9 @@ from convostore.parsing import Row
 from ..limits import Limits
 from ..problems import MEDIA_TYPE
 from .bodies import may_be_absent
-from .endpoint import EVENTS, Endpoint, PageOf, Several
+from .endpoint import EVENTS, AnswerKind, Endpoint, PageOf, Several
 from .json_schemas import PROBLEM, Schemas
-from .parameters import Parameter
+from .parameters import AnyParameter
 
 DOCUMENT: Final = Endpoint(
     method="GET",
@@ -42,8 +42,6 @@ _IF_NONE_MATCH: Final = {
 }
 _OF_BACKEND: Final = (429, 500, 501, 502, 503)
 _OF_BODY: Final = (408, 413, 415)
-
-# Any, in this module: the class that an endpoint takes or answers.
 
 
 def document(
@@ -81,7 +79,7 @@ def document(
     }
 
 
-def _kinds(endpoints: Sequence[Endpoint]) -> Iterator[Any]:
+def _kinds(endpoints: Sequence[Endpoint]) -> Iterator[object]:
     yield from (ReplyEvent, PartialReply)
     for each in endpoints:
         if each.body is not None:
@@ -90,7 +88,7 @@ def _kinds(endpoints: Sequence[Endpoint]) -> Iterator[Any]:
             yield kind
 
 
-def _item(answers: Any) -> Any:
+def _item(answers: AnswerKind) -> type[object] | Row | None:
     return answers.kind if isinstance(answers, PageOf | Several) else answers
 
 
@@ -118,7 +116,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Row:
     return row
 
 
-def _parameter(parameter: Parameter) -> Row:
+def _parameter(parameter: AnyParameter) -> Row:
     return {
         "name": parameter.name,
         "in": "query",
@@ -153,7 +151,7 @@ def _answered(status: int, endpoint: Endpoint, schemas: Schemas) -> Row:
     return row
 
 
-def _schema(answers: Any, schemas: Schemas) -> Row:
+def _schema(answers: type[object] | PageOf | Several | Row, schemas: Schemas) -> Row:
     if isinstance(answers, dict):
         return answers
     if not isinstance(answers, PageOf | Several):

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, get_args
+from typing import Any, Final, Generic, TypeAlias, TypeVar, get_args
 from urllib.parse import parse_qsl
 
 from convostore.errors import InvalidError
@@ -16,12 +16,15 @@ from convostore.parsing import Row
 
 from ..limits import Limits
 
+T = TypeVar("T")
+W = TypeVar("W", bound=str)
+
 _DIGITS: Final = 18
 """Of a longer number it only matters that it is large."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
+class Parameter(Generic[T]):
     """One parameter.
 
     Attributes:
@@ -32,13 +35,19 @@ class Parameter:
 
     name: str
     about: str
-    read: Callable[[str], object]
+    read: Callable[[str], T]
     schema: Row
     required: bool = False
-    default: object = None
+    default: T | None = None
 
 
-def read_query(parameters: Sequence[Parameter], query: bytes, limits: Limits) -> dict[str, object]:
+AnyParameter: TypeAlias = Parameter[Any]
+"""A parameter whose values may be of any type: a table of parameters holds several."""
+
+
+def read_query(
+    parameters: Sequence[AnyParameter], query: bytes, limits: Limits
+) -> dict[str, object]:
     """Reads a request's query: what stands in it, and the defaults of what does not.
 
     Raises:
@@ -70,7 +79,7 @@ def _pairs(query: bytes) -> list[tuple[str, str]]:
         raise InvalidError("the query is not percent-encoded UTF-8") from None
 
 
-def _read(parameter: Parameter, text: str) -> object:
+def _read(parameter: Parameter[T], text: str) -> T:
     try:
         return parameter.read(text)
     except ValueError as error:
@@ -105,28 +114,29 @@ def _flag(text: str) -> bool:
     return text == "true"
 
 
-def _one_of(words: Sequence[str]) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"one of {', '.join(words)}")
-        return text
+def _one_of(words: Sequence[W]) -> Callable[[str], W]:
+    def read(text: str) -> W:
+        for word in words:
+            if word == text:
+                return word
+        raise ValueError(f"one of {', '.join(words)}")
 
     return read
 
 
-def _chosen(name: str, about: str, words: Sequence[str], default: str | None = None) -> Parameter:
+def _chosen(name: str, about: str, words: Sequence[W], default: W | None = None) -> Parameter[W]:
     schema: Row = {"type": "string", "enum": list(words)}
     if default is not None:
         schema["default"] = default
     return Parameter(name=name, about=about, read=_one_of(words), schema=schema, default=default)
 
 
-def _moment(name: str, about: str, *, required: bool = False) -> Parameter:
+def _moment(name: str, about: str, *, required: bool = False) -> Parameter[datetime]:
     schema = {"type": "string", "format": "date-time"}
     return Parameter(name=name, about=about, read=_time, schema=schema, required=required)
 
 
-def _limit(default: int) -> Parameter:
+def _limit(default: int) -> Parameter[int]:
     return Parameter(
         name="limit",
         about="The most items of the page; the server has a bound of its own.",
@@ -144,9 +154,9 @@ CURSOR: Final = Parameter(
     read=str,
     schema={"type": "string"},
 )
-ORDER: Final = _chosen(
-    "order", "From which end of the conversation.", get_args(Order), "oldest_first"
-)
+_ORDERS: Final[tuple[Order, ...]] = get_args(Order)
+_ROLES: Final[tuple[Role, ...]] = get_args(Role)
+ORDER: Final = _chosen("order", "From which end of the conversation.", _ORDERS, "oldest_first")
 OLDER_THAN: Final = _moment("older_than", "Only what was last active before this time.")
 OLDER_THAN_NEEDED: Final = _moment("older_than", OLDER_THAN.about, required=True)
 QUERY: Final = Parameter(
@@ -162,7 +172,7 @@ CONVERSATION: Final = Parameter(
     read=str,
     schema={"type": "string", "minLength": 1},
 )
-ROLE: Final = _chosen("role", "Only messages of this role, and no titles.", get_args(Role))
+ROLE: Final = _chosen("role", "Only messages of this role, and no titles.", _ROLES)
 SINCE: Final = _moment("since", "Only what was said at this time or later.")
 UNTIL: Final = _moment("until", "Only what was said before this time.")
 FORMAT: Final = _chosen("format", "The format of the file.", WRITTEN, "jsonl")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
+
+from starlette.responses import Response
 
 from convostore.adapters import Operation
-from convostore.models import Conversation, Health, Message, RunStep
+from convostore.models import Conversation, Health, Message, Page, RunStep
 from convostore.search import Hit
 
 from .. import schema
@@ -24,10 +26,8 @@ from .endpoint import (
     Several,
 )
 
-# Any, in this module: a result of any operation is rendered by its own class.
 
-
-async def _info(call: Call) -> Any:
+async def _info(call: Call) -> schema.Info:
     store, most = call.store, call.limits.page
     return schema.Info(
         label=public_name(store.label),
@@ -39,14 +39,50 @@ async def _info(call: Call) -> Any:
     )
 
 
-async def _messages(call: Call) -> Any:
-    listed = call.store.messages_as_json if call.store.keeps_json else call.store.list_messages
-    return await listed(**call.ids, **call.query)
+async def _conversations(call: Call) -> Page[Conversation]:
+    return await call.store.list_conversations(
+        limit=call.value(parameters.LIMIT),
+        cursor=call.optional(parameters.CURSOR),
+        older_than=call.optional(parameters.OLDER_THAN),
+    )
 
 
-async def _search(call: Call) -> Any:
-    query = dict(call.query)
-    return await call.store.search(query.pop("q"), **query)
+async def _messages(call: Call) -> Page[Message] | Page[str]:
+    store, conversation_id = call.store, call.ids["conversation_id"]
+    limit, order = call.value(parameters.LIMIT), call.value(parameters.ORDER)
+    cursor = call.optional(parameters.CURSOR)
+    if store.keeps_json:
+        return await store.messages_as_json(
+            conversation_id, limit=limit, cursor=cursor, order=order
+        )
+    return await store.list_messages(conversation_id, limit=limit, cursor=cursor, order=order)
+
+
+async def _search(call: Call) -> Page[Hit]:
+    return await call.store.search(
+        call.value(parameters.QUERY),
+        limit=call.value(parameters.HITS),
+        cursor=call.optional(parameters.CURSOR),
+        conversation_id=call.optional(parameters.CONVERSATION),
+        role=call.optional(parameters.ROLE),
+        since=call.optional(parameters.SINCE),
+        until=call.optional(parameters.UNTIL),
+    )
+
+
+async def _export(call: Call) -> Response:
+    return await export_one(
+        call.store,
+        call.ids["conversation_id"],
+        format=call.value(parameters.FORMAT),
+        raw=call.value(parameters.RAW),
+    )
+
+
+async def _export_all(call: Call) -> Response:
+    return await export_all(
+        call.store, format=call.value(parameters.FORMAT), raw=call.value(parameters.RAW)
+    )
 
 
 _PAGED: Final = (parameters.LIMIT, parameters.CURSOR)
@@ -76,7 +112,7 @@ READING: Final = (
         template=CONVERSATIONS,
         operation=Operation.LIST_CONVERSATIONS,
         summary="Lists conversations, page by page, in the store's order.",
-        handle=lambda call: call.store.list_conversations(**call.query),
+        handle=_conversations,
         answers=PageOf(Conversation),
         parameters=(*_PAGED, parameters.OLDER_THAN),
         conditional=True,
@@ -122,7 +158,7 @@ READING: Final = (
         operation=Operation.LIST_MESSAGES,
         name="export_conversation",
         summary="Returns a conversation as a file.",
-        handle=lambda call: export_one(call.store, **call.ids, **call.query),
+        handle=_export,
         parameters=_EXPORTED,
         answers={"type": "string"},
         media_types=_FILES,
@@ -150,7 +186,7 @@ READING: Final = (
         operation=Operation.LIST_CONVERSATIONS,
         name="export_conversations",
         summary="Returns all conversations as one file.",
-        handle=lambda call: export_all(call.store, **call.query),
+        handle=_export_all,
         parameters=_EXPORTED,
         answers={"type": "string"},
         media_types=_FILES,

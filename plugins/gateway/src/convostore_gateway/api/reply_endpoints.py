@@ -3,50 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from convostore.adapters import Operation
 from convostore.dialects import StreamedResponse
 from convostore.errors import InvalidError
-from convostore.models import Reply
+from convostore.models import JSON, Reply
 from convostore.store import AsyncConversationStore, AsyncReplyStream
 
 from .. import schema
 from .endpoint import CONVERSATION, EVENTS, Call, Endpoint
 from .responses import HEADERS, NativeEncoder
 
-# Any, in this module: a result of any operation is rendered by its own class.
 
-
-async def _reply(call: Call) -> Any:
-    said = call.body
-    arguments = (said.conversation_id, said.content)
-    options = _options(said.options, turn_id=said.turn_id)
+async def _reply(call: Call) -> Reply | StreamedResponse:
+    body = call.body_as(schema.ReplyBody)
+    turn = (body.conversation_id, body.content)
+    options = _options(body.options)
     if call.wants_events:
-        return _streamed(lambda store: store.stream_reply(*arguments, **options))
-    return await call.store.reply(*arguments, **options)
+        return _streamed(lambda store: store.stream_reply(*turn, turn_id=body.turn_id, **options))
+    return await call.store.reply(*turn, turn_id=body.turn_id, **options)
 
 
-async def _answer(call: Call) -> Any:
-    said = call.body
-    options = _options(said.options)
+async def _answer(call: Call) -> Reply | StreamedResponse:
+    body = call.body_as(schema.AnswerBody)
+    options = _options(body.options)
     if call.wants_events:
         return _streamed(
-            lambda store: store.stream_answer(said.conversation_id, said.answer, **options)
+            lambda store: store.stream_answer(body.conversation_id, body.answer, **options)
         )
-    return await call.store.answer(said.conversation_id, said.answer, **options)
+    return await call.store.answer(body.conversation_id, body.answer, **options)
 
 
-async def _resumed(call: Call) -> StreamedResponse:
+async def _resume(call: Call) -> StreamedResponse:
     return _streamed(lambda store: store.resume_reply(**call.ids))
 
 
-def _options(options: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """A turn's options beside the arguments that are the API's own."""
-    taken = {"conversation_id", "content", "answer", "turn_id", "self"} & options.keys()
-    if taken:
-        raise InvalidError(f"there is no option {min(taken)!r}: it stands beside the options")
-    return {**options, **more}
+def _options(options: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    """Return a turn's options.
+
+    Raises:
+        InvalidError: One has the name of an argument of the store's method.
+    """
+    arguments = {"conversation_id", "content", "answer", "turn_id", "self"} & options.keys()
+    if arguments:
+        raise InvalidError(f"there is no option {min(arguments)!r}: it stands beside the options")
+    return options
 
 
 def _streamed(begin: Callable[[AsyncConversationStore], AsyncReplyStream]) -> StreamedResponse:
@@ -93,7 +95,7 @@ REPLYING: Final = (
         template=f"{_REPLY}/resume",
         operation=Operation.RESUME_REPLY,
         summary="Goes on with a reply that is being made, from its beginning.",
-        handle=_resumed,
+        handle=_resume,
         answers={"type": "string"},
         media_types=(EVENTS,),
         may_conflict=True,

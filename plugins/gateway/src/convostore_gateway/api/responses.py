@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final, TypeAlias
 
 import pydantic_core
 from starlette.responses import Response
@@ -28,6 +28,7 @@ from convostore.models import (
     TextPart,
     ToolResultPart,
 )
+from convostore.parsing import Row
 from convostore.search import Hit
 from convostore.serialization import dump, to_json
 
@@ -42,11 +43,23 @@ _QUICK: Final = frozenset({Conversation, Message, Hit, RunStep})
 """Classes whose None is always a default, which pydantic can therefore leave out by itself."""
 _TAG: Final = re.compile(r'"[^"]*"')
 
-# Any, in this module: a result of any operation.
+Item: TypeAlias = Portable | str
+Result: TypeAlias = (
+    Portable
+    | Row
+    | Page[Conversation]
+    | Page[Message]
+    | Page[Hit]
+    | Page[str]
+    | tuple[Portable, ...]
+    | tuple[str, ...]
+    | None
+)
+"""What an operation returns; the items of a `Page[str]` are JSON already."""
 
 
 async def answer(
-    result: Any, status: int, headers: Mapping[str, str], *, conditional: bool
+    result: Result, status: int, headers: Mapping[str, str], *, conditional: bool
 ) -> Response:
     """Makes the answer of a result.
 
@@ -69,16 +82,17 @@ async def answer(
     return Response(content, status, validators, media_type="application/json")
 
 
-async def rendered(result: Any) -> bytes:
+async def rendered(result: Result) -> bytes:
     """The JSON of a result; a large one is written in a thread."""
     if isinstance(result, Page):
         told = page_json(Page(items=(), cursor=result.cursor, total=result.total))
         del told["items"]
         rest = b"," + to_json(told).encode("ascii")[1:] if told else b"}"
         items = result.items
-        is_json = bool(items) and isinstance(items[0], str)
-        listed = f"[{','.join(items)}]".encode() if is_json else await _items(items)
-        return b'{"items":' + listed + rest
+        if items and isinstance(items[0], str):
+            rows = ",".join(items)
+            return f'{{"items":[{rows}]'.encode() + rest
+        return b'{"items":' + await _items(items) + rest
     if isinstance(result, tuple):
         return b'{"items":' + await _items(result) + b"}"
     return _written(result)
@@ -96,7 +110,7 @@ def _is_known(tag: str, told: str | None) -> bool:
     return told.strip() == "*" or tag in _TAG.findall(told)
 
 
-async def _items(items: tuple[Any, ...]) -> bytes:
+async def _items(items: tuple[Item, ...]) -> bytes:
     if _weight_of(items) > LARGE:
         return await asyncio.to_thread(_piecewise, items)
     if items and type(items[0]) in _QUICK:
@@ -105,19 +119,19 @@ async def _items(items: tuple[Any, ...]) -> bytes:
     return _piecewise(items)
 
 
-def _piecewise(items: tuple[Any, ...]) -> bytes:
+def _piecewise(items: tuple[Item, ...]) -> bytes:
     """Writes one by one, so that other threads have their turn between them."""
     return b"[" + b",".join(map(_written, items)) + b"]"
 
 
-def _written(value: Any) -> bytes:
+def _written(value: Item | Row | None) -> bytes:
     if type(value) in _QUICK:
         with suppress(ValueError):
             return _quickly(value)
     return to_json(dump(value) if isinstance(value, Portable) else value).encode("ascii")
 
 
-def _quickly(value: Any) -> bytes:
+def _quickly(value: object) -> bytes:
     """Writes without a detour.
 
     Raises:
@@ -126,7 +140,7 @@ def _quickly(value: Any) -> bytes:
     return pydantic_core.to_json(value, exclude_none=True)
 
 
-def _weight_of(items: tuple[Any, ...]) -> int:
+def _weight_of(items: tuple[Item, ...]) -> int:
     """About how many bytes the JSON of a list will have."""
     if items and isinstance(items[0], Message | Hit):
         return sum(map(_weight, items))

@@ -2,27 +2,68 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from convostore.adapters import Operation
 from convostore.errors import InvalidError
-from convostore.models import Conversation, Message
+from convostore.models import Conversation, Feedback, Message
+from convostore.parsing import Row
 
 from .. import schema
 from . import parameters
 from .endpoint import CONVERSATION, CONVERSATIONS, MESSAGE, MESSAGES, Call, Endpoint, Several
 
-# Any, in this module: a result of any operation is rendered by its own class.
+
+async def _create(call: Call) -> Conversation:
+    body = call.body_as(schema.CreateBody)
+    return await call.store.create_conversation(
+        id=body.id, title=body.title, created_at=body.created_at, origin=body.origin
+    )
 
 
 async def _put(call: Call) -> None:
-    if call.body.id != call.ids["conversation_id"]:
+    conversation = call.body_as(Conversation)
+    if conversation.id != call.ids["conversation_id"]:
         raise InvalidError("the body's id is not the one of the path: they must be equal")
-    await call.store.put_conversation(call.body)
+    await call.store.put_conversation(conversation)
 
 
-async def _deleted_conversations(call: Call) -> Any:
-    return {"deleted": await call.store.delete_conversations(**call.query)}
+async def _update(call: Call) -> None:
+    body = call.body_as(schema.UpdateBody)
+    await call.store.update_conversation(
+        call.ids["conversation_id"], title=body.title, pinned=body.pinned
+    )
+
+
+async def _delete_conversations(call: Call) -> Row:
+    older_than = call.value(parameters.OLDER_THAN_NEEDED)
+    return {"deleted": await call.store.delete_conversations(older_than=older_than)}
+
+
+async def _fork(call: Call) -> Conversation:
+    body = call.body_as(schema.ForkBody)
+    return await call.store.fork_conversation(
+        call.ids["conversation_id"], body.message_id, id=body.new_id, title=body.title
+    )
+
+
+async def _append(call: Call) -> tuple[Message, ...]:
+    body = call.body_as(schema.AppendBody)
+    return await call.store.append_messages(
+        call.ids["conversation_id"], body.messages, after=body.after
+    )
+
+
+async def _replace(call: Call) -> tuple[Message, ...]:
+    body = call.body_as(schema.ReplaceBody)
+    return await call.store.replace_messages(
+        call.ids["conversation_id"], body.messages, after=body.after
+    )
+
+
+async def _set_feedback(call: Call) -> None:
+    feedback = None if call.body is None else call.body_as(Feedback)
+    await call.store.set_feedback(**call.ids, feedback=feedback)
 
 
 _DELETED: Final = {
@@ -37,12 +78,7 @@ WRITING: Final = (
         template=CONVERSATIONS,
         operation=Operation.CREATE_CONVERSATION,
         summary="Makes a conversation; one that is there with the same values is returned.",
-        handle=lambda call: call.store.create_conversation(
-            id=call.body.id,
-            title=call.body.title,
-            created_at=call.body.created_at,
-            origin=call.body.origin,
-        ),
+        handle=_create,
         body=schema.CreateBody,
         answers=Conversation,
         status=201,
@@ -53,7 +89,7 @@ WRITING: Final = (
         template=CONVERSATIONS,
         operation=Operation.DELETE_CONVERSATIONS,
         summary="Deletes the conversations that were last active before a time.",
-        handle=_deleted_conversations,
+        handle=_delete_conversations,
         parameters=(parameters.OLDER_THAN_NEEDED,),
         answers=_DELETED,
     ),
@@ -79,9 +115,7 @@ WRITING: Final = (
         template=CONVERSATION,
         operation=Operation.UPDATE_CONVERSATION,
         summary="Changes the title, or whether it is pinned; what is absent stays.",
-        handle=lambda call: call.store.update_conversation(
-            **call.ids, title=call.body.title, pinned=call.body.pinned
-        ),
+        handle=_update,
         body=schema.UpdateBody,
         answers=None,
     ),
@@ -98,9 +132,7 @@ WRITING: Final = (
         template=f"{CONVERSATION}/fork",
         operation=Operation.FORK_CONVERSATION,
         summary="Makes a conversation of another one's messages up to one of them.",
-        handle=lambda call: call.store.fork_conversation(
-            **call.ids, message_id=call.body.message_id, id=call.body.new_id, title=call.body.title
-        ),
+        handle=_fork,
         body=schema.ForkBody,
         answers=Conversation,
         status=201,
@@ -111,9 +143,7 @@ WRITING: Final = (
         template=MESSAGES,
         operation=Operation.APPEND_MESSAGES,
         summary="Appends messages, all or none; one that is stored already is left as it is.",
-        handle=lambda call: call.store.append_messages(
-            **call.ids, messages=call.body.messages, after=call.body.after
-        ),
+        handle=_append,
         body=schema.AppendBody,
         answers=Several(Message),
         may_conflict=True,
@@ -123,9 +153,7 @@ WRITING: Final = (
         template=MESSAGES,
         operation=Operation.REPLACE_MESSAGES,
         summary="Puts messages in the place of all that stand behind one.",
-        handle=lambda call: call.store.replace_messages(
-            **call.ids, messages=call.body.messages, after=call.body.after
-        ),
+        handle=_replace,
         body=schema.ReplaceBody,
         answers=Several(Message),
         may_conflict=True,
@@ -143,7 +171,7 @@ WRITING: Final = (
         template=f"{MESSAGE}/feedback",
         operation=Operation.SET_FEEDBACK,
         summary="Sets what the user thought of an answer; null clears it.",
-        handle=lambda call: call.store.set_feedback(**call.ids, feedback=call.body),
+        handle=_set_feedback,
         body=schema.FeedbackBody,
         answers=None,
     ),

@@ -26,8 +26,7 @@ _EVENTS: Final = "text/event-stream"
 def asked(kind: type[T], request: Request) -> HTTPFlow[T]:
     """A flow of one request that is answered with a value."""
     reply = yield request
-    value: T = schema.read(kind, reply.json())
-    return value
+    return schema.read(kind, reply.json())
 
 
 def page(kind: type[T], request: Request) -> HTTPFlow[Page[T]]:

@@ -10,18 +10,22 @@ import asyncio
 import json
 import logging
 from asyncio import TimerHandle
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from convostore.parsing import Row
 
 from ..limits import Limits
 from ..middleware import CLOCKED, SECURITY
 
 if TYPE_CHECKING:
+    from uvicorn import Config
     from uvicorn._types import ASGISendEvent
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+    from uvicorn.server import ServerState
 
 _PIPELINED: Final = 16
 """How many requests may wait behind the one that is being answered."""
@@ -52,8 +56,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     limits: ClassVar[Limits] = Limits()
 
-    def __init__(self, *args: Any, **more: Any) -> None:  # as uvicorn's own
-        super().__init__(*args, **more)
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: Row,
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
         self.logger = _log
         self.access_log = False
         self.timeout_keep_alive = self.limits.idle  # type: ignore[assignment]  # any seconds will do
@@ -251,7 +261,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 def _without_chunks(
     cycle: RequestResponseCycle,
-) -> Callable[[ASGISendEvent], Coroutine[Any, Any, None]]:
+) -> Callable[[ASGISendEvent], Awaitable[None]]:
     """Sends to a client of HTTP/1.0, which knows no chunks: what has no length ends with the
     connection.
     """

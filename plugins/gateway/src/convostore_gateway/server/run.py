@@ -12,10 +12,10 @@ import logging
 import socket
 import threading
 from asyncio import Task
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import suppress
 from types import FrameType, TracebackType
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -237,7 +237,7 @@ class _Server(uvicorn.Server):
         while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110  # nobody tells
             await asyncio.sleep(0.02)
 
-    async def _unless_forced(self, work: Coroutine[Any, Any, None], patience: float) -> None:
+    async def _unless_forced(self, work: Awaitable[None], patience: float) -> None:
         both = {asyncio.ensure_future(work), asyncio.ensure_future(self._until_forced())}
         await asyncio.wait(both, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         await _cancel(both)

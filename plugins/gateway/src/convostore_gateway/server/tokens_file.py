@@ -15,15 +15,16 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from convostore.adapters import validate_options
 from convostore.config import resolve_secret
 from convostore.errors import ConfigError
+from convostore.parsing import Row
 
 from ..auth import Token
 
@@ -82,7 +83,7 @@ def read_tokens(file: Path) -> list[Token]:
     return tokens
 
 
-def _tokens(file: Path, entries: dict[str, Any]) -> Iterator[Token]:
+def _tokens(file: Path, entries: Row) -> Iterator[Token]:
     if unknown := sorted(set(entries) - {"tokens"}):
         raise ConfigError(f"the file of tokens {file} holds {unknown[0]!r}: write [[tokens]]")
     listed = entries.get("tokens", [])
@@ -98,5 +99,5 @@ def _tokens(file: Path, entries: dict[str, Any]) -> Iterator[Token]:
         )
 
 
-def _failure_at(where: str) -> Any:  # Any: what `validate_options` takes
+def _failure_at(where: str) -> Callable[[str], ConfigError]:
     return lambda complaint: ConfigError(f"{where}: {complaint}")

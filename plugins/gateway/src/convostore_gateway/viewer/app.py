@@ -20,7 +20,7 @@ from convostore.errors import AuthError, InvalidError, StoreError
 
 from ..limits import Limits
 from ..middleware import place_of
-from ..requests import headers_of, path_of, read_request
+from ..requests import head_of, read_request
 from ..stores import Stores
 from . import forms, pages, sessions
 from .assets import asset_response
@@ -65,10 +65,7 @@ class Viewer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         at = Addresses(quote(scope.get("root_path", "")) + "/viewer")
-        head = IncomingRequest(
-            method=scope["method"], path=path_of(scope), headers=headers_of(scope)
-        )
-        as_piece = wants_fragment(head)
+        as_piece = wants_fragment(head_of(scope))
         try:
             request = await read_request(scope, receive, _of_forms(self._served.limits))
             response = await self._answer(request, scope, at)
@@ -183,7 +180,7 @@ def _login(request: IncomingRequest, scope: Scope, at: Addresses) -> Response:
 
 
 def _login_page(at: Addresses, onward: str, status: int, *, is_wrong: bool = False) -> Response:
-    response = page("login.html", at, status=status, onward=onward, is_wrong=is_wrong)
+    response = page("login.html", at, status, onward=onward, is_wrong=is_wrong)
     response.headers["www-authenticate"] = "Bearer"
     return response
 

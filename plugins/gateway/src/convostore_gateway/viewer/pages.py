@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import Response
 
 from convostore.errors import InvalidError
-from convostore.models import Order
+from convostore.models import Conversation, Order
 from convostore.store import AsyncConversationStore
 
 from .. import downloads
@@ -114,7 +114,7 @@ def can(store: AsyncConversationStore) -> dict[str, bool]:
     }
 
 
-def _frame(visit: Visit) -> dict[str, Any]:
+def _frame(visit: Visit) -> dict[str, object]:
     """What stands around every page."""
     return {
         "label": store_name(visit.store.label),
@@ -123,14 +123,14 @@ def _frame(visit: Visit) -> dict[str, Any]:
     }
 
 
-async def _list(visit: Visit, current: str | None = None) -> dict[str, Any]:
+async def _list(visit: Visit, current: str | None = None) -> dict[str, object]:
     size = visit.page_size(_ROWS)
     cursor = visit.given("cursor") if current is None else None
     found = await queries.conversations(visit.store, size, cursor)
     return {"page": found, "total": found.total, "current": current}
 
 
-async def _found(visit: Visit, query: str) -> dict[str, Any]:
+async def _found(visit: Visit, query: str) -> dict[str, object]:
     if not visit.store.offers("search"):
         found = await queries.titled(visit.store, query, visit.page_size(_LARGE))
         return {"found": found, "current": None}
@@ -139,18 +139,19 @@ async def _found(visit: Visit, query: str) -> dict[str, Any]:
     return {"page": hits, "current": None, "is_head": cursor is None}
 
 
-async def _both(visit: Visit) -> tuple[Any, dict[str, Any]]:
+async def _both(visit: Visit) -> tuple[Conversation, dict[str, object]]:
     """A conversation and its messages, read side by side."""
     conversation, messages = await asyncio.gather(
         visit.store.get_conversation(visit.ids[0]), _messages(visit), return_exceptions=True
     )
-    for each in (conversation, messages):
-        if isinstance(each, BaseException):
-            raise each
+    if isinstance(conversation, BaseException):
+        raise conversation
+    if isinstance(messages, BaseException):
+        raise messages
     return conversation, messages
 
 
-async def _messages(visit: Visit) -> dict[str, Any]:
+async def _messages(visit: Visit) -> dict[str, object]:
     size, wanted = visit.page_size(_MESSAGES), visit.given("message")
     if wanted is not None:
         found = await queries.stretch_with(visit.store, visit.ids[0], size, wanted)

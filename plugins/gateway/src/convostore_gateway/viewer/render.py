@@ -15,7 +15,7 @@ from functools import cache, partial
 from html import escape
 from importlib.resources import files
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import nh3
@@ -232,8 +232,8 @@ def _minute(time: datetime) -> str:
     return f"{_day(time)}, {time:%H:%M} UTC"
 
 
-def _seconds(value: Any) -> str:  # Any: a service may send a number of any size
+def _seconds(value: float) -> str:
     try:
         return f"{value:.2f} s" if value < 10 else f"{value:,.0f} s"
-    except (OverflowError, ValueError):
+    except (OverflowError, ValueError):  # a service may send a number of any size
         return ""

@@ -59,12 +59,12 @@ def html(text: str, status: int = 200) -> Response:
     return Response(text, status, HEADERS, "text/html")
 
 
-def page(template: str, at: Addresses, *, status: int = 200, **values: object) -> Response:
+def page(template: str, at: Addresses, status: int = 200, /, **values: object) -> Response:
     """A whole page, or what stands alone."""
     return html(render(template, at=at, version_of=version_of, **values), status)
 
 
-def piece(template: str, at: Addresses, **values: object) -> Response:
+def piece(template: str, at: Addresses, /, **values: object) -> Response:
     """A piece of a page that is open."""
     return html(render(template, at=at, **values))
 
@@ -91,4 +91,4 @@ def problem(status: int, told: str, at: Addresses, *, as_piece: bool) -> Respons
         response = html(render("notice.html", told=told), status)
         response.headers["hx-push-url"] = "false"
         return response
-    return page("problem.html", at, status=status, number=status, told=told)
+    return page("problem.html", at, status, number=status, told=told)

@@ -14,9 +14,9 @@ from rich.text import Text
 from ...errors import ConflictError, InvalidError, StoreError
 from ...models import JSON, Conversation, InteractionPart, Message, Reply, pending_interaction
 from ...store import ConversationStore
+from .._arguments import Place, command_line
 from .._output import waiting
 from ..errors import error_message
-from ..options import Place, command_line
 from ..render.terminal import sources_list, transcript
 from ..render.text import labels_of, printable
 from .live_view import ReplyView

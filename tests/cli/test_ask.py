@@ -10,9 +10,9 @@ import pytest
 
 import convostore
 from convostore import Message, Source, TextPart, ToolCallPart
+from convostore.cli._arguments import Place, command_line
 from convostore.cli.chat.plain_view import PipedReply
 from convostore.cli.errors import ExitCode
-from convostore.cli.options import Place, command_line
 from convostore.models import (
     PartAdded,
     PartsReplaced,

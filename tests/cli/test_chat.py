@@ -13,10 +13,10 @@ from rich.console import Console
 
 import convostore
 from convostore import InteractionField, InteractionOption, InteractionPart, Message, TextPart
+from convostore.cli._arguments import Place
 from convostore.cli.chat.prompts import Prompt
 from convostore.cli.chat.session import Talk
 from convostore.cli.errors import ExitCode
-from convostore.cli.options import Place
 from convostore.errors import NotFoundError
 
 from ..support.cli import on_a_terminal, on_posix, run

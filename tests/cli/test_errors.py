@@ -1,4 +1,4 @@
-"""The rim of the command: one line and a status for each error, and no secret in any."""
+"""Errors of commands: one line and an exit code for each, and no secret in any."""
 
 import re
 import signal
@@ -71,7 +71,7 @@ def test_what_nobody_foresaw_is_one_line_too(failing):
     result = run("ls", "failing://bug")
     assert result.exit_code == ExitCode.FAILED
     assert result.stderr == (
-        "convostore: RuntimeError, which was not foreseen: --debug shows where\n"
+        "convostore: unexpected RuntimeError: --debug shows where it was raised\n"
     )
 
 

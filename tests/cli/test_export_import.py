@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import convostore
-from convostore.cli.commands.export_import import Read, Written
+from convostore.cli.commands.export_import import _InputFormat, _OutputFormat
 from convostore.cli.errors import ExitCode
 from convostore.formats import READ, WRITTEN
 
@@ -354,5 +354,5 @@ def test_nobody_is_made_to_type_a_file():
 
 
 def test_the_formats_are_those_that_there_are():
-    assert [each.value for each in Written] == list(WRITTEN)
-    assert [each.value for each in Read] == list(READ)
+    assert [each.value for each in _OutputFormat] == list(WRITTEN)
+    assert [each.value for each in _InputFormat] == list(READ)

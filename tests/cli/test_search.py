@@ -327,4 +327,4 @@ def test_the_roles_are_those_of_messages():
 
     from convostore.models import Role
 
-    assert [each.value for each in search.Speaker] == list(get_args(Role))
+    assert [each.value for each in search._Role] == list(get_args(Role))

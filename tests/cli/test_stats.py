@@ -174,17 +174,17 @@ def test_a_terminal_gets_bars():
     ],
 )
 def test_bars_are_of_the_smallest_time_that_leaves_few_enough(last, unit, rows):
-    chosen, shown = charts.by_time(Counter({date(2026, 1, 1): 1, last: 2}))
+    chosen, shown = charts._rows_over_time(Counter({date(2026, 1, 1): 1, last: 2}))
     assert (chosen, len(shown)) == (unit, rows)
 
 
 def test_bars_over_time_leave_no_day_out():
-    _, shown = charts.by_time(Counter({date(2026, 2, 27): 1, date(2026, 3, 2): 5}))
+    _, shown = charts._rows_over_time(Counter({date(2026, 2, 27): 1, date(2026, 3, 2): 5}))
     assert shown == [("2026-02-27", 1), ("2026-02-28", 0), ("2026-03-01", 0), ("2026-03-02", 5)]
 
 
 def test_years_that_are_too_many_become_one_bar():
-    unit, shown = charts.by_time(Counter({date(1, 1, 1): 3, date(9999, 12, 31): 1}))
+    unit, shown = charts._rows_over_time(Counter({date(1, 1, 1): 3, date(9999, 12, 31): 1}))
     assert unit == "year"
     assert len(shown) == 32
     assert (shown[0], shown[-1]) == (("before", 3), ("9999", 1))
@@ -192,7 +192,7 @@ def test_years_that_are_too_many_become_one_bar():
 
 @given(st.dictionaries(st.dates(), st.integers(1, 10**6)))
 def test_bars_over_time_count_all(days):
-    _, shown = charts.by_time(Counter(days))
+    _, shown = charts._rows_over_time(Counter(days))
     assert sum(row.number for row in shown) == sum(days.values())
     assert len(shown) <= 32
 

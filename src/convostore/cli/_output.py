@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
+from .errors import print_to_stderr
 from .render.text import CONTROL
 
 if TYPE_CHECKING:
@@ -69,6 +70,12 @@ def write(text: str, *, end: str = "\n") -> None:
     """Prints a line, or a piece of one, that may hold what the output's encoding cannot."""
     encoding = sys.stdout.encoding or "utf-8"
     typer.echo(text.encode(encoding, "replace").decode(encoding) + end, nl=False)
+
+
+def print_done(text: str) -> None:
+    """Print on stderr what was done, for people at a terminal; a script has the exit code."""
+    if sys.stderr.isatty():
+        print_to_stderr(text)
 
 
 def display(renderable: RenderableType) -> None:

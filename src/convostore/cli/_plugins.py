@@ -1,7 +1,7 @@
-"""The commands that plugins bring, made ready to stand among our own.
+"""Commands of plugins, built so that they run among ours.
 
-They are looked for when all commands are to be listed, or when a word is none of ours; what our own
-commands cost to start does not depend on what is installed.
+They are loaded when all commands are listed, or when a word is none of ours: the start of our own
+commands does not depend on what is installed. What the commands do is not known here.
 """
 
 from __future__ import annotations
@@ -13,45 +13,45 @@ import typer
 
 from .render.text import one_line
 
-SETTINGS: Final[dict[str, Any]] = {  # Any: Typer's own arguments, each of a type of its own
+SETTINGS: Final[dict[str, Any]] = {  # Any: Typer's arguments have many types
     "add_completion": False,
     "pretty_exceptions_enable": False,
-    "rich_markup_mode": None,  # so that asking for help need not wait for rich
+    "rich_markup_mode": None,  # so that help need not wait for rich
     "context_settings": {"help_option_names": ["-h", "--help"]},
 }
-"""How every application of ours is set up."""
+"""The settings of every Typer application of ours."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plugged:
-    """What plugins bring.
+class PluginCommands:
+    """The commands of all plugins that load.
 
     Attributes:
-        commands: By name, as Typer carries them out.
-        problems: What did not load, in a line each.
+        commands: By name, as Typer runs them.
+        problems: One line for each plugin or command that did not load.
     """
 
-    commands: dict[str, Any]  # Any: click's own, or Typer's copy of it
+    commands: dict[str, Any]  # Any: click's command, or that of Typer's copy of click
     problems: list[str]
 
 
-def plugged() -> Plugged:
-    """Loads every plugin for its commands."""
+def load_plugin_commands() -> PluginCommands:
+    """Load every plugin and build its commands."""
     from ..plugins import commands
 
-    brought, failed = commands()
-    problems = [one_line(str(error)) for error in failed]
-    made: dict[str, Any] = {}
-    for name, command in sorted(brought.items()):
+    functions, errors = commands()
+    problems = [one_line(str(error)) for error in errors]
+    built: dict[str, Any] = {}
+    for name, function in sorted(functions.items()):
         try:
-            made[name] = _made(name, command)
-        except Exception as error:  # whatever Typer says of it
-            told = f"the command {name!r} of a plugin is none: {type(error).__name__}: {error}"
-            problems.append(one_line(told))
-    return Plugged(made, problems)
+            built[name] = _build(name, function)
+        except Exception as error:  # whatever Typer raises
+            reason = f"{type(error).__name__}: {error}"
+            problems.append(one_line(f"cannot build the command {name!r} of a plugin: {reason}"))
+    return PluginCommands(built, problems)
 
 
-def _made(name: str, command: Any) -> Any:
+def _build(name: str, command: Any) -> Any:
     host = typer.Typer(**SETTINGS)
     if isinstance(command, typer.Typer):
         host.add_typer(command, name=name)

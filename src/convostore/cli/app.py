@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
+from ._group import DEBUG, CommandGroup
 from ._plugins import SETTINGS
 from .commands.ask import ask
 from .commands.chat import chat
@@ -18,7 +19,6 @@ from .commands.list_show import ls, show
 from .commands.mirror import mirror
 from .commands.search import search
 from .commands.stats import stats
-from .errors import DEBUG, CommandGroup
 
 __all__ = ["EXAMPLES", "app"]
 

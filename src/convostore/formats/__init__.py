@@ -46,17 +46,31 @@ def writer(name: str, *, raw: bool = True) -> Writer:
         InvalidError: There is none of that name.
         ConfigError: It needs libraries that are not installed.
     """
-    if name == "jsonl":
-        from .jsonl import JSONLWriter as Chosen
-    elif name == "markdown":
-        from .markdown import MarkdownWriter as Chosen  # type: ignore[assignment]
-    elif name == "html":
-        from .html import HTMLWriter as Chosen  # type: ignore[assignment]
-    elif name == "openai":
-        from .openai import OpenAIWriter as Chosen  # type: ignore[assignment]
-    else:
-        raise InvalidError(f"there is no format {name!r} to write; there are: {', '.join(WRITTEN)}")
-    return Chosen(raw=raw)
+    return _writer_class(name)(raw=raw)
+
+
+def _writer_class(name: str) -> type[Writer]:
+    match name:
+        case "jsonl":
+            from .jsonl import JSONLWriter
+
+            return JSONLWriter
+        case "markdown":
+            from .markdown import MarkdownWriter
+
+            return MarkdownWriter
+        case "html":
+            from .html import HTMLWriter
+
+            return HTMLWriter
+        case "openai":
+            from .openai import OpenAIWriter
+
+            return OpenAIWriter
+        case _:
+            raise InvalidError(
+                f"there is no format {name!r} to write; there are: {', '.join(WRITTEN)}"
+            )
 
 
 def reader(name: str) -> Reader:
@@ -65,15 +79,21 @@ def reader(name: str) -> Reader:
     Raises:
         InvalidError: There is none of that name.
     """
-    if name == "jsonl":
-        from .jsonl import read
-    elif name == "chatgpt":
-        from .chatgpt import read
-    elif name == "openai":
-        from .openai import read
-    else:
-        raise InvalidError(f"there is no format {name!r} to read; there are: {', '.join(READ)}")
-    return read
+    match name:
+        case "jsonl":
+            from . import jsonl
+
+            return jsonl.read
+        case "chatgpt":
+            from . import chatgpt
+
+            return chatgpt.read
+        case "openai":
+            from . import openai
+
+            return openai.read
+        case _:
+            raise InvalidError(f"there is no format {name!r} to read; there are: {', '.join(READ)}")
 
 
 def format_of(path: PurePath) -> str:

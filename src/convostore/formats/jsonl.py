@@ -11,6 +11,8 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final, NoReturn
 
+from typing_extensions import override
+
 from .. import serialization
 from ..errors import InvalidError
 from ..models import JSON, Conversation, Message
@@ -32,7 +34,8 @@ class JSONLWriter(Writer):
         self._within = ""
         self._begun = self._conversations = self._messages = 0
 
-    def start(self, only: Conversation | None = None) -> str:  # noqa: ARG002
+    @override
+    def start(self, only: Conversation | None = None) -> str:
         return _line({"format": FORMAT, "version": VERSION, "raw": self.raw})
 
     def conversation(self, conversation: Conversation) -> str:
@@ -57,7 +60,7 @@ def _line(data: Row) -> str:
     return serialization.to_json(data) + "\n"
 
 
-def read(stream: BinaryIO, name: str | None = None) -> Generator[Entry]:  # noqa: ARG001
+def read(stream: BinaryIO, _name: str | None = None) -> Generator[Entry]:
     """Reads the lossless format, which tells each conversation's origin itself.
 
     Raises:

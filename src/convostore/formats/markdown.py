@@ -1,7 +1,7 @@
 """Markdown: for reading, and for whatever takes it: citations are footnotes, tools are code blocks.
 
 Texts are written as they are, except where one would run on into what follows it (an open fence,
-open HTML). Titles, names and addresses are escaped: they cannot become anything else.
+open HTML). Titles, names and addresses are _escape: they cannot become anything else.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ._code_spans import Code, find_code
 from .citations import Citing, Span
 from .text import ROLES, one_line, printable, safe_link, shortened, time_text
 
-__all__ = ["MarkdownWriter", "escaped"]
+__all__ = ["MarkdownWriter"]
 
 _LABEL: Final = "source-"
 _SIGNS: Final = re.compile(r"[\\`*_\[\]<>~^&|$#]|^[-+=:]")
@@ -60,7 +60,7 @@ class MarkdownWriter(Writer):
         self._notes = 0
 
     def conversation(self, conversation: Conversation) -> str:
-        head = [f"# {escaped(conversation.title or 'Untitled')}"]
+        head = [f"# {_escape(conversation.title or 'Untitled')}"]
         head.append(_about(conversation))
         head += [_file(each) for each in conversation.files]
         head += _problems(conversation.problems)
@@ -85,7 +85,7 @@ class MarkdownWriter(Writer):
         return ""
 
 
-def escaped(text: str) -> str:
+def _escape(text: str) -> str:
     """The text on one line, with no sign in it that Markdown would take for more than itself."""
     return _NUMBERED.sub(r"\1\\", _SIGNS.sub(r"\\\g<0>", one_line(text)))
 
@@ -109,17 +109,17 @@ def _about_message(message: Message) -> str:
     if message.created_at is not None:
         told.append(time_text(message.created_at))
     if message.model:
-        told.append(escaped(message.model))
+        told.append(_escape(message.model))
     if message.status not in {None, "complete"}:
         told.append(str(message.status))
     if message.feedback is not None:
-        comment = f": {escaped(message.feedback.comment)}" if message.feedback.comment else ""
+        comment = f": {_escape(message.feedback.comment)}" if message.feedback.comment else ""
         told.append(f"rated {message.feedback.rating}{comment}")
     return f"*{' · '.join(told)}*" if told else ""
 
 
 def _problems(problems: Sequence[Problem]) -> list[str]:
-    return [f"> Not read: {escaped(each.where)} {escaped(each.what)}" for each in problems]
+    return [f"> Not read: {_escape(each.where)} {_escape(each.what)}" for each in problems]
 
 
 def _parts(message: Message, citing: Citing) -> Iterator[str]:
@@ -166,9 +166,9 @@ def _text(text: str, spans: Sequence[Span]) -> str:
     pieces, last = [], 0
     for span in spans:
         if not code.holds(span.start, span.end):
-            pieces += [_own_labels_escaped(text[last : span.start]), _references(span)]
+            pieces += [_escape_own_labels(text[last : span.start]), _references(span)]
             last = span.end
-    pieces.append(_own_labels_escaped(text[last:]))
+    pieces.append(_escape_own_labels(text[last:]))
     made = printable("".join(pieces))
     return _closed(made, find_code(made))
 
@@ -180,7 +180,7 @@ def _references(span: Span) -> str:
     )
 
 
-def _own_labels_escaped(text: str) -> str:
+def _escape_own_labels(text: str) -> str:
     """A text's own footnotes must not be taken for ours."""
     return text.replace(f"[^{_LABEL}", f"\\[^{_LABEL}")
 
@@ -218,7 +218,7 @@ def _code(text: str) -> str:
 
 
 def _file(part: FilePart) -> str:
-    media_type = f" ({escaped(part.media_type)})" if part.media_type else ""
+    media_type = f" ({_escape(part.media_type)})" if part.media_type else ""
     return f"**File** {_link(part.name, part.url)}{media_type}"
 
 
@@ -226,25 +226,25 @@ def _link(name: str | None, url: str | None) -> str:
     link = safe_link(url)
     if link is None:
         address = f" {_code(url)}" if url else ""
-        return f"{escaped(name or '')}{address}".strip() or "(unnamed)"
-    return f"[{escaped(name or link)}](<{link}>)"
+        return f"{_escape(name or '')}{address}".strip() or "(unnamed)"
+    return f"[{_escape(name or link)}](<{link}>)"
 
 
 def _source(source: Source) -> str:
-    passage = f": {escaped(shortened(source.content))}" if source.content else ""
+    passage = f": {_escape(shortened(source.content))}" if source.content else ""
     return f"{_link(source.title, source.url)}{passage}"
 
 
 def _interaction(part: InteractionPart) -> str:
-    lines = [f"**Asked** {escaped(part.prompt or part.type)}", ""]
+    lines = [f"**Asked** {_escape(part.prompt or part.type)}", ""]
     for option in part.options:
         chosen = "x" if part.answered and option.value == part.answer else " "
-        lines.append(f"- [{chosen}] {escaped(option.label or option.value)}")
+        lines.append(f"- [{chosen}] {_escape(option.label or option.value)}")
     for each in part.fields:
         value = "" if each.value is None else f" {_code(serialization.to_json(each.value))}"
-        lines.append(f"- {escaped(each.label or each.key)}{value}")
+        lines.append(f"- {_escape(each.label or each.key)}{value}")
     if part.answered and part.answer and not part.options:
-        lines.append(f"- {escaped(part.answer)}")
+        lines.append(f"- {_escape(part.answer)}")
     if not part.answered:
         lines += ["", "*not answered*"]
     return "\n".join(lines)

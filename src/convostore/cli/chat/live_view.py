@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
@@ -49,6 +49,7 @@ _BELOW: Final = 2
 """Lines of the screen that are not the answer's: what is at work, and the cursor's."""
 _REFRESHES: Final = 8
 """A second."""
+_NO_MESSAGE: Final = Message(role="assistant")
 
 
 class _Section:
@@ -140,7 +141,7 @@ class ReplyView:
 
     def take(self, event: ReplyEvent) -> None:
         """Draws the next event."""
-        draw = _DRAWING.get(type(event))
+        draw = self._DRAWING.get(type(event))
         if draw is not None:
             with self._live.paused():
                 draw(self, event)
@@ -243,18 +244,15 @@ class ReplyView:
         for each in below:
             self._console.print(each)
 
-
-_NO_MESSAGE: Final = Message(role="assistant")
-
-_DRAWING: Final[dict[type, Callable[[ReplyView, Any], None]]] = {
-    TextDelta: ReplyView._text,  # noqa: SLF001  # its own methods, by the class of the event
-    ReasoningDelta: ReplyView._reasoning,  # noqa: SLF001
-    ToolCallStarted: ReplyView._call_started,  # noqa: SLF001
-    ToolCallArgumentsDelta: ReplyView._call_arguments,  # noqa: SLF001
-    ToolResultDelta: ReplyView._call_result,  # noqa: SLF001
-    PartAdded: ReplyView._part_added,  # noqa: SLF001
-    PartsReplaced: ReplyView._replaced,  # noqa: SLF001
-    SourcesFound: ReplyView._sources_found,  # noqa: SLF001
-    StatusChanged: ReplyView._status_changed,  # noqa: SLF001
-    ReplyFinished: ReplyView._finished,  # noqa: SLF001
-}
+    _DRAWING: ClassVar[dict[type, Callable[[ReplyView, Any], None]]] = {
+        TextDelta: _text,
+        ReasoningDelta: _reasoning,
+        ToolCallStarted: _call_started,
+        ToolCallArgumentsDelta: _call_arguments,
+        ToolResultDelta: _call_result,
+        PartAdded: _part_added,
+        PartsReplaced: _replaced,
+        SourcesFound: _sources_found,
+        StatusChanged: _status_changed,
+        ReplyFinished: _finished,
+    }

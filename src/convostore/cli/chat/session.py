@@ -6,7 +6,7 @@ How keys are read stands in `prompting`, how a reply is drawn in `replying`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, ClassVar, Final, NoReturn
 
 from rich.console import Console
 from rich.text import Text
@@ -14,9 +14,9 @@ from rich.text import Text
 from ...errors import ConflictError, InvalidError, StoreError
 from ...models import JSON, Conversation, InteractionPart, Message, Reply, pending_interaction
 from ...store import ConversationStore
+from .._arguments import Place, command_line
 from .._output import waiting
 from ..errors import error_message
-from ..options import Place, command_line
 from ..render.terminal import sources_list, transcript
 from ..render.text import labels_of, printable
 from .live_view import ReplyView
@@ -60,7 +60,7 @@ class Talk:
         self._begin_anew()
 
     def _prompt_after(self, said: list[str]) -> Prompt:
-        return Prompt(said, list(_COMMANDS), self._show, **self._prompt_options)
+        return Prompt(said, list(self._COMMANDS), self._show, **self._prompt_options)
 
     def _begin_anew(self) -> None:
         self._conversation_id: str | None = None
@@ -115,7 +115,7 @@ class Talk:
 
     def _take(self, typed: str) -> None:
         """Does what is typed, or says it."""
-        command = _COMMANDS.get(typed)
+        command = self._COMMANDS.get(typed)
         if command is not None:
             self._attempt(lambda: command(self))
         elif typed.startswith("/") and len(typed.split()) == 1:
@@ -205,19 +205,19 @@ class Talk:
     def _show(self, line: str) -> None:
         self._console.print(Text(line, "yellow"))
 
-    def help(self) -> None:
+    def _show_help(self) -> None:
         """Tells the commands."""
-        for name, command in _COMMANDS.items():
+        for name, command in self._COMMANDS.items():
             self._note(f"{name:10}{(command.__doc__ or '').rstrip('.')}")
         self._note("Alt-Enter begins another line; the arrow keys bring back what was said before.")
         self._note("Ctrl-C stops an answer; at an empty line it leaves, as Ctrl-D does.")
 
-    def new(self) -> None:
+    def _start_anew(self) -> None:
         """Begins another conversation."""
         self._tell_way_back()
         self._begin_anew()
 
-    def sources(self) -> None:
+    def _show_sources(self) -> None:
         """Shows all sources of the last answer."""
         if self._last is None or not self._last.sources:
             self._note("the last answer names no sources")
@@ -225,7 +225,7 @@ class Talk:
         for each in sources_list(self._last, self._labels):
             self._console.print(each)
 
-    def suggest(self) -> None:
+    def _suggest(self) -> None:
         """Asks for questions that could come next."""
         if self._conversation_id is None:
             self._note("say something first")
@@ -239,7 +239,7 @@ class Talk:
         if chosen is not None:
             self._say(questions[chosen])
 
-    def resume(self) -> None:
+    def _resume(self) -> None:
         """Looks for the answer to the last turn, which was stopped or lost."""
         conversation_id, turn_id = self._conversation_id, self._turn_id
         if conversation_id is None or turn_id is None:
@@ -247,23 +247,22 @@ class Talk:
             return
         self._hear(lambda: resumed(self._store, conversation_id, turn_id))
 
-    def answer(self) -> None:
+    def _ask_again(self) -> None:
         """Asks again what was left open."""
         self._to_ask = self._left_open
         if self._to_ask is None:
             self._note("nothing waits for an answer")
 
-    def quit(self) -> NoReturn:
+    def _leave(self) -> NoReturn:
         """Leaves."""
         raise EOFError
 
-
-_COMMANDS: Final[dict[str, Callable[[Talk], None]]] = {
-    "/help": Talk.help,
-    "/new": Talk.new,
-    "/sources": Talk.sources,
-    "/suggest": Talk.suggest,
-    "/resume": Talk.resume,
-    "/answer": Talk.answer,
-    "/quit": Talk.quit,
-}
+    _COMMANDS: ClassVar[dict[str, Callable[[Talk], None]]] = {
+        "/help": _show_help,
+        "/new": _start_anew,
+        "/sources": _show_sources,
+        "/suggest": _suggest,
+        "/resume": _resume,
+        "/answer": _ask_again,
+        "/quit": _leave,
+    }

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from ...errors import StoreError, UnavailableError
+from .._arguments import Place, TurnOptions, command_line, turn_options
 from .._output import AsJSON, Form, WithRaw, form, plain_event, plain_reply, write_json
 from ..chat.receive import Events, checked, listen, looks_again, may_have_arrived, resumed
 from ..errors import ExitCode, print_to_stderr
-from ..options import Given, GivenToTurn, Place, Target, command_line, opened, turn_options
+from ..options import Given, Target, opened
 from ..render.text import one_line, printable
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def ask(
         bool, typer.Option("--events", help="A line of JSON for each event, as it comes.")
     ] = False,
     raw: WithRaw = False,
-    turn_given: GivenToTurn = None,
+    turn_given: TurnOptions = None,
     given: Given = None,
 ) -> None:
     """Says something to a backend, and prints what it answers.

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from ...errors import ConfigError
+from .._arguments import Place, TurnOptions, turn_options
 from ..chat.receive import checked
-from ..options import Given, GivenToTurn, Place, Target, opened, turn_options
+from ..options import Given, Target, opened
 
 __all__ = ["chat"]
 
@@ -20,7 +21,7 @@ def chat(
         str | None,
         typer.Argument(metavar="ID", help="The conversation to go on with; else a new one."),
     ] = None,
-    turn_given: GivenToTurn = None,
+    turn_given: TurnOptions = None,
     given: Given = None,
 ) -> None:
     """Talks with a backend.

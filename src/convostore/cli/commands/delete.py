@@ -11,11 +11,10 @@ import typer
 from ...errors import NotFoundError
 from .._confirm import Yes, agree, first_losses, loss_of, of_deleting, prepare
 from .._filters import OlderThan, age
-from .._output import gathered, waiting
+from .._output import gathered, print_done, waiting
 from ..errors import print_to_stderr
 from ..options import Given, Target, opened
 from ..render.text import one_line, several, when
-from .edit import done
 
 if TYPE_CHECKING:
     from ...models import Message
@@ -81,7 +80,7 @@ def clear(target: Target, yes: Yes = False, given: Given = None) -> None:
             yes=yes,
         )
         store.clear_conversations()
-        done("deleted")
+        print_done("deleted")
 
 
 def _remove_conversations(store: ConversationStore, ids: list[str], *, yes: bool) -> None:
@@ -114,7 +113,7 @@ def _remove_older(store: ConversationStore, limit: datetime, *, yes: bool) -> No
     )
     if at_once:
         deleted = store.delete_conversations(older_than=limit)
-        done(f"deleted: {several(deleted, 'conversation')}")
+        print_done(f"deleted: {several(deleted, 'conversation')}")
     else:
         _delete_each(store, [each.id for each in older])
 
@@ -130,7 +129,7 @@ def _delete_each(store: ConversationStore, ids: Sequence[str]) -> None:
             print_to_stderr(
                 f"deleted are the first {deleted} of {len(ids)}; of the next it is not known"
             )
-    done(f"deleted: {several(deleted, 'conversation')}")
+    print_done(f"deleted: {several(deleted, 'conversation')}")
 
 
 def _remove_message(
@@ -151,7 +150,7 @@ def _remove_message(
         yes=yes,
     )
     store.delete_message(conversation_id, message_id)
-    done("deleted: 1 message")
+    print_done("deleted: 1 message")
 
 
 def _of_deleting_message(store: ConversationStore) -> Iterator[str]:

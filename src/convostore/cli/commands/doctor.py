@@ -11,21 +11,22 @@ import typer
 
 from ...errors import AuthError, ConfigError, RateLimitError, StoreError, UnavailableError
 from .._backends import installed_backends
+from .._group import COMPLETE_VARIABLE, NAME
 from .._output import AsJSON, Form, display, form, waiting, write, write_json
-from ..errors import COMPLETE_VARIABLE, NAME, ExitCode
+from ..errors import ExitCode
 from ..options import Given, Target, opened
 from ..render.text import one_line, tabbed
 
 if TYPE_CHECKING:
     from ...store import ConversationStore
 
-__all__ = ["Diagnosis", "Shell", "completion", "doctor", "plugins"]
+__all__ = ["completion", "doctor", "plugins"]
 
 _MARKS: Final = {True: "✓", False: "✗", None: "-"}
 _MARKS_IN_ASCII: Final = {True: "ok", False: "NO", None: "-"}
 
 
-class Shell(Enum):
+class _Shell(Enum):
     """The shells that can complete commands."""
 
     BASH = "bash"
@@ -54,7 +55,7 @@ def plugins(as_json: AsJSON = False) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
+class _Diagnosis:
     """What a look at a backend found; None where that could not be found out.
 
     Attributes:
@@ -95,14 +96,14 @@ def doctor(target: Target, as_json: AsJSON = False, given: Given = None) -> None
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _diagnosis(store: ConversationStore) -> Diagnosis:
+def _diagnosis(store: ConversationStore) -> _Diagnosis:
     try:
         health = store.check()
     except ConfigError:
         raise
     except StoreError as error:
         return _failing(store.label, error)
-    return Diagnosis(
+    return _Diagnosis(
         store=store.label,
         reachable=True,
         understood=True,
@@ -112,20 +113,20 @@ def _diagnosis(store: ConversationStore) -> Diagnosis:
     )
 
 
-def _failing(label: str, error: StoreError) -> Diagnosis:
+def _failing(label: str, error: StoreError) -> _Diagnosis:
     told = one_line(str(error))
     match error:
         case UnavailableError(retryable=True):
-            return Diagnosis(store=label, reachable=False, error=told)
+            return _Diagnosis(store=label, reachable=False, error=told)
         case AuthError():
-            return Diagnosis(store=label, reachable=True, accepted=False, error=told)
+            return _Diagnosis(store=label, reachable=True, accepted=False, error=told)
         case RateLimitError():
-            return Diagnosis(store=label, reachable=True, error=told)
+            return _Diagnosis(store=label, reachable=True, error=told)
         case _:
-            return Diagnosis(store=label, reachable=True, understood=False, error=told)
+            return _Diagnosis(store=label, reachable=True, understood=False, error=told)
 
 
-def _lines(found: Diagnosis) -> list[tuple[bool | None, str, str]]:
+def _lines(found: _Diagnosis) -> list[tuple[bool | None, str, str]]:
     detail = f" ({found.detail})" if found.detail else ""
     speaks = one_line((found.generation or "the generation does not show yet") + detail)
     states = [found.reachable, found.understood, found.accepted]
@@ -145,7 +146,7 @@ def _offer_lines(offers: dict[str, bool]) -> list[tuple[bool | None, str, str]]:
 
 def completion(
     shell: Annotated[
-        Shell, typer.Argument(metavar="bash|zsh|fish|powershell", help="Whose script to print.")
+        _Shell, typer.Argument(metavar="bash|zsh|fish|powershell", help="Whose script to print.")
     ],
 ) -> None:
     """Prints a shell's completion script.

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from enum import Enum
 from typing import Annotated, Literal
 
 import typer
 
-from .._output import write
-from ..errors import print_to_stderr
+from .._output import print_done, write
 from ..options import ConversationId, Given, MessageId, Target, opened
 from ..render.text import one_line
 
-__all__ = ["Rating", "done", "feedback", "fork", "pin", "rename"]
+__all__ = ["feedback", "fork", "pin", "rename"]
 
 
-class Rating(Enum):
+class _Rating(Enum):
     """What one can think of an answer."""
 
     GOOD = "good"
@@ -32,7 +30,7 @@ def rename(
     """Gives a conversation another title."""
     with opened(target, given) as store:
         store.update_conversation(conversation_id, title=title)
-    done(f"{conversation_id} is now called {title}")
+    print_done(f"{conversation_id} is now called {title}")
 
 
 def pin(
@@ -44,7 +42,7 @@ def pin(
     """Pins a conversation to the top of the list."""
     with opened(target, given) as store:
         store.update_conversation(conversation_id, pinned=not unpin)
-    done(f"{conversation_id} is {'no longer ' if unpin else ''}pinned")
+    print_done(f"{conversation_id} is {'no longer ' if unpin else ''}pinned")
 
 
 def feedback(
@@ -52,7 +50,7 @@ def feedback(
     conversation_id: ConversationId,
     message_id: MessageId,
     rating: Annotated[
-        Rating | None, typer.Argument(metavar="good|bad", help="What you think of the answer.")
+        _Rating | None, typer.Argument(metavar="good|bad", help="What you think of the answer.")
     ] = None,
     comment: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Why; goes with good or bad.")
@@ -73,11 +71,11 @@ def feedback(
             message_id,
             None if rating is None else Feedback(rating=_word(rating), comment=comment),
         )
-    done(f"{message_id} is rated {rating.value}" if rating else f"{message_id} is not rated")
+    print_done(f"{message_id} is rated {rating.value}" if rating else f"{message_id} is not rated")
 
 
-def _word(rating: Rating) -> Literal["good", "bad"]:
-    return "good" if rating is Rating.GOOD else "bad"
+def _word(rating: _Rating) -> Literal["good", "bad"]:
+    return "good" if rating is _Rating.GOOD else "bad"
 
 
 def fork(
@@ -101,9 +99,3 @@ def fork(
             conversation_id, message_id, title=UNSET if title is None else title
         )
     write(one_line(made.id))
-
-
-def done(what: str) -> None:
-    """Tells people that it is done; a script has the status."""
-    if sys.stderr.isatty():
-        print_to_stderr(what)

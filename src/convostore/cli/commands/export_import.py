@@ -12,25 +12,25 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, TextIO, cast
 import typer
 
 from ...errors import InvalidError, StoreError
-from .._output import AsJSON, form
+from .._arguments import Destination
+from .._output import AsJSON, form, print_done
 from .._progress import Bar, Progress, progress_bar
 from ..errors import ExitCode, print_to_stderr
-from ..options import Destination, Given, Target, opened
+from ..options import Given, Target, opened
 from ..render.reports import loss_lines, skipped_lines, write_report
 from ..render.text import printable, several
-from .edit import done
 
 if TYPE_CHECKING:
     from ...store import ConversationStore
     from ...transfer import ExportReport, ImportReport, TransferProgress
 
-__all__ = ["Read", "Written", "export", "import_"]
+__all__ = ["export", "import_"]
 
 _STREAM: Final = "-"
 """How the standard output or input is named where a file could be."""
 
 
-class Written(Enum):
+class _OutputFormat(Enum):
     """The formats that can be written."""
 
     JSONL = "jsonl"
@@ -39,7 +39,7 @@ class Written(Enum):
     OPENAI = "openai"
 
 
-class Read(Enum):
+class _InputFormat(Enum):
     """The formats that can be read."""
 
     JSONL = "jsonl"
@@ -64,7 +64,7 @@ def export(
         ),
     ] = _STREAM,
     format: Annotated[
-        Written | None,
+        _OutputFormat | None,
         typer.Option(help="Without it, what the file's name ends in: .jsonl, .md or .html."),
     ] = None,
     without_raw: Annotated[
@@ -91,19 +91,19 @@ def export(
     for line in skipped_lines(report.skipped):
         print_to_stderr(line)
     told = several(report.conversations, "conversation")
-    done(f"exported: {told}, {several(report.messages, 'message')}")
+    print_done(f"exported: {told}, {several(report.messages, 'message')}")
     for line in loss_lines(report.losses):
-        done(line)
+        print_done(line)
     if report.skipped:
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _chosen(format: Written | None, file: str) -> str | None:
+def _chosen(format: _OutputFormat | None, file: str) -> str | None:
     """The format that is asked for; None for what the file's name ends in."""
     if format is not None:
         return format.value
     if file == _STREAM:
-        return Written.JSONL.value
+        return _OutputFormat.JSONL.value
     from pathlib import Path
 
     from ...formats import format_of
@@ -170,7 +170,8 @@ def import_(
     ],
     target: Destination,
     format: Annotated[
-        Read | None, typer.Option(help="The file's format; without it, the file is looked at.")
+        _InputFormat | None,
+        typer.Option(help="The file's format; without it, the file is looked at."),
     ] = None,
     name: Annotated[
         str | None,
@@ -206,7 +207,7 @@ import_.__name__ = "import"  # as the command is called
 def _import(
     file: str,
     store: ConversationStore,
-    format: Read | None,
+    format: _InputFormat | None,
     name: str | None,
     *,
     dry_run: bool,

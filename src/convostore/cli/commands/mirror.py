@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .._arguments import Destination, DestinationOptions, Place, Source
 from .._confirm import Yes, agree, first_losses, of_deleting, prepare
 from .._output import AsJSON, form, gathered
 from .._progress import Bar, Progress, progress_bar
 from ..errors import ExitCode
-from ..options import Destination, Given, GivenToDestination, Place, Source, aopened, opened
+from ..options import Given, aopened, opened
 from ..render.reports import write_report
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def mirror(
     yes: Yes = False,
     as_json: AsJSON = False,
     given: Given = None,
-    given_to_destination: GivenToDestination = None,
+    given_to_destination: DestinationOptions = None,
 ) -> None:
     """Copies all of a store into another one.
 
@@ -99,8 +100,8 @@ async def _mirror(source: Place, destination: Place, wishes: Wishes, bar: Bar) -
         )
 
     async with (
-        aopened(source.target, source.given) as here,
-        aopened(destination.target, destination.given) as there,
+        aopened(source.target, source.options) as here,
+        aopened(destination.target, destination.options) as there,
     ):
         return await amirror(here, there, progress=tell, **asdict(wishes))
 
@@ -108,8 +109,8 @@ async def _mirror(source: Place, destination: Place, wishes: Wishes, bar: Bar) -
 def _agree_to_deletions(source: Place, destination: Place, name: str | None) -> None:
     """Shows which copies would go, and asks; returns only when they may."""
     with (
-        opened(source.target, source.given) as here,
-        opened(destination.target, destination.given) as there,
+        opened(source.target, source.options) as here,
+        opened(destination.target, destination.options) as there,
     ):
         prepare(there, "delete_conversation", yes=False)
         going = _abandoned(here, there, name or here.label)

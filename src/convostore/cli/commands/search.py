@@ -14,6 +14,7 @@ import typer
 
 from ...errors import ConfigError
 from .._archive import archive_file, archive_target
+from .._arguments import Place
 from .._confirm import answered_yes, can_ask
 from .._filters import SaidSince, SaidUntil, beginning, end
 from .._output import (
@@ -29,7 +30,7 @@ from .._output import (
     write_json,
 )
 from ..errors import ExitCode, print_to_stderr
-from ..options import Given, Place, Target, opened
+from ..options import Given, Target, opened
 from ..render.reports import skipped_lines
 from ..render.text import backend_of, hit_line
 from .mirror import Wishes, carry_out
@@ -39,13 +40,13 @@ if TYPE_CHECKING:
     from ...search import Hit
     from ...store import ConversationStore
 
-__all__ = ["Question", "Searched", "Speaker", "search"]
+__all__ = ["search"]
 
 _LIMIT: Final = 20
 _LARGEST_PAGE: Final = 100
 
 
-class Speaker(Enum):
+class _Role(Enum):
     """The roles that messages have."""
 
     SYSTEM = "system"
@@ -56,7 +57,7 @@ class Speaker(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class _Query:
     """What is looked for; see `ConversationStore.search`."""
 
     text: str
@@ -76,7 +77,7 @@ def search(
     ],
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="The most to show.")] = _LIMIT,
     role: Annotated[
-        Speaker | None, typer.Option(help="Only messages of this role, and no titles.")
+        _Role | None, typer.Option(help="Only messages of this role, and no titles.")
     ] = None,
     conversation_id: Annotated[
         str | None, typer.Option("--in", metavar="ID", help="Only in this conversation.")
@@ -112,7 +113,7 @@ def search(
     if archive is not None and not mirror:
         raise typer.BadParameter("goes with --mirror", param_hint="--archive")
     wanted = form(as_json=as_json, as_lines=as_lines, raw=raw)
-    question = Question(
+    question = _Query(
         text=" ".join(query),
         conversation_id=conversation_id,
         role=None if role is None else role.value,
@@ -127,7 +128,7 @@ def search(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Searched:
+class _Scope:
     """Where it is looked: the store itself, or an archive that has copies of it.
 
     Attributes:
@@ -139,7 +140,7 @@ class Searched:
     copies_of: str | None = None
     incomplete: bool = False
 
-    def hits(self, question: Question, *, size: int) -> Iterator[Hit]:
+    def hits(self, question: _Query, *, size: int) -> Iterator[Hit]:
         """What is found, with the ids that it has in the store that was asked for."""
         here = replace(question, conversation_id=self._id_here(question.conversation_id))
         for hit in _hits(self.store, here, size):
@@ -159,10 +160,10 @@ class Searched:
 
 
 @contextmanager
-def _searched(place: Place, archive: str | None, *, mirror: bool) -> Iterator[Searched]:
-    with opened(place.target, place.given) as store:
+def _searched(place: Place, archive: str | None, *, mirror: bool) -> Iterator[_Scope]:
+    with opened(place.target, place.options) as store:
         if not mirror and (store.offers("search") or not _wants_archive(store)):
-            yield Searched(store=store)
+            yield _Scope(store=store)
             return
         label = store.label
     kept_in = archive if archive is not None else archive_target(label)
@@ -170,7 +171,7 @@ def _searched(place: Place, archive: str | None, *, mirror: bool) -> Iterator[Se
     for line in skipped_lines(report.skipped):
         print_to_stderr(line)
     with opened(kept_in, None) as copies:
-        yield Searched(store=copies, copies_of=label, incomplete=bool(report.skipped))
+        yield _Scope(store=copies, copies_of=label, incomplete=bool(report.skipped))
 
 
 def _wants_archive(store: ConversationStore) -> bool:
@@ -188,7 +189,7 @@ def _wants_archive(store: ConversationStore) -> bool:
     return True
 
 
-def _hits(store: ConversationStore, question: Question, size: int) -> Iterator[Hit]:
+def _hits(store: ConversationStore, question: _Query, size: int) -> Iterator[Hit]:
     """All that is found, in pages of a size."""
     cursor: str | None = None
     while True:

@@ -18,14 +18,14 @@ from .text import one_line, several
 if TYPE_CHECKING:
     from .._statistics import Statistics
 
-__all__ = ["Row", "by_time", "charts"]
+__all__ = ["charts"]
 
 _MOST_ROWS: Final = 31
 _MOST_NAMES: Final = 15
 _LONGEST_NAME: Final = 40
 
 
-class Row(NamedTuple):
+class _Row(NamedTuple):
     """A bar."""
 
     name: str
@@ -38,9 +38,9 @@ def charts(counted: Statistics) -> RenderableType:
     blocks: list[RenderableType] = [
         Text(f"{several(total, 'message')} in {several(conversations, 'conversation')}", "bold")
     ]
-    unit, over_time = by_time(counted.days)
+    unit, over_time = _rows_over_time(counted.days)
     if counted.undated:
-        over_time = [*over_time, Row("time not known", counted.undated)]
+        over_time = [*over_time, _Row("time not known", counted.undated)]
     blocks += _chart(f"Messages a {unit}", over_time)
     blocks += _chart("Messages by role", _most(counted.roles))
     blocks += _chart("Messages by model", _most(counted.models))
@@ -50,7 +50,7 @@ def charts(counted: Statistics) -> RenderableType:
     return Group(*blocks)
 
 
-def by_time(days: Counter[date]) -> tuple[Unit, list[Row]]:
+def _rows_over_time(days: Counter[date]) -> tuple[Unit, list[_Row]]:
     """Bars over time without a gap, by the smallest unit that has few enough of them.
 
     Years that are too many are cut to the last ones, and those before are one bar.
@@ -59,18 +59,18 @@ def by_time(days: Counter[date]) -> tuple[Unit, list[Row]]:
     numbers = Counter[date]()
     for day, number in days.items():
         numbers[shown.start(day)] += number
-    rows = [Row(shown.name(start), numbers.pop(start, 0)) for start in shown.starts]
-    return shown.unit, [Row("before", numbers.total()), *rows] if numbers else rows
+    rows = [_Row(shown.name(start), numbers.pop(start, 0)) for start in shown.starts]
+    return shown.unit, [_Row("before", numbers.total()), *rows] if numbers else rows
 
 
-def _most(counts: Counter[str]) -> list[Row]:
+def _most(counts: Counter[str]) -> list[_Row]:
     """The largest, and what all others come to."""
-    largest = [Row(one_line(name), number) for name, number in counts.most_common(_MOST_NAMES)]
+    largest = [_Row(one_line(name), number) for name, number in counts.most_common(_MOST_NAMES)]
     others = counts.total() - sum(row.number for row in largest)
-    return [*largest, Row("others", others)] if others else largest
+    return [*largest, _Row("others", others)] if others else largest
 
 
-def _chart(title: str, rows: list[Row]) -> Iterator[RenderableType]:
+def _chart(title: str, rows: list[_Row]) -> Iterator[RenderableType]:
     if not rows:
         return
     size = max(row.number for row in rows)

@@ -12,7 +12,7 @@ from .text import one_line, several
 if TYPE_CHECKING:
     from ...transfer import ImportReport, MirrorReport, Skipped
 
-__all__ = ["loss_lines", "skipped_document", "skipped_lines", "write_report"]
+__all__ = ["loss_lines", "skipped_lines", "write_report"]
 
 
 def write_report(
@@ -41,12 +41,12 @@ def _counts(report: MirrorReport | ImportReport) -> dict[str, int]:
 def _document(report: MirrorReport | ImportReport) -> dict[str, Any]:
     return {
         **_counts(report),
-        "skipped": [skipped_document(each) for each in report.skipped],
+        "skipped": [_skipped_document(each) for each in report.skipped],
         "losses": dict(sorted(report.losses.items())),
     }
 
 
-def skipped_document(skipped: Skipped) -> dict[str, str]:
+def _skipped_document(skipped: Skipped) -> dict[str, str]:
     """What was left out, as data."""
     return {
         "conversation_id": skipped.conversation_id,

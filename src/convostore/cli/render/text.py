@@ -32,7 +32,6 @@ __all__ = [
     "backend_of",
     "conversation_line",
     "facts",
-    "feedback_words",
     "file_words",
     "hit_line",
     "labels_of",
@@ -155,10 +154,10 @@ def remarks(message: Message) -> Iterator[str]:
     if researched:
         yield f"{researched} more read on the way"
     if message.feedback:
-        yield feedback_words(message.feedback)
+        yield _feedback_words(message.feedback)
 
 
-def feedback_words(feedback: Feedback) -> str:
+def _feedback_words(feedback: Feedback) -> str:
     """What the user thought, such as ``feedback: bad (too long)``."""
     comment = one_line(feedback.comment)
     return f"feedback: {feedback.rating}" + (f" ({comment})" if comment else "")

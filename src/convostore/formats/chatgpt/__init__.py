@@ -19,11 +19,11 @@ from .._json_array import json_objects
 from ._archive import broken_zips_named, files_in_folder, files_in_zip
 from ._messages import read_message, seconds
 
-__all__ = ["STORE", "ZIP_SIGNS", "read", "read_folder"]
+__all__ = ["read", "read_folder"]
 
-STORE: Final = "chatgpt"
+_STORE: Final = "chatgpt"
 """The store that an `Origin` of these conversations names."""
-ZIP_SIGNS: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+_ZIP_SIGNS: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 
 
 def read(stream: BinaryIO, name: str | None = None) -> Generator[Entry]:
@@ -38,7 +38,7 @@ def read(stream: BinaryIO, name: str | None = None) -> Generator[Entry]:
     start = stream.tell()
     sign = stream.read(4)
     stream.seek(start)
-    if sign not in ZIP_SIGNS:
+    if sign not in _ZIP_SIGNS:
         yield from _read_json(stream, name)
         return
     with broken_zips_named(), zipfile.ZipFile(stream) as archive:
@@ -68,7 +68,7 @@ def _read_json(stream: IO[bytes], name: str | None) -> Iterator[Entry]:
     for text in json_objects(stream):
         try:
             row = decode_json(text, "a conversation")
-            tree = _Tree(row, name or STORE)
+            tree = _Tree(row, name or _STORE)
         except StoreError as error:
             yield Entry(conversation_id="?", error=error)
         else:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from markdown_it.rules_inline import StateInline
     from markdown_it.token import Token
 
-__all__ = ["REL", "Cited", "missing", "parser", "render_text"]
+__all__ = ["REL", "Cited", "render_text"]
 
 Cited: TypeAlias = Callable[[int], str]
 """Takes the number of a source to the HTML that stands for a citation of it."""
@@ -86,10 +86,10 @@ def _cite(state: StateInline, silent: bool) -> bool:
 
 
 def _render_citation(
-    self: object,  # noqa: ARG001  # what markdown-it calls it with
+    _renderer: object,
     tokens: Sequence[Token],
     place: int,
-    options: object,  # noqa: ARG001
+    _options: object,
     env: Mapping[str, Any],  # Any: what the caller of the parser put in
 ) -> str:
     return "".join(

@@ -1,0 +1,149 @@
+"""Arguments and options of our own commands, and command lines to suggest to people.
+
+No store is opened here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+import typer
+
+from ..dsn import DSN
+from ..errors import ConfigError
+
+
+def complete_profile(incomplete: str) -> list[str]:
+    """Return the names of profiles that begin with a text; none when the file cannot be read."""
+    import tomllib
+
+    from ..config import config_file
+
+    try:
+        profiles = tomllib.loads(config_file().read_text(encoding="utf-8"))["profiles"]
+        return sorted(name for name in profiles if name.startswith(incomplete))
+    except (OSError, ValueError, LookupError, TypeError):
+        return []
+
+
+TurnOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--turn-option",
+        "-t",
+        metavar="NAME=VALUE",
+        help="An option of the backend for each turn, such as a model or variables; VALUE is JSON, "
+        "or else a text. May be repeated.",
+    ),
+]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SRC",
+        autocompletion=complete_profile,
+        help="The store that is read: a DSN, or a profile's name.",
+    ),
+]
+Destination = Annotated[
+    str,
+    typer.Argument(
+        metavar="DST",
+        autocompletion=complete_profile,
+        help="The store that is written to: a DSN, or a profile's name.",
+    ),
+]
+DestinationOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--to-option", "-O", metavar="NAME=VALUE", help="An option of the backend of DST, as -o."
+    ),
+]
+
+_ARGUMENTS_OF_TURNS: Final = frozenset({"self", "conversation_id", "content", "turn_id", "answer"})
+"""Arguments of a store's methods that send turns; they are not options of a turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A store that is not open yet.
+
+    Attributes:
+        target: A DSN or a profile's name.
+        options: From the command line, as ``NAME=VALUE``.
+    """
+
+    target: str
+    options: list[str] | None = None
+
+
+def turn_options(options: list[str] | None) -> dict[str, Any]:  # Any: the backend's types
+    """Parse options of a turn from the command line.
+
+    Args:
+        options: Each as ``NAME=VALUE``; a value that is not JSON is a text.
+
+    Raises:
+        ConfigError: An option is given twice, or is an argument that is not an option.
+    """
+    return {
+        name: _json_or_text(value)
+        for name, value in parse_options(
+            options or [], "--turn-option", reserved=_ARGUMENTS_OF_TURNS
+        )
+    }
+
+
+def _json_or_text(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def parse_options(
+    options: list[str], hint: str, *, reserved: frozenset[str]
+) -> Iterator[tuple[str, str]]:
+    """Split each ``NAME=VALUE``.
+
+    Args:
+        options: As they are on the command line.
+        hint: The name of the option that they were given with, for error messages.
+        reserved: Names that are not options.
+
+    Raises:
+        ConfigError: A name is reserved or repeated. No message holds a value: it may be secret.
+    """
+    seen = set()
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter("write NAME=VALUE", param_hint=hint)
+        if name in reserved:
+            raise ConfigError(f"there is no option {name!r}")
+        if name in seen:
+            raise ConfigError(f"the option {name!r} is given twice")
+        seen.add(name)
+        yield name, value
+
+
+def command_line(command: str, place: Place, *ids: str, options: Sequence[str] = ()) -> str:
+    """Return a command that people can type, quoted for a shell and without secrets.
+
+    Args:
+        command: Such as ``"show"``.
+        place: Its target without secrets, and the names of its options without their values.
+        *ids: The arguments after the target.
+        options: The options before it.
+    """
+    import shlex
+
+    from .render.text import one_line
+
+    target = str(DSN.parse(place.target)) if "://" in place.target else place.target
+    names = [option.partition("=")[0] for option in place.options or ()]
+    masked = [word for name in names for word in ("-o", f"{name}=…")]
+    dashes = ["--"] if any(argument.startswith("-") for argument in ids) else []
+    return one_line(shlex.join(["convostore", command, *options, *masked, *dashes, target, *ids]))

@@ -131,15 +131,8 @@ class ChatDecoder(Decoder[bytes]):
 
 
 def _object(line: bytes) -> Row:
-    try:
-        row = decode_json(line, "a line of the stream")
-    except ProtocolError as error:
-        error.excerpt = _excerpt(line)
-        raise
+    row = decode_json(line, "a line of the stream")
     if not isinstance(row, dict):
-        raise ProtocolError("a line of the stream is not an object", excerpt=_excerpt(line))
+        excerpt = line[:_EXCERPT].decode("utf-8", "replace")
+        raise ProtocolError("a line of the stream is not an object", excerpt=excerpt)
     return row
-
-
-def _excerpt(line: bytes) -> str:
-    return line[:_EXCERPT].decode("utf-8", "replace")

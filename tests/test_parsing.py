@@ -124,6 +124,16 @@ def test_the_error_names_what_was_read_and_shows_nothing_of_it():
     assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "data", ["[" + "é" * 300, ("[" + "é" * 300).encode(), b"[" + b"\xff" * 300]
+)
+def test_the_errors_excerpt_is_the_beginning_of_the_text(data):
+    with pytest.raises(ProtocolError) as caught:
+        decode_json(data)
+    text = data if isinstance(data, str) else data.decode("utf-8", "replace")
+    assert caught.value.excerpt == text[:200]
+
+
 SEVENTH = datetime(2024, 12, 7, 9, 35, 59, tzinfo=UTC)
 
 

@@ -32,6 +32,8 @@ Row: TypeAlias = dict[str, Any]
 MAX_NESTING: Final = 201
 """How deep a JSON value may be; the fast parser's own bound, kept for the slow one as well."""
 
+_EXCERPT: Final = 200
+"""Characters of a text that an error shows."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTHS: Final = {
     name: f"{number:02}"
@@ -51,12 +53,22 @@ def decode_json(data: bytes | str, what: str = "the answer") -> JSON:
 
     Raises:
         ProtocolError: It is not JSON, is nested deeper than `MAX_NESTING`, or holds a number of
-            more digits than Python converts (4,300).
+            more digits than Python converts (4,300). Its `excerpt` is the beginning of the text.
     """
     try:
         return from_json(data)
     except (ValueError, TypeError):  # it takes no text with lone surrogates for text
+        pass
+    try:
         return _decode_slowly(data, what)
+    except ProtocolError as error:
+        error.excerpt = _beginning(data)
+        raise
+
+
+def _beginning(data: bytes | str) -> str:
+    text = data if isinstance(data, str) else data[: 4 * _EXCERPT].decode("utf-8", "replace")
+    return text[:_EXCERPT]
 
 
 def _decode_slowly(data: bytes | str, what: str) -> JSON:

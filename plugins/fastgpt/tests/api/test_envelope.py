@@ -184,6 +184,20 @@ def test_a_success_is_no_error_however_it_is_written(body):
     assert failure(Response(200, JSON_TYPE, body)) is None
 
 
+@for_each("body", [b"{}", b"[]", b'{"code":200}', b"not json", b""])
+def test_a_result_without_data_is_not_this_services(body):
+    error = failure(Response(200, JSON_TYPE, body))
+    assert isinstance(error, ProtocolError)
+    assert error.excerpt == body.decode()
+
+
+@for_each("version", ["v1", "v2"])
+def test_a_completion_comes_without_the_envelope(version):
+    adapter = open_adapter("fastgpt+http://chat.test", **OPTIONS)
+    request = Request("POST", f"/api/{version}/chat/completions", json={})
+    assert adapter.failure(request, Response(200, JSON_TYPE, b'{"choices":[]}')) is None
+
+
 def test_a_refusal_is_one_wherever_its_code_stands():
     body = b'{"data":null,"code":403,"statusText":"unAuthorization","message":""}'
     assert isinstance(failure(Response(200, JSON_TYPE, body)), AuthError)

@@ -127,7 +127,8 @@ class Perplexica(HTTPAdapter):
     def get_reply(self, conversation_id: str, turn_id: str) -> HTTPFlow[Reply]:
         from convostore.adapters import ReplyAccumulator
 
-        from .replies.history import read_history, stored_reply
+        from .replies.history import read_history
+        from .replies.lookup import stored_reply
 
         past = yield from read_history(conversation_id)
         return stored_reply(past, conversation_id, turn_id, ReplyAccumulator())
@@ -137,7 +138,8 @@ class Perplexica(HTTPAdapter):
     ) -> HTTPFlow[Stream[Request, Response] | Reply]:
         from convostore.adapters import ReplyAccumulator
 
-        from .replies.history import read_history, stored_reply
+        from .replies.history import read_history
+        from .replies.lookup import stored_reply
         from .replies.requests import resume_request
 
         past = yield from read_history(conversation_id)
@@ -170,7 +172,7 @@ class Perplexica(HTTPAdapter):
         from convostore.adapters import Stream
 
         from .replies.decoder import ChatDecoder
-        from .replies.history import finish
+        from .replies.lookup import finish
 
         decoder = ChatDecoder()
         return Stream(

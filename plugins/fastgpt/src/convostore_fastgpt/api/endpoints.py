@@ -14,14 +14,16 @@ from typing import Final, Literal, TypeVar
 
 from convostore.errors import AuthError, ConfigError, ProtocolError
 from convostore.flow import Flow
-from convostore.http import HTTPFlow, Method, Request
+from convostore.http import HTTPFlow, Method, Request, Response
 from convostore.models import JSON
 
 from ..options import FastGPTOptions
-from .envelope import AbsentPathError, InvalidLinkError, data_of
+from .envelope import AbsentPathError, InvalidLinkError
 
 R = TypeVar("R")
 
+UNSTORED: Final = "NO_RECORD_HISTORIES"
+"""The `chatId` under which the service stores nothing."""
 _CHAT: Final = "/api/core/chat/"
 _AGENT: Final = "/api/core/ai/agent/"
 
@@ -193,9 +195,10 @@ class Service:
 
     def _ask(self, endpoint: Endpoint, fields: Mapping[str, JSON]) -> HTTPFlow[JSON]:
         try:
-            return data_of((yield from self._generations.ask(endpoint, fields)))
+            response: Response = yield from self._generations.ask(endpoint, fields)
         except AbsentPathError as error:
             raise ProtocolError(str(error), excerpt=error.excerpt) from None
+        return response.json()["data"]  # there, or `envelope.failure` had raised
 
 
 def root_of(base_url: str) -> str:

@@ -23,6 +23,8 @@ from convostore.http import Request, Response, status_error
 from convostore.models import JSON
 
 _SHOWN: Final = 200
+_BARE: Final = "/chat/completions"
+"""The end of the paths whose results are not in the envelope."""
 
 
 class AbsentPathError(ProtocolError):
@@ -42,30 +44,35 @@ def is_absent_path(response: Response) -> bool:
     return response.status == 404 and response.media_type == "text/html"
 
 
-def data_of(response: Response) -> JSON:
-    """What an answer holds.
-
-    Raises:
-        ProtocolError: It is not in the envelope.
-    """
-    body = response.json()
-    if not isinstance(body, dict) or "data" not in body:
-        raise ProtocolError(
-            "the answer is not FastGPT's: it has no field 'data': check the base URL",
-            excerpt=response.excerpt,
-        )
-    return body["data"]
-
-
 def failure(request: Request, response: Response) -> StoreError | None:
-    """The error that an answer stands for; None for a result."""
+    """Return the error that an answer reports, or None for a result.
+
+    This is where an envelope is opened: a result that passes has its field ``data``. Completions
+    come without an envelope, unless they failed.
+    """
     envelope = _envelope(response)
-    if envelope is not None and (envelope["code"] != 200 or response.status < 300):
+    if envelope is not None and envelope["code"] != 200:
         return _meant(request, response, envelope)
     error = status_error(request, response)
     if is_absent_path(response):
         return AbsentPathError(str(error), excerpt=response.excerpt)
-    return error
+    if error is not None or request.path.endswith(_BARE):
+        return error
+    return _shape_error(response)
+
+
+def _shape_error(response: Response) -> ProtocolError | None:
+    """Return the error of a result that is not in the envelope, or None."""
+    try:
+        body = response.json()
+    except ProtocolError as error:
+        return error
+    if isinstance(body, dict) and "data" in body:
+        return None
+    return ProtocolError(
+        "the answer is not FastGPT's: it has no field 'data': check the base URL",
+        excerpt=response.excerpt,
+    )
 
 
 def told_in_stream(request: Request, said: JSON) -> StoreError:
@@ -74,9 +81,7 @@ def told_in_stream(request: Request, said: JSON) -> StoreError:
     code = row.get("code")
     if not isinstance(code, int) or isinstance(code, bool) or code == 200:
         row = {**row, "code": 500}
-    error = _meant(request, Response(200), row)
-    assert error is not None  # noqa: S101  # only the code 200 is none
-    return error
+    return _meant(request, Response(200), row)
 
 
 def failed_run(said: str) -> StoreError:
@@ -103,10 +108,8 @@ _NAMED: Final[dict[str, tuple[type[StoreError], str]]] = {
 """By `statusText`, what 501 means and how it is mended; it has two meanings."""
 
 
-def _meant(request: Request, response: Response, envelope: dict[str, Any]) -> StoreError | None:
+def _meant(request: Request, response: Response, envelope: dict[str, Any]) -> StoreError:
     code: int = envelope["code"]
-    if code == 200:
-        return None
     name = envelope.get("statusText")
     name = name if isinstance(name, str) else ""
     said = _said(envelope)
@@ -132,9 +135,10 @@ def _meant(request: Request, response: Response, envelope: dict[str, Any]) -> St
             return InvalidError(f"{told}{_fields(envelope)}", detail=said)
         case 500:
             return _thrown(told, said)
+    error = None
     if 300 <= code < 600:
-        return status_error(request, replace(response, status=code), said)
-    return UnavailableError(told, detail=said, retryable=False)
+        error = status_error(request, replace(response, status=code), said)
+    return error or UnavailableError(told, detail=said, retryable=False)
 
 
 _REFUSED: Final = {

@@ -37,7 +37,7 @@ from ..schema.records import read_error, read_run_steps
 _ANSWERS: Final = frozenset({"", "answer", "fastAnswer"})
 """The names of answers' events; without details they have none."""
 _END: Final = b"[DONE]"
-_EXCERPT: Final = 200
+_EVENT: Final = "an event of the stream"
 
 
 class CompletionDecoder(Decoder[bytes]):
@@ -63,7 +63,7 @@ class CompletionDecoder(Decoder[bytes]):
             elif data == _END:
                 self._ended = True
             else:
-                yield from _answered(name, _decoded(data))
+                yield from _answered(name, decode_json(data, _EVENT))
 
     def close(self) -> Iterator[ReplyEvent]:
         """Takes the end of the stream.
@@ -91,7 +91,7 @@ class CompletionDecoder(Decoder[bytes]):
         """The events of what is told beside the answer."""
         if name == "error":
             raise told_in_stream(self._request, _said(data))
-        body = _decoded(data)
+        body = decode_json(data, _EVENT)
         read = _READERS.get(name)
         events = read(body) if read is not None else None
         if events is None:
@@ -108,18 +108,10 @@ class CompletionDecoder(Decoder[bytes]):
             self._last_step = last
 
 
-def _decoded(data: bytes) -> JSON:
-    try:
-        return decode_json(data, "an event of the stream")
-    except ProtocolError as error:
-        error.excerpt = data[:_EXCERPT].decode("utf-8", "replace")
-        raise
-
-
 def _said(data: bytes) -> JSON:
     """What an error's event says: JSON as a rule, and else text."""
     try:
-        return _decoded(data)
+        return decode_json(data, _EVENT)
     except ProtocolError:
         return data.decode("utf-8", "replace")
 

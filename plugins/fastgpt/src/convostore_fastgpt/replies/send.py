@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from convostore.adapters import Answer, Stream, Turn
 from convostore.errors import ConflictError, InvalidError, StoreError
@@ -24,7 +23,7 @@ from convostore.models import (
 )
 from convostore.parsing import Row
 
-from ..api.endpoints import COMPLETIONS, COMPLETIONS_V2, Service
+from ..api.endpoints import COMPLETIONS, COMPLETIONS_V2, UNSTORED, Service
 from ..options import FastGPTReplyOptions
 from ..schema.interactions import innermost
 from ..schema.records import data_id_of
@@ -32,9 +31,6 @@ from .answers import answering_text, asks_for_a_new_turn
 from .decoder import CompletionDecoder, read_completion
 from .lookup import IsIt, ListMessages, StoredReplies, bears
 from .requests import body, content_of
-
-_UNSTORED: Final = "NO_RECORD_HISTORIES"
-"""The `chatId` under which the service stores nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +214,8 @@ def _asking(newest: Sequence[Message]) -> _Asked | None:
 
 
 def _require_stored(conversation_id: str) -> None:
-    if conversation_id == _UNSTORED:
-        raise InvalidError(f"under the id {_UNSTORED!r} the service stores nothing: take another")
+    if conversation_id == UNSTORED:
+        raise InvalidError(f"under the id {UNSTORED!r} the service stores nothing: take another")
 
 
 def _of_answer(asked: _Asked, new_id: str) -> tuple[str, IsIt]:

@@ -27,7 +27,7 @@ from convostore.parsing import Row, non_empty_text, read_object, read_text, read
 from .items import read_value
 
 _ROLES: Final[dict[str, Role]] = {"Human": "user", "AI": "assistant", "System": "system"}
-_NO_COMMENT: Final = "yes"
+NO_COMMENT: Final = "yes"
 """What the service's own page stores for a thumb without words."""
 _SUB_STEPS: Final = (
     "childrenResponses",
@@ -174,7 +174,7 @@ def _feedback(row: Row, problems: list[Problem]) -> Feedback | None:
         return None
     rating: Literal["bad", "good"] = "bad" if bad else "good"
     said = bad or good
-    return Feedback.model_construct(rating=rating, comment=None if said == _NO_COMMENT else said)
+    return Feedback.model_construct(rating=rating, comment=None if said == NO_COMMENT else said)
 
 
 def feedback_fields(feedback: Feedback | None) -> dict[str, str]:
@@ -182,7 +182,7 @@ def feedback_fields(feedback: Feedback | None) -> dict[str, str]:
     if feedback is None:
         return {}
     name = "userGoodFeedback" if feedback.rating == "good" else "userBadFeedback"
-    return {name: feedback.comment or _NO_COMMENT}
+    return {name: feedback.comment or NO_COMMENT}
 
 
 def _sources(row: Row, problems: list[Problem]) -> tuple[Source, ...]:

@@ -18,6 +18,7 @@ from convostore.models import JSON, InteractionPart, Part, Reply, pending_intera
 from convostore.serialization import to_json
 from convostore.store import AsyncConversationStore, AsyncReplyStream
 
+from ..api.endpoints import UNSTORED
 from .completion_body import completion_row, failed_row
 from .encoder import CompletionEncoder
 from .errors import JSON_TYPE, invalid_link, not_offered, thrown
@@ -27,7 +28,6 @@ from .parse_turn import answer_in, asks_for_a_new_turn, said_in
 
 Version = Literal["v1", "v2"]
 
-_UNSTORED: Final = "NO_RECORD_HISTORIES"
 _STREAM_TYPE: Final = {
     "content-type": "text/event-stream;charset=utf-8",
     "cache-control": "no-cache, no-transform",
@@ -110,9 +110,9 @@ def _read(given: Given, version: Version) -> _Asked:
     if (app_id := given.fields.get("appId")) is not None:
         checked_app_id(app_id)
     chat_id = given.text_or_none("chatId")
-    if chat_id == _UNSTORED:
+    if chat_id == UNSTORED:
         raise not_offered(
-            f"Under the chatId {_UNSTORED} nothing would be stored: here all turns are"
+            f"Under the chatId {UNSTORED} nothing would be stored: here all turns are"
         )
     messages = given.array("messages")
     if not messages:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from convostore.dialects import ReplyEncoder
 from convostore.errors import StoreError
@@ -87,7 +87,7 @@ class CompletionEncoder(ReplyEncoder):
         self._usage: Usage | None = None
 
     def feed(self, event: ReplyEvent) -> bytes:
-        write = _WRITERS.get(type(event))
+        write = self._BY_EVENT.get(type(event))
         return b"" if write is None else write(self, event)
 
     def failed(self, error: StoreError) -> bytes:
@@ -221,20 +221,19 @@ class CompletionEncoder(ReplyEncoder):
         rows: list[Row] = [node_row(each) for each in self._steps]
         return self._told("flowResponses", rows)
 
-
-_WRITERS: Final[dict[type, Callable[[CompletionEncoder, Any], bytes]]] = {
-    TextDelta: CompletionEncoder._say,  # noqa: SLF001  # its own methods, by the event's class
-    ReasoningDelta: CompletionEncoder._think,  # noqa: SLF001
-    ToolCallStarted: CompletionEncoder._call,  # noqa: SLF001
-    ToolCallArgumentsDelta: CompletionEncoder._arguments,  # noqa: SLF001
-    ToolResultDelta: CompletionEncoder._result,  # noqa: SLF001
-    StatusChanged: CompletionEncoder._status,  # noqa: SLF001
-    InteractionRequested: CompletionEncoder._ask,  # noqa: SLF001
-    TitleChanged: CompletionEncoder._entitle,  # noqa: SLF001
-    VariablesUpdated: CompletionEncoder._vary,  # noqa: SLF001
-    RunDetailsReported: CompletionEncoder._report,  # noqa: SLF001
-    UsageReported: CompletionEncoder._cost,  # noqa: SLF001
-    PartsReplaced: CompletionEncoder._replace,
-    OtherEvent: CompletionEncoder._pass_on,  # noqa: SLF001
-    ReplyFinished: CompletionEncoder._finish,  # noqa: SLF001
-}
+    _BY_EVENT: ClassVar[dict[type, Callable[[CompletionEncoder, Any], bytes]]] = {
+        TextDelta: _say,
+        ReasoningDelta: _think,
+        ToolCallStarted: _call,
+        ToolCallArgumentsDelta: _arguments,
+        ToolResultDelta: _result,
+        StatusChanged: _status,
+        InteractionRequested: _ask,
+        TitleChanged: _entitle,
+        VariablesUpdated: _vary,
+        RunDetailsReported: _report,
+        UsageReported: _cost,
+        PartsReplaced: _replace,
+        OtherEvent: _pass_on,
+        ReplyFinished: _finish,
+    }

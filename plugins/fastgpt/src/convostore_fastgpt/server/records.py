@@ -13,6 +13,7 @@ from convostore.errors import NotFoundError
 from convostore.http import Response
 from convostore.models import JSON, Feedback, Message, TextPart
 
+from ..schema.records import NO_COMMENT
 from .errors import not_offered, succeeded, thrown
 from .find_records import answer_by, found_by, newest_page
 from .parameters import Given, Span
@@ -23,7 +24,6 @@ _LARGE: Final = 256 * 2**10
 """Characters of text from which on records are rendered beside the event loop."""
 _KINDS: Final = ("normal", "outLink", "home")
 _OLDER_KINDS: Final = ("team",)
-_NO_COMMENT: Final = "yes"
 _MOST_IDS: Final = 1000
 
 
@@ -126,7 +126,7 @@ def _feedback(given: Given) -> Feedback | None:
     said = bad or good
     if not said:
         return None
-    comment = None if said == _NO_COMMENT else said
+    comment = None if said == NO_COMMENT else said
     return Feedback(rating="bad" if bad else "good", comment=comment)
 
 

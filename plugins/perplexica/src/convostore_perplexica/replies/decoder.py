@@ -8,7 +8,7 @@ patches again, so that what is a beginning of what was shown is no news. No requ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from typing import ClassVar, Final
 
 from convostore.adapters import Decoder
 from convostore.errors import ProtocolError, UnavailableError
@@ -67,7 +67,7 @@ class ChatDecoder(Decoder[bytes]):
         row = _object(line)
         kind = row.get("type")
         name = kind if isinstance(kind, str) else ""
-        read = _READING.get(name)
+        read = self._BY_TYPE.get(name)
         events = None if read is None else read(self, row)
         return (OtherEvent(type=name or None, data=row),) if events is None else events
 
@@ -119,28 +119,20 @@ class ChatDecoder(Decoder[bytes]):
     def _researched(self, _: Row) -> Iterator[ReplyEvent]:
         return iter((StatusChanged.model_construct(name="research", status="complete"),))
 
-
-_READING: Final[dict[str, Callable[[ChatDecoder, Any], Iterable[ReplyEvent] | None]]] = {
-    "sources": ChatDecoder._sources,  # noqa: SLF001  # its own methods, by the type of the line
-    "message": ChatDecoder._message,  # noqa: SLF001
-    "messageEnd": ChatDecoder._message_end,  # noqa: SLF001
-    "error": ChatDecoder._error,  # noqa: SLF001
-    "block": ChatDecoder._block,  # noqa: SLF001
-    "updateBlock": ChatDecoder._update,  # noqa: SLF001
-    "researchComplete": ChatDecoder._researched,  # noqa: SLF001
-}
+    _BY_TYPE: ClassVar[dict[str, Callable[[ChatDecoder, Row], Iterable[ReplyEvent] | None]]] = {
+        "sources": _sources,
+        "message": _message,
+        "messageEnd": _message_end,
+        "error": _error,
+        "block": _block,
+        "updateBlock": _update,
+        "researchComplete": _researched,
+    }
 
 
 def _object(line: bytes) -> Row:
-    try:
-        row = decode_json(line, "a line of the stream")
-    except ProtocolError as error:
-        error.excerpt = _excerpt(line)
-        raise
+    row = decode_json(line, "a line of the stream")
     if not isinstance(row, dict):
-        raise ProtocolError("a line of the stream is not an object", excerpt=_excerpt(line))
+        excerpt = line[:_EXCERPT].decode("utf-8", "replace")
+        raise ProtocolError("a line of the stream is not an object", excerpt=excerpt)
     return row
-
-
-def _excerpt(line: bytes) -> str:
-    return line[:_EXCERPT].decode("utf-8", "replace")

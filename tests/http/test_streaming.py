@@ -20,6 +20,7 @@ from convostore import (
     UnavailableError,
 )
 from convostore.http import Response
+from convostore.testing import FACES, StoreFace
 from convostore.testing.clock import AutojumpClock
 from convostore.testing.wire_faults._guards import guarded, interrupted
 from convostore.testing.wire_faults.server import DELAYS, FAULTS, RefusingServer, answered, redirect
@@ -30,7 +31,6 @@ from ..support.streams import (
     Chat,
     ChatServer,
     Speaking,
-    both_faces,
     chat,
     chunk,
     hear,
@@ -46,10 +46,10 @@ TOLD = ["one ", "two ", "three ", "reply_finished"]
 JSON = {"content-type": "application/json"}
 
 
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture(params=FACES)
 def face(request):
-    with guarded():
-        yield from both_faces(request.param)
+    with guarded(), StoreFace(request.param) as face:
+        yield face
 
 
 @pytest.fixture
@@ -190,9 +190,8 @@ def test_streams_do_not_count_as_requests_under_way():
             assert [getattr(event, "text", event.kind) async for event in stream] == TOLD[1:]
         await store.aclose()
 
-    for face in both_faces("async"):
-        with guarded(), server:
-            face.run(main(face))
+    with StoreFace("async") as face, guarded(), server:
+        face.run(main(face))
     assert server.sent == ["/chat"] * 3
 
 
@@ -207,9 +206,8 @@ def test_a_hundred_and_twenty_streams_are_open_at_once():
         await store.aclose()
         assert [task.result() for task in tasks] == [TOLD] * 120
 
-    for face in both_faces("async"):
-        with guarded(), server:
-            face.run(main(face))
+    with StoreFace("async") as face, guarded(), server:
+        face.run(main(face))
 
 
 # What is told of it.
@@ -461,9 +459,8 @@ def test_a_cancellation_hangs_up_where_the_service_stalls(steps):
         await cancelled(task, server)
         await store.aclose()
 
-    for face in both_faces("async"):
-        with guarded(), server:
-            face.run(main(face))
+    with StoreFace("async") as face, guarded(), server:
+        face.run(main(face))
     assert server.sent == ["/chat"]
 
 
@@ -485,9 +482,8 @@ def test_a_cancellation_between_two_pieces_hangs_up():
         assert stream.so_far.text == "one "
         await store.aclose()
 
-    for face in both_faces("async"):
-        with guarded(), server:
-            face.run(main(face))
+    with StoreFace("async") as face, guarded(), server:
+        face.run(main(face))
     assert server.sent == ["/chat"]
 
 
@@ -514,9 +510,8 @@ def test_leaving_early_leaves_no_task():
         assert asyncio.all_tasks() == {asyncio.current_task()}
         await store.aclose()
 
-    for face in both_faces("async"):
-        with guarded(), server:
-            face.run(main(face))
+    with StoreFace("async") as face, guarded(), server:
+        face.run(main(face))
     assert complaints == []
 
 
@@ -584,9 +579,8 @@ def test_an_async_stream_that_is_dropped_hangs_up():
         assert await asyncio.to_thread(server.wait_until, server.is_left, seconds=PATIENCE)
         await store.aclose()
 
-    for face in both_faces("async"):
-        with guarded(), server:
-            face.run(main(face))
+    with StoreFace("async") as face, guarded(), server:
+        face.run(main(face))
 
 
 def test_a_store_that_is_closed_ends_its_streams(face):

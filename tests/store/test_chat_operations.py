@@ -18,15 +18,17 @@ from convostore.adapters import AdapterOptions
 from convostore.adapters.echo import EchoAdapter
 from convostore.adapters.memory import MemoryAdapter
 from convostore.models import Reply
+from convostore.testing import FACES, StoreFace
 
-from ..support.streams import WHOLE, Scripted, Service, both_faces, heard
+from ..support.streams import WHOLE, Scripted, Service, heard
 
 SECRET = "sk-0123456789"
 
 
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture(params=FACES)
 def face(request):
-    yield from both_faces(request.param)
+    with StoreFace(request.param) as face:
+        yield face
 
 
 class Choosy(Scripted):

@@ -25,18 +25,17 @@ from convostore import (
 from convostore.adapters import Decoder
 from convostore.adapters.echo import EchoAdapter
 from convostore.models import OtherEvent, ReasoningDelta, Reply, ReplyFinished, TextDelta
+from convostore.testing import FACES, StoreFace
 
 from ..support.naming import naming
 from ..support.streams import (
     SECRET,
     WHOLE,
     AsyncLine,
-    Face,
     Line,
     Scripted,
     Service,
     Words,
-    both_faces,
     hear,
     heard,
 )
@@ -44,9 +43,10 @@ from ..support.streams import (
 TOLD = ["one ", "two ", "three ", "reply_finished"]
 
 
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture(params=FACES)
 def face(request):
-    yield from both_faces(request.param)
+    with StoreFace(request.param) as face:
+        yield face
 
 
 def streaming(service):
@@ -503,7 +503,7 @@ def test_a_cancellation_closes_the_stream_wherever_it_comes(point):
             await asyncio.Event().wait()
 
         service = POINTS[point](wait)
-        stream = Face("async").open(Scripted(service)).stream_reply(None, "hi")
+        stream = StoreFace("async").open(Scripted(service)).stream_reply(None, "hi")
         task = asyncio.create_task(heard(stream))
         await reached.wait()
         task.cancel()
@@ -533,7 +533,9 @@ def test_the_first_stream_of_a_group_that_breaks_off_ends_the_others():
             raise UnavailableError("gone")
 
         services = [*others, Service("one ", break_off)]
-        streams = [Face("async").open(Scripted(each)).stream_reply(None, "hi") for each in services]
+        streams = [
+            StoreFace("async").open(Scripted(each)).stream_reply(None, "hi") for each in services
+        ]
 
         async def hear_all():
             async with asyncio.TaskGroup() as group:
@@ -555,7 +557,7 @@ def test_a_time_limit_around_a_stream_ends_it():
     service = Service("one ", lambda: asyncio.Event().wait())
 
     async def main():
-        stream = Face("async").open(Scripted(service)).stream_reply(None, "hi")
+        stream = StoreFace("async").open(Scripted(service)).stream_reply(None, "hi")
 
         async def hear_within():
             async with asyncio.timeout(None) as limit, stream:
@@ -579,7 +581,7 @@ def test_a_stream_that_a_task_waits_for_is_neither_read_nor_closed_by_another():
             await asyncio.Event().wait()
 
         service = Service("one ", wait)
-        stream = Face("async").open(Scripted(service)).stream_reply(None, "hi")
+        stream = StoreFace("async").open(Scripted(service)).stream_reply(None, "hi")
         task = asyncio.create_task(heard(stream))
         await waiting.wait()
         with pytest.raises(InvalidError, match="another task reads"):
@@ -597,7 +599,7 @@ def test_a_stream_that_a_task_waits_for_is_neither_read_nor_closed_by_another():
 
 
 def test_a_stream_belongs_to_the_loop_of_its_store():
-    store = Face("async").open(Scripted(Service(*WHOLE)))
+    store = StoreFace("async").open(Scripted(Service(*WHOLE)))
     asyncio.run(heard(store.stream_reply(None, "hi")))
     with pytest.raises(InvalidError, match="another event loop"):
         asyncio.run(heard(store.stream_reply(None, "hi")))

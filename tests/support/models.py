@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 
 from convostore.http import Request, Response
-from convostore.testing import Prompts, clock
+from convostore.testing import Prompts
 from convostore.testing.loopback import serve
 from convostore.testing.wire_faults.server import Fault
 from convostore_openai import aopen_answered, open_answered
+
+from .faces import PlainStore
 
 EVENTS = {"content-type": "text/event-stream; charset=utf-8"}
 JSON_TYPE = {"content-type": "application/json"}
@@ -119,87 +120,9 @@ class Model:
         assert self.server.errors == []
 
 
-class SyncTalk:
-    """A store as `open_answered` gives it."""
-
-    name = "sync"
-
-    def __init__(self, target: object, url: str, **options: object) -> None:
-        self.store = open_answered(target, url, **{"model": "parrot"} | options)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *raised) -> None:
-        self.store.close()
-
-    def call(self, operation: str, *args, **options):
-        return getattr(self.store, operation)(*args, **options)
-
-    def messages(self, conversation_id: str) -> list:
-        return list(self.store.messages(conversation_id))
-
-    def told(self, *args, stop_after: int | None = None, **options):
-        """A stream's events and the stream, read to its end, or left after some events."""
-        events = []
-        with self.store.stream_reply(*args, **options) as stream:
-            for each in stream:
-                events.append(each)
-                if len(events) == stop_after:
-                    break
-        return events, stream
+OPENERS = {"sync": open_answered, "async": aopen_answered}
 
 
-class AsyncTalk:
-    """The same as `aopen_answered` gives it, in a loop of its own."""
-
-    name = "async"
-
-    def __init__(self, target: object, url: str, **options: object) -> None:
-        self.store = aopen_answered(target, url, **{"model": "parrot"} | options)
-        kept = clock.current()
-        self.runner = asyncio.Runner(loop_factory=kept.new_event_loop if kept else None)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *raised) -> None:
-        self.runner.run(self.store.aclose())
-        self.runner.run(self._nothing_is_left())
-        self.runner.close()
-
-    async def _nothing_is_left(self) -> None:
-        """Where the client's nested generators are left, one closes at each turn of the loop."""
-        for _ in range(100):
-            left = asyncio.all_tasks() - {asyncio.current_task()}
-            if not left:
-                return
-            await asyncio.sleep(0)
-        raise AssertionError(left)
-
-    def call(self, operation: str, *args, **options):
-        async def call():
-            return await getattr(self.store, operation)(*args, **options)
-
-        return self.runner.run(call())
-
-    def messages(self, conversation_id: str) -> list:
-        async def messages():
-            return [each async for each in self.store.messages(conversation_id)]
-
-        return self.runner.run(messages())
-
-    def told(self, *args, stop_after: int | None = None, **options):
-        async def told():
-            events = []
-            async with self.store.stream_reply(*args, **options) as stream:
-                async for each in stream:
-                    events.append(each)
-                    if len(events) == stop_after:
-                        break
-            return events, stream
-
-        return self.runner.run(told())
-
-
-TALKS = [SyncTalk, AsyncTalk]
+def open_plain(face, target: object, url: str, **options: object) -> PlainStore:
+    """Open a store on a face that a model answers."""
+    return PlainStore(face, OPENERS[face](target, url, **{"model": "parrot"} | options))

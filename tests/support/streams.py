@@ -11,9 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 from convostore import (
     DSN,
-    AsyncConversationStore,
     Conversation,
-    ConversationStore,
     Message,
     Page,
     TextPart,
@@ -30,8 +28,6 @@ from convostore.adapters import (
 from convostore.adapters.memory import MemoryAdapter
 from convostore.http import HTTPAdapter, HTTPOptions, Request, Response, path
 from convostore.models import Reply, TextDelta
-from convostore.testing._faces import awaited_store, drive
-from convostore.testing.clock import current
 from convostore.testing.loopback import LoopbackServer
 from convostore.testing.wire_faults.server import Fault
 
@@ -175,35 +171,6 @@ class AsyncLine(AsyncTransport):
 
 async def _met(thing):
     return await thing if asyncio.iscoroutine(thing) else thing
-
-
-class Face:
-    """One of the two faces; a test is a coroutine on both, and all of one test in one loop."""
-
-    def __init__(self, name, loop=None):
-        self.name, self._loop = name, loop
-
-    def open(self, adapter):
-        if self.name == "async":
-            return AsyncConversationStore(adapter, adapter.async_transport())
-        return awaited_store(ConversationStore(adapter, adapter.transport()))
-
-    def run(self, coroutine):
-        return self._loop.run(coroutine) if self.name == "async" else drive(coroutine)
-
-
-def both_faces(name):
-    """Gives a face with its loop, which it closes; the loop goes by the clock that is kept."""
-    loop = asyncio.Runner(loop_factory=_new_event_loop)  # made when it is first run
-    try:
-        yield Face(name, loop)
-    finally:
-        loop.close()
-
-
-def _new_event_loop():
-    kept = current()
-    return asyncio.new_event_loop() if kept is None else kept.new_event_loop()
 
 
 async def hear(stream, texts):

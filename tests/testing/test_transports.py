@@ -7,13 +7,21 @@ import pytest
 from convostore.dsn import DSN
 from convostore.errors import InvalidError
 from convostore.http import HTTPOptions, Request, Response
-from convostore.testing import Backend, Kit, NotOffered, Prompts, list_clauses, run_clause
-from convostore.testing._faces import drive
+from convostore.testing import (
+    FACES,
+    Backend,
+    Kit,
+    NotOffered,
+    Prompts,
+    StoreFace,
+    both_faces,
+    list_clauses,
+    run_clause,
+)
 from convostore.testing.transports import AsyncServiceTransport, ServiceTransport
 
 from ..contract.mutants.replying_service import PROMPTS, AnsweringAdapter, AnsweringService
 
-FACES = ["sync", "async"]
 BODY = b"x" * 1000
 
 
@@ -58,16 +66,12 @@ def test_what_is_no_stream_comes_whole_and_as_one_piece(face, response):
     assert pieces == [response.content]
 
 
-@pytest.mark.parametrize("face", FACES)
-def test_a_refusing_store_lets_no_stream_leave(face):
-    kit = Kit(Backend("echo://"), face)
-
-    async def entering():
+@both_faces
+async def test_a_refusing_store_lets_no_stream_leave(face):
+    kit = Kit(Backend("echo://"), face.name)
+    with pytest.raises(AssertionError, match="a request left"):
         async with kit.open_refusing().stream_reply(None, "a text"):
             pass
-
-    with pytest.raises(AssertionError, match="a request left"):
-        drive(entering()) if face == "sync" else asyncio.run(entering())
 
 
 def test_a_sync_stream_has_the_manners_of_an_async_one():
@@ -86,7 +90,8 @@ def test_a_sync_stream_has_the_manners_of_an_async_one():
         await kit.close()
         return events
 
-    assert drive(reading())[-1].kind == "reply_finished"
+    with StoreFace("sync") as face:
+        assert face.run(reading())[-1].kind == "reply_finished"
 
 
 def backend(prompts):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from convostore.testing import loopback
+from convostore.testing import FACES, loopback
 
-from .support.recordings import FACES, PORTS
+from .support.recordings import PORTS
 
 
-@pytest.fixture(params=FACES, ids=lambda face: face.name)
+@pytest.fixture(params=FACES)
 def face(request):
     """A face of a store: each test that takes it runs on both."""
     return request.param

@@ -10,18 +10,19 @@ import inspect
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import httpcore
 import httpx
 import pytest
 from tests.support.cases import for_each
+from tests.support.faces import PlainClient, finish
 
 import convostore
 from convostore.errors import ConfigError
 from convostore.http import Request, Response
 from convostore.http._client import install_backend
-from convostore.testing import clock
 from convostore.testing.clock import AutojumpClock
 from convostore.testing.loopback import LoopbackServer, serve
 from convostore.testing.wire_faults.server import Fault, FaultServer
@@ -88,71 +89,31 @@ class GoingBy:
         return stream
 
 
-class SyncClient:
-    """`ChatClient`, called by a method's name."""
+class Client(PlainClient):
+    """The documented client."""
 
-    name = "sync"
-
-    def __init__(self, url: str, key: str = KEY, **options: Any) -> None:
-        self.client = ChatClient(api_key=key, base_url=url, **options)
+    def __init__(self, face: str, url: str, key: str = KEY, **options: Any) -> None:
+        kind = {"sync": ChatClient, "async": AsyncChatClient}[face]
+        super().__init__(face, kind(api_key=key, base_url=url, **options))
 
     def go_by(self, kept: AutojumpClock) -> None:
         """Makes the client wait by a clock, as stores do by themselves."""
-        install_backend(self.client._http._client, lambda backend: GoingBy(kept.backend(backend)))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *raised) -> None:
-        self.client.close()
-
-    def do(self, method: str, *args: Any, **kwargs: Any) -> httpx.Response:
-        return getattr(self.client, method)(*args, **kwargs)
+        ways = {"sync": lambda inner: GoingBy(kept.backend(inner)), "async": kept.async_backend}
+        install_backend(self.client._http._client, ways[self.face.name])
 
     def lines(self, response: httpx.Response) -> list[str]:
+        if self.face.name == "async":
+            return self.face.run(response.aiter_lines())
         return list(response.iter_lines())
 
     def close(self, response: httpx.Response) -> None:
-        response.close()
+        finish(self.face, response.aclose() if self.face.name == "async" else response.close())
 
 
-class AsyncClient:
-    """`AsyncChatClient` in a loop of its own, called like `SyncClient`."""
-
-    name = "async"
-
-    def __init__(self, url: str, key: str = KEY, **options: Any) -> None:
-        self.client = AsyncChatClient(api_key=key, base_url=url, **options)
-        kept = clock.current()
-        self._runner = asyncio.Runner(loop_factory=kept and kept.new_event_loop)
-
-    def go_by(self, kept: AutojumpClock) -> None:
-        install_backend(self.client._http._client, kept.async_backend)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *raised) -> None:
-        self._runner.run(self.client.aclose())
-        self._runner.close()
-
-    def do(self, method: str, *args: Any, **kwargs: Any) -> httpx.Response:
-        return self._runner.run(getattr(self.client, method)(*args, **kwargs))
-
-    def lines(self, response: httpx.Response) -> list[str]:
-        async def read() -> list[str]:
-            return [line async for line in response.aiter_lines()]
-
-        return self._runner.run(read())
-
-    def close(self, response: httpx.Response) -> None:
-        self._runner.run(response.aclose())
-
-
-@pytest.fixture(params=[SyncClient, AsyncClient], ids=lambda each: each.name)
-def client(request):
-    """A face of the client: each test that takes it runs on both."""
-    return request.param
+@pytest.fixture
+def client(face):
+    """Make a client of one face: each test that takes it runs on both."""
+    return partial(Client, face)
 
 
 def answering(service: FastGPTService) -> LoopbackServer:
@@ -280,7 +241,7 @@ def test_every_documented_method_is_called_on_recordings():
 def test_a_call_gives_what_a_real_server_answered_to_it(version, case, client):
     method, arguments = ON_RECORDINGS[case]
     with recordings(version) as url, client(url) as chat:
-        response = chat.do(method, **arguments)
+        response = getattr(chat, method)(**arguments)
     assert isinstance(response, httpx.Response)
     assert response.status_code == 200
     kin = exchanges_of(f"{version}/{case.partition('#')[0]}")
@@ -293,8 +254,8 @@ def test_arguments_may_be_given_by_place(version, case, client):
     method, arguments = ON_RECORDINGS[case]
     known = DOCUMENTED[method] | arguments
     with recordings(version) as url, client(url) as chat:
-        by_place = chat.do(method, *known.values())
-        assert by_place.content == chat.do(method, **arguments).content
+        by_place = getattr(chat, method)(*known.values())
+        assert by_place.content == getattr(chat, method)(**arguments).content
 
 
 @for_each("detail", [False, True])
@@ -303,7 +264,7 @@ def test_a_stream_is_left_to_be_read_and_closed(version, detail, client):
     case = f"v1_completions_stream-true_detail-{str(detail).lower()}"
     method, arguments = completion(case, stream=True, detail=detail)
     with recordings(version) as url, client(url) as chat:
-        response = chat.do(method, **arguments)
+        response = getattr(chat, method)(**arguments)
         assert response.status_code == 200
         assert not response.is_stream_consumed
         assert not response.is_closed
@@ -319,8 +280,8 @@ def test_a_stream_that_is_closed_before_its_end_leaves_the_client_usable(version
     case = "v1_completions_stream-true_detail-false"
     method, arguments = completion(case, stream=True)
     with recordings(version) as url, client(url) as chat:
-        chat.close(chat.do(method, **arguments))
-        assert chat.do("get_chat_histories", APP).status_code == 200
+        chat.close(getattr(chat, method)(**arguments))
+        assert chat.get_chat_histories(APP).status_code == 200
 
 
 # The uses that the document shows.
@@ -348,7 +309,7 @@ def test_a_program_completes_a_dialogue_and_prints_the_answer(client, capsys):
     ]
     asked: list[Request] = []
     with saying("Mercury.", asked) as url, client(url) as chat:
-        response = chat.do("create_chat_completion", messages=dialogue, stream=False)
+        response = chat.create_chat_completion(messages=dialogue, stream=False)
         response.raise_for_status()
         result = response.json()
         print(result["choices"][0]["message"]["content"])
@@ -362,7 +323,7 @@ def test_a_program_completes_a_dialogue_and_prints_the_answer(client, capsys):
 @for_each("version", VERSIONS)
 def test_a_program_lists_histories_and_prints_titles_and_ids(version, client, capsys):
     with recordings(version) as url, client(url) as chat:
-        response = chat.do("get_chat_histories", appId=APP, offset=0, pageSize=20, source="api")
+        response = chat.get_chat_histories(appId=APP, offset=0, pageSize=20, source="api")
         data = response.json()
         for each in data["data"]["list"]:
             print(each["title"], each["chatId"])
@@ -377,12 +338,12 @@ def test_a_program_likes_and_dislikes_an_answer(generation, client):
     record = service.chats["c1"].records[1]
     named = {"appId": APP, "chatId": "c1", "dataId": record["dataId"]}
     with answering(service) as url, client(url) as chat:
-        assert chat.do("send_feedback", **named, userGoodFeedback="Great answer!").is_success
+        assert chat.send_feedback(**named, userGoodFeedback="Great answer!").is_success
         assert record["userGoodFeedback"] == "Great answer!"
-        assert chat.do("send_feedback", **named, userBadFeedback="Not helpful").is_success
+        assert chat.send_feedback(**named, userBadFeedback="Not helpful").is_success
         assert "userGoodFeedback" not in record
         assert record["userBadFeedback"] == "Not helpful"
-        assert chat.do("send_feedback", **named).is_success
+        assert chat.send_feedback(**named).is_success
         assert not record.keys() & {"userGoodFeedback", "userBadFeedback"}
 
 
@@ -394,24 +355,24 @@ def test_a_conversation_is_read_changed_and_deleted_in_every_generation(generati
     service = with_a_chat(generation)
     named = {"appId": APP, "chatId": "c1"}
     with answering(service) as url, client(url) as chat:
-        chat.do("update_chat_history", **named, customTitle="by hand", top=True)
-        (row,) = data_of(chat.do("get_chat_histories", APP))["list"]
+        chat.update_chat_history(**named, customTitle="by hand", top=True)
+        (row,) = data_of(chat.get_chat_histories(APP))["list"]
         assert (row["chatId"], row["customTitle"], row["top"]) == ("c1", "by hand", True)
-        assert data_of(chat.do("get_chat_init", **named))["title"] == "by hand"
-        records = data_of(chat.do("get_chat_records", **named))["list"]
+        assert data_of(chat.get_chat_init(**named))["title"] == "by hand"
+        records = data_of(chat.get_chat_records(**named))["list"]
         assert [each["obj"] for each in records] == ["Human", "AI"]
         answer = records[1]["dataId"]
-        (node,) = data_of(chat.do("get_record_detail", **named, dataId=answer))
+        (node,) = data_of(chat.get_record_detail(**named, dataId=answer))
         assert node["moduleName"] == "AI chat"
-        asked = data_of(chat.do("get_suggested_questions", **named))
+        asked = data_of(chat.get_suggested_questions(**named))
         assert asked == ["What of 'hi'?", "What of 'hello'?"]
-        assert data_of(chat.do("delete_chat_record", **named, contentId=answer)) is None
-        left = data_of(chat.do("get_chat_records", **named))["list"]
+        assert data_of(chat.delete_chat_record(**named, contentId=answer)) is None
+        left = data_of(chat.get_chat_records(**named))["list"]
         assert answer not in {each["dataId"] for each in left}
-        assert data_of(chat.do("delete_chat_history", **named)) is None
-        assert data_of(chat.do("get_chat_histories", APP))["total"] == 0
+        assert data_of(chat.delete_chat_history(**named)) is None
+        assert data_of(chat.get_chat_histories(APP))["total"] == 0
         service.insert("c2")
-        assert data_of(chat.do("clear_chat_histories", APP)) is None
+        assert data_of(chat.clear_chat_histories(APP)) is None
         assert service.shown() == []
 
 
@@ -419,8 +380,8 @@ def test_an_older_server_is_asked_for_the_later_path_once(client):
     service = with_a_chat("4.9")
     with answering(service) as url, client(url) as chat:
         for _ in range(2):
-            assert chat.do("get_chat_histories", APP).status_code == 200
-        assert chat.do("get_chat_records", APP, "c1").status_code == 200
+            assert chat.get_chat_histories(APP).status_code == 200
+        assert chat.get_chat_records(APP, "c1").status_code == 200
     asked = [request.path.removeprefix("/api/core/chat/") for request, _ in service.exchanges]
     assert asked == ["history/getHistories", "getHistories", "getHistories", "getPaginationRecords"]
 
@@ -430,10 +391,10 @@ def test_where_no_path_is_there_the_page_that_says_so_is_given(client):
     server = serve(lambda _: page.response)
     with server as url, client(url) as chat:
         for method, stream in (("get_chat_histories", {}), ("get_chat_init", {"chatId": "c1"})):
-            response = chat.do(method, APP, **stream)
+            response = getattr(chat, method)(APP, **stream)
             assert response.status_code == 404
             assert response.content == page.content
-        streamed = chat.do("create_chat_completion", [], stream=True)
+        streamed = chat.create_chat_completion([], stream=True)
         assert streamed.status_code == 404
         chat.close(streamed)
 
@@ -447,8 +408,8 @@ def test_what_was_absent_is_looked_for_again(client):
         return page if away and away.pop() else service.handle(request)
 
     with serve(answer) as url, client(url) as chat:
-        assert chat.do("get_chat_histories", APP).status_code == 404
-        assert chat.do("get_chat_histories", APP).status_code == 200
+        assert chat.get_chat_histories(APP).status_code == 404
+        assert chat.get_chat_histories(APP).status_code == 200
 
 
 # Nothing is read into an answer.
@@ -457,24 +418,24 @@ def test_what_was_absent_is_looked_for_again(client):
 def test_a_value_that_the_service_refuses_is_its_answer_and_no_exception(client):
     service = with_a_chat("4.16")
     with answering(service) as url, client(url) as chat:
-        unknown = chat.do("get_chat_histories", APP, source="nowhere")
+        unknown = chat.get_chat_histories(APP, source="nowhere")
         assert (unknown.status_code, unknown.json()["code"]) == (400, 400)
-        without = chat.do("get_chat_histories", APP, pageSize=0)
+        without = chat.get_chat_histories(APP, pageSize=0)
         assert (without.status_code, without.json()["code"]) == (500, 507004)
-        foreign = chat.do("delete_chat_history", FOREIGN_APP, "c1")
+        foreign = chat.delete_chat_history(FOREIGN_APP, "c1")
         assert foreign.json()["statusText"] == "unAuthApp"
 
 
 def test_a_key_that_is_not_accepted_is_an_answer_and_no_exception(client):
     with answering(with_a_chat("4.9")) as url, client(url, "fastgpt-another") as chat:
-        response = chat.do("get_chat_histories", APP)
+        response = chat.get_chat_histories(APP)
         assert (response.status_code, response.json()["code"]) == (500, 514)
 
 
 def test_a_broken_server_is_asked_once_and_its_answer_given(client):
     server = serve(lambda _: Response(503, {"retry-after": "0"}, b"busy"))
     with server as url, client(url) as chat:
-        response = chat.do("get_chat_histories", APP)
+        response = chat.get_chat_histories(APP)
         assert (response.status_code, response.text) == (503, "busy")
     assert server.requests == 1
 
@@ -482,7 +443,7 @@ def test_a_broken_server_is_asked_once_and_its_answer_given(client):
 def test_a_redirect_is_given_and_not_followed(client):
     server = serve(lambda _: Response(302, {"location": "http://elsewhere.test/"}, b""))
     with server as url, client(url) as chat:
-        assert chat.do("get_chat_init", APP, "c1").status_code == 302
+        assert chat.get_chat_init(APP, "c1").status_code == 302
     assert server.requests == 1
 
 
@@ -490,7 +451,7 @@ def test_without_a_connection_the_http_clients_own_error_is_raised(client):
     with serve(lambda _: Response(200)) as url:
         pass
     with client(url) as chat, pytest.raises(httpx.ConnectError):
-        chat.do("get_chat_histories", APP)
+        chat.get_chat_histories(APP)
 
 
 STALLED = Fault("stalled", then="stall")
@@ -512,7 +473,7 @@ def test_a_model_has_a_time_out_of_its_own(options, method, arguments, client):
     ):
         chat.go_by(kept)
         with pytest.raises(httpx.ReadTimeout):
-            chat.do(method, *arguments)
+            getattr(chat, method)(*arguments)
         assert 0 < kept.ahead <= 5.0
 
 
@@ -574,7 +535,7 @@ def test_a_call_sends_what_the_store_sends(generation, operation, client):
 
     def by_client(url: str) -> None:
         with client(url, verify=False) as chat:
-            chat.do(method, APP, *([] if of_app else ["c1"]), **asked_of_client)
+            getattr(chat, method)(APP, *([] if of_app else ["c1"]), **asked_of_client)
 
     assert sent_by(by_client, with_a_chat(generation)) == sent_by(by_store, with_a_chat(generation))
 
@@ -584,8 +545,8 @@ def test_what_is_none_is_not_sent(client):
     with saying("hi", asked) as url, client(url) as chat:
         for method, arguments in ON_RECORDINGS.values():
             unset = {name: None for name, value in DOCUMENTED[method].items() if value is None}
-            chat.do(method, **(unset | arguments))
-            chat.do(method, **arguments)
+            getattr(chat, method)(**(unset | arguments))
+            getattr(chat, method)(**arguments)
     assert len(asked) == 2 * len(ON_RECORDINGS)
     for given, left_out in zip(asked[::2], asked[1::2], strict=True):
         assert (given.json, given.query) == (left_out.json, left_out.query)
@@ -596,20 +557,20 @@ def test_what_is_none_is_not_sent(client):
 def test_the_address_may_end_where_other_clients_want_it_to(suffix, client):
     service = with_a_chat("4.16")
     with answering(service) as url, client(url + suffix) as chat:
-        assert chat.do("get_chat_histories", APP).status_code == 200
+        assert chat.get_chat_histories(APP).status_code == 200
 
 
 def test_a_prefix_of_the_address_is_kept(client):
     asked: list[Request] = []
     with saying("hi", asked) as url, client(f"{url}/behind/a/proxy/api") as chat:
-        chat.do("create_chat_completion", [])
+        chat.create_chat_completion([])
     assert asked[0].path == "/behind/a/proxy/api/v1/chat/completions"
 
 
 def test_headers_of_ones_own_are_sent(client):
     asked: list[Request] = []
     with saying("hi", asked) as url, client(url, headers={"X-Gateway": "let-me-in"}) as chat:
-        chat.do("create_chat_completion", [])
+        chat.create_chat_completion([])
     assert dict(asked[0].headers)["x-gateway"] == "let-me-in"
 
 

@@ -28,6 +28,8 @@ from .support.recordings import (
     VERSIONS,
     Replay,
     exchange_of,
+    open_gated,
+    open_over,
     outcome,
     playing,
     replay_of,
@@ -51,8 +53,8 @@ def read(face):
 
     def messages(name):
         exchange = exchange_of(name)
-        with face.over(exchange.version, replay_of(exchange), **scope_of(exchange)) as store:
-            return store.do("messages", exchange.params["chatId"])
+        with open_over(face, exchange.version, replay_of(exchange), **scope_of(exchange)) as store:
+            return store.messages(exchange.params["chatId"])
 
     return messages
 
@@ -365,9 +367,9 @@ def test_each_thumb_is_sent_as_it_was_recorded(version, face):
         Feedback(rating="good", comment="yes"),
         None,
     ]
-    with playing(*exchanges), face.of(version, api_key=exchanges[0].key) as store:
+    with playing(*exchanges), open_gated(face, version, api_key=exchanges[0].key) as store:
         for each in thumbs:
-            assert store.do("set_feedback", "seed-1", "66a000000000000000000006.d-6", each) is None
+            assert store.set_feedback("seed-1", "66a000000000000000000006.d-6", each) is None
 
 
 @for_each("version, kind", [("v4.16.0", convostore.NotFoundError), ("v4.9.14", type(None))])
@@ -376,7 +378,7 @@ def test_a_thumb_for_what_is_no_answer_is_refused_by_newer_servers(
     version, kind, place, message, face
 ):
     exchange = exchange_of(f"{version}/feedback_updateUserFeedback#{place}")
-    with playing(exchange), face.of(version, api_key=exchange.key) as store:
+    with playing(exchange), open_gated(face, version, api_key=exchange.key) as store:
         result = outcome(store, "set_feedback", "seed-1", message, Feedback(rating="good"))
     assert type(result) is kind
 
@@ -384,8 +386,8 @@ def test_a_thumb_for_what_is_no_answer_is_refused_by_newer_servers(
 @for_each("version", VERSIONS)
 def test_the_steps_of_a_run(version, face):
     exchange = exchange_of(f"{version}/record_getResData#0")
-    with playing(exchange), face.of(version, api_key=exchange.key) as store:
-        search, chat = store.do("get_run_details", "seed-1", "66a000000000000000000002.d-2")
+    with playing(exchange), open_gated(face, version, api_key=exchange.key) as store:
+        search, chat = store.get_run_details("seed-1", "66a000000000000000000002.d-2")
     assert (search.id, search.name, search.type) == ("r1", "Dataset search", "datasetSearchNode")
     assert (search.seconds, search.error, search.steps) == (0.5, None, ())
     assert (chat.id, chat.name, chat.type, chat.seconds) == ("r2", "AI chat", "chatNode", 1.92)
@@ -394,16 +396,19 @@ def test_the_steps_of_a_run(version, face):
 
 def test_a_step_that_failed_says_why(face):
     exchange = exchange_of("v4.16.0/record_getResData#2")
-    with playing(exchange), face.of("v4.16.0", api_key=exchange.key) as store:
-        (step,) = store.do("get_run_details", "seed-1", "66a000000000000000000006.d-6")
+    with playing(exchange), open_gated(face, "v4.16.0", api_key=exchange.key) as store:
+        (step,) = store.get_run_details("seed-1", "66a000000000000000000006.d-6")
     assert (step.name, step.error) == ("AI chat", "LLM exploded")
 
 
 @for_each("version", VERSIONS)
 def test_a_title_of_the_users_own_goes_before_the_services(version, face):
     exchange = exchange_of(f"{version}/history_getHistories#9")
-    with playing(exchange), face.of(version, api_key=exchange.key, source="online") as store:
-        (listed,) = store.do("list_conversations", limit=20).items
+    with (
+        playing(exchange),
+        open_gated(face, version, api_key=exchange.key, source="online") as store,
+    ):
+        (listed,) = store.list_conversations(limit=20).items
     assert (listed.id, listed.title, listed.pinned) == ("seed-2", "My title", False)
     assert (listed.created_at, listed.updated_at) == (None, at("2025-03-01T08:02:00"))
     assert listed.raw["title"] == "title 2"
@@ -415,8 +420,8 @@ def test_a_title_of_the_users_own_goes_before_the_services(version, face):
 )
 def test_a_list_is_in_the_services_order_pinned_first(version, total, title, face):
     exchange = exchange_of(f"{version}/history_getHistories#0")
-    with playing(exchange), face.of(version, api_key=exchange.key) as store:
-        page = store.do("list_conversations", limit=20)
+    with playing(exchange), open_gated(face, version, api_key=exchange.key) as store:
+        page = store.list_conversations(limit=20)
     assert (page.total, len(page.items), page.cursor) == (total, total, None)
     pinned, *others = page.items
     assert (pinned.id, pinned.title, pinned.pinned) == ("seed-3", "title 3", True)
@@ -432,11 +437,11 @@ def test_a_list_is_in_the_services_order_pinned_first(version, total, title, fac
 def test_a_changed_title_is_sent_and_listed_as_recorded(face):
     name = "v4.16.0/history_updateHistory"
     exchanges = [exchange_of(f"{name}#{place}") for place in (0, 1, 4, 10)]
-    with playing(*exchanges), face.of("v4.16.0", api_key=exchanges[0].key) as store:
-        store.do("update_conversation", "seed-1", title="自定义标题")
-        store.do("update_conversation", "seed-1", pinned=True)
-        store.do("update_conversation", "seed-1", title=None)
-        page = store.do("list_conversations", limit=3)
+    with playing(*exchanges), open_gated(face, "v4.16.0", api_key=exchanges[0].key) as store:
+        store.update_conversation("seed-1", title="自定义标题")
+        store.update_conversation("seed-1", pinned=True)
+        store.update_conversation("seed-1", title=None)
+        page = store.list_conversations(limit=3)
     assert [(each.id, each.title, each.pinned) for each in page.items] == [
         ("seed-3", "title 3", True),
         ("seed-1", "new title", False),
@@ -456,20 +461,20 @@ def test_deletes_and_a_clear_go_out_and_show_as_recorded(version, left, face):
     clear, seen = (10, 11) if version == "v4.16.0" else (8, 9)
     exchanges = [exchange_of(f"{version}/history_delete#{place}") for place in (0, 1, 2, 3)]
     of_all = {"api_key": exchanges[0].key, "source": "all"}
-    with playing(*exchanges), face.of(version, **of_all) as store:
-        before = store.do("list_conversations", limit=5)
-        assert store.do("delete_conversation", "seed-3") is None
-        after = store.do("list_conversations", limit=5)
-        assert store.do("delete_conversation", "nope") is None
+    with playing(*exchanges), open_gated(face, version, **of_all) as store:
+        before = store.list_conversations(limit=5)
+        assert store.delete_conversation("seed-3") is None
+        after = store.list_conversations(limit=5)
+        assert store.delete_conversation("nope") is None
     assert before.items[0].id == "seed-3"
     assert before.total == after.total + 1
     assert (after.items[0].id, "seed-3" in {each.id for each in after.items}) == (left[0][0], False)
 
     cleared, listed = (exchange_of(f"{version}/history_delete#{place}") for place in (clear, seen))
-    with playing(cleared), face.of(version, api_key=cleared.key) as store:
-        assert store.do("clear_conversations") is None
-    with playing(listed), face.of(version, **of_all) as store:
-        rest = store.do("list_conversations", limit=5)
+    with playing(cleared), open_gated(face, version, api_key=cleared.key) as store:
+        assert store.clear_conversations() is None
+    with playing(listed), open_gated(face, version, **of_all) as store:
+        rest = store.list_conversations(limit=5)
     assert (rest.items[0].id, rest.total) == left[1]
     assert "seed-4" in {each.id for each in rest.items}
 
@@ -478,8 +483,8 @@ def test_a_conversation_is_found_by_the_time_that_its_status_tells(face):
     status = exchange_of("v4.16.0/history_status_and_read#2")
     listed = exchange_of("v4.16.0/history_delete#2")
     service = Replay("v4.16.0", {"getHistoryStatus": status, "getHistories": listed.rows})
-    with face.over("v4.16.0", service, **scope_of(status)) as store:
-        found = store.do("get_conversation", "seed-1")
+    with open_over(face, "v4.16.0", service, **scope_of(status)) as store:
+        found = store.get_conversation("seed-1")
     assert (found.id, found.title) == ("seed-1", "new title")
     assert found.updated_at == at("2026-11-20T21:23:48.557")
     asked, looked = service.asked
@@ -491,7 +496,7 @@ def test_a_conversation_is_found_by_the_time_that_its_status_tells(face):
 def test_a_conversation_without_a_status_is_absent(face):
     status = exchange_of("v4.16.0/history_status_and_read#0")
     service = Replay("v4.16.0", {"getHistoryStatus": status})
-    with face.over("v4.16.0", service) as store:
+    with open_over(face, "v4.16.0", service) as store:
         error = outcome(store, "get_conversation", "nope")
     assert type(error) is convostore.NotFoundError
     assert [each.path for each in service.asked] == [status.path]
@@ -509,10 +514,10 @@ def test_one_call_deletes_a_record_wherever_a_server_looks_for_its_id(version, p
     rest = exchange_of(f"{version}/record_delete#6")
     held = {"record/delete": deleted, "getPaginationRecords": rest.rows, "getHistories": []}
     service = Replay(version, held)
-    with face.over(version, service, **scope_of(deleted)) as store:
-        assert store.do("delete_message", "seed-1", "66a000000000000000000009.d-9") is None
+    with open_over(face, version, service, **scope_of(deleted)) as store:
+        assert store.delete_message("seed-1", "66a000000000000000000009.d-9") is None
         (request,) = service.asked
-        left = store.do("messages", "seed-1")
+        left = store.messages("seed-1")
     assert [request.path] == paths
     assert dict(request.query) == request.json == deleted.params
     assert "66a000000000000000000009.d-9" not in {each.id for each in left}
@@ -542,9 +547,9 @@ def test_a_share_link_is_told_in_the_servers_own_spelling(version, place, listed
     rows = exchange_of(f"{version}/share_outlink#{listed}").rows
     service = Replay(version, {"getPaginationRecords": records.rows, "getHistories": rows})
     link = {"share_id": "share-abc", "outlink_uid": "u-9"}
-    with face.over(version, service, **link, **app) as store:
-        (conversation,) = store.do("conversations")
-        messages = store.do("messages", "sh-1")
+    with open_over(face, version, service, **link, **app) as store:
+        (conversation,) = store.conversations()
+        messages = store.messages("sh-1")
     assert (conversation.id, conversation.title) == ("sh-1", title)
     assert said(messages) == [
         ("user", "hi from share", "complete"),
@@ -559,7 +564,7 @@ def test_a_share_link_is_told_in_the_servers_own_spelling(version, place, listed
 
 def test_a_share_link_alone_says_to_an_older_server_what_it_needs(face):
     service = Replay("v4.9.14", {"getHistories": exchange_of("v4.9.14/share_outlink#4").rows})
-    with face.over("v4.9.14", service, share_id="share-abc", outlink_uid="u-9") as store:
+    with open_over(face, "v4.9.14", service, share_id="share-abc", outlink_uid="u-9") as store:
         error = outcome(store, "list_conversations")
     assert isinstance(error, convostore.StoreError), error
     assert "app_id" in str(error)
@@ -572,7 +577,7 @@ def test_a_share_link_of_someone_else_or_of_none_is_refused(version, someone, op
     of_none = {"v4.16.0": 9, "v4.9.14": 7}[version]
     exchange = exchange_of(f"{version}/share_outlink#{of_someone if someone else of_none}")
     args = ("sh-1",) if someone else ()
-    with face.over(version, replay_of(exchange), **scope_of(exchange)) as store:
+    with open_over(face, version, replay_of(exchange), **scope_of(exchange)) as store:
         error = outcome(store, operation, *args)
     assert isinstance(error, convostore.AuthError)
     assert error.detail == exchange.body["message"]

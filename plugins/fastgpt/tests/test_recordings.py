@@ -15,11 +15,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.support.cases import for_each
+from tests.support.faces import PlainStore
 from tests.support.naming import naming
 from vcr.errors import CannotOverwriteExistingCassetteException
 
 import convostore
 from convostore.config import open_adapter
+from convostore.testing import FACES
 from convostore_fastgpt.schema import records
 
 from .support.oracle import (
@@ -33,13 +35,13 @@ from .support.oracle import (
 )
 from .support.recordings import (
     CASES,
-    FACES,
     KINDS,
     VERSIONS,
-    SyncFace,
     all_exchanges,
     exchange_of,
     exchanges_of,
+    open_gated,
+    open_over,
     options_of,
     outcome,
     playing,
@@ -92,7 +94,7 @@ def test_a_recording_is_read_as_the_contract_says(case):
                 check(exchange)
         for check in checks_on_both_faces_of(exchange):
             for face in FACES:
-                with naming(exchange, check.__name__, face.name):
+                with naming(exchange, check.__name__, face):
                     check(exchange, face)
 
 
@@ -151,7 +153,10 @@ def a_page_tells_how_many_there_are_in_all(exchange):
 def pages_of_any_size_hold_the_same_messages_in_both_orders(exchange):
     expected = expect_messages(exchange.body)
     for limit, order in product(LIMITS, ("oldest_first", "newest_first")):
-        with naming(limit, order), SyncFace.over(exchange.version, replay_of(exchange)) as store:
+        with (
+            naming(limit, order),
+            open_over("sync", exchange.version, replay_of(exchange)) as store,
+        ):
             messages = joined_pages(store, exchange, limit, order)
             assert_messages(messages if order == "oldest_first" else messages[::-1], expected)
 
@@ -159,8 +164,8 @@ def pages_of_any_size_hold_the_same_messages_in_both_orders(exchange):
 def joined_pages(store, exchange, limit, order):
     messages, cursor = [], None
     while True:
-        page = store.do(
-            "list_messages", exchange.params["chatId"], limit=limit, cursor=cursor, order=order
+        page = store.list_messages(
+            exchange.params["chatId"], limit=limit, cursor=cursor, order=order
         )
         assert len(page.items) <= limit
         assert page.total == len(exchange.rows)
@@ -170,7 +175,7 @@ def joined_pages(store, exchange, limit, order):
 
 
 def is_read_by_the_store(exchange, face):
-    with face.over(exchange.version, replay_of(exchange), **scope_of(exchange)) as store:
+    with open_over(face, exchange.version, replay_of(exchange), **scope_of(exchange)) as store:
         for operation, args, kwargs, right in calls_of(exchange):
             assert_right(outcome(store, operation, *args, **kwargs), right, exchange)
 
@@ -181,15 +186,15 @@ def what_the_store_sends_is_what_was_recorded(exchange):
     operation, args, kwargs, right = call
     with playing(*[exchange] * len(FACES)) as cassette:
         for times, face in enumerate(FACES, start=1):
-            with naming(face.name), face.of(exchange.version, **options) as store:
+            with naming(face), open_gated(face, exchange.version, **options) as store:
                 assert_right(outcome(store, operation, *args, **kwargs), right, exchange)
                 assert cassette.play_count == times
 
 
 def each_listed_conversation_is_found_by_its_id(exchange, face):
-    with face.over(exchange.version, replay_of(exchange)) as store:
+    with open_over(face, exchange.version, replay_of(exchange)) as store:
         for item in exchange.rows:
-            found = store.do("get_conversation", item["chatId"])
+            found = store.get_conversation(item["chatId"])
             assert_conversation(found, expect_conversation(item))
         absent = outcome(store, "get_conversation", "an id that is not there")
     assert type(absent) is convostore.NotFoundError
@@ -197,8 +202,8 @@ def each_listed_conversation_is_found_by_its_id(exchange, face):
 
 def a_transcript_holds_the_same_messages(exchange, face):
     chat = exchange.params["chatId"]
-    with face.over(exchange.version, replay_of(exchange)) as store:
-        (transcript,) = store.do("transcripts", [chat])
+    with open_over(face, exchange.version, replay_of(exchange)) as store:
+        (transcript,) = store.transcripts([chat])
     assert (transcript.conversation_id, transcript.error) == (chat, None)
     assert transcript.conversation.id == chat
     assert_messages(transcript.messages, expect_messages(exchange.body))
@@ -236,9 +241,9 @@ def test_a_recorded_page_alone_reads_as_its_part_of_the_whole(version, place, of
 )
 def test_the_page_of_an_absent_path_leads_to_the_older_one(version, absent, kept, face):
     pages = [exchange_of(f"{version}/{each}") for each in (absent, kept)]
-    store_of = face(version, None, options_of({"api_key": pages[0].key}))
-    with playing(*pages), store_of as store:
-        page = store.do("list_conversations", limit=20)
+    options = options_of({"api_key": pages[0].key})
+    with playing(*pages), PlainStore(face, target_of(version), **options) as store:
+        page = store.list_conversations(limit=20)
     assert_conversations(page.items, expect_conversations(pages[1].body))
 
 
@@ -250,7 +255,7 @@ def test_a_server_that_has_none_of_the_paths_is_told_as_a_wrong_base_url(version
     two["set_feedback"] = ["c", "0.d", None]
     kwargs = {"pinned": True} if operation == "update_conversation" else {}
     page = exchange_of(f"{version}/unknown_route#0").response
-    with face.over(version, lambda request: page) as store:
+    with open_over(face, version, lambda request: page) as store:
         error = outcome(store, operation, *(args | two).get(operation, ["c"]), **kwargs)
     assert isinstance(error, convostore.ProtocolError)
     assert "check the base URL" in str(error)
@@ -315,19 +320,19 @@ def test_none_but_completions_are_passed_over():
 def test_a_request_that_was_not_recorded_is_refused(face):
     exchange = exchange_of("v4.16.0/history_getHistories#9")
     options = {"api_key": exchange.key, "source": "online"}
-    with playing(exchange), face.of(exchange.version, **options) as store:
-        assert len(store.do("list_conversations", limit=20).items) == 1
+    with playing(exchange), open_gated(face, exchange.version, **options) as store:
+        assert len(store.list_conversations(limit=20).items) == 1
         with pytest.raises(CannotOverwriteExistingCassetteException):
-            store.do("list_conversations", limit=20)
+            store.list_conversations(limit=20)
 
 
 def test_without_a_recording_the_closed_network_is_found_out():
     port = urlsplit(target_of("v4.16.0")).port
     with (
-        SyncFace.of("v4.16.0") as store,
+        open_gated("sync", "v4.16.0") as store,
         pytest.raises(pytest.fail.Exception, match=f"the network was used.*{port}"),
     ):
-        store.do("list_conversations")
+        store.list_conversations()
 
 
 # What a recorded exchange is to a store

@@ -6,16 +6,19 @@ import asyncio
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import httpx
 import openai
 import pytest
 from pydantic import SecretStr
+from tests.support.faces import PlainClient, finish
 from tests.support.models import Model
 
 import convostore
 from convostore.models import Feedback
+from convostore.testing import FACES
 from convostore_fastgpt import AsyncChatClient, ChatClient
 from convostore_gateway import Token
 from convostore_openai import aopen_answered
@@ -188,50 +191,23 @@ def test_openais_sdk_is_told_what_a_store_cannot_do(url):
 # The documented calls
 
 
-class SyncCalls:
-    """`ChatClient`, called by a method's name."""
+class Client(PlainClient):
+    """The documented client."""
 
-    def __init__(self, url: str, key: str = TOKEN) -> None:
-        self.client = ChatClient(api_key=key, base_url=url, verify=False)
+    def __init__(self, face: str, url: str, key: str = TOKEN) -> None:
+        kind = {"sync": ChatClient, "async": AsyncChatClient}[face]
+        super().__init__(face, kind(api_key=key, base_url=url, verify=False))
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *raised) -> None:
-        self.client.close()
-
-    def do(self, method: str, *args: Any, **kwargs: Any) -> httpx.Response:
-        response = getattr(self.client, method)(*args, **kwargs)
-        response.read()
-        return response
+    def text(self, response: httpx.Response) -> str:
+        """Read a streamed response to its end."""
+        finish(self.face, response.aread() if self.face.name == "async" else response.read())
+        return response.text
 
 
-class AsyncCalls:
-    """`AsyncChatClient` in a loop of its own, called alike."""
-
-    def __init__(self, url: str, key: str = TOKEN) -> None:
-        self.client = AsyncChatClient(api_key=key, base_url=url, verify=False)
-        self._runner = asyncio.Runner()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *raised) -> None:
-        self._runner.run(self.client.aclose())
-        self._runner.close()
-
-    def do(self, method: str, *args: Any, **kwargs: Any) -> httpx.Response:
-        async def call() -> httpx.Response:
-            response = await getattr(self.client, method)(*args, **kwargs)
-            await response.aread()
-            return response
-
-        return self._runner.run(call())
-
-
-@pytest.fixture(params=[SyncCalls, AsyncCalls], ids=["sync", "async"])
+@pytest.fixture(params=FACES)
 def calls(request) -> Callable[..., Any]:
-    return request.param
+    """Make a documented client of one face."""
+    return partial(Client, request.param)
 
 
 def data_of(response: httpx.Response) -> Any:
@@ -244,8 +220,7 @@ def test_every_documented_call_does_on_a_gateway_what_it_says(url, echo, calls):
     chat_id = uuid.uuid4().hex
     chat = {"appId": APP, "chatId": chat_id}
     with calls(url, f"fastgpt-{TOKEN}-{APP}") as client, convostore.open(echo) as store:
-        completion = client.do(
-            "create_chat_completion",
+        completion = client.create_chat_completion(
             HI,
             chatId=chat_id,
             detail=True,
@@ -255,39 +230,40 @@ def test_every_documented_call_does_on_a_gateway_what_it_says(url, echo, calls):
         assert completion["id"] == chat_id
         assert completion["choices"][0]["message"]["content"] == "You said: hi"
 
-        listed = data_of(client.do("get_chat_histories", APP))
+        listed = data_of(client.get_chat_histories(APP))
         assert chat_id in [each["chatId"] for each in listed["list"]]
-        assert data_of(client.do("get_chat_init", **chat))["title"] == "hi"
-        records = data_of(client.do("get_chat_records", **chat, pageSize=20))
+        assert data_of(client.get_chat_init(**chat))["title"] == "hi"
+        records = data_of(client.get_chat_records(**chat, pageSize=20))
         assert [each["obj"] for each in records["list"]] == ["Human", "AI"]
         answer = records["list"][1]["dataId"]
-        assert data_of(client.do("get_record_detail", **chat, dataId=answer)) == []
-        assert data_of(client.do("get_suggested_questions", **chat)) == ["Why hi?"]
+        assert data_of(client.get_record_detail(**chat, dataId=answer)) == []
+        assert data_of(client.get_suggested_questions(**chat)) == ["Why hi?"]
 
-        data_of(client.do("send_feedback", **chat, dataId=answer, userBadFeedback="why?"))
+        data_of(client.send_feedback(**chat, dataId=answer, userBadFeedback="why?"))
         assert list(store.messages(chat_id))[1].feedback == Feedback(rating="bad", comment="why?")
-        data_of(client.do("update_chat_history", **chat, customTitle="named", top=True))
+        data_of(client.update_chat_history(**chat, customTitle="named", top=True))
         found = store.get_conversation(chat_id)
         assert (found.title, found.pinned) == ("named", True)
-        data_of(client.do("delete_chat_record", **chat, contentId=answer))
+        data_of(client.delete_chat_record(**chat, contentId=answer))
         assert [each.role for each in store.messages(chat_id)] == ["user"]
-        data_of(client.do("delete_chat_history", **chat))
-        data_of(client.do("clear_chat_histories", APP))
+        data_of(client.delete_chat_history(**chat))
+        data_of(client.clear_chat_histories(APP))
         assert list(store.conversations()) == []
 
 
 def test_a_documented_stream_is_read_line_by_line(url, calls):
     with calls(url) as client:
-        response = client.do(
-            "create_chat_completion", HI, stream=True, detail=True, chatId=uuid.uuid4().hex
+        response = client.create_chat_completion(
+            HI, stream=True, detail=True, chatId=uuid.uuid4().hex
         )
+        text = client.text(response)
     # Which app is meant, this call does not say: it is the store that has no name.
-    lines = [line for line in response.text.splitlines() if line]
+    lines = [line for line in text.splitlines() if line]
     assert lines[0] == "event: answer"
     assert lines[-1] == "data: [DONE]"
     chunks = [json.loads(each[6:]) for each in lines if each.startswith("data: {")]
-    text = "".join(each["choices"][0]["delta"]["content"] or "" for each in chunks)
-    assert text == "You said: hi"
+    shown = "".join(each["choices"][0]["delta"]["content"] or "" for each in chunks)
+    assert shown == "You said: hi"
 
 
 @pytest.mark.parametrize(
@@ -300,7 +276,7 @@ def test_a_documented_stream_is_read_line_by_line(url, calls):
 )
 def test_who_may_not_is_told_so_in_the_envelope(url, calls, key, app_id, status, code):
     with calls(url, key) as client:
-        response = client.do("get_chat_histories", app_id)
+        response = client.get_chat_histories(app_id)
     assert (response.status_code, response.json()["code"]) == (status, code)
 
 
@@ -318,8 +294,8 @@ def test_without_a_key_nothing_is_told(url):
 
 def test_who_may_read_may_not_write(url, calls):
     with calls(url, READER) as client:
-        assert data_of(client.do("get_chat_histories", APP))["total"] >= 0
+        assert data_of(client.get_chat_histories(APP))["total"] >= 0
         for method in ("delete_chat_history", "update_chat_history"):
             more = {"top": True} if method.startswith("update") else {}
-            response = client.do(method, APP, "c", **more)
+            response = getattr(client, method)(APP, "c", **more)
             assert response.json()["code"] == 502001

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import ClassVar
@@ -18,12 +17,12 @@ from convostore.testing import (
     NotOffered,
     Prompts,
     StoreContract,
+    StoreFace,
     Waiver,
     list_clauses,
     never,
     run_clause,
 )
-from convostore.testing._faces import drive
 from convostore.testing.clauses.replies import ReplyingClauses
 from convostore.testing.clauses.streaming import StreamingClauses
 from convostore.testing.dialects import seeding, serving
@@ -139,8 +138,9 @@ def test_what_is_left_early_is_stored_whole_when_the_gateway_has_ended(face, mod
         await kit.close()
         return stream.conversation_id, stream.so_far.text
 
-    with served(partial(aopen_answered, target, model.url, model="parrot"), viewer=False) as url:
-        conversation, begun = asyncio.run(left()) if face == "async" else drive(left())
+    make = partial(aopen_answered, target, model.url, model="parrot")
+    with served(make, viewer=False) as url, StoreFace(face) as opened:
+        conversation, begun = opened.run(left())
     with convostore.open(target) as store:
         asked, answered = store.messages(conversation)
     assert begun

@@ -13,9 +13,9 @@ from tests.support.models import (
     JSON_TYPE,
     KEY,
     STOP,
-    TALKS,
     Model,
     chunk,
+    open_plain,
     parrot,
     refusal,
     says,
@@ -30,6 +30,7 @@ from convostore.adapters import Operation
 from convostore.config import open_adapter
 from convostore.http import Response
 from convostore.models import FilePart, Message, ReasoningPart, TextPart, ToolCallPart, Usage
+from convostore.testing import FACES
 from convostore.testing.clock import AutojumpClock
 from convostore_openai import ModelAdapter, open_answered
 from convostore_openai.options import ModelOptions
@@ -62,18 +63,18 @@ def target(request, tmp_path) -> str:
     return f"sqlite:///{(tmp_path / 'store.db').as_posix()}"
 
 
-@pytest.fixture(params=TALKS, ids=lambda talk: talk.name)
+@pytest.fixture(params=FACES)
 def talk(request, target, model):
     """Opens a store of one face that the model answers."""
     opened = []
 
     def talk(url=model.url, **options):
-        opened.append(request.param(target, url, **options))
+        opened.append(open_plain(request.param, target, url, **options))
         return opened[-1]
 
     yield talk
     for each in opened:
-        each.__exit__()
+        each.__exit__(None, None, None)
 
 
 def asked_of(model: Model, place: int = -1) -> list[tuple[str, object]]:
@@ -89,8 +90,8 @@ def said(messages: list[Message]) -> list[tuple[str, str]]:
 
 def test_the_model_is_told_what_was_said_before(talk, model):
     store = talk(system="Be brief.")
-    first = store.call("reply", None, "one")
-    store.call("reply", first.conversation_id, "two")
+    first = store.reply(None, "one")
+    store.reply(first.conversation_id, "two")
     assert asked_of(model) == [
         ("system", "Be brief."),
         ("user", "one"),
@@ -101,11 +102,11 @@ def test_the_model_is_told_what_was_said_before(talk, model):
 
 def test_what_a_client_sends_takes_the_place_of_what_is_stored(talk, model):
     store = talk(system="Be brief.")
-    first = store.call("reply", None, "one")
+    first = store.reply(None, "one")
     context = [{"role": "user", "content": [{"type": "text", "text": "zero"}]}]
-    store.call("reply", first.conversation_id, "two", context=context)
+    store.reply(first.conversation_id, "two", context=context)
     assert asked_of(model)[1:] == [("user", context[0]["content"]), ("user", "two")]
-    store.call("reply", first.conversation_id, "three", context=[])
+    store.reply(first.conversation_id, "three", context=[])
     assert asked_of(model)[1:] == [("user", "three")]
     assert len(store.messages(first.conversation_id)) == 6
 
@@ -114,7 +115,7 @@ def test_a_context_goes_with_a_conversation_that_a_turn_begins(talk, model):
     store = talk()
     for conversation_id in (None, "chosen"):
         context = [{"role": "user", "content": "zero"}]
-        store.call("reply", conversation_id, "one", context=context)
+        store.reply(conversation_id, "one", context=context)
         assert asked_of(model) == [("user", "zero"), ("user", "one")]
 
 
@@ -126,20 +127,20 @@ def test_a_long_conversation_is_read_from_its_end_and_no_further(talk, model, ta
             "long", [Message(role="user", parts=(text,)) for text in texts], after=None
         )
     store = talk(history_messages=150)
-    store.call("reply", "long", "and now?")
+    store.reply("long", "and now?")
     assert [text for _, text in asked_of(model)] == [*map(str, range(150, 300)), "and now?"]
 
 
 def test_the_operators_model_goes_before_the_turns(talk, model):
-    talk(model="mine").call("reply", None, "one", model="yours")
-    talk(model=None).call("reply", None, "one", model="yours")
+    talk(model="mine").reply(None, "one", model="yours")
+    talk(model=None).reply(None, "one", model="yours")
     assert [each["model"] for each in model.asked] == ["mine", "yours"]
 
 
 def test_without_a_model_nothing_is_stored_and_nothing_asked(talk, model):
     store = talk(model=None)
     with pytest.raises(convostore.InvalidError, match="model"):
-        store.call("reply", "c", "one")
+        store.reply("c", "one")
     with pytest.raises(convostore.NotFoundError):
         store.messages("c")
     assert model.asked == []
@@ -150,7 +151,7 @@ def test_without_a_model_nothing_is_stored_and_nothing_asked(talk, model):
 def test_a_turn_that_says_nothing_is_refused_before_anything_is_stored(talk, model, content):
     store = talk()
     with pytest.raises(convostore.InvalidError, match="says nothing"):
-        store.call("reply", "c", content)
+        store.reply("c", content)
     with pytest.raises(convostore.NotFoundError):
         store.messages("c")
     assert model.asked == []
@@ -158,7 +159,7 @@ def test_a_turn_that_says_nothing_is_refused_before_anything_is_stored(talk, mod
 
 def test_how_to_answer_is_said_with_the_turn(talk, model):
     store = talk()
-    store.call("reply", None, "one", temperature=0.5, max_tokens=7, top_p=1)
+    store.reply(None, "one", temperature=0.5, max_tokens=7, top_p=1)
     sent = {name: model.asked[0][name] for name in ("temperature", "max_tokens", "top_p")}
     assert sent == {"temperature": 0.5, "max_tokens": 7, "top_p": 1}
 
@@ -182,16 +183,14 @@ def test_how_to_answer_is_said_with_the_turn(talk, model):
 def test_a_wrong_option_of_a_turn_is_refused_before_anything_is_stored(talk, model, wrong):
     store = talk()
     with pytest.raises(convostore.InvalidError, match=next(iter(wrong))):
-        store.call("reply", "c", "one", **wrong)
+        store.reply("c", "one", **wrong)
     with pytest.raises(convostore.NotFoundError):
         store.messages("c")
     assert model.asked == []
 
 
 def test_the_key_is_sent_and_the_addresss_query_kept(talk, model):
-    talk(f"{model.url}?api-version=1", api_key=KEY, headers={"x-title": "tides"}).call(
-        "reply", None, "one"
-    )
+    talk(f"{model.url}?api-version=1", api_key=KEY, headers={"x-title": "tides"}).reply(None, "one")
     assert model.headers[0]["authorization"] == f"Bearer {KEY}"
     assert model.headers[0]["x-title"] == "tides"
     assert model.paths == [("/v1/chat/completions", (("api-version", "1"),))]
@@ -200,7 +199,7 @@ def test_the_key_is_sent_and_the_addresss_query_kept(talk, model):
 def test_pictures_are_shown_to_the_model_and_stored(talk, model):
     store = talk()
     picture = FilePart(url="https://x.test/tide.png", media_type="image/png")
-    reply = store.call("reply", None, [TextPart(text="what is it?"), picture])
+    reply = store.reply(None, [TextPart(text="what is it?"), picture])
     assert model.asked[0]["messages"][0]["content"][1]["image_url"] == {"url": picture.url}
     assert reply.question.parts[1] == picture
     assert store.messages(reply.conversation_id)[0].parts[1] == picture
@@ -211,7 +210,7 @@ def test_pictures_are_shown_to_the_model_and_stored(talk, model):
 
 def test_a_turn_is_two_messages_with_ids_of_the_turn(talk):
     store = talk()
-    reply = store.call("reply", "c", "What is\na tide?", turn_id="t1")
+    reply = store.reply("c", "What is\na tide?", turn_id="t1")
     question, answer = store.messages("c")
     assert (answer.id, question.id) == ("t1", "t1-question")
     assert (reply.message.portable(), reply.question.portable()) == (
@@ -236,8 +235,8 @@ def test_a_turn_is_two_messages_with_ids_of_the_turn(talk):
 )
 def test_a_new_conversation_is_called_by_the_questions_first_line(talk, text, title):
     store = talk()
-    reply = store.call("reply", None, text)
-    conversation = store.call("get_conversation", reply.conversation_id)
+    reply = store.reply(None, text)
+    conversation = store.get_conversation(reply.conversation_id)
     assert conversation.title == title
     assert conversation.created_at is not None
 
@@ -250,7 +249,7 @@ def test_what_the_model_thinks_and_calls_is_stored(talk, model):
         )
     )
     store = talk()
-    events, stream = store.told(None, "one")
+    events, stream = store.events("stream_reply", None, "one")
     parts = (ReasoningPart(text="Hm"), ToolCallPart(id="a", name="look", arguments="{}"))
     assert stream.reply.message.parts == parts
     assert store.messages(stream.conversation_id)[1].parts == parts
@@ -260,16 +259,16 @@ def test_what_the_model_thinks_and_calls_is_stored(talk, model):
         "tool_call_arguments_delta",
     ]
     model.answer = parrot
-    store.call("reply", stream.conversation_id, "two")
+    store.reply(stream.conversation_id, "two")
     assert asked_of(model) == [("user", "one"), ("user", "two")]
 
 
 def test_an_answer_that_was_cut_short_is_a_reply_that_says_so(talk, model):
     model.answers(streamed([*says("Two tides"), chunk({}, "length"), DONE]))
     store = talk()
-    reply = store.call("reply", None, "one")
+    reply = store.reply(None, "one")
     assert (reply.text, reply.message.status) == ("Two tides", "failed")
-    found = store.call("get_reply", reply.conversation_id, reply.turn_id)
+    found = store.get_reply(reply.conversation_id, reply.turn_id)
     assert found.message.portable() == reply.message.portable()
 
 
@@ -277,23 +276,23 @@ def test_an_answer_that_comes_whole_is_stored_as_a_streamed_one(talk, model):
     body = {"choices": [{"message": {"role": "assistant", "content": "Two."}}], "id": "1"}
     model.answers(refusal(200, body))
     store = talk()
-    events, stream = store.told(None, "one")
+    events, stream = store.events("stream_reply", None, "one")
     assert [each.kind for each in events] == ["text_delta", "reply_finished"]
     assert said(store.messages(stream.conversation_id)) == [("user", "one"), ("assistant", "Two.")]
 
 
 def test_a_turns_id_that_is_taken_is_refused_and_nothing_is_asked(talk, model):
     store = talk()
-    reply = store.call("reply", "c", "one", turn_id="t1")
+    reply = store.reply("c", "one", turn_id="t1")
     before = store.messages("c")
     for taken in ("t1", "t1-question"):
         with pytest.raises(convostore.ConflictError):
-            store.call("reply", "c", "two", turn_id=taken)
+            store.reply("c", "two", turn_id=taken)
     with pytest.raises(convostore.ConflictError):
-        store.call("reply", "c", "two", turn_id="t1", context=[])
+        store.reply("c", "two", turn_id="t1", context=[])
     assert store.messages("c") == before
     assert len(model.asked) == 1
-    assert store.call("get_reply", "c", "t1").text == reply.text
+    assert store.get_reply("c", "t1").text == reply.text
 
 
 def test_what_others_write_meanwhile_stays_and_the_answer_stands_behind_it(talk, model, target):
@@ -304,9 +303,9 @@ def test_what_others_write_meanwhile_stays_and_the_answer_stands_behind_it(talk,
 
     model.answer = answer
     store = talk()
-    reply = store.call("reply", "c", "one", turn_id="t1")
+    reply = store.reply("c", "one", turn_id="t1")
     assert [each.id for each in store.messages("c")] == ["t1-question", "o", "t1"]
-    assert store.call("get_reply", "c", "t1").message.portable() == reply.message.portable()
+    assert store.get_reply("c", "t1").message.portable() == reply.message.portable()
 
 
 def test_an_answer_whose_id_was_taken_meanwhile_is_stored_all_the_same(talk, model, target):
@@ -317,7 +316,7 @@ def test_an_answer_whose_id_was_taken_meanwhile_is_stored_all_the_same(talk, mod
 
     model.answer = answer
     store = talk()
-    reply = store.call("reply", "c", "one", turn_id="t1")
+    reply = store.reply("c", "one", turn_id="t1")
     assert reply.text == "You said: one"
     assert said(store.messages("c")) == [("user", "one"), ("other", ""), ("assistant", reply.text)]
 
@@ -344,10 +343,10 @@ def test_a_conversation_that_is_deleted_meanwhile_is_not_made_again(talk, model,
     model.answer = answer
     store = talk()
     with pytest.raises(convostore.NotFoundError) as caught:
-        store.call("reply", "c", "one", turn_id="t1")
+        store.reply("c", "one", turn_id="t1")
     assert caught.value.partial.text == "You said: one"
     with pytest.raises(convostore.NotFoundError):
-        store.call("get_conversation", "c")
+        store.get_conversation("c")
 
 
 # What goes wrong
@@ -371,7 +370,7 @@ def test_a_refusal_is_an_error_that_says_what_the_server_said(talk, model, statu
     model.answers(refusal(status, body, retry_after="7"))
     store = talk(api_key=KEY)
     with pytest.raises(kind, match=match) as caught:
-        store.call("reply", "c", "one", turn_id="t1")
+        store.reply("c", "one", turn_id="t1")
     error = caught.value
     assert type(error) is kind
     assert error.detail == "no, not with ***"
@@ -382,7 +381,7 @@ def test_a_refusal_is_an_error_that_says_what_the_server_said(talk, model, statu
     question, answer = store.messages("c")
     assert (question.text, answer.parts, answer.status) == ("one", (), "failed")
     with pytest.raises(convostore.UnavailableError, match="failed"):
-        store.call("get_reply", "c", "t1")
+        store.get_reply("c", "t1")
 
 
 @in_memory
@@ -392,7 +391,7 @@ def test_a_refusal_is_an_error_that_says_what_the_server_said(talk, model, statu
 def test_what_a_refusal_says_is_read_in_each_spelling(talk, model, body):
     model.answers(refusal(400, body))
     with pytest.raises(convostore.InvalidError, match="no such"):
-        talk().call("reply", None, "one")
+        talk().reply(None, "one")
 
 
 @in_memory
@@ -400,16 +399,16 @@ def test_what_a_refusal_says_is_read_in_each_spelling(talk, model, body):
 def test_a_refusal_that_says_nothing_is_the_same_error(talk, model, content):
     model.answers(Response(400, JSON_TYPE, content))
     with pytest.raises(convostore.InvalidError) as caught:
-        talk().call("reply", None, "one")
+        talk().reply(None, "one")
     assert caught.value.detail is None
 
 
 def test_a_server_that_cannot_count_tokens_says_how_to_ask_it(talk, model):
     model.answers(refusal(400, {"error": {"message": "unknown field stream_options"}}))
     with pytest.raises(convostore.InvalidError, match="usage=False"):
-        talk().call("reply", None, "one")
+        talk().reply(None, "one")
     model.answer = parrot
-    talk(usage=False).call("reply", None, "one")
+    talk(usage=False).reply(None, "one")
     assert "stream_options" not in model.asked[-1]
 
 
@@ -419,14 +418,14 @@ def test_a_page_of_another_program_is_no_answer(talk, model, status):
     page = Response(status, {"content-type": "text/html"}, b"<!DOCTYPE html><html></html>")
     model.answers(page)
     with pytest.raises((convostore.ProtocolError, convostore.UnavailableError)) as caught:
-        talk().call("reply", None, "one")
+        talk().reply(None, "one")
     assert (type(caught.value) is convostore.ProtocolError) == (status != 502)
 
 
 def test_a_server_out_of_reach_is_unavailable_and_the_question_stays(talk):
     store = talk(NOWHERE)
     with pytest.raises(convostore.UnavailableError) as caught:
-        store.call("reply", "c", "one")
+        store.reply("c", "one")
     assert caught.value.retryable
     assert [each.status for each in store.messages("c")] == [None, "failed"]
 
@@ -452,14 +451,14 @@ def test_a_stream_that_is_cut_is_an_error_with_what_had_come(then, hurried_talk,
             model.answers(streaming(FRAMES[:place], then))
             conversation, turn = f"c{place}", f"t{place}"
             with pytest.raises(convostore.UnavailableError) as caught:
-                store.call("reply", conversation, "one", turn_id=turn)
+                store.reply(conversation, "one", turn_id=turn)
             assert caught.value.retryable
             came = caught.value.partial
             assert "Two tides".startswith(came.text)
             _, answer = store.messages(conversation)
             assert (answer.id, answer.status, answer.parts) == (turn, "failed", came.parts)
             with pytest.raises(convostore.UnavailableError) as later:
-                store.call("get_reply", conversation, turn)
+                store.get_reply(conversation, turn)
             assert later.value.partial.parts == came.parts
             assert len(model.asked) == 1
 
@@ -471,14 +470,14 @@ def test_what_breaks_behind_the_last_word_is_no_matter(then, hurried_talk, model
     for place in range(AFTER_THE_LAST_WORD, len(FRAMES) + 1):
         with naming(f"{place} frames"):
             model.answers(streaming(FRAMES[:place], then))
-            assert store.call("reply", f"c{place}", "one").text == "Two tides"
+            assert store.reply(f"c{place}", "one").text == "Two tides"
             assert [each.status for each in store.messages(f"c{place}")] == [None, "complete"]
 
 
 def test_a_model_that_fails_in_the_middle_leaves_what_it_said(talk):
     store = talk()
     with pytest.raises(convostore.UnavailableError, match="the parrot is dead") as caught:
-        store.call("reply", "c", "fail", turn_id="t1")
+        store.reply("c", "fail", turn_id="t1")
     assert caught.value.partial.text == "You said"
     question, answer = store.messages("c")
     assert (question.text, answer.text, answer.status) == ("fail", "You said", "failed")
@@ -488,9 +487,9 @@ def test_the_model_is_not_told_twice_of_a_question_that_failed(talk, model):
     model.answers(refusal(503, {}))
     store = talk()
     with pytest.raises(convostore.UnavailableError):
-        store.call("reply", "c", "one")
+        store.reply("c", "one")
     model.answer = parrot
-    store.call("reply", "c", "one")
+    store.reply("c", "one")
     assert asked_of(model) == [("user", "one")]
     assert len(store.messages("c")) == 4
 
@@ -498,7 +497,7 @@ def test_the_model_is_not_told_twice_of_a_question_that_failed(talk, model):
 def test_a_stream_that_is_left_hangs_up_and_keeps_what_had_come(talk, model):
     model.answers(streaming([*says("Two tides a day")], "stall"))
     store = talk(reply_timeout=30)
-    events, stream = store.told("c", "one", turn_id="t1", stop_after=2)
+    events, stream = store.events("stream_reply", "c", "one", turn_id="t1", stop_after=2)
     assert len(events) == 2
     _, answer = store.messages("c")
     assert "Two tides a day".startswith(answer.text)
@@ -509,9 +508,9 @@ def test_a_stream_that_is_left_hangs_up_and_keeps_what_had_come(talk, model):
 def test_a_stream_that_is_left_behind_its_last_word_is_stored_whole(talk, model):
     model.answers(streaming([*says("Two tides"), STOP], "stall"))
     store = talk(reply_timeout=30)
-    store.told("c", "one", turn_id="t1", stop_after=2)
+    store.events("stream_reply", "c", "one", turn_id="t1", stop_after=2)
     model.answers(streamed([*says("Two tides"), STOP, usage(1, 2)]))
-    store.told("c", "two", turn_id="t2", stop_after=3)
+    store.events("stream_reply", "c", "two", turn_id="t2", stop_after=3)
     answers = [each for each in store.messages("c") if each.role == "assistant"]
     assert [each.id for each in answers] == ["t1", "t2"]
     assert answers[1].text == "Two tides"
@@ -561,14 +560,14 @@ def test_a_reply_that_is_being_made_is_a_conflict_until_it_is_there(talk, model,
 
     model.answer = answer
     store = talk()
-    asking = threading.Thread(target=lambda: talk().call("reply", "c", "one", turn_id="t1"))
+    asking = threading.Thread(target=lambda: talk().reply("c", "one", turn_id="t1"))
     asking.start()
     assert asked.wait(60)
     with pytest.raises(convostore.ConflictError, match="still being made"):
-        store.call("get_reply", "c", "t1")
+        store.get_reply("c", "t1")
     go_on.set()
     asking.join()
-    assert store.call("get_reply", "c", "t1").text == "You said: one"
+    assert store.get_reply("c", "t1").text == "You said: one"
 
 
 def test_a_question_that_nobody_answers_any_more_has_failed(talk, target):
@@ -580,21 +579,21 @@ def test_a_question_that_nobody_answers_any_more_has_failed(talk, target):
     store = talk()
     for name in ("t1", "t2"):
         with pytest.raises(convostore.UnavailableError, match="never came") as caught:
-            store.call("get_reply", "c", name)
+            store.get_reply("c", name)
         assert not caught.value.retryable
 
 
 def test_a_reply_is_found_in_a_long_conversation_and_without_its_question(talk, target):
     store = talk()
-    reply = store.call("reply", "c", "one", turn_id="t1")
+    reply = store.reply("c", "one", turn_id="t1")
     with convostore.open(target) as plain:
         more = [Message(role="other") for _ in range(250)]
         plain.append_messages("c", more, after=convostore.ANY)
-    found = store.call("get_reply", "c", "t1")
+    found = store.get_reply("c", "t1")
     assert found.message.portable() == reply.message.portable()
     assert found.question.id == "t1-question"
-    store.call("delete_message", "c", "t1-question")
-    assert store.call("get_reply", "c", "t1").question is None
+    store.delete_message("c", "t1-question")
+    assert store.get_reply("c", "t1").question is None
 
 
 # The store itself
@@ -665,7 +664,7 @@ def test_a_key_in_the_address_shows_nowhere_and_is_sent(talk, model):
     model.answers(refusal(401, {"error": {"message": f"the key {KEY} is none"}}))
     store = talk(f"{model.url}?key={KEY}&version=2")
     with pytest.raises(convostore.AuthError) as caught:
-        store.call("reply", "c", "one", turn_id="t1")
+        store.reply("c", "one", turn_id="t1")
     assert model.paths[-1][1] == (("key", KEY), ("version", "2"))
     shown = f"{caught.value!r} {caught.value.detail} {ModelOptions(url=f'{NOWHERE}?key={KEY}')!r}"
     assert "sesame" not in shown
@@ -693,5 +692,5 @@ def test_turns_go_over_one_connection(talk, model):
     store = talk()
     before = model.server.connections
     for _ in range(3):
-        store.call("reply", None, "one")
+        store.reply(None, "one")
     assert model.server.connections == before + 1

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from plugins.gateway.tests.support.gateway import served
-from tests.support.models import STOP, TALKS, Model, chunk, event, says, streamed, streaming
+from tests.support.models import STOP, Model, chunk, event, open_plain, says, streamed, streaming
 
 import convostore
 from convostore import DSN
@@ -16,6 +16,7 @@ from convostore.adapters import AdapterOptions, AsyncTransport, Transport
 from convostore.adapters.memory import MemoryAdapter
 from convostore.config import open_adapter
 from convostore.models import NewConversation
+from convostore.testing import FACES
 from convostore_openai import ModelAdapter, ModelOptions, open_answered
 from convostore_openai.service import AnsweredTransport, AsyncAnsweredTransport, ModelService
 
@@ -111,7 +112,7 @@ def reply(face: str, upstream: ModelAdapter, target: str, watch: Callable[[int],
     return asyncio.run(talk())
 
 
-both_faces = pytest.mark.parametrize("face", ["sync", "async"])
+each_face = pytest.mark.parametrize("face", FACES)
 
 
 def test_an_answer_is_stored_though_its_reply_is_cancelled_while_it_is(upstream, model, target):
@@ -223,7 +224,7 @@ def test_another_thread_may_close_a_stream_that_waits(upstream, model, target):
     assert stored(target)[1][:2] == ("t1", "failed")
 
 
-@both_faces
+@each_face
 def test_a_store_that_is_busy_once_stores_the_answer_all_the_same(face, upstream, model, target):
     model.answers(TWO_TIDES)
 
@@ -235,7 +236,7 @@ def test_a_store_that_is_busy_once_stores_the_answer_all_the_same(face, upstream
     assert stored(target)[1:] == [("t1", "complete", "Two tides")]
 
 
-@both_faces
+@each_face
 def test_a_store_that_takes_no_answer_is_the_replys_error_which_has_it(
     face, upstream, model, target, caplog
 ):
@@ -253,7 +254,7 @@ def test_a_store_that_takes_no_answer_is_the_replys_error_which_has_it(
     assert "sesame" not in caplog.text
 
 
-@both_faces
+@each_face
 def test_an_answer_is_written_once(face, upstream, model, target):
     model.answers(TWO_TIDES)
     writes: list[int] = []
@@ -270,7 +271,7 @@ def test_an_answer_is_written_once(face, upstream, model, target):
     assert len(writes) == 2
 
 
-@both_faces
+@each_face
 def test_who_is_second_to_begin_a_conversation_goes_on_in_it(face, upstream, model):
     class Raced(MemoryAdapter):
         """Somebody else makes each conversation right before it is made."""
@@ -280,12 +281,11 @@ def test_who_is_second_to_begin_a_conversation_goes_on_in_it(face, upstream, mod
             return (yield from super().create_conversation(new))
 
     raced = Raced(DSN.parse("memory://"), AdapterOptions())
-    talk = dict(zip(("sync", "async"), TALKS, strict=True))[face]
-    with talk(raced, model.url) as store:
-        assert store.call("reply", "c", "one").text == "You said: one"
-        assert store.call("get_conversation", "c").title == "theirs"
+    with open_plain(face, raced, model.url) as store:
+        assert store.reply("c", "one").text == "You said: one"
+        assert store.get_conversation("c").title == "theirs"
         with pytest.raises(convostore.ConflictError):  # an id of our own choice is not another's
-            store.call("reply", None, "one")
+            store.reply(None, "one")
 
 
 FAILED = [
@@ -296,17 +296,17 @@ FAILED = [
 ]
 
 
-@pytest.mark.parametrize("talk", TALKS, ids=lambda talk: talk.name)
+@each_face
 @pytest.mark.parametrize("frames", FAILED)
-def test_an_answer_that_ends_with_an_error_is_never_a_whole_one(frames, talk, model, target):
+def test_an_answer_that_ends_with_an_error_is_never_a_whole_one(frames, face, model, target):
     model.answers(streamed([*says("Two"), *frames]))
-    with talk(target, model.url) as store:
+    with open_plain(face, target, model.url) as store:
         with pytest.raises(convostore.UnavailableError, match="failed") as caught:
-            store.call("reply", "c", "one", turn_id="t1")
+            store.reply("c", "one", turn_id="t1")
         assert caught.value.partial.text == "Two"
         assert stored(target)[1:] == [("t1", "failed", "Two")]
         with pytest.raises(convostore.UnavailableError, match="failed"):
-            store.call("get_reply", "c", "t1")
+            store.get_reply("c", "t1")
 
 
 def test_a_store_behind_another_gateway_is_answered_as_well(model, target):

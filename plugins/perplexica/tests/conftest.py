@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
-from convostore.testing import loopback
+from convostore.testing import FACES, loopback
 
-from .support.recordings import FACES
-from .support.turns import TALKS
+from .support.recordings import open_store
+from .support.turns import open_at
 
 
 @pytest.fixture(params=FACES)
@@ -16,10 +18,16 @@ def face(request):
     return request.param
 
 
-@pytest.fixture(params=TALKS, ids=lambda talk: talk.name)
-def talk(request):
-    """A face of a store that is talked to: each test that takes it runs on both."""
-    return request.param
+@pytest.fixture
+def recorded_store(face):
+    """Open a store whose requests are played."""
+    return lambda: open_store(face)
+
+
+@pytest.fixture
+def talk(face):
+    """Open a store at the address of a server."""
+    return partial(open_at, face)
 
 
 @pytest.fixture

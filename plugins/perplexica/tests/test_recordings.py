@@ -11,9 +11,10 @@ from tests.support.naming import naming
 from vcr.errors import CannotOverwriteExistingCassetteException
 
 import convostore
+from convostore.testing import FACES
 
 from .support.oracle import UNSAID, expect_conversation, expect_conversations, expect_messages
-from .support.recordings import CASES, FACES, WAYS, SyncFace, exchanges_of, played_by, playing
+from .support.recordings import CASES, WAYS, exchanges_of, open_store, played_by, playing
 
 pytestmark = pytest.mark.usefixtures("closed_network")
 
@@ -32,7 +33,7 @@ FAILURES = {
 @pytest.mark.parametrize("case", CASES)
 def test_every_recorded_exchange_is_read_as_the_contract_says(case):
     for face, way, exchange, result in played_by(FACES, case, ways_of(case)):
-        with naming(face.name, way, exchange.method, exchange.path):
+        with naming(face, way, exchange.method, exchange.path):
             assert_right(case, exchange, result, way)
 
 
@@ -48,8 +49,8 @@ def test_all_recordings_are_among_the_cases():
     assert len({case.partition("/")[0] for case in CASES}) == 18
 
 
-def test_a_request_that_was_not_recorded_is_refused(face):
-    with playing("next-1.12.1/list_empty"), face() as store:
+def test_a_request_that_was_not_recorded_is_refused(recorded_store):
+    with playing("next-1.12.1/list_empty"), recorded_store() as store:
         assert store.conversations() == []
         with pytest.raises(CannotOverwriteExistingCassetteException):
             store.get_conversation("never asked for")
@@ -57,7 +58,7 @@ def test_a_request_that_was_not_recorded_is_refused(face):
 
 def test_without_a_recording_the_closed_network_is_found_out():
     with (
-        SyncFace() as store,
+        open_store("sync") as store,
         pytest.raises(pytest.fail.Exception, match=r"perplexica\.invalid"),
     ):
         store.get_conversation("any")

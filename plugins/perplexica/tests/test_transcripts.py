@@ -31,11 +31,11 @@ def recorded_chats(folder):
 
 
 @for_each("folder", VERSIONS)
-def test_a_chat_answering_500_does_not_end_an_export_of_several(folder, face):
+def test_a_chat_answering_500_does_not_end_an_export_of_several(folder, recorded_store):
     names = ("get_prog_kcc", "get_corrupt", "get_404", "get_unicode")
     cases = [f"{folder}/{name}" for name in names]
     ids = [KCC, CORRUPT, MISSING, UNICODE]
-    with playing(*cases), face() as store:
+    with playing(*cases), recorded_store() as store:
         before, corrupt, missing, after = store.transcripts(ids, on_error="yield")
     assert [before.conversation_id, corrupt.conversation_id, missing.conversation_id] == ids[:3]
     assert isinstance(corrupt.error, convostore.UnavailableError)
@@ -47,19 +47,19 @@ def test_a_chat_answering_500_does_not_end_an_export_of_several(folder, face):
 
 
 @for_each("folder", VERSIONS)
-def test_all_chats_of_a_server_are_exported_in_the_order_asked_for(folder, face):
+def test_all_chats_of_a_server_are_exported_in_the_order_asked_for(folder, recorded_store):
     chats = recorded_chats(folder)
     ids = [each for each in listed_ids(folder) if each in chats]
-    with playing(*cases_of(ids, chats)), face() as store:
+    with playing(*cases_of(ids, chats)), recorded_store() as store:
         transcripts = store.transcripts(ids, on_error="yield")
     assert_exported(transcripts, ids, chats)
 
 
 @for_each("folder", VERSIONS[:2])
-def test_a_whole_server_is_exported_in_the_lists_order(folder, face):
+def test_a_whole_server_is_exported_in_the_lists_order(folder, recorded_store):
     chats = recorded_chats(folder)
     ids = listed_ids(folder)
-    with playing(f"{folder}/list_mixed", *cases_of(ids, chats)), face() as store:
+    with playing(f"{folder}/list_mixed", *cases_of(ids, chats)), recorded_store() as store:
         transcripts = store.transcripts(on_error="yield")
     assert_exported(transcripts, ids, chats)
     assert all(each.conversation.id == each.conversation_id for each in transcripts)
@@ -85,19 +85,19 @@ def assert_exported(transcripts, ids, chats):
             assert [each.id for each in transcript.messages] == [each.id for each in expected]
 
 
-def test_a_chat_answering_500_ends_an_export_that_is_to_raise(face):
+def test_a_chat_answering_500_ends_an_export_that_is_to_raise(recorded_store):
     with (
         playing("next-1.12.1/get_corrupt"),
-        face() as store,
+        recorded_store() as store,
         pytest.raises(convostore.UnavailableError, match="An error has occurred"),
     ):
         store.transcripts([CORRUPT])
 
 
-def test_a_list_that_cannot_be_read_is_raised_in_any_case(face):
+def test_a_list_that_cannot_be_read_is_raised_in_any_case(recorded_store):
     with (
         playing("next-1.12.1/list_corrupt"),
-        face() as store,
+        recorded_store() as store,
         pytest.raises(convostore.UnavailableError, match="An error has occurred"),
     ):
         store.transcripts(on_error="yield")

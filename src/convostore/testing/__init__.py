@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._assertions import NotOffered, raises
-    from ._backend import Backend, Face, Kit, Prompts
+    from ._backend import Backend, Kit, Prompts
     from ._contract import (
         Clause,
         StoreContract,
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         notyet,
         run_clause,
     )
+    from ._faces import FACES, Face, StoreFace, both_faces
     from .wire_faults._contract import FAULT_ERRORS, FaultContract
 
 __all__ = [
@@ -35,7 +36,9 @@ __all__ = [
     "NotOffered",
     "Prompts",
     "StoreContract",
+    "StoreFace",
     "Waiver",
+    "both_faces",
     "list_clauses",
     "never",
     "notimpl",
@@ -45,7 +48,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "_backend": ("Backend", "Face", "Kit", "Prompts"),
+    "_backend": ("Backend", "Kit", "Prompts"),
+    "_faces": ("FACES", "Face", "StoreFace", "both_faces"),
     "_assertions": ("NotOffered", "raises"),
     "wire_faults._contract": ("FAULT_ERRORS", "FaultContract"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -15,6 +16,8 @@ from ._backend import Kit
 if TYPE_CHECKING:
     from ..models import ReplyEvent
     from ..store import AsyncReplyStream
+
+__tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
 T = TypeVar("T")
 
@@ -45,6 +48,19 @@ def raises(*kinds: type[StoreError]) -> Iterator[Caught]:
         raise AssertionError(f"{type(error).__name__} was raised, not {names}: {error}") from error
     else:
         raise AssertionError(f"nothing was raised, {names} was due")
+
+
+@contextmanager
+def rule_in_errors(clause: Callable[..., object]) -> Iterator[None]:
+    """Add a clause's docstring to the error that the block ends in, for who reads the failure."""
+    try:
+        yield
+    except NotOffered:
+        raise
+    except Exception as error:
+        if rule := inspect.getdoc(clause):
+            error.add_note(f"\nThe clause: {rule}")
+        raise
 
 
 def require(store: AsyncConversationStore, *operations: Operation) -> None:

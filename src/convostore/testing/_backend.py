@@ -7,16 +7,15 @@ the same process: it is counted, and faults take its place, without a socket.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from ..adapters import Adapter, AsyncTransport, Transport
 from ..config import open_adapter
 from ..http import Request, Response
 from ..models import JSON, Transcript
 from ..store import AsyncConversationStore, ConversationStore
-from ._faces import awaited_store, drive
+from ._faces import Face, StoreFace, awaitable_store
 from .transports import (
     AsyncServiceTransport,
     RefusingAsyncTransport,
@@ -25,9 +24,9 @@ from .transports import (
     ServiceTransport,
 )
 
-T = TypeVar("T")
+__tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
-Face: TypeAlias = Literal["sync", "async"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,28 +157,21 @@ class Kit:
         if self.face == "async":
             store = self.backend.aopen(service=service, **options)
         else:
-            sync = self.backend.open(service=service, **options)
-            store = awaited_store(sync)
+            store = awaitable_store(self.backend.open(service=service, **options))
         self._opened.append(store)
         return store
 
     def open_refusing(self) -> AsyncConversationStore:
-        """Opens a store that lets no request leave."""
+        """Open a store that lets no request leave."""
         if self.face == "async":
             return self.backend.aopen(transport=RefusingAsyncTransport())
-        sync = self.backend.open(transport=RefusingTransport())
-        return awaited_store(sync)
+        return awaitable_store(self.backend.open(transport=RefusingTransport()))
 
     async def at_once(self, calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
-        """Makes calls side by side: in threads on the sync face, in tasks on the async one."""
-        if self.face == "async":
-            import asyncio
-
-            return list(await asyncio.gather(*[call() for call in calls]))
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            return list(pool.map(lambda call: drive(call()), calls))
+        """Return the results of calls made side by side: in threads, or in tasks."""
+        return await StoreFace(self.face).at_once(calls)
 
     async def close(self) -> None:
-        """Closes what was opened."""
+        """Close what was opened."""
         for store in self._opened:
             await store.aclose()

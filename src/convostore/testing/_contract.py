@@ -12,8 +12,8 @@ A clause that a backend cannot keep is waived with a word and a reason; it must 
 
 from __future__ import annotations
 
-import asyncio
 import functools
+import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -21,9 +21,9 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import pytest
 
 from . import _rewriting as rewriting  # noqa: F401  # before what it names is imported
-from ._assertions import NotOffered
-from ._backend import Backend, Face, Kit
-from ._faces import drive
+from ._assertions import NotOffered, rule_in_errors
+from ._backend import Backend, Kit
+from ._faces import FACES, Face, StoreFace
 from .clauses.failures import FaultClauses
 from .clauses.interactions import AnsweringClauses
 from .clauses.put_fork_age import KeepingClauses
@@ -33,9 +33,9 @@ from .clauses.search import SearchingClauses
 from .clauses.streaming import StreamingClauses
 from .clauses.writing import WritingClauses
 
-Clause: TypeAlias = Callable[[Any, Kit], Coroutine[Any, Any, None]]
+__tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
-FACES: tuple[Face, ...] = ("sync", "async")
+Clause: TypeAlias = Callable[[Any, Kit], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,6 @@ class StoreContract:
 
 
 def _as_test(clause: Clause, waiver: Waiver | None) -> Callable[..., None]:
-    @pytest.mark.parametrize("face", FACES)
     @functools.wraps(clause)
     def test(self: StoreContract, backend: Backend, face: Face) -> None:
         try:
@@ -120,18 +119,26 @@ def _as_test(clause: Clause, waiver: Waiver | None) -> Callable[..., None]:
         except NotOffered as reason:
             pytest.skip(str(reason))
 
-    # pytest reads a function's arguments from what it wraps, where it wraps something.
-    del test.__wrapped__
+    # pytest begins a traceback at what is wrapped, and reads the fixtures from the signature.
+    test.__signature__ = _SIGNATURE  # type: ignore[attr-defined]
+    marked: Callable[..., None] = pytest.mark.parametrize("face", FACES)(test)
     if waiver is None:
-        return test
-    marked: Callable[..., None] = pytest.mark.xfail(
+        return marked
+    expected: Callable[..., None] = pytest.mark.xfail(
         reason=f"{waiver.word}: {waiver.reason}", strict=True
-    )(test)
-    return marked
+    )(marked)
+    return expected
+
+
+def _fixtures(self: StoreContract, backend: Backend, face: Face) -> None:
+    """Stand for the arguments that pytest gives a clause's test."""
+
+
+_SIGNATURE = inspect.signature(_fixtures)
 
 
 def run_clause(clause: Clause, backend: Backend, face: Face) -> None:
-    """Runs one clause on one face.
+    """Run one clause on one face; an error that it ends in has the clause's rule as a note.
 
     Raises:
         NotOffered: The clause is of an operation that the backend does not offer.
@@ -145,7 +152,5 @@ def run_clause(clause: Clause, backend: Backend, face: Face) -> None:
         finally:
             await kit.close()
 
-    if face == "async":
-        asyncio.run(carried_out())
-    else:
-        drive(carried_out())
+    with rule_in_errors(clause), StoreFace(face) as opened:
+        opened.run(carried_out())

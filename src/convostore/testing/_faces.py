@@ -1,82 +1,274 @@
-"""The sync face with the async one's manners, so that a clause is written once for both.
+"""One test for both faces of a store: a sync store is called as an async one, so it is written once.
 
-Nothing is checked here, and nothing waits.
+A sync call never waits, so its coroutines need no event loop; the async face has one per test.
+No backend and no clause is known here.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+import asyncio
+import functools
+import inspect
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterator,
+    Sequence,
+)
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, TypeVar, cast, overload
 
-from ..store import AsyncConversationStore, ConversationStore
+from ..adapters import Adapter
+from ..config import open_adapter
+from ..store import AsyncConversationStore, ConversationStore, ReplyStream
+from . import clock
+from .transports import AsyncServiceTransport, Service, ServiceTransport
 
 if TYPE_CHECKING:
+    from ..http import Request, Response
     from ..models import ReplyEvent
-    from ..store import AsyncReplyStream, ReplyStream
+    from ..store import AsyncReplyStream
+
+__tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
 T = TypeVar("T")
 
-_PLAIN: Final = frozenset({"keeps_json", "reply_options", "offers", "traits", "label"})
-_ITERATORS: Final = frozenset({"conversations", "messages", "transcripts"})
-_STREAMS: Final = frozenset({"stream_reply", "stream_answer", "resume_reply"})
+Face: TypeAlias = Literal["sync", "async"]
+
+FACES: Final[tuple[Face, ...]] = ("sync", "async")
+
+_TURNS: Final = 100
+"""Turns of the loop in which what a test has left must have ended."""
+
+# Any, in this module: arguments and results are those of any method of a store.
 
 
-def awaited_store(store: ConversationStore) -> AsyncConversationStore:
-    """A sync store with the async one's manners."""
-    return cast("AsyncConversationStore", _Awaited(store))
+class StoreFace:
+    """One face of the stores, with all that a test does on it; used in a ``with``.
+
+    Stores of either face are handed out as `AsyncConversationStore`s. When the block ends they are
+    closed, and on the async face no task may be left.
+
+    Args:
+        name: ``"sync"`` or ``"async"``.
+    """
+
+    def __init__(self, name: Face) -> None:
+        self.name: Face = name
+        self._opened: list[AsyncConversationStore] = []
+        self._runner: asyncio.Runner | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+    def open(
+        self, target: str | Adapter, *, service: Service | None = None, **options: Any
+    ) -> AsyncConversationStore:
+        """Open a store on this face; it is closed with the face.
+
+        Args:
+            target: A DSN, a profile, or an adapter.
+            service: Answers the requests of an HTTP adapter in this process, without a socket.
+            options: Those of the adapter; and ``transport``, of this face, in place of its own.
+        """
+        transport = options.pop("transport", None)
+        adapter = open_adapter(target, **options) if isinstance(target, str) else target
+        exchanges: list[tuple[Request, Response]] = []
+        if self.name == "async":
+            if service is not None:
+                transport = AsyncServiceTransport(service, exchanges)
+            return self.wrap(
+                AsyncConversationStore(adapter, transport or adapter.async_transport())
+            )
+        if service is not None:
+            transport = ServiceTransport(service, exchanges)
+        return self.wrap(ConversationStore(adapter, transport or adapter.transport()))
+
+    def wrap(self, store: ConversationStore | AsyncConversationStore) -> AsyncConversationStore:
+        """Return a store that was opened elsewhere as one of this face; closed with it as well."""
+        wrapped = awaitable_store(store)
+        self._opened.append(wrapped)
+        return wrapped
+
+    @overload
+    def run(self, result: Awaitable[T]) -> T: ...
+    @overload
+    def run(self, result: AsyncIterable[T]) -> list[T]: ...
+    def run(self, result: Awaitable[T] | AsyncIterable[T]) -> T | list[T]:
+        """Return the result of a coroutine, or the items of an async iterator, as a list.
+
+        Raises:
+            AssertionError: On the sync face, something waited.
+        """
+        if isinstance(result, AsyncIterable):
+            return self.run(_collect(result))
+        if self.name == "sync":
+            return drive(result)
+        if self._runner is None:  # made on first use: by then a clock may be kept
+            kept = clock.current()
+            self._runner = asyncio.Runner(loop_factory=kept.new_event_loop if kept else None)
+        return self._runner.run(_awaited(result))
+
+    async def at_once(self, calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+        """Return the results of calls made side by side: in threads, or in tasks."""
+        if self.name == "async":
+            return list(await asyncio.gather(*[call() for call in calls]))
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            return list(pool.map(lambda call: drive(call()), calls))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self.run(self._close())
+            if self.name == "async" and error is None:
+                self.run(_check_no_task_is_left())
+        finally:
+            if self._runner is not None:
+                self._runner.close()
+
+    async def _close(self) -> None:
+        for store in self._opened:
+            await store.aclose()
 
 
-class _Awaited:
+def both_faces(test: Callable[..., Any]) -> Callable[..., None]:
+    """Run a test once on the sync face and once on the async one.
+
+    The test takes an argument `face`, a `StoreFace`, beside its fixtures; it may be a coroutine.
+
+        @both_faces
+        async def test_a_title_is_kept(face):
+            store = face.open("memory://")
+            made = await store.create_conversation(title="Tides")
+            assert (await store.get_conversation(made.id)).title == "Tides"
+    """
+    import pytest
+
+    signature = inspect.signature(test)
+    if "face" not in signature.parameters:
+        raise TypeError(f"{test.__name__} must take an argument named face")
+
+    @functools.wraps(test)
+    def on_face(*args: Any, face: Face, **kwargs: Any) -> None:
+        with StoreFace(face) as opened:
+            result = test(*args, face=opened, **kwargs)
+            if inspect.iscoroutine(result):
+                opened.run(result)
+
+    on_face.__signature__ = signature  # type: ignore[attr-defined]  # pytest's own way to read it
+    marked: Callable[..., None] = pytest.mark.parametrize("face", FACES)(on_face)
+    return marked
+
+
+async def _awaited(result: Awaitable[T]) -> T:
+    return await result
+
+
+async def _collect(items: AsyncIterable[T]) -> list[T]:
+    return [item async for item in items]
+
+
+async def _check_no_task_is_left() -> None:
+    for _ in range(_TURNS):
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        if not left:
+            return
+        await asyncio.sleep(0)
+    raise AssertionError(f"tasks are left at the end of the test: {left}")
+
+
+def drive(awaitable: Awaitable[T]) -> T:
+    """Run a coroutine of the sync face, which never waits, without an event loop.
+
+    Raises:
+        AssertionError: It waits.
+    """
+    coroutine = _awaited(awaitable)
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return cast("T", stop.value)
+    coroutine.close()
+    raise AssertionError("a sync call waited")
+
+
+def awaitable_store(store: ConversationStore | AsyncConversationStore) -> AsyncConversationStore:
+    """Return a store of either face, to be called as an async one."""
+    if isinstance(store, AsyncConversationStore):
+        return store
+    return cast("AsyncConversationStore", _AwaitableStore(store))
+
+
+class _AwaitableStore:
+    """A sync store whose methods are called as the async one's of the same name."""
+
     def __init__(self, store: ConversationStore) -> None:
         self._store = store
 
     def __getattr__(self, name: str) -> Any:
-        if name == "aclose":
-            return _awaited(self._store.close)
-        member = getattr(self._store, name)
-        if name in _PLAIN:
+        member = getattr(self._store, "close" if name == "aclose" else name)
+        if not callable(member):
             return member
-        if name in _STREAMS:
-            return _streamed(member)
-        return _iterated(member) if name in _ITERATORS else _awaited(member)
+        if inspect.iscoroutinefunction(getattr(AsyncConversationStore, name, None)):
+            return _awaitable(member)
+        return lambda *args, **kwargs: _convert(member, args, kwargs)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._store.close()
 
 
-def _awaited(call: Callable[..., T]) -> Callable[..., Coroutine[Any, Any, T]]:
-    async def awaited(*args: object, **kwargs: object) -> T:
+def _awaitable(call: Callable[..., T]) -> Callable[..., Coroutine[Any, Any, T]]:
+    async def awaitable(*args: object, **kwargs: object) -> T:
         return call(*args, **kwargs)
 
-    return awaited
+    return awaitable
 
 
-def _iterated(call: Callable[..., Iterator[T]]) -> Callable[..., AsyncIterator[T]]:
-    async def iterated(*args: object, **kwargs: object) -> AsyncIterator[T]:
-        for item in call(*args, **kwargs):
-            yield item
-
-    return iterated
-
-
-def _streamed(call: Callable[..., ReplyStream]) -> Callable[..., AsyncReplyStream]:
-    return lambda *args, **kwargs: awaited_stream(call(*args, **kwargs))
+def _convert(call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a method that is no coroutine on the async face, and convert what it returns."""
+    result = call(*args, **kwargs)
+    if isinstance(result, ReplyStream):
+        return awaitable_stream(result)
+    if isinstance(result, ConversationStore):
+        return awaitable_store(result)
+    return _iterate(result) if isinstance(result, Iterator) else result
 
 
-def awaited_stream(stream: ReplyStream | AsyncReplyStream) -> AsyncReplyStream:
-    """A stream of either face with the async one's manners."""
+async def _iterate(items: Iterator[T]) -> AsyncIterator[T]:
+    for item in items:
+        yield item
+
+
+def awaitable_stream(stream: ReplyStream | AsyncReplyStream) -> AsyncReplyStream:
+    """Return a stream of either face, to be used as an async one."""
     if hasattr(stream, "__aenter__"):
         return cast("AsyncReplyStream", stream)
-    return cast("AsyncReplyStream", _AwaitedStream(stream))
+    return cast("AsyncReplyStream", _AwaitableStream(stream))
 
 
-class _AwaitedStream:
-    """A sync stream with the async one's manners."""
+class _AwaitableStream:
+    """A sync stream that is entered, iterated and closed as an async one."""
 
     def __init__(self, stream: ReplyStream) -> None:
         self._stream = stream
 
     def __getattr__(self, name: str) -> Any:
         if name == "aclose":
-            return _awaited(self._stream.close)
+            return _awaitable(self._stream.close)
         return getattr(self._stream, name)
 
     async def __aenter__(self) -> Self:
@@ -99,14 +291,3 @@ class _AwaitedStream:
             return next(self._stream)
         except StopIteration:
             raise StopAsyncIteration from None
-
-
-def drive(awaitable: Awaitable[T]) -> T:
-    """Runs a coroutine of the sync face: it never waits, so no event loop is needed."""
-    coroutine = cast("Coroutine[Any, Any, T]", awaitable)
-    try:
-        coroutine.send(None)
-    except StopIteration as stop:
-        return cast("T", stop.value)
-    coroutine.close()
-    raise AssertionError("a sync call waited")

@@ -21,7 +21,7 @@ from convostore.models import ReplyEvent
 from convostore.store import AsyncConversationStore, AsyncReplyStream, ConversationStore
 from convostore.store._operations import Operations
 from convostore.testing import Backend, Prompts
-from convostore.testing._faces import awaited_stream
+from convostore.testing._faces import awaitable_stream
 
 from .replying_service import PROMPTS, AnsweringAdapter, AnsweringService
 from .sample_service import SampleAdapter, SampleService
@@ -171,7 +171,7 @@ class _SpoiltStreams(Backend):
         def spoilt(conversation_id: str | None, content: object, **options: Any) -> SpoiltStream:
             said = self._spoilt.content(content)
             return self._spoilt(
-                lambda: awaited_stream(stream_reply(conversation_id, said, **options))
+                lambda: awaitable_stream(stream_reply(conversation_id, said, **options))
             )
 
         return spoilt

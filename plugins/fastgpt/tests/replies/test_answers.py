@@ -14,10 +14,11 @@ from convostore.models import (
     InteractionRequested,
     TextPart,
 )
+from convostore.testing import FACES
 from convostore_fastgpt.replies.answers import answering_text
 from convostore_fastgpt.schema.interactions import innermost, read_interaction
 
-from ..support.chats import CHATS, opened
+from ..support.chats import Chat
 from ..support.recordings import answer_of
 from ..support.service import COMPLETIONS, GENERATIONS, FastGPTService
 from ..support.streams import answers_of, folded, rows_of, scenario_of
@@ -26,7 +27,7 @@ from ..support.streams import completions as recorded_completions
 WAYS = ["answer", "stream_answer"]
 
 
-@pytest.fixture(params=CHATS, ids=["sync", "async"])
+@pytest.fixture(params=FACES)
 def face(request):
     return request.param
 
@@ -37,7 +38,7 @@ def services():
 
 def answered(chat, way, *args, **kwargs):
     if way == "answer":
-        return chat.do("answer", *args, **kwargs)
+        return chat.answer(*args, **kwargs)
     return chat.read("stream_answer", *args, **kwargs).reply
 
 
@@ -61,8 +62,8 @@ def turns(service):
 @for_each("wrap", ["", "nested "])
 @for_each("service", services)
 def test_a_choice_is_sent_as_its_value_and_the_flow_goes_on(face, service, way, version, wrap):
-    with opened(face, service.handle) as chat:
-        asking = chat.do("reply", None, f"{wrap}choose tea coffee", api_version=version)
+    with Chat(face, service.handle) as chat:
+        asking = chat.reply(None, f"{wrap}choose tea coffee", api_version=version)
         assert asking.interaction.type == "userSelect"
         assert asking.interaction.prompt == "Which one?"
         assert [each.value for each in asking.interaction.options] == ["tea", "coffee"]
@@ -78,16 +79,16 @@ def test_a_choice_is_sent_as_its_value_and_the_flow_goes_on(face, service, way, 
             TextPart(text="You chose coffee."),
         )
         assert reply.question.text == f"{wrap}choose tea coffee"
-        assert len(chat.do("messages", asking.conversation_id)) == 2
-        assert chat.do("get_reply", asking.conversation_id, asking.turn_id).message == reply.message
+        assert len(chat.messages(asking.conversation_id)) == 2
+        assert chat.get_reply(asking.conversation_id, asking.turn_id).message == reply.message
 
 
 @for_each("way", WAYS)
 @for_each("wrap", ["", "nested "])
 @for_each("service", services)
 def test_a_form_is_sent_by_key_and_by_label(face, service, way, wrap):
-    with opened(face, service.handle) as chat:
-        asking = chat.do("reply", None, f"{wrap}fill in name age")
+    with Chat(face, service.handle) as chat:
+        asking = chat.reply(None, f"{wrap}fill in name age")
         assert [(each.key, each.label) for each in asking.interaction.fields] == [
             ("name", "NAME"),
             ("age", "AGE"),
@@ -109,8 +110,8 @@ def test_a_form_is_sent_by_key_and_by_label(face, service, way, wrap):
 @for_each("way", WAYS)
 @for_each("service", services)
 def test_an_agents_questions_are_answered_in_their_order(face, service, way):
-    with opened(face, service.handle) as chat:
-        asking = chat.do("reply", None, "ask where when")
+    with Chat(face, service.handle) as chat:
+        asking = chat.reply(None, "ask where when")
         assert [each.label for each in asking.interaction.fields] == ["where?", "when?"]
         keys = [each.key for each in asking.interaction.fields]
         reply = answered(chat, way, asking.conversation_id, {keys[1]: "tomorrow", keys[0]: "Paris"})
@@ -123,10 +124,10 @@ def test_an_agents_questions_are_answered_in_their_order(face, service, way):
 @for_each("way", WAYS)
 @for_each("service", services)
 def test_a_pause_for_payment_goes_on_with_any_text_and_leaves_no_trace(face, service, way):
-    with opened(face, service.handle) as chat:
-        asking = chat.do("reply", None, "pay")
+    with Chat(face, service.handle) as chat:
+        asking = chat.reply(None, "pay")
         assert asking.interaction.type == "paymentPause"
-        assert isinstance(chat.refused(way, asking.conversation_id, {"a": 1}), InvalidError)
+        assert isinstance(chat.error(way, asking.conversation_id, {"a": 1}), InvalidError)
         reply = answered(chat, way, asking.conversation_id, "paid")
         assert said_last(service) == "paid"
         assert reply.message.id == asking.message.id
@@ -136,11 +137,11 @@ def test_a_pause_for_payment_goes_on_with_any_text_and_leaves_no_trace(face, ser
 @for_each("way", WAYS)
 @for_each("service", services)
 def test_an_agents_query_is_answered_by_a_turn_of_its_own(face, service, way):
-    with opened(face, service.handle) as chat:
-        asking = chat.do("reply", None, "plan supper")
+    with Chat(face, service.handle) as chat:
+        asking = chat.reply(None, "plan supper")
         assert asking.interaction.prompt == "What of supper?"
         if way == "answer":
-            reply, turn_id = chat.do("answer", asking.conversation_id, "fish"), None
+            reply, turn_id = chat.answer(asking.conversation_id, "fish"), None
         else:
             read = chat.read("stream_answer", asking.conversation_id, "fish")
             reply, turn_id = read.reply, read.so_far.turn_id
@@ -149,7 +150,7 @@ def test_an_agents_query_is_answered_by_a_turn_of_its_own(face, service, way):
         assert turn_id in (None, reply.turn_id)
         assert reply.question.text == "fish"
         assert reply.message.text == "You said: fish"
-        found = chat.do("get_reply", asking.conversation_id, reply.turn_id)
+        found = chat.get_reply(asking.conversation_id, reply.turn_id)
         assert found.message == reply.message
 
 
@@ -162,7 +163,7 @@ def test_an_agents_query_is_answered_by_a_turn_of_its_own(face, service, way):
 def test_what_the_flow_asks_and_adds_streams_as_it_is_stored(
     face, service, version, prompt, answer
 ):
-    with opened(face, service.handle) as chat:
+    with Chat(face, service.handle) as chat:
         asking = chat.read("stream_reply", None, prompt, api_version=version)
         assert folded(asking.events).parts == asking.reply.message.parts
         (event,) = [each for each in asking.events if isinstance(each, InteractionRequested)]
@@ -178,8 +179,8 @@ def test_what_the_flow_asks_and_adds_streams_as_it_is_stored(
 @for_each("way", WAYS)
 @for_each("service", services)
 def test_without_details_what_is_asked_is_read_from_the_record(face, service, way):
-    with opened(face, service.handle) as chat:
-        asking = chat.do("reply", None, "choose a b", detail=False)
+    with Chat(face, service.handle) as chat:
+        asking = chat.reply(None, "choose a b", detail=False)
         assert asking.interaction is not None
         reply = answered(chat, way, asking.conversation_id, "a", detail=False)
         assert reply.message.parts[-1] == TextPart(text="You chose a.")
@@ -188,8 +189,8 @@ def test_without_details_what_is_asked_is_read_from_the_record(face, service, wa
 @for_each("way", WAYS)
 def test_the_record_is_waited_for_until_it_shows_the_answer(face, way):
     service = FastGPTService("4.16")
-    with opened(face, service.handle) as chat:
-        asking = chat.do("reply", None, "choose a b")
+    with Chat(face, service.handle) as chat:
+        asking = chat.reply(None, "choose a b")
         service.lag = 3
         reply = answered(chat, way, asking.conversation_id, "b")
         assert reply.message.parts[-1] == TextPart(text="You chose b.")
@@ -199,8 +200,8 @@ def test_the_record_is_waited_for_until_it_shows_the_answer(face, way):
 @for_each("way", WAYS)
 def test_an_answer_that_the_record_never_shows_is_an_error(face, way):
     service = FastGPTService("4.16")
-    with opened(face, service.handle, timeout=5.0) as chat:
-        asking = chat.do("reply", None, "choose a b")
+    with Chat(face, service.handle, timeout=5.0) as chat:
+        asking = chat.reply(None, "choose a b")
         before = json.dumps(service.chats[asking.conversation_id].records)
 
         def forgetful(request):
@@ -208,8 +209,8 @@ def test_an_answer_that_the_record_never_shows_is_an_error(face, way):
             service.chats[asking.conversation_id].records = json.loads(before)
             return response
 
-    with opened(face, forgetful, timeout=5.0) as chat:
-        error = chat.refused(way, asking.conversation_id, "b")
+    with Chat(face, forgetful, timeout=5.0) as chat:
+        error = chat.error(way, asking.conversation_id, "b")
         assert isinstance(error, UnavailableError)
         assert "get_reply" in str(error)
         assert error.partial.conversation_id == asking.conversation_id
@@ -218,8 +219,8 @@ def test_an_answer_that_the_record_never_shows_is_an_error(face, way):
 @for_each("way", WAYS)
 def test_the_variables_and_the_user_go_with_an_answer(face, way):
     service = FastGPTService("4.16")
-    with opened(face, service.handle) as chat:
-        asking = chat.do("reply", None, "choose a b")
+    with Chat(face, service.handle) as chat:
+        asking = chat.reply(None, "choose a b")
         answered(chat, way, asking.conversation_id, "b", variables={"v": 1}, custom_uid="u1")
         request = [each for each, _ in service.exchanges if each.path in COMPLETIONS][-1]
         assert request.json["variables"] == {"v": 1}
@@ -229,8 +230,8 @@ def test_the_variables_and_the_user_go_with_an_answer(face, way):
 
 def test_an_answer_is_waited_for_until_the_question_shows_it(face):
     service = FastGPTService("4.16")
-    with opened(face, service.handle) as chat:
-        asking = chat.do("reply", None, "choose a b")
+    with Chat(face, service.handle) as chat:
+        asking = chat.reply(None, "choose a b")
     before = copy.deepcopy(service.chats[asking.conversation_id].records)
     unchanged = iter([True, True, True])
 
@@ -240,8 +241,8 @@ def test_an_answer_is_waited_for_until_the_question_shows_it(face):
             return answer_of({"list": before, "total": len(before)})
         return response
 
-    with opened(face, late) as chat:
-        reply = chat.do("answer", asking.conversation_id, "b")
+    with Chat(face, late) as chat:
+        reply = chat.answer(asking.conversation_id, "b")
         assert reply.message.parts[-1] == TextPart(text="You chose b.")
         assert len(chat.slept) == 2
 
@@ -252,28 +253,28 @@ def test_an_answer_is_waited_for_until_the_question_shows_it(face):
 def test_a_turn_that_the_service_would_take_for_an_answer_is_refused(
     face, service, way, prompt, text
 ):
-    with opened(face, service.handle) as chat:
-        asking = chat.do("reply", None, prompt)
+    with Chat(face, service.handle) as chat:
+        asking = chat.reply(None, prompt)
         completions = [each for each, _ in service.exchanges if each.path in COMPLETIONS]
-        error = chat.refused(way, asking.conversation_id, text)
+        error = chat.error(way, asking.conversation_id, text)
         assert isinstance(error, ConflictError)
         assert "use answer or stream_answer" in str(error)
         assert completions == [each for each, _ in service.exchanges if each.path in COMPLETIONS]
-        assert chat.do("get_reply", asking.conversation_id, asking.turn_id).interaction
+        assert chat.get_reply(asking.conversation_id, asking.turn_id).interaction
 
 
 @for_each("service", services)
 def test_a_turn_that_begins_a_conversation_is_sent_at_once(face, service):
-    with opened(face, service.handle) as chat:
-        chat.do("reply", None, "hello")
+    with Chat(face, service.handle) as chat:
+        chat.reply(None, "hello")
         assert service.exchanges[0][0].path in COMPLETIONS
 
 
 @for_each("way", ["answer", "stream_answer"])
 @for_each("service", services)
 def test_an_answer_whose_connection_is_lost_can_be_looked_for(face, service, way):
-    with opened(face, service.handle) as chat:
-        asking = chat.do("reply", None, "choose a b")
+    with Chat(face, service.handle) as chat:
+        asking = chat.reply(None, "choose a b")
 
     def losing(request):
         response = service.handle(request)
@@ -281,14 +282,14 @@ def test_an_answer_whose_connection_is_lost_can_be_looked_for(face, service, way
             raise UnavailableError("lost")
         return response
 
-    with opened(face, losing) as chat:
-        error = chat.refused(way, asking.conversation_id, "b")
+    with Chat(face, losing) as chat:
+        error = chat.error(way, asking.conversation_id, "b")
     assert (error.partial.conversation_id, error.partial.turn_id) == (
         asking.conversation_id,
         asking.turn_id,
     )
-    with opened(face, service.handle) as chat:
-        found = chat.do("get_reply", asking.conversation_id, asking.turn_id)
+    with Chat(face, service.handle) as chat:
+        found = chat.get_reply(asking.conversation_id, asking.turn_id)
     assert found.message.parts[-1] == TextPart(text="You chose b.")
 
 
@@ -315,31 +316,31 @@ def test_an_answer_whose_connection_is_lost_can_be_looked_for(face, service, way
 def test_an_answer_that_does_not_fit_is_refused_before_it_is_sent(
     face, service, way, prompt, misfit, told
 ):
-    with opened(face, service.handle) as chat:
-        asking = chat.do("reply", None, prompt)
-        before = chat.do("messages", asking.conversation_id)
-        error = chat.refused(way, asking.conversation_id, misfit)
+    with Chat(face, service.handle) as chat:
+        asking = chat.reply(None, prompt)
+        before = chat.messages(asking.conversation_id)
+        error = chat.error(way, asking.conversation_id, misfit)
         assert isinstance(error, InvalidError)
         for words in told:
             assert words in str(error)
         assert error.operation == way
         assert turns(service) == 1
-        assert chat.do("messages", asking.conversation_id) == before
+        assert chat.messages(asking.conversation_id) == before
 
 
 @for_each("way", WAYS)
 @for_each("service", services)
 def test_an_answer_that_nothing_waits_for_is_a_conflict(face, service, way):
-    with opened(face, service.handle) as chat:
-        reply = chat.do("reply", None, "hello")
-        assert isinstance(chat.refused(way, reply.conversation_id, "a"), ConflictError)
-        asking = chat.do("reply", None, "choose a b")
-        chat.do("answer", asking.conversation_id, "a")
-        assert isinstance(chat.refused(way, asking.conversation_id, "a"), ConflictError)
+    with Chat(face, service.handle) as chat:
+        reply = chat.reply(None, "hello")
+        assert isinstance(chat.error(way, reply.conversation_id, "a"), ConflictError)
+        asking = chat.reply(None, "choose a b")
+        chat.answer(asking.conversation_id, "a")
+        assert isinstance(chat.error(way, asking.conversation_id, "a"), ConflictError)
         service.append(reply.conversation_id, "user", "a question without an answer")
-        assert isinstance(chat.refused(way, reply.conversation_id, "a"), ConflictError)
+        assert isinstance(chat.error(way, reply.conversation_id, "a"), ConflictError)
         assert turns(service) == 3
-        assert isinstance(chat.refused(way, "no such chat", "a"), NotFoundError)
+        assert isinstance(chat.error(way, "no such chat", "a"), NotFoundError)
         assert turns(service) == 3
 
 
@@ -483,7 +484,7 @@ def test_a_recorded_interaction_is_answered_as_it_was_and_read_as_it_was_stored(
         rows = after if asked else as_it_waited(after)
         return answer_of({"list": rows, "total": len(rows)})
 
-    with opened(face, service) as chat:
+    with Chat(face, service) as chat:
         reply = answered(
             chat, "stream_answer" if exchange.json["stream"] else "answer", chat_id, answer
         )

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from tests.support.cases import for_each
+from tests.support.faces import PlainStore
 
 from convostore.errors import (
     AuthError,
@@ -28,10 +29,11 @@ from convostore.models import (
     ToolResultPart,
     VariablesUpdated,
 )
+from convostore.testing import FACES
 from convostore.testing.samples import dialogue
 
-from ..support.chats import CHATS, opened
-from ..support.recordings import Played, SyncFace, answer_of
+from ..support.chats import Chat
+from ..support.recordings import answer_of, target_of
 from ..support.service import (
     APP,
     COMPLETIONS,
@@ -48,7 +50,7 @@ from ..support.streams import folded, rows_of
 WAYS = ["reply", "stream_reply"]
 
 
-@pytest.fixture(params=CHATS, ids=["sync", "async"])
+@pytest.fixture(params=FACES)
 def face(request):
     return request.param
 
@@ -64,7 +66,7 @@ def newest():
 def made(chat, way, *args, **kwargs):
     """The reply to a turn, sent in either way."""
     if way == "reply":
-        return chat.do("reply", *args, **kwargs)
+        return chat.reply(*args, **kwargs)
     return chat.read("stream_reply", *args, **kwargs).reply
 
 
@@ -85,19 +87,19 @@ def turns(service):
 @for_each("version", ["v1", "v2"])
 @for_each("service", services)
 def test_what_streams_is_what_is_stored(face, service, version, detail):
-    with opened(face, service.handle) as chat:
+    with Chat(face, service.handle) as chat:
         for text in ("hello there", "think twice", "set a variable"):
             read = chat.read("stream_reply", None, text, api_version=version, detail=detail)
             assert folded(read.events).parts == read.reply.message.parts
             assert read.so_far.parts == read.reply.message.parts
-            assert chat.do("messages", read.reply.conversation_id)[-1] == read.reply.message
+            assert chat.messages(read.reply.conversation_id)[-1] == read.reply.message
 
 
 @for_each("way", WAYS)
 @for_each("version", ["v1", "v2"])
 @for_each("service", services)
 def test_a_tools_call_and_what_was_thought_are_parts(face, service, way, version):
-    with opened(face, service.handle) as chat:
+    with Chat(face, service.handle) as chat:
         reply = made(chat, way, None, "look up tide", api_version=version)
         assert reply.message.parts == (
             TextPart(text="Let me see."),
@@ -115,28 +117,28 @@ def test_a_tools_call_and_what_was_thought_are_parts(face, service, way, version
 @for_each("way", WAYS)
 @for_each("service", services)
 def test_a_reply_has_its_question_and_its_ids_are_of_use_at_once(face, service, way):
-    with opened(face, service.handle) as chat:
+    with Chat(face, service.handle) as chat:
         first = made(chat, way, None, "one")
         second = made(chat, way, first.conversation_id, "two", turn_id="mine")
         assert second.turn_id == "mine"
         assert second.question.text == "two"
-        assert [each.id for each in chat.do("messages", first.conversation_id)] == [
+        assert [each.id for each in chat.messages(first.conversation_id)] == [
             each.id for each in (first.question, first.message, second.question, second.message)
         ]
         good = Feedback(rating="good", comment="Great answer!")
-        chat.do("set_feedback", first.conversation_id, second.message.id, good)
-        last = chat.do("messages", first.conversation_id)[-1]
+        chat.set_feedback(first.conversation_id, second.message.id, good)
+        last = chat.messages(first.conversation_id)[-1]
         assert last.feedback == good
-        assert chat.do("get_run_details", first.conversation_id, second.message.id)
-        chat.do("delete_message", first.conversation_id, second.message.id)
-        left = [each.id for each in chat.do("messages", first.conversation_id)]
+        assert chat.get_run_details(first.conversation_id, second.message.id)
+        chat.delete_message(first.conversation_id, second.message.id)
+        left = [each.id for each in chat.messages(first.conversation_id)]
         assert second.message.id not in left
 
 
 @for_each("way", WAYS)
 @for_each("service", services)
 def test_run_details_variables_and_a_new_title_are_told(face, service, way):
-    with opened(face, service.handle) as chat:
+    with Chat(face, service.handle) as chat:
         reply = made(chat, way, None, "set sail", variables={"name": "Ada", "n": [1]})
         assert reply.variables == {"name": "Ada", "n": [1]}
         assert [step.type for step in reply.run_details] == ["workflowStart", "chatNode"]
@@ -148,7 +150,7 @@ def test_run_details_variables_and_a_new_title_are_told(face, service, way):
 @for_each("version", ["v1", "v2"])
 @for_each("service", services)
 def test_a_tools_node_stands_within_the_one_that_called_it(face, service, way, version):
-    with opened(face, service.handle) as chat:
+    with Chat(face, service.handle) as chat:
         start, model = made(chat, way, None, "look up tide", api_version=version).run_details
         assert start.steps == ()
         assert [step.name for step in model.steps] == ["dictionary"]
@@ -156,7 +158,7 @@ def test_a_tools_node_stands_within_the_one_that_called_it(face, service, way, v
 
 @for_each("service", services)
 def test_the_events_of_a_stream_with_details_are_typed(face, service):
-    with opened(face, service.handle) as chat:
+    with Chat(face, service.handle) as chat:
         events = chat.read("stream_reply", None, "set sail", variables={"a": 1}).events
         kinds = {type(each) for each in events}
         assert {StatusChanged, VariablesUpdated, RunDetailsReported, OtherEvent} <= kinds
@@ -167,7 +169,7 @@ def test_the_events_of_a_stream_with_details_are_typed(face, service):
 
 @for_each("service", services)
 def test_without_details_nothing_but_the_answer_is_told(face, service):
-    with opened(face, service.handle) as chat:
+    with Chat(face, service.handle) as chat:
         read = chat.read("stream_reply", None, "look up tide", detail=False)
         assert {each.kind for each in read.events} == {"text_delta", "reply_finished"}
         assert read.reply.run_details == ()
@@ -182,7 +184,7 @@ def test_without_details_nothing_but_the_answer_is_told(face, service):
 @for_each("way", WAYS)
 def test_a_turn_is_sent_with_the_ids_that_were_chosen(face, way):
     service = newest()
-    with opened(face, service.handle) as chat:
+    with Chat(face, service.handle) as chat:
         reply = made(chat, way, None, "hi")
         body, path = asked(service)
         assert path == "/api/v1/chat/completions"
@@ -200,7 +202,7 @@ def test_a_turn_is_sent_with_the_ids_that_were_chosen(face, way):
 @for_each("way", WAYS)
 def test_what_is_asked_for_with_a_turn_is_sent(face, way):
     service = newest()
-    with opened(face, service.handle) as chat:
+    with Chat(face, service.handle) as chat:
         made(
             chat,
             way,
@@ -272,8 +274,8 @@ def test_what_is_asked_for_with_a_turn_is_sent(face, way):
 )
 def test_a_file_is_sent_by_its_address_as_what_it_is(file, sent):
     service = newest()
-    with opened(CHATS[0], service.handle) as chat:
-        reply = chat.do("reply", None, [TextPart(text="look"), file])
+    with Chat("sync", service.handle) as chat:
+        reply = chat.reply(None, [TextPart(text="look"), file])
         body, _ = asked(service)
         assert body["messages"][0]["content"] == [{"type": "text", "text": "look"}, sent]
         assert reply.question.parts[0] == TextPart(text="look")
@@ -283,8 +285,8 @@ def test_a_file_is_sent_by_its_address_as_what_it_is(file, sent):
 @for_each("way", WAYS)
 def test_a_file_without_an_address_is_refused_before_anything_is_sent(face, way):
     service = newest()
-    with opened(face, service.handle) as chat:
-        error = chat.refused(way, None, [FilePart(name="a.pdf")])
+    with Chat(face, service.handle) as chat:
+        error = chat.error(way, None, [FilePart(name="a.pdf")])
         assert isinstance(error, InvalidError)
         assert "url" in str(error)
         assert not service.exchanges
@@ -293,7 +295,7 @@ def test_a_file_without_an_address_is_refused_before_anything_is_sent(face, way)
 @for_each("way", WAYS)
 @for_each("service", services)
 def test_a_plugin_app_is_sent_its_variables_alone(face, service, way):
-    with opened(face, service.handle) as chat:
+    with Chat(face, service.handle) as chat:
         reply = made(chat, way, None, "", variables={"query": "hello"})
         body, _ = asked(service)
         assert "messages" not in body
@@ -304,10 +306,10 @@ def test_a_plugin_app_is_sent_its_variables_alone(face, service, way):
 @for_each("way", WAYS)
 def test_nothing_is_sent_to_where_nothing_is_stored(face, way):
     service = newest()
-    with opened(face, service.handle) as chat:
-        error = chat.refused(way, "NO_RECORD_HISTORIES", "hi")
+    with Chat(face, service.handle) as chat:
+        error = chat.error(way, "NO_RECORD_HISTORIES", "hi")
         assert isinstance(error, InvalidError)
-        assert isinstance(chat.refused("answer", "NO_RECORD_HISTORIES", "hi"), InvalidError)
+        assert isinstance(chat.error("answer", "NO_RECORD_HISTORIES", "hi"), InvalidError)
         assert not service.exchanges
 
 
@@ -318,13 +320,13 @@ def test_a_visitor_of_a_share_link_is_answered_in_each_generations_spelling(face
     nested = service.generation.nested_share
     app = {} if nested else {"app_id": APP}
     options = {"app_id": None, "api_key": None, **SHARED, **app}
-    with opened(face, service.keyless, **options) as chat:
+    with Chat(face, service.keyless, **options) as chat:
         reply = made(chat, way, None, "hi")
         body, _ = asked(service)
         link = {"shareId": SHARE, "outLinkUid": UID}
         assert body.items() >= ({"outLinkAuthData": link} if nested else link).items()
         assert reply.message.text == "You said: hi"
-        assert chat.do("get_reply", reply.conversation_id, reply.turn_id).message == reply.message
+        assert chat.get_reply(reply.conversation_id, reply.turn_id).message == reply.message
 
 
 # What is refused, and fails
@@ -335,14 +337,14 @@ def test_a_visitor_of_a_share_link_is_answered_in_each_generations_spelling(face
 @for_each("detail", [True, False])
 @for_each("service", services)
 def test_a_failed_model_is_an_error_however_it_shows(face, service, way, version, detail):
-    with opened(face, service.handle) as chat:
-        error = chat.refused(way, None, "fail now", api_version=version, detail=detail)
+    with Chat(face, service.handle) as chat:
+        error = chat.error(way, None, "fail now", api_version=version, detail=detail)
         assert isinstance(error, UnavailableError)
         assert not error.retryable
         assert "stub upstream exploded" in str(error)
         assert error.detail == "500 stub upstream exploded"
         assert error.partial.turn_id
-        later = chat.refused("get_reply", error.partial.conversation_id, error.partial.turn_id)
+        later = chat.error("get_reply", error.partial.conversation_id, error.partial.turn_id)
         assert isinstance(later, UnavailableError)
         assert "stub upstream exploded" in str(later)
         assert turns(service) == 1
@@ -366,8 +368,8 @@ def test_what_a_record_tells_of_its_failure_is_told(face, way):
             body["data"]["list"][-1] |= told
             return Response(200, response.headers, json.dumps(body).encode())
 
-        with opened(face, telling) as chat:
-            error = chat.refused(way, None, "hello", detail=False)
+        with Chat(face, telling) as chat:
+            error = chat.error(way, None, "hello", detail=False)
             assert isinstance(error, UnavailableError)
             assert words in str(error)
 
@@ -383,9 +385,9 @@ def test_a_node_that_failed_in_a_run_that_went_on_is_no_failure(face):
             return Response(200, response.headers, json.dumps(body).encode())
         return response
 
-    with opened(face, telling) as chat:
+    with Chat(face, telling) as chat:
         assert chat.read("stream_reply", None, "hello").reply.text == "You said: hello"
-        assert isinstance(chat.refused("stream_reply", None, "hello", detail=False), StoreError)
+        assert isinstance(chat.error("stream_reply", None, "hello", detail=False), StoreError)
 
 
 @for_each("way", WAYS)
@@ -393,8 +395,8 @@ def test_a_chat_in_which_an_answer_is_made_is_a_conflict(face, way):
     for generation in ("4.14.11", "4.16"):
         service = FastGPTService(generation)
         service.insert("busy", generating=True)
-        with opened(face, service.handle, retries=3) as chat:
-            error = chat.refused(way, "busy", "hi")
+        with Chat(face, service.handle, retries=3) as chat:
+            error = chat.error(way, "busy", "hi")
             assert isinstance(error, ConflictError)
             assert error.retryable
             assert turns(service) == 1
@@ -413,8 +415,8 @@ def test_a_chat_in_which_an_answer_is_made_is_a_conflict(face, way):
 @for_each("service", services)
 def test_a_refusal_is_the_same_error_streamed_or_whole(face, service, way, options, kind):
     key = f"Bearer {options.get('api_key', 'fastgpt-key4711')}"
-    with opened(face, service.as_seen_with(key), **options) as chat:
-        error = chat.refused(way, None, "hi")
+    with Chat(face, service.as_seen_with(key), **options) as chat:
+        error = chat.error(way, None, "hi")
         assert isinstance(error, kind)
         assert error.operation == way
         assert error.partial.parts == ()
@@ -423,12 +425,12 @@ def test_a_refusal_is_the_same_error_streamed_or_whole(face, service, way, optio
 @for_each("way", WAYS)
 def test_a_turn_that_arrived_before_is_a_conflict_where_the_service_tells(face, way):
     service = newest()
-    with opened(face, service.handle) as chat:
+    with Chat(face, service.handle) as chat:
         reply = made(chat, way, None, "hi")
-        error = chat.refused(way, reply.conversation_id, "hi", turn_id=reply.turn_id)
+        error = chat.error(way, reply.conversation_id, "hi", turn_id=reply.turn_id)
         assert isinstance(error, ConflictError)
         assert "get_reply" in str(error)
-        assert len(chat.do("messages", reply.conversation_id)) == 2
+        assert len(chat.messages(reply.conversation_id)) == 2
 
 
 def test_a_server_without_v2_says_so(face):
@@ -439,9 +441,9 @@ def test_a_server_without_v2_says_so(face):
             return Response(404, {"content-type": "text/html"}, b"<html>404</html>")
         return service.handle(request)
 
-    with opened(face, older) as chat:
+    with Chat(face, older) as chat:
         for way in WAYS:
-            error = chat.refused(way, None, "hi", api_version="v2")
+            error = chat.error(way, None, "hi", api_version="v2")
             assert isinstance(error, ProtocolError)
             assert "/api/v2/chat/completions" in str(error)
 
@@ -449,8 +451,8 @@ def test_a_server_without_v2_says_so(face):
 @for_each("body", [b"[]", b"{}", b"no json", b'"text"', b'{"choices":'])
 def test_a_whole_answer_that_is_no_completion_is_a_protocol_error(face, body):
     answer = Response(200, {"content-type": "application/json"}, body)
-    with opened(face, lambda _: answer) as chat:
-        assert isinstance(chat.refused("reply", None, "hi"), ProtocolError)
+    with Chat(face, lambda _: answer) as chat:
+        assert isinstance(chat.error("reply", None, "hi"), ProtocolError)
 
 
 # Waiting for the record
@@ -460,7 +462,7 @@ def test_a_whole_answer_that_is_no_completion_is_a_protocol_error(face, body):
 @for_each("service", services)
 def test_a_record_that_is_late_is_waited_for(face, service, way):
     service.lag = 5
-    with opened(face, service.handle) as chat:
+    with Chat(face, service.handle) as chat:
         reply = made(chat, way, None, "hi")
         assert reply.message.text == "You said: hi"
         assert chat.slept == pytest.approx([0.05, 0.1, 0.2, 0.4, 0.8])
@@ -471,8 +473,8 @@ def test_a_record_that_is_late_is_waited_for(face, service, way):
 @for_each("service", services)
 def test_a_record_that_never_comes_is_waited_for_no_longer_than_a_request(face, service, way):
     service.lag = 10**6
-    with opened(face, service.handle, timeout=7.0) as chat:
-        error = chat.refused(way, None, "hi")
+    with Chat(face, service.handle, timeout=7.0) as chat:
+        error = chat.error(way, None, "hi")
         assert isinstance(error, UnavailableError)
         assert "get_reply" in str(error)
         assert 7 <= sum(chat.slept) <= 9
@@ -494,7 +496,7 @@ def test_a_conversation_that_is_stored_last_is_waited_for(face, way):
             return answer_of({"list": [], "total": 0})
         return response
 
-    with opened(face, storing_last) as chat:
+    with Chat(face, storing_last) as chat:
         assert made(chat, way, None, "hi").message.text == "You said: hi"
         assert chat.slept
         assert turns(service) == 1
@@ -511,8 +513,8 @@ def test_a_question_is_found_on_the_page_behind_its_answers(face, behind):
                 service.append(request.json["chatId"], "user", f"beside {number}")
         return response
 
-    with opened(face, crowded) as chat:
-        reply = chat.do("reply", None, "hi")
+    with Chat(face, crowded) as chat:
+        reply = chat.reply(None, "hi")
         assert reply.question.text == "hi"
         assert reply.message.text == "You said: hi"
 
@@ -527,8 +529,8 @@ def test_a_record_behind_which_others_wrote_much_is_found(face):
                 service.append(request.json["chatId"], "user", f"beside {number}")
         return response
 
-    with opened(face, crowded) as chat:
-        assert chat.do("reply", None, "hi").message.text == "You said: hi"
+    with Chat(face, crowded) as chat:
+        assert chat.reply(None, "hi").message.text == "You said: hi"
 
 
 # Finding a reply again
@@ -537,45 +539,45 @@ def test_a_record_behind_which_others_wrote_much_is_found(face):
 @for_each("service", services)
 def test_a_reply_is_found_wherever_it_stands(face, service):
     service.seed([dialogue("c", [f"m{number}" for number in range(150)], "long")])
-    with opened(face, service.handle) as chat:
-        first = chat.do("reply", "c", "here")
+    with Chat(face, service.handle) as chat:
+        first = chat.reply("c", "here")
         for number in range(150):
             service.append("c", "assistant" if number % 2 else "user", f"after {number}")
         service.exchanges.clear()
-        found = chat.do("get_reply", "c", first.turn_id)
+        found = chat.get_reply("c", first.turn_id)
         assert len(service.exchanges) <= 5
         assert found.message == first.message
         assert found.question.text == "here"
         assert found.variables is None
-        error = chat.refused("get_reply", "c", "never sent")
+        error = chat.error("get_reply", "c", "never sent")
         assert isinstance(error, NotFoundError)
         assert "never sent" in str(error)
-        assert isinstance(chat.refused("get_reply", "no such chat", "x"), NotFoundError)
+        assert isinstance(chat.error("get_reply", "no such chat", "x"), NotFoundError)
 
 
 def test_a_reply_that_is_being_made_is_a_conflict_and_nothing_waits(face):
     service = newest()
-    with opened(face, service.handle) as chat:
-        reply = chat.do("reply", None, "hi")
+    with Chat(face, service.handle) as chat:
+        reply = chat.reply(None, "hi")
         service.chats[reply.conversation_id].lag = 1
-        error = chat.refused("get_reply", reply.conversation_id, reply.turn_id)
+        error = chat.error("get_reply", reply.conversation_id, reply.turn_id)
         assert isinstance(error, ConflictError)
         assert error.retryable
         assert chat.slept == []
-        assert chat.do("get_reply", reply.conversation_id, reply.turn_id).message == reply.message
+        assert chat.get_reply(reply.conversation_id, reply.turn_id).message == reply.message
 
 
 @for_each("before", [[], ["assistant"]])
 def test_an_answer_whose_question_is_gone_has_none(face, before):
     service = newest()
-    with opened(face, service.handle) as chat:
-        reply = chat.do("reply", None, "hi")
+    with Chat(face, service.handle) as chat:
+        reply = chat.reply(None, "hi")
         records = service.chats[reply.conversation_id].records
         for role in before:
             records.insert(0, service.append(reply.conversation_id, role, "another answer"))
             records.pop()
         del records[len(before)]
-        found = chat.do("get_reply", reply.conversation_id, reply.turn_id)
+        found = chat.get_reply(reply.conversation_id, reply.turn_id)
         assert found.question is None
         assert found.message == reply.message
 
@@ -604,12 +606,14 @@ def test_a_recorded_answer_that_came_whole_is_read_with_its_record(exchange):
         return answer_of({"list": rows, "total": len(rows)})
 
     *_, question, answer = rows
-    with SyncFace(exchange.version, Played(service), {"app_id": APP, "api_key": "k"}) as face:
+    with PlainStore(
+        "sync", target_of(exchange.version), service=service, app_id=APP, api_key="k"
+    ) as face:
         if "error" in shown:
             with pytest.raises(UnavailableError, match="stub upstream exploded"):
-                face.do("reply", "c", "hi", turn_id=answer["dataId"])
+                face.reply("c", "hi", turn_id=answer["dataId"])
             return
-        reply = face.do("reply", "c", "hi", turn_id=answer["dataId"])
+        reply = face.reply("c", "hi", turn_id=answer["dataId"])
     assert reply.message.raw == answer
     assert reply.question.raw == question
     assert reply.title == shown.get("title")

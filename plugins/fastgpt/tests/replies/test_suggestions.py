@@ -12,7 +12,7 @@ from convostore.errors import NotFoundError, ProtocolError, UnavailableError
 from convostore.http import Request, Response
 from convostore.testing import FACES, Backend, Kit, run_clause
 
-from ..support.recordings import VERSIONS, Replay, exchange_of, standing_for
+from ..support.recordings import VERSIONS, Replay, exchange_of, open_over, standing_for
 from ..support.service import (
     AGENT,
     APP,
@@ -73,8 +73,8 @@ def test_what_a_real_server_suggested_is_returned(version, face):
         BY_ID: exchange_of(f"{version}/createQuestionGuide_v2#0"),
     }
     replay = Replay(version, held)
-    with face.over(version, replay) as store:
-        questions = store.do("suggest_questions", "seed-1")
+    with open_over(face, version, replay) as store:
+        questions = store.suggest_questions("seed-1")
     assert questions == ("What is next?", "Why so?", "Who said it?")
     assert replay.asked[-1].json == exchange_of(f"{version}/createQuestionGuide_v2#0").json
 
@@ -85,8 +85,8 @@ def test_no_suggestions_are_an_empty_tuple(version, face):
         "getPaginationRecords": exchange_of(f"{version}/record_getPaginationRecords#0").rows,
         BY_ID: exchange_of(f"{version}/createQuestionGuide_v2#1"),
     }
-    with face.over(version, Replay(version, held)) as store:
-        assert store.do("suggest_questions", "seed-1") == ()
+    with open_over(face, version, Replay(version, held)) as store:
+        assert store.suggest_questions("seed-1") == ()
 
 
 @for_each("face", FACES)

@@ -29,9 +29,9 @@ from ..support.recordings import (
     VERSIONS,
     Exchange,
     Replay,
-    SyncFace,
     exchange_of,
     exchanges_of,
+    open_over,
 )
 
 REFERENCE = Path(__file__).parents[4] / "docs" / "reference" / "dialects.md"
@@ -240,11 +240,11 @@ def filled(version: str, held: Held, kept: Callable[[Any], Any]) -> str:
     records = exchange_of(f"{version}/{held.records}").rows if held.records else []
     replay = Replay(version, {"getHistories": histories, "getPaginationRecords": records})
     target = f"memory://{uuid.uuid4().hex}"
-    with SyncFace.over(version, replay, source="all") as face, convostore.open(target) as store:
-        for conversation in map(kept, face.do("conversations")):
+    with open_over("sync", version, replay, source="all") as face, convostore.open(target) as store:
+        for conversation in map(kept, face.conversations()):
             store.put_conversation(conversation)
             if conversation.id == held.chat_id and records:
-                messages = [kept(each) for each in face.do("messages", conversation.id)]
+                messages = [kept(each) for each in face.messages(conversation.id)]
                 store.append_messages(conversation.id, messages)
                 store.put_conversation(conversation)  # to append has moved its time
     return target

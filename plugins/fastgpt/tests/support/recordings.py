@@ -7,9 +7,8 @@ are asked for; a request that equals a recorded one is played by `playing`, byte
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -18,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import vcr
+from tests.support.faces import PlainStore
 from vcr.serialize import deserialize
 from vcr.serializers import yamlserializer
 
@@ -331,24 +331,6 @@ def _window(wanted: Any) -> tuple[int, int]:
 Answer = Callable[[Request], Response]
 
 
-class Played(Transport):
-    """Takes requests to a function in the place of a service."""
-
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
-
-    def send(self, request):
-        return self._answer(request)
-
-
-class AsyncPlayed(AsyncTransport):
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
-
-    async def send(self, request):
-        return self._answer(request)
-
-
 class Gate(Transport):
     """Lets through to the adapter's own transport what the version knows."""
 
@@ -388,74 +370,20 @@ def options_of(options: dict[str, Any]) -> dict[str, Any]:
     return common | {"app_id": APP, "api_key": KEY} | options
 
 
-class SyncFace:
-    """A store as `convostore.open` gives it; `do` gives each method's whole result."""
-
-    name = "sync"
-
-    def __init__(self, version: str, transport: Transport, options: dict[str, Any]) -> None:
-        self._store = convostore.open(target_of(version), transport=transport, **options)
-
-    @classmethod
-    def over(cls, version: str, answer: Answer, **options: Any) -> SyncFace:
-        """A store whose requests a function answers."""
-        return cls(version, Played(answer), options_of(options))
-
-    @classmethod
-    def of(cls, version: str, **options: Any) -> SyncFace:
-        """A store whose requests go to the version's own address; see `playing`."""
-        options = options_of(options)
-        inner = open_adapter(target_of(version), **options).transport()
-        return cls(version, Gate(inner, version), options)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *raised) -> None:
-        self._store.close()
-
-    def do(self, operation: str, *args: Any, **kwargs: Any) -> Any:
-        result = getattr(self._store, operation)(*args, **kwargs)
-        return list(result) if isinstance(result, Iterator) else result
+def open_over(face, version: str, answer: Answer, **options: Any) -> PlainStore:
+    """Open a store whose requests a function answers."""
+    return PlainStore(face, target_of(version), service=answer, **options_of(options))
 
 
-class AsyncFace:
-    """A store as `convostore.aopen` gives it, in a loop of its own, called like `SyncFace`."""
-
-    name = "async"
-
-    def __init__(self, version: str, transport: AsyncTransport, options: dict[str, Any]) -> None:
-        self._store = convostore.aopen(target_of(version), transport=transport, **options)
-        self._runner = asyncio.Runner()
-
-    @classmethod
-    def over(cls, version: str, answer: Answer, **options: Any) -> AsyncFace:
-        return cls(version, AsyncPlayed(answer), options_of(options))
-
-    @classmethod
-    def of(cls, version: str, **options: Any) -> AsyncFace:
-        options = options_of(options)
-        inner = open_adapter(target_of(version), **options).async_transport()
-        return cls(version, AsyncGate(inner, version), options)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *raised) -> None:
-        self._runner.run(self._store.aclose())
-        self._runner.close()
-
-    def do(self, operation: str, *args: Any, **kwargs: Any) -> Any:
-        async def carry_out():
-            result = getattr(self._store, operation)(*args, **kwargs)
-            if isinstance(result, AsyncIterator):
-                return [item async for item in result]
-            return await result
-
-        return self._runner.run(carry_out())
-
-
-FACES = [SyncFace, AsyncFace]
+def open_gated(face, version: str, **options: Any) -> PlainStore:
+    """Open a store whose requests go to the version's own address; see `playing`."""
+    options = options_of(options)
+    adapter = open_adapter(target_of(version), **options)
+    transports = {
+        "sync": lambda: Gate(adapter.transport(), version),
+        "async": lambda: AsyncGate(adapter.async_transport(), version),
+    }
+    return PlainStore(face, target_of(version), transport=transports[face](), **options)
 
 
 def scope_of(exchange):
@@ -486,6 +414,6 @@ def replay_of(exchange):
 def outcome(store, operation: str, *args: Any, **kwargs: Any) -> Any:
     """The result of an operation, or the error it ended in."""
     try:
-        return store.do(operation, *args, **kwargs)
+        return getattr(store, operation)(*args, **kwargs)
     except convostore.StoreError as error:
         return error

@@ -51,7 +51,7 @@ class Breaking:
         self._service = service = Replayed(self._case, stream=streaming(chunks, then))
         with self._talk(self.url, **options) as store:
             with pytest.raises(convostore.StoreError) as caught:
-                store.told("stream_reply", **service.turn)
+                store.events("stream_reply", **service.turn)
             error = caught.value
             assert error.partial.conversation_id == service.turn["conversation_id"]
             assert error.partial.turn_id == service.turn["turn_id"]
@@ -169,9 +169,9 @@ def test_a_turn_whose_stream_was_lost_is_found_by_the_ids_of_the_error(shape, ta
     with server as url, talk(url) as store:
         while cutting.lines < cutting.of_all:
             with pytest.raises(convostore.UnavailableError) as caught:
-                store.call("reply", None, QUESTION)
+                store.reply(None, QUESTION)
             lost = caught.value.partial
-            reply = store.call("get_reply", lost.conversation_id, lost.turn_id)
+            reply = store.get_reply(lost.conversation_id, lost.turn_id)
             assert reply.text == answer_to(QUESTION)[1]
             assert reply.text.startswith(lost.text)
             cutting.lines += 1
@@ -186,5 +186,5 @@ def test_a_refused_turn_leaves_no_connection_open(talk):
     server = FaultServer(None, service=service)
     with server as url:
         with talk(url) as store, pytest.raises(convostore.UnavailableError):
-            store.told("stream_reply", **service.turn)
+            store.events("stream_reply", **service.turn)
         assert server.wait_until_left()

@@ -53,7 +53,7 @@ def folded(events):
 def test_a_turn_is_sent_as_it_was_recorded_and_its_reply_is_what_was_stored(case, talk):
     service = Replayed(case)
     with talking(talk, service) as store:
-        events, stream = store.told("stream_reply", **service.turn)
+        events, stream = store.events("stream_reply", **service.turn)
     assert service.sent == [service.recording.request]
     question, answer = chats.read_messages(stored(case))
     assert stream.reply.message == answer
@@ -77,7 +77,7 @@ def test_what_was_said_before_is_sent_along(case, talk):
     before = answered(chat | {"messages": rows[: asked_at[1]]})
     service = Replayed(case, before=before)
     with talking(talk, service) as store:
-        reply = store.call("reply", **service.turn)
+        reply = store.reply(**service.turn)
     assert service.sent == [service.recording.request]
     assert reply.message == chats.read_messages(chat)[-1]
 
@@ -86,7 +86,7 @@ def test_what_was_said_before_is_sent_along(case, talk):
 def test_a_reply_that_is_not_streamed_is_the_same(case, talk):
     service = Replayed(case)
     with talking(talk, service) as store:
-        reply = store.call("reply", **service.turn)
+        reply = store.reply(**service.turn)
     assert reply.text == "2^10 + 5 is 1029."
     assert reply.interaction is None
     assert service.requests.count("POST /api/chat") == 1
@@ -99,8 +99,8 @@ def test_ids_are_chosen_as_the_interface_chooses_them_and_known_beforehand(shape
         stream = store.store.stream_reply(None, "What is a tide?")
         ids = stream.conversation_id, stream.turn_id
         assert service.received == []
-        events, stream = store.told("stream_reply", ids[0], "What is a tide?", turn_id=ids[1])
-        reply = store.call("get_reply", *ids)
+        events, stream = store.events("stream_reply", ids[0], "What is a tide?", turn_id=ids[1])
+        reply = store.get_reply(*ids)
     assert [len(each) for each in ids] == [40, 14]
     assert all(set(each) <= set("0123456789abcdef") for each in ids)
     assert (stream.conversation_id, stream.turn_id) == ids
@@ -113,10 +113,10 @@ def test_ids_are_chosen_as_the_interface_chooses_them_and_known_beforehand(shape
 def test_a_turn_id_that_is_there_already_is_refused_before_it_deletes_what_follows(shape, talk):
     service = ChatsService(shape)
     with talking(talk, service.handle) as store:
-        first = store.call("reply", None, "one")
-        store.call("reply", first.conversation_id, "two")
+        first = store.reply(None, "one")
+        store.reply(first.conversation_id, "two")
         with pytest.raises(convostore.ConflictError, match="get_reply") as caught:
-            store.call("reply", first.conversation_id, "again", turn_id=first.turn_id)
+            store.reply(first.conversation_id, "again", turn_id=first.turn_id)
     assert caught.value.partial.turn_id == first.turn_id
     assert [body["message"]["content"] for body in service.received] == ["one", "two"]
 
@@ -125,9 +125,9 @@ def test_a_turn_id_that_is_there_already_is_refused_before_it_deletes_what_follo
 def test_a_turn_id_that_is_an_answers_is_refused(shape, talk):
     service = ChatsService(shape)
     with talking(talk, service.handle) as store:
-        first = store.call("reply", None, "one")
+        first = store.reply(None, "one")
         with pytest.raises(convostore.ConflictError, match="get_reply"):
-            store.call("reply", first.conversation_id, "two", turn_id=first.message.id)
+            store.reply(first.conversation_id, "two", turn_id=first.message.id)
     assert len(service.received) == 1
 
 
@@ -136,7 +136,7 @@ def test_an_answer_that_is_stored_late_is_waited_for(shape, talk):
     service = ChatsService(shape)
     service.reads_until_stored = 2
     with AutojumpClock().kept() as clock, talking(talk, service.handle) as store:
-        assert store.call("reply", None, "one").text == answer_to("one")[1]
+        assert store.reply(None, "one").text == answer_to("one")[1]
         assert clock.ahead > 0
     assert service.reads_until_stored == 0
 
@@ -150,8 +150,8 @@ def test_the_options_of_a_store_are_those_of_its_turns(talk):
         "files": "a, b",
     }
     with talking(talk, service.handle, **options) as store:
-        first = store.call("reply", None, "one")
-        store.call("reply", first.conversation_id, "two", sources=["discussions"], files=[])
+        first = store.reply(None, "one")
+        store.reply(first.conversation_id, "two", sources=["discussions"], files=[])
     one, two = service.received
     assert one["chatModel"] == {"providerId": "provider", "key": "some/model"}
     assert one["optimizationMode"] == "quality"
@@ -176,12 +176,12 @@ def test_an_address_may_hold_the_options_of_turns():
 def test_a_conversation_goes_on_with_its_own_files_and_its_own_search(shape, kind, talk):
     service = ChatsService(shape)
     with talking(talk, service.handle) as store:
-        first = store.call("reply", None, "one")
+        first = store.reply(None, "one")
         chat = service.chat(first.conversation_id)
         chat["files"] = [{"name": "n", "fileId": "f1"}, "odd", {}]
         chat[kind] = kept = "redditSearch" if shape != "C" else ["academic"]
         attached = [TextPart(text="two"), FilePart(url="file_id://f2"), TextPart(text="three")]
-        store.call("reply", first.conversation_id, attached)
+        store.reply(first.conversation_id, attached)
     sent = service.received[1]
     assert sent["files"] == ["f1", "f2"]
     assert sent[kind] == kept
@@ -193,10 +193,10 @@ def test_a_conversation_goes_on_with_its_own_files_and_its_own_search(shape, kin
 def test_what_a_chat_keeps_and_cannot_be_read_is_left_out(shape, odd, talk):
     service = ChatsService(shape)
     with talking(talk, service.handle) as store:
-        first = store.call("reply", None, "one")
+        first = store.reply(None, "one")
         kind = "sources" if shape == "C" else "focusMode"
         service.chat(first.conversation_id).update({"files": odd, kind: [odd]})
-        store.call("reply", first.conversation_id, "two")
+        store.reply(first.conversation_id, "two")
     one, two = service.received
     assert two["files"] == []
     assert two[kind] == one[kind] or two[kind] == [odd]
@@ -219,7 +219,7 @@ def test_what_no_version_takes_is_refused_before_anything_is_asked(content, opti
         talking(talk, asked.append, **options) as store,
         pytest.raises(convostore.InvalidError, match=told),
     ):
-        store.call("reply", None, content)
+        store.reply(None, content)
     assert asked == []
 
 
@@ -227,7 +227,7 @@ def test_what_no_version_takes_is_refused_before_anything_is_asked(content, opti
 def test_an_option_that_is_wrong_is_named(options, talk):
     with talking(talk, lambda _: ABSENT) as store:
         with pytest.raises(convostore.InvalidError, match=next(iter(options))):
-            store.call("reply", None, "q", **options)
+            store.reply(None, "q", **options)
         with pytest.raises(convostore.ConfigError, match=next(iter(options))):
             talk("http://127.0.0.1:9", **options)
 
@@ -242,7 +242,7 @@ def test_an_option_of_other_versions_is_refused(shape, option, talk):
         talking(talk, service.handle) as store,
         pytest.raises(convostore.InvalidError, match=next(iter(option))),
     ):
-        store.call("reply", None, "q", **option)
+        store.reply(None, "q", **option)
     assert service.received == []
 
 
@@ -253,10 +253,10 @@ def test_an_option_of_other_versions_is_refused(shape, option, talk):
 def test_which_version_it_is_is_asked_once(version, talk):
     service = Replayed(f"{version}/chat_calc")
     with talking(talk, service) as store:
-        store.call("reply", **service.turn)
+        store.reply(**service.turn)
         asked = len(service.requests)
         service.sent.clear()
-        store.call("reply", **service.turn)
+        store.reply(**service.turn)
     assert len(service.requests) - asked == 3
     probes = [each for each in service.requests if "/api/chat" not in each]
     assert [each.rpartition("/")[0] for each in probes][:1] == ["POST /api/reconnect"]
@@ -283,11 +283,11 @@ def test_a_server_that_is_upgraded_meanwhile_is_noticed_by_what_it_keeps(talk):
     old, new = ChatsService("A"), ChatsService("C")
     service = old
     with talking(talk, lambda request: service.handle(request)) as store:
-        store.call("reply", None, "one")
+        store.reply(None, "one")
         service = new
         with talking(talk, new.handle) as other:
-            begun = other.call("reply", None, "one")
-        store.call("reply", begun.conversation_id, "two")
+            begun = other.reply(None, "one")
+        store.reply(begun.conversation_id, "two")
     assert [*new.received[1]["chatModel"]] == ["providerId", "key"]
 
 
@@ -299,7 +299,7 @@ def test_a_version_that_answers_over_a_websocket_only_says_so(version, talk):
     with talking(talk, handler) as store:
         assert store.offers("stream_reply")
         with pytest.raises(convostore.UnsupportedError, match=r"WebSocket.*1\.10\.0"):
-            store.call("reply", None, "q")
+            store.reply(None, "q")
         assert not store.offers("stream_reply")
         assert not store.offers("reply")
         assert store.offers("suggest_questions")
@@ -311,7 +311,7 @@ def test_what_keeps_from_asking_the_version_is_told(status, talk):
         return ABSENT if request.path.startswith("/api/chats/") else Response(status)
 
     with talking(talk, handler) as store, pytest.raises(convostore.StoreError) as caught:
-        store.call("reply", None, "q")
+        store.reply(None, "q")
     assert str(status) in str(caught.value)
 
 
@@ -323,7 +323,7 @@ def test_a_refused_turn_says_what_the_service_said(case, talk):
     recording = recorded(case)
     service = Replayed(f"{case.partition('/')[0]}/chat_calc", stream=recording.response)
     with talking(talk, service) as store, pytest.raises(convostore.StoreError) as caught:
-        store.call("reply", **service.turn)
+        store.reply(**service.turn)
     error = caught.value
     assert error.detail.startswith(json.loads(recording.content)["message"])
     assert not error.retryable
@@ -345,7 +345,7 @@ def test_a_refused_field_is_named(version, talk):
         talking(talk, service) as store,
         pytest.raises(convostore.InvalidError, match="optimizationMode: Optimization mode must be"),
     ):
-        store.call("reply", **service.turn)
+        store.reply(**service.turn)
 
 
 @for_each(
@@ -368,7 +368,7 @@ def test_a_refused_field_is_named(version, talk):
 def test_no_stream_in_the_place_of_a_stream_is_a_store_error(answer, talk):
     service = Replayed("next-1.12.1/chat_calc", stream=answer)
     with talking(talk, service) as store, pytest.raises(convostore.StoreError) as caught:
-        store.call("reply", **service.turn)
+        store.reply(**service.turn)
     assert caught.value.partial.parts == ()
     if answer.status in {200, 404}:
         assert type(caught.value) is convostore.ProtocolError
@@ -382,7 +382,7 @@ def test_a_reply_that_is_never_stored_says_so(talk):
         talking(talk, service, timeout=30.0) as store,
         pytest.raises(convostore.UnavailableError, match="came whole, but it is not stored") as got,
     ):
-        store.call("reply", **service.turn)
+        store.reply(**service.turn)
     assert 30.0 <= clock.ahead < 60.0
     assert got.value.partial.text == "2^10 + 5 is 1029."
     assert service.requests.count("POST /api/chat") == 1
@@ -395,8 +395,8 @@ def test_a_reply_that_is_never_stored_says_so(talk):
 def test_a_reply_is_found_by_its_turn_and_by_its_answer(case, talk):
     question, answer = chats.read_messages(stored(case))
     with talking(talk, lambda _: answered(stored(case))) as store:
-        by_turn = store.call("get_reply", "c", question.id)
-        by_answer = store.call("get_reply", "c", answer.id)
+        by_turn = store.get_reply("c", question.id)
+        by_answer = store.get_reply("c", answer.id)
     assert by_turn.message == by_answer.message == answer
     assert by_turn.question == by_answer.question == question
 
@@ -406,7 +406,7 @@ def test_the_turns_of_a_conversation_are_told_apart(version, talk):
     messages = chats.read_messages(chat_of(version, "get_two_turns").body)
     with talking(talk, lambda _: answered(chat_of(version, "get_two_turns").body)) as store:
         for question, answer in ((0, 1), (2, 3)):
-            reply = store.call("get_reply", "c", messages[question].id)
+            reply = store.get_reply("c", messages[question].id)
             assert reply.message == messages[answer]
 
 
@@ -419,7 +419,7 @@ def test_the_answer_of_the_next_turn_is_none_of_an_unanswered_one(version, talk)
         talking(talk, lambda _: answered(body | {"messages": rows})) as store,
         pytest.raises(convostore.ConflictError),
     ):
-        store.call("get_reply", "c", rows[0]["messageId"])
+        store.get_reply("c", rows[0]["messageId"])
 
 
 @for_each("version", VERSIONS[:2])
@@ -430,7 +430,7 @@ def test_an_answer_whose_question_was_not_stored_is_found_by_the_stream(version,
     rows = [row for row in body["messages"] if row["role"] != "user"]
     service = Replayed(case, after=answered(body | {"messages": rows}))
     with talking(talk, service) as store:
-        reply = store.call("reply", **service.turn)
+        reply = store.reply(**service.turn)
     assert reply.question is None
     assert reply.message == chats.read_messages(body | {"messages": rows})[-1]
 
@@ -440,7 +440,7 @@ def test_a_turn_that_did_not_arrive_is_not_found(version, talk):
     body = chat_of(version, "get_two_turns").body
     for handler in (lambda _: ABSENT, lambda _: answered(body)):
         with talking(talk, handler) as store, pytest.raises(convostore.NotFoundError) as caught:
-            store.call("get_reply", "c", "absent")
+            store.get_reply("c", "absent")
         assert "'absent'" in str(caught.value)
 
 
@@ -460,7 +460,7 @@ def test_a_turn_without_an_answer_is_a_conflict_that_may_last_for_ever(version, 
         talking(talk, lambda _: answered(body)) as store,
         pytest.raises(convostore.ConflictError, match=r"ask again later.*never be one") as caught,
     ):
-        store.call("get_reply", "c", turn_id)
+        store.get_reply("c", turn_id)
     assert caught.value.retryable
 
 
@@ -472,7 +472,7 @@ def test_a_turn_that_ended_without_an_answer_is_unavailable(status, talk):
         talking(talk, lambda _: answered(body | {"messages": rows})) as store,
         pytest.raises(convostore.UnavailableError, match="ended without an answer") as caught,
     ):
-        store.call("get_reply", "c", rows[0]["messageId"])
+        store.get_reply("c", rows[0]["messageId"])
     assert not caught.value.retryable
 
 
@@ -483,7 +483,7 @@ def test_a_failed_answer_is_unavailable(talk):
         talking(talk, lambda _: answered(body | {"messages": rows})) as store,
         pytest.raises(convostore.UnavailableError, match="failed") as caught,
     ):
-        store.call("get_reply", "c", rows[0]["messageId"])
+        store.get_reply("c", rows[0]["messageId"])
     assert not caught.value.retryable
 
 
@@ -492,7 +492,7 @@ def test_an_answer_of_nothing_but_a_widget_is_an_answer(talk):
     (row,) = body["messages"]
     rows = [row | {"responseBlocks": row["responseBlocks"][:1]}]
     with talking(talk, lambda _: answered(body | {"messages": rows})) as store:
-        reply = store.call("get_reply", "c", row["messageId"])
+        reply = store.get_reply("c", row["messageId"])
     assert [part.type for part in reply.message.parts] == ["widget"]
 
 
@@ -520,7 +520,7 @@ class Answering:
 def test_an_answer_under_way_is_gone_on_with_from_its_beginning(case, talk):
     service = Answering(streaming(recorded(case).chunks))
     with talking(talk, service) as store:
-        events, stream = store.told("resume_reply", "c", service.turn_id)
+        events, stream = store.events("resume_reply", "c", service.turn_id)
     assert service.requests == [
         "GET /api/chats/c",
         f"POST /api/reconnect/{BACKEND}",
@@ -535,7 +535,7 @@ def test_of_an_answer_that_is_stored_only_the_end_comes(version, talk):
     body = chat_of(version, "get_prog_kcc").body
     turn_id = body["messages"][0]["messageId"]
     with talking(talk, lambda _: answered(body)) as store:
-        events, stream = store.told("resume_reply", "c", turn_id)
+        events, stream = store.events("resume_reply", "c", turn_id)
     assert events == [ReplyFinished(reply=stream.reply)]
     assert stream.reply.message == chats.read_messages(body)[1]
 
@@ -550,7 +550,7 @@ def test_a_session_that_is_gone_says_what_to_do(case, told, talk):
         talking(talk, service) as store,
         pytest.raises(convostore.UnavailableError, match=told) as caught,
     ):
-        store.told("resume_reply", "c", service.turn_id)
+        store.events("resume_reply", "c", service.turn_id)
     assert not caught.value.retryable
     assert caught.value.partial.turn_id == service.turn_id
 
@@ -562,12 +562,12 @@ def test_versions_that_cannot_go_on_say_so(version, talk):
         talking(talk, lambda _: answered(body)) as store,
         pytest.raises(convostore.UnsupportedError, match="get_reply"),
     ):
-        store.told("resume_reply", "c", body["messages"][0]["messageId"])
+        store.events("resume_reply", "c", body["messages"][0]["messageId"])
 
 
 def test_of_a_turn_that_did_not_arrive_there_is_nothing_to_go_on_with(talk):
     with talking(talk, lambda _: ABSENT) as store, pytest.raises(convostore.NotFoundError):
-        store.told("resume_reply", "c", "absent")
+        store.events("resume_reply", "c", "absent")
 
 
 # Leaving
@@ -577,9 +577,9 @@ def test_of_a_turn_that_did_not_arrive_there_is_nothing_to_go_on_with(talk):
 def test_a_stream_that_is_left_is_finished_by_the_service_and_found_later(shape, talk):
     service = ChatsService(shape)
     with talking(talk, service.handle) as store:
-        events, stream = store.told("stream_reply", None, "a question", stop_after=2)
+        events, stream = store.events("stream_reply", None, "a question", stop_after=2)
         assert len(events) == 2
         assert stream.so_far.parts == folded(events).parts
-        reply = store.call("get_reply", stream.conversation_id, stream.turn_id)
+        reply = store.get_reply(stream.conversation_id, stream.turn_id)
     assert reply.text == answer_to("a question")[1]
     assert len(service.received) == 1

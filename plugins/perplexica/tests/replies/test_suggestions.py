@@ -47,7 +47,7 @@ class Suggesting:
 def test_suggestions_are_asked_for_as_they_were_recorded(version, talk):
     service = Suggesting(version)
     with talking(talk, service, chat_model=service.model) as store:
-        questions = store.call("suggest_questions", "c")
+        questions = store.suggest_questions("c")
     assert questions == tuple(json.loads(service.recording.content)["suggestions"])
     (asked,) = service.asked
     assert asked["chatHistory"] == service.recording.request["chatHistory"]
@@ -59,7 +59,7 @@ def test_suggestions_are_asked_for_as_they_were_recorded(version, talk):
 def test_suggestions_need_no_embedding_model(talk):
     service = Suggesting("next-1.12.1")
     with talking(talk, service, chat_model=service.model, embedding_model=None) as store:
-        assert store.call("suggest_questions", "c")
+        assert store.suggest_questions("c")
 
 
 def test_without_a_model_nothing_is_asked(talk):
@@ -68,23 +68,23 @@ def test_without_a_model_nothing_is_asked(talk):
         talking(talk, asked.append, chat_model=None) as store,
         pytest.raises(convostore.InvalidError, match="chat_model"),
     ):
-        store.call("suggest_questions", "c")
+        store.suggest_questions("c")
     assert asked == []
 
 
 def test_a_conversation_that_is_not_there_has_no_suggestions(talk):
     with talking(talk, lambda _: ABSENT) as store, pytest.raises(convostore.NotFoundError):
-        store.call("suggest_questions", "absent")
+        store.suggest_questions("absent")
 
 
 def test_what_is_no_text_among_the_suggestions_is_left_out(talk):
     answer = Response(200, JSON_TYPE, b'{"suggestions": ["Why?", 5, null, "", " ", "How?"]}')
     with talking(talk, Suggesting("next-1.12.1", answer)) as store:
-        assert store.call("suggest_questions", "c") == ("Why?", "How?")
+        assert store.suggest_questions("c") == ("Why?", "How?")
 
 
 @for_each("body", [b"{}", b"[]", b'{"suggestions": 5}', b'{"suggestions": null}'])
 def test_an_answer_without_suggestions_is_a_protocol_error(body, talk):
     service = Suggesting("next-1.12.1", Response(200, JSON_TYPE, body))
     with talking(talk, service) as store, pytest.raises(convostore.ProtocolError):
-        store.call("suggest_questions", "c")
+        store.suggest_questions("c")

@@ -10,12 +10,12 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from tests.support.faces import PlainStore
 
 import convostore
-from convostore.adapters import AsyncTransport, Transport
 from convostore.http import Request, Response
 
-from ..support.recordings import SyncFace
+from ..support.recordings import TARGET
 
 CHAT_ID = "5a31859e83d0e45b6c5ba063091ff9403ed9eb3b"
 LIST = """{"chats": [
@@ -62,20 +62,9 @@ def answer_to(request: Request) -> Response:
     return Response(200, headers, BODIES[request.path].encode())
 
 
-class Documented(Transport):
-    def send(self, request):
-        return answer_to(request)
-
-
-class AsyncDocumented(AsyncTransport):
-    async def send(self, request):
-        return answer_to(request)
-
-
 @pytest.fixture
 def store(face):
-    transport = Documented() if face is SyncFace else AsyncDocumented()
-    with face(transport=transport) as store:
+    with PlainStore(face, TARGET, service=answer_to) as store:
         yield store
 
 

@@ -7,7 +7,6 @@ put in by a `Detour` below the adapter.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import vcr
+from tests.support.faces import PlainStore
 from vcr.serialize import deserialize
 from vcr.serializers import yamlserializer
 
@@ -146,92 +146,23 @@ class AsyncDetour(AsyncTransport):
         await self.inner.aclose()
 
 
-class SyncFace:
-    """A store as `convostore.open` gives it, each method with its whole result."""
-
-    name = "sync"
-
-    def __init__(self, transport=None) -> None:
-        self._store = convostore.open(TARGET, transport=transport, **OPTIONS)
-
-    @classmethod
-    def led_to(cls, exchange: Exchange) -> SyncFace:
-        return cls(transport=Detour(open_adapter(TARGET, **OPTIONS).transport(), exchange))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *raised) -> None:
-        self._store.close()
-
-    def conversations(self):
-        return list(self._store.conversations())
-
-    def get_conversation(self, conversation_id):
-        return self._store.get_conversation(conversation_id)
-
-    def messages(self, conversation_id):
-        return list(self._store.messages(conversation_id))
-
-    def transcripts(self, ids=None, on_error="raise"):
-        return list(self._store.transcripts(ids, on_error=on_error))
-
-    def delete_conversation(self, conversation_id):
-        return self._store.delete_conversation(conversation_id)
-
-
-class AsyncFace:
-    """A store as `convostore.aopen` gives it, in a loop of its own, called like `SyncFace`."""
-
-    name = "async"
-
-    def __init__(self, transport=None) -> None:
-        self._store = convostore.aopen(TARGET, transport=transport, **OPTIONS)
-        self._runner = asyncio.Runner()
-
-    @classmethod
-    def led_to(cls, exchange: Exchange) -> AsyncFace:
-        return cls(
-            transport=AsyncDetour(open_adapter(TARGET, **OPTIONS).async_transport(), exchange)
-        )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *raised) -> None:
-        self._runner.run(self._store.aclose())
-        self._runner.close()
-
-    def _collect(self, items):
-        async def collect():
-            return [item async for item in items]
-
-        return self._runner.run(collect())
-
-    def conversations(self):
-        return self._collect(self._store.conversations())
-
-    def get_conversation(self, conversation_id):
-        return self._runner.run(self._store.get_conversation(conversation_id))
-
-    def messages(self, conversation_id):
-        return self._collect(self._store.messages(conversation_id))
-
-    def transcripts(self, ids=None, on_error="raise"):
-        return self._collect(self._store.transcripts(ids, on_error=on_error))
-
-    def delete_conversation(self, conversation_id):
-        return self._runner.run(self._store.delete_conversation(conversation_id))
-
-
-FACES = [SyncFace, AsyncFace]
+def open_store(face, exchange: Exchange | None = None) -> PlainStore:
+    """Open a store on a face; its requests go to the path of an exchange, where one is given."""
+    if exchange is None:
+        return PlainStore(face, TARGET, **OPTIONS)
+    adapter = open_adapter(TARGET, **OPTIONS)
+    transports = {
+        "sync": lambda: Detour(adapter.transport(), exchange),
+        "async": lambda: AsyncDetour(adapter.async_transport(), exchange),
+    }
+    return PlainStore(face, TARGET, transport=transports[face](), **OPTIONS)
 
 
 def carried_out(store, exchange: Exchange, way: str = "transcripts"):
     """Does what makes the exchange's request: its result, or the error it ended in.
 
     Args:
-        store: A face.
+        store: A `PlainStore`.
         exchange: What was recorded.
         way: By which of `WAYS` a conversation is read.
     """
@@ -254,9 +185,7 @@ def played(face, case: str) -> Iterator[tuple[Exchange, object]]:
         yield exchange, result
 
 
-def played_by(
-    faces, case: str, ways: Sequence[str]
-) -> Iterator[tuple[type, str, Exchange, object]]:
+def played_by(faces, case: str, ways: Sequence[str]) -> Iterator[tuple[str, str, Exchange, object]]:
     """Plays a case as often as there are faces and ways, and each time to its end.
 
     To begin with a cassette takes longer than to play it, so that it is done once for all.
@@ -277,4 +206,4 @@ def played_by(
 
 def _opened(face, exchanges: Sequence[Exchange]):
     led_off = [each for each in exchanges if not each.is_made_by_the_adapter]
-    return face.led_to(led_off[0]) if led_off else face()
+    return open_store(face, led_off[0] if led_off else None)

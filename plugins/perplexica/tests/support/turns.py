@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-import convostore
+from tests.support.faces import PlainStore
+
 from convostore.http import Request, Response
-from convostore.testing import clock
 from convostore.testing.loopback import serve
 from convostore.testing.wire_faults.server import Fault
 
@@ -42,84 +41,9 @@ def _target(url: str) -> str:
     return f"perplexica+http://{urlsplit(url).netloc}"
 
 
-class SyncTalk:
-    """A store as `convostore.open` gives it."""
-
-    name = "sync"
-
-    def __init__(self, url: str, **options: object) -> None:
-        self.store = convostore.open(_target(url), **OPTIONS | options)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *raised) -> None:
-        self.store.close()
-
-    def call(self, operation: str, *args, **options):
-        return getattr(self.store, operation)(*args, **options)
-
-    def offers(self, operation: str) -> bool:
-        return self.store.offers(operation)
-
-    def told(self, operation: str, *args, stop_after: int | None = None, **options):
-        """A stream's events and the stream, read to its end, or left after some events."""
-        events = []
-        with getattr(self.store, operation)(*args, **options) as stream:
-            for event in stream:
-                events.append(event)
-                if len(events) == stop_after:
-                    break
-        return events, stream
-
-
-class AsyncTalk:
-    """A store as `convostore.aopen` gives it, called like `SyncTalk`.
-
-    Its loop is its own, and goes by the clock that is kept.
-    """
-
-    name = "async"
-
-    def __init__(self, url: str, **options: object) -> None:
-        self.store = convostore.aopen(_target(url), **OPTIONS | options)
-        kept = clock.current()
-        self._runner = asyncio.Runner(loop_factory=kept and kept.new_event_loop)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *raised) -> None:
-        self._runner.run(self.store.aclose())
-        self._runner.run(self._nothing_is_left())
-        self._runner.close()
-
-    async def _nothing_is_left(self) -> None:
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-
-    def call(self, operation: str, *args, **options):
-        async def call():
-            return await getattr(self.store, operation)(*args, **options)
-
-        return self._runner.run(call())
-
-    def offers(self, operation: str) -> bool:
-        return self.store.offers(operation)
-
-    def told(self, operation: str, *args, stop_after: int | None = None, **options):
-        async def told():
-            events = []
-            async with getattr(self.store, operation)(*args, **options) as stream:
-                async for event in stream:
-                    events.append(event)
-                    if len(events) == stop_after:
-                        break
-            return events, stream
-
-        return self._runner.run(told())
-
-
-TALKS = [SyncTalk, AsyncTalk]
+def open_at(face, url: str, **options: object) -> PlainStore:
+    """Open a store on a face."""
+    return PlainStore(face, _target(url), **OPTIONS | options)
 
 
 class Replayed:

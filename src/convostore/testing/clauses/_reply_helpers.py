@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ...adapters import ReplyAccumulator
     from ...models import Part, Reply, ReplyEvent
 
+__tracebackhide__ = True  # pytest shows the author's frames, not the kit's
+
 QUESTION: Final = "What is a tide?"
 
 

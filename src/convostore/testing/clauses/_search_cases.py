@@ -14,6 +14,8 @@ from .._assertions import Reading, collected, filled, require
 from .._backend import Kit
 from ..samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue
 
+__tracebackhide__ = True  # pytest shows the author's frames, not the kit's
+
 Found: TypeAlias = list[tuple[str, str]]
 """Where something was found, and in what: a conversation's id, or a message's text."""
 

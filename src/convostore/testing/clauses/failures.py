@@ -26,6 +26,8 @@ from ..wire_faults._fixture import SECRET, STREAMED, WRITES, prepare
 
 __all__ = ["FaultClauses", "answer", "dropped", "html", "timed_out", "truncated"]
 
+__tracebackhide__ = True  # pytest shows the author's frames, not the kit's
+
 _JSON = {"content-type": "application/json"}
 _HTML = {"content-type": "text/html; charset=utf-8"}
 _PAGE = b"<!DOCTYPE html><html><body>another program</body></html>"

@@ -14,6 +14,8 @@ from ._reply_helpers import QUESTION, answering, finished, folded
 
 __all__ = ["AnsweringClauses"]
 
+__tracebackhide__ = True  # pytest shows the author's frames, not the kit's
+
 _NO_FIELD = "there-is-no-such-field"
 _NO_OPTION = "there is no such option"
 

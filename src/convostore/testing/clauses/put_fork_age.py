@@ -23,6 +23,8 @@ from ..samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue, several, text
 
 __all__ = ["KeepingClauses", "whole_conversation"]
 
+__tracebackhide__ = True  # pytest shows the author's frames, not the kit's
+
 _ABSENT = "there-is-no-such-conversation"
 _DAY = timedelta(days=1)
 _NAIVE = START.replace(tzinfo=None)

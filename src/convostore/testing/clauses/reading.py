@@ -26,6 +26,8 @@ from ..samples import HOSTILE_TEXTS, START, dialogue, several
 
 __all__ = ["ReadingClauses", "call", "store_operations"]
 
+__tracebackhide__ = True  # pytest shows the author's frames, not the kit's
+
 _ABSENT = "there-is-no-such-conversation"
 _ORDERS: tuple[Order, Order] = ("oldest_first", "newest_first")
 

@@ -18,6 +18,8 @@ from ._reply_helpers import QUESTION, answering, given_prompts, identity, kept
 
 __all__ = ["ReplyingClauses"]
 
+__tracebackhide__ = True  # pytest shows the author's frames, not the kit's
+
 _NO_CONTENT: Final[tuple[Any, ...]] = (
     None,
     7,

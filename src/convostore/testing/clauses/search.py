@@ -30,6 +30,8 @@ from ._search_cases import (
 
 __all__ = ["SearchingClauses"]
 
+__tracebackhide__ = True  # pytest shows the author's frames, not the kit's
+
 
 class SearchingClauses:
     """What holds of `search`, wherever it is offered."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["StreamingClauses"]
 
+__tracebackhide__ = True  # pytest shows the author's frames, not the kit's
+
 
 class StreamingClauses:
     """What holds of a backend whose replies stream."""

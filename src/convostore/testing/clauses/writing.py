@@ -15,6 +15,8 @@ from ..samples import BEYOND_UTF8, START, dialogue, everything, several, text_me
 
 __all__ = ["WritingClauses"]
 
+__tracebackhide__ = True  # pytest shows the author's frames, not the kit's
+
 _ABSENT = "there-is-no-such-conversation"
 _DELETED_MESSAGE = "m00001"
 

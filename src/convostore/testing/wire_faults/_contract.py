@@ -38,8 +38,8 @@ from ...http import Exchange, Request
 from ...store import AsyncConversationStore
 from .. import _rewriting as rewriting  # noqa: F401  # before what it names is imported
 from .._assertions import NotOffered, collected, raises
-from .._backend import Backend, Face, Kit
-from .._faces import drive
+from .._backend import Backend, Kit
+from .._faces import FACES, Face, StoreFace, drive
 from ..clock import AutojumpClock
 from ._cuts import BREAKINGS, Breaking
 from ._fixture import SECRET, STREAMED, WRITES, FaultFixture, prepare
@@ -78,6 +78,8 @@ from .server import (
     redirect,
 )
 
+__tracebackhide__ = True  # pytest shows the author's frames, not the kit's
+
 Clause: TypeAlias = Callable[[Kit], Coroutine[Any, Any, None]]
 
 FAULT_ERRORS: Final[Mapping[tuple[Fault, ...], tuple[type[StoreError], bool]]] = {
@@ -110,9 +112,8 @@ _STALL: Final = _NAMED["stalled"]
 _BUSY: Final = _NAMED["status-503-retry-after"]
 _WITH_A_REST: Final = _NAMED["length-too-small"]
 """httpx takes the rest for the start of the next answer, so that each store meets it only once."""
-_FACES: Final[tuple[Face, ...]] = ("sync", "async")
 
-_each_face = pytest.mark.parametrize("face", _FACES)
+_each_face = pytest.mark.parametrize("face", FACES)
 
 
 def _each(*faults: Fault) -> pytest.MarkDecorator:
@@ -355,12 +356,8 @@ class FaultContract:
             if face == "async":
                 assert asyncio.all_tasks() == {asyncio.current_task()}, "a task is left"
 
-        with guarded(), clock.kept() if clock else nullcontext():
-            if face == "async":
-                with asyncio.Runner(loop_factory=clock.new_event_loop if clock else None) as loop:
-                    loop.run(whole())
-            else:
-                drive(whole())
+        with guarded(), clock.kept() if clock else nullcontext(), StoreFace(face) as opened:
+            opened.run(whole())
 
 
 def _prepared(backend: Backend) -> FaultFixture:

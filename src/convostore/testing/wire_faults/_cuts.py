@@ -12,6 +12,8 @@ from typing import Final, Literal, TypeAlias, get_args
 from ...http import Response
 from .server import Fault, head_of, in_chunks
 
+__tracebackhide__ = True  # pytest shows the author's frames, not the kit's
+
 Breaking: TypeAlias = Literal["end", "close", "reset", "stall"]
 """How a stream breaks off: it ends as if it were whole, or its connection breaks, or nothing comes.
 """

@@ -15,6 +15,8 @@ from ..clauses._reply_helpers import QUESTION
 from ..clauses.reading import call, store_operations
 from ..samples import several
 
+__tracebackhide__ = True  # pytest shows the author's frames, not the kit's
+
 SECRET = "sesame-4711"  # noqa: S105  # the kit looks for it in what must not show it
 WRITES = frozenset(
     {

@@ -17,6 +17,8 @@ from .._backend import Kit
 from ._fixture import SECRET
 from .server import FaultServer
 
+__tracebackhide__ = True  # pytest shows the author's frames, not the kit's
+
 SHORT: Final = 1.0
 """Seconds of the time-out where it is to be reached, by a clock that jumps there."""
 LONG: Final = 60.0

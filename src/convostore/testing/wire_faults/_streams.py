@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from ...models import Reply, ReplyEvent
     from ...store import AsyncReplyStream
 
+__tracebackhide__ = True  # pytest shows the author's frames, not the kit's
+
 Strike: TypeAlias = Callable[["StreamedReply", FaultServer, Kit], Coroutine[Any, Any, None]]
 
 _ERRORS: Final[Mapping[tuple[Breaking, bool], type[StoreError]]] = {

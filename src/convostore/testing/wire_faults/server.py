@@ -42,6 +42,8 @@ __all__ = [
     "redirect",
 ]
 
+__tracebackhide__ = True  # pytest shows the author's frames, not the kit's
+
 _INSTANT: Final = 0.01
 """Seconds of an `AutojumpClock` that something takes which is as fast as can be."""
 _GLANCE: Final = 0.001

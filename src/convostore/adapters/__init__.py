@@ -12,8 +12,10 @@ from ._options import validate_options
 from ._pagination import paginate, read_position
 from ._transport import AsyncIncomingReply, AsyncTransport, IncomingReply, Transport
 from ._turns import Answer, AnswerContent, Decoder, Stream, Turn
+from ._wrapped import READ_OPERATIONS, WrappedAdapter, read_only
 
 __all__ = [
+    "READ_OPERATIONS",
     "Adapter",
     "AdapterOptions",
     "Answer",
@@ -28,7 +30,9 @@ __all__ = [
     "Traits",
     "Transport",
     "Turn",
+    "WrappedAdapter",
     "paginate",
+    "read_only",
     "read_position",
     "validate_options",
 ]

@@ -5,10 +5,11 @@ import asyncio
 import pytest
 
 import convostore
-from convostore.dialects import Dialect, IncomingRequest, ask, look
+from convostore.dialects import Dialect, IncomingRequest
 from convostore.dialects import run_dialect as carried_out
 from convostore.errors import AuthError, InvalidError, NotFoundError
 from convostore.http import Response
+from convostore.store import ask, look
 
 
 def request(path="/", **given):

@@ -7,12 +7,11 @@ server and no service may be known here.
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, cast
+from typing import Any, ClassVar, TypeAlias, TypeVar
 from urllib.parse import unquote
 
 from .errors import ForbiddenError as ForbiddenError
@@ -21,7 +20,7 @@ from .flow import Flow, arun
 from .http import Response
 from .models import JSON, ReplyEvent
 from .parsing import decode_json
-from .store import AsyncConversationStore, AsyncReplyStream
+from .store import AsyncConversationStore, AsyncReplyStream, StoreCall
 
 __all__ = [
     "AbsentScopeError",
@@ -30,11 +29,8 @@ __all__ = [
     "DialectResponse",
     "IncomingRequest",
     "ReplyEncoder",
-    "StoreCall",
     "StreamedResponse",
-    "ask",
     "bearer",
-    "look",
     "run_dialect",
 ]
 
@@ -108,17 +104,6 @@ class AbsentScopeError(NotFoundError):
     """What a request names as its scope, as FastGPT's requests name an app, is not served."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoreCall(Generic[T]):
-    """What a dialect asks of the store that it serves.
-
-    Attributes:
-        make: Takes the store to a result, or to what gives it when awaited.
-    """
-
-    make: Callable[[AsyncConversationStore], Awaitable[T] | T]
-
-
 class ReplyEncoder(ABC):
     """Writes a reply's events as a service streams them: what a `Decoder` reads. Does no I/O."""
 
@@ -153,16 +138,6 @@ class StreamedResponse:
 DialectResponse: TypeAlias = Response | StreamedResponse
 DialectFlow: TypeAlias = Flow[StoreCall[Any], Any, T]  # Any: each call has a type of its own
 """Yields calls of the store, is sent their results, returns a `T`."""
-
-
-def ask(make: Callable[[AsyncConversationStore], Awaitable[T]]) -> DialectFlow[T]:
-    """A flow of one operation: ``page = yield from ask(lambda store: store.search(text))``."""
-    return cast("T", (yield StoreCall(make)))
-
-
-def look(make: Callable[[AsyncConversationStore], T]) -> DialectFlow[T]:
-    """A flow of something that the store tells at once, such as what it `offers`."""
-    return cast("T", (yield StoreCall(make)))
 
 
 def bearer(headers: Mapping[str, str]) -> tuple[str, ...]:
@@ -218,8 +193,4 @@ async def run_dialect(
         StoreError: What the flow let through: `Dialect.failed` answers it.
     """
 
-    async def call(asked: StoreCall[Any]) -> Any:
-        made = asked.make(store)
-        return await made if inspect.isawaitable(made) else made
-
-    return await arun(dialect.handle(request), call)
+    return await arun(dialect.handle(request), lambda call: call.arun(store))

@@ -13,6 +13,7 @@ from ._options import validate_options
 from ._pagination import paginate, read_position
 from ._transport import AsyncIncomingReply, AsyncTransport, IncomingReply, Transport
 from ._turns import Answer, AnswerContent, Decoder, Stream, Turn
+from ._wrapped import WrappedAdapter, read_only
 
 __all__ = [
     "OPERATIONS",
@@ -32,7 +33,9 @@ __all__ = [
     "Traits",
     "Transport",
     "Turn",
+    "WrappedAdapter",
     "paginate",
+    "read_only",
     "read_position",
     "validate_options",
 ]

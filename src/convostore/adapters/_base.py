@@ -67,6 +67,8 @@ class Traits:
             one is done at once, everywhere.)
         deleted_readable: Whether a deleted conversation's messages can still be read by its id.
         max_page: The most items that one page holds; None when there is no bound.
+        batches: ``atomic`` when a batch of writes is stored as a whole or not at all, and nobody
+            sees a part of it; ``none`` when each write stands for itself.
     """
 
     paging: Literal["native", "whole"] = "native"
@@ -77,6 +79,7 @@ class Traits:
     reports_absent: bool = True
     deleted_readable: bool = False
     max_page: int | None = None
+    batches: Literal["atomic", "none"] = "none"
 
 
 class AdapterOptions(BaseModel):
@@ -105,6 +108,9 @@ class Adapter(ABC, Generic[Q, R]):
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
+        offers: object = cls.offers
+        if isinstance(offers, property):
+            return  # a wrapped adapter looks at the inner one's
         own = {each for each in Operation if getattr(cls, each) is not getattr(Adapter, each)}
         by_stream = {whole for whole, streamed in STREAMED_BY.items() if streamed in own}
         cls.offers = frozenset(own | by_stream | {Operation.CHECK})
@@ -125,6 +131,12 @@ class Adapter(ABC, Generic[Q, R]):
         """A name of this very store, without secrets: what an `Origin` records."""
         return str(self.dsn).partition("?")[0]
 
+    @property
+    def store_key(self) -> object:
+        """A value that all adapters of one store share: they are equal if and only if it is."""
+        place = self.label.partition("://")[2].partition("?")[0]
+        return self.label if place else self  # a private memory has no place
+
     @abstractmethod
     def transport(self) -> Transport[Q, R]:
         """Makes the transport of the sync face; opens no connection yet."""
@@ -136,6 +148,23 @@ class Adapter(ABC, Generic[Q, R]):
     def wrap(self, flow: Flow[Q, R, T]) -> Flow[Q, R, T]:
         """Wraps each flow before it is carried out, to repeat requests or to read failures."""
         return flow
+
+    def batch(self, flows: Sequence[Flow[Q, R, Any]]) -> Flow[Q, R, tuple[Any, ...]]:
+        """Carry out several writes as one, where `traits.batches` is ``atomic``.
+
+        By default one after the other, which is atomic where a transport carries a whole flow out
+        in one transaction.
+
+        Args:
+            flows: Flows of this adapter; each result is of its own type.
+
+        Returns:
+            Their results, in their order.
+        """
+        results: list[Any] = []
+        for flow in flows:
+            results += [(yield from flow)]
+        return tuple(results)
 
     @abstractmethod
     def list_conversations(self, listing: Listing) -> Flow[Q, R, Page[Conversation]]:
@@ -330,8 +359,12 @@ class Adapter(ABC, Generic[Q, R]):
         yield from self.list_conversations(Listing(limit=1))
         return Health()
 
-    def unsupported(self, operation: Operation) -> UnsupportedError:
-        """The error of an operation that is not offered."""
+    def implements(self, method: str) -> bool:
+        """Return whether a method that has a default, such as `messages_as_json`, is overridden."""
+        return getattr(type(self), method) is not getattr(Adapter, method)
+
+    def unsupported(self, operation: Operation) -> StoreError:
+        """Return the error of an operation that is not offered."""
         return UnsupportedError(
             f"{self.name} does not offer {operation}: store.offers({operation.value!r}) tells "
             "beforehand",

@@ -12,13 +12,13 @@ import secrets
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, TypeVar, cast
 
 from ..dsn import DSN
 from ..errors import InvalidError
-from ..flow import Flow
+from ..flow import Flow, run
 from ..models import (
     UNSET,
     AnyTip,
@@ -80,12 +80,33 @@ class _Kept:
 class _Shelf:
     kept: dict[str, _Kept] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    copies: dict[str, _Kept] | None = None
+    """During a batch, the conversations that it reached for, as they were before it."""
 
     def __getitem__(self, conversation_id: str) -> _Kept:
         try:
-            return self.kept[conversation_id]
+            row = self.kept[conversation_id]
         except KeyError:
             raise absent_conversation(conversation_id) from None
+        if self.copies is not None and conversation_id not in self.copies:
+            self.copies[conversation_id] = replace(
+                row, messages=dict(row.messages), times=dict(row.times)
+            )
+        return row
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Take back all that is done within if it raises."""
+        before = dict(self.kept)
+        copies: dict[str, _Kept] = {}
+        self.copies = copies
+        try:
+            yield
+        except BaseException:
+            self.kept = {key: copies.get(key, row) for key, row in before.items()}
+            raise
+        finally:
+            self.copies = None
 
 
 _shelves: Final[dict[str, _Shelf]] = {}
@@ -99,7 +120,7 @@ class MemoryAdapter(Adapter[Call, object]):
     """Keeps conversations in this process; see the module."""
 
     name: ClassVar[str] = "memory"
-    traits = Traits(order="pinned_then_active", updated_at="content")
+    traits = Traits(order="pinned_then_active", updated_at="content", batches="atomic")
 
     def __init__(self, dsn: DSN, options: object) -> None:
         super().__init__(dsn, options)
@@ -110,6 +131,15 @@ class MemoryAdapter(Adapter[Call, object]):
 
     def async_transport(self) -> AsyncTransport[Call, object]:
         return AsyncMemoryTransport(self._shelf.lock)
+
+    def batch(
+        self, flows: Sequence[Flow[Call, object, Any]]
+    ) -> Flow[Call, object, tuple[Any, ...]]:
+        def call() -> tuple[Any, ...]:
+            with self._shelf.transaction():
+                return tuple([run(flow, lambda inner: inner()) for flow in flows])
+
+        return _do(call)
 
     def list_conversations(self, listing: Listing) -> Flow[Call, object, Page[Conversation]]:
         def call() -> Page[Conversation]:
@@ -174,8 +204,8 @@ class MemoryAdapter(Adapter[Call, object]):
 
     def put_conversation(self, conversation: Conversation) -> Flow[Call, object, None]:
         def call() -> None:
-            kept = self._shelf.kept.setdefault(conversation.id, _Kept(conversation))
-            kept.conversation = conversation
+            self._shelf.kept.setdefault(conversation.id, _Kept(conversation))
+            self._shelf[conversation.id].conversation = conversation
 
         return _do(call)
 

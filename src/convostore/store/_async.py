@@ -45,6 +45,7 @@ from ._operations import FlowFactory, OnError
 if TYPE_CHECKING:
     from ..models import JSON, Part, Reply
     from ..search import Hit
+    from ._batches import WriteCall
     from ._reply_session import ReplySession
     from ._streams import AsyncReplyStream
 from ._base import BaseStore, T, search_of
@@ -85,6 +86,47 @@ class AsyncConversationStore(BaseStore):
             raise InvalidError("this store belongs to another event loop: open one per loop")
         self._loop = loop
         return await self._transport.run(make)
+
+    @property
+    def concurrency(self) -> int:
+        """The number of requests that may be under way at a time; 1 of a sync store."""
+        return self._transport.concurrency
+
+    def view(self, wrap: Callable[[Adapter], Adapter]) -> AsyncConversationStore:
+        """Return this store through a wrapped adapter: ``store.view(read_only)``.
+
+        Both share the connections, and of an async store the event loop. To close a view does
+        nothing; once this store is closed its views raise as well.
+
+        Args:
+            wrap: Wraps the adapter; see `convostore.adapters.WrappedAdapter`.
+        """
+        from ._views import AsyncViewTransport, ViewOperations
+
+        adapter = wrap(self._operations.adapter)
+        view = AsyncConversationStore(adapter, AsyncViewTransport(self._transport, self._run))
+        view._operations = ViewOperations(adapter, self)
+        return view
+
+    async def write_batch(
+        self, calls: Iterable[WriteCall], *, atomic: bool = True
+    ) -> tuple[object, ...]:
+        """Carry out several writes as one, and return their results in their order.
+
+        They are all stored or none, where `traits.batches` is ``atomic``; the whole batch is
+        repeated where a database asks for that.
+
+        Args:
+            calls: At most 1,000; an argument of one cannot depend on the result of another.
+            atomic: Whether to refuse where the backend cannot store them as a whole. With False
+                they are then written one after the other, and an error leaves those before it.
+
+        Raises:
+            UnsupportedError: `traits.batches` is ``none`` and `atomic` is true, or the backend
+                lacks an operation; nothing was written.
+            StoreError: As the method of the call that failed.
+        """
+        return await self._run(self._batch(calls, atomic=atomic))
 
     async def list_conversations(
         self, *, limit: int = 50, cursor: str | None = None, older_than: datetime | None = None

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..adapters import Adapter, Operation, Traits
-from ._operations import Operations
+from ._operations import FlowFactory, Operations
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..search import Search
+    from ._batches import WriteCall
     from ._chat_operations import ChatOperations
 
 
@@ -20,6 +23,11 @@ class BaseStore:
 
     def __init__(self, adapter: Adapter) -> None:
         self._operations = Operations(adapter)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the store was closed; of a view, whether its store was."""
+        return self._operations.closed
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.label}>"
@@ -40,9 +48,36 @@ class BaseStore:
         return frozenset(self._operations.adapter.ReplyOptions.model_fields)
 
     @property
+    def concurrency(self) -> int:
+        """The number of requests that may be under way at a time; 1 of a sync store."""
+        return 1
+
+    @property
     def keeps_json(self) -> bool:
         """Whether the backend keeps messages as JSON, so that `messages_as_json` saves work."""
-        return type(self._operations.adapter).messages_as_json is not Adapter.messages_as_json
+        return self._operations.adapter.implements("messages_as_json")
+
+    def is_same_store(self, other: BaseStore) -> bool:
+        """Return whether another store, of either class, holds the same conversations."""
+        return self._operations.adapter.store_key == other._operations.adapter.store_key
+
+    def require(self, *operations: Operation | str) -> None:
+        """Check that operations are offered, before the first of several calls.
+
+        Raises:
+            UnsupportedError: The backend lacks one.
+            ForbiddenError: The store is read-only, and one of them writes.
+        """
+        for operation in operations:
+            if not self.offers(operation):
+                raise self._operations.adapter.unsupported(Operation(operation))
+
+    def _batch(
+        self, calls: Iterable[WriteCall], *, atomic: bool
+    ) -> FlowFactory[tuple[object, ...]]:
+        from ._batches import batch_flow
+
+        return batch_flow(self._operations, calls, atomic=atomic)
 
     @property
     def _chat(self) -> ChatOperations:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ..adapters import Adapter, Answer, AnswerContent, Operation, Turn, validate_options
+from ..adapters import Answer, AnswerContent, Operation, Turn, validate_options
 from ..errors import InvalidError
 from ..models import FilePart, Part, TextPart
 from ._arguments import check_id
@@ -38,7 +38,7 @@ class ChatOperations:
         operation = Operation.STREAM_REPLY if streamed else Operation.REPLY
         with self._operations.error_context(operation):
             turn = self._turn(conversation_id, content, turn_id, options)
-        native = not streamed and type(self._adapter).reply is not Adapter.reply
+        native = not streamed and self._adapter.implements("reply")
         send: Callable[[Turn], AnyFlow[Any]] = (
             self._adapter.reply if native else self._adapter.stream_reply
         )
@@ -59,7 +59,7 @@ class ChatOperations:
                 answer=_check_answer(answer),
                 options=self._reply_options(options),
             )
-        native = not streamed and type(self._adapter).answer is not Adapter.answer
+        native = not streamed and self._adapter.implements("answer")
         send: Callable[[Answer], AnyFlow[Any]] = (
             self._adapter.answer if native else self._adapter.stream_answer
         )

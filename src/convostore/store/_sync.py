@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import (
+    Callable,
     Iterable,
     Iterator,
     Mapping,
@@ -38,6 +39,7 @@ from ._operations import FlowFactory, OnError
 if TYPE_CHECKING:
     from ..models import JSON, Part, Reply
     from ..search import Hit
+    from ._batches import WriteCall
     from ._reply_session import ReplySession
     from ._streams import ReplyStream
 from ._base import BaseStore, T, search_of
@@ -72,6 +74,40 @@ class ConversationStore(BaseStore):
 
     def _run(self, make: FlowFactory[T]) -> T:
         return self._transport.run(make)
+
+    def view(self, wrap: Callable[[Adapter], Adapter]) -> ConversationStore:
+        """Return this store through a wrapped adapter: ``store.view(read_only)``.
+
+        Both share the connections, and of an async store the event loop. To close a view does
+        nothing; once this store is closed its views raise as well.
+
+        Args:
+            wrap: Wraps the adapter; see `convostore.adapters.WrappedAdapter`.
+        """
+        from ._views import ViewOperations, ViewTransport
+
+        adapter = wrap(self._operations.adapter)
+        view = ConversationStore(adapter, ViewTransport(self._transport, self._run))
+        view._operations = ViewOperations(adapter, self)
+        return view
+
+    def write_batch(self, calls: Iterable[WriteCall], *, atomic: bool = True) -> tuple[object, ...]:
+        """Carry out several writes as one, and return their results in their order.
+
+        They are all stored or none, where `traits.batches` is ``atomic``; the whole batch is
+        repeated where a database asks for that.
+
+        Args:
+            calls: At most 1,000; an argument of one cannot depend on the result of another.
+            atomic: Whether to refuse where the backend cannot store them as a whole. With False
+                they are then written one after the other, and an error leaves those before it.
+
+        Raises:
+            UnsupportedError: `traits.batches` is ``none`` and `atomic` is true, or the backend
+                lacks an operation; nothing was written.
+            StoreError: As the method of the call that failed.
+        """
+        return self._run(self._batch(calls, atomic=atomic))
 
     def list_conversations(
         self, *, limit: int = 50, cursor: str | None = None, older_than: datetime | None = None

@@ -91,7 +91,7 @@ class _End(NamedTuple):
 class SQLAdapter(Adapter[Query, Reply]):
     """A database of one's own; see the module."""
 
-    traits = Traits(order="pinned_then_active", updated_at="content")
+    traits = Traits(order="pinned_then_active", updated_at="content", batches="atomic")
 
     def __init__(self, dsn: DSN, options: Any) -> None:
         super().__init__(dsn, options)

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from convostore.dialects import Dialect, DialectFlow, IncomingRequest, ask
+from convostore.dialects import Dialect, DialectFlow, IncomingRequest
 from convostore.errors import InvalidError, NotFoundError, StoreError
 from convostore.http import Response, status_of
 from convostore.models import JSON, Conversation, Listing, Message, Page
 from convostore.serialization import to_json
+from convostore.store import ask
 
 
 class NotesDialect(Dialect):

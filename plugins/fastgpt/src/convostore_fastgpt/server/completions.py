@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from convostore.adapters import AnswerContent
-from convostore.dialects import DialectFlow, DialectResponse, StreamedResponse, ask, look
+from convostore.dialects import DialectFlow, DialectResponse, StreamedResponse
 from convostore.errors import ProtocolError, UnavailableError
 from convostore.http import Response
 from convostore.models import JSON, InteractionPart, Part, Reply, pending_interaction
 from convostore.serialization import to_json
-from convostore.store import AsyncConversationStore, AsyncReplyStream
+from convostore.store import AsyncConversationStore, AsyncReplyStream, ask, look
 
 from ..api.endpoints import UNSTORED
 from .completion_body import completion_row, failed_row

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from convostore.dialects import DialectFlow, ask, look
+from convostore.dialects import DialectFlow
 from convostore.errors import ConflictError, NotFoundError, UnavailableError
 from convostore.models import Message, Page
+from convostore.store import ask, look
 
 from ..schema.message_ids import record_ids
 from .render import obj_of

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from convostore.dialects import DialectFlow, ask, look
+from convostore.dialects import DialectFlow
 from convostore.errors import NotFoundError
 from convostore.models import JSON, Conversation, Page, Status
 from convostore.parsing import Row
+from convostore.store import ask, look
 
 from .parameters import LARGEST_PAGE, Given, Span, require_target
 from .render import history_row, progress, status_row, time_text

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from convostore.dialects import DialectFlow, DialectResponse, ask
+from convostore.dialects import DialectFlow, DialectResponse
 from convostore.http import Response
 from convostore.models import Message
 from convostore.parsing import Row
+from convostore.store import ask
 
 from ..schema.message_ids import record_ids
 from .errors import succeeded, thrown

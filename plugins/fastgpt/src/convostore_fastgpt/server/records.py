@@ -8,10 +8,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from convostore.dialects import DialectFlow, DialectResponse, ask, look
+from convostore.dialects import DialectFlow, DialectResponse
 from convostore.errors import NotFoundError
 from convostore.http import Response
 from convostore.models import JSON, Feedback, Message, TextPart
+from convostore.store import ask, look
 
 from ..schema.records import NO_COMMENT
 from .errors import not_offered, succeeded, thrown

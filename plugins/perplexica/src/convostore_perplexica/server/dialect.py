@@ -14,7 +14,7 @@ from itertools import count
 from typing import ClassVar, Final, TypeVar
 from urllib.parse import unquote
 
-from convostore.dialects import Dialect, DialectFlow, DialectResponse, IncomingRequest, ask
+from convostore.dialects import Dialect, DialectFlow, DialectResponse, IncomingRequest
 from convostore.errors import (
     AuthError,
     ForbiddenError,
@@ -26,7 +26,7 @@ from convostore.errors import (
 )
 from convostore.http import Response
 from convostore.parsing import Row
-from convostore.store import AsyncConversationStore
+from convostore.store import AsyncConversationStore, ask
 
 from ..api.paths import CHATS_PATH
 from .express import json_answer, malformed_address, unknown_route

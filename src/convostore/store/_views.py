@@ -1,0 +1,80 @@
+"""Views: a store through a wrapped adapter, over the connections of the store that it is of.
+
+A view closes nothing, and is closed when its store is. What the wrapper changes is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..adapters import Adapter, AsyncIncomingReply, AsyncTransport, IncomingReply, Transport
+from ..flow import Flow
+from ._operations import Operations
+
+if TYPE_CHECKING:
+    from ._base import BaseStore
+
+T = TypeVar("T")
+
+
+class ViewOperations(Operations):
+    """The operations of a view."""
+
+    def __init__(self, adapter: Adapter, store: BaseStore) -> None:
+        self._store = store
+        super().__init__(adapter)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the store is closed."""
+        return self._store.closed
+
+    @closed.setter
+    def closed(self, value: bool) -> None:
+        """Do nothing: whoever closes a view leaves its store open."""
+
+
+class ViewTransport(Transport):
+    """Carries the flows of a view out as its store does.
+
+    Args:
+        transport: The store's.
+        run: How the store runs a flow.
+    """
+
+    def __init__(self, transport: Transport, run: Callable[[Callable[[], Any]], Any]) -> None:
+        self._transport = transport
+        self._run = run
+
+    def send(self, request: Any) -> Any:
+        return self._transport.send(request)
+
+    def run(self, make: Callable[[], Flow[Any, Any, T]]) -> T:
+        result: T = self._run(make)
+        return result
+
+    def stream(self, request: Any) -> AbstractContextManager[IncomingReply]:
+        return self._transport.stream(request)
+
+
+class AsyncViewTransport(AsyncTransport):
+    """As `ViewTransport`, for the async class."""
+
+    def __init__(
+        self, transport: AsyncTransport, run: Callable[[Callable[[], Any]], Awaitable[Any]]
+    ) -> None:
+        self.concurrency = transport.concurrency
+        self._transport = transport
+        self._run = run
+
+    async def send(self, request: Any) -> Any:
+        return await self._transport.send(request)
+
+    async def run(self, make: Callable[[], Flow[Any, Any, T]]) -> T:
+        result: T = await self._run(make)
+        return result
+
+    def stream(self, request: Any) -> AbstractAsyncContextManager[AsyncIncomingReply]:
+        return self._transport.stream(request)

@@ -154,7 +154,7 @@ def test_success_is_no_error(status):
 def test_a_status_stands_for_one_class_of_error(status, error):
     made = status_error(GET, Response(status))
     assert type(made) is error
-    assert f"GET /notes/1 was answered {status}" in str(made)
+    assert f"GET /notes/1 returned {status}" in str(made)
 
 
 def test_only_a_passing_failure_is_retryable():

@@ -144,7 +144,7 @@ def answered(response, request=GET, adapter=None, slept=None):
     ],
 )
 def test_a_failure_is_thrown_into_the_flow_as_the_error_of_its_status(status, error):
-    with pytest.raises(error, match=f"GET /a was answered {status}"):
+    with pytest.raises(error, match=f"GET /a returned {status}"):
         answered(Response(status))
 
 
@@ -464,8 +464,8 @@ def test_a_redirect_to_what_the_client_cannot_read_is_not_followed(serve, fetch,
 
 def test_a_redirect_to_a_path_that_no_url_can_hold_leads_nowhere(serve, fetch):
     service = serve(redirecting(302, "/\x01"))
-    error = fail(fetch, notes(service.url), GET, error=ProtocolError)
-    assert "redirected to nowhere" in str(error)
+    fail(fetch, notes(service.url), GET, error=ProtocolError)
+    assert len(service.asked) == 1
 
 
 @pytest.mark.parametrize(
@@ -491,8 +491,7 @@ def test_a_redirect_without_a_location_is_a_protocol_error(serve, fetch):
 
 def test_a_circle_of_redirects_is_a_protocol_error(serve, fetch):
     service = serve(lambda asked: (302, {}, {"Location": "/b" if asked.path == "/a" else "/a"}))
-    error = fail(fetch, notes(service.url), GET, error=ProtocolError)
-    assert "circle" in str(error)
+    fail(fetch, notes(service.url), GET, error=ProtocolError)
     assert len(service.asked) <= 10
 
 

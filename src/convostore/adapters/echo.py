@@ -80,7 +80,7 @@ class EchoAdapter(MemoryAdapter):
             yield from self._stream(
                 answer.conversation_id,
                 turn_id,
-                lambda: self._continue(answer.conversation_id, question, answered),
+                lambda: self._go_on(answer.conversation_id, question, answered),
             )
         )
 
@@ -126,7 +126,7 @@ class EchoAdapter(MemoryAdapter):
         _run_now(self.append_messages(turn.conversation_id, [question, answer], ANY))
         return [*events] if failed else [*events, _END]
 
-    def _continue(
+    def _go_on(
         self, conversation_id: str, question: Message, answered: InteractionPart
     ) -> list[ReplyEvent | str]:
         events = [TextDelta(text=f"You said {answered.answer or _field_values(answered)}.")]

@@ -113,7 +113,7 @@ class MemoryAdapter(Adapter[Call, object]):
 
     def list_conversations(self, listing: Listing) -> Flow[Call, object, Page[Conversation]]:
         def call() -> Page[Conversation]:
-            rows = sorted(self._older_than(listing.older_than), key=_rank)
+            rows = sorted(self._older(listing.older_than), key=_rank)
             total = len(rows)
             if listing.cursor is not None:
                 last = read_position(listing.cursor, bool, float, str)
@@ -128,7 +128,7 @@ class MemoryAdapter(Adapter[Call, object]):
 
         return _do(call)
 
-    def _older_than(self, time: datetime | None) -> Iterator[Conversation]:
+    def _older(self, time: datetime | None) -> Iterator[Conversation]:
         for entry in self._shelf.kept.values():
             active = entry.conversation.last_active_at
             if time is None or (active is not None and active < time):
@@ -251,7 +251,7 @@ class MemoryAdapter(Adapter[Call, object]):
 
     def delete_conversations(self, older_than: datetime) -> Flow[Call, object, int]:
         def call() -> int:
-            ids = [conversation.id for conversation in self._older_than(older_than)]
+            ids = [conversation.id for conversation in self._older(older_than)]
             for conversation_id in ids:
                 del self._shelf.kept[conversation_id]
             return len(ids)
@@ -283,7 +283,7 @@ class MemoryAdapter(Adapter[Call, object]):
 
     def search(self, search: Search, listing: Listing) -> Flow[Call, object, Page[Hit]]:
         def call() -> Page[Hit]:
-            ranked = sorted(self._ranked_hits(search), key=lambda pair: pair[0])
+            ranked = sorted(self._found(search), key=lambda pair: pair[0])
             if listing.cursor is not None:
                 last = read_position(listing.cursor, int, float, str, int)
                 ranked = [(rank, hit) for rank, hit in ranked if list(rank) > last]
@@ -296,7 +296,7 @@ class MemoryAdapter(Adapter[Call, object]):
 
         return _do(call)
 
-    def _ranked_hits(self, search: Search) -> Iterator[tuple[tuple[int, float, str, int], Hit]]:
+    def _found(self, search: Search) -> Iterator[tuple[tuple[int, float, str, int], Hit]]:
         """Yield the hits with their ranks: titles first, then by time, id and sequence."""
         for entry in self._shelf.kept.values():
             conversation = entry.conversation

@@ -248,7 +248,7 @@ def test_a_conversation_that_is_none_is_refused_with_the_field(data, field):
 @pytest.mark.parametrize("data", [None, [], "text", 5, True, [["id", "c"]], {5: 5}])
 @pytest.mark.parametrize("load", [load_message, load_conversation])
 def test_data_of_another_kind_is_refused(load, data):
-    with pytest.raises(InvalidError, match="invalid (message|conversation): "):
+    with pytest.raises(InvalidError, match=r"invalid (message|conversation): "):
         load(data)
 
 

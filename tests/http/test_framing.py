@@ -55,7 +55,7 @@ def test_an_event_stream_is_the_same_cut_anywhere_in_two():
 
 
 def test_an_event_stream_is_the_same_byte_by_byte():
-    assert events_of([bytes([each]) for each in STREAM]) == EVENTS
+    assert events_of([bytes([byte]) for byte in STREAM]) == EVENTS
 
 
 @given(cuts)

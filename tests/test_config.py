@@ -134,12 +134,12 @@ def test_an_option_that_is_like_none_gets_the_list():
 
 
 def test_a_missing_option_is_named():
-    assert refused("needy://") == "needy: the option 'app_id' is needed"
+    assert refused("needy://") == "needy: the option 'app_id' is required"
 
 
 def test_a_wrong_option_is_named_with_what_is_wrong():
     message = refused("notes://?size=many")
-    assert "notes: the option 'size' is wrong" in message
+    assert "notes: the option 'size' is invalid" in message
     assert "integer" in message
 
 

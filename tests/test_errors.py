@@ -1,4 +1,4 @@
-"""The tree of errors: what each is, and what it carries."""
+"""The exceptions: their base classes, their attributes, and redaction."""
 
 import copy
 import pickle
@@ -56,20 +56,20 @@ def test_an_error_is_caught_as_the_builtin_of_its_meaning(error, builtin):
 
 @pytest.mark.parametrize("error", ALL)
 def test_an_error_tells_only_its_message(error):
-    made = error("it is so", adapter="notes", operation="check", detail="the service's words")
-    assert str(made) == "it is so"
+    instance = error("it is so", adapter="notes", operation="check", detail="the service's words")
+    assert str(instance) == "it is so"
 
 
 @pytest.mark.parametrize("error", ALL)
 def test_an_error_carries_where_it_happened(error):
-    made = error("no", adapter="notes", operation="check", detail="said")
-    assert (made.adapter, made.operation, made.detail) == ("notes", "check", "said")
+    instance = error("no", adapter="notes", operation="check", detail="said")
+    assert (instance.adapter, instance.operation, instance.detail) == ("notes", "check", "said")
 
 
 @pytest.mark.parametrize("error", ALL)
 def test_an_error_made_bare_knows_of_no_place(error):
-    made = error("no")
-    assert (made.adapter, made.operation, made.detail) == (None, None, None)
+    instance = error("no")
+    assert (instance.adapter, instance.operation, instance.detail) == (None, None, None)
 
 
 @pytest.mark.parametrize("error", ALL)
@@ -95,12 +95,12 @@ def test_a_protocol_error_keeps_an_excerpt():
 
 
 @pytest.mark.parametrize("error", ALL)
-@pytest.mark.parametrize("again", [copy.copy, lambda each: pickle.loads(pickle.dumps(each))])
+@pytest.mark.parametrize("again", [copy.copy, lambda value: pickle.loads(pickle.dumps(value))])
 def test_an_error_survives_a_copy_to_another_process(error, again):
-    made = again(error("no", adapter="notes", operation="check", retryable=True, detail="said"))
-    assert type(made) is error
-    assert (str(made), made.adapter, made.operation) == ("no", "notes", "check")
-    assert (made.retryable, made.detail) == (True, "said")
+    copied = again(error("no", adapter="notes", operation="check", retryable=True, detail="said"))
+    assert type(copied) is error
+    assert (str(copied), copied.adapter, copied.operation) == ("no", "notes", "check")
+    assert (copied.retryable, copied.detail) == (True, "said")
 
 
 def test_redacting_hides_every_occurrence():
@@ -113,8 +113,8 @@ def test_redacting_hides_a_secret_that_holds_another_one_whole():
 
 def test_redacting_hides_a_secret_of_which_only_the_beginning_was_kept():
     secret = "fastgpt-sesame-4711-abcdefghij"
-    for kept in range(10, len(secret) + 1):
-        assert redact(f"refused: {secret[:kept]}; check", [secret]) == "refused: ***; check"
+    for length in range(10, len(secret) + 1):
+        assert redact(f"refused: {secret[:length]}; check", [secret]) == "refused: ***; check"
 
 
 def test_redacting_leaves_text_alone_where_a_secret_is_empty():

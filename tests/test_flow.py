@@ -18,8 +18,8 @@ def carry(request):
         return run(flow, send, sleep=(slept if slept is not None else []).append)
 
     def awaiting(flow, send, slept=None):
-        async def send_later(asked):
-            return send(asked)
+        async def send_later(request):
+            return send(request)
 
         async def sleep(seconds):
             (slept if slept is not None else []).append(seconds)
@@ -347,10 +347,10 @@ def persistent(flow, *, retries=2, repeatable=lambda _: True, delay=lambda *_: 1
 
 
 class Script:
-    """A send that answers each request with the next of its replies, raising those that say so."""
+    """A `send` that answers each request with the next of its replies, or raises it."""
 
     def __init__(self, **replies):
-        self.replies = {request: list(each) for request, each in replies.items()}
+        self.replies = {request: list(answers) for request, answers in replies.items()}
         self.sent = []
 
     def __call__(self, request):
@@ -369,17 +369,17 @@ def busy(detail=None):
 
 @pytest.mark.parametrize("detail", [None, "raised"])
 def test_a_passing_failure_is_repeated_after_the_delay(carry, detail):
-    slept, asked = [], []
+    slept, delays = [], []
 
     def delay(attempts, error):
-        asked.append((attempts, str(error)))
+        delays.append((attempts, str(error)))
         return attempts * 10.0
 
     send = Script(a=[busy(detail), busy(detail), "A"], b=["B"])
     assert carry(persistent(ask("a", "b"), delay=delay), send, slept) == ["A", "B"]
     assert send.sent == ["a", "a", "a", "b"]
     assert slept == [10.0, 20.0]
-    assert asked == [(1, "busy"), (2, "busy")]
+    assert delays == [(1, "busy"), (2, "busy")]
 
 
 def test_retrying_gives_up_and_throws_the_last_error_into_the_flow(carry):
@@ -416,7 +416,7 @@ def test_a_request_that_may_not_be_repeated_is_not(carry, options, detail):
 def test_repeating_is_decided_request_by_request(carry):
     send = Script(read=[busy(), "READ"], write=[busy(), "too late"])
     with pytest.raises(UnavailableError):
-        carry(persistent(ask("read", "write"), repeatable=lambda asked: asked == "read"), send)
+        carry(persistent(ask("read", "write"), repeatable=lambda request: request == "read"), send)
     assert send.sent == ["read", "read", "write"]
 
 
@@ -491,8 +491,8 @@ def test_closing_a_surrounded_flow_closes_the_flow(carry):
     assert closed == [True]
 
 
-async def _jobs(made, log):
-    for index, job in enumerate(made):
+async def _jobs(jobs, log):
+    for index, job in enumerate(jobs):
         log.append(index)
         yield job
 
@@ -510,7 +510,7 @@ def test_jobs_give_their_results_in_their_order_whichever_ends_first():
             return "second"
 
         results = in_order(_jobs([first, second], []), ahead=2)
-        assert [each async for each in results] == ["first", "second"]
+        assert [result async for result in results] == ["first", "second"]
 
     play(main)
 
@@ -610,35 +610,35 @@ def test_a_failure_leaves_no_job_behind():
     play(main)
 
 
-def looks_of(found, patience):
-    """What the looks are told, the waits between them, and what came of it."""
-    told, waits = [], []
+def poll_with(look_up, patience):
+    """Returns the result of polling, the flags of the look-ups, and the waits between them."""
+    flags, waits = [], []
 
     def look(is_last):
-        told.append(is_last)
+        flags.append(is_last)
         yield "look"
-        return found(len(told))
+        return look_up(len(flags))
 
     flow = poll(look, patience=patience)
-    return run(flow, lambda request: request, sleep=waits.append), told, waits
+    return run(flow, lambda request: request, sleep=waits.append), flags, waits
 
 
 def test_what_is_there_at_once_is_not_waited_for():
-    assert looks_of(lambda number: "it", 5) == ("it", [False], [])
+    assert poll_with(lambda number: "it", 5) == ("it", [False], [])
 
 
 def test_it_is_looked_for_ever_less_often_and_one_last_time():
-    found, told, waits = looks_of(lambda number: None, 5)
-    assert found is None
-    assert told == [False] * (len(told) - 1) + [True]
+    result, flags, waits = poll_with(lambda number: None, 5)
+    assert result is None
+    assert flags == [False] * (len(flags) - 1) + [True]
     assert waits == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0]
-    assert len(told) == len(waits) + 1
+    assert len(flags) == len(waits) + 1
 
 
 def test_what_comes_meanwhile_ends_the_looks():
-    found, told, waits = looks_of(lambda number: "it" if number == 3 else None, 5)
-    assert (found, told, waits) == ("it", [False] * 3, [0.05, 0.1])
+    result, flags, waits = poll_with(lambda number: "it" if number == 3 else None, 5)
+    assert (result, flags, waits) == ("it", [False] * 3, [0.05, 0.1])
 
 
 def test_without_patience_there_is_one_look():
-    assert looks_of(lambda number: None, 0) == (None, [True], [])
+    assert poll_with(lambda number: None, 0) == (None, [True], [])

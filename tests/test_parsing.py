@@ -260,7 +260,7 @@ def test_an_iso_time_of_any_zone_is_read_exactly(moment):
 
 
 @pytest.mark.parametrize(
-    ("row", "found"),
+    ("row", "text"),
     [
         ({"name": "a"}, "a"),
         ({"name": ""}, None),
@@ -271,5 +271,5 @@ def test_an_iso_time_of_any_zone_is_read_exactly(moment):
         (["name"], None),
     ],
 )
-def test_a_filled_field_is_a_text_that_is_not_empty(row, found):
-    assert non_empty_text(row, "name") == found
+def test_a_filled_field_is_a_text_that_is_not_empty(row, text):
+    assert non_empty_text(row, "name") == text

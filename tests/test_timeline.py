@@ -24,7 +24,7 @@ FRIDAY = date(2026, 1, 2)
 def test_the_unit_is_the_smallest_that_fits(first, unit, names):
     shown = group_days({FRIDAY, first}, 3)
     assert shown.unit == unit
-    assert [shown.name(each) for each in shown.starts] == names
+    assert [shown.name(start) for start in shown.starts] == names
 
 
 def test_no_day_has_no_period():
@@ -45,12 +45,12 @@ def test_every_day_is_in_a_period_unless_it_is_older_than_all(days, most):
         start = shown.start(day)
         assert start <= day
         assert start in shown.starts or start < shown.starts[0]
-    assert all(shown.start(each) == each for each in shown.starts)
+    assert all(shown.start(start) == start for start in shown.starts)
 
 
 @given(st.dates(date(1990, 1, 1), date(2030, 1, 1)), st.integers(0, 900))
 def test_periods_have_no_gap(first, length):
     days = [first, first + timedelta(days=length)]
     shown = group_days(days, 40)
-    later = {shown.start(first + timedelta(days=each)) for each in range(length + 1)}
+    later = {shown.start(first + timedelta(days=days)) for days in range(length + 1)}
     assert set(shown.starts) == later

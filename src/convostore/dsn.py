@@ -1,7 +1,7 @@
 """DSN: the address of a store as a value, whose text never shows a secret.
 
 ``<scheme>[+http|+https]://host[:port][/prefix]?option=…``, ``sqlite:///file.db``, ``memory://``.
-Only the splitting lives here; which options a scheme knows, its adapter says.
+Options are only parsed here; validating them belongs in the adapter of the scheme.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class DSN:
     """The parts of a DSN.
 
     Attributes:
-        scheme: What names the adapter.
-        transport: What stands behind a ``+`` in the scheme; None when nothing does.
-        path: As written, with its leading slash.
-        options: The query, decoded, in its order; an option that comes twice is refused.
+        scheme: The name of the adapter.
+        transport: The part of the scheme after ``+``; None if there is none.
+        path: The path as written, with its leading slash.
+        options: The query as decoded pairs, in order; a repeated option is an error.
     """
 
     scheme: str
@@ -44,16 +44,16 @@ class DSN:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Splits a DSN.
+        """Parse a DSN.
 
         Raises:
-            ConfigError: It is not of the form; the message repeats no part that may be secret.
+            ConfigError: It is not valid; the message repeats no part that may be secret.
         """
         head, separator, _ = text.partition("://")
-        found = _SCHEME.fullmatch(head.lower())
-        if not separator or found is None:
+        match = _SCHEME.fullmatch(head.lower())
+        if not separator or match is None:
             raise ConfigError(
-                "a DSN looks like scheme://host/path?option=value, such as "
+                "a DSN must have the form scheme://host/path?option=value, such as "
                 "perplexica+http://localhost:3000 or memory://"
             )
         try:
@@ -61,16 +61,16 @@ class DSN:
             parts = urlsplit(text)
             port = parts.port
         except ValueError:
-            raise ConfigError(f"the host or port of this {head}:// DSN is none") from None
+            raise ConfigError(f"the host or port of this {head}:// DSN is not valid") from None
         if parts.fragment or text.endswith("#"):
-            raise ConfigError(f"this {head}:// DSN holds a '#': write it as %23")
+            raise ConfigError(f"this {head}:// DSN must not contain '#': write it as %23")
         options = tuple(parse_qsl(parts.query, keep_blank_values=True))
         for name in {name for name, _ in options}:
             if [other for other, _ in options].count(name) > 1:
-                raise ConfigError(f"the option {name!r} stands twice in this {head}:// DSN")
+                raise ConfigError(f"this {head}:// DSN must not repeat the option {name!r}")
         return cls(
-            scheme=found["scheme"],
-            transport=found["transport"],  # type: ignore[arg-type]  # the pattern allows no other
+            scheme=match["scheme"],
+            transport=match["transport"],  # type: ignore[arg-type]  # the pattern allows no other
             username=_decoded(parts.username),
             password=_decoded(parts.password),
             host=parts.hostname,
@@ -81,7 +81,7 @@ class DSN:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What its text does not show: the password, and options whose names tell of a secret."""
+        """The values that its text masks: the password, and options with the names of secrets."""
         options = [value for name, value in self.options if _SECRET_NAME.search(name)]
         return tuple(filter(None, (self.password, *options)))
 
@@ -89,14 +89,15 @@ class DSN:
     def base_url(self) -> str:
         """The service's URL, without credentials and options.
 
-        ``https`` unless the scheme says ``+http``, so that nothing goes in the clear unasked.
+        It is ``https`` unless the scheme says ``+http``, so that nothing is sent unencrypted by
+        mistake.
 
         Raises:
             ConfigError: The DSN names no host.
         """
         if not self.host:
             raise ConfigError(
-                f"this {self.scheme} DSN names no host: write {self.scheme}+http://host:port"
+                f"this {self.scheme} DSN must name a host: write {self.scheme}+http://host:port"
             )
         return f"{self.transport or 'https'}://{self._location()}{self.path}"
 

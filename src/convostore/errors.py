@@ -1,19 +1,19 @@
-"""The tree of errors, named by what the caller can do next.
+"""The exceptions, classified by what the caller can do next.
 
     StoreError
-    ├── ConfigError (ValueError)            mend the DSN, the profile or the environment
-    │   └── PluginError                     installed, but it did not load
-    ├── UnsupportedError (NotImplementedError)  this backend cannot do that: ask `offers` first
-    ├── NotFoundError (LookupError)         it is not there
+    ├── ConfigError (ValueError)            fix the DSN, the profile or the environment
+    │   └── PluginError                     a plugin is installed, but does not load
+    ├── UnsupportedError (NotImplementedError)  the backend cannot do this: check `offers` first
+    ├── NotFoundError (LookupError)         it does not exist
     ├── ConflictError                       another writer was first: re-read and decide
-    ├── InvalidError (ValueError)           what was sent was refused: mend the arguments
+    ├── InvalidError (ValueError)           the arguments were refused: fix them
     ├── AuthError (PermissionError)         the credential is missing or wrong
-    │   └── ForbiddenError                  it is accepted, but may not do this
-    ├── RateLimitError                      wait `retry_after` seconds, then repeat
-    ├── UnavailableError (ConnectionError)  out of reach, too slow, or broken over there
-    └── ProtocolError                       the service said something unreadable
+    │   └── ForbiddenError                  the credential is valid, but may not do this
+    ├── RateLimitError                      wait `retry_after` seconds, then retry
+    ├── UnavailableError (ConnectionError)  the service is out of reach, too slow, or broken
+    └── ProtocolError                       the service's response cannot be understood
 
-Nothing else lives here; no message, detail or excerpt may hold a secret.
+Nothing else may be here, and no message, detail or excerpt may contain a secret.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 if TYPE_CHECKING:
     from .models import PartialReply
 
-_TELLING = 10
-"""Characters of a secret's beginning that may show: less than these tell nothing."""
+_SHORTEST_PREFIX = 10
+"""Characters of a secret from which on its beginning is redacted; fewer reveal nothing."""
 
 __all__ = [
     "AuthError",
@@ -52,15 +52,15 @@ class _Context(TypedDict, total=False):
 
 
 class StoreError(Exception):
-    """What every error of this library is.
+    """The base class of all errors of this library.
 
     Attributes:
-        adapter: The name of the adapter it happened in; None outside of one.
-        operation: The operation that failed, such as ``"get_conversation"``; None outside of one.
-        retryable: Whether the same call may succeed later, unchanged.
-        detail: What the service itself said, shortened and redacted; None when it said nothing.
-        partial: Of an error that ended a reply: what had arrived of it, and the ids by which the
-            turn can be looked for; None of any other.
+        adapter: The name of the adapter in which it happened; None outside an adapter.
+        operation: The operation that failed, such as ``"get_conversation"``; None outside one.
+        retryable: Whether the same call, unchanged, may succeed later.
+        detail: The service's own words, shortened and redacted; None if there were none.
+        partial: What had arrived of a reply that the error ended, and the ids by which the turn can
+            be looked up; None for any other error.
     """
 
     retryable: bool = False
@@ -87,15 +87,15 @@ class StoreError(Exception):
 
 
 class ConfigError(StoreError, ValueError):
-    """A DSN, option, profile or environment variable is wrong; the backend was not asked yet."""
+    """A DSN, option, profile or environment variable is wrong; nothing was sent to the backend."""
 
 
 class PluginError(ConfigError):
-    """A backend is installed but did not load; the reason is chained as ``__cause__``."""
+    """A backend is installed but does not load; the reason is chained as ``__cause__``."""
 
 
 class UnsupportedError(StoreError, NotImplementedError):
-    """The backend does not offer this operation; raised before any request exists."""
+    """The backend does not offer this operation; raised before any request is made."""
 
 
 class NotFoundError(StoreError, LookupError):
@@ -103,7 +103,7 @@ class NotFoundError(StoreError, LookupError):
 
 
 class ConflictError(StoreError):
-    """The store holds something else than the caller assumed; nothing was written."""
+    """The store does not contain what the caller assumed; nothing was written."""
 
 
 class InvalidError(StoreError, ValueError):
@@ -111,18 +111,18 @@ class InvalidError(StoreError, ValueError):
 
 
 class AuthError(StoreError, PermissionError):
-    """The backend refused the credential, or what it may do."""
+    """The backend refused the credential, or its permissions."""
 
 
 class ForbiddenError(AuthError):
-    """The credential is right, but may not do this."""
+    """The credential is valid, but may not do this."""
 
 
 class RateLimitError(StoreError):
-    """The backend asks for patience.
+    """The backend received too many requests.
 
     Attributes:
-        retry_after: Seconds that the backend asked to wait; None when it named no time.
+        retry_after: The seconds to wait before a retry; None if the backend named no time.
     """
 
     retryable = True
@@ -135,12 +135,12 @@ class RateLimitError(StoreError):
 
 
 class UnavailableError(StoreError, ConnectionError):
-    """No route, a time-out, a dropped connection or a 5xx.
+    """There was no route, a time-out, a dropped connection or a 5xx status.
+
+    A plain 500 is not ``retryable``: services return it for broken rows as well, every time.
 
     Attributes:
-        retry_after: Seconds that the backend asked to wait (a 503 may); None when it named no time.
-
-    A plain 500 is not ``retryable``: the services answer it for broken rows as well, for ever.
+        retry_after: The seconds to wait before a retry, which a 503 may name; None otherwise.
     """
 
     retryable = True
@@ -153,10 +153,10 @@ class UnavailableError(StoreError, ConnectionError):
 
 
 class ProtocolError(StoreError):
-    """The service's answer leaves nothing to return; the message names the field.
+    """The service's response cannot be understood; the message names the field.
 
     Attributes:
-        excerpt: The first characters of what was answered, redacted; None when there was nothing.
+        excerpt: The first characters of the response, redacted; None if it was empty.
     """
 
     def __init__(
@@ -167,12 +167,13 @@ class ProtocolError(StoreError):
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """Returns the text with each of the secrets replaced by ``***``.
+    """Return a text with each of the secrets replaced by ``***``.
 
-    So is a secret's beginning, as what services say is shortened, perhaps in the middle of one.
+    The beginning of a secret is replaced as well, since services' messages are shortened, perhaps
+    in the middle of one.
     """
     for secret in sorted(secrets, key=len, reverse=True):
-        for length in range(len(secret), min(_TELLING, len(secret)) - 1, -1):
+        for length in range(len(secret), min(_SHORTEST_PREFIX, len(secret)) - 1, -1):
             if length:
                 text = text.replace(secret[:length], "***")
     return text

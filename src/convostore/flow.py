@@ -1,8 +1,8 @@
-"""Flows: operations that do no I/O themselves, and the two drivers that carry them out.
+"""Flows: operations that do no I/O themselves, and the drivers that run them, sync and async.
 
 A flow is a generator that yields requests, is sent replies, and returns its result; errors are
-thrown into it. It may also yield `Sleep` and `Together`, which the drivers serve themselves. No
-adapter, transport or protocol may be known here.
+thrown into it. It may also yield `Sleep` and `Together`, which the drivers handle themselves. No
+adapter, transport or protocol may be imported here.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ Flow: TypeAlias = Generator[Q, R, T]
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Yielded by a flow that wants to go on only after some seconds."""
+    """A flow yields this to wait for some seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Together(Generic[Q, R, T]):
-    """Yielded by a flow that wants the results of several flows; see `together`."""
+    """A flow yields this for the results of several flows; see `together`."""
 
     flows: tuple[Flow[Q, R, T], ...]
 
 
 def together(flows: Iterable[Flow[Q, R, T]]) -> Flow[Q, R, list[T]]:
-    """A flow of several: its result is the list of their results, in their order.
+    """Combine flows into one, whose result is the list of their results, in their order.
 
-    The async driver runs up to `concurrency` of them at a time, the sync one each in its turn. The
-    first that fails ends the rest, and its error is raised here. Not for flows over SQL, where one
-    connection can do one thing at a time.
+    The async driver runs up to `concurrency` of them at a time, the sync driver one after another.
+    The first that fails ends the rest, and its error is raised here. Not for flows over SQL, where
+    one connection can do one thing at a time.
     """
-    # The drivers send a list for a `Together`, where for any other request they send an `R`.
+    # The drivers send a list for a `Together`; for any other request they send an `R`.
     result = yield cast("Q", Together(tuple(flows)))
     return cast("list[T]", result)
 
@@ -64,9 +64,15 @@ def together(flows: Iterable[Flow[Q, R, T]]) -> Flow[Q, R, list[T]]:
 def run(
     flow: Flow[Q, R, T], send: Callable[[Q], R], *, sleep: Callable[[float], None] = time.sleep
 ) -> T:
-    """Carries a flow out by calls of `send`, one after the other.
+    """Run a flow with a blocking `send`, one request after another.
 
-    An interrupt while `send` runs closes the flow and goes on to the caller.
+    An exception that is not an `Exception`, such as a KeyboardInterrupt, closes the flow and
+    propagates.
+
+    Args:
+        flow: The flow.
+        send: Sends a request and returns the reply.
+        sleep: Replaces `time.sleep`.
     """
     return _Driver(send, sleep).run(flow)
 
@@ -78,13 +84,13 @@ async def arun(
     concurrency: int = 1,
     sleep: Callable[[float], Awaitable[None]] | None = None,
 ) -> T:
-    """Carries a flow out by awaiting `send`; a cancellation closes the flow.
+    """Run a flow with an async `send`; a cancellation closes the flow.
 
     Args:
-        flow: What to carry out.
-        send: Takes a request to its reply.
+        flow: The flow.
+        send: Sends a request and returns the reply.
         concurrency: How many flows of one `together` run at a time.
-        sleep: Takes the place of `asyncio.sleep`.
+        sleep: Replaces `asyncio.sleep`.
     """
     return await _AsyncDriver(send, sleep or _asyncio_sleep, concurrency).run(flow)
 
@@ -120,7 +126,7 @@ class _Driver(Generic[Q, R]):
 
     def _in_turn(self, flows: tuple[Flow[Q, R, object], ...]) -> list[object]:
         try:
-            return [self.run(each) for each in flows]
+            return [self.run(flow) for flow in flows]
         finally:
             _close(flows)
 
@@ -162,8 +168,8 @@ class _AsyncDriver(Generic[Q, R]):
         waiting = iter(enumerate(flows))
 
         async def work() -> None:
-            for index, each in waiting:
-                results[index] = await self.run(each)
+            for index, flow in waiting:
+                results[index] = await self.run(flow)
 
         first: BaseException | None = None
         try:
@@ -193,15 +199,15 @@ def _close(flows: Iterable[Flow[Any, Any, Any]]) -> None:
 async def in_order(
     jobs: AsyncGenerator[Callable[[], Coroutine[Any, Any, T]]], *, ahead: int
 ) -> AsyncGenerator[T]:
-    """Yields the jobs' results in the jobs' order, with up to `ahead` of them under way.
+    """Yield the results of jobs in the order of the jobs, with up to `ahead` of them running.
 
-    A job that fails raises when its turn has come, and so does an error of the jobs' iterator;
-    leaving early cancels what is under way and waits until it has ended.
+    The error of a job is raised in its turn, and so is an error of the jobs' iterator. Leaving
+    early cancels the running jobs and waits until they have ended.
     """
     import asyncio
 
-    underway: deque[asyncio.Task[T]] = deque()
-    broke_off: Exception | None = None
+    running: deque[asyncio.Task[T]] = deque()
+    failure: Exception | None = None
     try:
         while True:
             try:
@@ -209,37 +215,37 @@ async def in_order(
             except StopAsyncIteration:
                 break
             except Exception as error:
-                broke_off = error
+                failure = error
                 break
-            underway.append(asyncio.create_task(job()))
-            if len(underway) >= ahead:
-                yield await underway.popleft()
-        while underway:
-            yield await underway.popleft()
-        if broke_off is not None:
-            raise broke_off
+            running.append(asyncio.create_task(job()))
+            if len(running) >= ahead:
+                yield await running.popleft()
+        while running:
+            yield await running.popleft()
+        if failure is not None:
+            raise failure
     finally:
-        for task in underway:
+        for task in running:
             task.cancel()
-        await asyncio.gather(*underway, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
         await jobs.aclose()
 
 
 def poll(look: Callable[[bool], Flow[Q, R, T | None]], *, patience: float) -> Flow[Q, R, T | None]:
-    """A flow that looks again and again, ever less often, for what others are about to store.
+    """Repeat a look-up, with growing pauses, until it returns something or time is up.
 
     Args:
-        look: Makes the flow of one look, which returns None while there is nothing; it is told
-            whether it is the last.
-        patience: Seconds between the first look and the last.
+        look: Makes the flow of one look-up, which returns None while there is nothing. Its argument
+            is whether this is the last one.
+        patience: The seconds between the first look-up and the last.
     """
     pause, waited = _FIRST_PAUSE, 0.0
     while True:
         is_last = waited >= patience
-        found = yield from look(is_last)
-        if found is not None or is_last:
-            return found
-        yield cast("Q", Sleep(pause))  # the drivers serve it themselves
+        result = yield from look(is_last)
+        if result is not None or is_last:
+            return result
+        yield cast("Q", Sleep(pause))  # the drivers handle it themselves
         waited += pause
         pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -252,16 +258,16 @@ def retrying(
     repeatable: Callable[[Q], bool],
     delay: Callable[[int, StoreError], float | None],
 ) -> Flow[Q, R, T]:
-    """Surrounds a flow: each failed request is repeated, or its error thrown into the flow.
+    """Wrap a flow so that a failed request is retried, or its error thrown into the flow.
 
-    It keeps no clock and so can be tested without one: waiting is a yielded `Sleep`.
+    It uses no clock, and so can be tested without one: waiting is a yielded `Sleep`.
 
     Args:
-        flow: What to surround; the flows of its `together` are surrounded too.
-        retries: How often one request is repeated at the most.
-        failure: Says which error a reply stands for, if any.
-        repeatable: Says whether repeating a request is harmless.
-        delay: Takes the number of attempts so far and the error to the seconds to wait; None when
+        flow: The flow to wrap; the flows of its `together` are wrapped as well.
+        retries: The maximum number of retries of one request.
+        failure: Returns the error that a reply reports, or None.
+        repeatable: Returns whether repeating a request is harmless.
+        delay: Returns the seconds to wait, for the number of attempts so far and the error; None if
             waiting is not worth it.
     """
     return _Retrying(retries, failure, repeatable, delay).wrap(flow)

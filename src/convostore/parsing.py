@@ -1,7 +1,7 @@
-"""Tolerant reading of what services send: JSON within bounds, dates in every spelling, fields.
+"""Tolerant parsing of services' responses: bounded JSON, dates in all formats, fields.
 
-A reader of a field returns the value or nothing, and notes as a `Problem` what could not be read.
-What adapters of any service need lives here; what only one of them needs lives in its `wire.py`.
+The functions for fields return the value or nothing, and report as a `Problem` what they could not
+parse. Whatever only one service needs belongs in its adapter.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ __all__ = [
 ]
 
 Row: TypeAlias = dict[str, Any]
-"""One object of an answer, whose fields hold anything."""
+"""One JSON object of a response, whose fields may hold anything."""
 
 MAX_NESTING: Final = 201
-"""How deep a JSON value may be; the fast parser's own bound, kept for the slow one as well."""
+"""The maximum nesting of a JSON value; pydantic's limit, applied to the slow parser as well."""
 
 _EXCERPT: Final = 200
 """Characters of a text that an error shows."""
@@ -44,20 +44,21 @@ _MONTHS: Final = {
 }
 
 
-def decode_json(data: bytes | str, what: str = "the answer") -> JSON:
-    """Decodes JSON text; of a repeated key the last one counts, lone surrogates are kept.
+def decode_json(data: bytes | str, what: str = "the response") -> JSON:
+    """Decode JSON; the last of repeated keys counts, and lone surrogates are kept.
 
     Args:
-        data: The text.
+        data: The JSON text.
         what: Its name in the error's message.
 
     Raises:
-        ProtocolError: It is not JSON, is nested deeper than `MAX_NESTING`, or holds a number of
-            more digits than Python converts (4,300). Its `excerpt` is the beginning of the text.
+        ProtocolError: It is not JSON, is nested deeper than `MAX_NESTING`, or contains a number
+            with more digits than Python converts (4,300). Its `excerpt` is the beginning of the
+            text.
     """
     try:
         return from_json(data)
-    except (ValueError, TypeError):  # it takes no text with lone surrogates for text
+    except (ValueError, TypeError):  # TypeError: a str with lone surrogates
         pass
     try:
         return _decode_slowly(data, what)
@@ -72,45 +73,45 @@ def _beginning(data: bytes | str) -> str:
 
 
 def _decode_slowly(data: bytes | str, what: str) -> JSON:
-    """Decodes what the fast parser refused: lone surrogates are legal JSON to the services."""
+    """Decode what pydantic's parser refused; services do send lone surrogates."""
     try:
         value = json.loads(data)
     except RecursionError:
-        raise ProtocolError(f"{what} is nested too deeply to be read") from None
+        raise ProtocolError(f"{what} is nested too deeply") from None
     except ValueError as error:
         reason = (
             error.msg if isinstance(error, json.JSONDecodeError) else "a value is out of bounds"
         )
-        raise ProtocolError(f"{what} is not JSON that can be read: {reason}") from None
-    if _deeper_than(value, MAX_NESTING):
+        raise ProtocolError(f"{what} is not JSON: {reason}") from None
+    if _is_deeper_than(value, MAX_NESTING):
         raise ProtocolError(f"{what} is nested deeper than {MAX_NESTING} levels")
     return value
 
 
-def _deeper_than(value: JSON, bound: int) -> bool:
+def _is_deeper_than(value: JSON, bound: int) -> bool:
     level = [value]
     for _ in range(bound):
-        level = [inner for outer in level for inner in _within(outer)]
+        level = [inner for outer in level for inner in _containers(outer)]
         if not level:
             return False
     return True
 
 
-def _within(value: JSON) -> list[JSON]:
-    """The containers that stand directly within a value."""
+def _containers(value: JSON) -> list[JSON]:
+    """Return the arrays and objects that are direct items of a value."""
     if isinstance(value, dict):
         value = list(value.values())
-    return (
-        [each for each in value if isinstance(each, dict | list)] if isinstance(value, list) else []
-    )
+    if not isinstance(value, list):
+        return []
+    return [item for item in value if isinstance(item, dict | list)]
 
 
 def read_time(value: object) -> datetime | None:
-    """Reads a point in time; None for what is none, never an error and never a guess.
+    """Parse a point in time; return None for anything else, without an error and without a guess.
 
-    Read are ISO 8601 with ``Z``, an offset or nothing (then UTC, as SQLite's column default writes
-    it), JavaScript's ``Date.toString()`` in any zone (the name in brackets is in the server's
-    language and is ignored), and milliseconds since 1970 as a number or as digits.
+    Accepted are ISO 8601 with ``Z``, an offset or neither (then UTC, as SQLite's column default
+    writes it), JavaScript's ``Date.toString()`` in any zone (the name in brackets is in the
+    server's language and is ignored), and milliseconds since 1970, as a number or as digits.
     """
     try:
         if isinstance(value, str):
@@ -128,7 +129,7 @@ def read_time(value: object) -> datetime | None:
 
 
 def _js_to_iso(text: str) -> str:
-    """Writes ``Sat Dec 07 2024 17:35:59 GMT+0800 (中国标准时间)`` as ISO 8601."""
+    """Convert ``Sat Dec 07 2024 17:35:59 GMT+0800 (中国标准时间)`` to ISO 8601."""
     month = _MONTHS.get(text[4:7], "?")
     return f"{text[11:15]}-{month}-{text[8:10]}T{text[16:24]}{text[28:33]}"
 
@@ -138,12 +139,12 @@ def _in_utc(time: datetime) -> datetime:
 
 
 def _from_milliseconds(number: float) -> datetime | None:
-    """Reads JavaScript's clock; what would lie before 1973 is another number (seconds, an id)."""
+    """Convert JavaScript's time; a value before 1973 is taken for seconds or an id, not a time."""
     return _EPOCH + timedelta(milliseconds=number) if abs(number) >= 1e11 else None
 
 
 def read_object(value: JSON, where: str, problems: list[Problem]) -> Row:
-    """An object; an empty one for null and, with a problem, for anything else."""
+    """Return an object, or an empty one for null and, with a problem, for anything else."""
     if isinstance(value, dict):
         return value
     if value is not None:
@@ -152,7 +153,7 @@ def read_object(value: JSON, where: str, problems: list[Problem]) -> Row:
 
 
 def read_text(row: Row, name: str, problems: list[Problem]) -> str | None:
-    """A field's text; None for null and, with a problem, for anything else."""
+    """Return a field's text, or None for null and, with a problem, for anything else."""
     value = row.get(name)
     if value is None or isinstance(value, str):
         return value
@@ -161,7 +162,7 @@ def read_text(row: Row, name: str, problems: list[Problem]) -> str | None:
 
 
 def non_empty_text(row: JSON, name: str) -> str | None:
-    """A field's text that is not empty; None for anything else, and of no object's."""
+    """Return a field's text if it is not empty, or None for anything else."""
     value = row.get(name) if isinstance(row, dict) else None
     return value if isinstance(value, str) and value else None
 
@@ -169,7 +170,7 @@ def non_empty_text(row: JSON, name: str) -> str | None:
 def read_time_field(
     value: JSON, problems: list[Problem], where: str = "createdAt"
 ) -> datetime | None:
-    """A time; None for nothing or the empty text and, with a problem, for anything else."""
+    """Return a time, or None for null, the empty text and, with a problem, for anything else."""
     time = read_time(value)
     if time is None and value not in (None, ""):
         problems.append(Problem(where=where, what="is not a date"))

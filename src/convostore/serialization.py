@@ -1,7 +1,7 @@
-"""The schema as JSON: what a store of one's own keeps and what an export writes, losslessly.
+"""The schema as JSON, without loss, for writable stores and for exports.
 
-Fields that hold their default are left out. Read back, data of unknown descent is validated; what
-this library wrote itself need not be. No file, no table and no service may be known here.
+Fields with their default value are omitted. Loading validates data of unknown origin; data that
+this library wrote itself can be loaded without. No file, table or service may be known here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -53,96 +53,100 @@ _ENCODERS: Final = {
     ascii_only: json.JSONEncoder(ensure_ascii=ascii_only, separators=(",", ":"))
     for ascii_only in (True, False)
 }
-_FREE: Final = frozenset({"raw", "data", "value"})
-"""Fields that hold any JSON: it is kept as it is."""
+_JSON_FIELDS: Final = frozenset({"raw", "data", "value"})
+"""Fields that hold arbitrary JSON, which is written unchanged."""
 
 
 def dump(value: Portable, *, raw: bool = True) -> dict[str, JSON]:
-    """Returns a value of the schema as plain JSON data; times are ISO 8601.
+    """Return a value of the schema as plain JSON data; times are ISO 8601.
 
     Args:
-        value: What is to be kept.
-        raw: Whether the backend's own object goes with it, at all depths.
+        value: A value of the schema.
+        raw: Whether to include the backend's own objects, at all depths.
     """
     return _plain(value, raw)
 
 
 def dumps(value: Conversation | Message, *, raw: bool = True) -> str:
-    """Returns a value as one line of JSON in ASCII.
+    """Encode a value as one line of JSON in ASCII.
+
+    Args:
+        value: A conversation or a message.
+        raw: Whether to include the backend's own objects, at all depths.
 
     Raises:
-        InvalidError: A field that is to hold JSON holds something else.
+        InvalidError: A field for JSON contains something else.
     """
     return to_json(dump(value, raw=raw))
 
 
 def to_json(data: JSON, *, ascii_only: bool = True) -> str:
-    """Writes plain data as one line of JSON.
+    """Encode plain data as one line of JSON.
 
     Raises:
-        InvalidError: It is no JSON, or nested too deeply.
+        InvalidError: It is not JSON, or nested too deeply.
     """
     try:
         return _ENCODERS[ascii_only].encode(data)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidError(
-            f"raw, an OtherPart's data and a field's value hold plain JSON only: {error}"
+            f"raw, an OtherPart's data and a field's value must be plain JSON: {error}"
         ) from None
 
 
 def load_conversation(data: JSON) -> Conversation:
-    """Reads a conversation from data of any descent.
+    """Load a conversation from data of any origin, and validate it.
 
     Raises:
-        InvalidError: It is none; the message names the field.
+        InvalidError: It is not a conversation; the message names the field.
     """
-    return _validated(Conversation, data)
+    return _validate(Conversation, data)
 
 
 def load_message(data: JSON) -> Message:
-    """Reads a message from data of any descent.
+    """Load a message from data of any origin, and validate it.
 
     Raises:
-        InvalidError: It is none; the message names the field.
+        InvalidError: It is not a message; the message names the field.
     """
-    return _validated(Message, data)
+    return _validate(Message, data)
 
 
 def trusted_conversation(data: dict[str, JSON]) -> Conversation:
-    """Reads a conversation from data that `dump` made, without looking whether it is right."""
-    return Conversation.model_construct(**_revived(data, _CONVERSATION))
+    """Load a conversation from data that `dump` made, without validation."""
+    return Conversation.model_construct(**_revive_fields(data, _CONVERSATION))
 
 
 def trusted_message(data: dict[str, JSON]) -> Message:
-    """Reads a message from data that `dump` made, without looking whether it is right."""
-    return Message.model_construct(**_revived(data, _MESSAGE))
+    """Load a message from data that `dump` made, without validation."""
+    return Message.model_construct(**_revive_fields(data, _MESSAGE))
 
 
 def _plain(value: Portable, raw: bool) -> dict[str, JSON]:
     plain: dict[str, JSON] = {}
     for name, default in _fields(cast("Hashable", type(value))):
-        held = getattr(value, name)
-        if held is default or (held == default and type(held) is type(default)):
+        content = getattr(value, name)
+        if content is default or (content == default and type(content) is type(default)):
             continue
-        if name in _FREE:
+        if name in _JSON_FIELDS:
             if raw or name != "raw":
-                plain[name] = held
-        elif isinstance(held, tuple):
+                plain[name] = content
+        elif isinstance(content, tuple):
             plain[name] = [
-                _plain(each, raw) if isinstance(each, Portable) else each for each in held
+                _plain(item, raw) if isinstance(item, Portable) else item for item in content
             ]
-        elif isinstance(held, Portable):
-            plain[name] = _plain(held, raw)
-        elif isinstance(held, datetime):
-            plain[name] = held.isoformat()
+        elif isinstance(content, Portable):
+            plain[name] = _plain(content, raw)
+        elif isinstance(content, datetime):
+            plain[name] = content.isoformat()
         else:
-            plain[name] = held
+            plain[name] = content
     return plain
 
 
 @cache
 def _fields(kind: Hashable) -> tuple[tuple[str, object], ...]:
-    """A value's fields with their defaults; a part's `kind` is always written."""
+    """Return the fields of a class with their defaults; `kind` and `id` are always written."""
     infos: Mapping[str, FieldInfo | Any] = (
         getattr(kind, "model_fields", None) or kind.__dict__["__pydantic_fields__"]
     )
@@ -152,32 +156,32 @@ def _fields(kind: Hashable) -> tuple[tuple[str, object], ...]:
     )
 
 
-def _validated(kind: type[T], data: JSON) -> T:
+def _validate(kind: type[T], data: JSON) -> T:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
         first, *_ = error.errors(include_input=False, include_url=False, include_context=False)
-        what = ": ".join([".".join(map(str, first["loc"])), first["msg"]])
+        reason = ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
     except RecursionError:
-        what = "it is nested too deeply"
-    raise InvalidError(f"this is no {kind.__name__.lower()}: {what}")
+        reason = "it is nested too deeply"
+    raise InvalidError(f"invalid {kind.__name__.lower()}: {reason}")
 
 
-_Reviver = Callable[[Any], object]
+_Reviver: TypeAlias = Callable[[Any], object]
 
 
-def _several(revive: _Reviver) -> _Reviver:
+def _tuple_of(revive: _Reviver) -> _Reviver:
     return lambda items: tuple([revive(item) for item in items])
 
 
-def _made(kind: Any, **revivers: _Reviver) -> _Reviver:
+def _value_of(kind: Any, **revivers: _Reviver) -> _Reviver:
     construct = kind.model_construct
     if not revivers:
         return lambda data: construct(**data)
-    return lambda data: construct(**_revived(data, revivers))
+    return lambda data: construct(**_revive_fields(data, revivers))
 
 
-def _revived(data: dict[str, JSON], revivers: Mapping[str, _Reviver]) -> dict[str, Any]:
+def _revive_fields(data: dict[str, JSON], revivers: Mapping[str, _Reviver]) -> dict[str, Any]:
     revived = dict(data)
     for name, revive in revivers.items():
         if name in data:
@@ -185,19 +189,19 @@ def _revived(data: dict[str, JSON], revivers: Mapping[str, _Reviver]) -> dict[st
     return revived
 
 
-_OPTIONS: Final = _several(_made(InteractionOption))
+_OPTIONS: Final = _tuple_of(_value_of(InteractionOption))
 _PARTS: Final[dict[str, _Reviver]] = {
-    "text": _made(TextPart),
-    "reasoning": _made(ReasoningPart),
-    "tool_call": _made(ToolCallPart),
-    "tool_result": _made(ToolResultPart),
-    "file": _made(FilePart),
-    "interaction": _made(
+    "text": _value_of(TextPart),
+    "reasoning": _value_of(ReasoningPart),
+    "tool_call": _value_of(ToolCallPart),
+    "tool_result": _value_of(ToolResultPart),
+    "file": _value_of(FilePart),
+    "interaction": _value_of(
         InteractionPart,
         options=_OPTIONS,
-        fields=_several(_made(InteractionField, options=_OPTIONS)),
+        fields=_tuple_of(_value_of(InteractionField, options=_OPTIONS)),
     ),
-    "other": _made(OtherPart),
+    "other": _value_of(OtherPart),
 }
 
 
@@ -206,18 +210,18 @@ def _part(data: dict[str, JSON]) -> object:
     return OtherPart.model_validate(data) if revive is None else revive(data)
 
 
-_PROBLEMS: Final = _several(_made(Problem))
+_PROBLEMS: Final = _tuple_of(_value_of(Problem))
 _MESSAGE: Final[dict[str, _Reviver]] = {
-    "parts": _several(_part),
+    "parts": _tuple_of(_part),
     "created_at": datetime.fromisoformat,
-    "sources": _several(_made(Source)),
-    "feedback": _made(Feedback),
+    "sources": _tuple_of(_value_of(Source)),
+    "feedback": _value_of(Feedback),
     "problems": _PROBLEMS,
 }
 _CONVERSATION: Final[dict[str, _Reviver]] = {
     "created_at": datetime.fromisoformat,
     "updated_at": datetime.fromisoformat,
-    "origin": _made(Origin),
-    "files": _several(_made(FilePart)),
+    "origin": _value_of(Origin),
+    "files": _tuple_of(_value_of(FilePart)),
     "problems": _PROBLEMS,
 }

@@ -1,4 +1,4 @@
-"""Periods: days put together into weeks, months or years, so that few of them tell of many days.
+"""Timeline buckets: days grouped into weeks, months or years, to summarize many days in few rows.
 
 Only dates are known here; what happened on them is the caller's.
 """
@@ -19,9 +19,10 @@ _UNITS: Final[tuple[Unit, ...]] = ("day", "week", "month", "year")
 
 @dataclass(frozen=True, slots=True)
 class Periods:
-    """A run of periods without a gap.
+    """Consecutive periods of time.
 
     Attributes:
+        unit: The length of each.
         starts: The first day of each, the oldest first.
     """
 
@@ -29,18 +30,22 @@ class Periods:
     starts: tuple[date, ...]
 
     def start(self, day: date) -> date:
-        """The first day of the period of a day, be it one of the run or before it."""
+        """Return the first day of the period that contains a day, even before the first period."""
         return _start(day, self.unit)
 
     def name(self, start: date) -> str:
-        """What a period is called."""
+        """Return the name of a period: its first day, its month or its year."""
         return start.isoformat()[: {"month": 7, "year": 4}.get(self.unit)]
 
 
 def group_days(days: Collection[date], most: int) -> Periods:
-    """Periods of the smallest unit of which at most so many reach from the first day to the last.
+    """Group days into periods of the smallest unit that needs no more than `most` of them.
 
-    Years that are too many are cut to the last ones.
+    If there are too many years, only the last `most` of them are kept.
+
+    Args:
+        days: The days, in any order.
+        most: The maximum number of periods.
     """
     unit: Unit = "day"
     starts: list[date] = []
@@ -52,7 +57,7 @@ def group_days(days: Collection[date], most: int) -> Periods:
 
 
 def _backwards(days: Collection[date], unit: Unit) -> Iterator[date]:
-    """Where each unit of time begins, from that of the last day to that of the first."""
+    """Yield the first day of each period, from that of the last day back to that of the first."""
     if not days:
         return
     first, start = _start(min(days), unit), _start(max(days), unit)

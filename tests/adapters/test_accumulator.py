@@ -58,20 +58,20 @@ EVERY_PART = (
 
 
 def folded(*events):
-    draft = ReplyAccumulator()
+    accumulator = ReplyAccumulator()
     for event in events:
-        draft.add(event)
-    return draft
+        accumulator.add(event)
+    return accumulator
 
 
 def parts_of(*events):
     return folded(*events).parts
 
 
-def test_a_draft_of_nothing_is_empty():
-    draft = ReplyAccumulator()
-    assert (draft.parts, draft.sources, draft.run_details) == ((), (), ())
-    assert (draft.title, draft.variables, draft.usage) == (None, None, None)
+def test_an_accumulator_without_events_is_empty():
+    accumulator = ReplyAccumulator()
+    assert (accumulator.parts, accumulator.sources, accumulator.run_details) == ((), (), ())
+    assert (accumulator.title, accumulator.variables, accumulator.usage) == (None, None, None)
 
 
 def test_deltas_of_one_kind_make_one_part():
@@ -171,10 +171,10 @@ def test_a_call_that_was_not_announced_is_a_call_and_may_be_named_later():
         ToolResultPart(id="1", content="sky"),
         ToolCallPart(id="2", name="", arguments="{}"),
     )
-    draft = folded(*events)
-    assert draft.parts[2].name == ""
-    draft.add(ToolCallStarted(id="2", name="add"))
-    assert draft.parts[2] == ToolCallPart(id="2", name="add", arguments="{}")
+    accumulator = folded(*events)
+    assert accumulator.parts[2].name == ""
+    accumulator.add(ToolCallStarted(id="2", name="add"))
+    assert accumulator.parts[2] == ToolCallPart(id="2", name="add", arguments="{}")
 
 
 def test_parts_that_replace_others_are_kept_as_they_are():
@@ -217,7 +217,7 @@ def test_a_call_that_was_replaced_is_begun_anew():
 
 
 def test_sources_and_steps_add_up_and_the_newest_of_the_rest_counts():
-    draft = folded(
+    accumulator = folded(
         SourcesFound(sources=(Source(title="1"),)),
         SourcesFound(sources=(Source(title="2"), Source(title="3"))),
         RunDetailsReported(steps=(RunStep(name="a"),)),
@@ -229,16 +229,16 @@ def test_sources_and_steps_add_up_and_the_newest_of_the_rest_counts():
         UsageReported(usage=Usage(input_tokens=1)),
         UsageReported(usage=Usage(input_tokens=2, output_tokens=3)),
     )
-    assert [each.title for each in draft.sources] == ["1", "2", "3"]
-    assert [each.name for each in draft.run_details] == ["a", "b"]
-    assert draft.parts == ()
+    assert [source.title for source in accumulator.sources] == ["1", "2", "3"]
+    assert [step.name for step in accumulator.run_details] == ["a", "b"]
+    assert accumulator.parts == ()
     message = Message(id="a", role="assistant", parts=(TextPart(text="Blue"),))
     question = Message(id="q", role="user", parts=(TextPart(text="?"),))
-    reply = draft.reply(conversation_id="c", turn_id="t", message=message, question=question)
+    reply = accumulator.reply(conversation_id="c", turn_id="t", message=message, question=question)
     assert (reply.conversation_id, reply.turn_id) == ("c", "t")
     assert (reply.message, reply.question) == (message, question)
     assert (reply.title, reply.variables) == ("new", {"a": 3})
-    assert reply.run_details == draft.run_details
+    assert reply.run_details == accumulator.run_details
     assert reply.usage == Usage(input_tokens=2, output_tokens=3)
 
 
@@ -252,7 +252,7 @@ def test_any_text_comes_through_in_any_pieces(text, data):
         pieces.append(joined("".join(units[:size])))
         del units[:size]
     expected = (TextPart.model_construct(text=text),) if text else ()
-    assert parts_of(*(TextDelta(text=each) for each in pieces)) == expected
+    assert parts_of(*(TextDelta(text=piece) for piece in pieces)) == expected
 
 
 def joined(text):
@@ -262,13 +262,13 @@ def joined(text):
 
 def utf16_units(text):
     """The text as JavaScript holds it, which cuts characters in halves."""
-    for each in text:
-        if each > "\uffff":
-            place = ord(each) - 0x10000
+    for char in text:
+        if char > "\uffff":
+            place = ord(char) - 0x10000
             yield chr(0xD800 + (place >> 10))
             yield chr(0xDC00 + (place & 0x3FF))
         else:
-            yield each
+            yield char
 
 
 def test_halves_of_a_character_are_put_together_and_a_lone_one_is_kept():
@@ -290,15 +290,15 @@ def test_halves_of_a_character_are_put_together_and_a_lone_one_is_kept():
 
 
 def test_parts_that_did_not_change_are_not_made_again():
-    draft = folded(
+    accumulator = folded(
         ReasoningDelta(text="Hm."),
         ToolCallStarted(id="1", name="search"),
         ToolResultDelta(id="1", content="sky"),
         TextDelta(text="Bl"),
     )
-    before = draft.parts
-    draft.add(TextDelta(text="ue"))
-    after = draft.parts
+    before = accumulator.parts
+    accumulator.add(TextDelta(text="ue"))
+    after = accumulator.parts
     assert [one is other for one, other in zip(before, after, strict=True)] == [
         True,
         True,
@@ -309,10 +309,10 @@ def test_parts_that_did_not_change_are_not_made_again():
 
 
 def test_an_answer_may_be_looked_at_after_each_of_its_events():
-    draft, seen = ReplyAccumulator(), 0
+    accumulator, seen = ReplyAccumulator(), 0
     for number in range(10_000):
-        draft.add(TextDelta(text=f"{number:04} "))
-        seen += len(draft.parts[0].text)
+        accumulator.add(TextDelta(text=f"{number:04} "))
+        seen += len(accumulator.parts[0].text)
     assert seen == 5 * 10_000 * 10_001 // 2
 
 
@@ -326,23 +326,23 @@ def test_an_answer_may_be_looked_at_after_each_of_its_events():
     ],
 )
 def test_a_reply_that_grows_beyond_any_is_an_error(more):
-    draft = ReplyAccumulator(largest=6)
-    draft.add(TextDelta(text="12345"))
-    with pytest.raises(ProtocolError, match="more than 6 characters"):
-        draft.add(more)
-    assert draft.parts[0] == TextPart(text="12345")
+    accumulator = ReplyAccumulator(largest=6)
+    accumulator.add(TextDelta(text="12345"))
+    with pytest.raises(ProtocolError, match="exceeds 6 characters"):
+        accumulator.add(more)
+    assert accumulator.parts[0] == TextPart(text="12345")
 
 
 def test_what_a_service_took_back_does_not_count():
-    draft = ReplyAccumulator(largest=6)
+    accumulator = ReplyAccumulator(largest=6)
     for _ in range(3):
-        draft.add(TextDelta(text="12345"))
-        draft.add(PartsReplaced(parts=()))
-    assert draft.parts == ()
+        accumulator.add(TextDelta(text="12345"))
+        accumulator.add(PartsReplaced(parts=()))
+    assert accumulator.parts == ()
 
 
 def test_what_stands_in_the_place_of_what_was_taken_back_counts():
-    draft = ReplyAccumulator(largest=6)
-    draft.add(PartsReplaced(parts=(TextPart(text="12345"),)))
-    with pytest.raises(ProtocolError, match="more than 6 characters"):
-        draft.add(TextDelta(text="67"))
+    accumulator = ReplyAccumulator(largest=6)
+    accumulator.add(PartsReplaced(parts=(TextPart(text="12345"),)))
+    with pytest.raises(ProtocolError, match="exceeds 6 characters"):
+        accumulator.add(TextDelta(text="67"))

@@ -41,7 +41,7 @@ class Library(Adapter):
 
     def list_conversations(self, listing):
         ids = yield "conversations"
-        return paginate([Conversation(id=each) for each in ids], listing, key=lambda each: each.id)
+        return paginate([Conversation(id=item) for item in ids], listing, key=lambda item: item.id)
 
     def get_conversation(self, conversation_id):
         ids = yield "conversations"
@@ -51,8 +51,8 @@ class Library(Adapter):
 
     def list_messages(self, conversation_id, listing):
         texts = yield conversation_id, listing.limit, listing.cursor
-        messages = [Message(id=each, role="user", parts=(TextPart(text=each),)) for each in texts]
-        return paginate(messages, listing, key=lambda each: each.id)
+        messages = [Message(id=text, role="user", parts=(TextPart(text=text),)) for text in texts]
+        return paginate(messages, listing, key=lambda message: message.id)
 
 
 class Deleting(Library):
@@ -138,51 +138,51 @@ def test_a_transcript_has_all_messages_page_by_page():
     class Paging(Library):
         traits = Traits(max_page=2)
 
-    asked = []
+    requests = []
 
     def send(request):
-        asked.append(request)
+        requests.append(request)
         return ["c"] if request == "conversations" else ["m1", "m2", "m3", "m4", "m5"]
 
     transcript = run(library(Paging).read_transcript("c"), send)
     assert [message.id for message in transcript.messages] == ["m1", "m2", "m3", "m4", "m5"]
     assert transcript.conversation.title == "looked up"
     assert transcript.conversation_id == "c"
-    assert [request[1] for request in asked[1:]] == [2, 2, 2]
+    assert [request[1] for request in requests[1:]] == [2, 2, 2]
 
 
 def test_a_transcript_of_a_known_conversation_does_not_ask_for_it_again():
     known = Conversation(id="c", title="from the list")
-    asked = []
+    requests = []
     transcript = run(
-        library().read_transcript("c", known), lambda request: asked.append(request) or ["m"]
+        library().read_transcript("c", known), lambda request: requests.append(request) or ["m"]
     )
     assert transcript.conversation is known
-    assert len(asked) == 1
+    assert len(requests) == 1
 
 
 def test_a_transcript_of_a_service_that_does_not_page_is_one_request():
     class Whole(Library):
         traits = Traits(paging="whole", max_page=1)
 
-    asked = []
+    requests = []
     run(
         library(Whole).read_transcript("c", Conversation(id="c")),
-        lambda request: asked.append(request) or ["m1", "m2"],
+        lambda request: requests.append(request) or ["m1", "m2"],
     )
-    assert asked == [("c", None, None)]
+    assert requests == [("c", None, None)]
 
 
 def pages(items, *, limit, order="oldest_first", change=lambda items: items):
     """All pages of a list, which is changed before each next one."""
-    found, cursor = [], None
+    result, cursor = [], None
     for _ in range(200):
         page = paginate(
-            items, Listing(limit=limit, cursor=cursor, order=order), key=lambda each: each
+            items, Listing(limit=limit, cursor=cursor, order=order), key=lambda item: item
         )
-        found.append(page.items)
+        result.append(page.items)
         if page.cursor is None:
-            return found
+            return result
         cursor, items = page.cursor, change(items)
     raise AssertionError("the pages do not end")
 
@@ -201,12 +201,12 @@ def test_an_empty_list_is_an_empty_page():
     st.sampled_from(["oldest_first", "newest_first"]),
 )
 def test_the_pages_of_a_list_are_the_list(items, limit, order):
-    found = pages(items, limit=limit, order=order)
+    result = pages(items, limit=limit, order=order)
     expected = items if order == "oldest_first" else items[::-1]
-    assert [item for page in found for item in page] == expected
-    assert all(len(page) == limit for page in found[:-1])
-    assert len(found[-1]) <= limit
-    assert found[-1] or not items
+    assert [item for page in result for item in page] == expected
+    assert all(len(page) == limit for page in result[:-1])
+    assert len(result[-1]) <= limit
+    assert result[-1] or not items
 
 
 def test_the_last_page_has_no_cursor_even_when_it_is_full():

@@ -15,12 +15,12 @@ from convostore import ConfigError, ConflictError, InvalidError, Message, TextPa
 from convostore.adapters.memory import MemoryTransport
 
 
-def said(text, **fields):
+def message(text, **fields):
     return Message(role="user", parts=(TextPart(text=text),), **fields)
 
 
 def eight_at_once(work):
-    """What the work gave in each of eight threads, which begin it together."""
+    """Returns the results of a job in eight threads, which begin it together."""
     start = threading.Barrier(8)
 
     def begin(name):
@@ -60,7 +60,7 @@ def test_threads_that_append_lose_nothing():
 
         def work(name):
             for number in range(50):
-                store.append_messages("c", [said(f"{name}-{number}")])
+                store.append_messages("c", [message(f"{name}-{number}")])
 
         eight_at_once(work)
         texts = [message.text for message in store.messages("c")]
@@ -74,11 +74,11 @@ def test_threads_that_append_lose_nothing():
 def test_of_writers_that_saw_the_same_tip_one_wins():
     with convostore.open("memory://") as store:
         store.create_conversation(id="c")
-        (tip,) = store.append_messages("c", [said("first")])
+        (tip,) = store.append_messages("c", [message("first")])
 
         def work(_):
             try:
-                store.append_messages("c", [said("mine")], after=tip.id)
+                store.append_messages("c", [message("mine")], after=tip.id)
             except ConflictError:
                 return "lost"
             return "won"
@@ -113,7 +113,7 @@ def test_updated_at_moves_on_even_where_the_clock_does_not(monkeypatch, step):
     with convostore.open("memory://") as store:
         times = [store.create_conversation(id="c").updated_at]
         for number in range(3):
-            store.append_messages("c", [said(str(number))])
+            store.append_messages("c", [message(str(number))])
             times.append(store.get_conversation("c").updated_at)
     assert times == sorted(set(times))
     assert len(times) == 4
@@ -123,7 +123,7 @@ def test_updated_at_moves_on_with_every_write_of_content():
     with convostore.open("memory://") as store:
         times = [store.create_conversation(id="c").updated_at]
         for number in range(20):
-            store.append_messages("c", [said(str(number))])
+            store.append_messages("c", [message(str(number))])
             times.append(store.get_conversation("c").updated_at)
     assert times == sorted(set(times))
 
@@ -150,38 +150,38 @@ def test_what_tells_no_time_is_searched_by_the_time_of_storing():
     before = datetime.now(UTC)
     with convostore.open("memory://") as store:
         store.create_conversation(id="c", title="tides")
-        store.append_messages("c", [said("tides", id="m")])
+        store.append_messages("c", [message("tides", id="m")])
         now = store.search("tides", since=before, until=datetime.now(UTC) + timedelta(days=1))
         assert [hit.where for hit in now.items] == ["title", "text"]
         assert store.search("tides", until=before).items == ()
 
 
 def test_a_time_that_is_told_counts_and_not_that_of_storing():
-    told = datetime(2024, 12, 7, tzinfo=UTC)
+    time = datetime(2024, 12, 7, tzinfo=UTC)
     with convostore.open("memory://") as store:
-        store.create_conversation(id="c", title="tides", created_at=told)
-        store.append_messages("c", [said("tides", id="m", created_at=told)])
-        then = store.search("tides", since=told, until=told + timedelta(seconds=1))
+        store.create_conversation(id="c", title="tides", created_at=time)
+        store.append_messages("c", [message("tides", id="m", created_at=time)])
+        then = store.search("tides", since=time, until=time + timedelta(seconds=1))
         assert [hit.where for hit in then.items] == ["title", "text"]
 
 
 def test_hits_of_one_time_come_in_the_order_of_ids_and_the_last_message_first():
-    told = datetime(2024, 12, 7, tzinfo=UTC)
+    time = datetime(2024, 12, 7, tzinfo=UTC)
     with convostore.open("memory://") as store:
         for name in ("b", "a"):
-            store.create_conversation(id=name, created_at=told)
+            store.create_conversation(id=name, created_at=time)
             store.append_messages(
-                name, [said("tides", id=f"{name}{number}", created_at=told) for number in (1, 2)]
+                name, [message("tides", id=f"{name}{number}", created_at=time) for number in (1, 2)]
             )
-        found = [hit.message.id for hit in store.search("tides").items]
-    assert found == ["a2", "a1", "b2", "b1"]
+        ids = [hit.message.id for hit in store.search("tides").items]
+    assert ids == ["a2", "a1", "b2", "b1"]
 
 
 def test_a_fork_names_the_store_that_it_is_of(request):
     dsn = f"memory://{request.node.name.lower().replace('_', '-')}"
     with convostore.open(dsn) as store:
         store.create_conversation(id="c")
-        store.append_messages("c", [said("first", id="m")])
+        store.append_messages("c", [message("first", id="m")])
         fork = store.fork_conversation("c", "m")
     assert (fork.origin.store, fork.origin.conversation_id) == (dsn, "c")
     assert fork.created_at is None
@@ -190,7 +190,7 @@ def test_a_fork_names_the_store_that_it_is_of(request):
 def test_threads_that_fork_to_one_id_make_one_fork():
     with convostore.open("memory://") as store:
         store.create_conversation(id="c")
-        store.append_messages("c", [said("first", id="m")])
+        store.append_messages("c", [message("first", id="m")])
 
         def work(_):
             try:

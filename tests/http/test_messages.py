@@ -57,10 +57,10 @@ def test_a_path_takes_several_ids():
 
 @given(st.text(min_size=1).filter(lambda text: text not in {".", ".."}))
 def test_any_id_stays_one_segment_without_a_query(identifier):
-    made = path("/notes/{}", identifier)
-    assert made.isascii()
-    assert made.count("/") == 2
-    assert not {"?", "#"} & set(made)
+    url = path("/notes/{}", identifier)
+    assert url.isascii()
+    assert url.count("/") == 2
+    assert not {"?", "#"} & set(url)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -152,9 +152,9 @@ def test_success_is_no_error(status):
     ],
 )
 def test_a_status_stands_for_one_class_of_error(status, error):
-    made = status_error(GET, Response(status))
-    assert type(made) is error
-    assert f"GET /notes/1 was answered {status}" in str(made)
+    result = status_error(GET, Response(status))
+    assert type(result) is error
+    assert f"GET /notes/1 returned {status}" in str(result)
 
 
 def test_only_a_passing_failure_is_retryable():
@@ -168,9 +168,9 @@ def _refusal(body, media_type="application/json"):
 
 
 def test_what_the_service_said_is_in_the_message_and_the_detail():
-    made = _refusal(b'{"message": "title is too long", "other": 1}')
-    assert made.detail == "title is too long"
-    assert "title is too long" in str(made)
+    error = _refusal(b'{"message": "title is too long", "other": 1}')
+    assert error.detail == "title is too long"
+    assert "title is too long" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -184,9 +184,9 @@ def test_what_the_service_said_is_in_the_message_and_the_detail():
     ],
 )
 def test_where_the_service_said_nothing_readable_there_is_no_detail(body, media_type):
-    made = _refusal(body, media_type)
-    assert made.detail is None
-    assert "hidden" not in str(made)
+    error = _refusal(body, media_type)
+    assert error.detail is None
+    assert "hidden" not in str(error)
 
 
 def test_what_the_service_said_is_shortened():

@@ -331,7 +331,7 @@ def _answer(text, *marks):
     ],
 )
 def test_marks_of_citations_are_found_in_their_order(text, marks):
-    assert [found.mark for found in _answer(text).citations()] == marks
+    assert [citation.mark for citation in _answer(text).citations()] == marks
 
 
 def test_a_citation_points_at_its_source_and_its_place():
@@ -346,13 +346,13 @@ def test_a_citation_points_at_its_source_and_its_place():
 
 def test_a_citation_by_id_points_at_its_source():
     mark = "0123456789abcdef01234567"
-    (found,) = _answer(f"Blue[{mark}](CITE)", mark).citations()
-    assert found.source.title == f"source {mark}"
+    (citation,) = _answer(f"Blue[{mark}](CITE)", mark).citations()
+    assert citation.source.title == f"source {mark}"
 
 
 def test_a_mark_without_its_source_stays_readable():
-    (found,) = _answer("Blue[7].", "1").citations()
-    assert (found.mark, found.source) == ("7", None)
+    (citation,) = _answer("Blue[7].", "1").citations()
+    assert (citation.mark, citation.source) == ("7", None)
 
 
 HOSTILE = "lone \ud800 nul \x00 line\u2028 \r astral 🜁 e\u0301"

@@ -38,10 +38,10 @@ def reply(*parts, **fields):
 
 
 def test_a_replys_text_is_its_messages():
-    made = reply(ReasoningPart(text="Hm."), TextPart(text="Blue"), TextPart(text="Red"))
-    assert made.text == made.message.text
-    assert "Blue" in made.text
-    assert "Hm." not in made.text
+    result = reply(ReasoningPart(text="Hm."), TextPart(text="Blue"), TextPart(text="Red"))
+    assert result.text == result.message.text
+    assert "Blue" in result.text
+    assert "Hm." not in result.text
 
 
 @pytest.mark.parametrize(
@@ -57,15 +57,15 @@ def test_a_replys_text_is_its_messages():
     ],
 )
 def test_an_interaction_waits_when_it_is_last_and_not_answered(parts, pending):
-    made = reply(*parts)
-    assert pending_interaction(made.message) == pending
-    assert made.interaction == pending
+    result = reply(*parts)
+    assert pending_interaction(result.message) == pending
+    assert result.interaction == pending
 
 
 def test_a_reply_is_frozen_and_closed():
-    made = reply()
+    result = reply()
     with pytest.raises(ValidationError, match="frozen"):
-        made.turn_id = "other"
+        result.turn_id = "other"
     with pytest.raises(ValidationError, match="Extra inputs"):
         Reply.model_validate({"conversation_id": "c", "turn_id": None, "message": {}, "more": 1})
 
@@ -104,18 +104,18 @@ def test_a_partial_replys_text_is_that_of_its_text_parts():
 
 @pytest.mark.parametrize("error", [StoreError, UnavailableError, RateLimitError])
 @pytest.mark.parametrize(
-    "again", [lambda each: pickle.loads(pickle.dumps(each)), copy.copy, copy.deepcopy]
+    "again", [lambda value: pickle.loads(pickle.dumps(value)), copy.copy, copy.deepcopy]
 )
 def test_an_error_keeps_what_had_arrived_when_it_is_copied(error, again):
-    made = error("it broke off", adapter="notes", operation="stream_reply")
-    made.partial = PartialReply(
+    original = error("it broke off", adapter="notes", operation="stream_reply")
+    original.partial = PartialReply(
         conversation_id="c",
         turn_id="t",
         parts=(TextPart(text="Bl"),),
         sources=(Source(title="T"),),
     )
-    copied = again(made)
-    assert (copied.partial, str(copied)) == (made.partial, "it broke off")
+    copied = again(original)
+    assert (copied.partial, str(copied)) == (original.partial, "it broke off")
 
 
 def test_an_error_that_ended_no_reply_has_nothing_that_had_arrived():

@@ -128,7 +128,7 @@ def test_letters_that_are_others_stay_others(one, other):
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "words"),
     [
         ("", set()),
         ("?! … \x00 \ud800 🏄", set()),
@@ -145,8 +145,8 @@ def test_letters_that_are_others_stay_others(one, other):
         ("ㅋㅠ", {"ㅋ", "ㅠ", "ㅋㅠ"}),
     ],
 )
-def test_a_text_is_cut_into_these_words(text, found):
-    assert tokenize(text) == found
+def test_a_text_is_cut_into_these_words(text, words):
+    assert tokenize(text) == words
 
 
 @given(ANY_TEXT, ANY_TEXT)
@@ -268,9 +268,9 @@ def test_a_hit_names_the_title_in_which_it_was_found():
     ],
 )
 def test_a_hit_shows_where_most_of_it_stands(query, where, text):
-    found = message("waves at noon", "Almanac of moons", "Tides at noon")
-    hit = Search(query).message_hit(Conversation(id="c"), found)
-    assert (hit.message, hit.where, hit.snippet.text) == (found, where, text)
+    matching = message("waves at noon", "Almanac of moons", "Tides at noon")
+    hit = Search(query).message_hit(Conversation(id="c"), matching)
+    assert (hit.message, hit.where, hit.snippet.text) == (matching, where, text)
     assert hit.snippet.marks
 
 
@@ -280,17 +280,17 @@ def test_a_piece_of_a_word_is_not_where_a_hit_stands():
 
 
 def test_no_phrase_goes_from_a_text_over_to_a_title():
-    said = message("waves at noon", "Almanac", "of moons")
+    matching = message("waves at noon", "Almanac", "of moons")
     conversation = Conversation(id="c")
-    assert Search("noon almanac moons").message_hit(conversation, said)
-    assert Search('"noon almanac"').message_hit(conversation, said) is None
-    assert Search('"almanac of moons"').message_hit(conversation, said) is None
+    assert Search("noon almanac moons").message_hit(conversation, matching)
+    assert Search('"noon almanac"').message_hit(conversation, matching) is None
+    assert Search('"almanac of moons"').message_hit(conversation, matching) is None
 
 
 def test_only_titles_of_sources_are_searched():
     source = Source(title=None, url="https://example.org/reef", content="corals")
-    said = Message(role="assistant", parts=(TextPart(text="fish"),), sources=(source,))
-    assert searchable_text(said) == "fish"
+    matching = Message(role="assistant", parts=(TextPart(text="fish"),), sources=(source,))
+    assert searchable_text(matching) == "fish"
 
 
 # Snippets.

@@ -70,7 +70,7 @@ def given_up(send):
 @pytest.mark.parametrize("name", ["stalled", "stalled-in-the-head", "stalled-in-the-body"])
 def test_the_time_out_of_a_server_that_stalls_comes_at_once(face, clock, name):
     with FaultServer(NAMED[name]) as url:
-        assert "no whole answer within 3600 s" in face.run(url, given_up)
+        assert "no complete response within 3600 s" in face.run(url, given_up)
     assert clock.ahead == pytest.approx(HOUR, rel=0.1)
 
 

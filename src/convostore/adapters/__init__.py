@@ -1,7 +1,7 @@
-"""Adapters: what a backend is to the library, and what its author needs to write one.
+"""Adapters: the interface of a backend, and what an author needs to write one.
 
-An adapter's operations are flows, and it does no I/O; carrying requests to the backend is the work
-of its `Transport`. No service and no protocol may be known here.
+An adapter's operations are flows, and it does no I/O; its `Transport` sends the requests. No
+service and no protocol may be known here.
 """
 
 from __future__ import annotations

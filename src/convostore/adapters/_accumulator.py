@@ -1,7 +1,7 @@
-"""Draft: a reply that is arriving, put together out of its events.
+"""ReplyAccumulator: builds a reply from its events while they arrive.
 
-What is put together equals the stored answer in text, reasoning and parts; ids and what only the
-service knows come from reading it again. No I/O and no service's spelling here.
+The result equals the stored answer in text, reasoning and parts; ids, and what only the service
+knows, come from reading the stored answer. No I/O and no field of a service may be here.
 """
 
 from __future__ import annotations
@@ -47,20 +47,21 @@ _GROWS: Final[dict[type, str]] = {
     ToolCallPart: "arguments",
     ToolResultPart: "content",
 }
-"""The field of each part that comes in pieces."""
+"""The field of each part that arrives in deltas."""
 
 
 def with_whole_characters(text: str) -> str:
-    """The text with those halves of characters put together that stand side by side."""
+    """Join the surrogate pairs in a text, so that no character is split into two halves."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 class _Growing:
-    """A part of which more may come; `part` is made once for as long as nothing does.
+    """A part that may still grow; `part` is cached until it does.
 
     Attributes:
-        fixed: The fields that do not come in pieces.
-        result: Of a call, what its tool answered, which stands behind it.
+        kind: The class of the part.
+        fixed: The fields that do not arrive in deltas.
+        result: The result of a tool call, which follows the call.
     """
 
     def __init__(self, kind: _Kind, **fixed: str) -> None:
@@ -71,11 +72,11 @@ class _Growing:
         self._has_halves = False
         self._part: Part | None = None
 
-    def add(self, piece: str) -> None:
-        self._text.write(piece)
+    def add(self, delta: str) -> None:
+        self._text.write(delta)
         self._part = None
-        # Services cut text between the two halves of a character beyond the first plane.
-        if "\udc00" <= piece[:1] <= "\udfff":
+        # Services cut text in the middle of surrogate pairs.
+        if "\udc00" <= delta[:1] <= "\udfff":
             self._has_halves = True
 
     def rename(self, name: str) -> None:
@@ -94,15 +95,15 @@ class _Growing:
 
 
 class ReplyAccumulator:
-    """A reply that is arriving: the events that came, put together.
+    """A reply as far as it has arrived, built from its events.
 
     Args:
-        largest: The most characters that its parts may add up to.
+        largest: The maximum number of characters of all parts together.
 
     Attributes:
-        title: The newest that was told; None when none was.
-        variables: The newest that were told; None when none were.
-        usage: The newest that was told; None when none was.
+        title: The latest title that was reported; None if there was none.
+        variables: The latest variables that were reported; None if there were none.
+        usage: The latest usage that was reported; None if there was none.
     """
 
     def __init__(self, *, largest: int = _LARGEST) -> None:
@@ -120,19 +121,19 @@ class ReplyAccumulator:
     @property
     def parts(self) -> tuple[Part, ...]:
         """The answer's parts so far."""
-        found: list[Part] = []
+        parts: list[Part] = []
         for piece in self._pieces:
             if not isinstance(piece, _Growing):
-                found.append(piece)
+                parts.append(piece)
                 continue
-            found.append(piece.part)
+            parts.append(piece.part)
             if piece.result is not None:
-                found.append(piece.result.part)
-        return tuple(found)
+                parts.append(piece.result.part)
+        return tuple(parts)
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """Those found so far."""
+        """The sources found so far."""
         return tuple(self._sources)
 
     @property
@@ -141,7 +142,7 @@ class ReplyAccumulator:
         return tuple(self._run_details)
 
     def add(self, event: ReplyEvent) -> None:
-        """Takes the next event.
+        """Add the next event.
 
         Raises:
             ProtocolError: The reply is larger than any service's.
@@ -158,19 +159,19 @@ class ReplyAccumulator:
             last = self._begin(kind)
         self._lengthen(last, text)
 
-    def _lengthen(self, growing: _Growing, piece: str) -> None:
-        self._size += len(piece)
+    def _lengthen(self, part: _Growing, delta: str) -> None:
+        self._size += len(delta)
         if self._size > self._largest:
-            raise ProtocolError(f"the reply has more than {self._largest:,} characters")
-        growing.add(piece)
+            raise ProtocolError(f"the reply exceeds {self._largest:,} characters")
+        part.add(delta)
 
     def _begin(self, kind: _Kind, **fixed: str) -> _Growing:
-        begun = _Growing(kind, **fixed)
-        self._pieces.append(begun)
-        return begun
+        part = _Growing(kind, **fixed)
+        self._pieces.append(part)
+        return part
 
     def _call(self, call_id: str) -> _Growing:
-        """The call of that id; one that nothing announced is begun here."""
+        """Return the tool call with an id; begin one that was not announced."""
         call = self._calls.get(call_id)
         if call is None:
             call = self._calls[call_id] = self._begin(ToolCallPart, id=call_id, name="")
@@ -202,10 +203,10 @@ class ReplyAccumulator:
         self._pieces, self._calls, self._results = [], {}, {}
         self._size = 0
         for part in event.parts:
-            self._take(part)
+            self._add_whole(part)
 
-    def _take(self, part: Part) -> None:
-        """Takes a part in such a way that more of it may come."""
+    def _add_whole(self, part: Part) -> None:
+        """Add a whole part so that more of it may still arrive."""
         match part:
             case TextPart() | ReasoningPart():
                 self._lengthen(self._begin(type(part)), part.text)
@@ -246,7 +247,7 @@ class ReplyAccumulator:
         message: Message,
         question: Message | None,
     ) -> Reply:
-        """The finished reply: what the service stored, with what only the events told."""
+        """Return the finished reply: the stored messages, and what only the events reported."""
         return Reply(
             conversation_id=conversation_id,
             turn_id=turn_id,

@@ -1,8 +1,8 @@
-"""Adapter: what a backend is to the library. Its operations are flows; it does no I/O itself.
+"""Adapter: the interface of a backend, whose operations are flows and do no I/O.
 
-A backend subclasses `Adapter` (over HTTP: `convostore.http.HTTPAdapter`), writes the three reading
-operations and whichever others it can, and what it offers is derived from that. Carrying requests
-to the backend is its `Transport`'s work. No service and no protocol may be known here.
+A backend subclasses `Adapter` (over HTTP: `convostore.http.HTTPAdapter`) and overrides the three
+reading operations, and whichever others it supports; what it offers is derived from that. Its
+`Transport` sends the requests. No service and no protocol may be known here.
 """
 
 from __future__ import annotations
@@ -35,10 +35,7 @@ from ..models import (
 )
 from ..serialization import dumps
 from ._operation_table import STREAMED_BY, Operation
-from ._transport import AsyncIncomingReply as AsyncIncomingReply
-from ._transport import AsyncTransport as AsyncTransport
-from ._transport import IncomingReply as IncomingReply
-from ._transport import Transport as Transport
+from ._transport import AsyncTransport, Transport
 from ._types import Q, R
 
 if TYPE_CHECKING:
@@ -51,24 +48,24 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
-    """How a backend behaves where no method shows it; the worst case over its versions.
+    """The behaviour of a backend that no method shows; the worst case over its versions.
 
     Attributes:
-        paging: ``native``, or ``whole`` when one answer always holds everything.
-        order: ``pinned_then_active`` (pinned first, then `last_active_at` descending, then id), or
-            the ``backend``'s own.
-        updated_at: Whether it moves with a conversation's ``content`` and with nothing else, with
-            ``any`` write or even a read, or there is ``none``.
-        deletes: ``message`` when `delete_message` takes what was named and no more; it
-            ``may_delete_turn`` when the other half of the turn can go with it.
-        clears: ``listed`` when `clear_conversations` takes what the store lists and no more; it
-            ``may_clear_others`` when conversations that the store does not show can go with them.
-        reports_absent: Whether a write on an absent conversation raises `NotFoundError`. (To delete
-            one is done at once, everywhere.)
+        paging: ``native``, or ``whole`` if each response holds the whole list.
+        order: The order of conversations: ``pinned_then_active`` (pinned ones first, then by
+            `last_active_at`, the latest first, then by id), or the ``backend``'s own.
+        updated_at: What changes it: a conversation's ``content`` and nothing else, or ``any`` write
+            or even a read; ``none`` if there is no such time.
+        deletes: ``message`` if `delete_message` deletes just that message, ``may_delete_turn`` if
+            it may delete the other half of the turn as well.
+        clears: ``listed`` if `clear_conversations` deletes just what the store lists,
+            ``may_clear_others`` if it may delete conversations that the store does not list.
+        reports_absent: Whether a write to an absent conversation raises `NotFoundError`. (Deleting
+            an absent one succeeds everywhere.)
         deleted_readable: Whether a deleted conversation's messages can still be read by its id.
-        max_page: The most items that one page holds; None when there is no bound.
-        batches: ``atomic`` when a batch of writes is stored as a whole or not at all, and nobody
-            sees a part of it; ``none`` when each write stands for itself.
+        max_page: The maximum number of items in a page; None if there is no limit.
+        batches: ``atomic`` if a batch of writes is stored as a whole or not at all, and nobody sees
+            a part of it; ``none`` if each write is stored by itself.
     """
 
     paging: Literal["native", "whole"] = "native"
@@ -83,7 +80,7 @@ class Traits:
 
 
 class AdapterOptions(BaseModel):
-    """The options of an adapter, or of its turns, that has none; adapters subclass it."""
+    """The base of an adapter's options, and of its options of a turn; it has none itself."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -92,11 +89,11 @@ class Adapter(ABC, Generic[Q, R]):
     """A backend.
 
     Attributes:
-        name: How errors and tables call it.
-        Options: What may stand in its DSN's query, its profile or its arguments.
-        ReplyOptions: What may be passed with a turn.
-        traits: What its methods do not show.
-        offers: The operations it overrides. An instance may set a smaller set after a look at the
+        name: The name in errors and tables.
+        Options: The class of its options, which may be in the DSN's query, a profile or arguments.
+        ReplyOptions: The class of the options of a turn.
+        traits: The behaviour that its methods do not show.
+        offers: The operations it overrides. An instance may set a smaller set once it knows the
             service.
     """
 
@@ -111,24 +108,24 @@ class Adapter(ABC, Generic[Q, R]):
         offers: object = cls.offers
         if isinstance(offers, property):
             return  # a wrapped adapter looks at the inner one's
-        own = {each for each in Operation if getattr(cls, each) is not getattr(Adapter, each)}
-        by_stream = {whole for whole, streamed in STREAMED_BY.items() if streamed in own}
-        cls.offers = frozenset(own | by_stream | {Operation.CHECK})
+        own = {name for name in Operation if getattr(cls, name) is not getattr(Adapter, name)}
+        derived = {whole for whole, streamed in STREAMED_BY.items() if streamed in own}
+        cls.offers = frozenset(own | derived | {Operation.CHECK})
 
     def __init__(self, dsn: DSN, options: Any) -> None:
-        """Keeps what it was given and does no I/O.
+        """Store the arguments; no I/O is done.
 
         Args:
-            dsn: The address.
+            dsn: The address of the store.
             options: An instance of this class's `Options`; typed loosely so that a subclass may
-                name its own.
+                name its subclass.
         """
         self.dsn = dsn
         self.options = options
 
     @property
     def label(self) -> str:
-        """A name of this very store, without secrets: what an `Origin` records."""
+        """The store's name, without secrets, as an `Origin` records it."""
         return str(self.dsn).partition("?")[0]
 
     @property
@@ -139,14 +136,14 @@ class Adapter(ABC, Generic[Q, R]):
 
     @abstractmethod
     def transport(self) -> Transport[Q, R]:
-        """Makes the transport of the sync face; opens no connection yet."""
+        """Make the transport of a sync store; it opens no connection yet."""
 
     @abstractmethod
     def async_transport(self) -> AsyncTransport[Q, R]:
-        """Makes the transport of the async face; opens no connection yet."""
+        """Make the transport of an async store; it opens no connection yet."""
 
     def wrap(self, flow: Flow[Q, R, T]) -> Flow[Q, R, T]:
-        """Wraps each flow before it is carried out, to repeat requests or to read failures."""
+        """Wrap a flow before it runs, to retry requests or to convert failures into errors."""
         return flow
 
     def batch(self, flows: Sequence[Flow[Q, R, Any]]) -> Flow[Q, R, tuple[Any, ...]]:
@@ -168,42 +165,44 @@ class Adapter(ABC, Generic[Q, R]):
 
     @abstractmethod
     def list_conversations(self, listing: Listing) -> Flow[Q, R, Page[Conversation]]:
-        """One page of the conversations, in the backend's order."""
+        """Return a page of the conversations, in the backend's order."""
 
     @abstractmethod
     def get_conversation(self, conversation_id: str) -> Flow[Q, R, Conversation]:
-        """One conversation.
+        """Return a conversation.
 
         Raises:
-            NotFoundError: It is not there.
+            NotFoundError: It does not exist.
         """
 
     @abstractmethod
     def list_messages(self, conversation_id: str, listing: Listing) -> Flow[Q, R, Page[Message]]:
-        """One page of a conversation's messages, in `listing.order`.
+        """Return a page of a conversation's messages, in `listing.order`.
 
         Raises:
-            NotFoundError: The conversation is not there.
+            NotFoundError: The conversation does not exist.
         """
 
     def messages_as_json(self, conversation_id: str, listing: Listing) -> Flow[Q, R, Page[str]]:
-        """As `list_messages`, each message as JSON; overridden where messages are kept as that.
+        """Return the page of `list_messages` as JSON; override it if messages are stored as JSON.
 
-        It is what `codec.dumps` writes, or the same in UTF-8.
+        Each item is the output of `serialization.dumps`, or the same in UTF-8.
         """
         page = yield from self.list_messages(conversation_id, listing)
         return Page(
-            items=tuple([dumps(each) for each in page.items]), cursor=page.cursor, total=page.total
+            items=tuple([dumps(message) for message in page.items]),
+            cursor=page.cursor,
+            total=page.total,
         )
 
     def read_transcript(
         self, conversation_id: str, known: Conversation | None = None
     ) -> Flow[Q, R, Transcript]:
-        """A conversation with all its messages; overridden where one request brings both.
+        """Return a conversation with all its messages; override it if one request returns both.
 
         Args:
-            conversation_id: Whose.
-            known: The conversation as a list just showed it.
+            conversation_id: The conversation's id.
+            known: The conversation as a list has just returned it.
         """
         conversation = known or (yield from self.get_conversation(conversation_id))
         messages: list[Message] = []
@@ -221,126 +220,126 @@ class Adapter(ABC, Generic[Q, R]):
         )
 
     def create_conversation(self, new: NewConversation) -> Flow[Q, R, Conversation]:
-        """Makes a conversation.
+        """Create a conversation.
 
         Raises:
-            ConflictError: The id is taken by another one.
+            ConflictError: Another conversation has the id.
         """
         raise self.unsupported(Operation.CREATE_CONVERSATION)
 
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
     ) -> Flow[Q, R, tuple[Message, ...]]:
-        """Stores messages behind the message `after`, all or none; see the store's method."""
+        """Store messages after the message `after`, all or none; see the store's method."""
         raise self.unsupported(Operation.APPEND_MESSAGES)
 
     def replace_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | None
     ) -> Flow[Q, R, tuple[Message, ...]]:
-        """Puts messages in the place of all that stand behind `after`, in one transaction."""
+        """Replace all messages after the message `after`, in one transaction."""
         raise self.unsupported(Operation.REPLACE_MESSAGES)
 
     def update_conversation(
         self, conversation_id: str, change: ConversationChange
     ) -> Flow[Q, R, None]:
-        """Changes what is not UNSET."""
+        """Change the fields that are not UNSET."""
         raise self.unsupported(Operation.UPDATE_CONVERSATION)
 
     def delete_conversation(self, conversation_id: str) -> Flow[Q, R, None]:
-        """Deletes; of an absent one, too, it may just return or raise `NotFoundError`."""
+        """Delete a conversation; for an absent one, return or raise `NotFoundError`."""
         raise self.unsupported(Operation.DELETE_CONVERSATION)
 
     def put_conversation(self, conversation: Conversation) -> Flow[Q, R, None]:
-        """Stores a conversation's own fields as they are; its messages stay as they are."""
+        """Store the fields of a conversation unchanged; its messages are not affected."""
         raise self.unsupported(Operation.PUT_CONVERSATION)
 
     def fork_conversation(
         self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
     ) -> Flow[Q, R, Conversation]:
-        """Copies a conversation up to a message, that one included.
+        """Copy a conversation up to and including a message.
 
         Args:
-            conversation_id: The original.
-            message_id: Its last message that the copy has.
-            new_id: The copy's id; None leaves the choice to the store.
-            title: The copy's; UNSET for the original's.
+            conversation_id: The id of the original.
+            message_id: The last message of the copy.
+            new_id: The copy's id; None lets the store choose one.
+            title: The copy's title; UNSET for that of the original.
         """
         raise self.unsupported(Operation.FORK_CONVERSATION)
 
     def delete_conversations(self, older_than: datetime) -> Flow[Q, R, int]:
-        """Deletes what a list with that `older_than` shows, and returns how many that were."""
+        """Delete what a list with that `older_than` returns, and return the number deleted."""
         raise self.unsupported(Operation.DELETE_CONVERSATIONS)
 
     def clear_conversations(self) -> Flow[Q, R, None]:
-        """Deletes every conversation that the store lists."""
+        """Delete every conversation that the store lists."""
         raise self.unsupported(Operation.CLEAR_CONVERSATIONS)
 
     def delete_message(self, conversation_id: str, message_id: str) -> Flow[Q, R, None]:
-        """Deletes; of an absent one, too, it may just return or raise `NotFoundError`."""
+        """Delete a message; for an absent one, return or raise `NotFoundError`."""
         raise self.unsupported(Operation.DELETE_MESSAGE)
 
     def set_feedback(
         self, conversation_id: str, message_id: str, feedback: Feedback | None
     ) -> Flow[Q, R, None]:
-        """Sets an answer's feedback; None clears it."""
+        """Set the feedback on an answer; None clears it."""
         raise self.unsupported(Operation.SET_FEEDBACK)
 
     def search(self, search: Search, listing: Listing) -> Flow[Q, R, Page[Hit]]:
-        """One page of what was found: titles first, then messages, newest first in both."""
+        """Return a page of the hits: titles first, then messages; in both the newest first."""
         raise self.unsupported(Operation.SEARCH)
 
     def get_run_details(
         self, conversation_id: str, message_id: str
     ) -> Flow[Q, R, tuple[RunStep, ...]]:
-        """The steps of the run that made an answer."""
+        """Return the steps of the run that produced an answer."""
         raise self.unsupported(Operation.GET_RUN_DETAILS)
 
     def suggest_questions(self, conversation_id: str) -> Flow[Q, R, tuple[str, ...]]:
-        """Questions that the backend thinks come next."""
+        """Return the questions that the backend suggests."""
         raise self.unsupported(Operation.SUGGEST_QUESTIONS)
 
-    # Making conversation: `turns` says what is sent, and how what is streamed is read.
+    # Replies: `_turns` has the values by which a turn and its stream are described.
 
     def new_conversation_id(self) -> str:
-        """Chooses the id of a conversation that a turn will begin."""
+        """Choose the id of a conversation that a turn begins."""
         return secrets.token_hex(12)
 
     def new_turn_id(self) -> str:
-        """Chooses the id by which a turn can be found again."""
+        """Choose the id by which a turn can be looked up."""
         return secrets.token_hex(12)
 
     def stream_reply(self, turn: Turn) -> Flow[Q, R, Stream[Q, R]]:
-        """Describes how a turn is sent and its reply read as it comes."""
+        """Describe how to send a turn and decode its streamed reply."""
         raise self.unsupported(Operation.STREAM_REPLY)
 
     def reply(self, turn: Turn) -> Flow[Q, R, Reply]:
-        """Sends a turn and waits for its reply; a store streams where this is not overridden."""
+        """Send a turn and return its reply; if not overridden, the store streams instead."""
         raise self.unsupported(Operation.REPLY)
 
     def stream_answer(self, answer: Answer) -> Flow[Q, R, Stream[Q, R]]:
-        """Describes how a waiting interaction is answered, and what follows read as it comes.
+        """Describe how to answer a waiting interaction and decode the streamed reply.
 
         Raises:
-            ConflictError: Nothing waits for an answer.
-            InvalidError: The answer does not fit; nothing was sent.
+            ConflictError: No interaction waits for an answer.
+            InvalidError: The answer does not fit the interaction; nothing was sent.
         """
         raise self.unsupported(Operation.STREAM_ANSWER)
 
     def answer(self, answer: Answer) -> Flow[Q, R, Reply]:
-        """Answers a waiting interaction; a store streams where this is not overridden."""
+        """Answer a waiting interaction; if not overridden, the store streams instead."""
         raise self.unsupported(Operation.ANSWER)
 
     def get_reply(self, conversation_id: str, turn_id: str) -> Flow[Q, R, Reply]:
-        """The reply to a turn that was sent before; it fails as the turn did.
+        """Return the reply to a turn that was sent before, or raise the error that it ended in.
 
         Raises:
             NotFoundError: The turn did not arrive.
-            ConflictError: The reply is still being made.
+            ConflictError: The reply is still being generated.
         """
         raise self.unsupported(Operation.GET_REPLY)
 
     def resume_reply(self, conversation_id: str, turn_id: str) -> Flow[Q, R, Stream[Q, R] | Reply]:
-        """Describes how to go on reading a reply that is still being made, or returns a whole one.
+        """Describe how to resume the stream of a reply, or return a reply that is finished.
 
         Raises:
             NotFoundError: The turn did not arrive.
@@ -348,14 +347,14 @@ class Adapter(ABC, Generic[Q, R]):
         raise self.unsupported(Operation.RESUME_REPLY)
 
     def failure(self, request: Q, reply: R) -> StoreError | None:
-        """Says which error a reply stands for; None when it is a result. Pure."""
+        """Return the error that a reply reports, or None if it is a result; pure."""
         return None
 
     def redact(self, error: StoreError) -> None:
-        """Takes this store's secrets out of an error's texts."""
+        """Redact this store's secrets in an error's texts."""
 
     def check(self) -> Flow[Q, R, Health]:
-        """Looks whether the service answers; by default, by listing one conversation."""
+        """Check that the service answers; by default, list one conversation."""
         yield from self.list_conversations(Listing(limit=1))
         return Health()
 
@@ -364,10 +363,10 @@ class Adapter(ABC, Generic[Q, R]):
         return getattr(type(self), method) is not getattr(Adapter, method)
 
     def unsupported(self, operation: Operation) -> StoreError:
-        """Return the error of an operation that is not offered."""
+        """Make the error for an operation that is not offered."""
         return UnsupportedError(
-            f"{self.name} does not offer {operation}: store.offers({operation.value!r}) tells "
-            "beforehand",
+            f"{self.name} does not offer {operation}: "
+            f"check store.offers({operation.value!r}) first",
             adapter=self.name,
             operation=operation,
         )

@@ -1,6 +1,6 @@
-"""Options as a closed model checks them, and what is said of those that are wrong.
+"""Validation of options by a pydantic model, with messages that name the option.
 
-What the options are, each adapter says; nothing is read or asked here.
+The models belong to the adapters; no environment and no file is read here.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ T = TypeVar("T", bound=BaseModel)
 def validate_options(
     kind: type[T], values: Mapping[str, object], failure: Callable[[str], StoreError]
 ) -> T:
-    """Checks options by name.
+    """Validate options by name.
 
     Args:
-        kind: The model of those that there are.
-        values: What was given.
-        failure: Makes the error that is raised for what is wrong with them; what it is told names
-            no value, which may be a secret.
+        kind: The model of the options.
+        values: The options to validate.
+        failure: Converts a message into the error to raise; the message repeats no value, which may
+            be a secret.
     """
     try:
         return kind.model_validate(values)
@@ -37,17 +37,17 @@ def _complaints(error: ValidationError, known: list[str]) -> list[str]:
     import difflib
 
     complaints = []
-    for each in error.errors(include_input=False, include_context=False, include_url=False):
-        name = str(each["loc"][0]) if each["loc"] else "options"
-        if each["type"] == "extra_forbidden":
+    for detail in error.errors(include_input=False, include_context=False, include_url=False):
+        name = str(detail["loc"][0]) if detail["loc"] else "options"
+        if detail["type"] == "extra_forbidden":
             near = difflib.get_close_matches(name, known, n=1)
             hint = (
                 f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
             )
             complaints.append(f"there is no option {name!r}: {hint}")
-        elif each["type"] == "missing":
-            complaints.append(f"the option {name!r} is needed")
+        elif detail["type"] == "missing":
+            complaints.append(f"the option {name!r} is required")
         else:
-            told = each["msg"].removeprefix("Value error, ")
-            complaints.append(f"the option {name!r} is wrong: {told}")
+            reason = detail["msg"].removeprefix("Value error, ")
+            complaints.append(f"the option {name!r} is invalid: {reason}")
     return complaints

@@ -1,22 +1,18 @@
-"""Pages of lists that come whole, and the positions that cursors hold."""
+"""Pages of lists that a backend returns whole, and adapters' own cursors.
+
+No request is made here; the cursors that callers see are the store's.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from ..errors import InvalidError, ProtocolError
-from ..models import (
-    Listing,
-    Page,
-)
+from ..models import Listing, Page
 from ..parsing import decode_json
-from ._transport import AsyncIncomingReply as AsyncIncomingReply
-from ._transport import AsyncTransport as AsyncTransport
-from ._transport import IncomingReply as IncomingReply
-from ._transport import Transport as Transport
 
 T = TypeVar("T")
 
@@ -24,58 +20,63 @@ T = TypeVar("T")
 def paginate(
     items: Sequence[T], listing: Listing, *, key: Callable[[T], str], what: str = "list"
 ) -> Page[T]:
-    """Makes a page of a list that came whole, oldest first where it is of messages.
+    """Return a page of a list that a backend returns whole; of messages, the oldest first.
 
-    The cursor holds the ids of the last items seen, so that some of them may be deleted.
+    The cursor holds the ids of the last few items before it, so that some of them may be deleted.
 
     Args:
-        items: All of them.
-        listing: What was asked for.
-        key: An item's id.
-        what: How an error names the list.
+        items: The whole list.
+        listing: The requested page.
+        key: Returns an item's id.
+        what: The name of the list in errors.
 
     Raises:
-        InvalidError: Nothing of what the cursor remembers is there any more.
+        InvalidError: None of the items that the cursor remembers exists any more.
     """
     if listing.order == "newest_first":
         items = items[::-1]
     start = 0
     if listing.cursor is not None:
-        places = {key(item): place for place, item in enumerate(items)}
-        surviving = [places[each] for each in _remembered(listing.cursor) if each in places]
-        if not surviving:
+        indexes = {key(item): index for index, item in enumerate(items)}
+        known = [indexes[item_id] for item_id in _last_ids(listing.cursor) if item_id in indexes]
+        if not known:
             raise InvalidError(
-                f"what stood before this cursor's page of the {what} is gone: "
+                f"the items before this cursor's page of the {what} no longer exist: "
                 "start again without a cursor"
             )
-        start = surviving[-1] + 1
+        start = known[-1] + 1
     end = len(items) if listing.limit is None else start + listing.limit
     page = tuple(items[start:end])
     if end >= len(items):
         return Page(items=page, total=len(items))
-    last_seen = [key(item) for item in items[max(0, end - _REMEMBERED) : end]]
-    return Page(items=page, cursor=json.dumps(last_seen), total=len(items))
+    last_ids = [key(item) for item in items[max(0, end - _REMEMBERED) : end]]
+    return Page(items=page, cursor=json.dumps(last_ids), total=len(items))
 
 
-_REMEMBERED = 5
+_REMEMBERED: Final = 5
+"""The number of ids in a cursor."""
 
 
-def _remembered(cursor: str) -> list[str]:
+def _last_ids(cursor: str) -> list[str]:
     try:
-        return [str(each) for each in json.loads(cursor)]
+        return [str(item_id) for item_id in json.loads(cursor)]
     except (ValueError, TypeError):
         return []
 
 
 def read_position(cursor: str, *kinds: type) -> list[Any]:
-    """Reads an adapter's own note of where a page ended: a JSON list of values of these classes.
+    """Decode an adapter's cursor, a JSON list of values of certain classes.
+
+    Args:
+        cursor: The cursor as the adapter wrote it.
+        kinds: The exact class of each value.
 
     Raises:
-        InvalidError: It is none.
+        InvalidError: It is not such a list.
     """
     position: object = None
     with suppress(ProtocolError):
         position = decode_json(cursor)
-    if not isinstance(position, list) or [type(each) for each in position] != list(kinds):
+    if not isinstance(position, list) or [type(value) for value in position] != list(kinds):
         raise InvalidError("invalid cursor: pass page.cursor unchanged")
     return position

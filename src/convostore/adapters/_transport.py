@@ -1,7 +1,6 @@
-"""Transport: what carries an adapter's requests to its backend, one class for each face.
+"""Transport and AsyncTransport: they send an adapter's requests to its backend.
 
-`adapter` gives the names again, so that authors of adapters have one place to import from. No
-service and no protocol may be known here.
+No service and no protocol may be known here.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class IncomingReply(Generic[R]):
-    """A reply whose body is still to come.
+    """A reply whose body is still arriving.
 
     Attributes:
-        reply: What came before the body; all of it where it is not to be streamed, as of a refusal.
-        chunks: The body's pieces, as they come; they may raise a `StoreError`.
+        reply: The head of the reply; the whole reply if it is not to be streamed, as for an error.
+        chunks: The chunks of the body as they arrive; iterating may raise a `StoreError`.
     """
 
     reply: R
@@ -34,67 +33,67 @@ class IncomingReply(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class AsyncIncomingReply(Generic[R]):
-    """As `IncomingReply`, for the async face."""
+    """The async counterpart of `IncomingReply`."""
 
     reply: R
     chunks: AsyncIterator[Any]
 
 
 class Transport(ABC, Generic[Q, R]):
-    """Carries requests to a backend and brings its replies; shared by threads."""
+    """Sends requests to a backend and returns its replies; threads may share it."""
 
     @abstractmethod
     def send(self, request: Q) -> R:
-        """Carries one request out.
+        """Send one request and return its reply.
 
         Raises:
-            StoreError: The backend is out of reach or its reply is not whole.
+            StoreError: The backend is out of reach or its reply is incomplete.
         """
 
     def run(self, make: Callable[[], Flow[Q, R, T]]) -> T:
-        """Carries a whole flow out; one with transactions may make it anew and repeat it."""
+        """Run a flow; a transport with transactions may make it again, to repeat it."""
         return run(make(), self.send)
 
     def stream(self, request: Q) -> AbstractContextManager[IncomingReply[R]]:
-        """Carries one request out whose reply comes piece by piece; leaving closes it.
+        """Send one request whose reply arrives in chunks; leaving the block closes it.
 
         Raises:
-            UnsupportedError: This transport has no such method of its own.
+            UnsupportedError: This transport does not override the method.
         """
         raise _without_stream(self)
 
     def close(self) -> None:  # most have nothing to close
-        """Lets go of connections; calling it twice is fine."""
+        """Close the connections; calling it twice is fine."""
 
 
 class AsyncTransport(ABC, Generic[Q, R]):
-    """Carries requests to a backend and brings its replies; belongs to one event loop.
+    """Sends requests to a backend and returns its replies; belongs to one event loop.
 
     Attributes:
-        concurrency: How many requests may be under way at a time.
+        concurrency: How many requests may run at a time.
     """
 
     concurrency: int = 1
 
     @abstractmethod
     async def send(self, request: Q) -> R:
-        """Carries one request out.
+        """Send one request and return its reply.
 
         Raises:
-            StoreError: The backend is out of reach or its reply is not whole.
+            StoreError: The backend is out of reach or its reply is incomplete.
         """
 
     async def run(self, make: Callable[[], Flow[Q, R, T]]) -> T:
-        """Carries a whole flow out; one with transactions may make it anew and repeat it."""
+        """Run a flow; a transport with transactions may make it again, to repeat it."""
         return await arun(make(), self.send, concurrency=self.concurrency)
 
     def stream(self, request: Q) -> AbstractAsyncContextManager[AsyncIncomingReply[R]]:
-        """As `Transport.stream`; streams do not count as requests under way."""
+        """Send one request as `Transport.stream` does; `concurrency` does not count streams."""
         raise _without_stream(self)
 
     async def aclose(self) -> None:  # most have nothing to close
-        """Lets go of connections; calling it twice is fine."""
+        """Close the connections; calling it twice is fine."""
 
 
 def _without_stream(transport: object) -> UnsupportedError:
-    return UnsupportedError(f"{type(transport).__name__} has no method 'stream': replies need one")
+    return UnsupportedError(f"{type(transport).__name__} must override 'stream' to stream replies")

@@ -1,7 +1,7 @@
-"""What is sent to a backend that answers, and how a streamed answer is read: values of adapters.
+"""Turns, answers and streams: the values by which an adapter describes a reply.
 
-An adapter takes a `Turn` or an `Answer` and returns a `Stream`: what to ask, who decodes it, and
-how to finish. Carrying it out is the store's work. No I/O and no service's spelling here.
+An adapter converts a `Turn` or an `Answer` into a `Stream`: the request, its decoder, and how to
+finish. The store runs it. No I/O and no field of a service may be here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ._accumulator import ReplyAccumulator
 from ._types import C, Q, R
 
 AnswerContent: TypeAlias = str | Mapping[str, JSON]
-"""What an interaction is answered with: a choice's value, or a form's values by key."""
+"""The answer to an interaction: the value of an option, or a form's values by key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +25,12 @@ class Turn:
     """A user's turn to send.
 
     Attributes:
-        conversation_id: An existing conversation, or a new one's id, chosen beforehand.
-        turn_id: Chosen beforehand; what `get_reply` finds the reply by.
-        content: What the user says: texts and files.
+        conversation_id: The id of an existing conversation, or one chosen for a new conversation.
+        turn_id: An id chosen for the turn, by which `get_reply` finds its reply.
+        content: The user's message: texts and files.
         options: An instance of the adapter's `ReplyOptions`; typed loosely so that an adapter may
-            name its own.
-        begins: Whether the conversation's id was chosen for this turn: nothing can be there yet.
+            name its subclass.
+        begins: Whether the conversation's id was chosen for this turn, so that it cannot exist yet.
     """
 
     conversation_id: str
@@ -42,7 +42,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a waiting interaction is answered with; `options` is as in `Turn`."""
+    """The answer to a waiting interaction; `options` is as in `Turn`."""
 
     conversation_id: str
     answer: AnswerContent
@@ -50,34 +50,35 @@ class Answer:
 
 
 class Decoder(ABC, Generic[C]):
-    """Takes what a stream brings, in pieces of any size, to events; does no I/O."""
+    """Decodes the chunks of a stream, of any size, into events; does no I/O."""
 
     @abstractmethod
     def feed(self, chunk: C) -> Iterable[ReplyEvent]:
-        """Takes the next piece to the events that it completes.
+        """Feed a chunk and return the events it completes.
 
         Raises:
-            StoreError: The service says that it failed, or something unreadable.
+            StoreError: The service reports a failure, or the chunk cannot be decoded.
         """
 
     @abstractmethod
     def close(self) -> Iterable[ReplyEvent]:
-        """Takes the end of the stream to the events that only it completes.
+        """Return the events that only the end of the stream completes.
 
         Raises:
-            StoreError: The stream was not at its end, or it told of a failure.
+            StoreError: The stream was cut off, or it reported a failure.
         """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream(Generic[Q, R]):
-    """A streamed answer as an adapter describes it.
+    """A streamed reply as an adapter describes it.
 
     Attributes:
-        request: What to ask; it is sent once and never repeated.
-        decoder: Reads what comes.
-        finish: Reads again what was stored, and returns the reply; it may wait until that is there.
-        turn_id: Which turn it is, where that differs from what was asked for.
+        request: The request; it is sent once and never retried.
+        decoder: The decoder of its response.
+        finish: Makes the flow that reads the stored messages and returns the reply; it may wait
+            until they are stored.
+        turn_id: The turn's id, if it differs from the one that was asked for.
     """
 
     request: Q

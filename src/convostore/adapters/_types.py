@@ -1,6 +1,7 @@
-"""The type variables of adapters: requests, replies and pieces of one backend.
+"""The type variables of adapters: requests, replies and chunks of one backend.
 
-Each defaults to Any, so that code which works with any backend names `Adapter` and no more.
+Each defaults to Any, so that code for any backend can say `Adapter` without arguments. No other
+type may be here.
 """
 
 from __future__ import annotations
@@ -14,4 +15,4 @@ Q = TypeVar("Q", default=Any)
 R = TypeVar("R", default=Any)
 """A reply of the backend."""
 C = TypeVar("C", default=Any)
-"""A piece of a streamed reply, as the transport gives it."""
+"""A chunk of a streamed reply, as the transport yields it."""

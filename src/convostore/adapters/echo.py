@@ -1,9 +1,9 @@
-"""An adapter that answers: the memory store with a model that says again what it was told.
+"""EchoAdapter: the memory store with a model that repeats what the user says.
 
-It shows what a store with `reply` does, to the kit and to the tests of applications; `echo://name`
-answers in the store that `memory://name` is. What it is told decides what it does: after ``think``
-it reasons first, after ``choose a b`` it asks for one of these words, after ``fill in a b`` for a
-form of these keys, and after ``fail`` it breaks off.
+It is the reference of a store with `reply`, for the contract kit and for applications' tests;
+`echo://name` shares the conversations of `memory://name`. A turn that begins with ``think`` makes
+it reason first, ``choose a b`` makes it ask for one of these words, ``fill in a b`` for a form with
+these keys, and ``fail`` makes the reply fail. No real service may be imitated here.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ __all__ = ["EchoAdapter", "EchoDecoder"]
 T = TypeVar("T")
 
 _END: Final = "the end"
-"""The piece of a stream that says that it was whole."""
+"""The last chunk of a complete stream."""
 
 
 class EchoDecoder(Decoder[ReplyEvent | str]):
-    """Reads pieces that are events already."""
+    """Decodes chunks that are events already."""
 
     def __init__(self) -> None:
         self._ended = False
@@ -56,12 +56,12 @@ class EchoDecoder(Decoder[ReplyEvent | str]):
 
     def close(self) -> Iterable[ReplyEvent]:
         if not self._ended:
-            raise UnavailableError("the reply broke off: get_reply tells what became of it")
+            raise UnavailableError("the reply broke off: call get_reply for its outcome")
         return ()
 
 
 class EchoAdapter(MemoryAdapter):
-    """Keeps conversations in this process, and answers in them; see the module."""
+    """An adapter that keeps conversations in this process and replies in them; see the module."""
 
     name: ClassVar[str] = "echo"
 
@@ -70,17 +70,17 @@ class EchoAdapter(MemoryAdapter):
 
     def stream_answer(self, answer: Answer) -> Flow[Call, object, Stream[Call, object]]:
         messages = yield from self._messages(answer.conversation_id)
-        asking = messages[-1] if messages else None
-        asked = pending_interaction(asking) if asking else None
-        if asking is None or asked is None:
+        question = messages[-1] if messages else None
+        interaction = pending_interaction(question) if question else None
+        if question is None or interaction is None:
             raise ConflictError("nothing waits for an answer in this conversation")
-        filled = _filled(asked, answer.answer)
-        turn_id = asking.id.removesuffix(_ANSWER)
+        answered = _fill_in(interaction, answer.answer)
+        turn_id = question.id.removesuffix(_ANSWER)
         return (
             yield from self._stream(
                 answer.conversation_id,
                 turn_id,
-                lambda: self._go_on(answer.conversation_id, asking, filled),
+                lambda: self._go_on(answer.conversation_id, question, answered),
             )
         )
 
@@ -96,7 +96,7 @@ class EchoAdapter(MemoryAdapter):
 
     def suggest_questions(self, conversation_id: str) -> Flow[Call, object, tuple[str, ...]]:
         messages = yield from self._messages(conversation_id)
-        return tuple(f"Why {each.text}?" for each in messages[-2:] if each.role == "user")
+        return tuple(f"Why {item.text}?" for item in messages[-2:] if item.role == "user")
 
     def _stream(
         self, conversation_id: str, turn_id: str, request: Call
@@ -110,37 +110,37 @@ class EchoAdapter(MemoryAdapter):
         )
 
     def _take(self, turn: Turn) -> list[ReplyEvent | str]:
-        """Takes a turn in and answers at once, as a service that goes on whoever listens."""
+        """Store a turn with its whole answer, as a service that goes on whoever listens."""
         question = Message(id=turn.turn_id, role="user", parts=turn.content, status="complete")
         events = [*_events(question.text)]
         failed = question.text == "fail"
         answer = Message(
             id=f"{turn.turn_id}{_ANSWER}",
             role="assistant",
-            parts=_folded(events),
+            parts=_accumulate(events),
             status="failed" if failed else "complete",
         )
         new = NewConversation(id=turn.conversation_id, title=question.text or None)
         if turn.conversation_id not in self._shelf.kept:
-            _at_once(self.create_conversation(new))
-        _at_once(self.append_messages(turn.conversation_id, [question, answer], ANY))
+            _run_now(self.create_conversation(new))
+        _run_now(self.append_messages(turn.conversation_id, [question, answer], ANY))
         return [*events] if failed else [*events, _END]
 
     def _go_on(
-        self, conversation_id: str, asking: Message, filled: InteractionPart
+        self, conversation_id: str, question: Message, answered: InteractionPart
     ) -> list[ReplyEvent | str]:
-        events = [TextDelta(text=f"You said {filled.answer or _said(filled)}.")]
-        parts = (*asking.parts[:-1], filled, *_folded(events))
-        answered = asking.model_copy(update={"parts": parts})
-        messages = _at_once(self._messages(conversation_id))
+        events = [TextDelta(text=f"You said {answered.answer or _field_values(answered)}.")]
+        parts = (*question.parts[:-1], answered, *_accumulate(events))
+        message = question.model_copy(update={"parts": parts})
+        messages = _run_now(self._messages(conversation_id))
         after = messages[-2].id if len(messages) > 1 else None
-        _at_once(self.replace_messages(conversation_id, [answered], after))
+        _run_now(self.replace_messages(conversation_id, [message], after))
         return [*events, _END]
 
     def _stored(
         self, conversation_id: str, turn_id: str, accumulator: ReplyAccumulator
     ) -> Flow[Call, object, Reply]:
-        messages = {each.id: each for each in (yield from self._messages(conversation_id))}
+        messages = {item.id: item for item in (yield from self._messages(conversation_id))}
         answer = messages.get(f"{turn_id}{_ANSWER}")
         if answer is None:
             raise NotFoundError(f"no turn {turn_id!r} arrived in {conversation_id!r}")
@@ -159,66 +159,68 @@ class EchoAdapter(MemoryAdapter):
 
 
 _ANSWER: Final = "/answer"
-_PIECE: Final = 7
-"""Characters that the echo says at a time."""
+_CHUNK: Final = 7
+"""Characters in a delta of the answer."""
 
 
-def _at_once(flow: Flow[Call, object, T]) -> T:
-    """Carries a flow out within a call, which holds the memory's lock."""
+def _run_now(flow: Flow[Call, object, T]) -> T:
+    """Run a flow within a call, which holds the memory's lock."""
     return run(flow, lambda call: call())
 
 
 def _events(text: str) -> Iterator[ReplyEvent]:
-    """What the echo answers to a text."""
+    """Yield the events that answer a text."""
     command, _, rest = text.partition(" ")
     words = rest.split()
     if command == "choose" and words:
-        options = tuple([InteractionOption(value=each) for each in words])
-        asked = InteractionPart(type="userSelect", prompt="Which one?", options=options)
-        yield InteractionRequested(interaction=asked)
+        options = tuple([InteractionOption(value=word) for word in words])
+        choice = InteractionPart(type="userSelect", prompt="Which one?", options=options)
+        yield InteractionRequested(interaction=choice)
         return
     if command == "fill" and words[:1] == ["in"] and words[1:]:
-        fields = tuple([InteractionField(key=each, required=True) for each in words[1:]])
-        asked = InteractionPart(type="userInput", prompt="Fill in", fields=fields)
-        yield InteractionRequested(interaction=asked)
+        fields = tuple([InteractionField(key=word, required=True) for word in words[1:]])
+        form = InteractionPart(type="userInput", prompt="Fill in", fields=fields)
+        yield InteractionRequested(interaction=form)
         return
     if command == "think":
         yield ReasoningDelta(text="What was I told")
         yield ReasoningDelta(text="?")
         text = rest
-    said = f"You said: {text}"
-    for start in range(0, len(said), _PIECE):
-        yield TextDelta(text=said[start : start + _PIECE])
+    answer = f"You said: {text}"
+    for start in range(0, len(answer), _CHUNK):
+        yield TextDelta(text=answer[start : start + _CHUNK])
 
 
-def _folded(events: Iterable[ReplyEvent]) -> tuple[Part, ...]:
+def _accumulate(events: Iterable[ReplyEvent]) -> tuple[Part, ...]:
     accumulator = ReplyAccumulator()
     for event in events:
         accumulator.add(event)
     return accumulator.parts
 
 
-def _filled(asked: InteractionPart, answer: AnswerContent) -> InteractionPart:
-    """The interaction as it stands when it is answered.
+def _fill_in(interaction: InteractionPart, answer: AnswerContent) -> InteractionPart:
+    """Return an interaction with its answer.
 
     Raises:
         InvalidError: The answer does not fit.
     """
     if isinstance(answer, str):
-        if answer not in {option.value for option in asked.options}:
-            raise InvalidError(f"{answer!r} is none of the options")
-        return asked.model_copy(update={"answered": True, "answer": answer})
-    keys = {field.key for field in asked.fields}
-    if not asked.fields or set(answer) != keys:
-        raise InvalidError(f"the form has the fields {', '.join(sorted(keys)) or 'none'}")
+        if answer not in {option.value for option in interaction.options}:
+            raise InvalidError(f"answer must be one of the options, got {answer!r}")
+        return interaction.model_copy(update={"answered": True, "answer": answer})
+    keys = {field.key for field in interaction.fields}
+    if not interaction.fields or set(answer) != keys:
+        raise InvalidError(
+            f"answer must have the fields of the form: {', '.join(sorted(keys)) or 'none'}"
+        )
     fields = tuple(
-        [field.model_copy(update={"value": answer[field.key]}) for field in asked.fields]
+        [field.model_copy(update={"value": answer[field.key]}) for field in interaction.fields]
     )
-    return asked.model_copy(update={"answered": True, "fields": fields})
+    return interaction.model_copy(update={"answered": True, "fields": fields})
 
 
-def _said(filled: InteractionPart) -> str:
-    return ", ".join(f"{field.key} is {field.value}" for field in filled.fields)
+def _field_values(form: InteractionPart) -> str:
+    return ", ".join(f"{field.key} is {field.value}" for field in form.fields)
 
 
 def _texts(message: Message) -> list[TextPart]:

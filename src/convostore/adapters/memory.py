@@ -1,8 +1,8 @@
-"""The in-memory adapter: the reference of what a store does, and a test double for apps.
+"""MemoryAdapter: the reference of a store's behaviour, and a test double for applications.
 
-Everything that a store can promise is kept here in the plainest way; what other adapters must equal
-is read off this one by the contract kit. `memory://` is a new store each time, `memory://name` the
-same one for a whole process.
+It does everything that a store can promise, in the simplest way; the contract kit holds other
+adapters to the same. `memory://` is a new store each time, `memory://name` the same one throughout
+a process. Nothing is written to disk here.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ __all__ = ["AsyncMemoryTransport", "Call", "MemoryAdapter", "MemoryTransport", "
 T = TypeVar("T")
 
 Call: TypeAlias = Callable[[], object]
-"""A request to the memory: what to do while nobody else does anything."""
+"""A request to the memory: a function that is called while the lock is held."""
 
 
 @dataclass(slots=True)
-class _Kept:
+class _Entry:
     conversation: Conversation
     stored_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     messages: dict[int, Message] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class _Kept:
     next_sequence: int = 0
 
     def find(self, message_id: str) -> int | None:
-        return next((seq for seq, each in self.messages.items() if each.id == message_id), None)
+        return next((seq for seq, item in self.messages.items() if item.id == message_id), None)
 
     def put(self, messages: Sequence[Message]) -> None:
         for message in messages:
@@ -78,12 +78,12 @@ class _Kept:
 
 @dataclass(slots=True)
 class _Shelf:
-    kept: dict[str, _Kept] = field(default_factory=dict)
+    kept: dict[str, _Entry] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
-    copies: dict[str, _Kept] | None = None
+    copies: dict[str, _Entry] | None = None
     """During a batch, the conversations that it reached for, as they were before it."""
 
-    def __getitem__(self, conversation_id: str) -> _Kept:
+    def __getitem__(self, conversation_id: str) -> _Entry:
         try:
             row = self.kept[conversation_id]
         except KeyError:
@@ -98,7 +98,7 @@ class _Shelf:
     def transaction(self) -> Iterator[None]:
         """Take back all that is done within if it raises."""
         before = dict(self.kept)
-        copies: dict[str, _Kept] = {}
+        copies: dict[str, _Entry] = {}
         self.copies = copies
         try:
             yield
@@ -117,7 +117,7 @@ def _do(call: Callable[[], T]) -> Flow[Call, object, T]:
 
 
 class MemoryAdapter(Adapter[Call, object]):
-    """Keeps conversations in this process; see the module."""
+    """An adapter that keeps conversations in this process; see the module."""
 
     name: ClassVar[str] = "memory"
     traits = Traits(order="pinned_then_active", updated_at="content", batches="atomic")
@@ -158,11 +158,11 @@ class MemoryAdapter(Adapter[Call, object]):
 
         return _do(call)
 
-    def _older(self, age: datetime | None) -> Iterator[Conversation]:
-        for kept in self._shelf.kept.values():
-            active = kept.conversation.last_active_at
-            if age is None or (active is not None and active < age):
-                yield kept.conversation
+    def _older(self, time: datetime | None) -> Iterator[Conversation]:
+        for entry in self._shelf.kept.values():
+            active = entry.conversation.last_active_at
+            if time is None or (active is not None and active < time):
+                yield entry.conversation
 
     def get_conversation(self, conversation_id: str) -> Flow[Call, object, Conversation]:
         return _do(lambda: self._shelf[conversation_id].conversation)
@@ -188,7 +188,7 @@ class MemoryAdapter(Adapter[Call, object]):
     def create_conversation(self, new: NewConversation) -> Flow[Call, object, Conversation]:
         def call() -> Conversation:
             conversation_id = new.id or secrets.token_hex(16)
-            made = Conversation(
+            conversation = Conversation(
                 id=conversation_id,
                 title=new.title,
                 created_at=new.created_at,
@@ -197,14 +197,14 @@ class MemoryAdapter(Adapter[Call, object]):
             )
             if conversation_id in self._shelf.kept:
                 return same_conversation(self._shelf[conversation_id].conversation, new)
-            self._shelf.kept[conversation_id] = _Kept(made)
-            return made
+            self._shelf.kept[conversation_id] = _Entry(conversation)
+            return conversation
 
         return _do(call)
 
     def put_conversation(self, conversation: Conversation) -> Flow[Call, object, None]:
         def call() -> None:
-            self._shelf.kept.setdefault(conversation.id, _Kept(conversation))
+            self._shelf.kept.setdefault(conversation.id, _Entry(conversation))
             self._shelf[conversation.id].conversation = conversation
 
         return _do(call)
@@ -213,20 +213,20 @@ class MemoryAdapter(Adapter[Call, object]):
         self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
     ) -> Flow[Call, object, Conversation]:
         def call() -> Conversation:
-            kept = self._shelf[conversation_id]
-            last = _found(kept, message_id)
-            made = Conversation(
+            entry = self._shelf[conversation_id]
+            last = _sequence(entry, message_id)
+            conversation = Conversation(
                 id=new_id or secrets.token_hex(16),
-                title=kept.conversation.title if title is UNSET else title,
+                title=entry.conversation.title if title is UNSET else title,
                 updated_at=datetime.now(UTC),
                 origin=Origin(store=self.label, conversation_id=conversation_id),
             )
-            if made.id in self._shelf.kept:
-                raise taken_conversation(made.id)
-            fork = self._shelf.kept[made.id] = _Kept(made)
-            fork.put([message for seq, message in kept.messages.items() if seq <= last])
-            fork.times = dict(enumerate(kept.times[seq] for seq in kept.messages if seq <= last))
-            return made
+            if conversation.id in self._shelf.kept:
+                raise taken_conversation(conversation.id)
+            fork = self._shelf.kept[conversation.id] = _Entry(conversation)
+            fork.put([message for seq, message in entry.messages.items() if seq <= last])
+            fork.times = dict(enumerate(entry.times[seq] for seq in entry.messages if seq <= last))
+            return conversation
 
         return _do(call)
 
@@ -234,14 +234,14 @@ class MemoryAdapter(Adapter[Call, object]):
         self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
     ) -> Flow[Call, object, tuple[Message, ...]]:
         def call() -> tuple[Message, ...]:
-            kept = self._shelf[conversation_id]
-            stored = {message.id: message for message in kept.messages.values()}
+            entry = self._shelf[conversation_id]
+            stored = {message.id: message for message in entry.messages.values()}
             fresh = unstored_messages(messages, stored)
             if fresh:
                 repeated = {message.id for message in messages if message.id in stored}
                 check_tip(next(reversed(stored), None), after, repeated)
-                kept.put(fresh)
-                _touch(kept)
+                entry.put(fresh)
+                _touch(entry)
             stored |= {message.id: message for message in fresh}
             return tuple(stored[message.id] for message in messages)
 
@@ -251,15 +251,15 @@ class MemoryAdapter(Adapter[Call, object]):
         self, conversation_id: str, messages: Sequence[Message], after: str | None
     ) -> Flow[Call, object, tuple[Message, ...]]:
         def call() -> tuple[Message, ...]:
-            kept = self._shelf[conversation_id]
-            last = -1 if after is None else kept.find(after)
+            entry = self._shelf[conversation_id]
+            last = -1 if after is None else entry.find(after)
             if last is None:
                 raise missing_tip(str(after))
-            head = {seq: message for seq, message in kept.messages.items() if seq <= last}
+            head = {seq: message for seq, message in entry.messages.items() if seq <= last}
             check_replacement(messages, {message.id: message for message in head.values()})
-            kept.messages = head
-            kept.put(messages)
-            _touch(kept)
+            entry.messages = head
+            entry.put(messages)
+            _touch(entry)
             return tuple(messages)
 
         return _do(call)
@@ -268,10 +268,10 @@ class MemoryAdapter(Adapter[Call, object]):
         self, conversation_id: str, change: ConversationChange
     ) -> Flow[Call, object, None]:
         def call() -> None:
-            kept = self._shelf[conversation_id]
-            given = {"title": change.title, "pinned": change.pinned}
-            kept.conversation = kept.conversation.model_copy(
-                update={name: value for name, value in given.items() if value is not UNSET}
+            entry = self._shelf[conversation_id]
+            fields = {"title": change.title, "pinned": change.pinned}
+            entry.conversation = entry.conversation.model_copy(
+                update={name: value for name, value in fields.items() if value is not UNSET}
             )
 
         return _do(call)
@@ -281,10 +281,10 @@ class MemoryAdapter(Adapter[Call, object]):
 
     def delete_conversations(self, older_than: datetime) -> Flow[Call, object, int]:
         def call() -> int:
-            old = [each.id for each in self._older(older_than)]
-            for conversation_id in old:
+            ids = [conversation.id for conversation in self._older(older_than)]
+            for conversation_id in ids:
                 del self._shelf.kept[conversation_id]
-            return len(old)
+            return len(ids)
 
         return _do(call)
 
@@ -293,10 +293,10 @@ class MemoryAdapter(Adapter[Call, object]):
 
     def delete_message(self, conversation_id: str, message_id: str) -> Flow[Call, object, None]:
         def call() -> None:
-            kept = self._shelf[conversation_id]
-            if (sequence := kept.find(message_id)) is not None:
-                del kept.messages[sequence]
-                _touch(kept)
+            entry = self._shelf[conversation_id]
+            if (sequence := entry.find(message_id)) is not None:
+                del entry.messages[sequence]
+                _touch(entry)
 
         return _do(call)
 
@@ -304,21 +304,21 @@ class MemoryAdapter(Adapter[Call, object]):
         self, conversation_id: str, message_id: str, feedback: Feedback | None
     ) -> Flow[Call, object, None]:
         def call() -> None:
-            kept = self._shelf[conversation_id]
-            sequence = _found(kept, message_id)
-            changed = kept.messages[sequence].model_copy(update={"feedback": feedback})
-            kept.messages[sequence] = changed
+            entry = self._shelf[conversation_id]
+            sequence = _sequence(entry, message_id)
+            message = entry.messages[sequence].model_copy(update={"feedback": feedback})
+            entry.messages[sequence] = message
 
         return _do(call)
 
     def search(self, search: Search, listing: Listing) -> Flow[Call, object, Page[Hit]]:
         def call() -> Page[Hit]:
-            found = sorted(self._found(search), key=lambda each: each[0])
+            ranked = sorted(self._found(search), key=lambda pair: pair[0])
             if listing.cursor is not None:
                 last = read_position(listing.cursor, int, float, str, int)
-                found = [each for each in found if list(each[0]) > last]
-            page = found[: listing.limit]
-            more = len(page) < len(found)
+                ranked = [(rank, hit) for rank, hit in ranked if list(rank) > last]
+            page = ranked[: listing.limit]
+            more = len(page) < len(ranked)
             return Page(
                 items=tuple(hit for _, hit in page),
                 cursor=json.dumps(page[-1][0]) if more else None,
@@ -327,47 +327,47 @@ class MemoryAdapter(Adapter[Call, object]):
         return _do(call)
 
     def _found(self, search: Search) -> Iterator[tuple[tuple[int, float, str, int], Hit]]:
-        """The hits with their ranks: titles first, then the newest, then by id, the last first."""
-        for kept in self._shelf.kept.values():
-            conversation = kept.conversation
+        """Yield the hits with their ranks: titles first, then by time, id and sequence."""
+        for entry in self._shelf.kept.values():
+            conversation = entry.conversation
             if search.conversation_id not in {None, conversation.id}:
                 continue
-            made_at = conversation.created_at or kept.stored_at
-            if search.role is None and search.covers(made_at):
+            created_at = conversation.created_at or entry.stored_at
+            if search.role is None and search.covers(created_at):
                 hit = search.title_hit(conversation)
                 if hit is not None:
-                    yield (0, -made_at.timestamp(), conversation.id, 0), hit
-            for seq, message in kept.messages.items():
-                said_at = kept.times[seq]
-                if search.role in {None, message.role} and search.covers(said_at):
+                    yield (0, -created_at.timestamp(), conversation.id, 0), hit
+            for seq, message in entry.messages.items():
+                time = entry.times[seq]
+                if search.role in {None, message.role} and search.covers(time):
                     hit = search.message_hit(conversation, message)
                     if hit is not None:
-                        yield (1, -said_at.timestamp(), conversation.id, -seq), hit
+                        yield (1, -time.timestamp(), conversation.id, -seq), hit
 
 
-def _found(kept: _Kept, message_id: str) -> int:
-    if (sequence := kept.find(message_id)) is None:
-        raise absent_message(kept.conversation.id, message_id)
+def _sequence(entry: _Entry, message_id: str) -> int:
+    if (sequence := entry.find(message_id)) is None:
+        raise absent_message(entry.conversation.id, message_id)
     return sequence
 
 
 def void(_: object) -> None:
-    return None
+    """Discard a value, so that a lambda can return None."""
 
 
 def _rank(row: Conversation) -> tuple[bool, float, str]:
-    """Pinned first, then the latest activity, then the id."""
+    """Return the sort key: pinned ones first, then by latest activity, then by id."""
     active = row.last_active_at
     return (not row.pinned, -active.timestamp() if active else 0.0, row.id)
 
 
-def _touch(kept: _Kept) -> None:
-    now = moved_on(kept.conversation.updated_at)
-    kept.conversation = kept.conversation.model_copy(update={"updated_at": now})
+def _touch(entry: _Entry) -> None:
+    now = moved_on(entry.conversation.updated_at)
+    entry.conversation = entry.conversation.model_copy(update={"updated_at": now})
 
 
 class MemoryTransport(Transport[Call, object]):
-    """Makes each call while it holds the shelf's lock."""
+    """A transport that makes each call while it holds the lock of the store."""
 
     def __init__(self, lock: threading.RLock) -> None:
         self._lock = lock
@@ -381,7 +381,7 @@ class MemoryTransport(Transport[Call, object]):
 
     @contextmanager
     def stream(self, request: Call) -> Iterator[IncomingReply[object]]:
-        """What the call returns are the pieces."""
+        """Make the call and stream the items it returns."""
         yield IncomingReply(None, iter(cast("Iterable[object]", self.send(request))))
 
     def close(self) -> None:
@@ -389,7 +389,7 @@ class MemoryTransport(Transport[Call, object]):
 
 
 class AsyncMemoryTransport(AsyncTransport[Call, object]):
-    """The same for the async face; a call never waits, so it blocks no loop."""
+    """The async counterpart of `MemoryTransport`; no call waits, so none blocks the loop."""
 
     def __init__(self, lock: threading.RLock) -> None:
         self._sync = MemoryTransport(lock)
@@ -400,12 +400,12 @@ class AsyncMemoryTransport(AsyncTransport[Call, object]):
     @asynccontextmanager
     async def stream(self, request: Call) -> AsyncIterator[AsyncIncomingReply[object]]:
         with self._sync.stream(request) as incoming:
-            yield AsyncIncomingReply(None, _awaited(incoming.chunks))
+            yield AsyncIncomingReply(None, _async_iterator(incoming.chunks))
 
     async def aclose(self) -> None:
         self._sync.close()
 
 
-async def _awaited(chunks: Iterator[object]) -> AsyncIterator[object]:
+async def _async_iterator(chunks: Iterator[object]) -> AsyncIterator[object]:
     for chunk in chunks:
         yield chunk

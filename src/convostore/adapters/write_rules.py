@@ -1,6 +1,6 @@
-"""Writing: what a store of one's own checks before it writes, so that nothing is lost or doubled.
+"""Checks that a writable store makes before it writes, so that no message is lost or doubled.
 
-Rules of values only; where and how they are kept, the adapters know.
+They compare values only; storage belongs in the adapters.
 """
 
 from __future__ import annotations
@@ -25,41 +25,41 @@ __all__ = [
 
 
 def absent_conversation(conversation_id: str) -> NotFoundError:
-    """The error of a conversation that is not there."""
+    """Make the error for a conversation that does not exist."""
     return NotFoundError(f"there is no conversation {conversation_id!r}")
 
 
 def absent_message(conversation_id: str, message_id: str) -> NotFoundError:
-    """The error of a message that is not there."""
+    """Make the error for a message that does not exist."""
     return NotFoundError(f"there is no message {message_id!r} in conversation {conversation_id!r}")
 
 
 def taken_conversation(conversation_id: str) -> ConflictError:
-    """The error of an id that another conversation has."""
-    return ConflictError(f"there is another conversation {conversation_id!r} already")
+    """Make the error for an id that another conversation has."""
+    return ConflictError(f"another conversation with the id {conversation_id!r} exists already")
 
 
-def same_conversation(stored: Conversation, asked: NewConversation) -> Conversation:
-    """The conversation that is stored, where it is the one that is to be made.
+def same_conversation(stored: Conversation, new: NewConversation) -> Conversation:
+    """Return the stored conversation if it equals the one to create.
 
     Raises:
-        ConflictError: It is another one.
+        ConflictError: It has another title, time or origin.
     """
     values = (stored.title, stored.created_at, stored.origin)
-    if values != (asked.title, asked.created_at, asked.origin):
+    if values != (new.title, new.created_at, new.origin):
         raise taken_conversation(stored.id)
     return stored
 
 
 def unstored_messages(messages: Sequence[Message], stored: Mapping[str, Message]) -> list[Message]:
-    """Those of the messages that are not stored yet, each once.
+    """Return the messages that are not stored yet, each once.
 
     Args:
-        messages: What is to be stored.
-        stored: By their ids, those that are: at least all that have an id of `messages`.
+        messages: The messages to store.
+        stored: The stored messages by id; at least those whose ids are among `messages`.
 
     Raises:
-        ConflictError: One is stored with another content.
+        ConflictError: A message is stored with other content.
     """
     fresh: dict[str, Message] = {}
     for message in messages:
@@ -67,49 +67,49 @@ def unstored_messages(messages: Sequence[Message], stored: Mapping[str, Message]
         if known is None:
             fresh[message.id] = message
         elif known.fingerprint() != message.fingerprint():
-            raise ConflictError(f"another message {message.id!r} is stored already")
+            raise ConflictError(f"another message with the id {message.id!r} is stored already")
     return list(fresh.values())
 
 
 def check_tip(tip: str | None, after: str | AnyTip | None, repeated: Container[str | None]) -> None:
-    """Looks whether the last message is the one that a writer took for the last.
+    """Check that the last message is the one that the writer expects.
 
     Args:
-        tip: The last message's id; None where there is none.
-        after: What the writer said.
-        repeated: The ids of those of its messages that are stored: when the last is one of them,
-            the writer repeats or goes on with what it had begun.
+        tip: The last message's id; None if there is none.
+        after: The id that the writer expects.
+        repeated: The ids of those of the writer's messages that are stored already. If the last
+            message is one of them, the writer repeats or resumes its own write.
 
     Raises:
-        ConflictError: Another one is the last.
+        ConflictError: Another message is the last.
     """
     if after is not ANY and tip != after and tip not in repeated:
         raise ConflictError(
-            f"the last message is {tip!r}, not {after!r}: read on, then append again"
+            f"the last message is {tip!r}, not {after!r}: read the new messages, then append again"
         )
 
 
 def check_replacement(messages: Sequence[Message], head: Mapping[str, Message]) -> None:
-    """Looks whether messages can take the place of a conversation's end.
+    """Check that messages can replace the end of a conversation.
 
     Args:
         messages: The new end.
-        head: By their ids, those that stay: at least all that have an id of `messages`.
+        head: The messages that stay, by id; at least those whose ids are among `messages`.
 
     Raises:
-        ConflictError: One of them stays already, or comes twice.
+        ConflictError: One of them is among those that stay, or occurs twice.
     """
     if len(unstored_messages(messages, head)) != len(messages):
-        raise ConflictError("a message stands before the place where it is to be put")
+        raise ConflictError("a message occurs twice, or before the point of the replacement")
 
 
 def missing_tip(after: str) -> ConflictError:
-    """The error of a replacement behind a message that is not there."""
-    return ConflictError(f"the message {after!r} is gone: read again, then replace")
+    """Make the error for a replacement after a message that does not exist."""
+    return ConflictError(f"message {after!r} no longer exists: read again, then replace")
 
 
 def moved_on(before: datetime | None) -> datetime:
-    """The time of a change: now, but later than the last one even where the clock goes back."""
+    """Return the time of a change: now, or just after the last change if the clock went back."""
     now = datetime.now(UTC)
     if before is None or now > before:
         return now

@@ -1,8 +1,8 @@
-"""HTTP adapters: what they share, and the transports that carry their requests.
+"""HTTP for adapters: requests, responses, the transports that carry them, and stream framing.
 
-The only package that imports an HTTP client, inside functions, so that naming an adapter costs
-nothing. No httpx type may be in a public signature but in `raw`, and no service's paths or fields
-anywhere here.
+The only package that imports an HTTP client, and only inside functions, so that importing an
+adapter stays cheap. No httpx type may be in a public signature, except those of the raw clients,
+and no path or field of a service may be here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""HTTPAdapter: what adapters of HTTP services share; they write flows of requests."""
+"""HTTPAdapter: transports, retries and redaction for adapters of HTTP services.
+
+No path or field of a service may be here.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +26,15 @@ T = TypeVar("T")
 HTTPFlow: TypeAlias = Flow[Request, Response, T]
 """A flow over HTTP: yields `Request`, is sent `Response`, returns a `T`."""
 
-_PATIENCE: Final = 60.0
-"""Seconds: a service that asks for a longer wait gets an error instead, with `retry_after`."""
+_LONGEST_WAIT: Final = 60.0
+"""Seconds; where a service asks for a longer wait, the error is raised, with `retry_after`."""
 
 
 class HTTPAdapter(Adapter[Request, Response]):
-    """What adapters of HTTP services share: transports, retries, and reading failures.
+    """The base of adapters of HTTP services: transports, retries, failures, redaction.
 
-    A subclass writes operations as flows of `Request` and, where its service has its own way to say
-    no, `failure`.
+    A subclass writes its operations as flows of `Request`, and overrides `failure` where its
+    service reports errors in other ways than by the HTTP status.
     """
 
     Options: ClassVar[type[AdapterOptions]] = HTTPOptions
@@ -47,20 +50,20 @@ class HTTPAdapter(Adapter[Request, Response]):
         return AsyncHTTPTransport(self.base_url, self.options, self.authorization())
 
     def authorization(self) -> str | None:
-        """The ``Authorization`` header; by default HTTP Basic when the DSN names a user."""
+        """Return the ``Authorization`` header: HTTP Basic if the DSN names a user, by default."""
         if self.dsn.username is None:
             return None
         pair = f"{self.dsn.username}:{self.dsn.password or ''}"
         return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
 
     def secrets(self) -> Iterator[str]:
-        """What must never show in a message: every secret option, password and header."""
+        """Yield what no message may show: secret options, passwords and headers."""
         yield from self.dsn.secrets
         yield from filter(None, [(self.authorization() or "").partition(" ")[2]])
         for value in dict(self.options).values():
-            for each in value.values() if isinstance(value, dict) else (value,):
-                if isinstance(each, SecretStr):
-                    yield each.get_secret_value()
+            for secret in value.values() if isinstance(value, dict) else (value,):
+                if isinstance(secret, SecretStr):
+                    yield secret.get_secret_value()
 
     def wrap(self, flow: HTTPFlow[T]) -> HTTPFlow[T]:
         return retrying(
@@ -86,7 +89,7 @@ class HTTPAdapter(Adapter[Request, Response]):
             error.excerpt = error.excerpt and redact(error.excerpt, secrets)
 
     def failure(self, request: Request, response: Response) -> StoreError | None:
-        """Says which error a reply stands for; None when it is a result.
+        """Return the error that a response reports, or None if it is a result.
 
         Pure, so that a test needs no service. By default the HTTP status decides.
         """
@@ -94,7 +97,7 @@ class HTTPAdapter(Adapter[Request, Response]):
 
 
 def _delay(attempts: int, error: StoreError) -> float | None:
-    asked: float | None = getattr(error, "retry_after", None)
-    if asked is not None:
-        return asked if asked <= _PATIENCE else None
-    return min(8.0, 0.25 * 2.0**attempts) * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
+    retry_after: float | None = getattr(error, "retry_after", None)
+    if retry_after is not None:
+        return retry_after if retry_after <= _LONGEST_WAIT else None
+    return min(8.0, 0.25 * 2.0**attempts) * random.uniform(0.5, 1.0)  # noqa: S311  # jitter, no secret

@@ -1,4 +1,7 @@
-"""Making the HTTP client, and what is done to it that it has no argument for."""
+"""Making httpx clients out of options, and the network backend that httpx has no argument for.
+
+Nothing is sent here.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,13 @@ if TYPE_CHECKING:
     import httpx
 
 _TRUST: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-"""The environment's variables that say which certificates are trusted."""
+"""Environment variables that name the trusted certificates."""
 _KEEP_ALIVE: Final = 4.0
-"""Seconds that an idle connection is kept: Node closes its side after 5."""
+"""Seconds to keep an idle connection; less than the 5 after which Node.js closes its side."""
 
 
 def _client_arguments(options: HTTPOptions, authorization: str | None) -> dict[str, Any]:
-    """What the client of either face is made with."""
+    """Return the arguments of a client, sync or async."""
     from http.cookiejar import CookieJar, DefaultCookiePolicy
 
     import httpx
@@ -35,12 +38,14 @@ def _client_arguments(options: HTTPOptions, authorization: str | None) -> dict[s
     proxy = options.proxy
     verify: object = options.verify
     if verify is True:
-        verify = _trusting(*map(os.environ.get, _TRUST))
+        verify = _default_ssl_context(*map(os.environ.get, _TRUST))
     elif isinstance(verify, str):
         try:
             verify = ssl.create_default_context(cafile=verify)
         except OSError:
-            raise ConfigError("verify names no readable file of certificates") from None
+            raise ConfigError(
+                "verify must be a boolean or the path of a readable file of certificates"
+            ) from None
     return {
         "headers": headers,
         "timeout": httpx.Timeout(options.timeout),
@@ -52,8 +57,8 @@ def _client_arguments(options: HTTPOptions, authorization: str | None) -> dict[s
 
 
 @lru_cache(maxsize=4)
-def _trusting(*_environment: str | None) -> ssl.SSLContext:
-    """The certificates that are trusted by default, read once: that takes longer than a request."""
+def _default_ssl_context(*_environment: str | None) -> ssl.SSLContext:
+    """Return httpx's default context, cached: loading certificates takes longer than a request."""
     import httpx
 
     return httpx.create_ssl_context()
@@ -68,7 +73,7 @@ def _user_agent() -> str:
 
 @lru_cache(maxsize=256)
 def parsed(url: str) -> httpx.URL:
-    """An address as the client wants it; the same ones are asked again and again."""
+    """Return a URL as httpx wants it, cached: the same ones are requested again and again."""
     import httpx
 
     return httpx.URL(url)
@@ -76,13 +81,16 @@ def parsed(url: str) -> httpx.URL:
 
 @contextmanager
 def _config_errors() -> Iterator[None]:
-    """Turns what a client says of its proxy, perhaps with a password, into an error of ours."""
+    """Replace what httpx says about a proxy, which may repeat its password, by a ConfigError."""
     import httpx
 
     try:
         yield
     except (ValueError, TypeError, ImportError, httpx.InvalidURL):
-        raise ConfigError("proxy, or the environment's, is none that HTTP can use") from None
+        raise ConfigError(
+            "proxy must be an http, https or socks5 URL: check the option and the environment's "
+            "proxy variables"
+        ) from None
 
 
 def make_client(options: HTTPOptions, authorization: str | None, **arguments: Any) -> httpx.Client:

@@ -1,11 +1,11 @@
-"""What stands between the HTTP clients and their sockets, by the interface of httpcore's backends.
+"""Network backends, by httpcore's interface, that put deadlines between a client and its sockets.
 
-A blocking client bounds every single read and write, so that a service which drips a byte a second
-is never too slow for it: here each step on a socket may take what is left of its request's time.
-The async client is ended by asyncio wherever it is: here a connection is then closed even if it was
-just being encrypted. No client is imported.
+A blocking client bounds each single read and write, so a service that sends a byte a second is
+never too slow for it: here each step on a socket gets what is left of its request's time. The async
+client is cancelled by asyncio wherever it is: here its connection is then closed, even in the
+middle of a TLS handshake. No HTTP client may be imported here.
 
-What time it is, a `Clock` says; a test of time-outs puts one in its place that jumps over waiting.
+The time comes from a `Clock`; a test of time-outs replaces it by one that jumps over waiting.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-# Any, below: backends and streams are of httpcore's types, and httpcore is not imported.
+# Any, below: backends and streams have httpcore's types, and httpcore is not imported.
 
-_PIECE: Final = 16 * 1024
-"""Bytes that are written at a time: one step of the socket, whoever reads at the other end."""
+_CHUNK: Final = 16 * 1024
+"""Bytes written at a time, so that one write is one step even where the other end reads slowly."""
 
 
 class Clock:
-    """The time that the clients keep, and what carries their bytes in it."""
+    """The time that HTTP clients go by, and the network backends that wait by it."""
 
     def monotonic(self) -> float:
-        """Seconds since some moment."""
+        """Return seconds, as `time.monotonic` does."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Waits before something is tried again."""
+        """Wait before a retry."""
         time.sleep(seconds)
 
     async def async_sleep(self, seconds: float) -> None:
-        """As `sleep`, for the async client."""
+        """Wait before a retry, in an event loop."""
         import asyncio
 
         await asyncio.sleep(seconds)
 
     def backend(self, backend: Any) -> Any:
-        """A blocking network backend that waits by this clock."""
+        """Wrap a blocking network backend so that it waits by this clock."""
         return backend
 
     def async_backend(self, backend: Any) -> Any:
-        """As `backend`, for the async client; waiting is its event loop's."""
+        """Wrap an async network backend; its event loop does the waiting."""
         return backend
 
 
@@ -54,29 +54,29 @@ _clock: Clock = Clock()
 
 
 def clock() -> Clock:
-    """The clock that is kept just now."""
+    """Return the clock in use."""
     return _clock
 
 
 @contextmanager
-def use_clock(kept: Clock) -> Iterator[None]:
-    """Keeps another clock for the block, in every thread."""
+def use_clock(replacement: Clock) -> Iterator[None]:
+    """Use another clock within the block, in all threads."""
     global _clock  # there is one time, as there is one `time.monotonic`
-    before, _clock = _clock, kept
+    previous, _clock = _clock, replacement
     try:
         yield
     finally:
-        _clock = before
+        _clock = previous
 
 
 class Deadline(threading.local):
-    """When what this thread is doing has to be over; each thread has its own."""
+    """The moment at which this thread's request has to be complete; each thread has its own."""
 
     _at: float = math.inf
 
     @contextmanager
     def at(self, moment: float) -> Iterator[None]:
-        """Holds for the block; `moment` is one of `Clock.monotonic`."""
+        """Set the deadline within the block, as a value of `Clock.monotonic`."""
         self._at = moment
         try:
             yield
@@ -84,10 +84,14 @@ class Deadline(threading.local):
             del self._at
 
     def bounded(self, timeout: float | None, share: int = 1) -> float | None:
-        """The time-out of one step: what the client says, or a share of what is left, if shorter.
+        """Return the time-out of one step: the client's, or a share of the time left, if shorter.
+
+        Args:
+            timeout: The client's own time-out in seconds; None for no limit.
+            share: Into how many equal parts the time left is divided.
 
         Raises:
-            TimeoutError: Nothing is left.
+            TimeoutError: No time is left.
         """
         left = self._at - clock().monotonic()
         if left <= 0:
@@ -100,8 +104,8 @@ class Deadline(threading.local):
 class BoundedBackend:
     """A network backend whose connections keep to the deadline.
 
-    A name may stand for several addresses. They are tried in turn, each with an even share of the
-    time, so that one which swallows everything does not keep the others from being tried.
+    The addresses of a host name are tried in turn, each with an even share of the time left, so
+    that one which answers nothing does not keep the others from being tried.
     """
 
     def __init__(self, backend: Any, deadline: Deadline) -> None:
@@ -111,8 +115,8 @@ class BoundedBackend:
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, **options: Any
     ) -> BoundedStream:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
         while True:
             bound = self._deadline.bounded(timeout, share=len(addresses))
             address = addresses.pop(0)
@@ -135,7 +139,7 @@ class BoundedBackend:
 
 
 class BoundedStream:
-    """A connection that keeps to the deadline, of whichever request it serves just now."""
+    """A connection that keeps to the deadline of the request it serves at the time."""
 
     def __init__(self, stream: Any, deadline: Deadline) -> None:
         self._stream = stream
@@ -146,24 +150,24 @@ class BoundedStream:
         return received
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        for start in range(0, len(buffer), _PIECE):
-            piece = buffer[start : start + _PIECE]
-            self._stream.write(piece, timeout=self._deadline.bounded(timeout))
+        for start in range(0, len(buffer), _CHUNK):
+            chunk = buffer[start : start + _CHUNK]
+            self._stream.write(chunk, timeout=self._deadline.bounded(timeout))
 
     def start_tls(
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> BoundedStream:
         try:
             bound = self._deadline.bounded(timeout)
-        except TimeoutError:  # httpcore closes the connection only where encrypting it failed
+        except TimeoutError:  # httpcore closes the connection only if its own handshake fails
             self.close()
             raise
         encrypted = self._stream.start_tls(ssl_context, server_hostname, timeout=bound)
         return BoundedStream(encrypted, self._deadline)
 
     def close(self) -> None:
-        """Closes it, and wakes a thread that waits for what it would have brought."""
-        with suppress(OSError):  # the other side may have closed it before
+        """Close the connection, and wake a thread that is reading from it."""
+        with suppress(OSError):  # the other side may have closed it already
             socket.socket.shutdown(self._stream.get_extra_info("socket"), socket.SHUT_RDWR)
         self._stream.close()
 
@@ -172,7 +176,7 @@ class BoundedStream:
 
 
 class ClosingBackend:
-    """An async network backend whose connections are closed if they are given up half made."""
+    """An async network backend that closes connections abandoned before they were complete."""
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
@@ -188,9 +192,9 @@ class ClosingBackend:
 
 
 class ClosingStream:
-    """An async connection that a cancellation in the middle of the TLS handshake closes.
+    """An async connection that is closed if its TLS handshake is cancelled.
 
-    httpcore closes it only after errors.
+    httpcore closes it only after an `Exception`, which a cancellation is not.
     """
 
     def __init__(self, stream: Any) -> None:

@@ -1,7 +1,7 @@
-"""One exchange without its I/O: what the transports of both faces share around their client.
+"""One HTTP exchange but for its I/O, shared by the sync and the async transport.
 
-The request as the client's arguments, the bound of a body, the report of the exchange, and the
-client's errors as ours. No socket is read here.
+It converts requests into httpx's arguments and httpx's errors into ours, bounds bodies, and reports
+each exchange. Nothing is sent or read here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ._client import parsed
 from ._deadlines import clock
 from ._messages import Exchange, Request, Response
 from ._options import HTTPOptions
-from ._redirects import REDIRECTS, OutgoingRequest, address, body, nowhere
+from ._redirects import REDIRECTS, OutgoingRequest, address, body, invalid_redirect
 
 if TYPE_CHECKING:
     import httpx
@@ -34,7 +34,7 @@ _LOCATION: Final = "convostore.location"
 
 @dataclass(slots=True)
 class ExchangeStats:
-    """What is known of an exchange so far."""
+    """The status and the size of an exchange, as far as they are known."""
 
     status: int | None = None
     size: int = 0
@@ -56,14 +56,12 @@ class BoundedBody:
         """
         self._size += len(chunk)
         if self._size > self._largest:
-            raise ProtocolError(
-                f"the answer is larger than {self._largest:,} bytes: raise max_body"
-            )
+            raise ProtocolError(f"the response exceeds {self._largest:,} bytes: raise max_body")
         self.chunks.append(chunk)
 
 
 class HTTPExchange(ABC, Generic[C]):
-    """What both transports do around their client `C`, but for its I/O."""
+    """The base of both transports: all they do around their client `C`, except I/O."""
 
     def __init__(
         self, base_url: str, options: HTTPOptions, authorization: str | None = None
@@ -88,7 +86,7 @@ class HTTPExchange(ABC, Generic[C]):
         return self._client
 
     def _outgoing(self, request: Request) -> OutgoingRequest:
-        """Return a request as it is sent first, with the deadline of all its redirects.
+        """Return a request as it is sent first, with the deadline that its redirects share.
 
         Raises:
             InvalidError: The store is closed, or the request cannot be sent.
@@ -97,7 +95,7 @@ class HTTPExchange(ABC, Generic[C]):
             raise InvalidError("this store is closed: open it again")
         url = address(self._base_url, request)
         content, headers = body(request)
-        self._connect()  # making the client takes longer than a request, and none of its time
+        self._connect()  # first: making the client is slow, and must not use up the request's time
         patience = self.options.reply_timeout if request.patient else self.options.timeout
         return OutgoingRequest(request, url, content, headers, clock().monotonic() + patience)
 
@@ -169,51 +167,56 @@ class HTTPExchange(ABC, Generic[C]):
     def _error(self, error: Exception, outgoing: OutgoingRequest, *, streamed: bool) -> StoreError:
         import httpx
 
-        asked = outgoing.summary
+        summary = outgoing.summary
         match error:
             case httpx.ConnectTimeout():
-                return UnavailableError(f"{asked}: no connection within {self.options.timeout:g} s")
+                return UnavailableError(
+                    f"{summary}: no connection within {self.options.timeout:g} s"
+                )
             case TimeoutError() | httpx.TimeoutException():
                 return self._too_late(outgoing, streamed=streamed)
             case httpx.DecodingError():
-                return ProtocolError(f"{asked}: the answer's compression is broken")
+                return ProtocolError(f"{summary}: the response cannot be decompressed")
             case httpx.InvalidURL() | httpx.UnsupportedProtocol() | UnicodeError():
                 if outgoing.redirects:
-                    return nowhere(outgoing.request)
-                return ConfigError(f"{asked}: the base URL is none that HTTP can reach")
+                    return invalid_redirect(outgoing.request)
+                return ConfigError(f"{summary}: the base URL must be a valid http or https URL")
             case httpx.LocalProtocolError():
-                return InvalidError(f"{asked}: a header or the path is not legal HTTP")
-        # The text of a protocol error may repeat what the service sent, and so a secret.
+                return InvalidError(f"{summary}: a header or the path is not valid HTTP")
+        # The text of a protocol error may repeat what the service sent, including a secret.
         reason = f": {error}" if isinstance(error, OSError | httpx.NetworkError) else ""
         base = urlsplit(self._base_url)
         return UnavailableError(
-            f"{asked}: {base.scheme}://{base.netloc} gave no whole answer "
+            f"{summary}: no complete response from {base.scheme}://{base.netloc} "
             f"({type(error).__name__}{reason})"
         )
 
     def _too_late(self, outgoing: OutgoingRequest, *, streamed: bool) -> UnavailableError:
-        asked = outgoing.summary
         if not outgoing.request.patient:
-            return UnavailableError(f"{asked}: no whole answer within {self.options.timeout:g} s")
-        bound = f"{self.options.reply_timeout:g} s (reply_timeout)"
-        missing = "nothing came for" if streamed else "no whole answer within"
-        return UnavailableError(f"{asked}: {missing} {bound}")
+            return UnavailableError(
+                f"{outgoing.summary}: no complete response within {self.options.timeout:g} s"
+            )
+        missing = "no data for" if streamed else "no complete response within"
+        return UnavailableError(
+            f"{outgoing.summary}: {missing} {self.options.reply_timeout:g} s (reply_timeout)"
+        )
 
 
 def take_location(reply: httpx.Response) -> None:
-    """Puts aside where a redirect leads: the client reads it even when it is not to follow it."""
+    """Move a redirect's location out of httpx's sight: it parses it even when not to follow it."""
     if reply.status_code in REDIRECTS:
         reply.extensions[_LOCATION] = reply.headers.pop("location", None)
 
 
 def response_of(reply: httpx.Response, chunks: list[bytes]) -> Response:
-    headers = dict(reply.headers.items())  # much quicker than by its keys
+    """Return httpx's response, with these chunks of its body, as ours."""
+    headers = dict(reply.headers.items())  # much faster than dict(reply.headers)
     if (location := reply.extensions.get(_LOCATION)) is not None:
         headers["location"] = location
     return Response(reply.status_code, headers, b"".join(chunks))
 
 
 def is_streamed(reply: httpx.Response) -> bool:
-    """Whether a body is to be read as it comes: no refusal, and no page or object of JSON."""
+    """Return whether to stream a body: not that of an error, a JSON object or a page of HTML."""
     media_type = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
     return reply.status_code < 300 and media_type not in {"application/json", "text/html"}

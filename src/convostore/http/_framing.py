@@ -1,7 +1,7 @@
-"""Bytes of a stream to its frames: lines, and server-sent events.
+"""Incremental, bounded decoders of a byte stream: lines, and server-sent events.
 
-Both take pieces of any size, keep what is not complete, and bound it. What the frames mean, an
-adapter's decoder knows.
+Both take chunks of any size and keep what is incomplete. What a frame means belongs in an adapter's
+decoder.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from ..errors import ProtocolError
 
 _LARGEST: Final = 64 * 2**20
-"""Bytes of one frame: what grows beyond is no frame of a service."""
+"""Bytes of one frame; no service sends larger ones."""
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -20,8 +20,8 @@ class ServerSentEvent(NamedTuple):
     """One event of an event stream.
 
     Attributes:
-        event: Its name; empty when it has none.
-        data: Its data lines, joined with a newline.
+        event: The name; empty if it has none.
+        data: The data lines, joined with newlines.
     """
 
     event: str
@@ -29,10 +29,10 @@ class ServerSentEvent(NamedTuple):
 
 
 class Lines:
-    """Cuts a stream into lines, ended by LF, CRLF or CR.
+    """A decoder of lines, ended by LF, CRLF or CR.
 
     Args:
-        largest: The most bytes of one line.
+        largest: The maximum number of bytes in a line.
     """
 
     def __init__(self, *, largest: int = _LARGEST) -> None:
@@ -41,7 +41,7 @@ class Lines:
         self._after_cr = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """Takes the next piece to the lines that it completes, without their ends.
+        """Feed a chunk and return the lines it completes, without their line ends.
 
         Raises:
             ProtocolError: A line is too long.
@@ -69,48 +69,48 @@ class Lines:
 
     def _check(self, size: int) -> None:
         if size > self._largest:
-            raise ProtocolError(f"the stream has a line of more than {self._largest:,} bytes")
+            raise ProtocolError(f"a line of the stream exceeds {self._largest:,} bytes")
 
     def close(self) -> bytes:
-        """What stands behind the last end of a line."""
+        """Return the text after the last line end."""
         rest, self._rest = bytes(self._rest), bytearray()
         return rest
 
 
 class EventStream:
-    """Reads server-sent events, as the HTML standard has them; ``id`` and ``retry`` are left out.
+    """A decoder of server-sent events, by the HTML standard; ``id`` and ``retry`` are ignored.
 
     Args:
-        largest: The most bytes of one event's data, and of one line.
+        largest: The maximum number of bytes in an event's data, and in a line.
     """
 
     def __init__(self, *, largest: int = _LARGEST) -> None:
         self._largest = largest
         self._lines = Lines(largest=largest)
-        self._begun = False
+        self._is_started = False
         self._event = ""
         self._data: list[bytes] = []
         self._size = 0
 
     def feed(self, chunk: bytes) -> Iterator[ServerSentEvent]:
-        """Takes the next piece to the events that it completes; use them all before the next.
+        """Feed a chunk and yield the events it completes; exhaust them before the next chunk.
 
         Raises:
             ProtocolError: An event is too large.
         """
         for line in self._lines.feed(chunk):
             if line:
-                self._take(line)
+                self._add_line(line)
             elif self._data:
                 yield self._complete()
             else:
                 self._event = ""
 
     def close(self) -> Iterator[ServerSentEvent]:
-        """The event that the stream's end completes: services leave out the last empty line."""
+        """Yield the event that the stream's end completes: services omit the last empty line."""
         rest = self._lines.close()
         if rest:
-            self._take(rest)
+            self._add_line(rest)
         if self._data:
             yield self._complete()
 
@@ -119,18 +119,18 @@ class EventStream:
         self._event, self._data, self._size = "", [], 0
         return event
 
-    def _take(self, line: bytes) -> None:
-        if not self._begun:
-            self._begun = True
+    def _add_line(self, line: bytes) -> None:
+        if not self._is_started:
+            self._is_started = True
             line = line.removeprefix(_BYTE_ORDER_MARK)
         name, _, value = line.partition(b":")
         if name == b"data":
-            self._grow(value.removeprefix(b" "))
+            self._add_data(value.removeprefix(b" "))
         elif name == b"event":
             self._event = value.removeprefix(b" ").decode("utf-8", "replace")
 
-    def _grow(self, value: bytes) -> None:
+    def _add_data(self, value: bytes) -> None:
         self._data.append(value)
         self._size += len(value) + 1
         if self._size > self._largest + 1:
-            raise ProtocolError(f"the stream has an event of more than {self._largest:,} bytes")
+            raise ProtocolError(f"an event of the stream exceeds {self._largest:,} bytes")

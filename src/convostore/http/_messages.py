@@ -1,7 +1,6 @@
-"""HTTP as values: a request, a reply, what was exchanged, and what a status means.
+"""HTTP as values: a request, a response, and the record of an exchange.
 
-Costs nothing to import: no client, no socket, no adapter may be known here. `convostore.http` gives
-the same names to those who write adapters.
+No client, no socket and no adapter may be imported here.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ T = TypeVar("T")
 
 Method: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
-_EXCERPT: Final = 200
-"""Characters of a text that an error shows."""
+EXCERPT: Final = 200
+"""The number of characters of a text that an error shows."""
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 
 
@@ -35,13 +34,12 @@ class Request:
     """One HTTP request, relative to the service's base URL.
 
     Attributes:
-        path: Percent-encoded; made with `path` where it holds an id.
-        query: Added to the path; encoded by the transport.
-        json: The body, sent as JSON; None sends none.
-        idempotent: Whether repeating it is harmless. GET and HEAD are unless it says otherwise;
-            nothing else is, whatever its method is called.
-        patient: Whether a model has to answer first: `reply_timeout` then takes the place of
-            `timeout`.
+        path: The path, percent-encoded; use `path` to insert ids.
+        query: The parameters; the transport encodes them.
+        json: The body, sent as JSON; None sends no body.
+        idempotent: Whether repeating it is harmless. None means that it is for GET and HEAD, and
+            for no other method.
+        patient: Whether a model has to answer first: `reply_timeout` then replaces `timeout`.
     """
 
     method: Method
@@ -54,16 +52,16 @@ class Request:
 
     @property
     def repeatable(self) -> bool:
-        """`idempotent`, or what the method means where that is None."""
+        """`idempotent`, or the method's default if that is None."""
         return self.method in _SAFE_METHODS if self.idempotent is None else self.idempotent
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One HTTP reply, read whole.
+    """One HTTP response, with its whole body.
 
     Attributes:
-        headers: By lower-case name.
+        headers: The values by lower-case name.
     """
 
     status: int
@@ -73,27 +71,27 @@ class Response:
 
     @property
     def media_type(self) -> str:
-        """The content type without its parameters, lower-case; empty when there is none."""
+        """The content type in lower case, without its parameters; empty if there is none."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     @property
     def text(self) -> str:
-        """The body as UTF-8; what is none is replaced."""
+        """The body as UTF-8 text; invalid bytes are replaced."""
         return self.content.decode("utf-8", "replace")
 
     @property
     def excerpt(self) -> str:
-        """The text's first characters, for an error."""
-        return self.text[:_EXCERPT]
+        """The first characters of the text, for an error."""
+        return self.text[:EXCERPT]
 
     def json(self) -> JSON:
-        """Decodes the body, once: each call returns the same value.
+        """Decode the body, once: each call returns the same value.
 
         Raises:
-            ProtocolError: It is no JSON, or out of the bounds of `reading.decode_json`.
+            ProtocolError: It is not JSON, or exceeds the bounds of `parsing.decode_json`.
         """
         if self.media_type == "text/html":
-            raise _a_page(self)
+            raise html_page_error(self)
         if not self._decoded:
             try:
                 self._decoded.append(decode_json(self.content))
@@ -103,58 +101,59 @@ class Response:
         return self._decoded[0]
 
     def read(self, reader: Callable[[JSON], T]) -> T:
-        """Decodes the body and hands it to a reader that expects a shape.
+        """Decode the body and convert it with a function that expects a certain shape.
 
         Args:
-            reader: Takes the body to a value; a field that is missing or of another kind may raise
-                what Python or pydantic raises for it.
+            reader: Converts the body into a value. It need not check: what Python or pydantic
+                raises for a missing field or one of another type becomes a `ProtocolError`.
 
         Raises:
-            ProtocolError: It is no JSON, or not of that shape; the message names the field.
+            ProtocolError: It is not JSON, or not of that shape; the message names the field.
         """
         body = self.json()
         try:
             return reader(body)
         except KeyError as error:
-            reason = f"there is no field {error}"
+            reason = f"field {error} is missing"
         except (TypeError, ValueError, IndexError, AttributeError) as error:
             reason = _reason(error)
-        raise ProtocolError(f"the answer has another shape: {reason}", excerpt=self.excerpt)
+        raise ProtocolError(f"unexpected response: {reason}", excerpt=self.excerpt)
 
 
 def _reason(error: Exception) -> str:
-    """What an error says, shortened; of pydantic's, the field and not its value."""
+    """Return an error's text, shortened; for pydantic's errors, the field without its value."""
     if not isinstance(error, ValidationError):
-        return f"{type(error).__name__}: {str(error)[:_EXCERPT]}"
+        return f"{type(error).__name__}: {str(error)[:EXCERPT]}"
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     return f"{error.title}.{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def path(template: str, *ids: str) -> str:
-    """Fills ``{}`` of a path with ids, percent-encoded as one segment each.
+    """Fill the ``{}`` of a path with ids, percent-encoded as one segment each.
 
     Raises:
-        InvalidError: An id is empty, is ``.`` or ``..`` (clients and servers take these for steps
-            in the path, so that the request would reach another thing), or is no Unicode text.
+        InvalidError: An id is empty, is ``.`` or ``..`` (clients and servers resolve these, so that
+            the request would reach something else), or contains a lone surrogate.
     """
-    for each in ids:
-        if each in {"", ".", ".."}:
-            raise InvalidError(f"the id {each!r} cannot be addressed over HTTP")
+    for segment in ids:
+        if segment in {"", ".", ".."}:
+            raise InvalidError(f"over HTTP an id must not be empty, '.' or '..', got {segment!r}")
     try:
-        return template.format(*[quote(each, safe="") for each in ids])
+        return template.format(*[quote(segment, safe="") for segment in ids])
     except UnicodeEncodeError:
-        raise InvalidError("an id holds a lone surrogate, which no URL can carry") from None
+        raise InvalidError("an id in a URL must not contain a lone surrogate") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """What a `trace` callback is told of one HTTP exchange; it holds no header, body or secret.
+    """The record of one HTTP exchange, for a `trace` callback; without headers, body or secrets.
 
     Attributes:
-        path: As sent, without the query.
-        status: None when no reply came.
-        seconds: From sending to the end of the body.
-        size: Bytes of the reply's body.
+        path: The path as sent, without the query.
+        status: The HTTP status; None if no response came.
+        seconds: The time from sending the request to the end of the body.
+        size: The size of the response's body in bytes.
+        error: The error that ended the exchange, if one did.
     """
 
     method: str
@@ -165,8 +164,8 @@ class Exchange:
     error: StoreError | None = None
 
 
-def _a_page(response: Response) -> ProtocolError:
+def html_page_error(response: Response) -> ProtocolError:
     return ProtocolError(
-        "the service answered with an HTML page instead of JSON: check the base URL",
+        "the service returned an HTML page instead of JSON: check the base URL",
         excerpt=response.excerpt,
     )

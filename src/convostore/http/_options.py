@@ -1,4 +1,4 @@
-"""The options that every HTTP adapter takes."""
+"""The options of every HTTP adapter; those of one service belong in its adapter."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ._messages import Exchange
 
 
 def _header_lines(value: object) -> object:
-    """Reads ``Name: value`` lines, the form that DSNs and environment variables can hold."""
+    """Parse ``Name: value`` lines, the form headers have in DSNs and environment variables."""
     if not isinstance(value, str):
         return value
     lines = [line.partition(":") for line in value.splitlines() if line.strip()]
@@ -20,21 +20,23 @@ def _header_lines(value: object) -> object:
 
 
 class HTTPOptions(AdapterOptions):
-    """The options that every HTTP adapter takes.
+    """The options of every HTTP adapter.
 
     Attributes:
-        timeout: Seconds for one request: from connecting to the end of its answer. Each attempt
-            has as many, and the waits between attempts are not counted.
-        reply_timeout: Seconds that a model may take: for the whole of a reply that is not streamed,
-            and between two pieces of one that is.
-        retries: How often one harmless request is repeated after a passing failure; 0 turns it off.
-        concurrency: How many requests of one store are under way at a time (async).
-        headers: Sent with every request; in a DSN or the environment as ``Name: value`` lines.
+        timeout: The seconds one request may take, from connecting to the end of its response. Each
+            attempt has as many, and the waits between attempts do not count.
+        reply_timeout: The seconds a model may take: for the whole of a reply that is not streamed,
+            and between two chunks of one that is.
+        retries: How often a request that is harmless to repeat is retried after a passing failure;
+            0 turns retries off.
+        concurrency: How many requests of one async store run at a time.
+        headers: Headers of every request; in a DSN or the environment as ``Name: value`` lines.
         verify: Whether to verify TLS certificates, or the path of a file of trusted ones.
-        proxy: The URL of a proxy; the environment's proxies are used without it.
-        max_body: The most bytes of one answer that is read whole; of one that is streamed, the text
-            that it adds up to is bounded (64 Mi characters), and each of its events.
-        trace: Called with an `Exchange` after each request; only as an argument.
+        proxy: The URL of a proxy; without it, the environment's proxies are used.
+        max_body: The maximum size in bytes of a response that is read whole. For a streamed one,
+            the text of the reply is bounded (64 Mi characters), and each event.
+        trace: A function that is called with an `Exchange` after each request; only as an argument,
+            not in a DSN.
     """
 
     timeout: float = Field(default=30.0, gt=0)

@@ -1,7 +1,7 @@
-"""The HTTP client itself, for interfaces that promise its own responses; the one place that does.
+"""Raw HTTP clients, for interfaces that promise httpx's own responses; no other module does.
 
-It makes the same client as the transports and sends the same requests, but reads nothing into what
-comes: statuses, bodies and the client's own exceptions are the caller's.
+They make the same client as the transports and send the same requests, but do not interpret what
+comes back: statuses, bodies and httpx's exceptions reach the caller.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     import httpx
 
     RawResponse: TypeAlias = httpx.Response
-    """A response as the HTTP client gives it."""
+    """A response of httpx."""
 else:
     RawResponse = Any
 
 
 class _Raw:
-    """What both faces share: a request as the client's arguments."""
+    """The part shared by the sync and the async client: a request as httpx's arguments."""
 
     def __init__(self, base_url: str, options: HTTPOptions) -> None:
         self.options = options
@@ -45,7 +45,7 @@ class _Raw:
 
 
 class RawHTTPClient(_Raw):
-    """Sends requests and returns the client's own responses; threads may share it."""
+    """A client that returns httpx's own responses; threads may share it."""
 
     def __init__(
         self, base_url: str, options: HTTPOptions, authorization: str | None = None
@@ -54,26 +54,26 @@ class RawHTTPClient(_Raw):
         self._client = make_client(options, authorization)
 
     def send(self, request: Request, *, stream: bool = False) -> RawResponse:
-        """Sends a request.
+        """Send a request.
 
         Args:
-            request: What to send.
-            stream: Whether to return the response before its body is read; it is then the caller's
-                to close.
+            request: The request.
+            stream: Whether to return the response before its body is read; the caller then has to
+                close it.
 
         Raises:
-            httpx.HTTPError: No answer came, as the client says it.
+            httpx.HTTPError: No response came.
         """
         outgoing = self._client.build_request(**self._arguments(request))
         return self._client.send(outgoing, stream=stream)
 
     def close(self) -> None:
-        """Closes the connections; calling it twice is fine."""
+        """Close the connections; calling it twice is fine."""
         self._client.close()
 
 
 class AsyncRawHTTPClient(_Raw):
-    """As `RawHTTPClient`, for an event loop."""
+    """The async counterpart of `RawHTTPClient`; belongs to one event loop."""
 
     def __init__(
         self, base_url: str, options: HTTPOptions, authorization: str | None = None
@@ -83,10 +83,10 @@ class AsyncRawHTTPClient(_Raw):
         install_backend(self._client, ClosingBackend)
 
     async def send(self, request: Request, *, stream: bool = False) -> RawResponse:
-        """As `RawHTTPClient.send`."""
+        """Send a request, as `RawHTTPClient.send` does."""
         outgoing = self._client.build_request(**self._arguments(request))
         return await self._client.send(outgoing, stream=stream)
 
     async def aclose(self) -> None:
-        """Closes the connections; calling it twice is fine."""
+        """Close the connections; calling it twice is fine."""
         await self._client.aclose()

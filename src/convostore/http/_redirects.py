@@ -1,4 +1,7 @@
-"""One request as the client sends it: its address and body, and where a redirect may lead."""
+"""One request as the client sends it: its URL, its body, and the redirects it may follow.
+
+Pure: nothing is sent here.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,8 @@ class OutgoingRequest:
     Attributes:
         request: The request as the adapter made it.
         content: The body; None sends none.
-        deadline: When its answer has to be whole, by `Clock.monotonic`; the same for all that a
-            request is redirected to.
+        deadline: When the response has to be complete, as a value of `Clock.monotonic`; a redirect
+            does not extend it.
         redirects: How many redirects have led here.
     """
 
@@ -43,54 +46,57 @@ class OutgoingRequest:
 
 
 def follow_redirect(outgoing: OutgoingRequest, response: Response) -> OutgoingRequest:
-    """Return the request that a redirect leads to: only a read, and only on the same origin.
+    """Return the request that a redirect leads to: only of a read, and only on the same origin.
 
     So a credential never leaves its service, and the deletion of one thing never becomes a call on
-    the collection that held it.
+    the collection that holds it.
 
     Raises:
-        ProtocolError: It may not be followed, leads nowhere, or is one too many.
+        ProtocolError: The redirect may not be followed, is invalid, or is one too many.
     """
     request = outgoing.request
     if outgoing.redirects == _MAX_REDIRECTS:
-        raise ProtocolError(f"{request.method} {request.path} is redirected in a circle")
+        raise ProtocolError(
+            f"{request.method} {request.path} is redirected more than {_MAX_REDIRECTS} times: "
+            "check the base URL"
+        )
     location = response.headers.get("location", "")
     try:
         target = urljoin(outgoing.url, location)
         old, new = urlsplit(outgoing.url), urlsplit(target)
     except ValueError:
-        raise nowhere(request) from None
+        raise invalid_redirect(request) from None
     if request.method not in {"GET", "HEAD"} or (old.scheme, old.netloc) != (
         new.scheme,
         new.netloc,
     ):
-        place = f"{new.scheme}:" + (f"//{new.hostname}" if new.hostname else "")
+        origin = f"{new.scheme}:" + (f"//{new.hostname}" if new.hostname else "")
         raise ProtocolError(
-            f"{request.method} {request.path} is redirected to {place}, "
+            f"{request.method} {request.path} is redirected to {origin}, "
             "which is not followed: check the base URL"
         )
     return replace(outgoing, url=target, redirects=outgoing.redirects + 1)
 
 
 def address(base_url: str, request: Request) -> str:
-    """The URL that a request goes to.
+    """Return the URL of a request.
 
     Raises:
-        InvalidError: It would be too long, or the query is none that a URL can hold.
+        InvalidError: It is too long, or a URL cannot hold the query.
     """
     url = base_url + request.path
     if request.query:
         url += f"?{_query(request)}"
     if len(url) > _LONGEST_URL:
-        raise InvalidError(f"{request.method}: an id or a query is too long for an address")
+        raise InvalidError(f"{request.method}: the URL is too long: shorten the id or the query")
     return url
 
 
 def body(request: Request) -> tuple[bytes | None, dict[str, str]]:
-    """What a request sends, and its headers.
+    """Return the encoded body of a request, and its headers.
 
     Raises:
-        InvalidError: It holds a number that JSON has none for.
+        InvalidError: The body contains NaN or an infinity, which JSON does not have.
     """
     headers = dict(request.headers)
     if request.json is None:
@@ -100,18 +106,18 @@ def body(request: Request) -> tuple[bytes | None, dict[str, str]]:
         content = json.dumps(request.json, separators=(",", ":"), allow_nan=False)
     except ValueError:
         raise InvalidError(
-            f"{request.method} {request.path}: what is to be sent is no JSON: it holds NaN or an "
-            "infinity"
+            f"{request.method} {request.path}: the body must be JSON, which has no NaN and no "
+            "infinities"
         ) from None
     return content.encode("ascii"), headers
 
 
-def nowhere(request: Request) -> ProtocolError:
-    return ProtocolError(f"{request.method} {request.path} is redirected to nowhere")
+def invalid_redirect(request: Request) -> ProtocolError:
+    return ProtocolError(f"{request.method} {request.path} is redirected to an invalid URL")
 
 
 def _query(request: Request) -> str:
     try:
         return urlencode(request.query)
     except UnicodeEncodeError:
-        raise InvalidError("a query holds a lone surrogate, which no URL can carry") from None
+        raise InvalidError("a query in a URL must not contain a lone surrogate") from None

@@ -1,4 +1,7 @@
-"""HTTP statuses and errors: which error a status is, and which status an error."""
+"""HTTP statuses and errors, converted both ways.
+
+A service's own error codes belong in its adapter.
+"""
 
 from __future__ import annotations
 
@@ -18,47 +21,48 @@ from ..errors import (
     UnsupportedError,
 )
 from ..parsing import decode_json
-from ._messages import _EXCERPT, Request, Response, _a_page
+from ._messages import EXCERPT, Request, Response, html_page_error
 
 
 def status_error(
     request: Request, response: Response, detail: str | None = None
 ) -> StoreError | None:
-    """The error that an HTTP status stands for; None below 300, but for a page of HTML.
+    """Return the error that an HTTP status means, or None for a status below 300.
+
+    A page of HTML is an error with any status: another program answers at that URL.
 
     Args:
-        request: What was asked.
-        response: What came.
-        detail: What the service itself said; by default the body's ``message``, if it has one.
+        request: The request.
+        response: Its response.
+        detail: The service's own words; by default the body's ``message``, if it has one.
     """
     status = response.status
     if status < 300:
-        return _a_page(response) if response.media_type == "text/html" else None
-    said = detail if detail is not None else _said(response)
-    asked = f"{request.method} {request.path}"
-    told = f"{asked} was answered {status}" + (f": {said}" if said else "")
+        return html_page_error(response) if response.media_type == "text/html" else None
+    detail = _message(response) if detail is None else detail
+    returned = f"{request.method} {request.path} returned {status}"
+    text = returned + (f": {detail}" if detail else "")
     match status:
         case 401 | 403:
-            return AuthError(f"{told}; check the credential and what it may do", detail=said)
+            return AuthError(f"{text}; check the credential and its permissions", detail=detail)
         case 404 | 410 if response.media_type == "text/html":
             return ProtocolError(
-                f"{asked} was answered {status} with an HTML page, as by another program: "
-                "check the base URL",
+                f"{returned} with an HTML page, as from another program: check the base URL",
                 excerpt=response.excerpt,
             )
         case 404 | 410:
-            return NotFoundError(told, detail=said)
+            return NotFoundError(text, detail=detail)
         case 409 | 412:
-            return ConflictError(told, detail=said)
+            return ConflictError(text, detail=detail)
         case 400 | 413 | 414 | 422 | 431:
-            return InvalidError(told, detail=said)
+            return InvalidError(text, detail=detail)
         case 429:
-            return RateLimitError(told, detail=said, retry_after=_retry_after(response))
+            return RateLimitError(text, detail=detail, retry_after=_retry_after(response))
         case 502 | 503 | 504:
-            return UnavailableError(told, detail=said, retry_after=_retry_after(response))
+            return UnavailableError(text, detail=detail, retry_after=_retry_after(response))
     if status >= 500:
-        return UnavailableError(told, detail=said, retryable=False)
-    return ProtocolError(f"{told}; check the base URL", detail=said)
+        return UnavailableError(text, detail=detail, retryable=False)
+    return ProtocolError(f"{text}; check the base URL", detail=detail)
 
 
 _STATUSES: Final[tuple[tuple[type[StoreError], int], ...]] = (
@@ -70,20 +74,20 @@ _STATUSES: Final[tuple[tuple[type[StoreError], int], ...]] = (
     (UnsupportedError, 501),
     (RateLimitError, 429),
 )
-"""The narrower before the wider."""
+"""Subclasses come before their base classes."""
 
 
 def status_of(error: StoreError) -> int:
-    """The HTTP status that tells an error to a client: what `status_error` reads, the other way.
+    """Return the HTTP status that reports an error to a client: the inverse of `status_error`.
 
-    What is retryable is read as retryable, and nothing else is.
+    A client reads an error as retryable if, and only if, it is.
     """
     if isinstance(error, UnavailableError):
         return 503 if error.retryable else 500
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
 
 
-def _said(response: Response) -> str | None:
+def _message(response: Response) -> str | None:
     if response.media_type != "application/json":
         return None
     try:
@@ -91,11 +95,11 @@ def _said(response: Response) -> str | None:
     except ProtocolError:
         return None
     message = body.get("message") if isinstance(body, dict) else None
-    return message[:_EXCERPT] if isinstance(message, str) else None
+    return message[:EXCERPT] if isinstance(message, str) else None
 
 
 def _retry_after(response: Response) -> float | None:
-    """Reads ``Retry-After``: seconds, or a date."""
+    """Parse ``Retry-After``, which is a number of seconds or a date, into seconds."""
     value = response.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdecimal():
         return float(value[:9])

@@ -1,4 +1,43 @@
-"""The two transports of HTTP, over one client each, made at the first request."""
+"""HTTPTransport and AsyncHTTPTransport: requests and streams over httpx.
+
+Only I/O is here; all else that the two share is in `_exchange` and `_redirects`.
+"""
+
+# How a request is bounded, and who closes what
+#
+# A deadline is a moment of `Clock.monotonic`. It is fixed when a request is first sent, after the
+# client has been made, as `timeout` seconds from then (`reply_timeout` if a model answers), and all
+# that the request is redirected to shares it. A retry is a new request with a new deadline: retries
+# are made above, by `flow.retrying`, and no deadline runs during the waits between them.
+#
+# httpx has no such bound. Its time-outs are those of single reads and writes, so a service that
+# sends one byte a second never exceeds them. Therefore:
+#
+# - The sync transport puts a `BoundedBackend` below the client's pools. It cannot be interrupted
+#   from outside, so each step on its socket gets what is left of the time. The deadline belongs to
+#   the thread, not to the connection: a connection serves many requests, and other threads theirs.
+# - The async transport runs in `asyncio.timeout`, which cancels it wherever it is, even in the TLS
+#   handshake. httpcore closes a connection after errors, but not after a cancellation at that
+#   point, so a `ClosingBackend` does.
+#
+# A streamed body has no deadline, since a model may talk for minutes. Its head has one; after it
+# each read is bounded by httpx's read time-out, `reply_timeout`. What would not be worth streaming
+# (a refusal, a JSON object, a page of HTML) is read whole before the caller sees it, within the
+# deadline and `max_body`, so that an error can quote it.
+#
+# Each with-block closes what it opened, on whatever way it is left:
+#
+# - `send` closes its response, which returns the connection to the pool if the body was read to its
+#   end, and drops it if not. It yields nothing, so nobody else can hold the response.
+# - `stream` keeps an exit stack with each response it opened, those of redirects included, and
+#   closes them when the caller leaves the block. In the async one the generator that reads the body
+#   is on the stack as well, above its response: an abandoned async generator would otherwise be
+#   closed by the garbage collector, in another task and too late.
+# - `close` closes the client with all its connections. It also sets a flag first, so that a request
+#   made later fails clearly; one under way in another thread is woken by its socket's shutdown.
+#
+# Errors are converted where they arise, by `_translating`: in `_fetch` and `_open`, and once more
+# in `_chunks`, which runs after `_open` has returned. Outside these, no exception is httpx's.
 
 from __future__ import annotations
 
@@ -35,7 +74,7 @@ T = TypeVar("T")
 
 
 class HTTPTransport(HTTPExchange["httpx.Client"], Transport[Request, Response]):
-    """Carries requests over one `httpx.Client`, made at the first; threads may share it."""
+    """A transport over one `httpx.Client`, made at the first request; threads may share it."""
 
     def __init__(
         self, base_url: str, options: HTTPOptions, authorization: str | None = None
@@ -86,7 +125,7 @@ class HTTPTransport(HTTPExchange["httpx.Client"], Transport[Request, Response]):
     def _open(
         self, outgoing: OutgoingRequest, replies: ExitStack, stats: ExchangeStats
     ) -> IncomingReply[Response]:
-        """Read a reply's head, and its body if that is not to be streamed."""
+        """Open a response: read its head, and its body if that is not to be streamed."""
         with self._translating(outgoing, streamed=True), self._deadline.at(outgoing.deadline):
             reply = replies.enter_context(self._connect().stream(**self._arguments(outgoing)))
             chunks = self._chunks(outgoing, reply, stats)
@@ -113,7 +152,7 @@ class HTTPTransport(HTTPExchange["httpx.Client"], Transport[Request, Response]):
 
 
 class AsyncHTTPTransport(HTTPExchange["httpx.AsyncClient"], AsyncTransport[Request, Response]):
-    """Carries requests over one `httpx.AsyncClient`, `concurrency` of them at a time."""
+    """A transport over one `httpx.AsyncClient`, which sends `concurrency` requests at a time."""
 
     def __init__(
         self, base_url: str, options: HTTPOptions, authorization: str | None = None
@@ -173,7 +212,7 @@ class AsyncHTTPTransport(HTTPExchange["httpx.AsyncClient"], AsyncTransport[Reque
     async def _open(
         self, outgoing: OutgoingRequest, replies: AsyncExitStack, stats: ExchangeStats
     ) -> AsyncIncomingReply[Response]:
-        """Read a reply's head, and its body if that is not to be streamed."""
+        """Open a response: read its head, and its body if that is not to be streamed."""
         import asyncio
 
         with self._translating(outgoing, streamed=True):

@@ -1,8 +1,8 @@
-"""The schema: conversations, messages, replies and events as closed, frozen values.
+"""The schema: conversations, messages, replies and events, as closed, frozen values.
 
-Every backend's answer is read into these and nothing else: a thing is modelled here, or it is in
-`raw`. No I/O, no service's spelling, and no parsing of foreign data may be here. The modules of
-this package are private; all names are imported from here.
+Every backend's data is converted into these and nothing else: a field is modelled here, or it is in
+`raw`. No I/O, no field of a service and no parsing of foreign data may be here. The modules of this
+package are private; import all names from here.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Value: what everything in the schema is made of, frozen, closed, and able to forget its origin.
+"""Value: the base of the schema's classes, frozen, closed, and comparable across stores.
 
-Only the base lives here; what is modelled with it stands in `parts` and `models`.
+No class of the schema itself may be here.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 from pydantic_core import PydanticUndefined
 
 JSON: TypeAlias = Any
-"""A decoded JSON value: only the service that made it knows its shape, hence no narrower type."""
+"""A decoded JSON value; only the service that made it knows its shape, hence no narrower type."""
 
-# The slots of a pydantic model, set one by one where `model_construct` skips its validation.
+# Setters of a pydantic model's slots, for `model_construct`, which skips validation.
 _set_dict = object.__setattr__
 _set_fields_set = BaseModel.__dict__["__pydantic_fields_set__"].__set__
 _set_extra = BaseModel.__dict__["__pydantic_extra__"].__set__
@@ -23,11 +23,11 @@ _set_private = BaseModel.__dict__["__pydantic_private__"].__set__
 
 
 _ConstructFields: TypeAlias = tuple[dict[str, Any], dict[str, Any], set[str]]
-"""The fields' defaults in their order, the factories of those that have one, and the names."""
+"""The defaults of the fields in order, the default factories, and the names of the fields."""
 
 
 class Portable:
-    """What can be told apart from where it is kept."""
+    """A value that can be compared across stores."""
 
     __slots__ = ()
 
@@ -38,9 +38,9 @@ class Portable:
         raise NotImplementedError
 
     def portable(self) -> dict[str, JSON]:
-        """Returns the value as plain data without `raw` and the service's own ids, at all depths.
+        """Return the value as plain data without `raw` and the service's own ids, at all depths.
 
-        What is left means the same in any store; it is what `fingerprint` compares.
+        The rest means the same in any store; `fingerprint` compares it.
         """
         return {
             name: _portable(getattr(self, name))
@@ -50,14 +50,14 @@ class Portable:
 
 
 class Value(Portable, BaseModel):
-    """What the schema's values share: frozen, closed, and able to forget where they came from."""
+    """The base of the schema's values: frozen, closed, and comparable across stores."""
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
         defer_build=True,
         hide_input_in_errors=True,
-        ser_json_inf_nan="constants",  # as `codec` writes them, and read back as what they were
+        ser_json_inf_nan="constants",  # as `serialization` writes them, so that they can be loaded
     )
     _construct_fields: ClassVar[_ConstructFields]
 
@@ -66,26 +66,26 @@ class Value(Portable, BaseModel):
     def model_construct(  # type: ignore[override]
         cls, _fields_set: set[str] | None = None, **values: Any
     ) -> Self:
-        """Makes a value from fields that are known to be right, without looking at them.
+        """Make a value from valid fields, without validation.
 
-        As pydantic's, but several times faster, and all values count their fields as set. It is for
-        adapters, which have checked what they read; anything else calls the class.
+        It does what pydantic's method does, several times faster, and marks all fields as set. It
+        is for adapters, which have checked what they parsed; other code calls the class.
         """
         try:
             defaults, factories, names = cls.__dict__["_construct_fields"]
         except KeyError:
             defaults, factories, names = cls._prepare_construct()
-        made = cls.__new__(cls)
+        value = cls.__new__(cls)
         if len(values) < len(names):
             values = {**defaults, **values}
             for name, factory in factories.items():
                 if values[name] is PydanticUndefined:
                     values[name] = factory()
-        _set_dict(made, "__dict__", values)
-        _set_fields_set(made, names)
-        _set_extra(made, None)
-        _set_private(made, None)
-        return made
+        _set_dict(value, "__dict__", values)
+        _set_fields_set(value, names)
+        _set_extra(value, None)
+        _set_private(value, None)
+        return value
 
     @classmethod
     def _field_names(cls) -> Iterable[str]:
@@ -116,14 +116,15 @@ def _in_utc(time: datetime) -> datetime:
     try:
         return time.astimezone(UTC)
     except OverflowError:
-        raise ValueError("UTC cannot hold this time") from None
+        raise ValueError("must be a time that UTC can represent") from None
 
 
 def _not_empty(text: str) -> str:
-    # Not a constraint of pydantic's: those refuse lone surrogates, which services do send.
+    # No constraint of pydantic: those refuse lone surrogates, which services do send.
     if not text:
         raise ValueError("must not be empty")
     return text
 
 
 Timestamp: TypeAlias = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A time with an offset, converted to UTC."""

@@ -1,12 +1,13 @@
-"""Conversations, and what stores say of them, as closed, frozen values."""
+"""Conversations, their origins, transcripts and changes.
+
+No message and no part is modelled here.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import (
-    ClassVar,
-)
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -14,13 +15,11 @@ from ..errors import StoreError
 from ._base import JSON, Timestamp, Value
 from ._messages import Message, Problem
 from ._paging import UNSET, Unset
-from ._parts import (
-    FilePart,
-)
+from ._parts import FilePart
 
 
 class Origin(Value):
-    """Where a copied conversation came from: a store, named without secrets, and the id there."""
+    """The source of a copied conversation: a store, named without secrets, and the id there."""
 
     store: str
     conversation_id: str
@@ -30,11 +29,14 @@ class Conversation(Value):
     """One conversation, without its messages.
 
     Attributes:
-        id: Opaque, scoped to its store.
-        created_at: UTC; None where the service tells none (FastGPT never does).
-        updated_at: UTC; None where the service tells none (the `/api/chats` service never does).
-        origin: Set on a conversation that was copied from another store.
-        files: What was uploaded to the conversation as a whole.
+        id: An opaque id, unique in its store.
+        created_at: A time in UTC; None if the service reports none (FastGPT never does).
+        updated_at: A time in UTC; None if the service reports none (the `/api/chats` service never
+            does).
+        origin: The source of a conversation that was copied from another store.
+        files: The files uploaded to the conversation as a whole.
+        problems: The fields of the conversation that could not be parsed.
+        raw: The service's own object.
     """
 
     _service_fields: ClassVar = frozenset({"raw", "id", "origin"})
@@ -51,12 +53,18 @@ class Conversation(Value):
 
     @property
     def last_active_at(self) -> datetime | None:
-        """`updated_at` or else `created_at`: what lists of several backends are sorted by."""
+        """`updated_at`, or else `created_at`; lists of several backends are sorted by it."""
         return self.updated_at or self.created_at
 
 
 class RunStep(Value):
-    """One step of the run that made an answer."""
+    """One step of the run that produced an answer.
+
+    Attributes:
+        type: The service's own word for the kind of step.
+        seconds: The duration.
+        steps: The steps within it.
+    """
 
     _service_fields: ClassVar = frozenset({"raw", "id"})
 
@@ -70,10 +78,11 @@ class RunStep(Value):
 
 
 class Health(Value):
-    """What a look at the service found out; a service out of reach raises instead.
+    """The result of checking a service; one that is out of reach raises an error instead.
 
     Attributes:
-        generation: The versions of the service whose shape was seen; None when nothing showed it.
+        generation: The versions of the service that the check recognized; None if it did not.
+        detail: Further information for people.
     """
 
     generation: str | None = None
@@ -82,7 +91,7 @@ class Health(Value):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:
-    """A conversation with all its messages, or the error that reading it ended in."""
+    """A conversation with all its messages, or the error that ended reading it."""
 
     conversation_id: str
     conversation: Conversation | None = None
@@ -92,7 +101,7 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewConversation:
-    """What a conversation starts with; None leaves the choice of `id` to the store."""
+    """The fields of a conversation to create; if `id` is None, the store chooses one."""
 
     id: str | None = None
     title: str | None = None
@@ -102,7 +111,7 @@ class NewConversation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationChange:
-    """What to change of a conversation; UNSET leaves it as it is."""
+    """The changes to a conversation; a field that is UNSET does not change."""
 
     title: str | Unset | None = UNSET
     pinned: bool | Unset = UNSET

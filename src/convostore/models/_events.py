@@ -1,8 +1,8 @@
-"""The events that a streamed reply arrives in, one class each.
+"""The events of a streamed reply, one class each.
 
-An event says what is new. Text and reasoning grow by deltas: one of another kind, or any other
-piece between, begins a new part; `drafts` puts them together again. No service's spelling and no
-decoding may live here.
+An event reports what is new. Text and reasoning arrive as deltas: a delta of another kind, or any
+other event that adds a part, begins a new part; `ReplyAccumulator` joins them. No field of a
+service and no decoding may be here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class TextDelta(Value):
 
 
 class ReasoningDelta(Value):
-    """More of what the model thinks before it answers."""
+    """More of the model's reasoning before it answers."""
 
     kind: Literal["reasoning_delta"] = "reasoning_delta"
     text: str
@@ -41,7 +41,7 @@ class ToolCallStarted(Value):
 
 
 class ToolCallArgumentsDelta(Value):
-    """More of a call's arguments, which are JSON text when they are whole."""
+    """More of a tool call's arguments, which are JSON once they are complete."""
 
     kind: Literal["tool_call_arguments_delta"] = "tool_call_arguments_delta"
     id: str
@@ -49,7 +49,7 @@ class ToolCallArgumentsDelta(Value):
 
 
 class ToolResultDelta(Value):
-    """More of what a tool answered to the call of this id."""
+    """More of the result of the tool call with this id."""
 
     kind: Literal["tool_result_delta"] = "tool_result_delta"
     id: str
@@ -57,32 +57,32 @@ class ToolResultDelta(Value):
 
 
 class PartAdded(Value):
-    """A piece of the answer that comes whole: a file, or one that the schema has no word for."""
+    """A part that arrives whole: a file, or one that the schema does not model."""
 
     kind: Literal["part_added"] = "part_added"
     part: Part
 
 
 class PartsReplaced(Value):
-    """The service took back what it had said: these are the answer's parts so far."""
+    """The service replaced what it had sent: these are the answer's parts so far."""
 
     kind: Literal["parts_replaced"] = "parts_replaced"
     parts: tuple[Part, ...]
 
 
 class SourcesFound(Value):
-    """More sources, behind those that were found before."""
+    """More sources, after those that were reported before."""
 
     kind: Literal["sources_found"] = "sources_found"
     sources: tuple[Source, ...]
 
 
 class StatusChanged(Value):
-    """What is at work now.
+    """A step of the run changed its status.
 
     Attributes:
         name: The step's name, such as that of a node of a flow.
-        status: The service's own word for how it stands, such as ``"running"``.
+        status: The service's own word, such as ``"running"``.
     """
 
     kind: Literal["status_changed"] = "status_changed"
@@ -91,7 +91,7 @@ class StatusChanged(Value):
 
 
 class InteractionRequested(Value):
-    """The flow asks its user and waits: `answer` goes on."""
+    """The flow asks its user and waits; a store's `answer` continues it."""
 
     kind: Literal["interaction_requested"] = "interaction_requested"
     interaction: InteractionPart
@@ -105,39 +105,39 @@ class TitleChanged(Value):
 
 
 class VariablesUpdated(Value):
-    """All variables of the conversation as they are now."""
+    """All variables of the conversation, with their present values."""
 
     kind: Literal["variables_updated"] = "variables_updated"
     variables: dict[str, JSON]
 
 
 class RunDetailsReported(Value):
-    """Steps of the run that are done, behind those that were reported before."""
+    """Finished steps of the run, after those that were reported before."""
 
     kind: Literal["run_details_reported"] = "run_details_reported"
     steps: tuple[RunStep, ...]
 
 
 class UsageReported(Value):
-    """What the reply cost so far."""
+    """The cost of the reply so far."""
 
     kind: Literal["usage_reported"] = "usage_reported"
     usage: Usage
 
 
 class ReplyFinished(Value):
-    """The last event: the reply as it is stored."""
+    """The last event, with the reply as it is stored."""
 
     kind: Literal["reply_finished"] = "reply_finished"
     reply: Reply
 
 
 class OtherEvent(Value):
-    """What the schema has no word for, whole.
+    """An event that the schema does not model.
 
     Attributes:
-        type: The service's own word for it, when it has one.
-        data: What the service sent.
+        type: The service's own word for it; None if it has none.
+        data: The service's own object.
     """
 
     kind: Literal["other"] = "other"

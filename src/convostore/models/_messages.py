@@ -1,8 +1,6 @@
-"""The schema: conversations, messages and what they are made of, as closed, frozen values.
+"""Messages, with their sources, citations, feedback and problems.
 
-Every backend's answer is read into these and nothing else. A thing is modelled here (a message's
-parts in `parts`) or it is in `raw`; there is no drawer for the rest. No I/O, no service's spelling,
-and no reading of foreign data may live here.
+The parts of a message are in `_parts`. No field of a service may be here.
 """
 
 from __future__ import annotations
@@ -13,39 +11,25 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import field
-from typing import (
-    Annotated,
-    ClassVar,
-    Final,
-    Literal,
-    NamedTuple,
-    TypeAlias,
-    TypeVar,
-)
+from typing import Annotated, ClassVar, Final, Literal, NamedTuple, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from ._base import JSON, Portable, Timestamp, Value, _not_empty
-from ._parts import (
-    Part,
-    TextPart,
-)
+from ._parts import Part, TextPart
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool", "other"]
 Status: TypeAlias = Literal["complete", "generating", "failed", "unanswered"]
 SourceKind: TypeAlias = Literal["cited", "researched", "quote"]
 
 
-T = TypeVar("T")
-
-
 class Problem(Value):
-    """Something of a row that could not be read; the rest of the row stands.
+    """A field of a row that could not be parsed; the rest of the row was.
 
     Attributes:
         where: The service's own name of the field, such as ``"metadata"`` or ``"sources[2]"``.
-        what: What is wrong with it, such as ``"is not JSON"``.
+        what: The fault, such as ``"is not JSON"``.
     """
 
     where: str
@@ -53,7 +37,7 @@ class Problem(Value):
 
 
 class Feedback(Value):
-    """What a user thought of an answer."""
+    """A user's rating of an answer."""
 
     rating: Literal["good", "bad"]
     comment: str | None = None
@@ -71,16 +55,18 @@ class Feedback(Value):
     ),
 )
 class Source(Portable):
-    """A place that an answer draws on.
+    """A source of an answer.
 
-    By far the most numerous value, and so a slotted dataclass, half as many objects to collect.
+    It is by far the most numerous value, and so a dataclass with slots, which halves the number of
+    objects for the garbage collector.
 
     Attributes:
         content: The passage that was used.
-        score: The service's own measure of relevance; its scale differs from service to service.
-        kind: ``cited`` by the answer, only ``researched`` on the way to it, or a ``quote`` from a
-            knowledge base.
-        mark: What stands for it in the answer's text between brackets: ``"1"`` for ``[1]``.
+        score: The relevance; its scale differs from service to service.
+        kind: ``cited`` by the answer, only ``researched`` for it, or a ``quote`` from a knowledge
+            base.
+        mark: The mark that cites it in the answer's text, without brackets: ``"1"`` for ``[1]``.
+        raw: The service's own object.
     """
 
     title: str | None = None
@@ -107,16 +93,16 @@ class Source(Portable):
         mark: str | None = None,
         raw: JSON = None,
     ) -> Source:
-        """Makes a source from fields that are known to be right; see `Value.model_construct`."""
-        made = object.__new__(cls)
-        _set(made, "title", title)
-        _set(made, "url", url)
-        _set(made, "content", content)
-        _set(made, "score", score)
-        _set(made, "kind", kind)
-        _set(made, "mark", mark)
-        _set(made, "raw", raw)
-        return made
+        """Make a source from valid fields, without validation; see `Value.model_construct`."""
+        source = object.__new__(cls)
+        _set(source, "title", title)
+        _set(source, "url", url)
+        _set(source, "content", content)
+        _set(source, "score", score)
+        _set(source, "kind", kind)
+        _set(source, "mark", mark)
+        _set(source, "raw", raw)
+        return source
 
 
 _set = object.__setattr__
@@ -129,7 +115,7 @@ _MARK: Final = re.compile(
 
 
 class Citation(NamedTuple):
-    """A mark in a message's text; `source` is None when the service lists none for it."""
+    """A citation mark in a message's text; `source` is None if the message lists none for it."""
 
     start: int
     end: int
@@ -141,14 +127,15 @@ class Message(Value):
     """One utterance of a conversation.
 
     Attributes:
-        id: Opaque, unique within its conversation; a new one is chosen when none is given, so that
+        id: An opaque id, unique in its conversation. By default a new one is chosen, so that
             appending the same value twice stores it once.
-        parts: What was said, piece by piece, in the service's order.
-        created_at: UTC; None where the service tells none.
-        sources: What an answer draws on; cited ones first, in the order of their marks.
-        status: ``unanswered`` marks a question that got no answer; None where nothing is known.
-        problems: What of this message could not be read.
-        raw: The service's own object, or a list of them where several rows make one message.
+        parts: The contents, in the service's order.
+        created_at: A time in UTC; None if the service reports none.
+        sources: The sources of an answer; cited ones first, in the order of their marks.
+        status: The state of the message; ``unanswered`` for a question that got no answer, None if
+            it is not known.
+        problems: The fields of the message that could not be parsed.
+        raw: The service's own object, or a list of them if several rows form one message.
     """
 
     _service_fields: ClassVar = frozenset({"raw", "id", "parent_id"})
@@ -173,20 +160,20 @@ class Message(Value):
         return "\n".join([part.text for part in self.parts if isinstance(part, TextPart)])
 
     def citations(self) -> Iterator[Citation]:
-        """Yields each mark of `text` in order, with the source it stands for.
+        """Yield the citation marks of `text` in order, each with its source.
 
-        Read are ``[1]``, ``[1, 2]`` (one citation a number) and ``[<24 hex digits>](CITE)``. A mark
-        beyond the list is normal: models write them.
+        Marks are ``[1]``, ``[1, 2]`` (one citation per number) and ``[<24 hex digits>](CITE)``. A
+        mark without a source is normal: models invent them.
         """
-        known = {source.mark: source for source in self.sources if source.mark is not None}
-        for found in _MARK.finditer(self.text):
-            for mark in re.findall(r"[0-9a-f]+", found["id"] or found["numbers"]):
-                yield Citation(found.start(), found.end(), mark, known.get(mark))
+        sources = {source.mark: source for source in self.sources if source.mark is not None}
+        for match in _MARK.finditer(self.text):
+            for mark in re.findall(r"[0-9a-f]+", match["id"] or match["numbers"]):
+                yield Citation(match.start(), match.end(), mark, sources.get(mark))
 
     def fingerprint(self) -> str:
-        """Returns a digest of `portable` without feedback and status.
+        """Return a digest of `portable` without feedback and status.
 
-        Two stores that hold the same message give the same digest, whatever they call it.
+        Two stores with the same message return the same digest, whatever its id.
         """
         plain = self.portable()
         del plain["feedback"], plain["status"]

@@ -1,20 +1,16 @@
-"""Pages of lists: how a list is cut, a page of it, and the arguments that were not given."""
+"""Requests for pages of lists, pages, and the sentinels of omitted arguments.
+
+How a list is cut into pages belongs in the adapters.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import (
-    Final,
-    Generic,
-    Literal,
-    TypeAlias,
-    TypeVar,
-)
+from typing import Final, Generic, Literal, TypeAlias, TypeVar
 
 T = TypeVar("T")
-
 
 Order: TypeAlias = Literal["oldest_first", "newest_first"]
 
@@ -28,29 +24,31 @@ class _Sentinel(Enum):
 
 
 UNSET: Final = _Sentinel.UNSET
-"""An argument that was not given, where None has a meaning of its own."""
+"""The default of an argument for which None has a meaning."""
 
 
 ANY: Final = _Sentinel.ANY
-"""`after=ANY`: append behind whatever message is the last."""
+"""The value of `after` to append after whichever message is the last."""
 
 
 Unset: TypeAlias = Literal[_Sentinel.UNSET]
-
+"""The type of UNSET."""
 
 AnyTip: TypeAlias = Literal[_Sentinel.ANY]
+"""The type of ANY."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """How a list is to be cut.
+    """A request for a page of a list.
 
     Attributes:
-        limit: The most items to return; None for all that one answer of the backend holds.
-        cursor: The adapter's own note of where the page before ended; None for the head. The store
-            wraps it for its callers, and has checked that it belongs to this list and order.
-        older_than: Only conversations that were last active before it. The store leaves out the
-            others in any case; an adapter that can need not fetch them.
+        limit: The maximum number of items; None for all that one response of the backend holds.
+        cursor: The adapter's own cursor; None for the first page. The store wraps it for its
+            callers, and has checked that it belongs to this list and order.
+        order: The order of messages; conversations have that of the backend.
+        older_than: Only conversations last active before this time. The store filters out the
+            others in any case; an adapter that can filter need not fetch them.
     """
 
     limit: int | None = None
@@ -61,10 +59,11 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[T]):
-    """A run of a list; `cursor` leads to the next one and is None on the last.
+    """A page of a list.
 
     Attributes:
-        total: How many there are in all, where the backend says.
+        cursor: The cursor of the next page; None on the last page.
+        total: The number of items in the whole list; None if the backend does not report it.
     """
 
     items: tuple[T, ...]

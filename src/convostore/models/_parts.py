@@ -1,4 +1,7 @@
-"""The parts of a message: text, reasoning, tools, files, interactions, and what is none of them."""
+"""The parts of a message: text, reasoning, tool calls, files, interactions, and others.
+
+No field of a service may be here.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +14,21 @@ from ._base import JSON, Value
 
 
 class TextPart(Value):
-    """Text, as a rule Markdown, exactly as the service holds it."""
+    """Text, usually Markdown, exactly as the service stores it."""
 
     kind: Literal["text"] = "text"
     text: str
 
 
 class ReasoningPart(Value):
-    """What the model thought before it answered."""
+    """The model's reasoning before it answered."""
 
     kind: Literal["reasoning"] = "reasoning"
     text: str
 
 
 class ToolCallPart(Value):
-    """A call of a tool; `arguments` is JSON text as the model wrote it, perhaps broken."""
+    """A tool call; `arguments` is JSON as the model wrote it, which may be invalid."""
 
     _service_fields: ClassVar = frozenset({"id"})
     kind: Literal["tool_call"] = "tool_call"
@@ -35,7 +38,7 @@ class ToolCallPart(Value):
 
 
 class ToolResultPart(Value):
-    """What a tool answered to the call with the same `id`."""
+    """The result of the tool call with the same `id`."""
 
     _service_fields: ClassVar = frozenset({"id"})
     kind: Literal["tool_result"] = "tool_result"
@@ -44,11 +47,11 @@ class ToolResultPart(Value):
 
 
 class FilePart(Value):
-    """A file that was given or made.
+    """A file that was uploaded or generated.
 
     Attributes:
-        url: May expire, or be one that only the service reads.
-        media_type: A range such as ``"image/*"`` where the service says no more.
+        url: The URL, which may expire, or be readable by the service only.
+        media_type: The media type; a range such as ``"image/*"`` if the service reports no more.
     """
 
     kind: Literal["file"] = "file"
@@ -57,13 +60,13 @@ class FilePart(Value):
     media_type: str | None = None
 
     def portable(self) -> dict[str, JSON]:
-        """As for every value, without the query of `url`: services sign it anew on each read."""
+        """Return the plain data, without the query of `url`: services sign it anew on each read."""
         plain = super().portable()
         return plain if self.url is None else plain | {"url": self.url.partition("?")[0]}
 
 
 class InteractionOption(Value):
-    """One choice of an interaction: `value` is what an answer sends."""
+    """One option of an interaction; an answer sends its `value`."""
 
     value: str
     label: str | None = None
@@ -73,9 +76,9 @@ class InteractionField(Value):
     """One field of a form.
 
     Attributes:
-        type: The service's own word for how it is filled in, such as ``"numberInput"``.
-        options: What may be chosen; empty for a field that takes anything.
-        value: What was filled in.
+        type: The service's own word for the kind of field, such as ``"numberInput"``.
+        options: The values to choose from; empty for a field that accepts any value.
+        value: The value that was entered.
     """
 
     key: str
@@ -87,12 +90,12 @@ class InteractionField(Value):
 
 
 class InteractionPart(Value):
-    """A question that a running flow put to its user: a choice, a form, a payment.
+    """A question of a running flow to its user: a choice, a form, a payment.
 
     Attributes:
         type: The service's own word for it, such as ``"userSelect"``.
-        answered: Whether it has been answered; the flow waits as long as it has not.
-        answer: The chosen option's value; None for a form, whose fields hold their values.
+        answered: Whether it has been answered; until then the flow waits.
+        answer: The value of the chosen option; None for a form, whose fields hold the values.
     """
 
     kind: Literal["interaction"] = "interaction"
@@ -105,11 +108,11 @@ class InteractionPart(Value):
 
 
 class OtherPart(Value):
-    """A piece that the schema has no word for, whole.
+    """A part that the schema does not model.
 
     Attributes:
-        type: The service's own word for it, when it has one.
-        data: What the service holds.
+        type: The service's own word for it; None if it has none.
+        data: The service's own object.
     """
 
     kind: Literal["other"] = "other"
@@ -144,4 +147,4 @@ Part: TypeAlias = Annotated[
     | Annotated[OtherPart, Tag("other")],
     Discriminator(_kind_of),
 ]
-"""One piece of a message; an unknown ``kind`` is read as `OtherPart`, whole."""
+"""One part of a message; one of an unknown ``kind`` becomes an `OtherPart`."""

@@ -1,6 +1,6 @@
-"""What a backend answers to a turn: the reply when it is whole, and what there is of one before.
+"""Replies: finished ones, partial ones, and their usage.
 
-Only values live here; the events that a reply arrives in stand in `events`.
+The events of a streamed reply are in `_events`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ._parts import InteractionPart, Part, TextPart
 
 
 class Usage(Value):
-    """What a reply cost, in tokens; None where the service does not say."""
+    """The cost of a reply in tokens; None if the service does not report it."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -27,14 +27,15 @@ class Reply(Value):
     """A finished reply, as the backend stored it.
 
     Attributes:
-        conversation_id: The conversation that the turn belongs to; of a new one, its new id.
-        turn_id: What `get_reply` finds the reply by; None where the service names no turn.
-        message: The answer, with the id that feedback and deletion take. To the answer of an
-            interaction it is the message that asked, with what the flow added to it.
-        question: The turn's own message; None where the service made none of it.
-        title: The conversation's title, where the reply told a new one.
-        variables: All variables of the conversation, where the service tells them.
-        run_details: The steps of the run, where the service tells them.
+        conversation_id: The id of the conversation, which may be new.
+        turn_id: The id by which `get_reply` finds the reply; None if the service has no such id.
+        message: The answer, with its id for feedback and deletion. After the answer to an
+            interaction, it is the message that asked, with what the flow added to it.
+        question: The user's message; None if the service stores none.
+        title: The conversation's title, if the reply changed it.
+        variables: All variables of the conversation, if the service reports them.
+        run_details: The steps of the run, if the service reports them.
+        usage: The cost, if the service reports it.
     """
 
     _service_fields: ClassVar = frozenset({"conversation_id", "turn_id", "question"})
@@ -55,23 +56,24 @@ class Reply(Value):
 
     @property
     def interaction(self) -> InteractionPart | None:
-        """What the flow asks and waits for: `answer` goes on; None when it is done."""
+        """The interaction that waits for a store's `answer`; None if the flow is done."""
         return pending_interaction(self.message)
 
 
 def pending_interaction(message: Message) -> InteractionPart | None:
-    """The last question of a message that is an answer's last piece and is not answered yet."""
+    """Return the interaction at the end of a message, if it waits for an answer."""
     last = message.parts[-1] if message.parts else None
     return last if isinstance(last, InteractionPart) and not last.answered else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartialReply:
-    """What had arrived of a reply; an error that ended it has it as `partial`.
+    """The part of a reply that arrived before an error ended it; the error's `partial`.
 
     Attributes:
-        conversation_id: The conversation that the turn was sent to.
-        turn_id: What `get_reply` finds the reply by, if the turn arrived; None where it is unknown.
+        conversation_id: The id of the conversation to which the turn was sent.
+        turn_id: The id by which `get_reply` finds the reply, if the turn arrived; None if it is not
+            known.
     """
 
     conversation_id: str

@@ -1,6 +1,6 @@
-"""Search: parse a query, find its terms in a text, and show where they are.
+"""Search: parse a query, match its terms in a text, and mark them in a snippet.
 
-What matches and in which order is the same for all stores; each finds its candidates by itself.
+What matches is the same for all stores. How a store finds candidates belongs in its adapter.
 """
 
 from __future__ import annotations

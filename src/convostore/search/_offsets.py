@@ -1,6 +1,7 @@
-"""Places: where a piece of a folded text stands in the text as it was.
+"""Offsets: map a position in a folded text back to the original text.
 
-Folding may lengthen and shorten a text: a block of it at a time is folded again on the way back.
+Folding may lengthen and shorten a text, so one block at a time is folded again to map an offset.
+What folding does belongs in `_tokenizer`.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from typing import Final
 from ._tokenizer import fold, is_mark
 
 _BLOCK: Final = 2048
+"""Characters of the original text that are folded at a time."""
 
 
 class FoldedText:
-    """A text with its folded form, and the way back from a place in that to one in the text."""
+    """A text and its folded form, with the offsets of one in the other."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -33,20 +35,25 @@ class FoldedText:
         self._folded = "".join(folded for _, folded in self._blocks)
 
     def find(self, pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
-        found = pattern.search(self._folded)
-        while found is not None:
-            start, end = self._original(found.start()), self._original(found.end() - 1)
-            yield start, _cluster_end(self._text, end)
-            found = pattern.search(self._folded, found.start() + 1)
+        """Yield the start and the end, in the original text, of each match of a folded pattern.
 
-    def _original(self, place: int) -> int:
-        """The character of the text whose folding stands at a place of the folded text."""
+        Matches may overlap.
+        """
+        match = pattern.search(self._folded)
+        while match is not None:
+            start, end = self._original(match.start()), self._original(match.end() - 1)
+            yield start, _cluster_end(self._text, end)
+            match = pattern.search(self._folded, match.start() + 1)
+
+    def _original(self, offset: int) -> int:
+        """Return the offset of the character whose folded form is at an offset."""
         if self._same:
-            return place
-        number = bisect_right(self._starts, place) - 1
+            return offset
+        number = bisect_right(self._starts, offset) - 1
         start, folded = self._blocks[number]
-        rest = place - self._starts[number]
+        rest = offset - self._starts[number]
         end = start + _BLOCK * 2
+        # The usual case: folding has changed no length before the offset.
         if fold(self._text[start : start + rest]) == folded[:rest] and not is_mark(
             self._text[start + rest : start + rest + 1]
         ):
@@ -72,7 +79,7 @@ def _blocks(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _cluster_end(text: str, at: int) -> int:
-    """The end of a character with the marks on it, or of a syllable."""
+    """Return the end of the character at an offset, including the marks that combine with it."""
     at += 1
     while at < len(text) and is_mark(text[at]):
         at += 1

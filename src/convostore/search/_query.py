@@ -1,7 +1,7 @@
-"""Searching: what a query matches, and the snippets of hits.
+"""Search, Term, Hit and Snippet: what a query matches, and how a hit is shown.
 
-Every store finds the same: an index only names candidates, `Search` decides. No store, index or
-database may be known here, and how texts are cut into words stands in `tokenize`.
+All stores find the same hits: an index only proposes candidates, and `Search` decides. No store,
+index or database may be known here; splitting texts into words belongs in `_tokenizer`.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Where: TypeAlias = Literal["title", "text", "source"]
 
 
 class Snippet(Value):
-    """The piece of a text around what was found.
+    """An excerpt of a text around the terms of a query.
 
     Attributes:
-        text: One line; ``…`` stands where the text goes on.
-        marks: Where in `text` the words of the query stand: start and end, in characters.
+        text: The excerpt as one line, with ``…`` where the text continues.
+        marks: The start and the end, in `text`, of each occurrence of a term.
     """
 
     text: str
@@ -34,11 +34,11 @@ class Snippet(Value):
 
 
 class Hit(Value):
-    """What a search found.
+    """A result of a search.
 
     Attributes:
-        message: None where the conversation's title was found.
-        where: In what it was found: the title, the message's text, or the title of a source.
+        message: The message that matches; None if the conversation's title does.
+        where: What the snippet is of: the title, the message's text, or the title of a source.
     """
 
     conversation: Conversation
@@ -49,13 +49,16 @@ class Hit(Value):
 
 @dataclass(frozen=True)
 class Search:
-    """A query, and what restricts it.
+    """A query and its filters.
 
     Attributes:
-        text: What the user typed: words, all of which must be there; ``"in quotes"`` a phrase.
-        since: A hit was said at this time or later. Where that is not known, the time of storing
-            counts; of a title, the time at which its conversation was made.
-        until: A hit was said before this time.
+        text: The query as the user typed it: words, all of which must occur, and phrases
+            ``"in quotes"``.
+        conversation_id: Only hits in this conversation.
+        role: Only messages with this role.
+        since: Only messages created at this time or later. If a message's time is not known, the
+            time of storing counts; for a title, the time its conversation was created.
+        until: Only messages created before this time.
     """
 
     text: str
@@ -66,26 +69,26 @@ class Search:
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
-        """What must be there; none when there is nothing that could be looked for."""
-        found = (
-            _words_only(quoted or _without_sentence_marks(plain))
+        """The terms, all of which must occur; empty if the query has no letters and digits."""
+        texts = (
+            _normalize_spaces(quoted or _without_sentence_marks(plain))
             for quoted, plain in _TERM.findall(self.text)
         )
-        return tuple({text: Term(text) for text in found if text and split_scripts(text)}.values())
+        return tuple({text: Term(text) for text in texts if text and split_scripts(text)}.values())
 
     def covers(self, time: datetime) -> bool:
-        """Whether a time lies within what is looked through."""
+        """Return whether a time is within `since` and `until`."""
         return (self.since is None or self.since <= time) and (
             self.until is None or time < self.until
         )
 
     def find(self, text: str) -> bool:
-        """Whether every term is in the text."""
-        near = self._near(text)
-        return 0 < len(near) == len(self.terms) == _count(near, text)
+        """Return whether every term occurs in a text."""
+        terms = self._terms_within(text)
+        return 0 < len(terms) == len(self.terms) == _count(terms, text)
 
     def title_hit(self, conversation: Conversation) -> Hit | None:
-        """The hit of a conversation's title, if it is one; `role` and times are not looked at."""
+        """Return the hit of a conversation's title, if it matches; `role` and times are ignored."""
         title = conversation.title or ""
         if not self.find(title):
             return None
@@ -94,44 +97,46 @@ class Search:
         )
 
     def message_hit(self, conversation: Conversation, message: Message) -> Hit | None:
-        """The hit of a message, if it is one; `role` and times are not looked at."""
+        """Return the hit of a message, if it matches; `role` and times are ignored."""
         if not self.find(searchable_text(message)):
             return None
-        places: list[tuple[Where, str]] = [("text", message.text)]
-        places += [("source", source.title) for source in message.sources if source.title]
-        if len(places) > 1:
-            places.sort(key=lambda place: -_count(self._near(place[1]), place[1]))
-        where, text = places[0]
+        texts: list[tuple[Where, str]] = [("text", message.text)]
+        texts += [("source", source.title) for source in message.sources if source.title]
+        if len(texts) > 1:
+            texts.sort(key=lambda entry: -_count(self._terms_within(entry[1]), entry[1]))
+        where, text = texts[0]
         return Hit.model_construct(
             conversation=conversation, message=message, where=where, snippet=self.snippet(text)
         )
 
-    def _near(self, text: str) -> list[Term]:
-        """The terms that a text holds, be it within its words."""
+    def _terms_within(self, text: str) -> list[Term]:
+        """Return the terms that occur in a text, even in the middle of its words."""
         folded = fold(text)
         return [term for term in self.terms if term.within(folded)]
 
     def snippet(self, text: str) -> Snippet:
-        """The piece of a text around the first term in it, all terms within it marked."""
-        places = _places(text, self.terms)
-        first = places[0] if places else (0, 0)
+        """Return an excerpt of a text around its first term, with all terms in it marked."""
+        spans = _spans(text, self.terms)
+        first = spans[0] if spans else (0, 0)
         start = max(0, first[0] - _BEFORE)
         end = min(len(text), max(start + _LENGTH, min(first[1], first[0] + _LENGTH)))
         start = max(0, min(start, end - _LENGTH))
         head, tail = "…" if start else "", "…" if end < len(text) else ""
-        shown = _BLANK.sub(" ", text[start:end])
-        within = [(first[0], min(first[1], end)), *(place for place in places if place[1] <= end)]
+        excerpt = _BLANK.sub(" ", text[start:end])
+        inside = [(first[0], min(first[1], end)), *(span for span in spans if span[1] <= end)]
         return Snippet.model_construct(
-            text=head + shown + tail, marks=_joined(within if places else [], len(head) - start)
+            text=head + excerpt + tail, marks=_merge(inside if spans else [], len(head) - start)
         )
 
 
 @dataclass(frozen=True)
 class Term:
-    """One thing to look for.
+    """One word or phrase of a query.
 
     Attributes:
-        text: As it was typed, runs of white space made one.
+        text: The term as it was typed, with each run of white space as one space.
+        folded: The folded form.
+        groups: For each run of one script, the alternative sets of words; see `among`.
     """
 
     text: str
@@ -143,73 +148,76 @@ class Term:
         object.__setattr__(self, "groups", tuple(map(alternatives, split_scripts(self.text))))
 
     def among(self, known: set[str]) -> bool:
-        """Whether a text with these words may hold the term: an index asks the same."""
-        return all(any(tokenize <= known for tokenize in group) for group in self.groups)
+        """Return whether a text with these words may contain the term, as an index decides it."""
+        return all(any(words <= known for words in group) for group in self.groups)
 
     def within(self, folded: str) -> bool:
-        """Whether the term stands in a folded text; between its words may be any white space."""
+        """Return whether the term occurs in a folded text, with any spaces between its words."""
         if " " in self.folded:
             return self.pattern.search(folded) is not None
         return self.folded in folded
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """Finds the term in a folded text."""
+        """The pattern of the term in a folded text."""
         return re.compile(" +".join(map(re.escape, _BLANKS.split(self.folded))))
 
 
 def searchable_text(message: Message) -> str:
-    """What of a message is searched: its text, and the titles of its sources."""
+    """Return the searchable text of a message: its text and the titles of its sources."""
     titles = [source.title for source in message.sources if source.title]
-    return _APART.join([message.text, *titles]) if titles else message.text
+    return _SEPARATOR.join([message.text, *titles]) if titles else message.text
 
 
 def _count(terms: Iterable[Term], text: str) -> int:
-    """How many of these terms have their words in a text."""
+    """Return the number of terms whose words all occur in a text."""
     known = tokenize(text)
     return sum(term.among(known) for term in terms)
 
 
-_APART: Final = "\n\0\n"
-"""Between a message's text and titles: no phrase goes from one over to another."""
+_SEPARATOR: Final = "\n\0\n"
+"""The text between a message's text and titles, so that no phrase spans two of them."""
 _BLANK: Final = re.compile(r"\s")
 _BLANKS: Final = re.compile(" +")
 _TERM: Final = re.compile(r'"([^"]*)"?|([^\s"]+)')
 _LENGTH: Final = 160
+"""Characters of a snippet."""
 _BEFORE: Final = 50
+"""Characters of a snippet before the first term."""
 
 
 def _without_sentence_marks(term: str) -> str:
-    """What is looked for of a word that ends a sentence, or begins one in Spanish."""
+    """Strip the punctuation that ends a sentence, or begins one in Spanish."""
     return term.rstrip(".,;:!?…。，、；：！？").lstrip("¿¡")
 
 
-def _words_only(text: str) -> str:
+def _normalize_spaces(text: str) -> str:
     return " ".join(text.split())
 
 
-def _places(text: str, terms: Iterable[Term]) -> list[tuple[int, int]]:
-    """Where terms stand in a text, in its own characters, in order."""
+def _spans(text: str, terms: Iterable[Term]) -> list[tuple[int, int]]:
+    """Return the start and the end of each occurrence of a term in a text, in order."""
     folded = FoldedText(text)
-    found: set[tuple[int, int]] = set()
+    marked: set[tuple[int, int]] = set()
     for term in terms:
-        places = list(itertools.islice(folded.find(term.pattern), _MOST_LOOKED_AT))
-        whole = [place for place in places if is_whole(text, *place)]
-        found.update((whole or places)[:_MOST_PLACES])
-    return sorted(found)
+        spans = list(itertools.islice(folded.find(term.pattern), _MOST_SPANS))
+        whole = [span for span in spans if is_whole(text, *span)]
+        marked.update((whole or spans)[:_MOST_MARKED])
+    return sorted(marked)
 
 
-def _joined(places: list[tuple[int, int]], shift: int) -> tuple[tuple[int, int], ...]:
-    """The places moved; those that overlap or touch become one."""
-    joined: list[tuple[int, int]] = []
-    for start, end in sorted(places):
-        if joined and start + shift <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end + shift, joined[-1][1]))
+def _merge(spans: list[tuple[int, int]], shift: int) -> tuple[tuple[int, int], ...]:
+    """Shift spans, and merge those that overlap or touch."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start + shift <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end + shift, merged[-1][1]))
         else:
-            joined.append((start + shift, end + shift))
-    return tuple(joined)
+            merged.append((start + shift, end + shift))
+    return tuple(merged)
 
 
-_MOST_PLACES: Final = 50
-"""Of one term, as many are shown at the most."""
-_MOST_LOOKED_AT: Final = 1000
+_MOST_MARKED: Final = 50
+"""The maximum number of marked occurrences of one term."""
+_MOST_SPANS: Final = 1000
+"""The maximum number of occurrences of one term that are examined."""

@@ -412,7 +412,7 @@ def test_a_failure_is_told_and_leaves_the_page_as_it_is(reader):
     with convostore.open(SMALL) as store:
         store.delete_conversation("k/1")
     page.get_by_role("button", name="Unpin").click()
-    expect(page.locator("#notice")).to_contain_text("not there, or no longer")
+    expect(page.locator("#notice")).to_contain_text("does not exist")
     expect(page.locator("article")).to_have_count(5)
     page.route("**/pin", lambda route: route.abort())
     page.get_by_role("button", name="Unpin").click()

@@ -526,7 +526,7 @@ def test_very_many_conversations_are_scrolled_through(visit, large, many):
     page.locator("#list .row a").last.focus()
     page.keyboard.press("k")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("There is no message in it.")).to_be_visible()
+    expect(page.get_by_text("This conversation has no messages.")).to_be_visible()
     visitor.see("very-many")
 
 

@@ -104,7 +104,7 @@ def url(gateway: str, target: str) -> Iterator[str]:
     with convostore.open(target) as store:
         store.clear_conversations()
     yield gateway
-    until(lambda: not streams._under_way, "a reply goes on for ever")
+    until(lambda: not streams._running, "a reply goes on for ever")
 
 
 @pytest.mark.rim

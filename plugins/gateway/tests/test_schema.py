@@ -38,7 +38,7 @@ from convostore.parsing import decode_json
 from convostore.search import Hit
 from convostore.serialization import dump, to_json
 from convostore_gateway import schema
-from convostore_gateway.api.responses import LARGE, rendered
+from convostore_gateway.api.responses import LARGE, encode_result
 from convostore_gateway.problems import problem_of, read_problem, status_of
 
 from .support import values as values
@@ -55,7 +55,7 @@ def sent(data: Any) -> Any:
 
 
 def rendered_and_read(result: Any) -> Any:
-    return decode_json(asyncio.run(rendered(result)))
+    return decode_json(asyncio.run(encode_result(result)))
 
 
 @quietly
@@ -147,7 +147,7 @@ def test_health_and_info_are_read_as_they_were_rendered() -> None:
 @pytest.mark.parametrize(
     ("kind", "content", "told"),
     [
-        (schema.UpdateBody, '{"titel": "x"}', "there is no field 'titel': did you mean 'title'?"),
+        (schema.UpdateBody, '{"titel": "x"}', "unknown field 'titel': did you mean 'title'?"),
         (schema.UpdateBody, '{"pinned": "yes"}', "pinned"),
         (schema.UpdateBody, '{"pinned": 1}', "pinned"),
         (schema.UpdateBody, '{"title": "\\ud800", "pinned": "true"}', "pinned"),

@@ -1,4 +1,4 @@
-"""The gateway's plugin: its hooks, and the names for those who embed it, loaded on use."""
+"""Hooks of the gateway's plugin, and the names for applications that embed it, loaded on use."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The ASGI application: which of the gateway's parts answers a request, and what surrounds each.
+"""Assemble the ASGI application: routes, middleware and the dialects of installed plugins.
 
-What the parts do stands in their own modules.
+Each part answers requests in its own module.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from convostore.dialects import Dialect
 from convostore.errors import ConfigError
 from convostore.plugins import dialects as installed_dialects
 from convostore.store import AsyncConversationStore
@@ -43,51 +44,58 @@ def create_app(
     hosts: Sequence[str] = (),
     viewer: bool = True,
 ) -> Starlette:
-    """Makes the application that serves a store; run it by uvicorn, or mount it in one's own.
+    """Return an ASGI application that serves a store; run it under uvicorn or mount it.
 
-    The store stays the caller's, who closes it.
+    The application does not close the store.
 
     Args:
-        store: What is served; or several by namespace, of which tokens and `scopes` choose.
-        tokens: Those that are accepted.
-        open_access: Whether everybody may do everything, which needs no token.
-        read_only: Whether nobody may change anything, whatever the tokens say.
-        scopes: By what requests name (FastGPT's ``appId``), the namespace that it stands for; what
-            is not named here is then refused. None takes no notice of it.
-        limits: The bounds of what one client may ask for.
-        cors: The origins whose pages may call it, such as ``https://example.org``.
-        hosts: The names that a request may be addressed to; any, when there are none. A server that
-            needs no token should name them, so that no page of a stranger can reach it.
-        viewer: Whether the pages for people are served.
+        store: The store, or several by namespace, among which tokens and `scopes` choose.
+        tokens: The accepted tokens.
+        open_access: Whether to allow everything to everybody, without a token.
+        read_only: Whether to refuse every change, whatever the tokens allow.
+        scopes: Namespaces by the scope that a request names (FastGPT's ``appId``); a request that
+            names another one is refused. None ignores the scopes of requests.
+        limits: The bounds on what one client may ask for.
+        cors: The origins whose pages may call the gateway, such as ``https://example.org``.
+        hosts: The host names that a request may be addressed to; empty allows any. Set them where
+            no token is needed, so that no other site's page can reach the gateway through DNS.
+        viewer: Whether to serve the viewer under ``/viewer``.
 
     Raises:
-        ConfigError: There is no token and no `open_access`, or a token names a namespace that is
-            not served.
+        ConfigError: There are neither tokens nor `open_access`, or a token or scope names a
+            namespace that is not served.
     """
-    stores = {"": store} if isinstance(store, AsyncConversationStore) else dict(store)
+    by_namespace = {"": store} if isinstance(store, AsyncConversationStore) else dict(store)
     if not tokens and not open_access:
-        raise ConfigError("a gateway needs tokens=[Token(…)], or open_access=True to need none")
-    _check_namespaces(stores, tokens, scopes or {})
-    served = Stores(
-        stores=stores,
+        raise ConfigError("tokens must not be empty: pass tokens=[Token(…)], or open_access=True")
+    _check_namespaces(by_namespace, tokens, scopes or {})
+    stores = Stores(
+        stores=by_namespace,
         access=Access(tokens, read_only=read_only),
         scopes=scopes or {},
         limits=limits or Limits(),
     )
-    found, failed = installed_dialects()
-    for problem in failed:
-        _log.warning("a dialect is missing: %s", problem)
-    routes: list[BaseRoute] = [
-        Route("/healthz", healthz),
-        Route("/readyz", Readiness(served).__call__),
-        Surface("/v1", Native(served)),
-        DialectRoute(Dialects([each() for each in found.values()], served)),
-    ]
+    middleware = list(_middleware(stores.limits, cors, hosts))
+    return Starlette(routes=list(_routes(stores, viewer=viewer)), middleware=middleware)
+
+
+def _routes(stores: Stores, *, viewer: bool) -> Iterator[BaseRoute]:
+    yield Route("/healthz", healthz)
+    yield Route("/readyz", Readiness(stores).__call__)
+    yield Surface("/v1", Native(stores))
+    yield DialectRoute(Dialects(_dialects(), stores))
     if viewer:
         from .viewer.app import Viewer
 
-        routes += [Route("/", _to_viewer), Surface("/viewer", Viewer(served))]
-    return Starlette(routes=routes, middleware=list(_middleware(served.limits, cors, hosts)))
+        yield Route("/", _to_viewer)
+        yield Surface("/viewer", Viewer(stores))
+
+
+def _dialects() -> list[Dialect]:
+    dialects, failures = installed_dialects()
+    for failure in failures:
+        _log.warning("cannot load a dialect: %s", failure)
+    return [dialect() for dialect in dialects.values()]
 
 
 def _middleware(limits: Limits, cors: Sequence[str], hosts: Sequence[str]) -> Iterator[Middleware]:
@@ -112,7 +120,9 @@ def _check_namespaces(
     tokens: Sequence[Token],
     scopes: Mapping[str, str],
 ) -> None:
-    named = [token.namespace for token in tokens if token.namespace is not None]
-    for namespace in [*named, *scopes.values()]:
+    namespaces = [token.namespace for token in tokens if token.namespace is not None]
+    for namespace in [*namespaces, *scopes.values()]:
         if namespace not in stores:
-            raise ConfigError(f"the namespace {namespace!r} is named but not served")
+            raise ConfigError(
+                f"namespace {namespace!r} is not served: pass its store, or leave it out"
+            )

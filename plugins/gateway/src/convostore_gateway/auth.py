@@ -1,4 +1,4 @@
-"""Who may do what: tokens, what each grants, and the store as a reader gets it.
+"""Authenticate tokens, decide what each grants, and restrict a store to reading.
 
 Tokens are compared in constant time and never shown. No HTTP here.
 """
@@ -38,9 +38,9 @@ class Token:
     """A bearer token.
 
     Attributes:
-        name: How logs call whoever has it; never a part of the token itself.
-        namespace: The only one that it reaches; None reaches all.
-        rights: ``read`` refuses whatever changes a store, ``full`` nothing.
+        name: The name of the client in logs; never a part of the token itself.
+        namespace: The only namespace that the token reaches; None reaches all.
+        rights: ``read`` refuses every change of a store, ``full`` refuses nothing.
     """
 
     value: SecretStr
@@ -49,23 +49,23 @@ class Token:
     rights: Literal["read", "full"] = "full"
 
     def __post_init__(self) -> None:
-        """Looks whether it can be one.
+        """Check the value.
 
         Raises:
-            ConfigError: It is too short to be a secret, or cannot stand in a header.
+            ConfigError: The value is too short to be a secret, or cannot be sent in a header.
         """
         text = self.value.get_secret_value()
         if len(text) < _SHORTEST or not text.isascii() or not text.isprintable() or " " in text:
             raise ConfigError(
-                f"the token {self.name!r} must be at least {_SHORTEST} printable ASCII characters "
-                "without blanks: make one with python -c 'import secrets; "
+                f"token {self.name!r} must have at least {_SHORTEST} printable ASCII characters "
+                "without spaces: make one with python -c 'import secrets; "
                 "print(secrets.token_urlsafe())'"
             )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What a request may do; `namespace` None reaches all."""
+    """The rights of a request; `namespace` None reaches all."""
 
     name: str
     namespace: str | None = None
@@ -73,11 +73,11 @@ class Grant:
 
 
 class Access:
-    """Takes what a request brings to what it may do.
+    """The accepted tokens and what each grants.
 
     Args:
-        tokens: Those that are accepted; none admits everybody.
-        read_only: Whether nobody may change anything, whatever the tokens say.
+        tokens: The accepted tokens; empty admits everybody.
+        read_only: Whether to refuse every change, whatever the tokens allow.
     """
 
     def __init__(self, tokens: Iterable[Token] = (), *, read_only: bool = False) -> None:
@@ -94,7 +94,7 @@ class Access:
             for token in tokens
         ]
         if len({value for value, _ in self._grants}) < len(self._grants):
-            raise ConfigError("two tokens are the same: each needs a value of its own")
+            raise ConfigError("two tokens have the same value: each must differ")
 
     @property
     def is_open(self) -> bool:
@@ -102,25 +102,25 @@ class Access:
         return not self._grants
 
     def grant(self, credentials: Sequence[str]) -> Grant:
-        """Looks for the token among what a request brings.
+        """Return what the token among a request's credentials grants.
 
-        Every token is compared with every credential, so that the time tells nothing.
+        Every token is compared with every credential, so that the duration reveals nothing.
 
         Raises:
-            AuthError: There is none, or none that is accepted.
+            AuthError: There is no token, or none that is accepted.
         """
         if self.is_open:
             return self._anybody
-        found: Grant | None = None
+        match: Grant | None = None
         for credential in credentials:
-            given = credential.encode("utf-8", "surrogatepass")
+            candidate = credential.encode("utf-8", "surrogatepass")
             for value, grant in self._grants:
-                if hmac.compare_digest(value, given):
-                    found = grant
-        if found is None:
-            told = "the token is not one that is accepted" if credentials else "a token is needed"
-            raise AuthError(f"{told}: send the header Authorization: Bearer <token>")
-        return found
+                if hmac.compare_digest(value, candidate):
+                    match = grant
+        if match is None:
+            problem = "the token is not accepted" if credentials else "a token is required"
+            raise AuthError(f"{problem}: send the header Authorization: Bearer <token>")
+        return match
 
 
 class ReadOnlyStore(AsyncConversationStore):

@@ -1,6 +1,6 @@
-"""Conversations as files that are sent while they are read: only some messages are held at a time.
+"""Stream conversations as files while they are read, with a bounded number of messages in memory.
 
-What a file looks like stands in `convostore.formats`; here it is fed and carried.
+The formats of files belong in `convostore.formats`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from convostore.formats import Writer, writer
 from convostore.models import Conversation, Message
 from convostore.store import AsyncConversationStore
 
-_TOGETHER: Final = 50
-"""How many messages are written at a time, in a thread: Markdown takes its time."""
-_PIECE: Final = 64 * 1024
-"""About how many characters are sent at a time."""
+_BATCH: Final = 50
+"""Messages that are written at a time, in a thread: Markdown takes long."""
+_CHUNK: Final = 64 * 1024
+"""About the number of characters that are sent at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ _FILES: Final = {
     "html": _File("html", "text/html; charset=utf-8"),
 }
 _PAGE_POLICY: Final = (
-    # The page names its one style sheet by its hash, in a policy of its own.
+    # The page itself also has a policy, which names its only style sheet by hash.
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
@@ -49,28 +49,28 @@ _PAGE_POLICY: Final = (
 async def export_one(
     store: AsyncConversationStore, conversation_id: str, *, format: str, raw: bool
 ) -> StreamingResponse:
-    """Makes the answer that is one conversation as a file.
+    """Return a response that streams one conversation as a file.
 
     Raises:
-        StoreError: It cannot be read; later on, the answer breaks off.
+        StoreError: The conversation cannot be read; after the first chunk the response breaks off.
     """
     conversation = await store.get_conversation(conversation_id)
     name = conversation.title or conversation.id
-    return await _sent(_one(store, conversation, writer(format, raw=raw)), name, format)
+    return await _respond(_one(store, conversation, writer(format, raw=raw)), name, format)
 
 
 async def export_all(store: AsyncConversationStore, *, format: str, raw: bool) -> StreamingResponse:
-    """Makes the answer that is all conversations as one file.
+    """Return a response that streams all conversations as one file.
 
     Raises:
-        StoreError: They cannot be read; later on, the answer breaks off.
+        StoreError: The list cannot be read; after the first chunk the response breaks off.
     """
-    return await _sent(_all(store, writer(format, raw=raw)), "conversations", format)
+    return await _respond(_all(store, writer(format, raw=raw)), "conversations", format)
 
 
 def disposition(name: str, suffix: str) -> str:
-    """A ``Content-Disposition`` that saves a file under any name (RFC 6266)."""
-    printable = "".join([each if each.isprintable() else " " for each in name])
+    """Return a ``Content-Disposition`` that saves a file under any name (RFC 6266)."""
+    printable = "".join([character if character.isprintable() else " " for character in name])
     cleaned = re.sub(r'[\s/\\:*?"<>|]+', " ", printable).strip(" .")[:100] or "conversation"
     plain = unicodedata.normalize("NFKD", cleaned).encode("ascii", "ignore").decode()
     plain = re.sub(r"[^\w .,()+-]", "_", plain).strip(" .") or "conversation"
@@ -78,22 +78,22 @@ def disposition(name: str, suffix: str) -> str:
     return f"attachment; filename=\"{plain}.{suffix}\"; filename*=UTF-8''{full}"
 
 
-async def _sent(texts: AsyncGenerator[str], name: str, format: str) -> StreamingResponse:
-    """The answer, once its first piece is there: until then an error can still be told."""
+async def _respond(texts: AsyncGenerator[str], name: str, format: str) -> StreamingResponse:
+    """Return the response once its first chunk is there: until then errors can be reported."""
     file = _FILES[format]
-    pieces = _together(texts)
-    first = await anext(pieces)
+    chunks = _chunks(texts)
+    first = await anext(chunks)
     headers = {"content-disposition": disposition(name, file.suffix)}
     if format == "html":
         headers["content-security-policy"] = _PAGE_POLICY
-    return StreamingResponse(_led(first, pieces), headers=headers, media_type=file.media_type)
+    return StreamingResponse(_prepend(first, chunks), headers=headers, media_type=file.media_type)
 
 
-async def _led(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+async def _prepend(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
     async with aclosing(rest):
         yield first
-        async for piece in rest:
-            yield piece
+        async for chunk in rest:
+            yield chunk
 
 
 async def _one(
@@ -109,28 +109,28 @@ async def _one(
 async def _all(store: AsyncConversationStore, to: Writer) -> AsyncGenerator[str]:
     yield to.start()
     async for conversation in store.conversations():
-        is_begun = False
+        has_started = False
         async with aclosing(_conversation(store, conversation, to)) as pieces:
             try:
                 async for piece in pieces:
-                    is_begun = True
+                    has_started = True
                     yield piece
-            except NotFoundError:  # it was deleted after the list showed it
-                if is_begun:
+            except NotFoundError:  # deleted after the list showed it
+                if has_started:
                     yield to.end_conversation()
-        await asyncio.sleep(0)  # not every store waits for something, and others have their turn
+        await asyncio.sleep(0)  # a store that never waits would keep other requests from running
     yield await asyncio.to_thread(to.end)
 
 
 async def _conversation(
     store: AsyncConversationStore, conversation: Conversation, to: Writer
 ) -> AsyncGenerator[str]:
-    """The pieces of one conversation; none where it turns out not to be there."""
+    """Yield the pieces of one conversation, or none if its first page is not found."""
     async with aclosing(_batches(store, conversation.id)) as batches:
         batch: list[Message] = await anext(batches, [])
         yield to.conversation(conversation)
         while batch:
-            yield await asyncio.to_thread(_written, batch, to)
+            yield await asyncio.to_thread(_write, batch, to)
             batch = await anext(batches, [])
     yield to.end_conversation()
 
@@ -141,27 +141,27 @@ async def _batches(
     batch: list[Message] = []
     async for message in store.messages(conversation_id):
         batch.append(message)
-        if len(batch) == _TOGETHER:
+        if len(batch) == _BATCH:
             yield batch
             batch = []
     if batch:
         yield batch
 
 
-def _written(batch: Sequence[Message], to: Writer) -> str:
+def _write(batch: Sequence[Message], to: Writer) -> str:
     return "".join(map(to.message, batch))
 
 
-async def _together(pieces: AsyncGenerator[str]) -> AsyncGenerator[bytes]:
-    """The pieces, small ones joined, as bytes."""
-    held: list[str] = []
+async def _chunks(pieces: AsyncGenerator[str]) -> AsyncGenerator[bytes]:
+    """Yield the pieces as bytes, small ones joined."""
+    buffer: list[str] = []
     async with aclosing(pieces):
         async for piece in pieces:
-            held.append(piece)
-            if sum(map(len, held)) >= _PIECE:
-                yield _bytes(held)
-                held.clear()
-    yield _bytes(held)
+            buffer.append(piece)
+            if sum(map(len, buffer)) >= _CHUNK:
+                yield _bytes(buffer)
+                buffer.clear()
+    yield _bytes(buffer)
 
 
 def _bytes(pieces: Sequence[str]) -> bytes:

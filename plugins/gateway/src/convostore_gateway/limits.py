@@ -1,4 +1,4 @@
-"""The bounds within which the gateway serves; what enforces each stands where it belongs."""
+"""The bounds that the gateway keeps; each is enforced where it applies."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds of what one client may ask for.
+    """Bounds on what one client may ask for.
 
     Attributes:
-        body: The most bytes of one request's body.
-        head: The most bytes of one request's line and headers.
-        id: The most characters of one id.
-        page: The most items of one page; who asks for more gets as many.
-        arrival: Seconds within which a request's head, and then its body, must have arrived.
-        departure: Seconds after which a client is cut off that accepts next to nothing of an answer
-            meanwhile: less than 4 KiB for each of them.
-        idle: Seconds that a connection may rest between two requests.
-        connections: The most connections at a time; who comes then is answered 503.
+        body: The most bytes of a request's body.
+        head: The most bytes of a request's line and headers.
+        id: The most characters of an id.
+        page: The most items of a page; a larger limit is lowered to this.
+        arrival: Seconds within which a request's head, and then its body, must arrive.
+        departure: Seconds over which a client must read at least 4 KiB of an answer a second on
+            average; one that reads less is disconnected.
+        idle: Seconds that a connection may be idle between two requests.
+        connections: The most connections at a time; further ones are answered 503.
     """
 
     body: int = 64 * 2**20

@@ -1,6 +1,6 @@
-"""What surrounds every answer: security headers, a clock for slow readers, a line in the log.
+"""Middleware for every request: security headers, origin checks, slow readers, the access log.
 
-No answer's own content is known here, and nothing of it may be logged.
+The content of an answer is not known here, and must never be logged.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ SECURITY: Final[Mapping[str, str]] = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cache-control": "private, no-store",
 }
-"""Set where an answer does not say otherwise."""
+"""Headers of every answer that does not set them itself."""
 _SECURITY: Final = [(name.encode(), value.encode()) for name, value in SECURITY.items()]
 CLOCKED: Final = "convostore.departure"
-"""The extension of a server that cuts off slow readers itself, as `protocol` does."""
+"""The ASGI extension of a server that disconnects slow readers itself, as ours does."""
 _PAGES: Final = "/viewer"
 
 
 class SecurityMiddleware:
-    """The outermost middleware."""
+    """The outermost middleware: parses the head, adds security headers, logs, reports failures."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app = app
@@ -54,46 +54,48 @@ class SecurityMiddleware:
             return
         parse_head(scope)
         is_clocked = CLOCKED in (scope.get("extensions") or {})
-        answer = _Answer(send, None if is_clocked else self._departure)
-        began = time.perf_counter()
+        sender = _Sender(send, None if is_clocked else self._departure)
+        start = time.perf_counter()
         try:
-            await self._app(scope, receive, answer.send)
+            await self._app(scope, receive, sender.send)
         except Exception as error:
-            await self._failed(error, answer, scope, receive)
+            await self._fail(error, sender, scope, receive)
         finally:
-            _say(scope, answer, time.perf_counter() - began)
+            _log_access(scope, sender, time.perf_counter() - start)
 
-    async def _failed(
-        self, error: Exception, answer: _Answer, scope: Scope, receive: Receive
+    async def _fail(
+        self, error: Exception, sender: _Sender, scope: Scope, receive: Receive
     ) -> None:
-        """Answers what was not foreseen; its text is not ours and may hold anything."""
-        if answer.is_given_up or isinstance(error, ClientDisconnect):
-            answer.status = answer.status or 499
+        """Answer an unexpected error; its text may hold anything and is not shown."""
+        if sender.has_given_up or isinstance(error, ClientDisconnect):
+            sender.status = sender.status or 499
             return  # an answer without its end makes a server close the connection
-        _log.error("%s at %s", type(error).__name__, place_of(error))
-        if not answer.status:
+        _log.error("%s at %s", type(error).__name__, location_of(error))
+        if not sender.status:
             failed = Response(
-                '{"status":500,"title":"It failed inside"}', 500, media_type="application/json"
+                '{"status":500,"title":"The gateway failed"}', 500, media_type="application/json"
             )
-            await failed(scope, receive, answer.send)
+            await failed(scope, receive, sender.send)
 
 
-class _Answer:
-    """One answer on its way."""
+class _Sender:
+    """Send one answer: add headers, count bytes, give up on slow readers."""
 
     def __init__(self, send: Send, departure: float | None) -> None:
         self._send = send
         self._departure = departure
         self.status = 0
         self.size = 0
-        self.is_given_up = False
+        self.has_given_up = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = list(message.get("headers", ()))
-            named = {name for name, _ in headers}
-            message["headers"] = headers + [each for each in _SECURITY if each[0] not in named]
+            names = {name for name, _ in headers}
+            message["headers"] = headers + [
+                header for header in _SECURITY if header[0] not in names
+            ]
         else:
             self.size += len(message.get("body", b""))
         try:
@@ -102,17 +104,17 @@ class _Answer:
                 return
             async with asyncio.timeout(self._departure):
                 await self._send(message)
-        except OSError:  # the client went away, or reads too slowly
-            self.is_given_up = True
+        except OSError:  # the client disconnected or reads too slowly
+            self.has_given_up = True
             raise
 
 
 class Origins:
-    """Refuses what a stranger's page sends through its visitor's browser.
+    """Refuse requests that another site's page sends through its visitor's browser.
 
     Args:
-        app: What answers the others.
-        hosts: The names that a request may be addressed to; any, when there are none.
+        app: The application that answers all other requests.
+        hosts: The host names that a request may be addressed to; empty allows any.
         cors: The origins whose pages may call.
     """
 
@@ -122,9 +124,9 @@ class Origins:
         self._cors = cors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (told := self._refusal(scope)):
+        if scope["type"] == "http" and (title := self._refusal(scope)):
             answer = Response(
-                json.dumps({"status": 403, "title": told}), 403, media_type="application/json"
+                json.dumps({"status": 403, "title": title}), 403, media_type="application/json"
             )
             await answer(scope, receive, send)
             return
@@ -134,8 +136,8 @@ class Origins:
         head = head_of(scope)
         headers = head.headers
         host = headers.get("host", "")
-        if self._hosts and _name(host) not in self._hosts:
-            return "This server is not served under that name"
+        if self._hosts and _hostname(host) not in self._hosts:
+            return "This server does not have that name"
         origin = headers.get("origin")
         if origin is not None:
             ours = {f"{scope['scheme']}://{host}", f"https://{host}"}
@@ -146,31 +148,31 @@ class Origins:
 
 
 def _is_visit(head: IncomingRequest) -> bool:
-    """Whether somebody follows a link to a page of ours, which changes nothing.
+    """Check whether a request follows a link to one of our pages, which changes nothing.
 
-    All else is refused, GET as well: some services' requests delete by it.
+    Everything else is refused, GET included: some services delete by it.
     """
     mode, path = head.headers.get("sec-fetch-mode"), head.path
-    is_followed = head.method in {"GET", "HEAD"} and mode == "navigate"
-    return is_followed and (path == "/" or path == _PAGES or path.startswith(f"{_PAGES}/"))
+    is_navigation = head.method in {"GET", "HEAD"} and mode == "navigate"
+    return is_navigation and (path == "/" or path == _PAGES or path.startswith(f"{_PAGES}/"))
 
 
-def _name(host: str) -> str:
-    """A ``Host`` without its port."""
+def _hostname(host: str) -> str:
+    """Return a ``Host`` without its port."""
     name, colon, port = host.rpartition(":")
     return (name if colon and port.isdecimal() else host).lower()
 
 
-def _say(scope: Scope, answer: _Answer, seconds: float) -> None:
+def _log_access(scope: Scope, sender: _Sender, seconds: float) -> None:
     if not access_log.isEnabledFor(logging.INFO):
         return
     state = scope.get("state", {})
     line = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "method": scope["method"],
-        "path": scope["path"],  # never the query, which may hold what was searched for
-        "status": answer.status,
-        "bytes": answer.size,
+        "path": scope["path"],  # never the query, which may hold search words
+        "status": sender.status,
+        "bytes": sender.size,
         "ms": round(seconds * 1000, 1),
         "client": (scope.get("client") or ("",))[0],
         "surface": state.get("surface", ""),
@@ -179,8 +181,8 @@ def _say(scope: Scope, answer: _Answer, seconds: float) -> None:
     access_log.info("%s", json.dumps(line))
 
 
-def place_of(error: BaseException) -> str:
-    """Where an error comes from: a module and a line, and no path of the machine."""
+def location_of(error: BaseException) -> str:
+    """Return the module and line that raised an error, without a path of the machine."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

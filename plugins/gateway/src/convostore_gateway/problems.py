@@ -1,7 +1,7 @@
-"""Errors as the native API tells them (RFC 9457, ``application/problem+json``), both ways.
+"""Convert errors to problem details (RFC 9457, ``application/problem+json``) and back.
 
-What the server renders the adapter reads back as an error of the very same class. Of a failure of
-the store behind, its own words are kept back, as they may name what is inside.
+The adapter raises an error of the class that the server rendered. The words of a failing backend
+are filtered, as they may name something internal.
 """
 
 from __future__ import annotations
@@ -34,19 +34,20 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A class of errors, as problems tell it.
+    """A class of errors and how problems report it.
 
     Attributes:
-        inside: What is told instead of the error's own words; None where these concern the caller.
+        summary: The detail in place of the error's own message; None where the message concerns the
+            caller.
     """
 
     name: str
     error: type[StoreError]
     status: int
-    inside: str | None = None
+    summary: str | None = None
 
 
-_FAILED: Final = Kind("failed", StoreError, 500, "it failed inside")
+_FAILED: Final = Kind("failed", StoreError, 500, "the gateway failed")
 KINDS: Final = (
     Kind("forbidden", ForbiddenError, 403),
     Kind("auth", AuthError, 401),
@@ -54,23 +55,23 @@ KINDS: Final = (
     Kind("conflict", ConflictError, 409),
     Kind("invalid", InvalidError, 400),
     Kind("unsupported", UnsupportedError, 501),
-    Kind("rate_limit", RateLimitError, 429, "the service behind asks for patience"),
+    Kind("rate_limit", RateLimitError, 429, "the service behind the gateway limits the rate"),
     Kind(
         "unavailable",
         UnavailableError,
         503,
-        "the store behind is out of reach, too slow, or broken",
+        "the store behind the gateway is unreachable, too slow, or broken",
     ),
-    Kind("protocol", ProtocolError, 502, "the store behind answered unreadably"),
+    Kind("protocol", ProtocolError, 502, "the store behind the gateway gave an invalid answer"),
     _FAILED,
 )
-"""The narrower before the wider."""
+"""Subclasses before their bases."""
 _BY_NAME: Final = {kind.name: kind for kind in KINDS}
 _LONGEST: Final = 10**9
-"""Seconds that one may be asked to wait; beyond it is as good as never."""
-_NOT_OURS: Final = "the store behind does not admit this gateway"
+"""The longest wait in seconds; beyond it is as good as never."""
+_GATEWAY_REFUSED: Final = "the store behind the gateway does not accept its credentials"
 _USER: Final = re.compile(r"(?<=://)[^/\s@]*@")
-_INSIDES: Final = re.compile(
+_INTERNALS: Final = re.compile(
     r"[A-Za-z][\w+.-]*://\S+"  # addresses
     r"|(?<![\w/.])~?/(?:[\w.~+-]+/)+[\w.~+-]*"  # files
     r"|\b[A-Za-z]:\\\S+"
@@ -78,12 +79,12 @@ _INSIDES: Final = re.compile(
 
 
 def kind_of(error: StoreError) -> Kind:
-    """What kind of problem an error is."""
+    """Return the kind of an error."""
     return next(kind for kind in KINDS if isinstance(error, kind.error))
 
 
 def status_of(error: StoreError) -> int:
-    """The status of the answer that tells an error, unless its cause asks for another."""
+    """Return the status for an error, unless its cause requires another."""
     kind = kind_of(error)
     if isinstance(error, UnavailableError) and not error.retryable:
         return 502
@@ -91,11 +92,11 @@ def status_of(error: StoreError) -> int:
 
 
 def problem_of(error: StoreError, status: int | None = None) -> Row:
-    """Renders an error.
+    """Render an error as a problem.
 
     Args:
-        error: What is to be told.
-        status: That of the answer, where it is not `status_of`.
+        error: The error.
+        status: The status of the answer where it differs from `status_of`.
     """
     kind = kind_of(error)
     status = status or status_of(error)
@@ -103,7 +104,7 @@ def problem_of(error: StoreError, status: int | None = None) -> Row:
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": _told(error, kind),
+        "detail": _detail(error, kind),
         "kind": kind.name,
         "retryable": error.retryable,
     }
@@ -117,7 +118,7 @@ def problem_of(error: StoreError, status: int | None = None) -> Row:
 
 
 def problem_json(problem: Row) -> str:
-    """Writes a problem; without what had arrived of a reply, where that is no JSON."""
+    """Encode a problem, without its partial reply if that cannot be JSON."""
     try:
         return to_json(problem)
     except InvalidError:
@@ -125,13 +126,13 @@ def problem_json(problem: Row) -> str:
 
 
 def read_problem(data: JSON) -> StoreError | None:
-    """Reads an error back; None where it is no problem of this API."""
+    """Parse an error from a problem; None if the data is not a problem of this API."""
     kind = _BY_NAME.get(str(data.get("kind"))) if isinstance(data, dict) else None
     if kind is None:
         return None
-    told, retryable = data.get("detail"), data.get("retryable")
+    detail, retryable = data.get("detail"), data.get("retryable")
     error = kind.error(
-        told if isinstance(told, str) else f"it was answered {kind.name}",
+        detail if isinstance(detail, str) else f"the gateway answered {kind.name}",
         retryable=retryable if isinstance(retryable, bool) else None,
     )
     if isinstance(error, RateLimitError | UnavailableError):
@@ -147,15 +148,15 @@ def _seconds(value: JSON) -> float | None:
 
 
 def _is_of_backend(error: StoreError, kind: Kind) -> bool:
-    """Whether it is the gateway that was not admitted; an adapter's name tells."""
+    """Check whether the backend refused the gateway; then the error names an adapter."""
     return kind.name == "auth" and error.adapter is not None
 
 
-def _told(error: StoreError, kind: Kind) -> str:
-    """What is told of an error: nothing of what is inside."""
+def _detail(error: StoreError, kind: Kind) -> str:
+    """Return the text for the caller, without anything internal."""
     if _is_of_backend(error, kind):
-        return _NOT_OURS
-    if kind.inside is None:
+        return _GATEWAY_REFUSED
+    if kind.summary is None:
         return _USER.sub("***@", str(error))
-    said = _INSIDES.sub("…", error.detail or "")
-    return f"{kind.inside}: it said {said!r}" if said else kind.inside
+    words = _INTERNALS.sub("…", error.detail or "")
+    return f"{kind.summary}: it said {words!r}" if words else kind.summary

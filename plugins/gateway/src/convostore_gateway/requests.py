@@ -1,6 +1,6 @@
 """Parse the head of an ASGI request once, and receive its body within bounds.
 
-What a request means is not known here.
+The meaning of a request is not known here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _HEAD: Final = "convostore.head"
 
 
 class TooLargeError(InvalidError):
-    """A request's body, or something in it, is out of bounds."""
+    """A request's body, or something in it, exceeds a bound."""
 
 
 class TooSlowError(InvalidError):
@@ -86,7 +86,7 @@ def path_of(scope: Scope) -> str:
     root: str = scope.get("root_path", "").rstrip("/")
     if not root:
         return path or "/"
-    # Looked at decoded: one client's %c3 is another one's %C3.
+    # Compared after decoding, because clients may send %c3 or %C3.
     parts, end = path.split("/"), root.count("/") + 1
     is_below = unquote("/".join(parts[:end])) == root
     return "/".join(["", *parts[end:]]) or "/" if is_below else path
@@ -102,20 +102,20 @@ def _headers(scope: Scope) -> dict[str, str]:
 
 
 async def _body(receive: Receive, limits: Limits) -> bytes:
-    pieces: list[bytes] = []
+    chunks: list[bytes] = []
     size = 0
     while True:
         event = await receive()
         if event["type"] == "http.disconnect":
             raise ClientDisconnect
-        piece = event.get("body", b"")
-        size += len(piece)
+        chunk = event.get("body", b"")
+        size += len(chunk)
         if size > limits.body:
             raise _too_large(limits)
-        pieces.append(piece)
+        chunks.append(chunk)
         if not event.get("more_body", False):
-            return b"".join(pieces)
+            return b"".join(chunks)
 
 
 def _too_large(limits: Limits) -> TooLargeError:
-    return TooLargeError(f"the body is larger than the {limits.body} bytes that are taken")
+    return TooLargeError(f"the body must have at most {limits.body} bytes")

@@ -1,4 +1,4 @@
-"""Routes by what was sent: a path is looked at percent-encoded, so that an id may hold a slash."""
+"""Routes over percent-encoded paths, so that an id may hold a slash."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .requests import head_of
 
 
 class Surface(BaseRoute):
-    """Everything below a prefix, such as ``/v1``."""
+    """The route of everything below a prefix, such as ``/v1``."""
 
     def __init__(self, prefix: str, application: ASGIApp) -> None:
         self._prefix = prefix
@@ -21,8 +21,8 @@ class Surface(BaseRoute):
         if scope["type"] != "http":
             return Match.NONE, {}
         path = head_of(scope).path
-        below = path == self._prefix or path.startswith(self._prefix + "/")
-        return (Match.FULL if below else Match.NONE), {}
+        is_below = path == self._prefix or path.startswith(self._prefix + "/")
+        return (Match.FULL if is_below else Match.NONE), {}
 
     def url_path_for(self, name: str, /, **path_params: object) -> URLPath:
         raise NoMatchFound(name, path_params)
@@ -33,7 +33,7 @@ class Surface(BaseRoute):
 
 
 class DialectRoute(BaseRoute):
-    """Every request that is of one of the dialects."""
+    """The route of every request that one of the dialects serves."""
 
     def __init__(self, dialects: Dialects) -> None:
         self._dialects = dialects

@@ -1,7 +1,7 @@
-"""The JSON of the native API, both ways: what the server renders is what the adapter reads back.
+"""The JSON of the native API, both ways: the adapter parses what the server renders.
 
-A field that holds its default may be absent. What HTTP makes of it, and what errors look like
-(`problems`), stands elsewhere; no store and no server may be known here.
+A field that holds its default may be absent. HTTP and problems (`problems`) belong elsewhere; no
+store and no server may be known here.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from convostore.serialization import dump, to_json
 S = TypeVar("S", bound=Portable | str)
 T = TypeVar("T")
 
-# What is absent from a body means something else than null; pydantic never sees what stands for it.
+# An absent field means something else than null; pydantic never sees the sentinel for it.
 if TYPE_CHECKING:
     _Title: TypeAlias = str | Unset | None
     _Pinned: TypeAlias = bool | Unset
@@ -49,11 +49,11 @@ else:
     _Title, _Pinned, _After = str | None, bool, str | None
 
 
-_Said: TypeAlias = Annotated[TextPart | FilePart, Field(discriminator="kind")]
+_ContentPart: TypeAlias = Annotated[TextPart | FilePart, Field(discriminator="kind")]
 
 
 class CreateBody(Value):
-    """`create_conversation`."""
+    """The body of `create_conversation`."""
 
     id: str | None = None
     title: str | None = None
@@ -62,14 +62,14 @@ class CreateBody(Value):
 
 
 class UpdateBody(Value):
-    """`update_conversation`; what is absent stays as it is."""
+    """The body of `update_conversation`; an absent field stays as it is."""
 
     title: _Title = UNSET
     pinned: _Pinned = UNSET
 
 
 class ForkBody(Value):
-    """`fork_conversation`; without a title the copy has the original's."""
+    """The body of `fork_conversation`; without a title the copy has the original's."""
 
     message_id: str
     new_id: str | None = None
@@ -77,30 +77,30 @@ class ForkBody(Value):
 
 
 class AppendBody(Value):
-    """`append_messages`; without `after` it does not matter which message is the last."""
+    """The body of `append_messages`; without `after` any message may be the last."""
 
     messages: tuple[Message, ...]
     after: _After = ANY
 
 
 class ReplaceBody(Value):
-    """`replace_messages`; `after` null replaces all."""
+    """The body of `replace_messages`; with `after` null all messages are replaced."""
 
     messages: tuple[Message, ...]
     after: str | None
 
 
 class ReplyBody(Value):
-    """`reply` and `stream_reply`."""
+    """The body of `reply` and `stream_reply`."""
 
     conversation_id: str | None = None
-    content: str | tuple[_Said, ...]
+    content: str | tuple[_ContentPart, ...]
     turn_id: str | None = None
     options: dict[str, JSON] = {}  # noqa: RUF012  # pydantic gives each value its own
 
 
 class AnswerBody(Value):
-    """`answer` and `stream_answer`."""
+    """The body of `answer` and `stream_answer`."""
 
     conversation_id: str
     answer: str | dict[str, JSON]
@@ -108,18 +108,18 @@ class AnswerBody(Value):
 
 
 FeedbackBody: TypeAlias = Feedback | None
-"""`set_feedback`; null clears it."""
+"""The body of `set_feedback`; null clears the feedback."""
 
 
 class Info(Value):
-    """What is served; a later version may tell more, which is passed over.
+    """The description of a served store; fields that a later version adds are ignored.
 
     Attributes:
-        version: The gateway's.
-        offers: The names of the operations that may be called with this token.
-        traits: Those of the store behind; see `convostore.adapters._base.Traits`.
+        version: The version of the gateway.
+        offers: The names of the operations that this token may call.
+        traits: The traits of the served store; see `convostore.adapters.Traits`.
         max_page: The most items of a page.
-        reply_options: The names of the options that a turn takes.
+        reply_options: The names of the options of a turn.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -133,32 +133,32 @@ class Info(Value):
 
     @property
     def operations(self) -> frozenset[Operation]:
-        """Of `offers`, those that this version knows."""
-        return frozenset([each for each in Operation if each in self.offers])
+        """The operations of `offers` that this version knows."""
+        return frozenset([operation for operation in Operation if operation in self.offers])
 
     @property
     def known_traits(self) -> Traits:
-        """The traits, as far as this version knows them, with the bound of this server's pages."""
-        known = {each.name for each in fields(Traits)}
-        told = {name: value for name, value in self.traits.items() if name in known}
-        return Traits(**told | {"max_page": self.max_page})
+        """The traits that this version knows, with the page bound of this server."""
+        known = {field.name for field in fields(Traits)}
+        traits = {name: value for name, value in self.traits.items() if name in known}
+        return Traits(**traits | {"max_page": self.max_page})
 
 
 def traits_json(traits: Traits) -> Row:
-    """A store's traits."""
+    """Convert a store's traits to JSON."""
     return asdict(traits)
 
 
 def body_json(body: Value) -> Row:
-    """A request's body; what is UNSET or ANY is absent, and None is null."""
+    """Convert a request's body to JSON; UNSET and ANY are left out, None is null."""
     row = dump(body)
-    if isinstance(body, ReplaceBody):  # its null must be told
+    if isinstance(body, ReplaceBody):  # its null has a meaning
         row["after"] = body.after
     return row
 
 
 def page_json(page: Page[S]) -> Row:
-    """A page of values of the schema."""
+    """Convert a page of values of the schema to JSON."""
     row = items_json(page.items)
     if page.cursor is not None:
         row["cursor"] = page.cursor
@@ -168,17 +168,17 @@ def page_json(page: Page[S]) -> Row:
 
 
 def items_json(items: Iterable[Portable | str]) -> Row:
-    """A list that comes whole: values of the schema, or texts."""
-    return {"items": [each if isinstance(each, str) else dump(each) for each in items]}
+    """Convert a complete list of values of the schema, or of texts, to JSON."""
+    return {"items": [item if isinstance(item, str) else dump(item) for item in items]}
 
 
 def partial_json(partial: PartialReply) -> Row:
-    """What had arrived of a reply."""
+    """Convert the partial reply of an error to JSON."""
     return {
         "conversation_id": partial.conversation_id,
         "turn_id": partial.turn_id,
-        "parts": [dump(each) for each in partial.parts],
-        "sources": [dump(each) for each in partial.sources],
+        "parts": [dump(part) for part in partial.parts],
+        "sources": [dump(source) for source in partial.sources],
     }
 
 
@@ -195,48 +195,48 @@ def _validated(adapter: TypeAdapter[T], data: JSON, what: str) -> T:
     try:
         return adapter.validate_python(data)
     except ValidationError as error:
-        told = complaint(error)
+        problem = complaint(error)
     except RecursionError:
-        told = "it is nested too deeply"
-    raise ProtocolError(f"{what} is not what this API answers: {told}")
+        problem = "it is nested too deeply"
+    raise ProtocolError(f"invalid data in {what}: {problem}")
 
 
 def read_event(data: JSON) -> ReplyEvent:
-    """Reads one event of a streamed reply.
+    """Parse one event of a streamed reply.
 
     Raises:
-        ProtocolError: It is none.
+        ProtocolError: The data is not an event.
     """
     event: ReplyEvent = _validated(_adapter_of(ReplyEvent), data, "an event of the reply")
     return event
 
 
 def read_page(kind: type[T], data: JSON) -> Page[T]:
-    """Reads a page of values of a class.
+    """Parse a page of values of a class.
 
     Raises:
-        ProtocolError: It is none; the message names the field.
+        ProtocolError: The data is not a page; the message names the field.
     """
     items = read_items(kind, data)
     cursor, total = data.get("cursor"), data.get("total")
     if not isinstance(cursor, str | None) or not isinstance(total, int | None):
-        raise ProtocolError("the answer is no page: its cursor or total is of another type")
+        raise ProtocolError("the answer is not a page: its cursor or total has another type")
     return Page(items=items, cursor=cursor, total=total)
 
 
 def read_items(kind: type[T], data: JSON) -> tuple[T, ...]:
-    """Reads a list that comes whole.
+    """Parse a complete list of values of a class.
 
     Raises:
-        ProtocolError: It is none; the message names the field.
+        ProtocolError: The data is not a list; the message names the field.
     """
     if not isinstance(data, dict) or not isinstance(data.get("items"), list):
-        raise ProtocolError("the answer is no list: it has no items")
-    return read(_several(kind), data["items"])
+        raise ProtocolError("the answer is not a list: it has no items")
+    return read(_tuple_of(kind), data["items"])
 
 
 def read_partial(data: JSON) -> PartialReply | None:
-    """Reads what had arrived of a reply; None where it is nothing of the kind."""
+    """Parse the partial reply of a problem; None if the data is not one."""
     try:
         return _adapter(PartialReply).validate_python(data)
     except (ValidationError, RecursionError):
@@ -244,54 +244,54 @@ def read_partial(data: JSON) -> PartialReply | None:
 
 
 def read_body(kind: type[Value] | UnionType, content: bytes) -> Value | None:
-    """Reads a request's body, strictly: no text is taken for a number, and no number for a time.
+    """Parse a request's body strictly: no text for a number, and no number for a time.
 
     Raises:
-        InvalidError: It is no JSON, or none of this class; the message names the field.
+        InvalidError: The body is not JSON, or not of this class; the message names the field.
     """
     adapter: TypeAdapter[Value | None] = _adapter_of(kind)
     try:
         return adapter.validate_json(content, strict=True)
     except ValidationError as error:
         if error.errors(include_input=False)[0]["type"] != "json_invalid":
-            raise InvalidError(f"the body is wrong: {complaint(error, kind)}") from None
-    return _read_slowly(kind, content)
+            raise InvalidError(f"invalid body: {complaint(error, kind)}") from None
+    return _read_with_surrogates(kind, content)
 
 
-def _read_slowly(kind: type[Value] | UnionType, content: bytes) -> Value | None:
-    """Reads what the fast parser refused: lone surrogates are legal JSON.
+def _read_with_surrogates(kind: type[Value] | UnionType, content: bytes) -> Value | None:
+    """Parse a body with lone surrogates, which are legal JSON and refused by the fast parser.
 
-    Strictness is to be had of that parser only, so it is shown the same with stand-ins for them.
+    Only the fast parser is strict, so it also checks a copy without the surrogates.
     """
     adapter: TypeAdapter[Value | None] = _adapter_of(kind)
     try:
         data = decode_json(content, "the body")
-        shown = to_json(data, ascii_only=False).encode("utf-8", "replace")
-        adapter.validate_json(shown, strict=True)
+        copy = to_json(data, ascii_only=False).encode("utf-8", "replace")
+        adapter.validate_json(copy, strict=True)
         return adapter.validate_python(data)
     except ValidationError as error:
-        told = f"the body is wrong: {complaint(error, kind)}"
+        problem = f"invalid body: {complaint(error, kind)}"
     except (ProtocolError, InvalidError) as error:
-        told = str(error)
-    raise InvalidError(told)
+        problem = str(error)
+    raise InvalidError(problem)
 
 
 def complaint(error: ValidationError, kind: object = None) -> str:
-    """The first thing that is wrong, by field, with the nearest name for one that there is not."""
+    """Return the first problem by field, with the nearest name for an unknown field."""
     first, *_ = error.errors(include_input=False, include_url=False, include_context=False)
     where = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
         known = getattr(kind, "model_fields", {}) if len(first["loc"]) == 1 else {}
-        return f"there is no field {where!r}{_nearest(where, known)}"
-    told = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {told}" if where else told
+        return f"unknown field {where!r}{_suggestion(where, known)}"
+    text = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {text}" if where else text
 
 
 def _adapter(kind: type[T]) -> TypeAdapter[T]:
     return cast("TypeAdapter[T]", _adapter_of(cast("Hashable", kind)))
 
 
-def _several(kind: type[T]) -> type[tuple[T, ...]]:
+def _tuple_of(kind: type[T]) -> type[tuple[T, ...]]:
     return cast("type[tuple[T, ...]]", GenericAlias(tuple, (kind, ...)))
 
 
@@ -300,7 +300,7 @@ def _adapter_of(kind: Any) -> TypeAdapter[Any]:  # Any: a class, or what else py
     return TypeAdapter(kind)
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def _suggestion(name: str, known: Iterable[str]) -> str:
     import difflib
 
     near = difflib.get_close_matches(name, list(known), n=1)

@@ -1,4 +1,4 @@
-"""What is served: stores by namespace, and which of them a request gets.
+"""Choose the store of a request among the served ones, by namespace.
 
 No HTTP here.
 """
@@ -21,12 +21,12 @@ _SCOPE = re.compile(r"[\w.:-]{1,64}")
 
 @dataclass(frozen=True, kw_only=True)
 class Stores:
-    """Stores, and who may reach which.
+    """The served stores and who may reach which.
 
     Attributes:
-        stores: By namespace; the empty one is what a request gets that names none.
-        scopes: By what requests name (FastGPT's `appId`), the namespace that it stands for. When
-            empty, what they name makes no difference.
+        stores: The stores by namespace; the empty one serves requests that name none.
+        scopes: Namespaces by the scope that a request names (FastGPT's `appId`). When empty, the
+            scopes of requests are ignored.
     """
 
     stores: Mapping[str, AsyncConversationStore]
@@ -35,41 +35,41 @@ class Stores:
     limits: Limits = field(default_factory=Limits)
 
     def store(self, credentials: Sequence[str], scope: str | None = None) -> AsyncConversationStore:
-        """The store of a request.
+        """Return the store of a request.
 
         Raises:
-            AuthError: It brings no token that is accepted.
-            ForbiddenError: Its token does not reach what it names.
-            AbsentScopeError: It names what is not served.
+            AuthError: The request has no accepted token.
+            ForbiddenError: The token does not reach the scope.
+            AbsentScopeError: The scope is not served.
         """
         return self.store_of(self.access.grant(credentials), scope)
 
     def store_of(self, grant: Grant, scope: str | None = None) -> AsyncConversationStore:
-        """The store that a grant reaches.
+        """Return the store that a grant reaches.
 
         Raises:
-            ForbiddenError: It does not reach what the request names.
-            AbsentScopeError: The request names what is not served.
+            ForbiddenError: The grant does not reach the scope.
+            AbsentScopeError: The scope is not served.
         """
         namespace = grant.namespace
         if self.scopes and scope is not None:
             if scope not in self.scopes:
-                raise AbsentScopeError(f"{_shown(scope)} is not served here")
-            wanted = self.scopes[scope]
-            if namespace not in {None, wanted}:
-                raise ForbiddenError(f"this token does not reach {_shown(scope)}")
-            namespace = wanted
+                raise AbsentScopeError(f"{_printable(scope)} is not served")
+            target = self.scopes[scope]
+            if namespace not in {None, target}:
+                raise ForbiddenError(f"this token does not reach {_printable(scope)}")
+            namespace = target
         store = self.stores.get(namespace or "")
         if store is None:
-            raise NotFoundError("the namespace of this token is not served here")
+            raise NotFoundError("the namespace of this token is not served")
         return store if grant.may_write else ReadOnlyStore(store)
 
 
-def _shown(scope: str) -> str:
-    """What a request named, where it is fit to be repeated."""
-    return repr(scope) if _SCOPE.fullmatch(scope) else "what the request names"
+def _printable(scope: str) -> str:
+    """Return a scope as messages may quote it."""
+    return repr(scope) if _SCOPE.fullmatch(scope) else "the scope of the request"
 
 
 def public_name(label: str) -> str:
-    """What a store is called where others read it: its label, of a file without the folders."""
+    """Return a store's label for other people: of a file, without its folders."""
     return re.sub(r"^([\w+.-]+:///).*[/\\]", r"\1", label)

@@ -13,9 +13,9 @@ from convostore import ConfigError, Message, TextPart
 from convostore.cli.app import app as cli
 from convostore.cli.errors import ExitCode
 from convostore_gateway import Token
-from convostore_gateway.server.open_stores import Upstream, stock
+from convostore_gateway.server.open_stores import Upstream, open_stores
 from convostore_gateway.server.run import listen
-from convostore_gateway.server.tokens_file import VARIABLE, given_tokens, read_tokens
+from convostore_gateway.server.tokens_file import VARIABLE, load_tokens, read_tokens
 
 from ..support.gateway import asked
 from ..support.processes import served
@@ -55,18 +55,18 @@ def refused(*words, **environment):
     ("words", "told"),
     [
         (("memory://", "--token", "short"), "at least 16"),
-        (("memory://", "--token", f"{SECRET} {SECRET}"), "without blanks"),
+        (("memory://", "--token", f"{SECRET} {SECRET}"), "without spaces"),
         (("memory://", f"--token={SECRET}é"), "ASCII"),
-        (("memory://", "--token", SECRET, "--token", SECRET), "two tokens are the same"),
+        (("memory://", "--token", SECRET, "--token", SECRET), "two tokens have the same value"),
         (("memory://", "--tokens-file", "nowhere.toml"), "nowhere.toml"),
-        (("memory://", "--host", "0.0.0.0"), "needs a token"),
-        (("memory://", "--behind-proxy", "10.0.0.1"), "needs a token"),
-        (("memory://", "--behind-proxy", "*", "--token", SECRET), "no address or network"),
+        (("memory://", "--host", "0.0.0.0"), "must have a token"),
+        (("memory://", "--behind-proxy", "10.0.0.1"), "must have a token"),
+        (("memory://", "--behind-proxy", "*", "--token", SECRET), "must be an address or network"),
         (("memory://", "--host", "192.0.2.1"), "--host"),
         (("memory://", "--app", "a"), "ID=NAMESPACE"),
         (("memory://", "--app", "=a"), "ID=NAMESPACE"),
-        (("memory://", "--app", "a=b"), "keeps no namespaces apart"),
-        (("memory://", "--app", "a=memory://x", "--app", "a=memory://y"), "twice"),
+        (("memory://", "--app", "a=b"), "does not have namespaces"),
+        (("memory://", "--app", "a=memory://x", "--app", "a=memory://y"), "repeated"),
         (("memory://", "--app", f"a=perplexica://me:{SECRET}@127.0.0.1:1?x=1"), "no option 'x'"),
         (("memory://", "--app", f"a=fastgpt://127.0.0.1?app_id=1&api_key={SECRET}&b=1"), "'b'"),
         (("memory://", "--upstream-model", "m"), "--upstream URL"),
@@ -120,11 +120,11 @@ def test_a_file_of_tokens_is_read_with_what_each_may_do(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "holds none"),
-        ("tokens = 3", "no list"),
-        ("tokens = [3]", "no list"),
+        ("", "must not be empty"),
+        ("tokens = 3", "must be a list"),
+        ("tokens = [3]", "must be a list"),
         (f'token = "{SECRET}"', "'token'"),
-        (f'[[tokens]]\nname = "a"\nvalue = "{SECRET}', "no TOML"),
+        (f'[[tokens]]\nname = "a"\nvalue = "{SECRET}', "must be TOML"),
         ('[[tokens]]\nname = "a"', "'value' is required"),
         (f'[[tokens]]\nvalue = "{SECRET}"', "'name' is required"),
         (f'[[tokens]]\nname = "a"\nvalue = "{SECRET}"\nright = "read"', "did you mean 'rights'"),
@@ -144,7 +144,7 @@ def test_a_file_of_tokens_that_is_wrong_says_where_and_shows_none(tmp_path, text
 def test_tokens_come_from_the_command_line_the_environment_and_the_file(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, f"{READ}  {TEAM}\n")
     file = written(tmp_path, f'[[tokens]]\nname = "ops"\nvalue = "{FULL}"\n')
-    tokens = given_tokens([SECRET], file)
+    tokens = load_tokens([SECRET], file)
     assert [each.value.get_secret_value() for each in tokens] == [SECRET, READ, TEAM, FULL]
     assert not any(each.name in each.value.get_secret_value() for each in tokens)
 
@@ -161,7 +161,7 @@ def sqlite(tmp_path):
 
 
 def test_a_namespace_is_a_store_of_its_own_and_an_app_stands_for_one(tmp_path):
-    found = stock(
+    found = open_stores(
         sqlite(tmp_path), {}, namespaces=["a"], apps={APP: "b", OTHER: "memory://elsewhere"}
     )
     assert sorted(found.stores) == ["", OTHER, "a", "b"]
@@ -170,17 +170,17 @@ def test_a_namespace_is_a_store_of_its_own_and_an_app_stands_for_one(tmp_path):
 
 
 def test_a_token_reaches_another_store_by_its_apps_id():
-    found = stock("memory://", {}, namespaces=[APP], apps={APP: "memory://elsewhere"})
+    found = open_stores("memory://", {}, namespaces=[APP], apps={APP: "memory://elsewhere"})
     assert sorted(found.stores) == ["", APP]
 
 
 def test_an_option_of_the_command_line_is_each_namespaces(tmp_path):
     with pytest.raises(ConfigError, match="timeout"):
-        stock(sqlite(tmp_path), {"timeout": "long"}, namespaces=["a"])
+        open_stores(sqlite(tmp_path), {"timeout": "long"}, namespaces=["a"])
 
 
 def test_a_store_that_answers_itself_is_left_alone_by_a_model():
-    found = stock(
+    found = open_stores(
         "echo://x", {}, apps={APP: "memory://y"}, upstream=Upstream(url="http://127.0.0.1:1/v1")
     )
     assert found.stores[""].offers("resume_reply")
@@ -283,7 +283,7 @@ def test_people_are_told_what_is_served_where_and_no_secret(operated):
     assert told.startswith("convostore: sqlite:///")
     assert f"is served at {operated.url}" in told
     assert f"{operated.url}/viewer/" in told
-    assert "a token is needed" in told
+    assert "a token is required" in told
     assert not [token for token in (FULL, READ, TEAM) if token in told]
 
 
@@ -339,7 +339,7 @@ def test_a_server_of_this_machine_is_open_to_no_strangers_page():
         server.signal(signal.SIGTERM)
         assert server.ended() == 0
     assert len(server.lines) == 1
-    assert "no token is needed on this machine" in server.lines[0]
+    assert "no token is required on this machine" in server.lines[0]
 
 
 @pytest.mark.rim

@@ -85,7 +85,7 @@ def test_the_second_wall_holds_where_the_first_would_not():
     for text in HOSTILE:
         with naming(repr(text)):
             html = f"<p>{printable(text)}</p><div onclick=x style=y><script>z</script>"
-            page = Page(render.sanitised(html))
+            page = Page(render.sanitize(html))
             for tag, attributes in page.elements:
                 assert tag in render._TAGS
                 assert set(attributes) <= {*render._ATTRIBUTES.get(tag, ()), "rel", "target"}
@@ -94,17 +94,17 @@ def test_the_second_wall_holds_where_the_first_would_not():
 
 def test_attributes_of_our_own_are_left_only_in_our_own_form():
     kept = '<button class="cite" type="button" popovertarget="s-0123456789abcdef-1">1</button>'
-    assert render.sanitised(kept) == kept
+    assert render.sanitize(kept) == kept
     spoilt = '<button class="danger" type="submit" popovertarget="exports">1</button>'
-    assert render.sanitised(spoilt) == "<button>1</button>"
-    assert render.sanitised('<code class="copy">x</code>') == "<code>x</code>"
-    assert render.sanitised('<code class="language-c++">x</code>').count("language-c++") == 1
+    assert render.sanitize(spoilt) == "<button>1</button>"
+    assert render.sanitize('<code class="copy">x</code>') == "<code>x</code>"
+    assert render.sanitize('<code class="language-c++">x</code>').count("language-c++") == 1
 
 
 def test_a_text_that_is_too_long_for_markdown_is_shown_as_it_is():
     text = "**bold** <b> " * 20_000
-    (shown,) = render.shown([Message(role="assistant", parts=(TextPart(text=text),))])
-    body = str(shown.parts[0][1])
+    (message,) = render.render_messages([Message(role="assistant", parts=(TextPart(text=text),))])
+    body = str(message.parts[0][1])
     assert body.startswith("<pre>**bold** &lt;b&gt; ")
     assert "<strong>" not in body
 
@@ -123,8 +123,9 @@ NESTED = {
 def test_markdown_that_nests_without_end_is_shown():
     for name, text in NESTED.items():
         with naming(name):
-            (shown,) = render.shown([Message(role="assistant", parts=(TextPart(text=text),))])
-            page = Page(str(shown.parts[0][1]))
+            source = Message(role="assistant", parts=(TextPart(text=text),))
+            (message,) = render.render_messages([source])
+            page = Page(str(message.parts[0][1]))
             page.assert_safe()
             assert page.elements
 
@@ -134,16 +135,16 @@ def test_of_a_page_no_more_is_rendered_than_a_server_can_bear():
     messages = [
         Message(id=f"m{each}", role="assistant", parts=(TextPart(text=text),)) for each in range(15)
     ]
-    (*rendered, last) = [str(each.parts[0][1]) for each in render.shown(messages)]
+    (*rendered, last) = [str(each.parts[0][1]) for each in render.render_messages(messages)]
     assert [body.count("<em>") for body in rendered[:12]] == [1] * 12
     assert [body[:8] for body in [*rendered[12:], last]] == ["<pre>*x*"] * 3
-    assert render.shown(messages[-1:])[0].parts[0][1].count("<em>") == 1
+    assert render.render_messages(messages[-1:])[0].parts[0][1].count("<em>") == 1
 
 
 @pytest.mark.parametrize(
     "link", ["javascript:alert(1)", " java\nscript:alert(1)", "data:text/html,x", "vbscript:x"]
 )
 def test_what_runs_is_no_link_even_where_it_came_through_the_first_wall(link):
-    left = render.sanitised(f'<a href="{link}">a</a><a href="https://a.example/">b</a>')
+    left = render.sanitize(f'<a href="{link}">a</a><a href="https://a.example/">b</a>')
     assert left.count("href") == 1
     assert 'href="https://a.example/"' in left

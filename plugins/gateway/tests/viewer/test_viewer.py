@@ -61,7 +61,7 @@ def test_the_root_leads_to_the_viewer(target):
     with served(target) as url:
         answer = got(url, follow_redirects=True)
     assert str(answer.url) == f"{url}/viewer/"
-    assert "no conversation yet" in page_of(answer).text
+    assert "no conversations yet" in page_of(answer).text
 
 
 def test_the_list_has_titles_times_origins_and_the_pinned_ones_first(look, target):

@@ -1,4 +1,4 @@
-"""The native API under `/v1`, server side: all is made from one table of endpoints."""
+"""The server half of the native API under `/v1`, made from one table of endpoints."""
 
 from .app import Native
 

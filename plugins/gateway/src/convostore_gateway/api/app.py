@@ -1,6 +1,6 @@
-"""The native API under `/v1`, as an ASGI application: a request is read, asked for, answered.
+"""The native API under `/v1` as an ASGI application: route, authenticate, parse, handle, render.
 
-What there is to be asked for stands in `endpoints`.
+The endpoints are in `router`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from convostore.dialects import IncomingRequest, StreamedResponse, bearer
 from convostore.errors import AuthError, InvalidError, StoreError
 from convostore.store import AsyncConversationStore
 
-from ..middleware import place_of
+from ..middleware import location_of
 from ..problems import MEDIA_TYPE, problem_json, problem_of
 from ..requests import TooLargeError, TooSlowError, head_of
 from ..stores import Stores
@@ -37,10 +37,10 @@ _log: Final = logging.getLogger("convostore.gateway")
 
 
 class WrongMethodError(InvalidError):
-    """The path does not take this method; `allow` names those that it takes."""
+    """The path does not have this method; `allow` names those that it has."""
 
     def __init__(self, method: str, allow: str) -> None:
-        super().__init__(f"this path does not take {method}, but {allow}")
+        super().__init__(f"{method} is not allowed at this path: use {allow}")
         self.allow = allow
 
 
@@ -51,49 +51,45 @@ _STATUSES: Final[Mapping[type[StoreError], int]] = {
     TooLargeError: 413,
     MediaTypeError: 415,
 }
-"""Of what only HTTP knows."""
+"""The statuses of errors that only HTTP has."""
 
 
 class Native:
-    """The native API over what is served."""
+    """The native API over the served stores."""
 
-    def __init__(self, served: Stores) -> None:
-        self._served = served
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
         endpoints = (*ENDPOINTS, DOCUMENT)
         self._paths = Paths(endpoints)
-        options = frozenset().union(*[each.reply_options for each in served.stores.values()])
-        self._document = cache(  # made when it is first asked for: it takes its time
+        options = frozenset().union(*[store.reply_options for store in stores.stores.values()])
+        self._document = cache(  # made at the first request: it takes long
             partial(
                 document,
                 endpoints,
-                served.limits,
+                stores.limits,
                 options,
-                needs_token=not served.access.is_open,
+                needs_token=not stores.access.is_open,
             )
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            response = await self._answered(scope, receive)
+            response = await self._respond(scope, receive)
         except ClientDisconnect:
             return
         except StoreError as error:
-            response = _refused(error)
+            response = _problem_response(error)
         except Exception as error:
-            _log.error("%s at %s", type(error).__name__, place_of(error))
-            response = _refused(StoreError("it failed inside"))
+            _log.error("%s at %s", type(error).__name__, location_of(error))
+            response = _problem_response(StoreError("the gateway failed"))
         await response(scope, receive, _headers_only(send) if scope["method"] == "HEAD" else send)
 
-    async def _answered(self, scope: Scope, receive: Receive) -> Response:
+    async def _respond(self, scope: Scope, receive: Receive) -> Response:
         head = head_of(scope)
         methods, ids = self._paths.match(head.path)
-        endpoint = _chosen(methods, head.method)
+        endpoint = _select(methods, head.method)
         if endpoint.handle is None:
-            read_query((), scope["query_string"], self._served.limits)
-            told = await asyncio.to_thread(self._document)
-            if root := scope.get("root_path", ""):
-                told = {**told, "servers": [{"url": quote(root)}]}
-            return await answer(told, 200, head.headers, conditional=True)
+            return await self._describe(head, scope)
         store = self._store(head, scope)
         call = await self._read(endpoint, store, ids, scope, receive)
         result = await endpoint.handle(call)
@@ -103,15 +99,23 @@ class Native:
             return await stream_response(store, result)
         return await answer(result, endpoint.status, head.headers, conditional=endpoint.conditional)
 
+    async def _describe(self, head: IncomingRequest, scope: Scope) -> Response:
+        """Answer with the OpenAPI document."""
+        read_query((), scope["query_string"], self._stores.limits)
+        description = await asyncio.to_thread(self._document)
+        if root := scope.get("root_path", ""):
+            description = {**description, "servers": [{"url": quote(root)}]}
+        return await answer(description, 200, head.headers, conditional=True)
+
     def _store(self, head: IncomingRequest, scope: Scope) -> AsyncConversationStore:
-        """The store that the request's token reaches.
+        """Return the store that the request's token reaches.
 
         Raises:
-            AuthError: It brings none that is accepted.
+            AuthError: The request has no accepted token.
         """
-        grant = self._served.access.grant(bearer(head.headers))
+        grant = self._stores.access.grant(bearer(head.headers))
         scope.setdefault("state", {})["token"] = grant.name
-        return self._served.store_of(grant)
+        return self._stores.store_of(grant)
 
     async def _read(
         self,
@@ -121,7 +125,7 @@ class Native:
         scope: Scope,
         receive: Receive,
     ) -> Call:
-        head, limits = head_of(scope), self._served.limits
+        head, limits = head_of(scope), self._stores.limits
         query = read_query(endpoint.parameters, scope["query_string"], limits)
         check_ids((*ids.values(), query.get("conversation_id")), limits)
         body = None
@@ -132,7 +136,7 @@ class Native:
         )
 
 
-def _chosen(methods: Mapping[str, Endpoint], method: str) -> Endpoint:
+def _select(methods: Mapping[str, Endpoint], method: str) -> Endpoint:
     endpoint = methods.get("GET" if method == "HEAD" else method)
     if endpoint is None:
         allowed = [*methods, "HEAD"] if "GET" in methods else [*methods]
@@ -140,7 +144,7 @@ def _chosen(methods: Mapping[str, Endpoint], method: str) -> Endpoint:
     return endpoint
 
 
-def _refused(error: StoreError) -> Response:
+def _problem_response(error: StoreError) -> Response:
     problem = problem_of(error, _STATUSES.get(type(error)))
     status = problem["status"]
     headers: dict[str, str] = {}
@@ -154,9 +158,9 @@ def _refused(error: StoreError) -> Response:
 
 
 def _headers_only(send: Send) -> Send:
-    async def sending(message: Message) -> None:
+    async def send_headers(message: Message) -> None:
         if message["type"] == "http.response.body":
             message = {**message, "body": b""}
         await send(message)
 
-    return sending
+    return send_headers

@@ -1,4 +1,4 @@
-"""A request's body, read as the class that its endpoint takes, and its ids looked at."""
+"""Parse a request's body as the class that its endpoint takes, and check ids."""
 
 from __future__ import annotations
 
@@ -18,28 +18,29 @@ from ..schema import read_body
 from .endpoint import BodyKind
 
 _LARGE: Final = 256 * 1024
-"""Bytes of a body that is read in the event loop."""
+"""Bytes up to which a body is parsed in the event loop."""
 _IDS: Final = ("id", "conversation_id", "message_id", "new_id", "turn_id", "after")
 
 
 class MediaTypeError(InvalidError):
-    """A request's body is of another media type than is taken."""
+    """A request's body has another media type than JSON."""
 
 
 async def take_body(
     kind: BodyKind, head: IncomingRequest, receive: Receive, limits: Limits
 ) -> Value | None:
-    """Reads a request's body.
+    """Receive and parse a request's body.
 
     Raises:
-        InvalidError: It is none of this class, or out of bounds; the message names the field.
-        ClientDisconnect: The client went away.
+        InvalidError: The body is not of this class, or exceeds a bound; the message names the
+            field.
+        ClientDisconnect: The client disconnected.
     """
     _check_media_type(head.headers.get("content-type", "application/json"))
     content = await receive_body(head, receive, limits)
     if not content:
         if not may_be_absent(kind):
-            raise InvalidError("a body is needed, which is JSON")
+            raise InvalidError("a JSON body is required")
         content = b"null"
     if len(content) > _LARGE:
         body = await asyncio.to_thread(read_body, kind, content)
@@ -50,28 +51,28 @@ async def take_body(
 
 
 def may_be_absent(kind: BodyKind) -> bool:
-    """Whether a body may be left out: where it may be null, that means the same."""
+    """Check whether a body may be absent: where it may be null, that means the same."""
     return type(None) in get_args(kind)
 
 
 def check_ids(ids: Iterable[object], limits: Limits) -> None:
-    """Looks whether ids are within bounds; what is no text is none.
+    """Check the lengths of ids; values that are not texts are skipped.
 
     Raises:
-        InvalidError: One is too long, or empty.
+        InvalidError: An id is too long or empty.
     """
-    lengths = [len(each) for each in ids if isinstance(each, str)]
+    lengths = [len(id) for id in ids if isinstance(id, str)]
     if any(length > limits.id for length in lengths):
-        raise InvalidError(f"an id may have {limits.id} characters")
+        raise InvalidError(f"an id must have at most {limits.id} characters")
     if 0 in lengths:
-        raise InvalidError("an id has at least one character: leave out what is not known")
+        raise InvalidError("an id must not be empty: leave out one that is not known")
 
 
-def _check_media_type(told: str) -> None:
-    """Takes JSON only, which also keeps out the forms of strangers' pages."""
-    media_type = told.partition(";")[0].strip().lower()
+def _check_media_type(content_type: str) -> None:
+    """Accept JSON only, which also refuses the forms of other sites' pages."""
+    media_type = content_type.partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
-        raise MediaTypeError("a body is taken as JSON: send Content-Type: application/json")
+        raise MediaTypeError("the body must be JSON: send Content-Type: application/json")
 
 
 def _ids_of(body: Value | None) -> Iterator[object]:

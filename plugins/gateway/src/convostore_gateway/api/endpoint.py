@@ -1,6 +1,6 @@
-"""What an endpoint of the native API is: a method of a path, and what it asks of the store.
+"""Endpoints of the native API as values: a method of a path, and the store operation it calls.
 
-Which ones there are stands in `endpoints`.
+The endpoints themselves are in `router`.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ MESSAGE: Final = f"{MESSAGES}/{{message_id}}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request for an endpoint, read and checked.
+    """One request to an endpoint, parsed and checked.
 
     Attributes:
-        ids: What stands in the path, by the template's names: arguments of the store's method.
+        ids: The ids of the path by the names in the template: arguments of the store's method.
         headers: By lower-case name.
     """
 
@@ -50,7 +50,7 @@ class Call:
 
     @property
     def wants_events(self) -> bool:
-        """Whether a reply is to be sent as it arrives."""
+        """Whether the reply is to be streamed."""
         return EVENTS in self.headers.get("accept", "").lower()
 
     def value(self, parameter: Parameter[T]) -> T:
@@ -58,12 +58,18 @@ class Call:
         return cast("T", self.query[parameter.name])  # `read_query` has called its `read`
 
     def optional(self, parameter: Parameter[T]) -> T | None:
-        """Return the value of a parameter; None where the request has none."""
+        """Return the value of a parameter; None if the request does not have it."""
         return cast("T | None", self.query.get(parameter.name))
 
     def body_as(self, kind: type[V]) -> V:
-        """Return the body of an endpoint whose `body` is this class."""
-        return cast("V", self.body)  # `read_body` has validated it
+        """Return the body of an endpoint that declares this class.
+
+        Raises:
+            TypeError: The endpoint declares another one.
+        """
+        if not isinstance(self.body, kind):
+            raise TypeError(f"body must be a {kind.__name__}, got a {type(self.body).__name__}")
+        return self.body
 
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Result | StreamedResponse | Response]]
@@ -76,18 +82,16 @@ class Endpoint:
     """One method of one path.
 
     Attributes:
-        template: Of the path; what stands in braces is an id.
-        operation: What it asks of the store; None where it is none of its operations.
-        handle: Returns what `rendering.answer` takes, a `StreamedResponse` or a `Response`; None
-            where no store is asked, which needs no token.
-        answers: What comes back: a class, `Several` of them or `PageOf` them, a `Row` that is a
-            JSON schema, or None for nothing.
-        body: The class of the request's body; None where it has none.
-        status: Of the answer.
-        conditional: Whether it has an entity tag.
-        media_types: Of the answer.
-        may_conflict: Whether 409 may come.
-        name: Where the operation does not name it.
+        template: The path; a name in braces is an id.
+        operation: The operation of the store; None for an endpoint that calls none.
+        handle: Calls the store; None for an endpoint that asks no store and needs no token.
+        answers: The class or schema of the result.
+        body: The class of the request's body; None for a request without one.
+        status: The status of a successful answer.
+        conditional: Whether the answer has an entity tag.
+        media_types: The media types of the answer.
+        may_conflict: Whether 409 is a possible answer.
+        name: The operation id where it is not the name of the operation.
     """
 
     method: str
@@ -107,14 +111,14 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class PageOf:
-    """The answer is a page of such values."""
+    """A page of values of a class."""
 
     kind: type[object]
 
 
 @dataclass(frozen=True, slots=True)
 class Several:
-    """The answer is a list that comes whole."""
+    """A complete list of values of a class."""
 
     kind: type[object]
 

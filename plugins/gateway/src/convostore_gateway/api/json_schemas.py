@@ -1,6 +1,6 @@
-"""JSON schemas of what the native API takes and answers, true to how it is read.
+"""JSON schemas of the native API's bodies and answers, true to how they are parsed.
 
-pydantic derives them of the classes; what it cannot know of them is mended here.
+pydantic derives them from the classes; what it cannot know is corrected here.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ABSENT: Final = {
     "ForkBody": ("title",),
     "AppendBody": ("after",),
 }
-"""Fields whose absence means what JSON has no word for."""
+"""Fields whose absence has a meaning that JSON cannot express as a default."""
 _IDS: Final = {
     "CreateBody": ("id",),
     "ForkBody": ("message_id", "new_id"),
@@ -52,52 +52,52 @@ class Schemas:
 
     Args:
         kinds: The classes.
-        limits: The server's.
-        options: The names of those that a turn takes.
+        limits: The limits of the server.
+        options: The names of the options of a turn.
 
     Attributes:
-        components: All that the schemas refer to, by name.
+        components: The schemas that the others refer to, by name.
     """
 
     def __init__(self, kinds: Iterable[object], limits: Limits, options: Iterable[str]) -> None:
-        known = list(kinds)
+        kinds = list(kinds)
         adapters: list[tuple[int, JsonSchemaMode, TypeAdapter[object]]] = [
             (place, "validation", TypeAdapter(cast("type[object]", kind)))
-            for place, kind in enumerate(known)
+            for place, kind in enumerate(kinds)
         ]
-        found, defined = TypeAdapter.json_schemas(
+        schemas, definitions = TypeAdapter.json_schemas(
             adapters, schema_generator=_Generator, ref_template=_REFERENCE
         )
-        self._schemas = [(kind, found[place, "validation"]) for place, kind in enumerate(known)]
-        self.components: Row = _untitled(defined["$defs"])
-        _mend(self.components, limits)
-        _tell_options(self.components, options)
+        self._schemas = [(kind, schemas[place, "validation"]) for place, kind in enumerate(kinds)]
+        self.components: Row = _untitled(definitions["$defs"])
+        _correct(self.components, limits)
+        _add_options(self.components, options)
         self.components[PROBLEM] = _problem()
 
     def of(self, kind: object) -> Row:
-        """The schema of one of the classes."""
+        """Return the schema of one of the classes."""
         return next(dict(schema) for known, schema in self._schemas if known == kind)
 
 
 class _Generator(GenerateJsonSchema):
-    """Passes over defaults that stand for what is absent."""
+    """A generator that skips defaults which stand for absent values."""
 
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
 
 
 def _untitled(schema: JSON) -> JSON:
-    """A schema without the titles that pydantic makes of names; a property may be called so."""
+    """Return a schema without the titles that pydantic makes of names; a property may have one."""
     if isinstance(schema, dict):
         return {
             name: _untitled(inner)
             for name, inner in schema.items()
             if not (name == "title" and isinstance(inner, str))
         }
-    return [_untitled(each) for each in schema] if isinstance(schema, list) else schema
+    return [_untitled(item) for item in schema] if isinstance(schema, list) else schema
 
 
-def _mend(components: Row, limits: Limits) -> None:
-    # Where there is nothing but files, none has to say that it is one.
+def _correct(components: Row, limits: Limits) -> None:
+    # In a list of files a file needs no kind.
     components["ConversationFile"] = deepcopy(components["FilePart"])
     components["Conversation"]["properties"]["files"]["items"] = {
         "$ref": _REFERENCE.format(model="ConversationFile")
@@ -106,40 +106,40 @@ def _mend(components: Row, limits: Limits) -> None:
         components[name]["required"] = ["kind", *components[name].get("required", ())]
         components[name]["properties"]["kind"] = {"const": kind, "type": "string"}
     for name, absent in _ABSENT.items():
-        for each in absent:
-            components[name]["properties"][each].pop("default", None)
+        for field in absent:
+            components[name]["properties"][field].pop("default", None)
     for name in _OWN_IDS:
         components[name]["properties"]["id"]["minLength"] = 1
     for name, ids in _IDS.items():
-        for each in ids:
-            _bound(components[name]["properties"][each], limits)
-    # A part of a kind that is not known is taken whole, as what there is no word for.
-    novel = {"not": {"enum": list(_PARTS)}}
+        for field in ids:
+            _bound(components[name]["properties"][field], limits)
+    # A part of an unknown kind is accepted as an OtherPart.
+    unknown = {"not": {"enum": list(_PARTS)}}
     components["OtherPart"] = {
         "oneOf": [
             components["OtherPart"],
-            {"type": "object", "properties": {"kind": novel}, "required": ["kind"]},
+            {"type": "object", "properties": {"kind": unknown}, "required": ["kind"]},
         ]
     }
 
 
-def _tell_options(components: Row, options: Iterable[str]) -> None:
-    told = {
+def _add_options(components: Row, options: Iterable[str]) -> None:
+    schema = {
         "type": "object",
         "properties": {name: {} for name in sorted(options)},
         "additionalProperties": False,
     }
     for name in ("ReplyBody", "AnswerBody"):
-        components[name]["properties"]["options"] = told
+        components[name]["properties"]["options"] = schema
     _, several = components["ReplyBody"]["properties"]["content"]["anyOf"]
     several["minItems"] = 1
 
 
 def _bound(schema: Row, limits: Limits) -> None:
-    """Bounds an id that may be null, or may not."""
-    for each in schema.get("anyOf", [schema]):
-        if each["type"] == "string":
-            each |= {"minLength": 1, "maxLength": limits.id}
+    """Add the bounds of an id to a schema, nullable or not."""
+    for choice in schema.get("anyOf", [schema]):
+        if choice["type"] == "string":
+            choice |= {"minLength": 1, "maxLength": limits.id}
 
 
 def _problem() -> Row:

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of the native API, made of the table of its endpoints."""
+"""Generate the OpenAPI 3.1 document of the native API from the table of its endpoints."""
 
 from __future__ import annotations
 
@@ -23,45 +23,45 @@ DOCUMENT: Final = Endpoint(
     template="/v1/openapi.json",
     operation=None,
     name="get_document",
-    summary="Returns this document; no token is needed.",
+    summary="Return this document; no token is required.",
     handle=None,
     answers={"type": "object"},
     conditional=True,
 )
 _ABOUT: Final = (
-    "Conversations of any store. A field that holds its default may be absent from answers. Ids "
-    "stand in paths percent-encoded, one segment each, slashes included. HEAD is answered as GET. "
-    "Of a streamed reply each event's name is its `kind`, its data a `ReplyEvent`; the last one is "
+    "Conversations of any store. A field that holds its default may be absent from answers. An id "
+    "is one percent-encoded segment of a path, slashes included. HEAD is answered as GET. The name "
+    "of an event of a streamed reply is its `kind`, its data a `ReplyEvent`; the last event is "
     "`reply_finished`, or `error` with a problem as its data."
 )
 _IF_NONE_MATCH: Final = {
     "name": "If-None-Match",
     "in": "header",
-    "description": "Entity tags of answers that are known; 304 where one of them still holds.",
+    "description": "Entity tags of known answers; 304 if one of them is still valid.",
     "schema": {"type": "string"},
 }
-_OF_BACKEND: Final = (429, 500, 501, 502, 503)
-_OF_BODY: Final = (408, 413, 415)
+_BACKEND_STATUSES: Final = (429, 500, 501, 502, 503)
+_BODY_STATUSES: Final = (408, 413, 415)
 
 
 def document(
     endpoints: Sequence[Endpoint], limits: Limits, options: Collection[str], *, needs_token: bool
 ) -> Row:
-    """Makes the document.
+    """Return the document.
 
     Args:
-        endpoints: What there is.
-        limits: The server's.
-        options: The names of those that a turn takes.
-        needs_token: Whether requests need one.
+        endpoints: The endpoints of the API.
+        limits: The limits of the server.
+        options: The names of the options of a turn.
+        needs_token: Whether requests need a token.
     """
     kinds = {str(kind): kind for kind in _kinds(endpoints)}.values()
     schemas = Schemas(kinds, limits, options)
     paths: Row = {}
-    for each in endpoints:
-        item = paths.setdefault(each.template, {})
-        item[each.method.lower()] = _operation(each, schemas)
-        if ids := list(_ids(each.template, limits)):
+    for endpoint in endpoints:
+        item = paths.setdefault(endpoint.template, {})
+        item[endpoint.method.lower()] = _operation(endpoint, schemas)
+        if ids := list(_ids(endpoint.template, limits)):
             item["parameters"] = ids
     return {
         "openapi": "3.1.0",
@@ -81,10 +81,10 @@ def document(
 
 def _kinds(endpoints: Sequence[Endpoint]) -> Iterator[object]:
     yield from (ReplyEvent, PartialReply)
-    for each in endpoints:
-        if each.body is not None:
-            yield each.body
-        if (kind := _item(each.answers)) is not None and not isinstance(kind, dict):
+    for endpoint in endpoints:
+        if endpoint.body is not None:
+            yield endpoint.body
+        if (kind := _item(endpoint.answers)) is not None and not isinstance(kind, dict):
             yield kind
 
 
@@ -102,7 +102,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Row:
     row: Row = {
         "operationId": endpoint.name or endpoint.operation,
         "summary": endpoint.summary,
-        "parameters": [_parameter(each) for each in endpoint.parameters],
+        "parameters": [_parameter(parameter) for parameter in endpoint.parameters],
         "responses": _responses(endpoint, schemas),
     }
     if endpoint.conditional:
@@ -128,23 +128,24 @@ def _parameter(parameter: AnyParameter) -> Row:
 
 def _responses(endpoint: Endpoint, schemas: Schemas) -> Row:
     status = 204 if endpoint.answers is None else endpoint.status
-    told = {str(status): _answered(status, endpoint, schemas)}
+    responses = {str(status): _answer(status, endpoint, schemas)}
     if endpoint.conditional:
-        told["304"] = {"description": "What is known still holds."}
+        responses["304"] = {"description": HTTPStatus(304).phrase}
     problem = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}}
-    told["431"] = {"description": HTTPStatus(431).phrase}  # told before anything is known of it
-    for each in _refusals(endpoint):
-        told[str(each)] = {"description": HTTPStatus(each).phrase, "content": problem}
-    return told
+    responses["431"] = {"description": HTTPStatus(431).phrase}  # the server answers: no problem
+    for error_status in _error_statuses(endpoint):
+        description = HTTPStatus(error_status).phrase
+        responses[str(error_status)] = {"description": description, "content": problem}
+    return responses
 
 
-def _answered(status: int, endpoint: Endpoint, schemas: Schemas) -> Row:
+def _answer(status: int, endpoint: Endpoint, schemas: Schemas) -> Row:
     row: Row = {"description": HTTPStatus(status).phrase}
     if endpoint.answers is not None:
         schema = _schema(endpoint.answers, schemas)
         row["content"] = {
-            each: {"schema": {"type": "string"} if each == EVENTS else schema}
-            for each in endpoint.media_types
+            media_type: {"schema": {"type": "string"} if media_type == EVENTS else schema}
+            for media_type in endpoint.media_types
         }
     if endpoint.conditional:
         row["headers"] = {"ETag": {"schema": {"type": "string"}}}
@@ -163,7 +164,7 @@ def _schema(answers: type[object] | PageOf | Several | Row, schemas: Schemas) ->
     return {"type": "object", "properties": properties, "required": ["items"]}
 
 
-def _refusals(endpoint: Endpoint) -> Iterator[int]:
+def _error_statuses(endpoint: Endpoint) -> Iterator[int]:
     yield 400
     if endpoint.handle is None:
         return
@@ -171,5 +172,5 @@ def _refusals(endpoint: Endpoint) -> Iterator[int]:
     if endpoint.may_conflict:
         yield 409
     if endpoint.body is not None:
-        yield from _OF_BODY
-    yield from _OF_BACKEND
+        yield from _BODY_STATUSES
+    yield from _BACKEND_STATUSES

@@ -1,4 +1,4 @@
-"""The query parameters of the native API: how each is read, and how it is documented."""
+"""Query parameters of the native API: how each is parsed and documented."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ T = TypeVar("T")
 W = TypeVar("W", bound=str)
 
 _DIGITS: Final = 18
-"""Of a longer number it only matters that it is large."""
+"""Digits that are read of a number; a longer one is only known to be large."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter(Generic[T]):
-    """One parameter.
+    """A query parameter.
 
     Attributes:
-        read: Takes its text to a value; raises `ValueError` with what it should be.
-        schema: Of its text, as OpenAPI has it.
-        default: What counts where it is absent, if that is not the store's own business.
+        read: Parses the text; raises `ValueError` with what it must be.
+        schema: The JSON schema for OpenAPI.
+        default: The value where the request has none; None leaves the default to the store.
     """
 
     name: str
@@ -48,25 +48,25 @@ AnyParameter: TypeAlias = Parameter[Any]
 def read_query(
     parameters: Sequence[AnyParameter], query: bytes, limits: Limits
 ) -> dict[str, object]:
-    """Reads a request's query: what stands in it, and the defaults of what does not.
+    """Parse a request's query and add the defaults of absent parameters.
 
     Raises:
-        InvalidError: There is no such parameter, or its value is wrong; the message names it.
+        InvalidError: A parameter is unknown, repeated, missing or invalid; the message names it.
     """
-    given = _pairs(query) if query else []
-    known = {each.name: each for each in parameters}
-    values = {each.name: each.default for each in parameters if each.default is not None}
+    pairs = _pairs(query) if query else []
+    known = {parameter.name: parameter for parameter in parameters}
+    values = {name: known[name].default for name in known if known[name].default is not None}
     seen: set[str] = set()
-    for name, text in given:
+    for name, text in pairs:
         if name not in known:
             raise _unknown(name, list(known))
         if name in seen:
-            raise InvalidError(f"the parameter {name!r} is given twice")
+            raise InvalidError(f"parameter {name!r} must not be repeated")
         seen.add(name)
         values[name] = _read(known[name], text)
-    for each in parameters:
-        if each.required and each.name not in seen:
-            raise InvalidError(f"the parameter {each.name!r} is needed: {each.about}")
+    for parameter in parameters:
+        if parameter.required and parameter.name not in seen:
+            raise InvalidError(f"parameter {parameter.name!r} is required: {parameter.about}")
     if isinstance(limit := values.get("limit"), int):
         values["limit"] = min(limit, limits.page)
     return values
@@ -83,18 +83,18 @@ def _read(parameter: Parameter[T], text: str) -> T:
     try:
         return parameter.read(text)
     except ValueError as error:
-        raise InvalidError(f"the parameter {parameter.name!r} is wrong: {error}") from None
+        raise InvalidError(f"parameter {parameter.name!r} must be {error}") from None
 
 
 def _unknown(name: str, known: Sequence[str]) -> InvalidError:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
-    return InvalidError(f"there is no parameter {name!r}: {hint}")
+    return InvalidError(f"unknown parameter {name!r}: {hint}")
 
 
 def _positive(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and text.strip("0")):
-        raise ValueError("a whole number from 1")
+        raise ValueError("a positive integer")
     return int(text.lstrip("0")[:_DIGITS])
 
 
@@ -104,7 +104,7 @@ def _time(text: str) -> datetime:
     except ValueError:
         time = None
     if time is None or time.tzinfo is None:
-        raise ValueError("a time with its zone, such as 2026-01-31T12:00:00Z")
+        raise ValueError("a time with a zone, such as 2026-01-31T12:00:00Z")
     return time
 
 
@@ -124,7 +124,7 @@ def _one_of(words: Sequence[W]) -> Callable[[str], W]:
     return read
 
 
-def _chosen(name: str, about: str, words: Sequence[W], default: W | None = None) -> Parameter[W]:
+def _choice(name: str, about: str, words: Sequence[W], default: W | None = None) -> Parameter[W]:
     schema: Row = {"type": "string", "enum": list(words)}
     if default is not None:
         schema["default"] = default
@@ -139,7 +139,7 @@ def _moment(name: str, about: str, *, required: bool = False) -> Parameter[datet
 def _limit(default: int) -> Parameter[int]:
     return Parameter(
         name="limit",
-        about="The most items of the page; the server has a bound of its own.",
+        about="The maximum number of items of the page; the server may lower it.",
         read=_positive,
         schema={"type": "integer", "minimum": 1, "default": default},
         default=default,
@@ -150,18 +150,22 @@ LIMIT: Final = _limit(50)
 HITS: Final = _limit(20)
 CURSOR: Final = Parameter(
     name="cursor",
-    about="The page before's cursor; absent for the first page.",
+    about="The cursor of the page before; absent for the first page.",
     read=str,
     schema={"type": "string"},
 )
 _ORDERS: Final[tuple[Order, ...]] = get_args(Order)
 _ROLES: Final[tuple[Role, ...]] = get_args(Role)
-ORDER: Final = _chosen("order", "From which end of the conversation.", _ORDERS, "oldest_first")
-OLDER_THAN: Final = _moment("older_than", "Only what was last active before this time.")
+ORDER: Final = _choice(
+    "order", "The end of the conversation to begin with.", _ORDERS, "oldest_first"
+)
+OLDER_THAN: Final = _moment(
+    "older_than", "Only conversations that were last active before this time."
+)
 OLDER_THAN_NEEDED: Final = _moment("older_than", OLDER_THAN.about, required=True)
 QUERY: Final = Parameter(
     name="q",
-    about="Words, all of which must be there; a phrase in quotes.",
+    about="Words that must all match; a phrase in quotes.",
     read=str,
     schema={"type": "string"},
     required=True,
@@ -172,13 +176,13 @@ CONVERSATION: Final = Parameter(
     read=str,
     schema={"type": "string", "minLength": 1},
 )
-ROLE: Final = _chosen("role", "Only messages of this role, and no titles.", _ROLES)
-SINCE: Final = _moment("since", "Only what was said at this time or later.")
-UNTIL: Final = _moment("until", "Only what was said before this time.")
-FORMAT: Final = _chosen("format", "The format of the file.", WRITTEN, "jsonl")
+ROLE: Final = _choice("role", "Only messages of this role, and no titles.", _ROLES)
+SINCE: Final = _moment("since", "Only messages of this time or later.")
+UNTIL: Final = _moment("until", "Only messages before this time.")
+FORMAT: Final = _choice("format", "The format of the file.", WRITTEN, "jsonl")
 RAW: Final = Parameter(
     name="raw",
-    about="Whether the backend's own objects are written too, where the format holds them.",
+    about="Whether to include the backend's own objects, if the format has a place for them.",
     read=_flag,
     schema={"type": "boolean", "default": True},
     default=True,

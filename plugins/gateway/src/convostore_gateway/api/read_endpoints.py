@@ -1,4 +1,4 @@
-"""The endpoints of the native API that only read, as a table."""
+"""Endpoints of the native API that only read."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from .endpoint import (
 
 
 async def _info(call: Call) -> schema.Info:
-    store, most = call.store, call.limits.page
+    store, max_page = call.store, call.limits.page
     return schema.Info(
         label=public_name(store.label),
         version=version("convostore-gateway"),
-        offers=tuple([each.value for each in Operation if store.offers(each)]),
+        offers=tuple([operation.value for operation in Operation if store.offers(operation)]),
         traits=schema.traits_json(store.traits),
-        max_page=min(most, store.traits.max_page or most),
+        max_page=min(max_page, store.traits.max_page or max_page),
         reply_options=tuple(sorted(store.reply_options)),
     )
 
@@ -95,7 +95,7 @@ READING: Final = (
         template="/v1",
         operation=None,
         name="get_info",
-        summary="Tells what is served, and what may be done with it.",
+        summary="Describe what is served and what this token may do.",
         handle=_info,
         answers=schema.Info,
     ),
@@ -103,7 +103,7 @@ READING: Final = (
         method="GET",
         template="/v1/check",
         operation=Operation.CHECK,
-        summary="Asks whether the store behind answers.",
+        summary="Check that the store answers.",
         handle=lambda call: call.store.check(),
         answers=Health,
     ),
@@ -111,7 +111,7 @@ READING: Final = (
         method="GET",
         template=CONVERSATIONS,
         operation=Operation.LIST_CONVERSATIONS,
-        summary="Lists conversations, page by page, in the store's order.",
+        summary="List conversations by pages, in the store's order.",
         handle=_conversations,
         answers=PageOf(Conversation),
         parameters=(*_PAGED, parameters.OLDER_THAN),
@@ -121,7 +121,7 @@ READING: Final = (
         method="GET",
         template=CONVERSATION,
         operation=Operation.GET_CONVERSATION,
-        summary="Returns a conversation without its messages.",
+        summary="Return a conversation without its messages.",
         handle=lambda call: call.store.get_conversation(**call.ids),
         answers=Conversation,
         conditional=True,
@@ -130,7 +130,7 @@ READING: Final = (
         method="GET",
         template=MESSAGES,
         operation=Operation.LIST_MESSAGES,
-        summary="Lists a conversation's messages, page by page.",
+        summary="List a conversation's messages by pages.",
         handle=_messages,
         answers=PageOf(Message),
         parameters=(*_PAGED, parameters.ORDER),
@@ -140,7 +140,7 @@ READING: Final = (
         method="GET",
         template=f"{MESSAGE}/run-details",
         operation=Operation.GET_RUN_DETAILS,
-        summary="Returns the steps of the run that made an answer.",
+        summary="Return the steps of the run that made an answer.",
         handle=lambda call: call.store.get_run_details(**call.ids),
         answers=Several(RunStep),
     ),
@@ -148,7 +148,7 @@ READING: Final = (
         method="GET",
         template=f"{CONVERSATION}/suggested-questions",
         operation=Operation.SUGGEST_QUESTIONS,
-        summary="Returns questions that may come next; a model may have to be asked.",
+        summary="Return questions that the user may ask next; may ask a model.",
         handle=lambda call: call.store.suggest_questions(**call.ids),
         answers=Several(str),
     ),
@@ -157,7 +157,7 @@ READING: Final = (
         template=f"{CONVERSATION}/export",
         operation=Operation.LIST_MESSAGES,
         name="export_conversation",
-        summary="Returns a conversation as a file.",
+        summary="Return a conversation as a file.",
         handle=_export,
         parameters=_EXPORTED,
         answers={"type": "string"},
@@ -167,7 +167,7 @@ READING: Final = (
         method="GET",
         template="/v1/search",
         operation=Operation.SEARCH,
-        summary="Searches titles, texts, and the titles of sources.",
+        summary="Search titles, texts, and the titles of sources.",
         handle=_search,
         parameters=(
             parameters.QUERY,
@@ -185,7 +185,7 @@ READING: Final = (
         template="/v1/export",
         operation=Operation.LIST_CONVERSATIONS,
         name="export_conversations",
-        summary="Returns all conversations as one file.",
+        summary="Return all conversations as one file.",
         handle=_export_all,
         parameters=_EXPORTED,
         answers={"type": "string"},

@@ -1,4 +1,4 @@
-"""The endpoints of the native API that ask a model, as a table."""
+"""Endpoints of the native API that ask a model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def _reply(call: Call) -> Reply | StreamedResponse:
     turn = (body.conversation_id, body.content)
     options = _options(body.options)
     if call.wants_events:
-        return _streamed(lambda store: store.stream_reply(*turn, turn_id=body.turn_id, **options))
+        return _stream(lambda store: store.stream_reply(*turn, turn_id=body.turn_id, **options))
     return await call.store.reply(*turn, turn_id=body.turn_id, **options)
 
 
@@ -29,14 +29,14 @@ async def _answer(call: Call) -> Reply | StreamedResponse:
     body = call.body_as(schema.AnswerBody)
     options = _options(body.options)
     if call.wants_events:
-        return _streamed(
+        return _stream(
             lambda store: store.stream_answer(body.conversation_id, body.answer, **options)
         )
     return await call.store.answer(body.conversation_id, body.answer, **options)
 
 
 async def _resume(call: Call) -> StreamedResponse:
-    return _streamed(lambda store: store.resume_reply(**call.ids))
+    return _stream(lambda store: store.resume_reply(**call.ids))
 
 
 def _options(options: Mapping[str, JSON]) -> Mapping[str, JSON]:
@@ -47,11 +47,11 @@ def _options(options: Mapping[str, JSON]) -> Mapping[str, JSON]:
     """
     arguments = {"conversation_id", "content", "answer", "turn_id", "self"} & options.keys()
     if arguments:
-        raise InvalidError(f"there is no option {min(arguments)!r}: it stands beside the options")
+        raise InvalidError(f"{min(arguments)!r} must not be an option: it is a field of the body")
     return options
 
 
-def _streamed(begin: Callable[[AsyncConversationStore], AsyncReplyStream]) -> StreamedResponse:
+def _stream(begin: Callable[[AsyncConversationStore], AsyncReplyStream]) -> StreamedResponse:
     return StreamedResponse(begin=begin, encoder=NativeEncoder(), headers=HEADERS)
 
 
@@ -63,7 +63,7 @@ REPLYING: Final = (
         method="POST",
         template="/v1/replies",
         operation=Operation.REPLY,
-        summary="Sends a user's turn; the reply comes whole, or as it arrives.",
+        summary="Send a user's turn; the reply is returned whole or streamed.",
         handle=_reply,
         body=schema.ReplyBody,
         answers=Reply,
@@ -74,7 +74,7 @@ REPLYING: Final = (
         method="POST",
         template="/v1/answers",
         operation=Operation.ANSWER,
-        summary="Answers what a flow asked; the reply comes whole, or as it arrives.",
+        summary="Answer the question of a flow; the reply is returned whole or streamed.",
         handle=_answer,
         body=schema.AnswerBody,
         answers=Reply,
@@ -85,7 +85,7 @@ REPLYING: Final = (
         method="GET",
         template=_REPLY,
         operation=Operation.GET_REPLY,
-        summary="Returns the reply to a turn that was sent before.",
+        summary="Return the reply to an earlier turn.",
         handle=lambda call: call.store.get_reply(**call.ids),
         answers=Reply,
         may_conflict=True,
@@ -94,7 +94,7 @@ REPLYING: Final = (
         method="POST",
         template=f"{_REPLY}/resume",
         operation=Operation.RESUME_REPLY,
-        summary="Goes on with a reply that is being made, from its beginning.",
+        summary="Stream a reply in progress from its beginning.",
         handle=_resume,
         answers={"type": "string"},
         media_types=(EVENTS,),

@@ -1,6 +1,6 @@
-"""What the native API answers, as bytes: values rendered, entity tags, conditional requests.
+"""Encode results of the native API as bytes; entity tags, conditional requests, event streams.
 
-Which operation a value is of is not known here.
+The operation that returned a result is not known here.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from ..problems import problem_json, problem_of
 from ..schema import page_json
 
 LARGE: Final = 256 * 1024
-"""About how many bytes an answer may have that is rendered in the event loop."""
-_SMALL: Final = 512
-"""About how many bytes a value has besides its texts."""
-_QUICK: Final = frozenset({Conversation, Message, Hit, RunStep})
-"""Classes whose None is always a default, which pydantic can therefore leave out by itself."""
+"""About the size in bytes up to which an answer is encoded in the event loop."""
+_OVERHEAD: Final = 512
+"""About the bytes of a value apart from its texts."""
+_FAST: Final = frozenset({Conversation, Message, Hit, RunStep})
+"""Classes whose None is always a default, which pydantic itself can therefore leave out."""
 _TAG: Final = re.compile(r'"[^"]*"')
 
 Item: TypeAlias = Portable | str
@@ -55,39 +55,39 @@ Result: TypeAlias = (
     | tuple[str, ...]
     | None
 )
-"""What an operation returns; the items of a `Page[str]` are JSON already."""
+"""A result of an operation; the items of a `Page[str]` are JSON already."""
 
 
 async def answer(
     result: Result, status: int, headers: Mapping[str, str], *, conditional: bool
 ) -> Response:
-    """Makes the answer of a result.
+    """Return the response for a result.
 
     Args:
         result: A value of the schema, a page or a tuple of them, plain data, or None.
-        status: Of the answer, unless there is nothing in it.
-        headers: The request's, by lower-case name.
-        conditional: Whether it has an entity tag, and may be answered by 304.
+        status: The status, unless the result is None.
+        headers: The headers of the request by lower-case name.
+        conditional: Whether the response has an entity tag and may be a 304.
     """
     if result is None:
         return Response(status_code=204)
-    content = await rendered(result)
+    content = await encode_result(result)
     if not conditional:
         return Response(content, status, media_type="application/json")
     tag = tag_of(content)
-    # It may be kept, but is to be asked for again before it is used.
+    # A client may keep the answer, but must revalidate it before each use.
     validators = {"etag": tag, "cache-control": "private, no-cache", "vary": "authorization"}
-    if _is_known(tag, headers.get("if-none-match")):
+    if _matches(tag, headers.get("if-none-match")):
         return Response(status_code=304, headers=validators)
     return Response(content, status, validators, media_type="application/json")
 
 
-async def rendered(result: Result) -> bytes:
-    """The JSON of a result; a large one is written in a thread."""
+async def encode_result(result: Result) -> bytes:
+    """Return the JSON of a result; a large one is encoded in a thread."""
     if isinstance(result, Page):
-        told = page_json(Page(items=(), cursor=result.cursor, total=result.total))
-        del told["items"]
-        rest = b"," + to_json(told).encode("ascii")[1:] if told else b"}"
+        fields = page_json(Page(items=(), cursor=result.cursor, total=result.total))
+        del fields["items"]
+        rest = b"," + to_json(fields).encode("ascii")[1:] if fields else b"}"
         items = result.items
         if items and isinstance(items[0], str):
             rows = ",".join(items)
@@ -95,81 +95,81 @@ async def rendered(result: Result) -> bytes:
         return b'{"items":' + await _items(items) + rest
     if isinstance(result, tuple):
         return b'{"items":' + await _items(result) + b"}"
-    return _written(result)
+    return _encode(result)
 
 
 def tag_of(content: bytes) -> str:
-    """A strong entity tag."""
+    """Return a strong entity tag."""
     return f'"{sha256(content).hexdigest()[:32]}"'
 
 
-def _is_known(tag: str, told: str | None) -> bool:
-    """Whether ``If-None-Match`` names a tag, by the weak comparison."""
-    if told is None:
+def _matches(tag: str, condition: str | None) -> bool:
+    """Check whether ``If-None-Match`` names a tag, by the weak comparison."""
+    if condition is None:
         return False
-    return told.strip() == "*" or tag in _TAG.findall(told)
+    return condition.strip() == "*" or tag in _TAG.findall(condition)
 
 
 async def _items(items: tuple[Item, ...]) -> bytes:
-    if _weight_of(items) > LARGE:
-        return await asyncio.to_thread(_piecewise, items)
-    if items and type(items[0]) in _QUICK:
+    if _estimate(items) > LARGE:
+        return await asyncio.to_thread(_encode_each, items)
+    if items and type(items[0]) in _FAST:
         with suppress(ValueError):
-            return _quickly(items)
-    return _piecewise(items)
+            return _encode_fast(items)
+    return _encode_each(items)
 
 
-def _piecewise(items: tuple[Item, ...]) -> bytes:
-    """Writes one by one, so that other threads have their turn between them."""
-    return b"[" + b",".join(map(_written, items)) + b"]"
+def _encode_each(items: tuple[Item, ...]) -> bytes:
+    """Encode items one by one, so that other threads can run in between."""
+    return b"[" + b",".join(map(_encode, items)) + b"]"
 
 
-def _written(value: Item | Row | None) -> bytes:
-    if type(value) in _QUICK:
+def _encode(value: Item | Row | None) -> bytes:
+    if type(value) in _FAST:
         with suppress(ValueError):
-            return _quickly(value)
+            return _encode_fast(value)
     return to_json(dump(value) if isinstance(value, Portable) else value).encode("ascii")
 
 
-def _quickly(value: object) -> bytes:
-    """Writes without a detour.
+def _encode_fast(value: object) -> bytes:
+    """Encode by pydantic directly.
 
     Raises:
-        ValueError: UTF-8 cannot hold it, as a lone surrogate, or it is nested too deeply.
+        ValueError: The value has a lone surrogate, or is nested too deeply.
     """
     return pydantic_core.to_json(value, exclude_none=True)
 
 
-def _weight_of(items: tuple[Item, ...]) -> int:
-    """About how many bytes the JSON of a list will have."""
+def _estimate(items: tuple[Item, ...]) -> int:
+    """Estimate the bytes of the JSON of a list."""
     if items and isinstance(items[0], Message | Hit):
-        return sum(map(_weight, items))
-    return _SMALL * len(items)
+        return sum(map(_estimate_item, items))
+    return _OVERHEAD * len(items)
 
 
-def _weight(value: object) -> int:
+def _estimate_item(value: object) -> int:
     if isinstance(value, Message):
-        told = _SMALL * (1 + len(value.sources))
+        size = _OVERHEAD * (1 + len(value.sources))
         for part in value.parts:
             if isinstance(part, TextPart | ReasoningPart):
-                told += len(part.text)
+                size += len(part.text)
             elif isinstance(part, ToolResultPart):
-                told += len(part.content)
-        return told if value.raw is None else 2 * told
+                size += len(part.content)
+        return size if value.raw is None else 2 * size
     if isinstance(value, Hit) and value.message is not None:
-        return _SMALL + _weight(value.message)
-    return _SMALL
+        return _OVERHEAD + _estimate_item(value.message)
+    return _OVERHEAD
 
 
 HEADERS: Final = {
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-store",
-    "x-accel-buffering": "no",  # proxies would hold the events back
+    "x-accel-buffering": "no",  # otherwise proxies buffer the events
 }
 
 
 class NativeEncoder(ReplyEncoder):
-    """``event: <kind>`` and ``data: <the event>``; a failure is the event ``error``."""
+    """Encode ``event: <kind>`` and ``data: <the event>``; a failure is the event ``error``."""
 
     def feed(self, event: ReplyEvent) -> bytes:
         return _event(event.kind, to_json(dump(event)))

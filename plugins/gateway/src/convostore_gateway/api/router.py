@@ -1,4 +1,4 @@
-"""Which endpoint a path is of: it is matched as it was sent, its ids decoded one by one."""
+"""Match percent-encoded paths to endpoints, and decode the ids one by one."""
 
 from __future__ import annotations
 
@@ -15,45 +15,46 @@ from .write_endpoints import WRITING
 
 
 class AbsentPathError(InvalidError):
-    """There is nothing at this path."""
+    """No endpoint has this path."""
 
 
 class Paths:
     """The paths of an API.
 
     Args:
-        endpoints: What answers there.
+        endpoints: The endpoints of the API.
     """
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         methods: dict[str, dict[str, Endpoint]] = {}
-        for each in endpoints:
-            methods.setdefault(each.template, {})[each.method] = each
-        self._fixed = {path: found for path, found in methods.items() if "{" not in path}
+        for endpoint in endpoints:
+            methods.setdefault(endpoint.template, {})[endpoint.method] = endpoint
+        self._fixed = {path: methods[path] for path in methods if "{" not in path}
         self._templates: dict[int, list[tuple[list[str], dict[str, Endpoint]]]] = {}
         for template in methods.keys() - self._fixed.keys():
             segments = template.split("/")
             self._templates.setdefault(len(segments), []).append((segments, methods[template]))
 
     def match(self, path: str) -> tuple[Mapping[str, Endpoint], dict[str, str]]:
-        """The endpoints at a path by method, and the ids in it by their names.
+        """Return the endpoints at a path by method, and the ids of the path by name.
 
         Raises:
-            AbsentPathError: There are none.
-            InvalidError: An id in it is no UTF-8.
+            AbsentPathError: No endpoint has the path.
+            InvalidError: An id is not UTF-8.
         """
         if path in self._fixed:
             return self._fixed[path], {}
         segments = path.split("/")
         for template, methods in self._templates.get(len(segments), ()):
-            if _fits(template, segments):
+            if _matches(template, segments):
                 return methods, _ids(template, segments)
-        raise AbsentPathError("there is nothing at this path: /v1/openapi.json tells what there is")
+        raise AbsentPathError("this path does not exist: see /v1/openapi.json")
 
 
-def _fits(template: list[str], segments: list[str]) -> bool:
+def _matches(template: list[str], segments: list[str]) -> bool:
     return all(
-        fixed == sent or fixed[:1] == "{" for fixed, sent in zip(template, segments, strict=True)
+        fixed == segment or fixed[:1] == "{"
+        for fixed, segment in zip(template, segments, strict=True)
     )
 
 
@@ -61,15 +62,15 @@ def _ids(template: list[str], segments: list[str]) -> dict[str, str]:
     pairs = zip(template, segments, strict=True)
     try:  # ids may hold lone surrogates
         return {
-            fixed[1:-1]: unquote(sent, errors="surrogatepass")
-            for fixed, sent in pairs
+            fixed[1:-1]: unquote(segment, errors="surrogatepass")
+            for fixed, segment in pairs
             if fixed[:1] == "{"
         }
     except UnicodeDecodeError:
-        raise InvalidError("an id in the path is not percent-encoded UTF-8") from None
+        raise InvalidError("an id in the path must be percent-encoded UTF-8") from None
 
 
 ENDPOINTS: Final = tuple(
     sorted((*READING, *WRITING, *REPLYING), key=lambda endpoint: endpoint.template)
 )
-"""In the order of their paths."""
+"""The endpoints, sorted by path."""

@@ -1,4 +1,4 @@
-"""The endpoints of the native API that change what is stored, as a table."""
+"""Endpoints of the native API that change what is stored."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def _create(call: Call) -> Conversation:
 async def _put(call: Call) -> None:
     conversation = call.body_as(Conversation)
     if conversation.id != call.ids["conversation_id"]:
-        raise InvalidError("the body's id is not the one of the path: they must be equal")
+        raise InvalidError("the id of the body must be the id of the path")
     await call.store.put_conversation(conversation)
 
 
@@ -66,7 +66,7 @@ async def _set_feedback(call: Call) -> None:
     await call.store.set_feedback(**call.ids, feedback=feedback)
 
 
-_DELETED: Final = {
+_DELETED_COUNT: Final = {
     "type": "object",
     "properties": {"deleted": {"type": "integer", "minimum": 0}},
     "required": ["deleted"],
@@ -77,7 +77,7 @@ WRITING: Final = (
         method="POST",
         template=CONVERSATIONS,
         operation=Operation.CREATE_CONVERSATION,
-        summary="Makes a conversation; one that is there with the same values is returned.",
+        summary="Create a conversation; an existing one with the same values is returned.",
         handle=_create,
         body=schema.CreateBody,
         answers=Conversation,
@@ -88,16 +88,16 @@ WRITING: Final = (
         method="DELETE",
         template=CONVERSATIONS,
         operation=Operation.DELETE_CONVERSATIONS,
-        summary="Deletes the conversations that were last active before a time.",
+        summary="Delete the conversations that were last active before a time.",
         handle=_delete_conversations,
         parameters=(parameters.OLDER_THAN_NEEDED,),
-        answers=_DELETED,
+        answers=_DELETED_COUNT,
     ),
     Endpoint(
         method="POST",
         template="/v1/clear",
         operation=Operation.CLEAR_CONVERSATIONS,
-        summary="Deletes every conversation of the store.",
+        summary="Delete every conversation of the store.",
         handle=lambda call: call.store.clear_conversations(),
         answers=None,
     ),
@@ -105,7 +105,7 @@ WRITING: Final = (
         method="PUT",
         template=CONVERSATION,
         operation=Operation.PUT_CONVERSATION,
-        summary="Stores a conversation's own fields as given; its messages stay as they are.",
+        summary="Store the fields of a conversation; its messages stay as they are.",
         handle=_put,
         body=Conversation,
         answers=None,
@@ -114,7 +114,7 @@ WRITING: Final = (
         method="PATCH",
         template=CONVERSATION,
         operation=Operation.UPDATE_CONVERSATION,
-        summary="Changes the title, or whether it is pinned; what is absent stays.",
+        summary="Change the title or the pin; absent fields stay as they are.",
         handle=_update,
         body=schema.UpdateBody,
         answers=None,
@@ -123,7 +123,7 @@ WRITING: Final = (
         method="DELETE",
         template=CONVERSATION,
         operation=Operation.DELETE_CONVERSATION,
-        summary="Deletes a conversation; one that is not there is done.",
+        summary="Delete a conversation; does nothing if it does not exist.",
         handle=lambda call: call.store.delete_conversation(**call.ids),
         answers=None,
     ),
@@ -131,7 +131,7 @@ WRITING: Final = (
         method="POST",
         template=f"{CONVERSATION}/fork",
         operation=Operation.FORK_CONVERSATION,
-        summary="Makes a conversation of another one's messages up to one of them.",
+        summary="Copy a conversation up to one of its messages.",
         handle=_fork,
         body=schema.ForkBody,
         answers=Conversation,
@@ -142,7 +142,7 @@ WRITING: Final = (
         method="POST",
         template=MESSAGES,
         operation=Operation.APPEND_MESSAGES,
-        summary="Appends messages, all or none; one that is stored already is left as it is.",
+        summary="Append messages, all or none; those that are stored already stay.",
         handle=_append,
         body=schema.AppendBody,
         answers=Several(Message),
@@ -152,7 +152,7 @@ WRITING: Final = (
         method="PUT",
         template=MESSAGES,
         operation=Operation.REPLACE_MESSAGES,
-        summary="Puts messages in the place of all that stand behind one.",
+        summary="Replace all messages after one.",
         handle=_replace,
         body=schema.ReplaceBody,
         answers=Several(Message),
@@ -162,7 +162,7 @@ WRITING: Final = (
         method="DELETE",
         template=MESSAGE,
         operation=Operation.DELETE_MESSAGE,
-        summary="Deletes a message; one that is not there is done.",
+        summary="Delete a message; does nothing if it does not exist.",
         handle=lambda call: call.store.delete_message(**call.ids),
         answers=None,
     ),
@@ -170,7 +170,7 @@ WRITING: Final = (
         method="PUT",
         template=f"{MESSAGE}/feedback",
         operation=Operation.SET_FEEDBACK,
-        summary="Sets what the user thought of an answer; null clears it.",
+        summary="Set the user's feedback on an answer; null clears it.",
         handle=_set_feedback,
         body=schema.FeedbackBody,
         answers=None,

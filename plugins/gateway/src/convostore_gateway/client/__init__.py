@@ -1,1 +1,1 @@
-"""The client half of the native API: the adapter of `gateway://`; no server is known here."""
+"""The client half of the native API: the adapter of `gateway://`. No server is known here."""

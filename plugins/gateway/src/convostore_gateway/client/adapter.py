@@ -1,7 +1,6 @@
-"""The adapter of `gateway+http(s)://`: which request of the native API each operation is.
+"""The adapter of `gateway+http(s)://`: each operation as a request of the native API.
 
-What its JSON means stands in `wire`, and what its errors mean in `problems`. Loading this loads no
-server.
+The JSON is parsed by `schema`, the errors by `problems`. Importing this imports no server.
 """
 
 from __future__ import annotations
@@ -33,9 +32,20 @@ from convostore.models import (
 )
 
 from .. import schema
-from .errors import elsewhere, error_in, problem_in
-from .options import GatewayOptions, GatewayReplyOptions, given, reply_options
-from .requests import asked, done, is_no_stream, items, listed, named, page, streamed, writing
+from .errors import error_in, foreign_answer, problem_in
+from .options import GatewayOptions, GatewayReplyOptions, plain_options, reply_options
+from .requests import (
+    execute,
+    is_event_stream,
+    open_stream,
+    page_query,
+    query,
+    read_items,
+    read_page,
+    read_value,
+    wants_events,
+    with_body,
+)
 
 if TYPE_CHECKING:
     from convostore.adapters import Answer, Stream, Turn
@@ -57,14 +67,14 @@ _STREAMING: Final = {
     Operation.REPLY: Operation.STREAM_REPLY,
     Operation.ANSWER: Operation.STREAM_ANSWER,
 }
-"""What is asked for as a stream: what arrives is known even if the rest does not."""
+"""Operations that are requested as streams: a broken stream leaves what has arrived."""
 
 
 class GatewayAdapter(HTTPAdapter):
-    """Does all that the store behind a gateway can; `check` finds out what that is.
+    """An adapter of the store behind a gateway; `check` learns which operations that store offers.
 
-    Until then it offers everything and promises nothing; what is answered to be none of the store's
-    is offered no more.
+    Before that it offers everything and promises nothing. An operation that the gateway answers as
+    unsupported is no longer offered.
     """
 
     name: ClassVar[str] = "gateway"
@@ -84,7 +94,7 @@ class GatewayAdapter(HTTPAdapter):
 
     @property
     def label(self) -> str:
-        """The gateway's address; a user's name in it tells apart what different tokens reach."""
+        """The gateway's address; a user name in it distinguishes what different tokens reach."""
         return super().label.rstrip("/").removesuffix("/v1")
 
     def authorization(self) -> str | None:
@@ -92,70 +102,71 @@ class GatewayAdapter(HTTPAdapter):
         return f"Bearer {token.get_secret_value()}" if token else super().authorization()
 
     def failure(self, request: Request, response: Response) -> StoreError | None:
-        """Says which error an answer stands for; what is not offered is not asked for again."""
-        told = problem_in(response)
-        error = error_in(told)
+        """Return the error of an answer; an operation that is unsupported is no longer offered."""
+        problem = problem_in(response)
+        error = error_in(problem)
         if error is not None:
             if isinstance(error, UnsupportedError):
-                self._offer(self.offers - {str(told.get("operation"))})
+                self._offer(self.offers - {str(problem.get("operation"))})
             if response.status == 401:
                 error.args = (f"{error}; here: pass token=…, or set CONVOSTORE_GATEWAY_TOKEN",)
             return error
-        if response.status == 404 or (response.status < 300 and is_no_stream(request, response)):
-            return elsewhere(request, response)
+        lacks_stream = wants_events(request) and not is_event_stream(response)
+        if response.status == 404 or (response.status < 300 and lacks_stream):
+            return foreign_answer(request, response)
         return status_error(request, response)
 
     def _offer(self, operations: AbstractSet[str]) -> None:
-        without = {whole for whole, piecemeal in _STREAMING.items() if piecemeal not in operations}
+        without = {whole for whole, stream in _STREAMING.items() if stream not in operations}
         self.offers = frozenset(
-            [each for each in type(self).offers if each in operations - without]
+            [name for name in type(self).offers if name in operations - without]
         )
 
     # Reading
 
     def check(self) -> HTTPFlow[Health]:
-        """Looks what the store behind is and whether it answers, and learns what it can do."""
-        info: schema.Info = yield from asked(schema.Info, Request("GET", "/v1"))
+        """Check that the served store answers, and learn what it is and can do."""
+        info: schema.Info = yield from read_value(schema.Info, Request("GET", "/v1"))
         self._learn(info)
-        health: Health = yield from asked(Health, Request("GET", "/v1/check"))
+        health: Health = yield from read_value(Health, Request("GET", "/v1/check"))
         return health
 
     def _learn(self, info: schema.Info) -> None:
         self._offer(info.operations)
-        # Pages of the gateway's own size, however the store behind makes its answers.
+        # The gateway paginates itself, whatever the served store does.
         self.traits = replace(info.known_traits, paging="native")
         self.ReplyOptions = reply_options(frozenset(info.reply_options))  # type: ignore[misc]  # this store's
 
     def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
-        query = listed(listing) + named(older_than=listing.older_than)
-        return page(Conversation, Request("GET", _CONVERSATIONS, query=query))
+        pairs = page_query(listing) + query(older_than=listing.older_than)
+        return read_page(Conversation, Request("GET", _CONVERSATIONS, query=pairs))
 
     def get_conversation(self, conversation_id: str) -> HTTPFlow[Conversation]:
-        return asked(Conversation, Request("GET", path(_CONVERSATION, conversation_id)))
+        return read_value(Conversation, Request("GET", path(_CONVERSATION, conversation_id)))
 
     def list_messages(self, conversation_id: str, listing: Listing) -> HTTPFlow[Page[Message]]:
-        query = listed(listing) + named(order=listing.order)
-        return page(Message, Request("GET", path(_MESSAGES, conversation_id), query=query))
+        pairs = page_query(listing) + query(order=listing.order)
+        return read_page(Message, Request("GET", path(_MESSAGES, conversation_id), query=pairs))
 
     def search(self, search: Search, listing: Listing) -> HTTPFlow[Page[Hit]]:
         from convostore.search import Hit
 
-        query = listed(listing) + named(
+        pairs = page_query(listing) + query(
             q=search.text,
             conversation_id=search.conversation_id,
             role=search.role,
             since=search.since,
             until=search.until,
         )
-        return page(Hit, Request("GET", "/v1/search", query=query))
+        return read_page(Hit, Request("GET", "/v1/search", query=pairs))
 
     def get_run_details(
         self, conversation_id: str, message_id: str
     ) -> HTTPFlow[tuple[RunStep, ...]]:
-        return items(RunStep, Request("GET", path(_RUN_DETAILS, conversation_id, message_id)))
+        return read_items(RunStep, Request("GET", path(_RUN_DETAILS, conversation_id, message_id)))
 
     def suggest_questions(self, conversation_id: str) -> HTTPFlow[tuple[str, ...]]:
-        return items(str, Request("GET", path(_SUGGESTIONS, conversation_id), patient=True))
+        return read_items(str, Request("GET", path(_SUGGESTIONS, conversation_id), patient=True))
 
     # Writing
 
@@ -163,82 +174,84 @@ class GatewayAdapter(HTTPAdapter):
         body = schema.CreateBody.model_construct(
             id=new.id, title=new.title, created_at=new.created_at, origin=new.origin
         )
-        return asked(Conversation, writing("POST", _CONVERSATIONS, body))
+        return read_value(Conversation, with_body("POST", _CONVERSATIONS, body))
 
     def put_conversation(self, conversation: Conversation) -> HTTPFlow[None]:
-        return done(writing("PUT", path(_CONVERSATION, conversation.id), conversation))
+        return execute(with_body("PUT", path(_CONVERSATION, conversation.id), conversation))
 
     def fork_conversation(
         self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
     ) -> HTTPFlow[Conversation]:
         body = schema.ForkBody.model_construct(message_id=message_id, new_id=new_id, title=title)
-        return asked(Conversation, writing("POST", path(_FORK, conversation_id), body))
+        return read_value(Conversation, with_body("POST", path(_FORK, conversation_id), body))
 
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
     ) -> HTTPFlow[tuple[Message, ...]]:
         body = schema.AppendBody.model_construct(messages=tuple(messages), after=after)
-        return items(Message, writing("POST", path(_MESSAGES, conversation_id), body))
+        return read_items(Message, with_body("POST", path(_MESSAGES, conversation_id), body))
 
     def replace_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | None
     ) -> HTTPFlow[tuple[Message, ...]]:
         body = schema.ReplaceBody.model_construct(messages=tuple(messages), after=after)
-        return items(Message, writing("PUT", path(_MESSAGES, conversation_id), body))
+        return read_items(Message, with_body("PUT", path(_MESSAGES, conversation_id), body))
 
     def update_conversation(
         self, conversation_id: str, change: ConversationChange
     ) -> HTTPFlow[None]:
         body = schema.UpdateBody.model_construct(title=change.title, pinned=change.pinned)
-        return done(writing("PATCH", path(_CONVERSATION, conversation_id), body))
+        return execute(with_body("PATCH", path(_CONVERSATION, conversation_id), body))
 
     def delete_conversation(self, conversation_id: str) -> HTTPFlow[None]:
-        return done(Request("DELETE", path(_CONVERSATION, conversation_id)))
+        return execute(Request("DELETE", path(_CONVERSATION, conversation_id)))
 
     def delete_conversations(self, older_than: datetime) -> HTTPFlow[int]:
-        query = named(older_than=older_than)
-        reply = yield Request("DELETE", _CONVERSATIONS, query=query)
-        return reply.read(lambda body: int(body["deleted"]))
+        pairs = query(older_than=older_than)
+        response = yield Request("DELETE", _CONVERSATIONS, query=pairs)
+        return response.read(lambda body: int(body["deleted"]))
 
     def clear_conversations(self) -> HTTPFlow[None]:
-        return done(Request("POST", "/v1/clear"))
+        return execute(Request("POST", "/v1/clear"))
 
     def delete_message(self, conversation_id: str, message_id: str) -> HTTPFlow[None]:
-        return done(Request("DELETE", path(_MESSAGE, conversation_id, message_id)))
+        return execute(Request("DELETE", path(_MESSAGE, conversation_id, message_id)))
 
     def set_feedback(
         self, conversation_id: str, message_id: str, feedback: Feedback | None
     ) -> HTTPFlow[None]:
         where = path(_FEEDBACK, conversation_id, message_id)
         if feedback is None:
-            return done(Request("PUT", where))
-        return done(writing("PUT", where, feedback))
+            return execute(Request("PUT", where))
+        return execute(with_body("PUT", where, feedback))
 
-    # Making conversation
+    # Replies
 
     def stream_reply(self, turn: Turn) -> HTTPFlow[Stream[Request, Response]]:
         body = schema.ReplyBody.model_construct(
             conversation_id=turn.conversation_id,
-            content=cast("tuple[TextPart | FilePart, ...]", turn.content),  # the store sees to it
+            content=cast(
+                "tuple[TextPart | FilePart, ...]", turn.content
+            ),  # the store has validated it
             turn_id=turn.turn_id,
-            options=given(turn.options),
+            options=plain_options(turn.options),
         )
-        return streamed("/v1/replies", body, turn.turn_id)
+        return open_stream("/v1/replies", body, turn.turn_id)
 
     def stream_answer(self, answer: Answer) -> HTTPFlow[Stream[Request, Response]]:
         body = schema.AnswerBody.model_construct(
             conversation_id=answer.conversation_id,
             answer=answer.answer if isinstance(answer.answer, str) else dict(answer.answer),
-            options=given(answer.options),
+            options=plain_options(answer.options),
         )
-        return streamed("/v1/answers", body, None)
+        return open_stream("/v1/answers", body, None)
 
     def get_reply(self, conversation_id: str, turn_id: str) -> HTTPFlow[Reply]:
         from convostore.models import Reply
 
-        return asked(Reply, Request("GET", path(_REPLY, conversation_id, turn_id)))
+        return read_value(Reply, Request("GET", path(_REPLY, conversation_id, turn_id)))
 
     def resume_reply(
         self, conversation_id: str, turn_id: str
     ) -> HTTPFlow[Stream[Request, Response] | Reply]:
-        return streamed(path(_RESUME, conversation_id, turn_id), None, turn_id)
+        return open_stream(path(_RESUME, conversation_id, turn_id), None, turn_id)

@@ -1,4 +1,4 @@
-"""Server-sent events of the native API to a reply's events; what they mean, `wire` knows."""
+"""Decode server-sent events of the native API to the events of a reply; `schema` parses them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from convostore.parsing import decode_json
 from .. import schema
 from .errors import error_in
 
-_WHAT = "an event of the reply"
+_SUBJECT = "an event of the reply"
 
 
 class EventDecoder(Decoder[bytes]):
-    """Reads a reply as it arrives; its last event is kept, and not handed out."""
+    """A decoder of a streamed reply; the last event is kept as `reply` and not returned."""
 
     def __init__(self) -> None:
         self._stream = EventStream()
@@ -28,7 +28,7 @@ class EventDecoder(Decoder[bytes]):
         """The reply that the stream ended with.
 
         Raises:
-            UnavailableError: It ended before the reply did.
+            UnavailableError: The stream ended before the reply did.
         """
         if self._reply is None:
             raise UnavailableError("the stream broke off before the reply was finished")
@@ -39,24 +39,24 @@ class EventDecoder(Decoder[bytes]):
 
     def close(self) -> Iterator[ReplyEvent]:
         yield from self._read(self._stream.close())
-        _ = self.reply  # it is there, or the stream was not whole
+        _ = self.reply  # raises if the stream was incomplete
 
     def _read(self, events: Iterable[ServerSentEvent]) -> Iterator[ReplyEvent]:
-        for each in events:
-            event = _event(each)
+        for message in events:
+            event = _event(message)
             if event.kind == "reply_finished":
                 self._reply = event.reply
             else:
                 yield event
 
 
-def _event(sent: ServerSentEvent) -> ReplyEvent:
-    """One event; its data tells its kind.
+def _event(message: ServerSentEvent) -> ReplyEvent:
+    """Parse one event; its data names its kind.
 
     Raises:
-        StoreError: It tells of one, or is unreadable.
+        StoreError: The event is an error, or invalid.
     """
-    data = decode_json(sent.data, _WHAT)
-    if sent.event == "error":
-        raise error_in(data) or ProtocolError(f"{_WHAT} is an error of another kind")
+    data = decode_json(message.data, _SUBJECT)
+    if message.event == "error":
+        raise error_in(data) or ProtocolError(f"{_SUBJECT} is an error of an unknown kind")
     return schema.read_event(data)

@@ -1,4 +1,4 @@
-"""What answers of a gateway that are no results mean to its adapter; `problems` knows the kinds."""
+"""Convert answers of a gateway that are not results to errors; `problems` knows the kinds."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from convostore.models import JSON
 from .. import problems
 
 
-def error_in(told: JSON) -> StoreError | None:
-    """The error that a problem tells; None where it is none."""
-    error = problems.read_problem(told)
+def error_in(data: JSON) -> StoreError | None:
+    """Return the error of a problem; None if the data is not a problem."""
+    error = problems.read_problem(data)
     if error is not None:
         error.detail = str(error)
     return error
 
 
 def problem_in(response: Response) -> JSON:
-    """What an answer tells as a problem; None where it is none that can be read."""
+    """Return the problem of an answer; None if it has none that can be parsed."""
     if response.media_type != problems.MEDIA_TYPE:
         return None
     try:
@@ -27,9 +27,10 @@ def problem_in(response: Response) -> JSON:
         return None
 
 
-def elsewhere(request: Request, response: Response) -> ProtocolError:
+def foreign_answer(request: Request, response: Response) -> ProtocolError:
+    """Return the error for an answer that no gateway gives."""
     return ProtocolError(
-        f"{request.method} {request.path} was answered {response.status} as by another program "
-        "than a gateway: check the base URL",
+        f"{request.method} {request.path} was answered {response.status}, not by a gateway: "
+        "check the base URL",
         excerpt=response.excerpt,
     )

@@ -1,6 +1,6 @@
-"""Requests of the native API and what is made of their answers: the pieces that `adapter` uses.
+"""Flows of one request of the native API, and the parts of its requests.
 
-Which request an operation is, the adapter says.
+Which request an operation needs is in `adapter`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from convostore.http import HTTPFlow, Method, Request, Response
 from convostore.models import Listing, Page, Value
 
 from .. import schema
-from .errors import elsewhere
+from .errors import foreign_answer
 
 if TYPE_CHECKING:
     from convostore.adapters import ReplyAccumulator, Stream
@@ -23,40 +23,43 @@ T = TypeVar("T")
 _EVENTS: Final = "text/event-stream"
 
 
-def asked(kind: type[T], request: Request) -> HTTPFlow[T]:
-    """A flow of one request that is answered with a value."""
-    reply = yield request
-    return schema.read(kind, reply.json())
+def read_value(kind: type[T], request: Request) -> HTTPFlow[T]:
+    """Send a request and parse the value of its answer."""
+    response = yield request
+    return schema.read(kind, response.json())
 
 
-def page(kind: type[T], request: Request) -> HTTPFlow[Page[T]]:
-    reply = yield request
-    return schema.read_page(kind, reply.json())
+def read_page(kind: type[T], request: Request) -> HTTPFlow[Page[T]]:
+    """Send a request and parse the page of its answer."""
+    response = yield request
+    return schema.read_page(kind, response.json())
 
 
-def items(kind: type[T], request: Request) -> HTTPFlow[tuple[T, ...]]:
-    reply = yield request
-    return schema.read_items(kind, reply.json())
+def read_items(kind: type[T], request: Request) -> HTTPFlow[tuple[T, ...]]:
+    """Send a request and parse the complete list of its answer."""
+    response = yield request
+    return schema.read_items(kind, response.json())
 
 
-def done(request: Request) -> HTTPFlow[None]:
-    """A flow of one request that is answered with nothing, by which it is done.
+def execute(request: Request) -> HTTPFlow[None]:
+    """Send a request that is answered without a body.
 
     Raises:
-        ProtocolError: It is answered with something.
+        ProtocolError: The answer is another one.
     """
-    reply = yield request
-    if reply.status != 204:
-        raise elsewhere(request, reply)
+    response = yield request
+    if response.status != 204:
+        raise foreign_answer(request, response)
 
 
-def writing(method: Method, where: str, body: Value) -> Request:
-    return Request(method, where, json=schema.body_json(body))
+def with_body(method: Method, target: str, body: Value) -> Request:
+    return Request(method, target, json=schema.body_json(body))
 
 
-def streamed(
-    where: str, body: Value | None, turn_id: str | None
+def open_stream(
+    target: str, body: Value | None, turn_id: str | None
 ) -> HTTPFlow[Stream[Request, Response]]:
+    """Return the stream of a reply; nothing is sent yet."""
     from convostore.adapters import Stream
 
     from .decoder import EventDecoder
@@ -71,7 +74,7 @@ def streamed(
     return Stream(
         request=Request(
             "POST",
-            where,
+            target,
             json=None if body is None else schema.body_json(body),
             headers=(("accept", _EVENTS),),
             patient=True,
@@ -82,12 +85,12 @@ def streamed(
     )
 
 
-def listed(listing: Listing) -> tuple[tuple[str, str], ...]:
-    return named(limit=listing.limit, cursor=listing.cursor)
+def page_query(listing: Listing) -> tuple[tuple[str, str], ...]:
+    return query(limit=listing.limit, cursor=listing.cursor)
 
 
-def named(**values: object) -> tuple[tuple[str, str], ...]:
-    """What of a query is given."""
+def query(**values: object) -> tuple[tuple[str, str], ...]:
+    """Return the query pairs of the values that are not None."""
     return tuple(
         [
             (name, value.isoformat() if isinstance(value, datetime) else str(value))
@@ -97,5 +100,9 @@ def named(**values: object) -> tuple[tuple[str, str], ...]:
     )
 
 
-def is_no_stream(request: Request, response: Response) -> bool:
-    return ("accept", _EVENTS) in request.headers and response.media_type != _EVENTS
+def wants_events(request: Request) -> bool:
+    return ("accept", _EVENTS) in request.headers
+
+
+def is_event_stream(response: Response) -> bool:
+    return response.media_type == _EVENTS

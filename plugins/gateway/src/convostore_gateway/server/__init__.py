@@ -1,1 +1,1 @@
-"""The process that serves: `convostore serve`, its stores and tokens, the socket and its bounds."""
+"""The server process: `convostore serve`, its stores and tokens, its socket and bounds."""

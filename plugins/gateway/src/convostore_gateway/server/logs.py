@@ -1,7 +1,7 @@
-"""The log of a server that runs by itself, on standard error: lines that hold no secret, no path.
+"""Logging of a server process to standard error: lines without secrets, paths or traces.
 
-What a line of the access log holds, `surroundings` says. Who embeds the application has a log of
-their own, which this leaves alone.
+The content of the access log belongs in `middleware`. An application that embeds the gateway has
+its own logging, which this does not touch.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _Error: TypeAlias = (
 
 
 class PlainFormatter(logging.Formatter):
-    """Writes of an error no more than its class: its text is not ours, and may hold anything."""
+    """A formatter that shows only the class of an error: its text may hold anything."""
 
-    def formatException(self, ei: _Error) -> str:  # noqa: N802  # the base's
+    def formatException(self, ei: _Error) -> str:  # noqa: N802  # logging's name
         return ei[0].__name__ if ei[0] else ""
 
-    def formatStack(self, stack_info: str) -> str:  # noqa: ARG002, N802  # the base's
+    def formatStack(self, stack_info: str) -> str:  # noqa: ARG002, N802  # logging's name
         return ""
 
 
 def log_to_stderr(*, access: bool) -> None:
-    """Sends warnings to standard error, and a line of JSON for each request if wanted."""
+    """Send warnings to standard error, and a line of JSON for each request if wanted."""
     warnings = _handler(PlainFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     for name in _OURS:
         logger = logging.getLogger(name)

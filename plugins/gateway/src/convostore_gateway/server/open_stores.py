@@ -1,4 +1,4 @@
-"""Which stores are served: what an operator names, opened, with its namespaces and models.
+"""Open the stores that an operator names, with their namespaces and models.
 
 No HTTP and no command line here.
 """
@@ -19,11 +19,11 @@ from convostore.store import AsyncConversationStore
 
 @dataclass(frozen=True, kw_only=True)
 class Upstream:
-    """A model that answers in stores which do not answer themselves.
+    """A model that replies in stores which cannot reply themselves.
 
     Attributes:
         url: The base address of the model's API.
-        api: The kind of that API; a plugin must be installed for it.
+        api: The kind of the API; a plugin for it must be installed.
     """
 
     url: str
@@ -33,64 +33,64 @@ class Upstream:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stock:
-    """What is served.
+class OpenedStores:
+    """The stores to be served.
 
     Attributes:
-        stores: By namespace; the empty one is the target itself.
-        scopes: By app, the namespace that it stands for.
+        stores: The stores by namespace; the empty one is the target itself.
+        scopes: Namespaces by app.
     """
 
     stores: Mapping[str, AsyncConversationStore]
     scopes: Mapping[str, str] = field(default_factory=dict)
 
 
-def stock(
+def open_stores(
     target: str,
     options: Mapping[str, str],
     *,
     namespaces: Iterable[str] = (),
     apps: Mapping[str, str] | None = None,
     upstream: Upstream | None = None,
-) -> Stock:
-    """Opens what is served; nothing is asked of a backend yet.
+) -> OpenedStores:
+    """Open the stores to be served; no backend is asked yet.
 
     Args:
         target: A DSN, or the name of a profile.
-        options: Those of the target's adapter.
-        namespaces: Those of the target that are served beside its own.
-        apps: By app, a namespace of the target, or the DSN of another store. The namespace of the
-            latter is the app's id.
-        upstream: What answers in the stores that do not.
+        options: The options of the target's adapter.
+        namespaces: Further namespaces of the target to serve.
+        apps: By app, a namespace of the target, or the DSN of another store whose namespace is then
+            the id of the app.
+        upstream: The model for stores that cannot reply.
 
     Raises:
-        ConfigError: A store cannot be opened, or has no namespaces; says which, and how to mend it.
+        ConfigError: A store cannot be opened, or does not have namespaces.
     """
     apps = apps or {}
     others = {app: value for app, value in apps.items() if "://" in value}
     scopes = {app: app if app in others else value for app, value in apps.items()}
-    wanted = {*namespaces, *scopes.values()} - {"", *others}
+    required = {*namespaces, *scopes.values()} - {"", *others}
     adapters = {"": open_adapter(target, **options)}
-    if wanted and "namespace" not in adapters[""].Options.model_fields:
+    if required and "namespace" not in adapters[""].Options.model_fields:
         raise ConfigError(
-            f"{adapters[''].label} keeps no namespaces apart, so that {min(wanted)!r} can be none "
-            "of its own: serve a store that does, such as sqlite:///, or give an app the DSN of "
-            "another store"
+            f"{adapters[''].label} does not have namespaces, so {min(required)!r} cannot be "
+            "served: serve a store that has them, such as sqlite:///, or pass the DSN of another "
+            "store for the app"
         )
-    for namespace in sorted(wanted):
+    for namespace in sorted(required):
         adapters[namespace] = open_adapter(target, **{**options, "namespace": namespace})
     for app, dsn in others.items():
         adapters[app] = open_adapter(dsn)
-    return Stock(
-        stores={name: _opened(adapter, upstream) for name, adapter in adapters.items()},
+    return OpenedStores(
+        stores={name: _async_store(adapter, upstream) for name, adapter in adapters.items()},
         scopes=scopes,
     )
 
 
-def _opened(adapter: Adapter, upstream: Upstream | None) -> AsyncConversationStore:
+def _async_store(adapter: Adapter, upstream: Upstream | None) -> AsyncConversationStore:
     if upstream is None or Operation.STREAM_REPLY in adapter.offers:
         return AsyncConversationStore(adapter, adapter.async_transport())
-    answered = model_for(upstream.api)(
+    replying = model_for(upstream.api)(
         adapter, url=upstream.url, model=upstream.model, api_key=upstream.api_key
     )
-    return AsyncConversationStore(answered, answered.async_transport())
+    return AsyncConversationStore(replying, replying.async_transport())

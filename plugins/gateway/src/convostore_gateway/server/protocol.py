@@ -1,7 +1,6 @@
-"""HTTP as the gateway takes it from a socket: uvicorn's protocol, within bounds.
+"""uvicorn's HTTP protocol with bounds on heads, time and unread answers, which uvicorn lacks.
 
-uvicorn bounds neither a head, nor how long one may take, nor who never reads an answer. What a
-request means is not known here; the pace of its body is `incoming`'s.
+The meaning of a request is not known here; bodies are bounded by `requests`.
 """
 
 from __future__ import annotations
@@ -28,30 +27,30 @@ if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
 _PIPELINED: Final = 16
-"""How many requests may wait behind the one that is being answered."""
+"""Requests that may wait after the one that is being answered."""
 _PACE: Final = 4096
-"""Bytes a second that a client is to accept of an answer, on the whole."""
-_LINGERING: Final = 2.0
-"""Seconds that the rest of a body is read, and forgotten, once its request was answered: a client
-that is cut off while it sends may lose the answer."""
+"""Bytes a second that a client must read of an answer on average."""
+_LINGER: Final = 2.0
+"""Seconds that the rest of a body is read and discarded after its request was answered: a client
+that is disconnected while it sends may lose the answer."""
 _FRAMING: Final = 8
-"""Bytes of a chunked body's frame that each of its bytes may have."""
+"""Bytes of chunk framing that are allowed for each byte of a body."""
 
 
 class _RefusedError(Exception):
-    """Ends the parsing of what a client sends; its text is never seen."""
+    """Stops the parser; the text is never shown."""
 
 
 def protocol_within(limits: Limits) -> type[BoundedProtocol]:
-    """The protocol as uvicorn is to be told of it, which makes one for each connection."""
+    """Return the protocol class for these limits; uvicorn instantiates it for each connection."""
     return type("BoundedProtocol", (BoundedProtocol,), {"limits": limits})
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection.
+    """The protocol of one connection.
 
-    A head that is too large is answered 431, one that comes too slowly 408, and one over too many
-    connections 503; a connection is cut off where a client does not read.
+    A head that is too large is answered 431, one that is too slow 408, and one over too many
+    connections 503. A client that does not read is disconnected.
     """
 
     limits: ClassVar[Limits] = Limits()
@@ -66,25 +65,25 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.logger = _log
         self.access_log = False
-        self.timeout_keep_alive = self.limits.idle  # type: ignore[assignment]  # any seconds will do
+        self.timeout_keep_alive = self.limits.idle  # type: ignore[assignment]  # fractions of a second work as well
         self._head_clock: TimerHandle | None = None
         self._departure_clock: TimerHandle | None = None
         self._lingering: TimerHandle | None = None
         self._is_in_head = False
         self._is_in_body = False
         self._is_surplus = False
-        self._is_deaf = False
+        self._is_refused = False
         self._refusal = HTTPStatus.BAD_REQUEST
         self._chunk = 0
         self._head_size = 0
         self._framing = 0
         self._unsent = 0
 
-    # What the transport tells.
+    # Events of the transport
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        # So that whatever a client has not read yet is noticed, and not only what is much.
+        # At 0 any unread byte pauses writing, so that a client that does not read is noticed.
         transport.set_write_buffer_limits(high=0)
         self._start_head_clock()
         self._is_surplus = len(self.connections) > self.limits.connections
@@ -99,7 +98,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_deaf or self.parser is None:
+        if self._is_refused or self.parser is None:
             return
         self._chunk = len(data)
         if self._is_in_body:
@@ -107,7 +106,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         self._head_size += len(data)
         if self._is_in_head or not (self._is_in_body or self._is_answering()):
-            self._start_head_clock()  # for empty lines between requests as well
+            self._start_head_clock()  # empty lines between requests count as well
         if self._is_in_head and self._head_size > self.limits.head:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         elif self._is_in_body and self._framing > self.limits.head:
@@ -123,16 +122,16 @@ class BoundedProtocol(HttpToolsProtocol):
             self._departure_clock = None
         super().resume_writing()
 
-    # What the parser finds.
+    # Events of the parser
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["extensions"] = {CLOCKED: {}}
         self._is_in_head = True
-        self._head_size = -self._chunk  # what came with the end of another request does not count
+        self._head_size = -self._chunk  # the end of the request before does not count
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._is_in_body:  # what follows a body is nobody's
+        if not self._is_in_body:  # ignore trailers
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -161,7 +160,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._lingering is not None:
             self._lingering.cancel()
             self._lingering = None
-            self._rest()
+            self._wait_for_next()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -169,30 +168,30 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if self._is_in_body:
             self._unset_keepalive_if_required()
-            seconds = min(_LINGERING, self.limits.arrival)
+            seconds = min(_LINGER, self.limits.arrival)
             self._lingering = self.loop.call_later(seconds, self.transport.close)
         elif self._head_clock is not None:
             self._unset_keepalive_if_required()
 
-    def _rest(self) -> None:
-        """Waits for the next request."""
+    def _wait_for_next(self) -> None:
+        """Start the clock of an idle connection."""
         if not self.transport.is_closing():
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
 
-    # Clocks.
+    # Clocks
 
     def _start_head_clock(self) -> None:
-        if self._head_clock is None and not self._is_deaf:
-            self._head_clock = self.loop.call_later(self.limits.arrival, self._head_is_late)
+        if self._head_clock is None and not self._is_refused:
+            self._head_clock = self.loop.call_later(self.limits.arrival, self._on_late_head)
 
     def _stop_head_clock(self) -> None:
         if self._head_clock is not None:
             self._head_clock.cancel()
             self._head_clock = None
 
-    def _head_is_late(self) -> None:
+    def _on_late_head(self) -> None:
         self._head_clock = None
         if self._is_in_head or self._is_answering():
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
@@ -201,44 +200,44 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _watch_departure(self) -> None:
         self._unsent = self.transport.get_write_buffer_size()
-        self._departure_clock = self.loop.call_later(self.limits.departure, self._look_at_departure)
+        self._departure_clock = self.loop.call_later(self.limits.departure, self._check_departure)
 
-    def _look_at_departure(self) -> None:
-        """Cuts the connection off where its client has read next to nothing for too long."""
+    def _check_departure(self) -> None:
+        """Abort the connection if its client has read too little for too long."""
         read = self._unsent - self.transport.get_write_buffer_size()
         if read < _PACE * self.limits.departure:
             self.transport.abort()
         else:
             self._watch_departure()
 
-    # Refusing.
+    # Refusals
 
     def _is_answering(self) -> bool:
         return bool(self.cycle) and not self.cycle.response_complete
 
     def _stop(self, status: HTTPStatus) -> None:
-        """Ends the parsing from within; the parser's user then refuses."""
+        """Stop the parser from one of its callbacks; uvicorn then calls `send_400_response`."""
         self._refusal = status
         raise _RefusedError
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's words
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's text
         self._refuse(self._refusal)
 
     def _refuse(self, status: HTTPStatus) -> None:
-        """Answers what cannot be understood or is not wanted; the connection ends with it."""
-        if self._is_deaf:
+        """Answer a request that is invalid or not admitted, and close the connection."""
+        if self._is_refused:
             return
-        self._is_deaf = True
+        self._is_refused = True
         self._stop_head_clock()
         if not self._is_answering():
             self._answer(status)
-        elif not self._is_in_body:  # what was asked before is answered first
+        elif not self._is_in_body:  # earlier requests are answered first
             self.cycle.keep_alive = False
         else:
-            is_broken_one_next = not self.cycle.response_started and not self.pipeline
+            is_next = not self.cycle.response_started and not self.pipeline
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-            if is_broken_one_next:
+            if is_next:
                 self._answer(status)
             else:
                 self.transport.close()
@@ -262,8 +261,9 @@ class BoundedProtocol(HttpToolsProtocol):
 def _without_chunks(
     cycle: RequestResponseCycle,
 ) -> Callable[[ASGISendEvent], Awaitable[None]]:
-    """Sends to a client of HTTP/1.0, which knows no chunks: what has no length ends with the
-    connection.
+    """Wrap `send` for HTTP/1.0, which has no chunks.
+
+    A body without a length ends with the connection.
     """
     send_on = cycle.send
     is_endless = False
@@ -271,8 +271,8 @@ def _without_chunks(
     async def send(message: ASGISendEvent) -> None:
         nonlocal is_endless
         if message["type"] == "http.response.start":
-            named = {name.lower() for name, _ in message.get("headers", ())}
-            is_endless = b"content-length" not in named
+            names = {name.lower() for name, _ in message.get("headers", ())}
+            is_endless = b"content-length" not in names
             if is_endless:
                 cycle.chunked_encoding = False
         elif is_endless and message["type"] == "http.response.body":
@@ -282,8 +282,8 @@ def _without_chunks(
     return send
 
 
-def _without_trace(record: logging.LogRecord) -> bool:
-    """Takes from a line what the error was, which may hold anything, but for its class."""
+def _hide_error(record: logging.LogRecord) -> bool:
+    """Replace the error of a log record by its class: its text may hold anything."""
     if record.exc_info and record.exc_info[0]:
         record.msg = f"{record.getMessage().strip()}: {record.exc_info[0].__name__}"
         record.args = ()
@@ -292,5 +292,5 @@ def _without_trace(record: logging.LogRecord) -> bool:
 
 
 _log: Final = logging.getLogger("convostore.gateway.protocol")
-_log.addFilter(_without_trace)
-_log.setLevel(logging.ERROR)  # what clients get wrong is nothing to warn of
+_log.addFilter(_hide_error)
+_log.setLevel(logging.ERROR)  # clients' mistakes need no warning

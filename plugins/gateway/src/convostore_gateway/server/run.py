@@ -1,7 +1,7 @@
-"""Running the application: a server of its own, until it is told to end, or in a thread.
+"""Run the application in a server, until a signal or in a thread, and shut it down gracefully.
 
-Requests that are being answered are let end, replies whose clients went away are stored, then the
-stores are closed. What is served is not known here.
+Requests in progress are finished, replies whose clients disconnected are stored, then the stores
+are closed. The application is not known here.
 """
 
 from __future__ import annotations
@@ -29,49 +29,49 @@ from ..streams import settle
 from .protocol import protocol_within
 
 GRACE: Final = 10.0
-"""Seconds that answers, and then replies without a client, are let go on when a server ends."""
+"""Seconds for answers, and then for replies without a client, to end at shutdown."""
 _BACKLOG: Final = 512
-_PATIENCE: Final = 3.0
-"""Seconds that a store may take to be looked at before it is served."""
+_CHECK_TIMEOUT: Final = 3.0
+"""Seconds for the check of a store before it is served."""
 _log: Final = logging.getLogger("convostore.gateway")
-_COLLECTED: Final = (50_000, 20, 100)
-"""After how many objects the collector looks, and after how many looks it looks further."""
+_GC_THRESHOLDS: Final = (50_000, 20, 100)
+"""The thresholds of Python's garbage collector, by generation."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Listens at an address; port 0 takes any that is free.
+    """Return a socket that listens at an address; port 0 chooses a free port.
 
     Raises:
-        ConfigError: The address cannot be had; says why.
+        ConfigError: The address is not available.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, address = found[0]
-        made = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
-        # Only of a socket that says it is TCP's does asyncio send at once what is little.
-        return socket.socket(made.family, made.type, socket.IPPROTO_TCP, made.detach())
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = addresses[0]
+        server = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+        # asyncio sets TCP_NODELAY only on sockets that name the protocol.
+        return socket.socket(server.family, server.type, socket.IPPROTO_TCP, server.detach())
     except (OSError, OverflowError, UnicodeError) as error:
-        told = getattr(error, "strerror", None) or "it is no address"
+        reason = getattr(error, "strerror", None) or "not a valid address"
     raise ConfigError(
-        f"cannot listen on {host} port {port}: {told}: choose another --host or --port"
+        f"cannot listen on {host} port {port}: {reason}: choose another --host or --port"
     )
 
 
 def url_of(listening: socket.socket) -> str:
-    """The URL of what is served there."""
+    """Return the URL of a listening socket."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def collect_less() -> None:
-    """Makes Python's collector look less often, for a process that does nothing but serve.
+    """Make the garbage collector run less often, for a process that only serves.
 
-    A page is thousands of objects, which are gone with its answer and in no cycle. With a hundred
-    requests under way the collector would take a third of the time to find that out.
+    A page is thousands of objects, which are freed with its answer and are in no cycle. With a
+    hundred requests in progress the collector would take a third of the time to find that out.
     """
     gc.collect()
-    gc.freeze()  # what is loaded by now stays
-    gc.set_threshold(*_COLLECTED)
+    gc.freeze()  # what is imported by now stays
+    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 def serve(
@@ -83,18 +83,18 @@ def serve(
     proxies: Sequence[str] = (),
     grace: float = GRACE,
 ) -> bool:
-    """Serves until SIGINT or SIGTERM, then ends in order; a second signal breaks off what is left.
+    """Serve until SIGINT or SIGTERM, then shut down gracefully; a second signal stops at once.
 
     Args:
-        app: What `application.app` makes.
-        listening: As of `listen`; it is closed at the end.
-        stores: Those that are closed at the end.
-        limits: As the application's.
-        proxies: The addresses or networks of proxies, whose ``X-Forwarded-…`` headers are believed.
-        grace: Seconds that what is under way is let go on.
+        app: The application of `create_app`.
+        listening: A socket of `listen`; it is closed at the end.
+        stores: The stores to close at the end.
+        limits: The limits of the application.
+        proxies: The addresses or networks of proxies whose ``X-Forwarded-…`` headers are trusted.
+        grace: Seconds for requests and replies in progress to end.
 
     Returns:
-        Whether it ended in order, and not by a second signal.
+        Whether the shutdown was graceful, without a second signal.
     """
     server = _Server(app, stores, limits or Limits(), proxies, grace)
     asyncio.run(server.serve(sockets=[listening]))
@@ -102,12 +102,12 @@ def serve(
 
 
 class RunningServer:
-    """A server that runs in a thread while its ``with`` does; `running` makes one.
+    """A server that runs in a thread within a ``with``; `running` returns one.
 
-    Entering starts it and gives its URL, leaving ends it in order.
+    Entering starts the server and returns its URL, leaving shuts it down.
 
     Attributes:
-        url: Such as ``http://127.0.0.1:8000``.
+        url: The URL, such as ``http://127.0.0.1:8000``.
     """
 
     def __init__(self, listening: socket.socket, server: _Server) -> None:
@@ -119,12 +119,12 @@ class RunningServer:
 
     @property
     def connections(self) -> int:
-        """How many clients are connected."""
+        """The number of open connections."""
         return len(self._server.server_state.connections)
 
     @property
     def requests(self) -> int:
-        """How many requests are being answered."""
+        """The number of requests in progress."""
         return len(self._server.server_state.tasks)
 
     def __enter__(self) -> str:
@@ -146,7 +146,7 @@ class RunningServer:
     def _run(self) -> None:
         try:
             asyncio.run(self._server.serve(sockets=[self._listening]))
-        except BaseException as error:  # whoever leaves the `with` gets it
+        except BaseException as error:  # raised again when the `with` is left
             self._error = error
 
 
@@ -158,22 +158,24 @@ def running(
     limits: Limits | None = None,
     grace: float = GRACE,
 ) -> RunningServer:
-    """A server in a thread, for tests and demonstrations: ``with running(app) as url: …``.
+    """Return a server in a thread, for tests and demonstrations.
+
+    Use it as ``with running(app) as url:``.
 
     Args:
-        app: What `application.app` makes.
-        listening: As of `listen`; by default at any port of this machine that is free. It is closed
-            at the end.
-        stores: Those that are closed at the end, in the loop in which they served.
-        limits: As the application's.
-        grace: Seconds that what is under way is let go on at the end.
+        app: The application of `create_app`.
+        listening: A socket of `listen`; None chooses a free port of this machine. It is closed at
+            the end.
+        stores: The stores to close at the end, in the loop in which they served.
+        limits: The limits of the application.
+        grace: Seconds for requests and replies in progress to end.
     """
     server = _Server(app, stores, limits or Limits(), (), grace)
     return RunningServer(listening or listen("127.0.0.1", 0), server)
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, which ends with what it answers for."""
+    """uvicorn's server; its shutdown finishes replies and closes the stores."""
 
     def __init__(
         self,
@@ -209,11 +211,11 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
-        await asyncio.gather(*map(_look, self._stores))
+        await asyncio.gather(*map(_check, self._stores))
         await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """Ends at the first signal, and breaks off at the second; none is raised again."""
+        """Stop at the first signal, at once at the second; signals are not raised again."""
         if self.should_exit and self._loop is not None:
             self.force_exit = True
             self._loop.call_soon_threadsafe(self._forced.set)
@@ -225,16 +227,16 @@ class _Server(uvicorn.Server):
         for listening in sockets or ():
             listening.close()
         for connection in list(self.server_state.connections):
-            connection.shutdown()  # as soon as it has answered
-        await self._unless_forced(self._answered(), self._grace)
-        await self._break_off()
+            connection.shutdown()  # after the answer in progress
+        await self._unless_forced(self._wait_for_answers(), self._grace)
+        await self._abort_remaining()
         await self._unless_forced(settle(self._grace), self._grace + 1)
         for store in self._stores:
-            with suppress(Exception):  # nobody could do anything about it any more
+            with suppress(Exception):  # nothing can be done about it at this point
                 await store.aclose()
 
-    async def _answered(self) -> None:
-        while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110  # nobody tells
+    async def _wait_for_answers(self) -> None:
+        while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110  # uvicorn has no event for it
             await asyncio.sleep(0.02)
 
     async def _unless_forced(self, work: Awaitable[None], patience: float) -> None:
@@ -245,20 +247,20 @@ class _Server(uvicorn.Server):
     async def _until_forced(self) -> None:
         await self._forced.wait()
 
-    async def _break_off(self) -> None:
-        """Ends what did not end by itself, so that nothing of it is left in the loop."""
+    async def _abort_remaining(self) -> None:
+        """Cancel the remaining requests, so that nothing is left in the loop."""
         await _cancel(self.server_state.tasks)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
-        await asyncio.sleep(0)  # in which the transports tell their protocols
+        await asyncio.sleep(0)  # lets transports call connection_lost
 
 
-async def _look(store: AsyncConversationStore) -> None:
-    """Looks at a store before it is served: it then knows what it offers, where only that tells."""
+async def _check(store: AsyncConversationStore) -> None:
+    """Check a store before it is served: some learn only then what they offer."""
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_CHECK_TIMEOUT):
             await store.check()
-    except Exception as error:  # it may come yet; the probe of readiness goes on asking
+    except Exception as error:  # it may answer later; the readiness probe checks again
         _log.warning("%s does not answer yet: %s", public_name(store.label), type(error).__name__)
 
 

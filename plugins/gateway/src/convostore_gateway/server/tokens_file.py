@@ -1,6 +1,6 @@
-"""Where an operator keeps the tokens: the command line, the environment, and a file.
+"""Load tokens from the command line, the environment and a file.
 
-The file is TOML; a token's value may stand elsewhere, as in the profiles of `convostore.config`:
+The file is TOML; a value may be a reference, as in the profiles of `convostore.config`:
 
     [[tokens]]
     name = "ops"
@@ -8,7 +8,7 @@ The file is TOML; a token's value may stand elsewhere, as in the profiles of `co
     namespace = "team"                # absent: all of them
     rights = "read"                   # absent: "full"
 
-No token may show in what is raised here.
+No message of an error raised here may hold a token.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from convostore.parsing import Row
 from ..auth import Token
 
 VARIABLE: Final = "CONVOSTORE_GATEWAY_TOKENS"
-"""The environment's: tokens with blanks between."""
+"""The environment variable: tokens separated by spaces."""
 
 
 class _Entry(BaseModel):
@@ -41,59 +41,57 @@ class _Entry(BaseModel):
     rights: Literal["read", "full"] = "full"
 
 
-def given_tokens(values: Iterable[str], file: Path | None) -> list[Token]:
-    """Every token that an operator gave.
+def load_tokens(values: Iterable[str], file: Path | None) -> list[Token]:
+    """Return all tokens of an operator.
 
     Args:
-        values: Those of the command line.
-        file: That of `read_tokens`, if there is one.
+        values: The tokens of the command line.
+        file: The file for `read_tokens`; None for none.
 
     Raises:
-        ConfigError: One of them can be none, or the file cannot be read.
+        ConfigError: A token is invalid, or the file cannot be read.
     """
     tokens = [
-        Token(name=f"{place} {number}", value=SecretStr(value))
-        for place, several in (
+        Token(name=f"{source} {number}", value=SecretStr(value))
+        for source, source_values in (
             ("--token", values),
             (VARIABLE, os.environ.get(VARIABLE, "").split()),
         )
-        for number, value in enumerate(several, start=1)
+        for number, value in enumerate(source_values, start=1)
     ]
     return tokens if file is None else [*tokens, *read_tokens(file)]
 
 
 def read_tokens(file: Path) -> list[Token]:
-    """Reads a file of tokens.
+    """Parse a file of tokens.
 
     Raises:
-        ConfigError: It cannot be read, or a token in it can be none; says which.
+        ConfigError: The file cannot be read, or a token in it is invalid; the message names it.
     """
     try:
         entries = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        told = error.strerror or type(error).__name__
-        raise ConfigError(f"the file of tokens {file} cannot be read: {told}") from None
+        reason = error.strerror or type(error).__name__
+        raise ConfigError(f"cannot read the token file {file}: {reason}") from None
     except ValueError as error:  # its text may repeat a line of the file
-        raise ConfigError(
-            f"the file of tokens {file} is no TOML ({type(error).__name__})"
-        ) from None
+        raise ConfigError(f"the token file {file} must be TOML ({type(error).__name__})") from None
     tokens = list(_tokens(file, entries))
     if not tokens:
-        raise ConfigError(f"the file of tokens {file} holds none: write [[tokens]]")
+        raise ConfigError(f"the token file {file} must not be empty: add [[tokens]]")
     return tokens
 
 
 def _tokens(file: Path, entries: Row) -> Iterator[Token]:
     if unknown := sorted(set(entries) - {"tokens"}):
-        raise ConfigError(f"the file of tokens {file} holds {unknown[0]!r}: write [[tokens]]")
-    listed = entries.get("tokens", [])
-    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
-        raise ConfigError(f"in the file of tokens {file} tokens is no list: write [[tokens]]")
-    for number, given in enumerate(listed, start=1):
+        raise ConfigError(f"the token file {file} must hold only [[tokens]], got {unknown[0]!r}")
+    rows = entries.get("tokens", [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ConfigError(f"tokens in the token file {file} must be a list: write [[tokens]]")
+    for number, row in enumerate(rows, start=1):
         where = f"token {number} in {file}"
-        if "value" in given:
-            given = {**given, "value": resolve_secret(f"the value of {where}", given["value"])}
-        entry = validate_options(_Entry, given, _failure_at(where))
+        if "value" in row:
+            row = {**row, "value": resolve_secret(f"the value of {where}", row["value"])}
+        entry = validate_options(_Entry, row, _failure_at(where))
         yield Token(
             name=entry.name, value=entry.value, namespace=entry.namespace, rights=entry.rights
         )

@@ -1,7 +1,7 @@
-"""The viewer: pages for people who would rather look than query, under `/viewer`.
+"""The viewer: pages for people under `/viewer`.
 
-What a page shows is read from the store by the modules of this package and made HTML by its
-templates; nothing is loaded from any other host, and no script or style stands within a page.
+The modules of this package read a store, and its templates render HTML. Pages load nothing from
+other hosts and hold no inline script or style.
 """
 
 from .app import Viewer

@@ -1,7 +1,7 @@
-"""Activity: how many conversations there were when, and of which backends, as a small chart.
+"""Count conversations by time and backend, for a small chart.
 
-Only the list is read, never a message, and no more of it than a bound. How it is drawn is the
-template's matter, which gets whole numbers only.
+Only the list is read, never a message, and only up to a bound. The template draws the chart and
+gets whole numbers only.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from convostore.timeline import Periods, Unit, group_days
 from .render import store_name
 
 MOST: Final = 20_000
-"""How many conversations are counted."""
-_PATIENCE: Final = 10.0
+"""The most conversations that are counted."""
+_TIME_LIMIT: Final = 10.0
 """Seconds after which no further page of the list is asked for."""
 _MOST_BARS: Final = 40
 _MOST_BACKENDS: Final = 5
@@ -31,12 +31,12 @@ _HEIGHT: Final = 1000
 
 @dataclass
 class Counts:
-    """What was counted.
+    """Conversations counted by day and by backend.
 
     Attributes:
-        days: Conversations by the day of their last activity, and the backend they come from.
-        backends: Conversations by backend, those without a time included.
-        is_whole: Whether those were all.
+        days: Numbers by the day of the last activity and the backend.
+        backends: Numbers by backend; conversations without a time are included.
+        is_whole: Whether every conversation was counted.
     """
 
     days: Counter[tuple[date, str]] = field(default_factory=Counter)
@@ -44,7 +44,7 @@ class Counts:
     is_whole: bool = False
 
     def add(self, conversation: Conversation, label: str) -> None:
-        """Counts a conversation of the store with this label."""
+        """Count a conversation of the store with this label."""
         backend = store_name(conversation.origin.store if conversation.origin else label)
         self.backends[backend] += 1
         if conversation.last_active_at is not None:
@@ -53,10 +53,10 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """A stretch of a bar, in thousandths of the chart's height.
+    """A segment of a bar, in thousandths of the chart's height.
 
     Attributes:
-        series: The number of its backend.
+        series: The index of its backend.
     """
 
     series: int
@@ -66,7 +66,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """A period, and its conversations by backend."""
+    """A period and its conversations by backend."""
 
     name: str
     total: int
@@ -75,12 +75,12 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """What the template draws.
+    """A chart as the template draws it.
 
     Attributes:
-        backends: With the number of conversations of each; the place is the number of the series.
-        earlier: Conversations of the time before the first bar.
-        undated: Conversations of which no time is known.
+        backends: Names and numbers of conversations; the index is the number of the series.
+        earlier: The number of conversations before the first bar.
+        undated: The number of conversations without a time.
     """
 
     unit: Unit
@@ -94,14 +94,14 @@ class Chart:
 
 
 async def count(store: AsyncConversationStore, size: int, most: int = MOST) -> Counts:
-    """Counts the conversations of a store, as far as the bounds go."""
+    """Count the conversations of a store, within the bounds."""
     loop = asyncio.get_running_loop()
     counts, cursor = Counts(), None
-    until = loop.time() + _PATIENCE
+    until = loop.time() + _TIME_LIMIT
     while counts.backends.total() < most and loop.time() < until:
         page = await store.list_conversations(limit=size, cursor=cursor)
-        for each in page.items:
-            counts.add(each, store.label)
+        for conversation in page.items:
+            counts.add(conversation, store.label)
         cursor = page.cursor
         if cursor is None:
             counts.is_whole = True
@@ -110,37 +110,39 @@ async def count(store: AsyncConversationStore, size: int, most: int = MOST) -> C
 
 
 def chart(counts: Counts) -> Chart:
-    """Puts counts into bars."""
+    """Group counts into bars."""
     series = {name: place for place, name in enumerate(_largest(counts.backends))}
-    shown = group_days({day for day, _ in counts.days}, _MOST_BARS)
-    numbers = _numbers(counts, shown, series)
-    highest = max([each.total() for each in numbers.values()], default=0)
+    periods = group_days({day for day, _ in counts.days}, _MOST_BARS)
+    numbers = _numbers(counts, periods, series)
+    highest = max([period.total() for period in numbers.values()], default=0)
     total, dated = counts.backends.total(), counts.days.total()
     return Chart(
-        unit=shown.unit,
-        bars=[_bar(shown.name(start), numbers[start], highest) for start in shown.starts],
+        unit=periods.unit,
+        bars=[_bar(periods.name(start), numbers[start], highest) for start in periods.starts],
         backends=_legend(counts.backends, series),
         highest=highest,
         total=total,
-        earlier=dated - sum(each.total() for each in numbers.values()),
+        earlier=dated - sum(period.total() for period in numbers.values()),
         undated=total - dated,
         is_whole=counts.is_whole,
     )
 
 
 def _largest(backends: Counter[str]) -> list[str]:
-    """The backends with a series of their own; the last one may stand for all others."""
+    """Return the backends that get a series; the last series may stand for all others."""
     if len(backends) <= _MOST_BACKENDS:
         return [name for name, _ in backends.most_common()]
     return [*[name for name, _ in backends.most_common(_MOST_BACKENDS - 1)], _OTHERS]
 
 
-def _numbers(counts: Counts, shown: Periods, series: Mapping[str, int]) -> dict[date, Counter[int]]:
-    numbers = {start: Counter[int]() for start in shown.starts}
+def _numbers(
+    counts: Counts, periods: Periods, series: Mapping[str, int]
+) -> dict[date, Counter[int]]:
+    numbers = {start: Counter[int]() for start in periods.starts}
     for (day, backend), number in counts.days.items():
-        of_period = numbers.get(shown.start(day))
-        if of_period is not None:
-            of_period[series.get(backend, len(series) - 1)] += number
+        period_numbers = numbers.get(periods.start(day))
+        if period_numbers is not None:
+            period_numbers[series.get(backend, len(series) - 1)] += number
     return numbers
 
 

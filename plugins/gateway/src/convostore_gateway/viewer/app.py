@@ -1,6 +1,6 @@
-"""The viewer as an ASGI application: which page answers a request, and who may see it.
+"""The viewer as an ASGI application: routes, authentication and login.
 
-What pages show stands in `pages`, what they change in `changes`.
+The pages are in `pages`, the forms in `forms`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from convostore.dialects import IncomingRequest
 from convostore.errors import AuthError, InvalidError, StoreError
 
 from ..limits import Limits
-from ..middleware import place_of
+from ..middleware import location_of
 from ..requests import head_of, read_request
 from ..stores import Stores
 from . import forms, pages, sessions
@@ -54,27 +54,27 @@ _BY_PARTS: Final = {tuple(path.split("/")): handlers for path, handlers in _HAND
 
 
 class Viewer:
-    """Everything below ``/viewer``.
+    """The application of everything below ``/viewer``.
 
     Args:
-        served: What is shown.
+        stores: The stores to show.
     """
 
-    def __init__(self, served: Stores) -> None:
-        self._served = served
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         at = Addresses(quote(scope.get("root_path", "")) + "/viewer")
         as_piece = wants_fragment(head_of(scope))
         try:
-            request = await read_request(scope, receive, _of_forms(self._served.limits))
+            request = await read_request(scope, receive, _form_limits(self._stores.limits))
             response = await self._answer(request, scope, at)
         except ClientDisconnect:
             return
         except StoreError as error:
             response = failed(error, at, as_piece=as_piece)
         except Exception as error:
-            _log.error("%s at %s", type(error).__name__, place_of(error))
+            _log.error("%s at %s", type(error).__name__, location_of(error))
             response = failed(None, at, as_piece=as_piece)
         await response(scope, receive, send)
 
@@ -92,28 +92,28 @@ class Viewer:
                 return self._log_in(request, scope, at)
             case ("POST", "/logout"):
                 return _log_out(scope, at)
-        return await self._visited(request, method, below.removeprefix("/"), scope, at)
+        return await self._serve_page(request, method, below.removeprefix("/"), scope, at)
 
-    async def _visited(
+    async def _serve_page(
         self, request: IncomingRequest, method: str, path: str, scope: Scope, at: Addresses
     ) -> Response:
-        """Answers whoever may look at the store."""
-        access = self._served.access
+        """Authenticate, route and answer a request for a page or a form."""
+        access = self._stores.access
         try:
             grant = access.grant(sessions.credentials(request))
         except AuthError:
             return _login(request, scope, at)
         scope.setdefault("state", {})["token"] = grant.name
-        handlers, ids = _route(path)
+        handlers, ids = _match(path)
         if method not in handlers:
-            return _no_such(request, handlers, at)
-        if any(len(each) > self._served.limits.id for each in ids):
-            raise InvalidError("an id is too long")
+            return _not_found(request, handlers, at)
+        if any(len(id) > self._stores.limits.id for id in ids):
+            raise InvalidError(f"an id must have at most {self._stores.limits.id} characters")
         visit = Visit(
             request=request,
-            store=self._served.store_of(grant),
+            store=self._stores.store_of(grant),
             at=at,
-            limits=self._served.limits,
+            limits=self._stores.limits,
             ids=ids,
             is_signed_in=not access.is_open,
         )
@@ -123,64 +123,66 @@ class Viewer:
         try:
             form = form_of(request)
         except ValueError:
-            raise InvalidError("the form cannot be read") from None
+            raise InvalidError("the body must be a form") from None
         token = form.get("token", "").strip()
-        onward = _onward(form.get("next", ""), at)
+        target = _login_target(form.get("next", ""), at)
         try:
-            self._served.access.grant([token])
+            self._stores.access.grant([token])
         except AuthError:
-            return _login_page(at, onward, 401, is_wrong=True)
-        response = RedirectResponse(onward, 303)
+            return _login_page(at, target, 401, is_wrong=True)
+        response = RedirectResponse(target, 303)
         sessions.keep_token(response, token, scope, at.root)
         return response
 
 
-def _of_forms(limits: Limits) -> Limits:
-    """Bounds within which a form costs next to nothing, whoever sends it."""
+def _form_limits(limits: Limits) -> Limits:
+    """Return bounds within which a form costs next to nothing, whoever sends it."""
     return replace(limits, body=min(limits.body, _FORM))
 
 
-def _route(path: str) -> tuple[Mapping[str, Handler], tuple[str, ...]]:
-    """The handlers of a path by method, and the ids that it names."""
+def _match(path: str) -> tuple[Mapping[str, Handler], tuple[str, ...]]:
+    """Return the handlers of a path by method, and the ids that it holds."""
     parts = path.split("/")
     pattern = tuple(_pattern(parts))
     try:
-        ids = tuple([id_of(part) for part, each in zip(parts, pattern, strict=True) if each == "*"])
+        ids = tuple([id_of(part) for part, name in zip(parts, pattern, strict=True) if name == "*"])
     except ValueError:
         return {}, ()
     return _BY_PARTS.get(pattern, {}), ids
 
 
 def _pattern(parts: list[str]) -> Iterator[str]:
-    """The parts of a path with a star for each id, which stands behind the name of its list."""
+    """Yield the parts of a path with a star for each id, which follows the name of its list."""
     for place, part in enumerate(parts):
         follows = place > 0 and parts[place - 1] == ("conversations", "messages")[place > 2]
         yield "*" if place in {1, 3} and follows else part
 
 
-def _no_such(request: IncomingRequest, handlers: Mapping[str, Handler], at: Addresses) -> Response:
+def _not_found(
+    request: IncomingRequest, handlers: Mapping[str, Handler], at: Addresses
+) -> Response:
     as_piece = wants_fragment(request)
     if not handlers:
         return problem(404, "There is no such page.", at, as_piece=as_piece)
-    response = problem(405, "This address takes no such request.", at, as_piece=as_piece)
+    response = problem(405, "This address does not allow that method.", at, as_piece=as_piece)
     response.headers["allow"] = ", ".join(handlers)
     return response
 
 
 def _login(request: IncomingRequest, scope: Scope, at: Addresses) -> Response:
-    """The page that asks for a token, in the place of the one that was asked for."""
+    """Return the login page in place of the requested one."""
     if wants_fragment(request):
         response = problem(401, "The token is no longer accepted.", at, as_piece=True)
         response.headers["hx-redirect"] = at.home
         return response
-    wanted = at.root + request.path.removeprefix("/viewer")
+    requested = at.root + request.path.removeprefix("/viewer")
     if query := scope["query_string"].decode("latin-1"):
-        wanted = f"{wanted}?{query}"
-    return _login_page(at, _onward(wanted if request.method == "GET" else "", at), 401)
+        requested = f"{requested}?{query}"
+    return _login_page(at, _login_target(requested if request.method == "GET" else "", at), 401)
 
 
-def _login_page(at: Addresses, onward: str, status: int, *, is_wrong: bool = False) -> Response:
-    response = page("login.html", at, status, onward=onward, is_wrong=is_wrong)
+def _login_page(at: Addresses, target: str, status: int, *, is_wrong: bool = False) -> Response:
+    response = page("login.html", at, status, target=target, is_wrong=is_wrong)
     response.headers["www-authenticate"] = "Bearer"
     return response
 
@@ -191,7 +193,7 @@ def _log_out(scope: Scope, at: Addresses) -> Response:
     return response
 
 
-def _onward(wanted: str, at: Addresses) -> str:
-    """Where a login leads to: a page of the viewer, whatever was named."""
-    is_ours = wanted.startswith(at.home) and wanted.isascii() and wanted.isprintable()
-    return wanted if is_ours and "\\" not in wanted else at.home
+def _login_target(requested: str, at: Addresses) -> str:
+    """Return where a login leads: the requested address if it is a page of the viewer, or home."""
+    is_ours = requested.startswith(at.home) and requested.isascii() and requested.isprintable()
+    return requested if is_ours and "\\" not in requested else at.home

@@ -1,4 +1,4 @@
-"""Assets: the few files that pages need, out of the package, under names that change with them."""
+"""Static files of the pages, from the package, with versions in their addresses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TYPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file; `version` is of its content."""
+    """A static file; `version` is a digest of the content."""
 
     content: bytes
     media_type: str
@@ -31,25 +31,25 @@ class Asset:
 
 @cache
 def assets() -> dict[str, Asset]:
-    """All of them, by name."""
+    """Return all static files by name."""
     folder = files(__package__) / "static"
     return {name: _asset((folder / name).read_bytes(), kind) for name, kind in _TYPES.items()}
 
 
 def version_of(name: str) -> str:
-    """What the address of an asset has, so that it can be kept for good."""
+    """Return the version that is part of an asset's address, so that it can be cached for good."""
     return assets()[name].version
 
 
 def asset_response(name: str, request: IncomingRequest) -> Response:
-    """Answers with an asset, or that there is none."""
+    """Return the response with an asset, or 404."""
     asset = assets().get(name)
     if asset is None:
         return Response("Not found", 404, media_type="text/plain")
-    is_for_good = request.parameters.get("v") == asset.version
+    is_current = request.parameters.get("v") == asset.version
     headers = {
         "etag": f'"{asset.version}"',
-        "cache-control": "max-age=31536000, immutable" if is_for_good else "no-cache",
+        "cache-control": "max-age=31536000, immutable" if is_current else "no-cache",
     }
     if headers["etag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)

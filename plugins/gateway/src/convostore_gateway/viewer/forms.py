@@ -1,4 +1,4 @@
-"""Changes: what people do to conversations and answers, each answered by the piece that changed."""
+"""Forms that change conversations and answers, each answered with the changed piece of the page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from convostore.models import Feedback
 
 from .pages import can
 from .request import Visit
-from .responses import piece, telling
+from .responses import piece, with_event
 from .urls import key_of
 
 _RATINGS: Final[dict[str, Literal["good", "bad"] | None]] = {
@@ -22,43 +22,43 @@ _RATINGS: Final[dict[str, Literal["good", "bad"] | None]] = {
 
 
 async def rename(visit: Visit) -> Response:
-    """Gives a conversation the title of the form; an empty one takes its title away."""
+    """Rename a conversation; an empty title removes it."""
     await visit.store.update_conversation(visit.ids[0], title=visit.field("title") or None)
-    return telling(await _header(visit), "renamed", key_of(visit.ids[0]))
+    return with_event(await _header(visit), "renamed", key_of(visit.ids[0]))
 
 
 async def pin(visit: Visit) -> Response:
-    """Pins a conversation, or no longer does."""
+    """Pin or unpin a conversation."""
     await visit.store.update_conversation(visit.ids[0], pinned=visit.field("pinned") == "true")
-    return telling(await _header(visit), "pinned", key_of(visit.ids[0]))
+    return with_event(await _header(visit), "pinned", key_of(visit.ids[0]))
 
 
 async def delete_conversation(visit: Visit) -> Response:
-    """Deletes a conversation."""
+    """Delete a conversation."""
     await visit.store.delete_conversation(visit.ids[0])
     response = piece("deleted.html", visit.at)
     response.headers["hx-push-url"] = visit.at.home
-    return telling(response, "deleted", key_of(visit.ids[0]))
+    return with_event(response, "deleted", key_of(visit.ids[0]))
 
 
 async def delete_message(visit: Visit) -> Response:
-    """Deletes a message, which leaves nothing to be shown."""
+    """Delete a message; the piece that replaces it is empty."""
     await visit.store.delete_message(*visit.ids)
     response = piece("nothing.html", visit.at)
     if visit.store.traits.deletes == "may_delete_turn":
-        response.headers["hx-refresh"] = "true"  # what else went with it, only the store knows
+        response.headers["hx-refresh"] = "true"  # only the store knows what else was deleted
     return response
 
 
 async def feedback(visit: Visit) -> Response:
-    """Sets what the reader thinks of an answer."""
-    given = _feedback(visit)
+    """Set the feedback on an answer."""
+    value = _feedback(visit)
     conversation_id, message_id = visit.ids
-    await visit.store.set_feedback(conversation_id, message_id, given)
+    await visit.store.set_feedback(conversation_id, message_id, value)
     return piece(
         "feedback.html",
         visit.at,
-        feedback=given,
+        feedback=value,
         conversation_id=conversation_id,
         message_id=message_id,
         key=key_of(message_id),
@@ -79,7 +79,7 @@ async def _header(visit: Visit) -> Response:
 def _feedback(visit: Visit) -> Feedback | None:
     rating = visit.field("rating")
     if rating not in _RATINGS:
-        raise InvalidError("there is no such rating")
-    known = _RATINGS[rating]
+        raise InvalidError("rating must be good, bad or empty")
+    value = _RATINGS[rating]
     comment = visit.form.get("comment", "").strip()
-    return None if known is None else Feedback(rating=known, comment=comment or None)
+    return None if value is None else Feedback(rating=value, comment=comment or None)

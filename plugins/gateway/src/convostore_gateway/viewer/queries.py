@@ -1,4 +1,4 @@
-"""Reading: what the pages show, as the store has it; no HTML and no request is known here."""
+"""Read from a store what the pages show. No HTML and no request is known here."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _MOST_PAGES: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Titles:
-    """Conversations found by their titles alone.
+    """Conversations whose titles match a query.
 
     Attributes:
-        looked_at: How many were.
-        is_whole: Whether those were all.
+        searched: The number of conversations that were searched.
+        is_whole: Whether these are all matches.
     """
 
     conversations: Sequence[Conversation]
-    looked_at: int
+    searched: int
     is_whole: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
+class MessagePage:
     """A page of a conversation's messages.
 
     Attributes:
-        is_head: Whether it is the first.
+        is_head: Whether it is the first page.
     """
 
     page: Page[Message]
@@ -45,62 +45,62 @@ class Stretch:
 async def conversations(
     store: AsyncConversationStore, size: int, cursor: str | None
 ) -> Page[Conversation]:
-    """A page of the list; those that are pinned stand first in it, whatever the backend does."""
+    """Return a page of the list, its pinned conversations first, whatever the backend does."""
     page = await store.list_conversations(limit=size, cursor=cursor)
-    items = tuple(sorted(page.items, key=lambda each: not each.pinned))
+    items = tuple(sorted(page.items, key=lambda conversation: not conversation.pinned))
     return Page(items=items, cursor=page.cursor, total=page.total)
 
 
-async def titled(store: AsyncConversationStore, query: str, size: int) -> Titles:
-    """The conversations whose titles hold all words of a query, where the store cannot search."""
-    wanted = fold(query).split()
-    found: list[Conversation] = []
-    looked_at, cursor = 0, None
-    while looked_at < _MOST_TITLES and len(found) < _MOST_MATCHES:
+async def search_titles(store: AsyncConversationStore, query: str, size: int) -> Titles:
+    """Return the conversations whose titles have all words of a query."""
+    words = fold(query).split()
+    matches: list[Conversation] = []
+    searched, cursor = 0, None
+    while searched < _MOST_TITLES and len(matches) < _MOST_MATCHES:
         page = await store.list_conversations(limit=size, cursor=cursor)
-        looked_at += len(page.items)
-        found += [each for each in page.items if _holds(each.title, wanted)]
+        searched += len(page.items)
+        matches += [item for item in page.items if _has_words(item.title, words)]
         cursor = page.cursor
         if cursor is None:
             break
     return Titles(
-        conversations=found[:_MOST_MATCHES],
-        looked_at=looked_at,
-        is_whole=cursor is None and len(found) <= _MOST_MATCHES,
+        conversations=matches[:_MOST_MATCHES],
+        searched=searched,
+        is_whole=cursor is None and len(matches) <= _MOST_MATCHES,
     )
 
 
-async def stretch(
+async def message_page(
     store: AsyncConversationStore,
     conversation_id: str,
     size: int,
     *,
     order: Order = "oldest_first",
     cursor: str | None = None,
-) -> Stretch:
-    """A page of messages, from where a cursor leads."""
+) -> MessagePage:
+    """Return a page of messages, at a cursor or at the head."""
     page = await store.list_messages(conversation_id, limit=size, cursor=cursor, order=order)
-    return Stretch(page=page, order=order, is_head=cursor is None)
+    return MessagePage(page=page, order=order, is_head=cursor is None)
 
 
-async def stretch_with(
+async def page_with(
     store: AsyncConversationStore, conversation_id: str, size: int, message_id: str
-) -> Stretch:
-    """The page of messages that one stands on; the first page when it is not found.
+) -> MessagePage:
+    """Return the page that has a message; the first page when it is not found.
 
     Raises:
-        NotFoundError: The conversation is not there.
+        NotFoundError: The conversation does not exist.
     """
-    head = found = await stretch(store, conversation_id, size)
+    head = current = await message_page(store, conversation_id, size)
     for _ in range(_MOST_PAGES):
-        if any(each.id == message_id for each in found.page.items):
-            return found
-        if found.page.cursor is None:
+        if any(message.id == message_id for message in current.page.items):
+            return current
+        if current.page.cursor is None:
             break
-        found = await stretch(store, conversation_id, size, cursor=found.page.cursor)
+        current = await message_page(store, conversation_id, size, cursor=current.page.cursor)
     return head
 
 
-def _holds(title: str | None, wanted: Sequence[str]) -> bool:
+def _has_words(title: str | None, words: Sequence[str]) -> bool:
     folded = fold(title or "")
-    return all(word in folded for word in wanted)
+    return all(word in folded for word in words)

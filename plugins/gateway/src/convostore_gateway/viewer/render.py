@@ -1,7 +1,7 @@
-"""Rendering: templates and their filters, and messages as the templates take them.
+"""Render templates, and messages for the templates.
 
-A text becomes HTML by `convostore.formats.html.markdown`, and is then sanitised once more by an
-allow-list, so that one wall may fall. No store is known here, and nothing is read.
+`convostore.formats.html.markdown` converts a text to HTML, which an allow-list then sanitizes once
+more, so that either may fail. No store is known here, and nothing is read.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 _LONGEST_MARKDOWN: Final = 100_000
-"""Characters from which on a text is shown as it is: its Markdown could keep the server busy."""
+"""Characters above which a text is shown unrendered: its Markdown could keep the server busy."""
 _LONGEST_PAGE: Final = 1_000_000
-"""Characters of one page's messages from which on its texts are shown as they are, for the same."""
+"""Characters of one page's texts above which further texts are shown unrendered, as above."""
 _LONGEST_PASSAGE: Final = 2_000
 _MONTHS: Final = (
     *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
@@ -70,13 +70,13 @@ _VALUES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A source as it is shown on its own.
+    """A source as it is shown alone.
 
     Attributes:
-        id: Of the element that a citation opens.
-        number: What citations call it; None where none does.
-        link: None where it leads nowhere that may be followed.
-        host: Whose page it is.
+        id: The id of the element that a citation opens.
+        number: The number of its citations; None for a source that is not cited.
+        link: The address if it may be followed, else None.
+        host: The host of the link.
     """
 
     id: str
@@ -89,8 +89,8 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """A message as templates take it."""
+class RenderedMessage:
+    """A message as the templates take it."""
 
     message: Message
     key: str
@@ -101,43 +101,43 @@ class Shown:
 
 @cache
 def environment() -> Environment:
-    """The viewer's templates."""
-    made = document_environment(FunctionLoader(_source), new_tab=True)
-    made.trim_blocks = made.lstrip_blocks = True
-    made.globals |= {"key_of": key_of, "exports": _EXPORTS}
-    made.filters |= {
+    """Return the environment of the viewer's templates."""
+    env = document_environment(FunctionLoader(_source), new_tab=True)
+    env.trim_blocks = env.lstrip_blocks = True
+    env.globals |= {"key_of": key_of, "exports": _EXPORTS}
+    env.filters |= {
         "json": _readable_json,
         "one_line": one_line,
         "store_name": store_name,
         "day": _day,
         "minute": _minute,
-        "marked": _marked,
+        "marked": _split_marks,
         "seconds": _seconds,
     }
-    return made
+    return env
 
 
 def _source(name: str) -> str:
-    """A template's text alone, so that an error in it tells no path."""
+    """Return a template's text alone, so that an error in it shows no path."""
     return (files(__package__) / "templates" / name).read_text("utf-8")
 
 
 def render(template: str, **values: object) -> str:
-    """Renders a template, fit to be sent."""
+    """Render a template as text that can be encoded."""
     return printable(environment().get_template(template).render(**values))
 
 
-def shown(messages: Sequence[Message]) -> list[Shown]:
-    """Renders messages; it takes time, so that it should be called in a thread."""
-    sizes = accumulate([_length(each) for each in messages])
+def render_messages(messages: Sequence[Message]) -> list[RenderedMessage]:
+    """Render messages; slow, so call it in a thread."""
+    sizes = accumulate([_length(message) for message in messages])
     return [
-        _shown(each, _LONGEST_MARKDOWN if size <= _LONGEST_PAGE else 0)
-        for each, size in zip(messages, sizes, strict=True)
+        _render_message(message, _LONGEST_MARKDOWN if size <= _LONGEST_PAGE else 0)
+        for message, size in zip(messages, sizes, strict=True)
     ]
 
 
-def sanitised(html: str) -> str:
-    """What the allow-list leaves of the HTML of a text."""
+def sanitize(html: str) -> str:
+    """Return the HTML of a text without everything that is not on the allow-list."""
     return nh3.clean(
         html,
         tags=_TAGS,
@@ -150,21 +150,21 @@ def sanitised(html: str) -> str:
 
 
 def store_name(label: str) -> str:
-    """What a store is called on a page."""
+    """Return a store's name for pages."""
     return one_line(public_name(label))
 
 
 def _length(message: Message) -> int:
-    """The characters of Markdown that a message has, of those texts that are rendered."""
-    texts = [each.text for each in message.parts if isinstance(each, TextPart | ReasoningPart)]
+    """Return the number of characters of a message's texts that are rendered as Markdown."""
+    texts = [part.text for part in message.parts if isinstance(part, TextPart | ReasoningPart)]
     return sum([len(text) for text in texts if len(text) <= _LONGEST_MARKDOWN])
 
 
-def _shown(message: Message, longest: int) -> Shown:
-    """Renders a message; a text of more characters than `longest` is shown as it is."""
+def _render_message(message: Message, longest: int) -> RenderedMessage:
+    """Render a message; a text of more than `longest` characters is shown unrendered."""
     citing = Citing(message, 1)
     key = key_of(message.id)
-    return Shown(
+    return RenderedMessage(
         message=message,
         key=key,
         role=ROLES[message.role],
@@ -176,12 +176,12 @@ def _shown(message: Message, longest: int) -> Shown:
 def _body(key: str, longest: int, text: str, spans: Sequence[Span]) -> str:
     if len(text) > longest:
         return f"<pre>{escape(printable(text))}</pre>"
-    return sanitised(render_text(text, spans, partial(_citation, key)))
+    return sanitize(render_text(text, spans, partial(_citation, key)))
 
 
 def _citation(key: str, note: int) -> str:
-    opens = f's-{key}-{note}" class="cite'
-    return f'<sup><button type="button" popovertarget="{opens}">{note}</button></sup>'
+    target = f's-{key}-{note}" class="cite'
+    return f'<sup><button type="button" popovertarget="{target}">{note}</button></sup>'
 
 
 def _attribute(tag: str, name: str, value: str) -> str | None:
@@ -190,9 +190,9 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 
 
 def _cards(key: str, citing: Citing) -> Iterator[Card]:
-    yield from (_card(f"s-{key}-{number}", number, each) for number, each in citing.noted)
-    for place, each in enumerate(citing.rest, 1):
-        yield _card(f"r-{key}-{place}", None, each)
+    yield from (_card(f"s-{key}-{number}", number, source) for number, source in citing.noted)
+    for index, source in enumerate(citing.rest, 1):
+        yield _card(f"r-{key}-{index}", None, source)
 
 
 def _card(id: str, number: int | None, source: Source) -> Card:
@@ -207,8 +207,8 @@ def _card(id: str, number: int | None, source: Source) -> Card:
     )
 
 
-def _marked(snippet: Snippet) -> Iterator[tuple[str, bool]]:
-    """The pieces of a snippet, and whether each is what was looked for."""
+def _split_marks(snippet: Snippet) -> Iterator[tuple[str, bool]]:
+    """Yield the pieces of a snippet, each with whether it is a match."""
     end = 0
     for start, stop in snippet.marks:
         yield snippet.text[end:start], False

@@ -1,6 +1,6 @@
-"""A visit: one request to the viewer, with the store that it may look at.
+"""A visit: one request to the viewer with the store that it may see.
 
-What is answered to it is not known here.
+Answers are not known here.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from .urls import Addresses
 
 @dataclass(frozen=True, kw_only=True)
 class Visit:
-    """A request, and whose.
+    """A request with its store and its limits.
 
     Attributes:
-        ids: Those that its path names, in their order.
-        is_signed_in: Whether there is a cookie to be cleared.
+        ids: The ids of the path in order.
+        is_signed_in: Whether a cookie holds a token.
     """
 
     request: IncomingRequest
@@ -36,51 +36,51 @@ class Visit:
 
     @property
     def wants_fragment(self) -> bool:
-        """Whether a page that is open asks, and takes a piece of one."""
+        """Whether an open page requests a piece of a page."""
         return wants_fragment(self.request)
 
-    def given(self, name: str) -> str | None:
-        """A parameter of the address; None when it is missing or empty."""
+    def parameter(self, name: str) -> str | None:
+        """Return a parameter of the query; None if it is missing or empty."""
         return self.request.parameters.get(name) or None
 
     @cached_property
     def form(self) -> Mapping[str, str]:
-        """The fields that were filled in.
+        """The fields of the form.
 
         Raises:
-            InvalidError: The body is no form.
+            InvalidError: The body is not a form.
         """
         try:
             return form_of(self.request)
         except ValueError:
-            raise InvalidError("the form cannot be read") from None
+            raise InvalidError("the body must be a form") from None
 
     def field(self, name: str) -> str:
-        """A field of the form, without the blanks around it.
+        """Return a field of the form, stripped.
 
         Raises:
-            InvalidError: The form has none of that name.
+            InvalidError: The form does not have the field.
         """
         try:
             return self.form[name].strip()
         except KeyError:
-            raise InvalidError(f"the form has no {name}") from None
+            raise InvalidError(f"the form must have the field {name}") from None
 
-    def page_size(self, wanted: int) -> int:
-        """How many items to read at a time."""
-        return min(wanted, self.limits.page, self.store.traits.max_page or wanted)
+    def page_size(self, size: int) -> int:
+        """Return the number of items to read at a time."""
+        return min(size, self.limits.page, self.store.traits.max_page or size)
 
 
 def wants_fragment(request: IncomingRequest) -> bool:
-    """Whether htmx asks, and not for a page that it has lost."""
+    """Check whether htmx requests a piece, and not a page that its history has lost."""
     headers = request.headers
     return "hx-request" in headers and "hx-history-restore-request" not in headers
 
 
 def form_of(request: IncomingRequest) -> dict[str, str]:
-    """The fields of a form.
+    """Parse the fields of a form.
 
     Raises:
-        ValueError: The body is none.
+        ValueError: The body is not a form.
     """
     return dict(parse_qsl(request.content.decode("ascii"), True, errors="strict"))

@@ -1,7 +1,7 @@
-"""Sessions: a token in a cookie, and whether a request that changes something is the viewer's own.
+"""Sessions: a token in a cookie, and protection of changes against other sites.
 
-The cookie is out of reach of scripts, is sent by this site's own pages only, and ends with the
-browser. The server keeps nothing.
+Scripts cannot read the cookie, only pages of this site send it, and it ends with the browser's
+session. The server keeps nothing.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 
 
 def credentials(request: IncomingRequest) -> tuple[str, ...]:
-    """What may be the token of a request: a header's, or the cookie's."""
+    """Return what may be the token of a request: of a header, or of the cookie."""
     cookie = _cookie(request)
     return bearer(request.headers) or (() if cookie is None else (cookie,))
 
 
 def is_own(request: IncomingRequest, scope: Scope) -> bool:
-    """Whether a request changes nothing, or comes from a page of this server.
+    """Check that a request changes nothing, or comes from a page of this server.
 
-    A page of a stranger can send a form here, but neither a header of ours nor our origin.
+    Another site's page can send a form here, but neither our header nor our origin.
     """
     if request.method in _SAFE_METHODS or "hx-request" in request.headers:
         return True
@@ -36,7 +36,7 @@ def is_own(request: IncomingRequest, scope: Scope) -> bool:
 
 
 def keep_token(response: Response, token: str, scope: Scope, path: str) -> None:
-    """Has the browser bring a token from now on."""
+    """Set the cookie with a token."""
     response.set_cookie(
         COOKIE,
         quote(token, safe=""),
@@ -48,15 +48,15 @@ def keep_token(response: Response, token: str, scope: Scope, path: str) -> None:
 
 
 def drop_token(response: Response, scope: Scope, path: str) -> None:
-    """Has the browser forget the token."""
+    """Delete the cookie."""
     secure = scope["scheme"] == "https"
     response.delete_cookie(COOKIE, path=path, secure=secure, httponly=True, samesite="strict")
 
 
 def _cookie(request: IncomingRequest) -> str | None:
-    # Several headers of cookies were joined by commas, which our own value never holds.
-    for each in request.headers.get("cookie", "").replace(",", ";").split(";"):
-        name, _, value = each.strip().partition("=")
+    # Repeated cookie headers were joined by commas, which our own value never holds.
+    for pair in request.headers.get("cookie", "").replace(",", ";").split(";"):
+        name, _, value = pair.strip().partition("=")
         if name == COOKIE and value:
             return unquote(value)
     return None

@@ -1,5 +1,5 @@
-// What the pages do by themselves: theme, keyboard, dialogs, copying, and keeping the list true.
-// Nothing that comes from the server is ever run or made HTML here.
+// Behaviour of the pages: theme, keyboard, dialogs, copying, and an up-to-date list.
+// Nothing from the server is ever run or inserted as HTML here.
 "use strict";
 (() => {
   const THEME = "convostore-theme";
@@ -17,7 +17,7 @@
       || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
     const next = shown === "dark" ? "light" : "dark";
     use(next);
-    try { localStorage.setItem(THEME, next); } catch { /* it then lasts as long as the page */ }
+    try { localStorage.setItem(THEME, next); } catch { /* the theme then lasts as long as the page */ }
   };
 
   // Dialogs
@@ -64,7 +64,7 @@
     code.append(pre, button);
   };
 
-  // Times, in the reader's own zone; the title keeps the one of the server
+  // Times in the zone of the reader; the title keeps the time of the server
 
   const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
   const MINUTE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -169,7 +169,7 @@
   };
 
   const settled = (event) => {
-    // It is told of each row by itself, so that no row may look through all others.
+    // Called once for each row, so it must not search all other rows.
     const isRow = event.target.matches(".row");
     if (!isRow || event.target.id === `c-${find("#opened")?.dataset.key}`) mark();
     if (event.target.id !== "main") return;

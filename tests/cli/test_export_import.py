@@ -342,7 +342,7 @@ def test_a_standard_input_that_cannot_be_read_is_one_line():
     os.close(closed)
     assert done.returncode == ExitCode.FAILED
     assert done.stderr.count(b"\n") == 1
-    assert b"the standard input cannot be read" in done.stderr
+    assert b"cannot read the standard input" in done.stderr
 
 
 @pytest.mark.rim

@@ -109,6 +109,6 @@ def _moment(text: str | None, option: str, beyond_day: timedelta) -> datetime | 
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise typer.BadParameter(
-            "write a date (2026-01-31), a time (2026-01-31T12:00) or an age (30m, 12h, 7d, 2w)",
+            "must be a date (2026-01-31), a time (2026-01-31T12:00) or an age (30m, 12h, 7d, 2w)",
             param_hint=option,
         ) from None

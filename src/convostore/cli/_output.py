@@ -62,9 +62,9 @@ def choose_form(
         typer.BadParameter: The options contradict each other.
     """
     if as_json and as_lines:
-        raise typer.BadParameter("choose one of the two", param_hint=f"--json / {lines}")
+        raise typer.BadParameter("cannot be combined: choose one", param_hint=f"--json / {lines}")
     if raw and not (as_json or as_lines):
-        raise typer.BadParameter(f"goes with --json or {lines}", param_hint="--raw")
+        raise typer.BadParameter(f"requires --json or {lines}", param_hint="--raw")
     if as_json:
         return Form.JSON
     if as_lines:

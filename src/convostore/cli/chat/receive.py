@@ -77,5 +77,5 @@ def resume(store: ConversationStore, conversation_id: str, turn_id: str) -> Even
 
 
 def may_have_arrived(error: StoreError) -> bool:
-    """Return whether an error leaves open if the turn was sent."""
+    """Return whether the turn may have arrived in spite of the error."""
     return error.partial is not None and isinstance(error, UnavailableError | ProtocolError)

@@ -53,7 +53,7 @@ def rm(
     if bool(ids) is (older_than is not None):
         raise typer.BadParameter("name conversations, or an age", param_hint="ID / --older-than")
     if message_id is not None and len(ids) != 1:
-        raise typer.BadParameter("goes with one conversation", param_hint="--message")
+        raise typer.BadParameter("requires exactly one conversation", param_hint="--message")
     limit = parse_older_than(older_than)
     with opened(target, given) as store:
         if limit is not None:

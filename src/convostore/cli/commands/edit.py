@@ -63,9 +63,9 @@ def feedback(
 ) -> None:
     """Say what you think of an answer, or take that back."""
     if (rating is None) is not clear:
-        raise typer.BadParameter("say one of good, bad and --clear", param_hint="good|bad")
+        raise typer.BadParameter("name one of good, bad and --clear", param_hint="good|bad")
     if clear and comment is not None:
-        raise typer.BadParameter("goes with good or bad", param_hint="--comment")
+        raise typer.BadParameter("requires good or bad", param_hint="--comment")
     from ...models import Feedback
 
     with opened(target, given) as store:

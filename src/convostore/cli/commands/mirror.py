@@ -74,7 +74,7 @@ def mirror(
     Ends with 1 when a conversation had to be skipped.
     """
     if full and new_only:
-        raise typer.BadParameter("choose one of the two", param_hint="--full / --new-only")
+        raise typer.BadParameter("cannot be combined: choose one", param_hint="--full / --new-only")
     form = choose_form(as_json=as_json)
     ends = Place(source, given), Place(destination, given_to_destination)
     if delete and not dry_run and not yes:

@@ -114,7 +114,7 @@ def search(
     when a conversation of it could not be copied.
     """
     if archive is not None and not mirror:
-        raise typer.BadParameter("goes with --mirror", param_hint="--archive")
+        raise typer.BadParameter("requires --mirror", param_hint="--archive")
     form = choose_form(as_json=as_json, as_lines=as_lines, raw=raw)
     terms = _Query(
         text=" ".join(query),
@@ -233,7 +233,7 @@ def _show(hits: Iterator[Hit], limit: int, form: Form, *, raw: bool) -> None:
 
 def _show_on_terminal(hits: list[Hit]) -> None:
     if not hits:
-        print_to_stderr("nothing was found")
+        print_to_stderr("no hits")
         return
     from ..render.terminal import hits_list
 

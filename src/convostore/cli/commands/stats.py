@@ -35,7 +35,7 @@ def stats(
 ) -> None:
     """Count messages: by day, role, model and store.
 
-    Charts on a terminal; in a pipe a line for each count, of what is statistics, its name and the
+    Charts on a terminal; in a pipe a line for each count, of what is counted, its name and the
     number with tabs between. Copies count for the store that they come from.
 
     Ends with 1 when a conversation could not be read.

@@ -1,6 +1,6 @@
 """Statistics as bar charts for a terminal.
 
-Nothing is statistics here.
+Nothing is counted here.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ CONTROL: Final = re.compile(
 
 
 def printable(text: str) -> str:
-    """Replace each `CONTROL` character by ``�``; keep line ends and tabs."""
+    """Replace each `CONTROL` character by ``�``; keep tabs and line ends, CRLF as LF."""
     return CONTROL.sub("�", text.replace("\r\n", "\n"))
 
 
@@ -151,7 +151,7 @@ def facts(message: Message) -> Iterator[str]:
 
 
 def remarks(message: Message) -> Iterator[str]:
-    """Yield the remarks below a message: the number of uncited sources, and the feedback."""
+    """Yield the remarks below a message: the number of sources only read, and the feedback."""
     researched = sum(source.kind == "researched" for source in message.sources)
     if researched:
         yield f"{researched} more read on the way"
@@ -166,6 +166,7 @@ def _feedback_words(feedback: Feedback) -> str:
 
 
 def problem_words(problem: Problem) -> str:
+    """Return where something could not be read, and why."""
     return f"could not be read: {one_line(problem.where)} {one_line(problem.what)}"
 
 

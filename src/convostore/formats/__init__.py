@@ -131,8 +131,8 @@ def recognise(head: bytes) -> str:
     if text.startswith((b"PK\x03\x04", b"PK\x05\x06", b"[")):
         return "chatgpt"
     line = text.partition(b"\n")[0]
-    for name, sign in _SIGNS.items():
-        if line.startswith(b"{") and sign.search(line):
+    for name, signature in _SIGNATURES.items():
+        if line.startswith(b"{") and signature.search(line):
             return name
     if not text:
         raise InvalidError("the file is empty: there is nothing to import")
@@ -141,7 +141,7 @@ def recognise(head: bytes) -> str:
     )
 
 
-_SIGNS: Final = {
+_SIGNATURES: Final = {
     "jsonl": re.compile(rb'^\{\s*"format"\s*:\s*"convostore"'),
     "openai": re.compile(rb'"messages"\s*:\s*\['),
     "chatgpt": re.compile(rb'"mapping"\s*:\s*\{'),

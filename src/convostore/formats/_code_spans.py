@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 
 Region: TypeAlias = tuple[int, int]
 
-_FENCE: Final = re.compile(r" {0,3}(?P<sign>`{3,}|~{3,})(?P<rest>.*)")
+_FENCE: Final = re.compile(r" {0,3}(?P<marker>`{3,}|~{3,})(?P<rest>.*)")
 _ITEM: Final = re.compile(r" {0,3}(?:[-+*]|\d{1,9}[.)])(?: {1,4}(?! )| )")
 _TICKS: Final = re.compile("`+")
 
@@ -59,8 +59,8 @@ def _fences(text: str) -> tuple[list[Region], str]:
         if line and not line.isspace():
             lines.feed(line.expandtabs(4), start, start + len(line))
         start += len(line) + 1
-    open_fence = lines.indent + lines.sign if lines.sign and not lines.within else ""
-    if lines.sign:
+    open_fence = lines.indent + lines.marker if lines.marker and not lines.within else ""
+    if lines.marker:
         lines.close(len(text))
     return lines.fences, open_fence
 
@@ -71,14 +71,14 @@ class _Lines:
 
     Attributes:
         items: The indentations of the list items around the line.
-        sign: The backticks or tildes that opened the fence around the line; empty outside of one.
+        marker: The backticks or tildes that opened the fence around the line; empty outside of one.
         within: The indentation of the list item around that fence.
         indent: The white space before the fence.
     """
 
     fences: list[Region] = field(default_factory=list)
     items: list[int] = field(default_factory=list)
-    sign: str = ""
+    marker: str = ""
     within: int = 0
     indent: str = ""
     _start: int = 0
@@ -86,9 +86,9 @@ class _Lines:
     def feed(self, line: str, start: int, end: int) -> None:
         """Feed a line that is not blank, with its start and end in the text."""
         self._leave_items(len(line) - len(line.lstrip(" ")))
-        if self.sign and self._within < self.within:
+        if self.marker and self._within < self.within:
             self.close(start)
-        if not self.sign:
+        if not self.marker:
             self._open(self._enter_items(line), start)
         elif self._is_closed_by(line[self.within :]):
             self.close(end)
@@ -96,7 +96,7 @@ class _Lines:
     def close(self, end: int) -> None:
         """End the fence."""
         self.fences.append((self._start, end))
-        self.sign = ""
+        self.marker = ""
 
     @property
     def _within(self) -> int:
@@ -117,13 +117,13 @@ class _Lines:
     def _open(self, line: str, start: int) -> None:
         fence = _FENCE.match(line)
         # Backticks followed by others on the line are a code span, not a fence.
-        if fence and not (fence["sign"][0] == "`" and "`" in fence["rest"]):
-            self.sign, self.within, self._start = fence["sign"], self._within, start
-            self.indent = line[: fence.start("sign")]
+        if fence and not (fence["marker"][0] == "`" and "`" in fence["rest"]):
+            self.marker, self.within, self._start = fence["marker"], self._within, start
+            self.indent = line[: fence.start("marker")]
 
     def _is_closed_by(self, line: str) -> bool:
         fence = _FENCE.match(line)
-        return bool(fence and fence["sign"].startswith(self.sign) and not fence["rest"].strip())
+        return bool(fence and fence["marker"].startswith(self.marker) and not fence["rest"].strip())
 
 
 def _spans(text: str, fences: Sequence[Region]) -> Iterator[Region]:

@@ -44,19 +44,19 @@ class _Splitter:
         self._read()
         if self._buffer.startswith(_BOM):
             self._start = len(_BOM)
-        first = self._next_sign()
+        first = self._next_byte()
         if first == b"{":
             yield self._object()
         elif first == b"[":
             self._start += 1
-            while (sign := self._next_sign()) != b"]":
-                if sign != b"{":
-                    raise InvalidError(f"expected a JSON object {self._place()}, got {sign!r}")
+            while (byte := self._next_byte()) != b"]":
+                if byte != b"{":
+                    raise InvalidError(f"expected a JSON object {self._place()}, got {byte!r}")
                 yield self._object()
         else:
             raise InvalidError(f"the file must be a JSON array or object, got {first!r}")
 
-    def _next_sign(self) -> bytes:
+    def _next_byte(self) -> bytes:
         """Skip what is between two objects; return the first byte of the next."""
         while True:
             between = _BETWEEN.match(self._buffer, self._start)
@@ -71,11 +71,11 @@ class _Splitter:
         depth, scanned = 0, 0
         while True:
             for token in _TOKEN.finditer(self._buffer, self._start + scanned):
-                sign = token[0]
-                if sign == b'"':  # the end of this string is not read yet
+                text = token[0]
+                if text == b'"':  # the end of this string is not read yet
                     break
                 scanned = token.end() - self._start
-                depth += (sign in _OPENING) - (sign in _CLOSING)
+                depth += (text in _OPENING) - (text in _CLOSING)
                 if depth == 0:
                     return self._take(scanned)
             self._read_on()

@@ -80,14 +80,14 @@ class _FileReader:
     ahead: Line | None = None
     conversations: int = 0
     messages: int = 0
-    within: str = ""
+    conversation_id: str = ""
 
     def entries(self) -> Generator[Entry]:
         _check_header(next(self.lines, None))
         self._advance()
         while (line := self.ahead) is not None and "conversation" in line.data:
             conversation = line.parse(serialization.load_conversation, line.data["conversation"])
-            self.within = conversation.id
+            self.conversation_id = conversation.id
             self.conversations += 1
             messages = self._messages()
             yield Entry(
@@ -103,17 +103,21 @@ class _FileReader:
     def _messages(self) -> Iterator[Message]:
         self._advance()
         while (line := self.ahead) is not None and "message" in line.data:
-            if line.data.get("in") != self.within:
-                line.fail(f"has a message of another conversation than {self.within!r}")
+            if line.data.get("in") != self.conversation_id:
+                line.fail(f"has a message of another conversation than {self.conversation_id!r}")
             message = line.parse(serialization.load_message, line.data["message"])
             self.messages += 1
             yield message
             self._advance()  # not earlier: the next line may be broken, this one is not
         if self.ahead is None:
-            self._cut_off()
+            self._fail_truncated()
 
-    def _cut_off(self) -> NoReturn:
-        last = f"; the last one, {self.within!r}, may lack messages" if self.within else ""
+    def _fail_truncated(self) -> NoReturn:
+        last = (
+            f"; the last one, {self.conversation_id!r}, may lack messages"
+            if self.conversation_id
+            else ""
+        )
         raise InvalidError(
             f"the file is truncated: its closing line is missing after {self.conversations} "
             f"conversations with {self.messages} messages{last}. Export it again"
@@ -121,8 +125,8 @@ class _FileReader:
 
     def _check_end(self) -> None:
         if self.ahead is None:
-            self._cut_off()
-        line, self.within = self.ahead, ""
+            self._fail_truncated()
+        line, self.conversation_id = self.ahead, ""
         counts = line.data.get("end")
         if not isinstance(counts, dict):
             line.fail("is neither a conversation, a message nor the closing line")

@@ -34,7 +34,7 @@ from .text import ROLES, one_line, printable, safe_link, shortened, time_text
 __all__ = ["MarkdownWriter"]
 
 _LABEL: Final = "source-"
-_SIGNS: Final = re.compile(r"[\\`*_\[\]<>~^&|$#]|^[-+=:]")
+_SPECIAL: Final = re.compile(r"[\\`*_\[\]<>~^&|$#]|^[-+=:]")
 _NUMBERED: Final = re.compile(r"^(\d+)(?=[.)])")
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _OPEN_HTML: Final = re.compile(
@@ -88,7 +88,7 @@ class MarkdownWriter(Writer):
 
 def _escape(text: str) -> str:
     """Return the text on one line, with each character that Markdown could interpret escaped."""
-    return _NUMBERED.sub(r"\1\\", _SIGNS.sub(r"\\\g<0>", one_line(text)))
+    return _NUMBERED.sub(r"\1\\", _SPECIAL.sub(r"\\\g<0>", one_line(text)))
 
 
 def _about(conversation: Conversation) -> str:

@@ -180,7 +180,7 @@ def silent_keys() -> Iterator[None]:
 
 
 def _newline_keys() -> KeyBindings:
-    """Return key bindings in which Alt-Enter begins another line."""
+    """Return key bindings with Alt-Enter for a new line."""
     keys = KeyBindings()
 
     @keys.add("escape", "enter")

@@ -93,7 +93,7 @@ def doctor(target: Target, as_json: AsJSON = False, given: Given = None) -> None
 
     form = choose_form(as_json=as_json)
     with opened(target, given) as store:
-        with waiting("what the service says"):
+        with waiting("the state of the service"):
             diagnosis = _diagnose(store)
         offers = {operation.value: store.offers(operation) for operation in Operation}
     if form is Form.JSON:

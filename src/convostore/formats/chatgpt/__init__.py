@@ -23,7 +23,7 @@ __all__ = ["read", "read_folder"]
 
 _STORE: Final = "chatgpt"
 """The name of the store in the `Origin` of these conversations."""
-_ZIP_SIGNS: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+_ZIP_SIGNATURES: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 
 
 def read(stream: BinaryIO, name: str | None = None) -> Generator[Entry]:
@@ -36,9 +36,9 @@ def read(stream: BinaryIO, name: str | None = None) -> Generator[Entry]:
         yield from _read_json(stream, name)
         return
     start = stream.tell()
-    sign = stream.read(4)
+    signature = stream.read(4)
     stream.seek(start)
-    if sign not in _ZIP_SIGNS:
+    if signature not in _ZIP_SIGNATURES:
         yield from _read_json(stream, name)
         return
     with convert_zip_errors(), zipfile.ZipFile(stream) as archive:

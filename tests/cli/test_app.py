@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import convostore
 from convostore import Conversation, Message, OtherPart, Source, TextPart
 from convostore.cli import _output as output
-from convostore.cli._filters import Selection, beginning, end
+from convostore.cli._filters import Selection, parse_since, parse_until
 from convostore.cli.errors import ExitCode
 from convostore.testing.strategies import json_values, texts
 
@@ -72,24 +72,24 @@ def active(time, **more):
 
 
 def test_a_date_means_its_whole_day_here():
-    selection = Selection(since=beginning("2026-01-31"), before=end("2026-01-31"))
+    selection = Selection(since=parse_since("2026-01-31"), before=parse_until("2026-01-31"))
     midnight = datetime(2026, 1, 31).astimezone()
-    assert selection.takes(active(midnight))
-    assert selection.takes(active(datetime(2026, 1, 31, 23, 59, 59).astimezone()))
-    assert not selection.takes(active(midnight - timedelta(seconds=1)))
-    assert not selection.takes(active(datetime(2026, 2, 1).astimezone()))
+    assert selection.matches(active(midnight))
+    assert selection.matches(active(datetime(2026, 1, 31, 23, 59, 59).astimezone()))
+    assert not selection.matches(active(midnight - timedelta(seconds=1)))
+    assert not selection.matches(active(datetime(2026, 2, 1).astimezone()))
 
 
 def test_a_time_is_meant_to_the_second():
-    selection = Selection(since=beginning("2026-01-31T12:00:00+02:00"))
-    assert selection.takes(active(datetime(2026, 1, 31, 10, 0, 0, tzinfo=UTC)))
-    assert not selection.takes(active(datetime(2026, 1, 31, 9, 59, 59, tzinfo=UTC)))
+    selection = Selection(since=parse_since("2026-01-31T12:00:00+02:00"))
+    assert selection.matches(active(datetime(2026, 1, 31, 10, 0, 0, tzinfo=UTC)))
+    assert not selection.matches(active(datetime(2026, 1, 31, 9, 59, 59, tzinfo=UTC)))
 
 
 def test_what_has_no_time_is_outside_of_every_span():
-    assert Selection().takes(active(None))
-    assert not Selection(since=beginning("1970-01-02")).takes(active(None))
-    assert not Selection(before=end("2100-01-01")).takes(active(None))
+    assert Selection().matches(active(None))
+    assert not Selection(since=parse_since("1970-01-02")).matches(active(None))
+    assert not Selection(before=parse_until("2100-01-01")).matches(active(None))
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def test_a_question_is_told_with_the_way_to_answer_it_and_a_status_of_its_own(ta
 def test_a_form_is_answered_by_an_object(target):
     asked = run("ask", target, "fill in name age", "--conversation=moon")
     assert asked.exit_code == ExitCode.ASKED
-    assert "  name: a text, needed" in asked.stderr
+    assert "  name: text, required" in asked.stderr
     answer = json.dumps({"name": "Ann", "age": 7})
     answered = run("ask", target, "--conversation=moon", "--answer", answer)
     assert answered.stdout == "You said name is Ann, age is 7.\n"
@@ -192,7 +192,7 @@ def test_what_cannot_be_asked_is_one_line_and_a_usage_error_and_nothing_is_sent(
 def test_what_is_no_text_is_not_sent(target):
     result = run("ask", target, input=b"\xff\xfe\x00")
     assert result.exit_code == ExitCode.USAGE
-    assert "no text" in result.stderr
+    assert "must be text" in result.stderr
 
 
 def test_a_backend_that_does_not_answer_is_a_usage_error(name):
@@ -345,7 +345,7 @@ def finished(message):
 def piped(capsys, *events):
     with PipedReply() as reply:
         for event in events:
-            reply.take(event)
+            reply.show(event)
     return capsys.readouterr()
 
 
@@ -379,7 +379,7 @@ def test_a_text_that_is_taken_back_is_written_anew_and_that_is_said(capsys):
     replaced = PartsReplaced(parts=(TextPart(text="two"),))
     shown = piped(capsys, *deltas("one"), replaced)
     assert shown.out == "one\ntwo\n"
-    assert "took back" in shown.err
+    assert "withdrew" in shown.err
 
 
 def test_no_control_character_of_an_answer_gets_through(capsys):
@@ -410,7 +410,7 @@ def test_ctrl_c_ends_it_and_tells_how_to_look_for_the_answer(tap, site, monkeypa
     service.pieces, service.stays = said("High tide"), True
     session = on_a_terminal("ask", dsn, "When?", answers=[("High tide", signal.SIGINT)])
     assert session.status == ExitCode.INTERRUPTED
-    assert "the service goes on" in session.shown
+    assert "the service continues" in session.shown
     assert "--resume=" in session.shown
     assert "Traceback" not in session.shown
     assert service.asked == ["When?"]

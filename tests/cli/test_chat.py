@@ -15,7 +15,7 @@ import convostore
 from convostore import InteractionField, InteractionOption, InteractionPart, Message, TextPart
 from convostore.cli._arguments import Place
 from convostore.cli.chat.prompts import Prompt
-from convostore.cli.chat.session import Talk
+from convostore.cli.chat.session import ChatSession
 from convostore.cli.errors import ExitCode
 from convostore.errors import NotFoundError
 
@@ -46,7 +46,7 @@ def talk(target, *keys, conversation_id=None, shown=None, **options):
     shown = shown or io.StringIO()
     console = Console(file=shown, width=80, highlight=False)
     with convostore.open(target) as store, typing(*keys, LEAVE) as keyboard:
-        Talk(store, Place(target), options, console=console, **keyboard).hold(conversation_id)
+        ChatSession(store, Place(target), options, console=console, **keyboard).run(conversation_id)
     return "\n".join(line.rstrip() for line in shown.getvalue().split("\n"))
 
 
@@ -114,13 +114,13 @@ class Interrupted(io.StringIO):
 def test_ctrl_c_while_an_answer_is_drawn_stops_it(target):
     keys = "hello\r", "more\r"
     shown = talk(target, *keys, conversation_id="moon", shown=Interrupted("You said: hello"))
-    assert "stopped; the service goes on" in shown
+    assert "stopped; the service continues" in shown
     assert texts(target, "moon")[-1] == "You said: more"
 
 
 def test_ctrl_c_at_any_other_time_leaves_and_tells_how_to_come_back(target):
     keys = "/nope\r", "hello\r"
-    shown = talk(target, *keys, conversation_id="moon", shown=Interrupted("there is no /nope"))
+    shown = talk(target, *keys, conversation_id="moon", shown=Interrupted("no command /nope"))
     assert f"convostore chat {target} moon" in shown
     assert texts(target, "moon") == []
 
@@ -196,7 +196,7 @@ def test_the_conversation_can_be_left_at_a_question_and_asks_it_again_on_return(
 
 
 def test_answer_has_nothing_to_ask_where_nothing_waits(target):
-    assert "nothing waits" in talk(target, "hello\r", "/answer\r")
+    assert "no question is open" in talk(target, "hello\r", "/answer\r")
 
 
 REFUSING = """
@@ -235,7 +235,7 @@ def test_a_turn_that_is_refused_as_a_question_waits_leads_to_the_question(name, 
     shown = talk(
         f"refusing://{name}", "choose red blue\r", STOP, "instead\r", "/answer\r", "blue\r"
     )
-    assert "a question waits: /answer asks it again" in shown
+    assert "a question waits: /answer asks the question again" in shown
     assert "You said blue." in shown
 
 
@@ -246,7 +246,7 @@ def test_help_tells_every_command(target):
 
 
 def test_a_command_that_there_is_not_is_not_said(target):
-    assert "there is no /sorces" in talk(target, "/sorces\r", conversation_id="moon")
+    assert "no command /sorces" in talk(target, "/sorces\r", conversation_id="moon")
     assert texts(target, "moon") == []
 
 
@@ -266,7 +266,7 @@ def test_sources_of_the_last_answer_are_shown_with_those_that_were_only_read(tar
     shown = talk(target, "/sources\r", conversation_id="tides").rpartition("more read")[2]
     assert "[1] Tide table" in shown
     assert "[-] Moon" in shown
-    assert "names no sources" in talk(target, "hello\r", "/sources\r")
+    assert "has no sources" in talk(target, "hello\r", "/sources\r")
 
 
 def test_a_question_that_is_suggested_is_said_by_its_number(target):
@@ -283,7 +283,7 @@ def test_no_suggestion_need_be_taken(target, keys):
 @pytest.mark.parametrize("command", ["/suggest\r", "/resume\r"])
 def test_a_command_that_comes_too_early_says_so(target, command):
     shown = talk(target, command, "hello\r")
-    assert "first" in shown or "nothing was sent" in shown
+    assert "first" in shown or "no turn was sent" in shown
     assert "You said: hello" in shown
 
 
@@ -319,7 +319,7 @@ def test_an_answer_that_is_still_being_made_says_how_to_look_again(tap):
     service, dsn = tap
     service.pieces = said("High")
     service.stored = {"parts": [{"kind": "text", "text": "High"}], "status": "generating"}
-    assert "still being made: /resume shows it" in talk(dsn, "When?\r", "/resume\r")
+    assert "not finished yet: /resume shows it" in talk(dsn, "When?\r", "/resume\r")
 
 
 def test_chat_without_a_terminal_leads_to_ask(target):
@@ -385,7 +385,7 @@ def test_ctrl_c_stops_an_answer_and_keeps_the_conversation(tap, site, monkeypatc
         (READY, "When?\r"),
         ("High tide", "typed early"),
         ("answering", signal.SIGINT),
-        ("stopped; the service goes on and keeps the answer: /resume shows it", ""),
+        ("stopped; the service continues and stores the answer: /resume shows it", ""),
         (READY, f"{CLEAR}/resume\r"),
         ("High tide is at six.", ""),
         (READY, LEAVE),

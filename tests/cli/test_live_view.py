@@ -19,7 +19,7 @@ from convostore import (
     TextPart,
     ToolCallPart,
 )
-from convostore.cli.chat._incremental import Cleaner, Growing, settled_lines
+from convostore.cli.chat._incremental import Cleaner, GrowingText, settled_lines
 from convostore.cli.chat._markdown import end_of_markdown, settled_markdown
 from convostore.cli.chat.live_view import ReplyView
 from convostore.cli.render.terminal import block
@@ -86,7 +86,7 @@ def drawn(*events, refreshed=True):
     terminal = Terminal()
     with ReplyView(terminal.console) as view:
         for event in events:
-            view.take(event)
+            view.show(event)
             if refreshed:
                 view._live.refresh()
     return terminal
@@ -130,8 +130,8 @@ def test_what_has_settled_scrolls_away_while_the_rest_is_still_to_come():
     with ReplyView(terminal.console) as view:
         view._live.refresh()
         assert "waiting" in terminal.lines()[-1]
-        view.take(TextDelta(text="One.\n\nTwo.\n\n"))
-        view.take(TextDelta(text="Thr"))
+        view.show(TextDelta(text="One.\n\nTwo.\n\n"))
+        view.show(TextDelta(text="Thr"))
         view._live.refresh()
         *above, tail, status = terminal.lines()
     assert (above[0], tail) == ("  One.", "  Thr")
@@ -142,7 +142,7 @@ def test_what_has_settled_scrolls_away_while_the_rest_is_still_to_come():
 def test_of_a_block_that_is_higher_than_the_screen_the_end_is_drawn(between):
     terminal = Terminal()
     with ReplyView(terminal.console) as view:
-        view.take(TextDelta(text=between.join(f"item {number}" for number in range(80))))
+        view.show(TextDelta(text=between.join(f"item {number}" for number in range(80))))
         view._live.refresh()
         *above, last, _ = terminal.lines()
         assert last.endswith("79")
@@ -152,11 +152,11 @@ def test_of_a_block_that_is_higher_than_the_screen_the_end_is_drawn(between):
 def test_what_is_at_work_is_told_below_and_gone_at_the_end():
     terminal = Terminal()
     with ReplyView(terminal.console) as view:
-        view.take(StatusChanged(name="search [bold]\x1b[2J", status="running"))
+        view.show(StatusChanged(name="search [bold]\x1b[2J", status="running"))
         view._live.refresh()
         assert any("search [bold]�[2J" in line for line in terminal.lines())
-        view.take(StatusChanged(name="write", status="waits"))
-        view.take(TextDelta(text="Done."))
+        view.show(StatusChanged(name="write", status="waits"))
+        view.show(TextDelta(text="Done."))
         view._live.refresh()
         assert any("write: waits" in line for line in terminal.lines())
     assert terminal.lines() == ["  Done."]
@@ -165,7 +165,7 @@ def test_what_is_at_work_is_told_below_and_gone_at_the_end():
 def test_the_number_of_sources_that_were_found_is_told_while_the_answer_is_made():
     terminal = Terminal()
     with ReplyView(terminal.console) as view:
-        view.take(SourcesFound(sources=(Source(title="a"), Source(title="b"))))
+        view.show(SourcesFound(sources=(Source(title="a"), Source(title="b"))))
         view._live.refresh()
         assert "found 2 sources" in terminal.lines()[-1]
 
@@ -203,7 +203,7 @@ def test_what_is_taken_back_stays_and_is_said_to_be():
     parts = (TextPart(text="Right."), ToolCallPart(id="1", name="look"))
     shown = drawn(*deltas("Wrong.\n\nAnd more"), PartsReplaced(parts=parts)).lines()
     assert shown[:2] == ["  Wrong.", "  And more"]
-    assert "taken back" in shown[2]
+    assert "withdrawn" in shown[2]
     assert shown[3:] == ["  Right.", "  tool call: look()"]
 
 
@@ -215,7 +215,7 @@ def test_the_beginning_of_an_answer_that_breaks_off_stays():
 
 def _broken_off(terminal):
     with ReplyView(terminal.console) as view:
-        view.take(TextDelta(text="High tide\n\nis at"))
+        view.show(TextDelta(text="High tide\n\nis at"))
         raise KeyboardInterrupt
 
 
@@ -283,7 +283,7 @@ CUTS = st.lists(st.integers(0, 80), max_size=8)
 @given(text=texts() | st.text("a\r\n\x1b"), places=CUTS)
 def test_pieces_are_printable_as_the_whole_is(text, places):
     cleaner = Cleaner()
-    shown = "".join([cleaner.take(piece) for piece in cut(text, places)]) + cleaner.end()
+    shown = "".join([cleaner.feed(piece) for piece in cut(text, places)]) + cleaner.flush()
     assert shown == printable(text)
     assert not CONTROL.search(shown)
 
@@ -291,7 +291,7 @@ def test_pieces_are_printable_as_the_whole_is(text, places):
 @given(text=texts() | st.text("a #-`|\n"), places=CUTS)
 def test_what_is_given_away_bit_by_bit_is_the_whole(text, places):
     for settled in (settled_markdown, settled_lines):
-        growing = Growing(settled, period=0)
+        growing = GrowingText(settled, period=0)
         given = []
         for piece in cut(text, places):
             growing.add(piece)
@@ -319,7 +319,7 @@ def test_settled_text_is_looked_for_now_and_then_and_less_often_when_it_takes_lo
         now[0] += 1.0
         return len(text)
 
-    growing = Growing(settled, period=0.1, clock=lambda: now[0])
+    growing = GrowingText(settled, period=0.1, clock=lambda: now[0])
     growing.add("a")
     assert growing.take_settled() == "a"
     growing.add("b")

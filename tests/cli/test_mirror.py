@@ -162,7 +162,7 @@ def test_an_error_of_the_whole_source_ends_it_and_says_how_far_it_came(special, 
     assert result.exit_code == ExitCode.CREDENTIAL
     assert result.stdout == ""
     *_, broken_off, error = result.stderr.splitlines()
-    assert broken_off.startswith("broken off: 2 of 3 conversations, 2 messages; ")
+    assert broken_off.startswith("interrupted: 2 of 3 conversations, 2 messages; ")
     assert "run it again" in broken_off
     assert "not for you" in error
 
@@ -390,9 +390,9 @@ def test_an_interrupt_says_how_far_it_came_and_what_to_do():
         assert process.stdout.read() == ""
     assert process.wait(PATIENCE) == ExitCode.INTERRUPTED
     (line,) = told
-    assert line.startswith("broken off: ")
+    assert line.startswith("interrupted: ")
     assert "of 22 conversations" in line
-    assert line.endswith("run it again to go on from there")
+    assert line.endswith("run it again to continue from there")
 
 
 @pytest.mark.rim
@@ -406,12 +406,12 @@ def test_a_terminal_shows_a_bar_and_a_pipe_does_not():
 
 
 def test_what_broke_off_before_it_began_says_only_why(capsys):
-    with pytest.raises(UnavailableError), progress_bar("mirroring", then="go on"):
+    with pytest.raises(UnavailableError), progress_bar("mirroring", advice="go on"):
         raise UnavailableError("gone")
     assert capsys.readouterr().err == ""
 
 
 def test_how_far_it_came_is_kept_for_whoever_asks():
     bar = Bar()
-    bar.tell(Progress(conversations=1_000, messages=1, total=None))
+    bar.update(Progress(conversations=1_000, messages=1, total=None))
     assert str(bar.last) == "1,000 conversations, 1 message"

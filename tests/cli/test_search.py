@@ -287,7 +287,7 @@ def test_a_terminal_marks_what_was_found():
     assert session.status == 0
     assert "\x1b[1;33m潮\x1b[0m" in session.shown
     nothing = on_a_terminal("search", "memory://seeded", "nothing")
-    assert (nothing.status, nothing.shown.strip()) == (0, "nothing was found")
+    assert (nothing.status, nothing.shown.strip()) == (0, "no hits")
 
 
 def shown(hits, width=80):

@@ -371,12 +371,12 @@ def test_one_conversation_that_cannot_be_read_does_not_spoil_the_others(row):
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (b"", "cut off or empty"),
-        (b"[", "cut off or empty"),
-        (OLD[:3000], "it ends within an object behind 0 conversations"),
-        (OLD[:-300], "it ends within an object behind 1 conversations"),
-        (b"hello", "this is no JSON array or object: it begins with b'h'"),
-        (b"[3]", "there is no JSON object, but b'3'"),
+        (b"", "truncated or empty"),
+        (b"[", "truncated or empty"),
+        (OLD[:3000], "it ends within an object after 0 conversations"),
+        (OLD[:-300], "it ends within an object after 1 conversations"),
+        (b"hello", "must be a JSON array or object, got b'h'"),
+        (b"[3]", "expected a JSON object after 0 conversations, got b'3'"),
     ],
 )
 def test_a_file_that_is_no_export_is_refused(data, told):
@@ -392,7 +392,7 @@ def test_a_single_conversation_is_read_as_well():
 
 def test_an_object_beyond_all_bounds_is_refused(monkeypatch):
     monkeypatch.setattr(json_array, "MAX_OBJECT", 300_000)
-    with pytest.raises(InvalidError, match="an object is larger than 300000 bytes"):
+    with pytest.raises(InvalidError, match=r"the object .* is larger than 300000 bytes"):
         read("chatgpt", tree(node("a", None, "x" * 2_000_000)))
 
 
@@ -455,27 +455,29 @@ def test_a_broken_one_of_several_files_is_named(tmp_path):
         (tmp_path / name).write_text(text, encoding="utf-8")
     for entries in (read_folder(tmp_path), reader("chatgpt")(io.BytesIO(zipped(**files)), None)):
         assert next(entries).conversation_id == "c"
-        with pytest.raises(InvalidError, match=r"^'conversations-001\.json': this file is cut"):
+        with pytest.raises(
+            InvalidError, match=r"^'conversations-001\.json': the file is truncated"
+        ):
             next(entries)
 
 
 def test_a_folder_without_an_export_is_refused(tmp_path):
-    with pytest.raises(InvalidError, match=r"there is no conversations\.json in"):
+    with pytest.raises(InvalidError, match=r"has no conversations\.json"):
         next(read_folder(tmp_path))
 
 
 def test_a_zip_without_conversations_is_refused():
-    with pytest.raises(InvalidError, match=r"holds no conversations\.json"):
+    with pytest.raises(InvalidError, match=r"has no conversations\.json"):
         read("chatgpt", zipped(**{"user.json": b"{}"}))
 
 
 def test_a_broken_zip_is_refused():
     packed = zipped(**{"conversations.json": OLD})
-    with pytest.raises(InvalidError, match="this zip is broken"):
+    with pytest.raises(InvalidError, match="the zip is broken"):
         read("chatgpt", packed[:-30])
     spoilt = bytearray(packed)
     spoilt[60:90] = b"\x00" * 30
-    with pytest.raises(InvalidError, match="this zip is broken"):
+    with pytest.raises(InvalidError, match="the zip is broken"):
         read("chatgpt", bytes(spoilt))
 
 
@@ -483,7 +485,7 @@ def test_an_encrypted_zip_is_refused():
     packed = bytearray(zipped(**{"conversations.json": OLD}))
     directory = packed.index(b"PK\x01\x02")
     struct.pack_into("<H", packed, directory + 8, 1)
-    with pytest.raises(InvalidError, match="this zip is encrypted: unpack it"):
+    with pytest.raises(InvalidError, match="the zip is encrypted: unpack it"):
         read("chatgpt", bytes(packed))
 
 
@@ -491,7 +493,7 @@ def test_a_zip_packed_by_an_unknown_method_is_refused():
     packed = bytearray(zipped(**{"conversations.json": OLD}))
     struct.pack_into("<H", packed, packed.index(b"PK\x01\x02") + 10, 99)
     struct.pack_into("<H", packed, 8, 99)
-    with pytest.raises(InvalidError, match="this zip cannot be read"):
+    with pytest.raises(InvalidError, match="cannot read the zip"):
         read("chatgpt", bytes(packed))
 
 

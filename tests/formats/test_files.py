@@ -35,7 +35,7 @@ def test_a_name_tells_the_format_to_write(name, format, tmp_path):
 
 @pytest.mark.parametrize("name", ["a", "a.txt", ".jsonl", "a.jsonl.gz"])
 def test_a_name_that_tells_no_format_is_refused(name, tmp_path):
-    with pytest.raises(InvalidError, match=r"names no format: end it in \.jsonl, .* format="):
+    with pytest.raises(InvalidError, match=r"must end in one of \.jsonl, .* format="):
         format_of(tmp_path / name)
 
 
@@ -58,19 +58,19 @@ def test_a_file_tells_its_format_by_its_first_bytes(head, format):
 
 @pytest.mark.parametrize("head", [b"# Markdown", b"<!DOCTYPE html>", b'{"a": 1}', b"\x89PNG", b"3"])
 def test_other_files_are_refused(head):
-    with pytest.raises(InvalidError, match="no format that is recognised: pass format="):
+    with pytest.raises(InvalidError, match="was not recognised: pass format="):
         recognise(head)
 
 
 @pytest.mark.parametrize("head", [b"", b"\n \n", b"\xef\xbb\xbf"])
 def test_an_empty_file_is_refused(head):
-    with pytest.raises(InvalidError, match="this file is empty"):
+    with pytest.raises(InvalidError, match="the file is empty"):
         recognise(head)
 
 
 @pytest.mark.parametrize("of", [reader, writer])
 def test_an_unknown_format_is_refused_with_those_there_are(of):
-    with pytest.raises(InvalidError, match=r"there is no format 'pdf' to .* jsonl, .*openai"):
+    with pytest.raises(InvalidError, match=r"format must be one of jsonl, .*openai, got 'pdf'"):
         of("pdf")
 
 
@@ -139,9 +139,9 @@ def test_a_file_is_closed_when_its_reading_is_given_up(tmp_path):
 
 
 def test_what_cannot_be_opened_is_named(tmp_path):
-    with pytest.raises(InvalidError, match=r"nowhere' cannot be read: No such file"):
+    with pytest.raises(InvalidError, match=r"cannot read '.*nowhere': No such file"):
         ids(entries_of(tmp_path / "nowhere"))
-    with pytest.raises(InvalidError, match=r"x\.md' cannot be written: No such file"):
+    with pytest.raises(InvalidError, match=r"cannot write '.*x\.md': No such file"):
         sink_to(tmp_path / "nowhere" / "x.md").open()
 
 
@@ -154,13 +154,13 @@ def test_a_folder_is_read_as_a_chatgpt_export_and_as_nothing_else(tmp_path):
 
 @pytest.mark.parametrize("source", [io.StringIO("x"), 3, io.TextIOWrapper(io.BytesIO())])
 def test_a_text_stream_is_no_source(source):
-    with pytest.raises(InvalidError, match=r"a binary stream, such as sys\.stdin\.buffer"):
+    with pytest.raises(InvalidError, match=r"a binary stream such as sys\.stdin\.buffer"):
         entries_of(source)
 
 
 @pytest.mark.parametrize("destination", [io.BytesIO(), 3, io.BufferedWriter(io.BytesIO())])
 def test_a_binary_stream_is_no_destination(destination):
-    with pytest.raises(InvalidError, match="export to a path or a text stream"):
+    with pytest.raises(InvalidError, match="destination must be a path or a text stream"):
         sink_to(destination)
 
 
@@ -213,21 +213,21 @@ def test_who_may_read_a_file_stays_the_same_when_it_is_replaced(tmp_path):
 def test_links_that_lead_to_each_other_are_refused(tmp_path):
     (tmp_path / "a.md").symlink_to(tmp_path / "b.md")
     (tmp_path / "b.md").symlink_to(tmp_path / "a.md")
-    with pytest.raises(InvalidError, match=r"a\.md' cannot be written: "):
+    with pytest.raises(InvalidError, match=r"cannot write '.*a\.md': "):
         sink_to(tmp_path / "a.md").open()
 
 
 def test_a_file_that_cannot_be_made_is_told_and_given_up(tmp_path):
     (tmp_path / "file").touch()
     sink = sink_to(tmp_path / "file" / "x.md")
-    with pytest.raises(InvalidError, match=r"x\.md' cannot be written: "):
+    with pytest.raises(InvalidError, match=r"cannot write '.*x\.md': "):
         sink.open()
     sink.discard()
 
 
 @pytest.mark.parametrize("use", [sink_to, entries_of])
 def test_a_path_that_cannot_be_is_refused(use):
-    with pytest.raises(InvalidError, match="no path holds a NUL"):
+    with pytest.raises(InvalidError, match="path must not contain NUL"):
         use("a\0.md")
 
 

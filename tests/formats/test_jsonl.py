@@ -1,4 +1,4 @@
-"""JSONL: nothing is lost, and what is broken, cut off or newer is told with its line."""
+"""JSONL: nothing is lost, and an error about a broken, truncated or newer file names the line."""
 
 import io
 import json
@@ -106,7 +106,7 @@ def test_an_unknown_kind_of_part_is_kept_whole():
 def test_a_file_that_was_cut_between_two_lines_gives_what_is_whole_and_says_so(end):
     ndjson = SMALL.splitlines(True)[:end]
     got, error = what_is_whole("".join(ndjson))
-    assert "cut off: its closing line is missing" in str(error)
+    assert "truncated: its closing line is missing" in str(error)
     assert got == WHOLE[: sum('"message"' in line for line in ndjson)]
 
 
@@ -114,26 +114,26 @@ def test_a_file_that_was_cut_between_two_lines_gives_what_is_whole_and_says_so(e
 def test_a_file_that_was_cut_within_a_line_gives_what_is_whole_and_names_the_line(line):
     ndjson = SMALL.splitlines(True)[:line]
     got, error = what_is_whole("".join(ndjson)[:-5])
-    assert str(error).startswith(f"line {line} is not JSON that can be read: the file ends within")
+    assert str(error).startswith(f"line {line} is not valid JSON: the file is truncated")
     assert got == WHOLE[: sum('"message"' in line for line in ndjson[:-1])]
 
 
 @pytest.mark.parametrize(
     ("line", "instead", "told"),
     [
-        (1, "{}", 'line 1 is no header: it would hold {"format": "convostore"}'),
-        (1, '{"format":"convostore"}', "line 1 names no version of the format, but None"),
+        (1, "{}", "line 1 is not a header"),
+        (1, '{"format":"convostore"}', "line 1 must name the version of the format, .* got None"),
         (1, '{"format":"convostore","version":2}', "line 1 names version 2 .* up to 1: upgrade"),
         (2, '{"conversation":{"id":3}}', "line 2: invalid conversation: id"),
         (3, '{"in":"a","message":{"id":"m","role":"pope"}}', "line 3: invalid message: role"),
-        (3, '{"in":"b","message":{"id":"m","role":"user"}}', "line 3 holds a message of another"),
-        (3, "[1]", "line 3 is no JSON object"),
-        (3, "nonsense", "line 3 is not JSON"),
-        (3, "[" * 100_000, "line 3 is (nested too deeply|not JSON)"),
-        (3, '{"x":' + "9" * 5000 + "}", "line 3 is not JSON that can be read: a value is out of"),
+        (3, '{"in":"b","message":{"id":"m","role":"user"}}', "line 3 has a message of another"),
+        (3, "[1]", "line 3 must be a JSON object, got list"),
+        (3, "nonsense", "line 3 is not valid JSON"),
+        (3, "[" * 100_000, "line 3 is (nested too deeply|not valid JSON)"),
+        (3, '{"x":' + "9" * 5000 + "}", "line 3 is not valid JSON: a value is out of"),
         (3, '{"x":1}', "line 3 is neither a conversation, a message nor the closing line"),
-        (7, '{"end":{"conversations":2,"messages":4}}', "line 7 tells of 2 .* with 4 messages, "),
-        (7, '{"end":{"conversations":1,"messages":3}}', "line 7 tells of 1 conversations"),
+        (7, '{"end":{"conversations":2,"messages":4}}', "line 7 counts 2 .* with 4 messages, "),
+        (7, '{"end":{"conversations":1,"messages":3}}', "line 7 counts 1 conversations"),
     ],
 )
 def test_a_broken_line_is_told_with_its_number(line, instead, told):
@@ -144,12 +144,12 @@ def test_a_broken_line_is_told_with_its_number(line, instead, told):
 
 
 def test_what_stands_behind_the_closing_line_is_refused():
-    with pytest.raises(InvalidError, match="line 8 stands behind the closing line"):
+    with pytest.raises(InvalidError, match="line 8 comes after the closing line"):
         read("jsonl", SMALL + '{"x":1}\n')
 
 
 def test_an_empty_file_is_refused():
-    with pytest.raises(InvalidError, match="this file is empty"):
+    with pytest.raises(InvalidError, match="the file is empty"):
         read("jsonl", "")
 
 

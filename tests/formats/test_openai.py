@@ -217,11 +217,11 @@ def test_odd_messages_are_read_as_far_as_they_can_be(row, parts):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('{"messages": []}\n{"prompt": "x"}', 'line 2 holds no list of "messages"'),
-        ('{"messages": {}}', 'line 1 holds no list of "messages"'),
-        ('{"messages": [{}, 3]}', "line 1 holds a message, number 2, that is no object"),
-        ('\n\n{"messages"', "line 3 is not JSON"),
-        ("3", "line 1 is no JSON object"),
+        ('{"messages": []}\n{"prompt": "x"}', 'line 2 must contain a list "messages"'),
+        ('{"messages": {}}', 'line 1 must contain a list "messages"'),
+        ('{"messages": [{}, 3]}', "line 1 must contain objects in .*, got int as number 2"),
+        ('\n\n{"messages"', "line 3 is not valid JSON"),
+        ("3", "line 1 must be a JSON object, got int"),
     ],
 )
 def test_a_broken_line_is_told_with_its_number(text, told):

@@ -1,4 +1,7 @@
-"""The `convostore` command; without its extra, one clear line."""
+"""The `convostore` command.
+
+Without its extra it prints what to install. Nothing of the library may be imported here at the top.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ NEEDS = "the convostore command needs {}: pip install 'convostore[cli]'"
 
 
 def main() -> None:
-    """Runs the command line; what `[project.scripts]` names."""
+    """Run the command line."""
     try:
         from .app import app
     except ModuleNotFoundError as error:

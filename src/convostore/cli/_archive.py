@@ -1,4 +1,7 @@
-"""Where a store is mirrored to when nobody says where: a file of its own for each."""
+"""The default archive of a store: the file that `search --mirror` copies it into.
+
+No store is opened here.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +17,26 @@ _LONGEST: Final = 60
 
 
 def archive_file(label: str) -> Path:
-    """The file of the store that has this label."""
+    """Return the path of the archive of the store with this label."""
     import platformdirs
 
     readable = re.sub(r"[^a-z0-9.]+", "-", label.lower())[:_LONGEST].strip("-.")
-    sign = sha256(label.encode("utf-8", "backslashreplace")).hexdigest()[:8]
-    return platformdirs.user_data_path("convostore") / "archives" / f"{readable}-{sign}.db"
+    digest = sha256(label.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    return platformdirs.user_data_path("convostore") / "archives" / f"{readable}-{digest}.db"
 
 
 def archive_target(label: str) -> str:
-    """The DSN of that file, whose folder is made when it is not there.
+    """Return the DSN of a store's archive, and create its folder if it is missing.
 
     Raises:
-        ConfigError: The folder cannot be made.
+        ConfigError: The folder cannot be created.
     """
     file = archive_file(label)
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
-            f"{str(file.parent)!r} cannot be made ({error.strerror}): choose another place "
-            "with --archive sqlite:///FILE"
+            f"cannot create the folder {str(file.parent)!r} ({error.strerror}): choose another "
+            "archive with --archive sqlite:///FILE"
         ) from None
     return f"sqlite:///{quote(file.as_posix())}"

@@ -120,7 +120,7 @@ def parse_options(
     for option in options:
         name, equals, value = option.partition("=")
         if not equals or not name:
-            raise typer.BadParameter("write NAME=VALUE", param_hint=hint)
+            raise typer.BadParameter("must be NAME=VALUE", param_hint=hint)
         if name in reserved:
             raise ConfigError(f"there is no option {name!r}")
         if name in seen:

@@ -1,4 +1,7 @@
-"""The installed backends as the command shows them: whether each loads, and what it offers."""
+"""The installed backends: whether each loads, and which operations it offers.
+
+Nothing is printed here.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +30,18 @@ _IN_WORDS: Final = {
     "get_run_details": "run details",
     "suggest_questions": "suggestions",
 }
-"""The operations that not every backend has."""
+"""Words for the operations that not every backend offers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """An installed scheme, and whether it loads."""
+    """An installed scheme.
+
+    Attributes:
+        loads: Whether its adapter can be imported.
+        problem: Why it does not load.
+        offers: The names of the operations that it offers.
+    """
 
     scheme: str
     distribution: str
@@ -42,33 +51,33 @@ class Backend:
     offers: tuple[str, ...] = ()
 
     @property
-    def told(self) -> str:
-        """What it offers in people's words, or why it does not load."""
+    def summary(self) -> str:
+        """The operations that it offers, in words, or why it does not load."""
         words = ["read", *(word for name, word in _IN_WORDS.items() if name in self.offers)]
         return self.problem or ", ".join(words)
 
 
 def installed_backends() -> list[Backend]:
-    """Loads each scheme that is installed, to see whether it does."""
+    """Load each installed scheme and report whether that worked."""
     from ..plugins import installed
 
-    return [_backend(each) for each in installed()]
+    return [_backend(entry) for entry in installed()]
 
 
-def _backend(found: Installed) -> Backend:
+def _backend(entry: Installed) -> Backend:
     from ..adapters import Operation
     from ..plugins import adapter_for
 
     problem, offers = None, frozenset[Operation]()
     try:
-        offers = adapter_for(found.scheme).offers
+        offers = adapter_for(entry.scheme).offers
     except ConfigError as error:
         problem = one_line(str(error))
     return Backend(
-        scheme=found.scheme,
-        distribution=found.distribution,
-        version=found.version,
+        scheme=entry.scheme,
+        distribution=entry.distribution,
+        version=entry.version,
         loads=problem is None,
         problem=problem,
-        offers=tuple(each.value for each in Operation if each in offers),
+        offers=tuple(operation.value for operation in Operation if operation in offers),
     )

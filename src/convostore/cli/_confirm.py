@@ -1,6 +1,6 @@
-"""Before anything is deleted: what would be lost is shown, then asked about.
+"""Confirmation before a delete: show what would be lost, then ask.
 
-What is deleted, and how, is the commands' matter.
+What is deleted, and how, belongs to the commands.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..store import ConversationStore
 
 _SHOWN: Final = 10
-"""How many of many conversations are shown one by one."""
+"""The number of conversations that are shown one by one."""
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for scripts.")]
 
@@ -40,9 +40,9 @@ class Loss:
     """A conversation that would be lost.
 
     Attributes:
-        messages: How many it has; None when the backend does not tell.
-        active: When it was last active.
-        unreadable: Why it cannot be read; it can be deleted all the same.
+        messages: The number of its messages; None if the backend does not report it.
+        active: The time of its last activity.
+        unreadable: Why it cannot be read; it can be deleted nevertheless.
     """
 
     id: str
@@ -52,86 +52,101 @@ class Loss:
     unreadable: str | None = None
 
     def __str__(self) -> str:
-        told = [one_line(self.id)]
+        facts = [one_line(self.id)]
         if self.messages is not None:
-            told.append(several(self.messages, "message"))
+            facts.append(several(self.messages, "message"))
         if self.active is not None:
-            told.append(when(self.active))
+            facts.append(when(self.active))
         if self.unreadable is not None:
-            told.append(f"cannot be read: {one_line(self.unreadable)}")
-        return f"{one_line(self.title) or 'without a title'}  ({', '.join(told)})"
+            facts.append(f"cannot be read: {one_line(self.unreadable)}")
+        return f"{one_line(self.title) or 'without a title'}  ({', '.join(facts)})"
 
 
 def prepare(store: ConversationStore, operation: str, *, yes: bool) -> None:
-    """Refuses what cannot be done or asked about before anything is read."""
+    """Check, before anything is read, that a delete is offered and can be asked about.
+
+    Raises:
+        UnsupportedError: The backend does not offer the operation.
+        ConfigError: There is no terminal to ask at, and `yes` is false.
+    """
     if not store.offers(operation):
         raise UnsupportedError("not offered", adapter=backend_of(store.label), operation=operation)
     if not yes and not can_ask():
         raise ConfigError(
-            "nothing is deleted unasked, and there is no terminal to ask at: "
+            "nothing was deleted, as there is no terminal to ask at: "
             "add --yes once you know what would be lost"
         )
 
 
 def can_ask() -> bool:
-    """Whether there is somebody to answer."""
+    """Return whether a question can be asked: whether stdin and stderr are a terminal."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def agree(what: str, losses: Iterable[str], warnings: Iterable[str], *, yes: bool) -> None:
-    """Shows what would be lost and asks; returns only when that is to be deleted."""
+def confirm(what: str, losses: Iterable[str], warnings: Iterable[str], *, yes: bool) -> None:
+    """Print what would be lost and ask; return only if it is to be deleted.
+
+    Args:
+        what: All that is deleted, in words.
+        losses: One line for each thing that is lost.
+        warnings: Effects of this backend's deletes beyond that.
+        yes: Whether to delete without asking.
+
+    Raises:
+        typer.Exit: The answer was no.
+    """
     print_to_stderr(f"Will be deleted for good: {what}")
-    for each in losses:
-        print_to_stderr(f"  {each}")
+    for line in losses:
+        print_to_stderr(f"  {line}")
     for warning in warnings:
         print_to_stderr(f"Note: {warning}.")
-    if not yes and not answered_yes("Delete?"):
+    if not yes and not ask_yes_no("Delete?"):
         print_to_stderr("nothing was deleted")
         raise typer.Exit(ExitCode.FAILED)
 
 
-def answered_yes(question: str) -> bool:
-    """Asks at the terminal; whatever is no clear yes is no."""
+def ask_yes_no(question: str) -> bool:
+    """Ask at the terminal; return False for anything but a clear yes."""
     typer.echo(f"{question} [y/N] ", err=True, nl=False)
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-def of_deleting(store: ConversationStore) -> Iterator[str]:
-    """What a delete does beyond the named, or leaves undone."""
+def delete_warnings(store: ConversationStore) -> Iterator[str]:
+    """Yield what a delete of this backend leaves undone."""
     if store.traits.deleted_readable:
         yield (
-            "the backend only hides what is deleted: whoever knows a conversation's id can go on "
-            "reading its messages"
+            "the backend only hides what is deleted: whoever knows the id of a conversation can "
+            "still read its messages"
         )
 
 
 def first_losses(store: ConversationStore, conversations: Sequence[Conversation]) -> Iterator[str]:
-    """The first few of many conversations, each as a line, and the number of the others."""
-    for each in conversations[:_SHOWN]:
-        yield str(loss(store, each))
+    """Yield a line for each of the first conversations, then one with the number of the others."""
+    for conversation in conversations[:_SHOWN]:
+        yield str(measure_loss(store, conversation))
     if len(conversations) > _SHOWN:
         yield f"… and {len(conversations) - _SHOWN:,} more"
 
 
-def loss_of(store: ConversationStore, conversation_id: str) -> Loss | None:
-    """What a delete takes; None, and a word about it, when the conversation is not there."""
+def find_loss(store: ConversationStore, conversation_id: str) -> Loss | None:
+    """Return what deleting a conversation loses; None, with a notice, if it does not exist."""
     try:
-        return loss(store, store.get_conversation(conversation_id))
+        return measure_loss(store, store.get_conversation(conversation_id))
     except NotFoundError:
-        print_to_stderr(f"{one_line(conversation_id)} is not there: nothing to delete")
+        print_to_stderr(f"{one_line(conversation_id)} not found: nothing to delete")
         return None
     except StoreError as error:
-        return Loss(id=conversation_id, unreadable=if_only_broken(error))
+        return Loss(id=conversation_id, unreadable=reason_if_broken(error))
 
 
-def loss(store: ConversationStore, conversation: Conversation) -> Loss:
-    """A conversation with the number of its messages, as far as the backend can still tell."""
+def measure_loss(store: ConversationStore, conversation: Conversation) -> Loss:
+    """Return a conversation with the number of its messages, if the backend reports that."""
     total, unreadable = None, None
     try:
-        with suppress(NotFoundError):  # deleted by another since it was listed
+        with suppress(NotFoundError):  # deleted meanwhile by another client
             total = store.list_messages(conversation.id, limit=1).total
     except StoreError as error:
-        unreadable = if_only_broken(error)
+        unreadable = reason_if_broken(error)
     return Loss(
         id=conversation.id,
         title=conversation.title,
@@ -141,8 +156,8 @@ def loss(store: ConversationStore, conversation: Conversation) -> Loss:
     )
 
 
-def if_only_broken(error: StoreError) -> str:
-    """What is wrong with one conversation; an error that would meet any other goes on."""
+def reason_if_broken(error: StoreError) -> str:
+    """Return why one conversation cannot be read; raise an error that others would meet, too."""
     if isinstance(error, ProtocolError | UnavailableError) and not error.retryable:
         return str(error)
     raise error

@@ -1,4 +1,7 @@
-"""Which conversations are meant: by the time of their last activity, title, and pin."""
+"""Filters of conversations: by the time of their last activity, title, and pin.
+
+No store is asked here.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,11 @@ OlderThan = Annotated[
     str | None,
     typer.Option(metavar="WHEN", help="Not active since: an age (90d), a date, or a time."),
 ]
-SaidSince = Annotated[
+MessagesSince = Annotated[
     str | None,
     typer.Option(metavar="WHEN", help="Said then or later: a date, time, or age (7d)."),
 ]
-SaidUntil = Annotated[
+MessagesUntil = Annotated[
     str | None,
     typer.Option(metavar="WHEN", help="Said then or earlier; a date includes its day."),
 ]
@@ -37,28 +40,35 @@ _DATE: Final = re.compile(r"\d{4}-?\d\d-?\d\d|\d{4}-?W\d\d(-?\d)?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What a conversation must have; nothing is asked where None, or False, stands."""
+    """The filters of a list; None, or False, filters nothing.
+
+    Attributes:
+        since: The first moment.
+        before: The first moment after the span.
+        title: A part of the title, in any case.
+        pinned: Whether only pinned ones match.
+    """
 
     since: datetime | None = None
     before: datetime | None = None
     title: str | None = None
     pinned: bool = False
 
-    def takes(self, conversation: Conversation) -> bool:
-        """Whether a conversation is meant; one without a time is outside of every span."""
+    def matches(self, conversation: Conversation) -> bool:
+        """Return whether a conversation matches; one without a time is outside of every span."""
         if self.pinned and not conversation.pinned:
             return False
         if self.title and self.title.casefold() not in (conversation.title or "").casefold():
             return False
-        return self.takes_time(conversation.last_active_at)
+        return self.matches_time(conversation.last_active_at)
 
     @property
     def is_open(self) -> bool:
-        """Whether no time is outside of the span."""
+        """Whether the span holds all times."""
         return self.since is None and self.before is None
 
-    def takes_time(self, time: datetime | None) -> bool:
-        """Whether a time is meant; one that is not known is outside of every span."""
+    def matches_time(self, time: datetime | None) -> bool:
+        """Return whether a time is in the span; an unknown one is outside of every span."""
         if time is None:
             return self.is_open
         return (self.since is None or time >= self.since) and (
@@ -66,23 +76,27 @@ class Selection:
         )
 
 
-def beginning(text: str | None) -> datetime | None:
-    """The moment that ``--since`` names; of a day, its first."""
+def parse_since(text: str | None) -> datetime | None:
+    """Parse ``--since``; a day means its first moment."""
     return _moment(text, "--since", timedelta(0))
 
 
-def end(text: str | None) -> datetime | None:
-    """The moment that ``--until`` names; of a day, the first of the day after it."""
+def parse_until(text: str | None) -> datetime | None:
+    """Parse ``--until``; a day means the first moment of the next one."""
     return _moment(text, "--until", timedelta(days=1))
 
 
-def age(text: str | None) -> datetime | None:
-    """The moment that ``--older-than`` names; of a day, its first."""
+def parse_older_than(text: str | None) -> datetime | None:
+    """Parse ``--older-than``; a day means its first moment."""
     return _moment(text, "--older-than", timedelta(0))
 
 
 def _moment(text: str | None, option: str, beyond_day: timedelta) -> datetime | None:
-    """Reads a date, a time or an age; what names no time zone is meant in that of this machine."""
+    """Parse a date, a time or an age; the default time zone is that of this machine.
+
+    Raises:
+        typer.BadParameter: The text is none of these.
+    """
     if text is None:
         return None
     text = text.strip()
@@ -95,6 +109,6 @@ def _moment(text: str | None, option: str, beyond_day: timedelta) -> datetime | 
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise typer.BadParameter(
-            "write a date (2026-01-31), a time (2026-01-31T12:00) or an age (30m, 12h, 7d, 2w)",
+            "must be a date (2026-01-31), a time (2026-01-31T12:00) or an age (30m, 12h, 7d, 2w)",
             param_hint=option,
         ) from None

@@ -1,4 +1,7 @@
-"""What leaves the command: lines, JSON, tables for terminals, and a word while one waits."""
+"""Output of commands: lines, JSON, tables for terminals, and a notice while people wait.
+
+What a conversation looks like is decided in `render`.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PATIENCE: Final = 0.8
-"""Seconds that one waits before a word is said about it."""
+"""Seconds until people are shown what they wait for."""
 
 AsJSON = Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")]
 AsLines = Annotated[
@@ -36,7 +39,7 @@ WithRaw = Annotated[
 
 
 class Form(Enum):
-    """How a result is written."""
+    """The form of a result."""
 
     TERMINAL = "terminal"
     PLAIN = "plain"
@@ -44,21 +47,24 @@ class Form(Enum):
     JSON_LINES = "jsonl"
 
 
-def form(
+def choose_form(
     *, as_json: bool, as_lines: bool = False, raw: bool = False, lines: str = "--jsonl"
 ) -> Form:
-    """What the options ask for; by default it depends on whether people look on.
+    """Return the form that the options ask for; by default, that for a terminal or a pipe.
 
     Args:
-        as_json: Whether one document is asked for.
-        as_lines: Whether lines of JSON are.
-        raw: Whether `raw` is to be there.
-        lines: What the option for lines is called.
+        as_json: Whether one JSON document is asked for.
+        as_lines: Whether lines of JSON are asked for.
+        raw: Whether `raw` is asked for.
+        lines: The name of the option for lines.
+
+    Raises:
+        typer.BadParameter: The options contradict each other.
     """
     if as_json and as_lines:
-        raise typer.BadParameter("choose one of the two", param_hint=f"--json / {lines}")
+        raise typer.BadParameter("cannot be combined: choose one", param_hint=f"--json / {lines}")
     if raw and not (as_json or as_lines):
-        raise typer.BadParameter(f"goes with --json or {lines}", param_hint="--raw")
+        raise typer.BadParameter(f"requires --json or {lines}", param_hint="--raw")
     if as_json:
         return Form.JSON
     if as_lines:
@@ -67,7 +73,7 @@ def form(
 
 
 def write(text: str, *, end: str = "\n") -> None:
-    """Prints a line, or a piece of one, that may hold what the output's encoding cannot."""
+    """Print a line, or a piece of one, with ``?`` for what the output's encoding lacks."""
     encoding = sys.stdout.encoding or "utf-8"
     typer.echo(text.encode(encoding, "replace").decode(encoding) + end, nl=False)
 
@@ -79,32 +85,32 @@ def print_done(text: str) -> None:
 
 
 def display(renderable: RenderableType) -> None:
-    """Shows something on the terminal."""
+    """Print something on the terminal."""
     from rich.console import Console
 
     Console().print(renderable)
 
 
 def write_json(value: Any, *, indent: int | None = None) -> None:
-    """Prints a JSON value that holds neither a control character nor a lone surrogate bare."""
+    """Print a JSON value, with its control characters and lone surrogates escaped."""
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
     text = json.dumps(
         _jsonable(value), indent=indent, ensure_ascii=encoding != "utf8", allow_nan=False
     )
-    typer.echo(CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+    typer.echo(CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def _jsonable(value: Any) -> Any:
-    """The value as JSON has it, with null for each number that JSON has none for."""
+    """Return a value as JSON has it, with null for infinities and NaN."""
     match value:
         case float() if not math.isfinite(value):
             return None
         case datetime():
             return value.isoformat().replace("+00:00", "Z")
         case dict():
-            return {key: _jsonable(each) for key, each in value.items()}
+            return {key: _jsonable(item) for key, item in value.items()}
         case list() | tuple():
-            return [_jsonable(each) for each in value]
+            return [_jsonable(item) for item in value]
         case _:
             return value
 
@@ -114,51 +120,58 @@ _RAW_OF_REPLY: Final[Any] = {"message": _RAW, "question": _RAW}
 
 
 def plain(value: Conversation | Message, *, raw: bool) -> dict[str, Any]:
-    """A conversation or message as plain data, for `write_json`.
+    """Convert a conversation or a message to plain data, for `write_json`.
 
-    Not in pydantic's own JSON mode, which stops at a lone surrogate in a key of `raw`.
+    Not in pydantic's JSON mode, which fails at a lone surrogate in a key of `raw`.
     """
     return value.model_dump(exclude=None if raw else _RAW)
 
 
 def plain_reply(reply: Reply, *, raw: bool) -> dict[str, Any]:
-    """A reply as plain data, for `write_json`."""
-    found = reply.model_dump(exclude=None if raw else _RAW_OF_REPLY)
+    """Convert a reply to plain data, for `write_json`."""
+    data = reply.model_dump(exclude=None if raw else _RAW_OF_REPLY)
     if not raw:
-        _bare(found["run_details"])
-    return found
+        _drop_raw(data["run_details"])
+    return data
 
 
 def plain_event(event: ReplyEvent, *, raw: bool) -> dict[str, Any]:
-    """An event of a reply as plain data, for `write_json`."""
-    found = event.model_dump(exclude=None if raw else {**_RAW, "reply": True})
+    """Convert an event of a reply to plain data, for `write_json`."""
+    data = event.model_dump(exclude=None if raw else {**_RAW, "reply": True})
     if event.kind == "reply_finished":
-        found["reply"] = plain_reply(event.reply, raw=raw)
+        data["reply"] = plain_reply(event.reply, raw=raw)
     elif event.kind == "run_details_reported" and not raw:
-        _bare(found["steps"])
-    return found
+        _drop_raw(data["steps"])
+    return data
 
 
-def _bare(steps: Iterable[dict[str, Any]]) -> None:
-    """Takes `raw` out of the steps of a run, at whatever depth."""
+def _drop_raw(steps: Iterable[dict[str, Any]]) -> None:
+    """Remove `raw` from the steps of a run, at any depth."""
     for step in steps:
         del step["raw"]
-        _bare(step["steps"])
+        _drop_raw(step["steps"])
 
 
-def gathered(items: Iterable[T], what: str) -> list[T]:
-    """All of the items; people at a terminal are told when that takes long."""
-    found: list[T] = []
-    with waiting(what) as tell:
+def collect(items: Iterable[T], name: str) -> list[T]:
+    """Return all items as a list; show people at a terminal their number if that takes long."""
+    collected: list[T] = []
+    with waiting(name) as show_count:
         for item in items:
-            found.append(item)
-            tell(len(found))
-    return found
+            collected.append(item)
+            show_count(len(collected))
+    return collected
 
 
 @contextmanager
-def waiting(what: str) -> Iterator[Callable[[int], None]]:
-    """Shows what one waits for, once it takes long and stderr is a terminal; gone at the end."""
+def waiting(name: str) -> Iterator[Callable[[int], None]]:
+    """Show what is being read, once it takes long and if stderr is a terminal.
+
+    Args:
+        name: Such as ``"messages"``.
+
+    Yields:
+        A function to call with the number of items that were read.
+    """
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -166,12 +179,12 @@ def waiting(what: str) -> Iterator[Callable[[int], None]]:
 
     from rich.console import Console
 
-    status = Console(stderr=True).status(f"reading {what}…")
+    status = Console(stderr=True).status(f"reading {name}…")
     timer = Timer(PATIENCE, status.start)
     timer.daemon = True
     timer.start()
     try:
-        yield lambda count: status.update(f"reading {what}… {count:,}")
+        yield lambda count: status.update(f"reading {name}… {count:,}")
     finally:
         timer.cancel()
         timer.join()

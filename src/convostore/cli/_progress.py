@@ -1,4 +1,7 @@
-"""How far what takes long has come: a bar on the terminal that people look at, and else nothing."""
+"""Progress of long operations: a bar if stderr is a terminal, and otherwise nothing.
+
+What is counted belongs to the commands.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,10 @@ from .render.text import several
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Counts.
+    """The counts so far.
 
     Attributes:
-        total: How many conversations there are, where that is known.
+        total: The number of conversations that there are; None if it is not known.
     """
 
     conversations: int
@@ -25,60 +28,61 @@ class Progress:
     total: int | None
 
     def __str__(self) -> str:
-        told = several(self.conversations, "conversation")
+        text = several(self.conversations, "conversation")
         if self.total is not None:
-            told = f"{self.conversations:,} of {several(self.total, 'conversation')}"
-        return f"{told}, {several(self.messages, 'message')}"
+            text = f"{self.conversations:,} of {several(self.total, 'conversation')}"
+        return f"{text}, {several(self.messages, 'message')}"
 
 
 class Bar:
-    """Takes how far it has come, and knows the last of that.
+    """A receiver of progress.
 
     Attributes:
-        show: What a terminal is given; None where nobody looks on.
+        show: Draws it on a terminal; None without one.
+        last: The last progress that was reported.
     """
 
     show: Callable[[Progress], None] | None = None
     last: Progress | None = None
 
-    def tell(self, progress: Progress) -> None:
-        """Notes it, and shows it where somebody looks on."""
+    def update(self, progress: Progress) -> None:
+        """Record the progress, and draw it on a terminal."""
         self.last = progress
         if self.show is not None:
             self.show(progress)
 
 
 @contextmanager
-def progress_bar(what: str, *, then: str | None, shown: bool = True) -> Iterator[Bar]:
-    """A bar on stderr, gone at the end; when it breaks off, how far that was is said.
+def progress_bar(label: str, *, advice: str | None, shown: bool = True) -> Iterator[Bar]:
+    """Draw a bar on stderr, erased at the end; report how far an interrupted operation came.
 
     Args:
-        what: The word before it, such as ``"mirroring"``.
-        then: What one can do when it broke off; None to say nothing.
-        shown: False where the terminal has something else to show meanwhile.
+        label: The word before the bar, such as ``"mirroring"``.
+        advice: What to do after an interruption; None to report nothing.
+        shown: False if the terminal shows something else meanwhile.
     """
     bar = Bar()
     try:
-        with _display(what) if shown and sys.stderr.isatty() else nullcontext() as bar.show:
+        with _display(label) if shown and sys.stderr.isatty() else nullcontext() as bar.show:
             yield bar
     except (KeyboardInterrupt, StoreError):
-        if then is not None and bar.last is not None:
-            print_to_stderr(f"broken off: {bar.last}; {then}")
+        if advice is not None and bar.last is not None:
+            print_to_stderr(f"interrupted: {bar.last}; {advice}")
         raise
 
 
 @contextmanager
-def _display(what: str) -> Iterator[Callable[[Progress], None]]:
+def _display(label: str) -> Iterator[Callable[[Progress], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Display
 
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}")
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}")
     with Display(*columns, console=Console(stderr=True), transient=True) as display:
-        task = display.add_task(what, total=None, told="")
+        task = display.add_task(label, total=None, text="")
 
         def show(progress: Progress) -> None:
             done, total = progress.conversations, progress.total
-            display.update(task, completed=done, total=total, told=str(progress))
+            display.update(task, completed=done, total=total, text=str(progress))
 
         yield show

@@ -1,4 +1,7 @@
-"""Statistics: what is counted of the messages of a store."""
+"""Statistics: counts of the messages of a store.
+
+Nothing is read or printed here.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class Statistics:
-    """What was counted; only counts are held, whatever there is to count.
+    """The counts; no message is kept.
 
     Attributes:
-        days: Messages by the day here on which they were said.
-        undated: Messages of which that is not known.
-        models: Messages by the model that made them, where that is known.
+        days: Messages by the day on which they were created, in the local time zone.
+        undated: Messages whose time is not known.
+        models: Messages by the model that wrote them, if it is known.
         stores: Messages by the store that they come from: for copies, that of the original.
-        conversations: Conversations by the same.
-        unreadable: By the conversation's id, why it could not be counted, or not to its end.
+        conversations: Conversations by the same store.
+        unreadable: Why a conversation was not counted, or not to its end, by its id.
     """
 
     days: Counter[date] = field(default_factory=Counter)
@@ -33,7 +36,7 @@ class Statistics:
     unreadable: dict[str, str] = field(default_factory=dict)
 
     def add(self, message: Message, store: str) -> None:
-        """Counts a message."""
+        """Count a message."""
         if message.created_at is None:
             self.undated += 1
         else:
@@ -47,5 +50,5 @@ class Statistics:
 def _day(time: datetime) -> date:
     try:
         return time.astimezone().date()
-    except OverflowError:  # the first or the last day of all, elsewhere
+    except OverflowError:  # the first or the last day of the calendar, in another time zone
         return time.date()

@@ -1,4 +1,7 @@
-"""The commands of `convostore`, each with examples of its use."""
+"""The application of the `convostore` command: all commands, each with examples.
+
+What a command does belongs to `commands`.
+"""
 
 from __future__ import annotations
 
@@ -96,18 +99,20 @@ EXAMPLES: Final[dict[Callable[..., None], list[str]]] = {
 """The commands in the order in which they are listed; `work` is a profile."""
 
 for _command, _examples in EXAMPLES.items():
-    app.command(epilog="\b\nExamples:\n" + "\n".join(f"  {each}" for each in _examples))(_command)
+    app.command(epilog="\b\nExamples:\n" + "\n".join(f"  {example}" for example in _examples))(
+        _command
+    )
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(requested: bool) -> None:
+    if requested:
         from importlib.metadata import version
 
         typer.echo(f"convostore {version('convostore')}")
         raise typer.Exit
 
 
-@app.callback(epilog="'convostore COMMAND --help' tells more of each, with examples.")
+@app.callback(epilog="'convostore COMMAND --help' shows more of each, with examples.")
 def _commands(
     debug: Annotated[
         bool, typer.Option(DEBUG, help="Show where an error comes from; may stand anywhere.")
@@ -117,7 +122,7 @@ def _commands(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Reads and tends the chat history of any backend that is installed.
+    """Read and tend the chat history of any backend that is installed.
 
     A TARGET is the DSN of a store, or the name of a profile.
     """

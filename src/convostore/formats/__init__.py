@@ -1,7 +1,7 @@
 """The formats that conversations are exported to and imported from, by name.
 
-Each is a module, imported when it is asked for: a writer makes texts of values and a reader takes
-values from a binary stream. What opens and closes the files is `files`; no store is known here.
+Each is a module, imported on use: a writer formats values as text, a reader parses values from a
+binary stream. No file may be opened here, and no store known.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ __all__ = [
 ]
 
 WRITTEN: Final = ("jsonl", "markdown", "html", "openai")
+"""The names of the formats that can be written."""
 READ: Final = ("jsonl", "chatgpt", "openai")
+"""The names of the formats that can be read."""
 
 _SUFFIXES: Final = {
     ".jsonl": "jsonl",
@@ -35,15 +37,19 @@ _SUFFIXES: Final = {
     ".html": "html",
     ".htm": "html",
 }
-LOOKED_AT: Final = 64 * 1024
-"""How many of a file's first bytes `recognise` wants to see."""
+HEAD_SIZE: Final = 64 * 1024
+"""The number of a file's first bytes that `recognise` needs."""
 
 
 def writer(name: str, *, raw: bool = True) -> Writer:
-    """Makes the writer of a format.
+    """Return a new writer of a format.
+
+    Args:
+        name: One of `WRITTEN`.
+        raw: Whether `raw`, the service's own objects, is written; only JSONL holds them.
 
     Raises:
-        InvalidError: There is none of that name.
+        InvalidError: The format is unknown.
         ConfigError: It needs libraries that are not installed.
     """
     return _writer_class(name)(raw=raw)
@@ -68,16 +74,17 @@ def _writer_class(name: str) -> type[Writer]:
 
             return OpenAIWriter
         case _:
-            raise InvalidError(
-                f"there is no format {name!r} to write; there are: {', '.join(WRITTEN)}"
-            )
+            raise InvalidError(f"format must be one of {', '.join(WRITTEN)}, got {name!r}")
 
 
 def reader(name: str) -> Reader:
-    """The reader of a format.
+    """Return the reader of a format.
+
+    Args:
+        name: One of `READ`.
 
     Raises:
-        InvalidError: There is none of that name.
+        InvalidError: The format is unknown.
     """
     match name:
         case "jsonl":
@@ -93,44 +100,48 @@ def reader(name: str) -> Reader:
 
             return openai.read
         case _:
-            raise InvalidError(f"there is no format {name!r} to read; there are: {', '.join(READ)}")
+            raise InvalidError(f"format must be one of {', '.join(READ)}, got {name!r}")
 
 
 def format_of(path: PurePath) -> str:
-    """The format that a file's name asks for, when it is to be written.
+    """Return the format to write to a file, by the suffix of its name.
 
     Raises:
-        InvalidError: It asks for none.
+        InvalidError: The suffix is unknown.
     """
     try:
         return _SUFFIXES[path.suffix.lower()]
     except KeyError:
         raise InvalidError(
-            f"{path.name!r} names no format: end it in {', '.join(_SUFFIXES)}, or pass format="
+            f"the name of the file must end in one of {', '.join(_SUFFIXES)}, got {path.name!r}: "
+            "rename it, or pass format="
         ) from None
 
 
 def recognise(head: bytes) -> str:
-    """The format of a file, by its first bytes.
+    """Return the format of a file, by its first bytes.
+
+    Args:
+        head: Its first 64 KiB, or all of a shorter file.
 
     Raises:
-        InvalidError: It is none that can be read.
+        InvalidError: The file is empty, or in no format that can be read.
     """
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith((b"PK\x03\x04", b"PK\x05\x06", b"[")):
         return "chatgpt"
     line = text.partition(b"\n")[0]
-    for name, sign in _SIGNS.items():
-        if line.startswith(b"{") and sign.search(line):
+    for name, signature in _SIGNATURES.items():
+        if line.startswith(b"{") and signature.search(line):
             return name
     if not text:
-        raise InvalidError("this file is empty: there is nothing to import")
+        raise InvalidError("the file is empty: there is nothing to import")
     raise InvalidError(
-        f"this file is in no format that is recognised: pass format= as one of {', '.join(READ)}"
+        f"the format of the file was not recognised: pass format= as one of {', '.join(READ)}"
     )
 
 
-_SIGNS: Final = {
+_SIGNATURES: Final = {
     "jsonl": re.compile(rb'^\{\s*"format"\s*:\s*"convostore"'),
     "openai": re.compile(rb'"messages"\s*:\s*\['),
     "chatgpt": re.compile(rb'"mapping"\s*:\s*\{'),

@@ -1,4 +1,4 @@
-"""What every format is made of: a writer that is fed values, and the entries that a reader yields.
+"""The interface of formats: writers, readers, and the entries that a reader yields.
 
 No file, no store and no format may be known here.
 """
@@ -16,53 +16,60 @@ from ..models import Conversation, Message
 
 
 class Writer(ABC):
-    """Makes a text of conversations, piece by piece: each method returns what comes next.
+    """A writer of one text: each method returns the next piece of it.
 
-    The order is `start`, then for each conversation `conversation`, `message` for each of its
-    messages, and `end_conversation`; at last `end`. A conversation that was begun may be given up:
-    whoever does it drops its pieces and goes on with the next one.
+    The order of calls is `start`, then for each conversation `conversation`, `message` for each of
+    its messages, and `end_conversation`; at last `end`. A caller may abandon a conversation: it
+    drops the pieces and continues with the next one.
 
     Attributes:
-        losses: What the format could not hold, and in how many messages or conversations.
+        losses: The kinds of data that the format cannot hold, each with the number of messages or
+            conversations that had it.
     """
 
     def __init__(self, *, raw: bool = True) -> None:
-        """Makes a writer of one text.
+        """Create a writer of one text.
 
         Args:
-            raw: Whether the backend's own objects are written, where the format holds them.
+            raw: Whether the service's own objects are written, if the format holds them.
         """
         self.raw = raw
         self.losses: Counter[str] = Counter()
 
     def start(self, only: Conversation | None = None) -> str:  # noqa: ARG002
-        """The beginning of the text; `only` is the conversation when there will be just one."""
+        """Return the beginning of the text.
+
+        Args:
+            only: The conversation, if there will be no other.
+        """
         return ""
 
     @abstractmethod
     def conversation(self, conversation: Conversation) -> str:
-        """The beginning of a conversation."""
+        """Return the beginning of a conversation."""
 
     @abstractmethod
     def message(self, message: Message) -> str:
-        """One of its messages."""
+        """Return a message of the conversation."""
 
     @abstractmethod
     def end_conversation(self) -> str:
-        """The end of a conversation."""
+        """Return the end of the conversation."""
 
     def end(self) -> str:
-        """The end of the text."""
+        """Return the end of the text."""
         return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A conversation as a file holds it, or the error that tells why it cannot be read.
+    """A conversation of a file, or the error of reading it.
 
     Attributes:
-        conversation_id: Its id in the file; what stands for one where there is none.
-        messages: To be taken before the next entry is: they may be read only then.
+        conversation_id: Its id in the file, or a substitute.
+        conversation: None if it cannot be read.
+        messages: To be consumed before the next entry: they are read only then.
+        error: Why it cannot be read.
     """
 
     conversation_id: str
@@ -72,9 +79,9 @@ class Entry:
 
 
 Reader: TypeAlias = Callable[[BinaryIO, str | None], Generator[Entry]]
-"""Reads a file from where it stands to its end.
+"""A function that reads a stream from its position to its end.
 
-The second argument is what an `Origin` is to call the store that the conversations are of, for
-formats that do not tell; None for the format's own name. It raises `InvalidError` where the file
-itself is broken; what is wrong with one conversation only is that entry's `error`.
+The second argument is the name of the conversations' store for their `Origin`, in formats without
+one; None for the format's own name. It raises `InvalidError` if the file is broken; an error of one
+conversation is the `error` of its entry.
 """

@@ -1,7 +1,8 @@
-"""Where a Markdown text holds code: what stands there is no mark, no link and no HTML.
+"""The code regions of a Markdown text: within them is no mark, no link and no HTML.
 
-Fences, also those in items of lists, and runs of backticks are known; code by indentation is not,
-as it depends on what stands around it, nor are the fences of a quotation, which end with it.
+Fences, also those in items of lists, and runs of backticks are found; indented code is not, as it
+depends on its surroundings, nor are the fences of a quotation, which end with it. Nothing is
+changed here.
 """
 
 from __future__ import annotations
@@ -15,26 +16,26 @@ from typing import Final, TypeAlias
 
 Region: TypeAlias = tuple[int, int]
 
-_FENCE: Final = re.compile(r" {0,3}(?P<sign>`{3,}|~{3,})(?P<rest>.*)")
+_FENCE: Final = re.compile(r" {0,3}(?P<marker>`{3,}|~{3,})(?P<rest>.*)")
 _ITEM: Final = re.compile(r" {0,3}(?:[-+*]|\d{1,9}[.)])(?: {1,4}(?! )| )")
 _TICKS: Final = re.compile("`+")
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """The code of one text.
+    """The code regions of one text.
 
     Attributes:
-        regions: In their order, from each beginning up to its end.
-        open_fence: The line that would close the fence that is open at the text's end; empty when
-            none is, or when the next line that is not indented ends it.
+        regions: Start and end of each, in order.
+        open_fence: The line that closes the fence that is open at the text's end; empty if none is,
+            or if the next line that is not indented ends it.
     """
 
     regions: Sequence[Region]
     open_fence: str
 
     def holds(self, start: int, end: int) -> bool:
-        """Whether some of a stretch of the text is code."""
+        """Return whether any character from `start` to `end` is code."""
         place = bisect_right(self.regions, start, key=lambda region: region[0])
         return any(
             begin < end and start < stop
@@ -43,58 +44,59 @@ class Code:
 
 
 def find_code(text: str) -> Code:
-    """Finds the code of a text."""
+    """Find the code regions of a text."""
     fences, open_fence = _fences(text)
     return Code(sorted([*fences, *_spans(text, fences)]), open_fence)
 
 
 def _fences(text: str) -> tuple[list[Region], str]:
-    """Where fences stand, and what closes the last one."""
+    """Return the regions of fences, and the line that closes the last one."""
     if "```" not in text and "~~~" not in text:
         return [], ""
     lines = _Lines()
     start = 0
     for line in text.replace("\r\n", "\n\n").replace("\r", "\n").split("\n"):
         if line and not line.isspace():
-            lines.read(line.expandtabs(4), start, start + len(line))
+            lines.feed(line.expandtabs(4), start, start + len(line))
         start += len(line) + 1
-    open_fence = lines.indent + lines.sign if lines.sign and not lines.within else ""
-    if lines.sign:
+    open_fence = lines.indent + lines.marker if lines.marker and not lines.within else ""
+    if lines.marker:
         lines.close(len(text))
     return lines.fences, open_fence
 
 
 @dataclass
 class _Lines:
-    """Reads a text line by line for its fences.
+    """A parser that finds fences line by line.
 
     Attributes:
-        items: How far the texts of the items are indented that the line stands in.
-        sign: What opened the fence that the line stands in; empty outside of any.
-        within: How far the item is indented that this fence stands in.
+        items: The indentations of the list items around the line.
+        marker: The backticks or tildes that opened the fence around the line; empty outside of one.
+        within: The indentation of the list item around that fence.
+        indent: The white space before the fence.
     """
 
     fences: list[Region] = field(default_factory=list)
     items: list[int] = field(default_factory=list)
-    sign: str = ""
+    marker: str = ""
     within: int = 0
     indent: str = ""
     _start: int = 0
 
-    def read(self, line: str, start: int, end: int) -> None:
-        """Takes in a line that is not empty, and its place in the text."""
+    def feed(self, line: str, start: int, end: int) -> None:
+        """Feed a line that is not blank, with its start and end in the text."""
         self._leave_items(len(line) - len(line.lstrip(" ")))
-        if self.sign and self._within < self.within:
+        if self.marker and self._within < self.within:
             self.close(start)
-        if not self.sign:
+        if not self.marker:
             self._open(self._enter_items(line), start)
         elif self._is_closed_by(line[self.within :]):
             self.close(end)
 
     def close(self, end: int) -> None:
-        """Ends the fence."""
+        """End the fence."""
         self.fences.append((self._start, end))
-        self.sign = ""
+        self.marker = ""
 
     @property
     def _within(self) -> int:
@@ -105,7 +107,7 @@ class _Lines:
             self.items.pop()
 
     def _enter_items(self, line: str) -> str:
-        """What is left of the line behind the signs of items that begin on it."""
+        """Return the rest of the line after the markers of items that begin on it."""
         place = self._within
         while item := _ITEM.match(line[place:]):
             place += item.end()
@@ -113,19 +115,19 @@ class _Lines:
         return line[place:]
 
     def _open(self, line: str, start: int) -> None:
-        found = _FENCE.match(line)
-        # Backticks behind backticks are no fence, but code within a line.
-        if found and not (found["sign"][0] == "`" and "`" in found["rest"]):
-            self.sign, self.within, self._start = found["sign"], self._within, start
-            self.indent = line[: found.start("sign")]
+        fence = _FENCE.match(line)
+        # Backticks followed by others on the line are a code span, not a fence.
+        if fence and not (fence["marker"][0] == "`" and "`" in fence["rest"]):
+            self.marker, self.within, self._start = fence["marker"], self._within, start
+            self.indent = line[: fence.start("marker")]
 
     def _is_closed_by(self, line: str) -> bool:
-        found = _FENCE.match(line)
-        return bool(found and found["sign"].startswith(self.sign) and not found["rest"].strip())
+        fence = _FENCE.match(line)
+        return bool(fence and fence["marker"].startswith(self.marker) and not fence["rest"].strip())
 
 
 def _spans(text: str, fences: Sequence[Region]) -> Iterator[Region]:
-    """Code within lines: from a run of backticks to the next one as long in the paragraph."""
+    """Yield code spans: from a run of backticks to the next of the same length in the paragraph."""
     start = 0
     for begin, end in [*fences, (len(text), len(text))]:
         yield from _spans_between(text, start, begin)
@@ -133,7 +135,7 @@ def _spans(text: str, fences: Sequence[Region]) -> Iterator[Region]:
 
 
 def _spans_between(text: str, start: int, end: int) -> Iterator[Region]:
-    runs = [found.span() for found in _TICKS.finditer(text, start, end)]
+    runs = [run.span() for run in _TICKS.finditer(text, start, end)]
     by_length: dict[int, list[int]] = defaultdict(list)
     for begin, stop in runs:
         by_length[stop - begin].append(begin)

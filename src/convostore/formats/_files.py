@@ -1,7 +1,7 @@
-"""The files that are exported to and imported from: opened, put into place, let go of.
+"""Files of exports and imports: output files that appear when they are complete, and input streams.
 
-Everything here may wait for a disk: whoever must not wait calls it in a thread. What the files hold
-is the formats' own matter.
+Everything here may block on a disk: async callers use a thread. What the files hold belongs to the
+formats.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, Final, TextIO, TypeAlias, cast
 
 from ..errors import InvalidError, StoreError
-from . import LOOKED_AT, reader, recognise
+from . import HEAD_SIZE, reader, recognise
 from ._base import Entry
 
 PathOrText: TypeAlias = "str | os.PathLike[str] | TextIO"
@@ -29,102 +29,102 @@ _IN_MEMORY: Final = 1024 * 1024
 
 
 class FileFailedError(InvalidError):
-    """A file cannot be read or written on: no conversation in it would fare better."""
+    """A file cannot be read or written further: the error is not one of a single conversation."""
 
 
 class Sink(ABC):
-    """Where texts go. What stands between `begin` and `drop` is as if it was never written."""
+    """A target of texts; what is written between `begin` and `drop` is discarded."""
 
     def __init__(self) -> None:
         self._spool: IO[str] | None = None
 
     @abstractmethod
     def open(self) -> None:
-        """Makes ready to write."""
+        """Open the target for writing."""
 
     @abstractmethod
     def _write(self, text: str) -> None: ...
 
     @abstractmethod
     def commit(self) -> None:
-        """All is written."""
+        """Finish: everything is written."""
 
     def discard(self) -> None:
-        """Lets go of what was not committed; calling it afterwards is fine."""
+        """Discard what was not committed, and close the target; do nothing after `commit`."""
         self.drop()
 
     def write(self, text: str) -> None:
-        """Writes what comes next."""
+        """Write the next text."""
         if self._spool is not None:
-            with _named("a temporary file", "written"):
+            with _name_in_errors("a temporary file", "write"):
                 self._spool.write(text)
         elif text:
             self._write(text)
 
     def begin(self) -> None:
-        """Holds back what comes, until `keep` or `drop`; much of it on disk."""
+        """Hold back what is written until `keep` or `drop`, in a temporary file if it is long."""
         self._spool = tempfile.SpooledTemporaryFile(  # noqa: SIM115  # closed by both
             _IN_MEMORY, "w+", encoding="utf-8", newline=""
         )
 
     def keep(self) -> None:
-        """Writes what was held back."""
-        held, self._spool = self._spool, None
-        if held is not None:
-            with held:
-                for text in _read_back(held):
+        """Write what was held back."""
+        spool, self._spool = self._spool, None
+        if spool is not None:
+            with spool:
+                for text in _read_back(spool):
                     self._write(text)
 
     def drop(self) -> None:
-        """Forgets what was held back."""
-        held, self._spool = self._spool, None
-        if held is not None:
-            with suppress(OSError):  # of what it could not write, which nobody wants any more
-                held.close()
+        """Discard what was held back."""
+        spool, self._spool = self._spool, None
+        if spool is not None:
+            with suppress(OSError):  # closing flushes, which may fail; the text is not needed
+                spool.close()
 
 
-def _read_back(held: IO[str]) -> Iterator[str]:
-    with _named("a temporary file", "read"):
-        held.seek(0)
-        while text := held.read(_IN_MEMORY):
+def _read_back(spool: IO[str]) -> Iterator[str]:
+    with _name_in_errors("a temporary file", "read"):
+        spool.seek(0)
+        while text := spool.read(_IN_MEMORY):
             yield text
 
 
 class FileSink(Sink):
-    """A file that appears under its name when it is whole: until then it is one beside it."""
+    """A file that appears under its name when it is complete; until then it has another name."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
         self._target = path
-        self._beside: Path | None = None
+        self._partial: Path | None = None
         self._file: TextIO | None = None
 
     def open(self) -> None:
-        with _named(self._path, "written"):
-            self._target = _behind_links(self._path)  # else a link would be replaced by a file
+        with _name_in_errors(self._path, "write"):
+            self._target = _follow_links(self._path)  # else the file would replace a link
             written = self._target
             if written.is_file() or not written.exists():
                 written = written.with_name(f".{written.name[:200]}.{secrets.token_hex(4)}.part")
-                self._beside = written
+                self._partial = written
             self._file = written.open("w", encoding="utf-8", newline="")
-            if self._beside is not None and self._target.exists():
-                shutil.copymode(self._target, self._beside)  # who may read it stays the same
+            if self._partial is not None and self._target.exists():
+                shutil.copymode(self._target, self._partial)  # with the same permissions
 
     def _write(self, text: str) -> None:
-        with _named(self._path, "written"):
+        with _name_in_errors(self._path, "write"):
             cast("TextIO", self._file).write(text)
 
     def commit(self) -> None:
-        with _named(self._path, "written"):
+        with _name_in_errors(self._path, "write"):
             file, self._file = cast("TextIO", self._file), None
             with file:
                 file.flush()
-                if self._beside is not None:
+                if self._partial is not None:
                     os.fsync(file.fileno())
-            if self._beside is not None:
-                self._beside.replace(self._target)
-                self._beside = None
+            if self._partial is not None:
+                self._partial.replace(self._target)
+                self._partial = None
 
     def discard(self) -> None:
         super().discard()
@@ -132,14 +132,14 @@ class FileSink(Sink):
         with suppress(OSError):
             if file is not None:
                 file.close()
-        beside, self._beside = self._beside, None
-        with suppress(OSError):  # as where it could not be made
-            if beside is not None:
-                beside.unlink()
+        partial, self._partial = self._partial, None
+        with suppress(OSError):  # it may not exist
+            if partial is not None:
+                partial.unlink()
 
 
-def _behind_links(path: Path) -> Path:
-    # Not `resolve`: what it does with links that lead in a circle depends on Python's version.
+def _follow_links(path: Path) -> Path:
+    # Not `resolve`: what it does with circular links depends on Python's version.
     target = Path(os.path.realpath(path))
     if target.is_symlink():
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
@@ -147,21 +147,21 @@ def _behind_links(path: Path) -> Path:
 
 
 class StreamSink(Sink):
-    """A stream of the caller's; it is not closed."""
+    """A stream of the caller; it is not closed."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
         self._stream = stream
 
     def open(self) -> None:
-        """It is open."""
+        """Do nothing: the stream is open."""
 
     def _write(self, text: str) -> None:
         try:
             self._stream.write(text)
         except UnicodeEncodeError as error:
             raise FileFailedError(
-                f"the stream's encoding, {error.encoding}, does not hold every sign: "
+                f"the stream's encoding, {error.encoding}, lacks a character of the text: "
                 "open it with encoding='utf-8'"
             ) from error
 
@@ -170,21 +170,23 @@ class StreamSink(Sink):
 
 
 def sink_to(destination: PathOrText) -> Sink:
-    """The sink of a path or of a text stream.
+    """Return a sink that writes to a path or to a text stream.
 
     Raises:
-        InvalidError: It is neither.
+        InvalidError: The destination is neither.
     """
     if isinstance(destination, str | os.PathLike):
         return FileSink(_path(destination))
     if not _has(destination, "write", but=(io.RawIOBase, io.BufferedIOBase)):
-        raise InvalidError(f"export to a path or a text stream, not to {destination!r}")
+        raise InvalidError(
+            f"destination must be a path or a text stream, got {type(destination).__name__}"
+        )
     return StreamSink(destination)
 
 
 def _path(path: str | os.PathLike[str]) -> Path:
     if "\0" in os.fspath(path):
-        raise InvalidError("no path holds a NUL character")
+        raise InvalidError("path must not contain NUL")
     return Path(path)
 
 
@@ -195,30 +197,35 @@ def _has(stream: object, method: str, *, but: tuple[type, ...]) -> bool:
 def entries_of(
     source: PathOrBytes, format: str | None = None, name: str | None = None
 ) -> Generator[Entry]:
-    """Reads the conversations of a file, of an unpacked ChatGPT export, or of a binary stream.
+    """Yield the conversations of a file, of an unpacked ChatGPT export, or of a binary stream.
 
     Args:
-        source: Where they are; a path is closed at the end, a stream of the caller's is not.
-        format: Its name; None to find it out.
-        name: What an `Origin` is to call their store; see `Reader`.
+        source: The path or stream; a stream of the caller is not closed.
+        format: The name of the format; None to recognise it.
+        name: The name of the conversations' store for their `Origin`; see `Reader`.
 
     Raises:
-        InvalidError: It cannot be read; the message tells why.
+        InvalidError: The source cannot be read.
     """
     if format is not None:
         reader(format)
     if isinstance(source, str | os.PathLike):
         return _entries_of_path(_path(source), format, name)
     if not _has(source, "read", but=(io.TextIOBase,)):
-        raise InvalidError("import from a path or a binary stream, such as sys.stdin.buffer")
+        raise InvalidError(
+            "source must be a path or a binary stream such as sys.stdin.buffer, "
+            f"got {type(source).__name__}"
+        )
     return _entries_of_stream(source, format, name)
 
 
 def _entries_of_path(path: Path, format: str | None, name: str | None) -> Generator[Entry]:
-    with _named(path, "read"):
+    with _name_in_errors(path, "read"):
         if path.is_dir():
             if format not in {None, "chatgpt"}:
-                raise InvalidError(f"{path} is a folder: only a ChatGPT export is read from one")
+                raise InvalidError(
+                    f"{path} is a folder: only a ChatGPT export can be read from one"
+                )
             from .chatgpt import read_folder
 
             yield from read_folder(path, name)
@@ -239,15 +246,15 @@ def _entries_of_stream(stream: BinaryIO, format: str | None, name: str | None) -
 
 
 def _head(stream: BinaryIO) -> bytes:
-    """The first bytes, which a stream that is not buffered gives in pieces."""
+    """Return the first bytes; an unbuffered stream returns them in pieces."""
     head = b""
-    while len(head) < LOOKED_AT and (piece := stream.read(LOOKED_AT - len(head))):
+    while len(head) < HEAD_SIZE and (piece := stream.read(HEAD_SIZE - len(head))):
         head += piece
     return head
 
 
 class _Rejoined(io.RawIOBase):
-    """A stream whose head was read already."""
+    """A stream whose head was read already, put before the rest."""
 
     def __init__(self, head: bytes, rest: BinaryIO) -> None:
         self._head = head
@@ -265,12 +272,20 @@ class _Rejoined(io.RawIOBase):
 
 
 @contextmanager
-def _named(path: Path | str, done: str) -> Iterator[None]:
-    """Turns what the system says of a file into an error of ours that names it."""
+def _name_in_errors(path: Path | str, action: str) -> Iterator[None]:
+    """Convert an OSError to an error of ours that names the file.
+
+    Args:
+        path: The file, or words for it.
+        action: ``"read"`` or ``"write"``.
+
+    Raises:
+        FileFailedError: The operating system refused.
+    """
     try:
         yield
     except OSError as error:
         if isinstance(error, StoreError):
             raise
         name = path if isinstance(path, str) else repr(str(path))
-        raise FileFailedError(f"{name} cannot be {done}: {error.strerror or error}") from error
+        raise FileFailedError(f"cannot {action} {name}: {error.strerror or error}") from error

@@ -1,7 +1,7 @@
-"""The objects of a JSON file that is one large array, one at a time, in bounded memory.
+"""Objects of a JSON file that is one large array, one at a time, in bounded memory.
 
-Only where an object ends is looked for here; it is decoded like any other JSON text, so that big
-numbers and lone surrogates come out as they are (streaming parsers change or refuse them).
+Only the end of each object is found here, nothing is decoded: streaming parsers change or refuse
+big numbers and lone surrogates.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 
 def json_objects(stream: IO[bytes]) -> Iterator[bytes]:
-    """Yields the texts of the objects in an array, or the one object that a file is.
+    """Yield the text of each object in an array, or of the only object of a file.
 
     Raises:
-        InvalidError: The file is cut off, holds something else, or an object that is too large.
+        InvalidError: The file is truncated, is something else, or has an object that is too large.
     """
     return _Splitter(stream).objects()
 
@@ -35,71 +35,71 @@ def json_objects(stream: IO[bytes]) -> Iterator[bytes]:
 class _Splitter:
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
-        self._held = b""
+        self._buffer = b""
         self._start = 0
         self._ended = False
-        self._found = 0
+        self._count = 0
 
     def objects(self) -> Iterator[bytes]:
         self._read()
-        if self._held.startswith(_BOM):
+        if self._buffer.startswith(_BOM):
             self._start = len(_BOM)
-        first = self._next_sign()
+        first = self._next_byte()
         if first == b"{":
             yield self._object()
         elif first == b"[":
             self._start += 1
-            while (sign := self._next_sign()) != b"]":
-                if sign != b"{":
-                    raise InvalidError(f"{self._place()} there is no JSON object, but {sign!r}")
+            while (byte := self._next_byte()) != b"]":
+                if byte != b"{":
+                    raise InvalidError(f"expected a JSON object {self._place()}, got {byte!r}")
                 yield self._object()
         else:
-            raise InvalidError(f"this is no JSON array or object: it begins with {first!r}")
+            raise InvalidError(f"the file must be a JSON array or object, got {first!r}")
 
-    def _next_sign(self) -> bytes:
-        """Goes past what stands between two objects; the first byte of what follows."""
+    def _next_byte(self) -> bytes:
+        """Skip what is between two objects; return the first byte of the next."""
         while True:
-            between = _BETWEEN.match(self._held, self._start)
+            between = _BETWEEN.match(self._buffer, self._start)
             self._start = between.end() if between else self._start
-            if self._start < len(self._held):
-                return self._held[self._start : self._start + 1]
+            if self._start < len(self._buffer):
+                return self._buffer[self._start : self._start + 1]
             if self._ended:
-                raise InvalidError(f"this file is cut off or empty: it ends {self._place()}")
+                raise InvalidError(f"the file is truncated or empty: it ends {self._place()}")
             self._read()
 
     def _object(self) -> bytes:
-        depth, looked_at = 0, 0
+        depth, scanned = 0, 0
         while True:
-            for token in _TOKEN.finditer(self._held, self._start + looked_at):
-                sign = token[0]
-                if sign == b'"':  # of a string whose end is not read yet
+            for token in _TOKEN.finditer(self._buffer, self._start + scanned):
+                text = token[0]
+                if text == b'"':  # the end of this string is not read yet
                     break
-                looked_at = token.end() - self._start
-                depth += (sign in _OPENING) - (sign in _CLOSING)
+                scanned = token.end() - self._start
+                depth += (text in _OPENING) - (text in _CLOSING)
                 if depth == 0:
-                    return self._take(looked_at)
+                    return self._take(scanned)
             self._read_on()
 
     def _take(self, size: int) -> bytes:
-        found = self._held[self._start : self._start + size]
+        text = self._buffer[self._start : self._start + size]
         self._start += size
-        self._found += 1
-        return found
+        self._count += 1
+        return text
 
     def _read_on(self) -> None:
         if self._ended:
-            raise InvalidError(f"this file is cut off: it ends within an object {self._place()}")
-        pending = len(self._held) - self._start
+            raise InvalidError(f"the file is truncated: it ends within an object {self._place()}")
+        pending = len(self._buffer) - self._start
         if pending > MAX_OBJECT:
-            raise InvalidError(f"{self._place()} an object is larger than {MAX_OBJECT} bytes")
-        # Twice as much each time, as what is held is copied, and a string looked through, anew.
+            raise InvalidError(f"the object {self._place()} is larger than {MAX_OBJECT} bytes")
+        # Doubled each time, as the buffer is copied, and a string scanned, anew.
         self._read(max(_CHUNK, pending))
 
     def _read(self, size: int = _CHUNK) -> None:
         chunk = self._stream.read(size)
         self._ended = not chunk
-        self._held = self._held[self._start :] + chunk
+        self._buffer = self._buffer[self._start :] + chunk
         self._start = 0
 
     def _place(self) -> str:
-        return f"behind {self._found} conversations"
+        return f"after {self._count} conversations"

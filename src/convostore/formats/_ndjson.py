@@ -1,6 +1,6 @@
-"""Lines of JSON, read one at a time and within bounds; what is wrong with one names its number.
+"""Lines of JSON, read one at a time and within bounds; errors name the line's number.
 
-What the lines mean is the formats' own matter.
+What the lines mean belongs to the formats.
 """
 
 from __future__ import annotations
@@ -24,36 +24,36 @@ MAX_LINE: Final = 256 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line's object; `number` counts from 1."""
+    """The object on a line; `number` counts from 1."""
 
     number: int
     data: Row
 
-    def read(self, load: Callable[[JSON], T], data: JSON) -> T:
-        """What `load` makes of a part of this line.
+    def parse(self, load: Callable[[JSON], T], data: JSON) -> T:
+        """Return the result of `load` for a part of this line.
 
         Raises:
-            InvalidError: It is none; the message names the line.
+            InvalidError: The part is invalid; the message names the line.
         """
         try:
             return load(data)
         except InvalidError as error:
             raise InvalidError(f"line {self.number}: {error}") from None
 
-    def refuse(self, what: str) -> NoReturn:
-        """Says what is wrong with this line.
+    def fail(self, reason: str) -> NoReturn:
+        """Raise an error that names this line.
 
         Raises:
             InvalidError: Always.
         """
-        raise InvalidError(f"line {self.number} {what}")
+        raise InvalidError(f"line {self.number} {reason}")
 
 
 def json_lines(stream: BinaryIO) -> Iterator[Line]:
-    """Yields the objects that stand on the lines of a file; empty lines are passed over.
+    """Yield the object on each line of a file; skip empty lines.
 
     Raises:
-        InvalidError: A line is too long, is not JSON, or is no object; the message names it.
+        InvalidError: A line is too long, is not JSON, or is not an object; the message names it.
     """
     number = 0
     while text := stream.readline(MAX_LINE + 1):
@@ -68,22 +68,22 @@ def json_lines(stream: BinaryIO) -> Iterator[Line]:
 
 def _object(text: bytes, number: int) -> Row:
     try:
-        data = _decoded(text)
+        data = _decode(text)
     except RecursionError:
-        raise InvalidError(f"line {number} is nested too deeply to be read") from None
+        raise InvalidError(f"line {number} is nested too deeply") from None
     except ValueError as error:
         reason = getattr(error, "msg", "a value is out of bounds")
         if not text.endswith(b"\n"):
-            reason = "the file ends within it, as one does that was cut off"
-        raise InvalidError(f"line {number} is not JSON that can be read: {reason}") from None
+            reason = "the file is truncated within it"
+        raise InvalidError(f"line {number} is not valid JSON: {reason}") from None
     if not isinstance(data, dict):
-        raise InvalidError(f"line {number} is no JSON object")
+        raise InvalidError(f"line {number} must be a JSON object, got {type(data).__name__}")
     return data
 
 
-def _decoded(text: bytes) -> JSON:
-    # Not `decode_json`: what a service sent within its bound is deeper here, as part of a line.
+def _decode(text: bytes) -> JSON:
+    # Not `decode_json`: an object at its depth limit is nested deeper here, within a line.
     try:
         return from_json(text)
-    except ValueError:  # it takes no lone surrogates and nothing deeper than its bound
+    except ValueError:  # it refuses lone surrogates, and nesting beyond its limit
         return json.loads(text)

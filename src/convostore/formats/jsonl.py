@@ -1,8 +1,9 @@
-r"""JSONL: the format that loses nothing; written and read line by line.
+r"""JSONL: the lossless format, written and read line by line.
 
-The first line names the format and its version, the last one tells the counts, so that a file that
-was cut off is noticed. Between them stands a line for each conversation, followed by a line for
-each of its messages. Every line is ASCII: what UTF-8 cannot hold is escaped.
+The first line names the format and its version, the last one holds the counts, so that a truncated
+file is noticed. Between them is a line for each conversation, followed by a line for each of its
+messages. Every line is ASCII: what UTF-8 cannot hold is escaped. What a value looks like as JSON is
+decided in `serialization`.
 """
 
 from __future__ import annotations
@@ -23,32 +24,36 @@ from ._ndjson import Line, json_lines
 __all__ = ["FORMAT", "VERSION", "JSONLWriter", "read"]
 
 FORMAT: Final = "convostore"
+"""The name of the format in the first line."""
 VERSION: Final = 1
+"""The version that is written, and the newest that can be read."""
 
 
 class JSONLWriter(Writer):
-    """Writes the lossless format."""
+    """A writer of the lossless format."""
 
     def __init__(self, *, raw: bool = True) -> None:
         super().__init__(raw=raw)
-        self._within = ""
-        self._begun = self._conversations = self._messages = 0
+        self._conversation_id = ""
+        self._pending = self._conversations = self._messages = 0
 
     @override
     def start(self, only: Conversation | None = None) -> str:
         return _line({"format": FORMAT, "version": VERSION, "raw": self.raw})
 
     def conversation(self, conversation: Conversation) -> str:
-        self._within, self._begun = conversation.id, 0
+        self._conversation_id, self._pending = conversation.id, 0
         return _line({"conversation": serialization.dump(conversation, raw=self.raw)})
 
     def message(self, message: Message) -> str:
-        self._begun += 1
-        return _line({"in": self._within, "message": serialization.dump(message, raw=self.raw)})
+        self._pending += 1
+        return _line(
+            {"in": self._conversation_id, "message": serialization.dump(message, raw=self.raw)}
+        )
 
     def end_conversation(self) -> str:
         self._conversations += 1
-        self._messages += self._begun
+        self._messages += self._pending
         return ""
 
     def end(self) -> str:
@@ -61,35 +66,35 @@ def _line(data: Row) -> str:
 
 
 def read(stream: BinaryIO, _name: str | None = None) -> Generator[Entry]:
-    """Reads the lossless format, which tells each conversation's origin itself.
+    """Read the lossless format; no store's name is needed, as each conversation has its origin.
 
     Raises:
         InvalidError: A line is broken, or the file ends too early; what came before is good.
     """
-    return _Reading(json_lines(stream)).entries()
+    return _FileReader(json_lines(stream)).entries()
 
 
 @dataclass(slots=True)
-class _Reading:
+class _FileReader:
     lines: Iterator[Line]
     ahead: Line | None = None
     conversations: int = 0
     messages: int = 0
-    within: str = ""
+    conversation_id: str = ""
 
     def entries(self) -> Generator[Entry]:
         _check_header(next(self.lines, None))
         self._advance()
         while (line := self.ahead) is not None and "conversation" in line.data:
-            conversation = line.read(serialization.load_conversation, line.data["conversation"])
-            self.within = conversation.id
+            conversation = line.parse(serialization.load_conversation, line.data["conversation"])
+            self.conversation_id = conversation.id
             self.conversations += 1
             messages = self._messages()
             yield Entry(
                 conversation_id=conversation.id, conversation=conversation, messages=messages
             )
-            for _ in messages:
-                """What was not taken is passed over."""
+            for _ in messages:  # skip what the caller did not consume
+                pass
         self._check_end()
 
     def _advance(self) -> None:
@@ -98,50 +103,54 @@ class _Reading:
     def _messages(self) -> Iterator[Message]:
         self._advance()
         while (line := self.ahead) is not None and "message" in line.data:
-            if line.data.get("in") != self.within:
-                line.refuse(f"holds a message of another conversation than {self.within!r}")
-            message = line.read(serialization.load_message, line.data["message"])
+            if line.data.get("in") != self.conversation_id:
+                line.fail(f"has a message of another conversation than {self.conversation_id!r}")
+            message = line.parse(serialization.load_message, line.data["message"])
             self.messages += 1
             yield message
             self._advance()  # not earlier: the next line may be broken, this one is not
         if self.ahead is None:
-            self._cut_off()
+            self._fail_truncated()
 
-    def _cut_off(self) -> NoReturn:
-        last = f"; the last one, {self.within!r}, may lack messages" if self.within else ""
+    def _fail_truncated(self) -> NoReturn:
+        last = (
+            f"; the last one, {self.conversation_id!r}, may lack messages"
+            if self.conversation_id
+            else ""
+        )
         raise InvalidError(
-            f"this file is cut off: its closing line is missing behind {self.conversations} "
-            f"conversations with {self.messages} messages{last}. Export it anew"
+            f"the file is truncated: its closing line is missing after {self.conversations} "
+            f"conversations with {self.messages} messages{last}. Export it again"
         )
 
     def _check_end(self) -> None:
         if self.ahead is None:
-            self._cut_off()
-        line, self.within = self.ahead, ""
-        told = line.data.get("end")
-        if not isinstance(told, dict):
-            line.refuse("is neither a conversation, a message nor the closing line")
-        found = {"conversations": self.conversations, "messages": self.messages}
-        if told != found:
-            line.refuse(f"tells of {_counts(told)}, but the file holds {_counts(found)}")
+            self._fail_truncated()
+        line, self.conversation_id = self.ahead, ""
+        counts = line.data.get("end")
+        if not isinstance(counts, dict):
+            line.fail("is neither a conversation, a message nor the closing line")
+        actual = {"conversations": self.conversations, "messages": self.messages}
+        if counts != actual:
+            line.fail(f"counts {_counts_text(counts)}, but the file has {_counts_text(actual)}")
         if (after := next(self.lines, None)) is not None:
-            after.refuse("stands behind the closing line")
+            after.fail("comes after the closing line")
 
 
 def _check_header(line: Line | None) -> None:
     if line is None:
-        raise InvalidError("this file is empty: there is nothing to import")
+        raise InvalidError("the file is empty: there is nothing to import")
     if line.data.get("format") != FORMAT:
-        line.refuse(f'is no header: it would hold {{"format": "{FORMAT}"}}')
+        line.fail(f'is not a header: it must contain "format": "{FORMAT}"')
     version = line.data.get("version")
     if type(version) is not int or version < 1:
-        line.refuse(f"names no version of the format, but {version!r}")
+        line.fail(f"must name the version of the format, a positive integer, got {version!r}")
     if version > VERSION:
-        line.refuse(
-            f"names version {version} of the format; this convostore reads up to {VERSION}: "
+        line.fail(
+            f"names version {version} of the format, but this convostore reads up to {VERSION}: "
             "upgrade it"
         )
 
 
-def _counts(counts: dict[str, JSON]) -> str:
+def _counts_text(counts: dict[str, JSON]) -> str:
     return f"{counts.get('conversations')} conversations with {counts.get('messages')} messages"

@@ -1,7 +1,8 @@
-"""Markdown: for reading, and for whatever takes it: citations are footnotes, tools are code blocks.
+"""Markdown: citations are footnotes, tool calls are code blocks.
 
-Texts are written as they are, except where one would run on into what follows it (an open fence,
-open HTML). Titles, names and addresses are _escape: they cannot become anything else.
+Texts are written unchanged, except that an open fence or open HTML is closed, so that it does not
+swallow what follows. Titles, names and addresses are escaped. Nothing is parsed here but code and
+HTML blocks.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from .text import ROLES, one_line, printable, safe_link, shortened, time_text
 __all__ = ["MarkdownWriter"]
 
 _LABEL: Final = "source-"
-_SIGNS: Final = re.compile(r"[\\`*_\[\]<>~^&|$#]|^[-+=:]")
+_SPECIAL: Final = re.compile(r"[\\`*_\[\]<>~^&|$#]|^[-+=:]")
 _NUMBERED: Final = re.compile(r"^(\d+)(?=[.)])")
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _OPEN_HTML: Final = re.compile(
@@ -53,7 +54,7 @@ _CLOSINGS: Final = (
 
 
 class MarkdownWriter(Writer):
-    """Writes conversations one below the other; `raw` is nowhere."""
+    """A writer of conversations one below the other, without `raw`."""
 
     def __init__(self, *, raw: bool = True) -> None:
         super().__init__(raw=raw)
@@ -62,7 +63,7 @@ class MarkdownWriter(Writer):
     def conversation(self, conversation: Conversation) -> str:
         head = [f"# {_escape(conversation.title or 'Untitled')}"]
         head.append(_about(conversation))
-        head += [_file(each) for each in conversation.files]
+        head += [_file(file) for file in conversation.files]
         head += _problems(conversation.problems)
         return "".join(f"{block}\n\n" for block in head)
 
@@ -75,7 +76,7 @@ class MarkdownWriter(Writer):
         blocks += _parts(message, citing)
         if citing.rest:
             blocks.append(
-                "**Sources**\n\n" + "\n".join(f"- {_source(each)}" for each in citing.rest)
+                "**Sources**\n\n" + "\n".join(f"- {_source(source)}" for source in citing.rest)
             )
         blocks += _problems(message.problems)
         blocks += [f"[^{_LABEL}{number}]: {_source(source)}" for number, source in citing.noted]
@@ -86,40 +87,40 @@ class MarkdownWriter(Writer):
 
 
 def _escape(text: str) -> str:
-    """The text on one line, with no sign in it that Markdown would take for more than itself."""
-    return _NUMBERED.sub(r"\1\\", _SIGNS.sub(r"\\\g<0>", one_line(text)))
+    """Return the text on one line, with each character that Markdown could interpret escaped."""
+    return _NUMBERED.sub(r"\1\\", _SPECIAL.sub(r"\\\g<0>", one_line(text)))
 
 
 def _about(conversation: Conversation) -> str:
-    told = [_code(conversation.id)]
+    facts = [_code(conversation.id)]
     if conversation.origin is not None:
         origin = conversation.origin
-        told.append(f"copied from {_code(origin.store)}, {_code(origin.conversation_id)}")
+        facts.append(f"copied from {_code(origin.store)}, {_code(origin.conversation_id)}")
     if conversation.created_at is not None:
-        told.append(f"begun {time_text(conversation.created_at)}")
+        facts.append(f"begun {time_text(conversation.created_at)}")
     if conversation.updated_at is not None:
-        told.append(f"last changed {time_text(conversation.updated_at)}")
+        facts.append(f"last changed {time_text(conversation.updated_at)}")
     if conversation.pinned:
-        told.append("pinned")
-    return f"Conversation {', '.join(told)}"
+        facts.append("pinned")
+    return f"Conversation {', '.join(facts)}"
 
 
 def _about_message(message: Message) -> str:
-    told = []
+    facts = []
     if message.created_at is not None:
-        told.append(time_text(message.created_at))
+        facts.append(time_text(message.created_at))
     if message.model:
-        told.append(_escape(message.model))
+        facts.append(_escape(message.model))
     if message.status not in {None, "complete"}:
-        told.append(str(message.status))
+        facts.append(str(message.status))
     if message.feedback is not None:
         comment = f": {_escape(message.feedback.comment)}" if message.feedback.comment else ""
-        told.append(f"rated {message.feedback.rating}{comment}")
-    return f"*{' · '.join(told)}*" if told else ""
+        facts.append(f"rated {message.feedback.rating}{comment}")
+    return f"*{' · '.join(facts)}*" if facts else ""
 
 
 def _problems(problems: Sequence[Problem]) -> list[str]:
-    return [f"> Not read: {_escape(each.where)} {_escape(each.what)}" for each in problems]
+    return [f"> Not read: {_escape(problem.where)} {_escape(problem.what)}" for problem in problems]
 
 
 def _parts(message: Message, citing: Citing) -> Iterator[str]:
@@ -134,34 +135,34 @@ def _parts(message: Message, citing: Citing) -> Iterator[str]:
 def _part(part: Part) -> str:
     match part:
         case ReasoningPart():
-            return _quoted(f"**Reasoning**\n\n{_text(part.text, [])}")
+            return _quote(f"**Reasoning**\n\n{_text(part.text, [])}")
         case ToolCallPart():
-            called = f"**Tool call** {_code(part.name)}{_named(part.id)}"
+            heading = f"**Tool call** {_code(part.name)}{_id_text(part.id)}"
             language = "json" if part.arguments.startswith(("{", "[")) else ""
-            return f"{called}\n\n{_fenced(part.arguments, language)}"
+            return f"{heading}\n\n{_fence(part.arguments, language)}"
         case ToolResultPart():
-            return f"**Tool result**{_named(part.id)}\n\n{_fenced(part.content)}"
+            return f"**Tool result**{_id_text(part.id)}\n\n{_fence(part.content)}"
         case FilePart():
             return _file(part)
         case InteractionPart():
             return _interaction(part)
         case OtherPart():
             kind = f" {_code(part.type)}" if part.type else ""
-            return f"**Other**{kind}\n\n{_fenced(serialization.to_json(part.data), 'json')}"
+            return f"**Other**{kind}\n\n{_fence(serialization.to_json(part.data), 'json')}"
         case TextPart():
             return _text(part.text, [])
 
 
-def _named(part_id: str | None) -> str:
+def _id_text(part_id: str | None) -> str:
     return f" ({_code(part_id)})" if part_id else ""
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return "\n".join(f"> {line}".rstrip() for line in _LINE_END.split(text))
 
 
 def _text(text: str, spans: Sequence[Span]) -> str:
-    """The text with its marks as footnotes, closed where it is open."""
+    """Return the text with its marks as footnotes, and with what it leaves open closed."""
     code = find_code(text)
     pieces, last = [], 0
     for span in spans:
@@ -169,8 +170,8 @@ def _text(text: str, spans: Sequence[Span]) -> str:
             pieces += [_escape_own_labels(text[last : span.start]), _references(span)]
             last = span.end
     pieces.append(_escape_own_labels(text[last:]))
-    made = printable("".join(pieces))
-    return _closed(made, find_code(made))
+    markdown = printable("".join(pieces))
+    return _close(markdown, find_code(markdown))
 
 
 def _references(span: Span) -> str:
@@ -181,35 +182,35 @@ def _references(span: Span) -> str:
 
 
 def _escape_own_labels(text: str) -> str:
-    """A text's own footnotes must not be taken for ours."""
+    """Escape footnotes of the text that have the form of ours."""
     return text.replace(f"[^{_LABEL}", f"\\[^{_LABEL}")
 
 
-def _closed(text: str, code: Code) -> str:
-    """The text with an end to a fence, and no beginning of HTML, that it leaves open."""
+def _close(text: str, code: Code) -> str:
+    """Close a fence, and escape HTML, that the text leaves open."""
     if "<" in text:
         lowered = text.lower()
         last = {closing: lowered.rfind(closing) for closing in _CLOSINGS}
-        text = _OPEN_HTML.sub(lambda found: _closed_html(found, last, code), text)
+        text = _OPEN_HTML.sub(lambda match: _close_html(match, last, code), text)
     return f"{text}\n{code.open_fence}" if code.open_fence else text
 
 
-def _closed_html(found: re.Match[str], last: dict[str, int], code: Code) -> str:
-    opening = found["opening"].lower()
+def _close_html(match: re.Match[str], last: dict[str, int], code: Code) -> str:
+    opening = match["opening"].lower()
     closing = _CLOSING_OF.get(opening, f"</{opening}>" if opening.isalpha() else ">")
-    is_open = last[closing] < found.end() and not code.holds(found.start(), found.end())
-    return f"{found['indent']}\\<" if is_open else found[0]
+    is_open = last[closing] < match.end() and not code.holds(match.start(), match.end())
+    return f"{match['indent']}\\<" if is_open else match[0]
 
 
-def _fenced(content: str, language: str = "") -> str:
-    """A code block whose fence is longer than any in the content."""
+def _fence(content: str, language: str = "") -> str:
+    """Return a code block whose fence is longer than any in the content."""
     longest = max((len(run) for run in re.findall("`+", content)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{printable(content)}\n{fence}"
 
 
 def _code(text: str) -> str:
-    """The text as code within a line."""
+    """Return the text as a code span."""
     line = one_line(text) or "(empty)"
     longest = max((len(run) for run in re.findall("`+", line)), default=0)
     ticks = "`" * (longest + 1)
@@ -238,11 +239,11 @@ def _source(source: Source) -> str:
 def _interaction(part: InteractionPart) -> str:
     lines = [f"**Asked** {_escape(part.prompt or part.type)}", ""]
     for option in part.options:
-        chosen = "x" if part.answered and option.value == part.answer else " "
-        lines.append(f"- [{chosen}] {_escape(option.label or option.value)}")
-    for each in part.fields:
-        value = "" if each.value is None else f" {_code(serialization.to_json(each.value))}"
-        lines.append(f"- {_escape(each.label or each.key)}{value}")
+        check = "x" if part.answered and option.value == part.answer else " "
+        lines.append(f"- [{check}] {_escape(option.label or option.value)}")
+    for field in part.fields:
+        value = "" if field.value is None else f" {_code(serialization.to_json(field.value))}"
+        lines.append(f"- {_escape(field.label or field.key)}{value}")
     if part.answered and part.answer and not part.options:
         lines.append(f"- {_escape(part.answer)}")
     if not part.answered:

@@ -1,8 +1,8 @@
-"""OpenAI-style messages: a line for each conversation, as files for fine-tuning hold them.
+"""OpenAI-style messages: a line for each conversation, as in files for fine-tuning.
 
-Out go texts, tool calls and results, and pictures by their address; what has no place there is
-counted. In come the same, in every spelling that the field has had: content as a text or a list,
-`developer`, `tool`, and the older `function_call`.
+Texts, tool calls and results, and the addresses of images are written; what the format lacks is
+counted. The same is read, in every form of the API: content as a text or a list, the roles
+`developer` and `tool`, and the older `function_call`. The API itself is not known here.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _LOST_FIELDS: Final = ("sources", "feedback", "created_at", "model")
 
 
 class OpenAIWriter(Writer):
-    """Writes one conversation a line; `raw` is nowhere."""
+    """A writer of one conversation a line, without `raw`."""
 
     def __init__(self, *, raw: bool = True) -> None:
         super().__init__(raw=raw)
@@ -81,37 +81,37 @@ class OpenAIWriter(Writer):
         return "]}\n"
 
     def _rows(self, message: Message) -> Iterator[Row]:
-        """One row, or several: tool results stand by themselves, behind what called them."""
-        said: list[Part] = []
-        alone = True
-        for part in filter(partial(self._is_held, message.role), message.parts):
+        """Yield one row, or several: tool results are rows after that of their calls."""
+        pending: list[Part] = []
+        is_empty = True
+        for part in filter(partial(self._keep, message.role), message.parts):
             is_result = isinstance(part, ToolResultPart)
-            if said and (is_result or (_is_call(said[-1]) and not _is_call(part))):
-                yield self._row(message.role, said)
-                said, alone = [], False
+            if pending and (is_result or (_is_call(pending[-1]) and not _is_call(part))):
+                yield self._row(message.role, pending)
+                pending, is_empty = [], False
             if isinstance(part, ToolResultPart):
                 yield self._result(part)
-                alone = False
+                is_empty = False
             else:
-                said.append(part)
-        if said or alone:
-            yield self._row(message.role, said)
+                pending.append(part)
+        if pending or is_empty:
+            yield self._row(message.role, pending)
 
-    def _is_held(self, role: Role, part: Part) -> bool:
-        if not isinstance(part, _LOST_PARTS) or (role == "user" and _is_picture(part)):
+    def _keep(self, role: Role, part: Part) -> bool:
+        if not isinstance(part, _LOST_PARTS) or (role == "user" and _is_image(part)):
             return True
         self.losses[f"message.parts.{part.kind}"] += 1
         return False
 
     def _row(self, role: Role, parts: list[Part]) -> Row:
         texts = [part.text for part in parts if isinstance(part, TextPart)]
-        pictures = [_picture(part) for part in parts if isinstance(part, FilePart)]
+        images = [_image(part) for part in parts if isinstance(part, FilePart)]
         calls = [self._call(part) for part in parts if isinstance(part, ToolCallPart)]
         content: JSON = "\n".join(texts)
-        if pictures:
-            content = [{"type": "text", "text": text} for text in texts] + pictures
+        if images:
+            content = [{"type": "text", "text": text} for text in texts] + images
         row: Row = {"role": role, "content": content if content or not calls else None}
-        if calls:  # which only an assistant may make
+        if calls:  # only an assistant may make calls
             row |= {"role": "assistant", "tool_calls": calls}
         elif role == "tool":
             row["tool_call_id"] = self._last_call or self._new_call()
@@ -135,21 +135,21 @@ def _is_call(part: Part) -> bool:
     return isinstance(part, ToolCallPart)
 
 
-def _is_picture(part: Part) -> bool:
+def _is_image(part: Part) -> bool:
     if not isinstance(part, FilePart) or not (part.media_type or "").startswith("image/"):
         return False
     return safe_link(part.url) is not None or (part.url or "").startswith("data:image/")
 
 
-def _picture(part: FilePart) -> Row:
+def _image(part: FilePart) -> Row:
     return {"type": "image_url", "image_url": {"url": part.url}}
 
 
 def read(stream: BinaryIO, name: str | None = None) -> Generator[Entry]:
-    """Reads OpenAI-style messages; ids are digests, so that the same line is the same conversation.
+    """Read OpenAI-style messages; ids are digests, so that the same line is the same conversation.
 
     Raises:
-        InvalidError: A line is broken, or holds no list of messages.
+        InvalidError: A line is broken, or has no list of messages.
     """
     for line in json_lines(stream):
         yield _entry(line, name)
@@ -158,7 +158,7 @@ def read(stream: BinaryIO, name: str | None = None) -> Generator[Entry]:
 def _entry(line: Line, name: str | None) -> Entry:
     rows = line.data.get("messages")
     if not isinstance(rows, list):
-        line.refuse('holds no list of "messages"')
+        line.fail('must contain a list "messages"')
     conversation_id = _digest(rows)
     rest = {name: value for name, value in line.data.items() if name != "messages"}
     origin = Origin(store=name, conversation_id=conversation_id) if name else None
@@ -166,7 +166,7 @@ def _entry(line: Line, name: str | None) -> Entry:
     try:
         messages = [_message(conversation_id, place, row) for place, row in enumerate(rows)]
     except InvalidError as error:
-        line.refuse(str(error))
+        line.fail(str(error))
     return Entry(
         conversation_id=conversation_id, conversation=conversation, messages=iter(messages)
     )
@@ -178,7 +178,9 @@ def _digest(data: JSON) -> str:
 
 def _message(conversation_id: str, place: int, row: JSON) -> Message:
     if not isinstance(row, dict):
-        raise InvalidError(f"holds a message, number {place + 1}, that is no object")
+        raise InvalidError(
+            f'must contain objects in "messages", got {type(row).__name__} as number {place + 1}'
+        )
     role = row.get("role")
     return Message(
         id=_digest([conversation_id, place]),
@@ -190,9 +192,10 @@ def _message(conversation_id: str, place: int, row: JSON) -> Message:
 
 def _parts(row: Row) -> Iterator[Part]:
     if non_empty_text(row, "role") in {"tool", "function"}:
-        texts = [each.text for each in _content(row.get("content")) if isinstance(each, TextPart)]
+        parts = list(_content(row.get("content")))
+        texts = [part.text for part in parts if isinstance(part, TextPart)]
         yield ToolResultPart(id=non_empty_text(row, "tool_call_id"), content="\n".join(texts))
-        yield from (each for each in _content(row.get("content")) if not isinstance(each, TextPart))
+        yield from (part for part in parts if not isinstance(part, TextPart))
         return
     if reasoning := non_empty_text(row, "reasoning_content") or non_empty_text(row, "reasoning"):
         yield ReasoningPart(text=reasoning)
@@ -227,8 +230,8 @@ def _piece(piece: JSON) -> Part:
     if kind == "refusal" and isinstance(piece.get("refusal"), str):
         return TextPart(text=piece["refusal"])
     if kind in {"image_url", "input_image"}:
-        held = piece.get("image_url")
-        url = held.get("url") if isinstance(held, dict) else held
+        image = piece.get("image_url")
+        url = image.get("url") if isinstance(image, dict) else image
         if isinstance(url, str):
             return FilePart(url=url, media_type="image/*")
     return OtherPart(type=kind, data=piece)
@@ -240,7 +243,7 @@ def _call(call: JSON, function: JSON) -> Part:
     arguments = function.get("arguments")
     if arguments is not None and not isinstance(arguments, str):
         arguments = serialization.to_json(arguments)
-    held = cast("dict[str, Any]", call)
+    row = cast("dict[str, Any]", call)
     return ToolCallPart(
-        id=non_empty_text(held, "id"), name=function["name"], arguments=arguments or ""
+        id=non_empty_text(row, "id"), name=function["name"], arguments=arguments or ""
     )

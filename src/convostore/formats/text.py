@@ -1,6 +1,6 @@
-"""Texts made fit for a document: printable, on one line, fenced, and links that may be followed.
+"""Text for documents: printable, on one line, shortened; and links that are safe to follow.
 
-What Markdown and HTML share lives here; neither of them may be known.
+Markdown and HTML share this; neither of them may be known here.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ _PASSAGE: Final = 300
 
 
 def printable(text: str) -> str:
-    """Puts U+FFFD in the place of what UTF-8 or a document cannot hold: surrogates and controls."""
+    """Replace by U+FFFD what UTF-8 or a document cannot hold: surrogates and control characters."""
     return _UNPRINTABLE.sub("\ufffd", text)
 
 
 def one_line(text: str) -> str:
-    """The text with each run of white space, line ends included, as one space."""
+    """Return the text with each run of white space, line ends included, as one space."""
     return " ".join(printable(text).split())
 
 
 def shortened(text: str) -> str:
-    """The beginning of a passage, on one line."""
+    """Return the beginning of a passage, at most 300 characters, on one line."""
     line = one_line(text)
     return line if len(line) <= _PASSAGE else f"{line[: _PASSAGE - 1].rstrip()}…"
 
 
 def safe_link(url: str | None) -> str | None:
-    """The URL when it may be followed from a document (http, https, mailto), else None.
+    """Return the URL if a document may link to it (http, https, mailto), else None.
 
-    What could end the place that it is written to is percent-encoded.
+    Characters that could end the attribute or the brackets around it are percent-encoded.
     """
-    # Not of what `urlsplit` makes of it: that drops line ends, which an encoding keeps harmless.
-    safe = _UNSAFE_IN_URLS.sub(lambda found: quote(found[0], errors="replace"), (url or "").strip())
+    # Not from the result of `urlsplit`: that drops line ends; encoded they are harmless.
+    safe = _UNSAFE_IN_URLS.sub(lambda match: quote(match[0], errors="replace"), (url or "").strip())
     return safe if _is_linked(url or "") and _is_linked(safe) else None
 
 
@@ -62,5 +62,5 @@ def _is_linked(url: str) -> bool:
 
 
 def time_text(time: datetime) -> str:
-    """A time for people, to the second."""
+    """Return a time in UTC, to the second."""
     return time.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,7 +1,7 @@
-"""Texts that grow while they are shown: which part of one stands for good, and which may change.
+"""Texts that grow while they are shown: which part is final, and which may still change.
 
-What is settled can be printed once and scroll away; only the rest has to be drawn again. Nothing is
-drawn here.
+The final part is printed once and scrolls away; only the rest is drawn again. Nothing is drawn
+here.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ from typing import Final
 from ..render.text import printable
 
 PERIOD: Final = 0.1
-"""Seconds between two looks at what has settled, at the least."""
+"""The least time between two searches for the settled part, in seconds."""
 _SHARE: Final = 10
-"""How many times as long as a look took nobody looks again, so that long blocks stay cheap."""
+"""The least pause after a search, as a multiple of its duration: long blocks stay cheap."""
 
 
 class Cleaner:
-    """Makes pieces of a text printable; a line's end that is cut in two stays one."""
+    """A filter that makes pieces of a text printable, even if CRLF is cut in two."""
 
     def __init__(self) -> None:
         self._held = ""
 
-    def take(self, piece: str) -> str:
-        """The piece, printable, but for what only the next one decides about."""
+    def feed(self, piece: str) -> str:
+        """Feed a piece and return it, printable, without what only the next piece decides."""
         text = self._held + piece
         self._held = "\r" if text.endswith("\r") else ""
         return printable(text.removesuffix("\r") if self._held else text)
 
-    def end(self) -> str:
-        """What was held back."""
-        held, self._held = self._held, ""
-        return printable(held)
+    def flush(self) -> str:
+        """Return what was held back."""
+        rest, self._held = self._held, ""
+        return printable(rest)
 
 
-class Growing:
-    """A text that grows, and gives away what has settled of it."""
+class GrowingText:
+    """A text that grows, and whose settled part can be taken away."""
 
     def __init__(
         self,
@@ -46,49 +46,49 @@ class Growing:
         period: float = PERIOD,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """Makes an empty text.
+        """Create an empty text.
 
         Args:
-            settled: How many characters of a text stay as they are, however it goes on.
-            period: Seconds between two looks at that, at the least; 0 to look each time.
-            clock: Tells the time in seconds.
+            settled: Returns the number of characters that no continuation of a text changes.
+            period: The least time between two calls of it, in seconds; 0 to call it each time.
+            clock: Returns the time in seconds.
         """
         self._settled = settled
         self._period = period
         self._clock = clock
         self._cleaner = Cleaner()
         self._pieces: list[str] = []
-        self._next_look = 0.0
+        self._next_search = 0.0
 
     def add(self, piece: str) -> None:
-        """Takes what comes next."""
-        self._pieces.append(self._cleaner.take(piece))
+        """Append a piece."""
+        self._pieces.append(self._cleaner.feed(piece))
 
     @property
     def tail(self) -> str:
-        """What has not been given away; another thread may look at it."""
+        """The part that was not taken; another thread may read it."""
         return "".join(self._pieces)
 
     def take_settled(self) -> str:
-        """Gives away what has settled; nothing when it is too early to look again."""
-        began = self._clock()
-        if began < self._next_look:
+        """Take the settled part away; "" if it is too early to search again."""
+        started = self._clock()
+        if started < self._next_search:
             return ""
         text = self.tail
         end = self._settled(text)
         self._pieces = [text[end:]]
         now = self._clock()
         if self._period:
-            self._next_look = now + max(self._period, _SHARE * (now - began))
+            self._next_search = now + max(self._period, _SHARE * (now - started))
         return text[:end]
 
     def take_all(self) -> str:
-        """Gives away the rest: nothing more comes."""
-        text = self.tail + self._cleaner.end()
+        """Take the rest away: nothing follows."""
+        text = self.tail + self._cleaner.flush()
         self._pieces = []
         return text
 
 
 def settled_lines(text: str) -> int:
-    """How much of a plain text stands: its whole lines."""
+    """Return the length of the settled part of a plain text: its whole lines."""
     return text.rfind("\n") + 1

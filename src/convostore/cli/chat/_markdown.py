@@ -1,4 +1,7 @@
-"""The blocks of a Markdown text that is still growing: which stand, and how the last one ends."""
+"""Blocks of a Markdown text that is still growing: which are final, and the end of the last one.
+
+Nothing is drawn here.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ class _Block(NamedTuple):
 
     Attributes:
         start: Its first line.
-        head: How many of its lines say what the others are: a fence's first, a table's first two.
+        head: The number of lines that give the others their meaning: 1 of a fence, 2 of a table.
     """
 
     start: int
@@ -24,7 +27,7 @@ _HEADS: Final = {"fence": 1, "table_open": 2}
 
 
 def _blocks(text: str) -> list[_Block]:
-    """The top-level blocks of a Markdown text."""
+    """Return the top-level blocks of a Markdown text."""
     return [
         _Block(token.map[0], _HEADS.get(token.type, 0))
         for token in _parser().parse(text)
@@ -34,36 +37,36 @@ def _blocks(text: str) -> list[_Block]:
 
 @cache
 def _parser() -> MarkdownIt:
-    """The parser that rich reads Markdown with."""
+    """Return a parser like the one that rich parses Markdown with."""
     return MarkdownIt().enable("strikethrough").enable("table")
 
 
 def settled_markdown(text: str) -> int:
-    """How much of a Markdown text stands, however it goes on: all whole blocks but the last.
+    """Return the length of the settled part of a Markdown text: all whole blocks but the last.
 
-    A line that has not ended decides nothing yet: it may become part of the block above.
+    A line that has not ended does not count: it may become part of the block above.
     """
     blocks = _blocks(text[: text.rfind("\n") + 1])
     return _offset(text, blocks[-1].start) if len(blocks) > 1 else 0
 
 
 def end_of_markdown(text: str, lines: int) -> str:
-    """The last lines of a Markdown text that has not settled, so that they still read as its block.
+    """Return the last lines of a Markdown text, such that they still parse as the same block.
 
     Args:
         text: One block, and perhaps the beginning of another.
-        lines: How many are wanted; with a table's or a fence's own first lines there are more.
+        lines: Their number; the first lines of a table or a fence are added.
     """
-    found = text.split("\n")
-    if len(found) <= lines:
+    rows = text.split("\n")
+    if len(rows) <= lines:
         return text
-    blocks = _blocks("\n".join(found[:2]) + "\n")
+    blocks = _blocks("\n".join(rows[:2]) + "\n")
     head = blocks[0].head if blocks else 0
-    return "\n".join([*found[:head], *found[max(head, len(found) - lines) :]])
+    return "\n".join([*rows[:head], *rows[max(head, len(rows) - lines) :]])
 
 
 def _offset(text: str, line: int) -> int:
-    """Where a line begins."""
+    """Return the position at which a line begins."""
     position = 0
     for _ in range(line):
         position = text.index("\n", position) + 1

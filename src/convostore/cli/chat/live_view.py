@@ -1,7 +1,7 @@
-"""A reply as it arrives, drawn on a terminal: what stands is printed, the rest is drawn anew.
+"""A reply on a terminal while it arrives: the settled part is printed, the rest is redrawn.
 
-What has settled is printed once and scrolls away like any output; below it, no higher than the
-screen, is drawn what may still change, and what is at work. Nothing is sent or asked here.
+The settled part is printed once and scrolls away like any output; below it, no higher than the
+screen, is drawn what may still change, and the status. Nothing is sent or asked here.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ...models import (
 from ..render.terminal import block, endings
 from ..render.text import one_line, several, words
 from ._citations import Labels
-from ._incremental import Growing, settled_lines
+from ._incremental import GrowingText, settled_lines
 from ._markdown import end_of_markdown, settled_markdown
 
 __all__ = ["ReplyView"]
@@ -46,50 +46,50 @@ __all__ = ["ReplyView"]
 _WAITING: Final = "waiting for the answer"
 _ANSWERING: Final = "answering"
 _BELOW: Final = 2
-"""Lines of the screen that are not the answer's: what is at work, and the cursor's."""
+"""The lines of the screen below the answer: the status, and the cursor's."""
 _REFRESHES: Final = 8
-"""A second."""
+"""Redraws a second."""
 _NO_MESSAGE: Final = Message(role="assistant")
 
 
 class _Section:
-    """A piece of a reply that is growing: a text, or what the model thinks."""
+    """A piece of a reply that is growing: a text, or reasoning."""
 
     def __init__(self, label: str, labels: Labels) -> None:
         self.label = label
         self.begun = False
         self._labels = labels
-        self._growing = Growing(settled_lines if label else settled_markdown)
+        self._growing = GrowingText(settled_lines if label else settled_markdown)
         self.add: Callable[[str], None] = self._growing.add
 
     def settled(self, *, whole: bool = False) -> RenderableType | None:
-        """What can be printed for good; None when there is nothing new."""
+        """Return what can be printed for good; None if there is nothing new."""
         text = self._growing.take_all() if whole else self._growing.take_settled()
         text = text.rstrip("\n") if self.label else text.strip("\n")
         return self._block(text) if text else None
 
     def tail(self, height: int) -> RenderableType:
-        """What may still change, or its end when it is much."""
+        """Return what may still change, cut to its last lines."""
         text = end_of_markdown(self._growing.tail, height)
         return self._block(text.rstrip("\n"))
 
     def _block(self, text: str) -> RenderableType:
-        return block(self.label, text if self.label else self._labels.put_into(text))
+        return block(self.label, text if self.label else self._labels.relabel(text))
 
 
 class _Live(Live):
-    """What is drawn anew, by a thread of its own, which is kept from drawing in between.
+    """A display that another thread redraws, unless it is paused.
 
-    Each print erases what is drawn by the height that it had: two threads at it lose lines.
+    Each print erases the drawing by its last height: two threads at once would lose lines.
     """
 
     def paused(self) -> AbstractContextManager[bool]:
-        """Holds the thread while something is printed."""
+        """Return a context in which the thread does not draw, for printing."""
         return self._lock
 
 
 class ReplyView:
-    """Draws the events of a reply while its ``with`` lasts; leaving prints what is not printed."""
+    """A view of a reply's events; a context manager whose exit prints the rest."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -98,7 +98,7 @@ class ReplyView:
         self._calls: dict[str, tuple[str, list[str], list[str]]] = {}
         self._status = _WAITING
         self._drawn = False
-        self._found = 0
+        self._source_count = 0
         self._spinner = Spinner("dots", style="dim")
         self._live = _Live(
             self,
@@ -125,7 +125,7 @@ class ReplyView:
         self._live.stop()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """What is drawn anew all the time: the end of the tail, and what is at work."""
+        """Yield what is redrawn all the time: the end of the tail, and the status."""
         height = max(1, console.size.height - _BELOW)
         if (section := self._section) is not None:
             lines = console.render_lines(section.tail(height), options, pad=False)
@@ -136,11 +136,11 @@ class ReplyView:
         yield Padding(self._spinner, (0, 0, 0, 2))
 
     def labels_of(self, message: Message) -> dict[str | None, str]:
-        """The numbers that the message's sources have been given."""
-        return self._labels.of_all(message.sources)
+        """Return the numbers of the message's sources by their marks."""
+        return self._labels.numbers(message.sources)
 
-    def take(self, event: ReplyEvent) -> None:
-        """Draws the next event."""
+    def show(self, event: ReplyEvent) -> None:
+        """Draw the next event."""
         draw = self._DRAWING.get(type(event))
         if draw is not None:
             with self._live.paused():
@@ -160,25 +160,25 @@ class ReplyView:
         section.add(text)
         if self._status == _WAITING:
             self._status = _ANSWERING
-        self._print_of(section, section.settled())
+        self._print_settled(section, section.settled())
 
-    def _print_of(self, section: _Section, settled: RenderableType | None) -> None:
+    def _print_settled(self, section: _Section, settled: RenderableType | None) -> None:
         if settled is not None:
-            # Lines of what is thought follow one another; Markdown's blocks stand apart.
-            self._print(settled, apart=not (section.label and section.begun))
+            # Lines of reasoning follow one another; between Markdown blocks is an empty line.
+            self._print(settled, separate=not (section.label and section.begun))
             section.begun = True
 
-    def _print(self, what: RenderableType, *, apart: bool = True) -> None:
-        if apart and self._drawn:
+    def _print(self, renderable: RenderableType, *, separate: bool = True) -> None:
+        if separate and self._drawn:
             self._console.print()
-        self._console.print(what)
+        self._console.print(renderable)
         self._drawn = True
 
     def _end_section(self) -> None:
         section, calls = self._section, self._calls
         self._section, self._calls = None, {}
         if section is not None:
-            self._print_of(section, section.settled(whole=True))
+            self._print_settled(section, section.settled(whole=True))
         for call_id, (name, arguments, content) in calls.items():
             self._part(ToolCallPart(id=call_id, name=name, arguments="".join(arguments)))
             if content:
@@ -206,11 +206,11 @@ class ReplyView:
         self._end_section()
         self._draw_parts((event.part,))
 
-    def _replaced(self, event: PartsReplaced) -> None:
-        """What is printed stays on the screen: it is said that something else counts."""
+    def _parts_replaced(self, event: PartsReplaced) -> None:
+        """Draw the new parts below a note: what was printed cannot be erased."""
         self._end_section()
         if self._drawn:
-            self._print(Text("  (taken back; instead:)", "dim"))
+            self._print(Text("  (withdrawn; instead:)", "dim"))
         self._draw_parts(event.parts)
 
     def _draw_parts(self, parts: Iterable[Part]) -> None:
@@ -222,8 +222,8 @@ class ReplyView:
                 self._part(part)
 
     def _sources_found(self, event: SourcesFound) -> None:
-        self._found += len(event.sources)
-        self._status = f"found {several(self._found, 'source')}"
+        self._source_count += len(event.sources)
+        self._status = f"found {several(self._source_count, 'source')}"
 
     def _status_changed(self, event: StatusChanged) -> None:
         status = "" if event.status == "running" else f": {event.status}"
@@ -232,17 +232,17 @@ class ReplyView:
     def _finished(self, event: ReplyFinished) -> None:
         self._end_section()
         message = event.reply.message
-        if not self._drawn:  # of a reply that was finished before, only the end comes
-            asked = event.reply.interaction
-            self._draw_parts(part for part in message.parts if part is not asked)
+        if not self._drawn:  # a resumed reply that was finished before has no other event
+            question = event.reply.interaction
+            self._draw_parts(part for part in message.parts if part is not question)
             self._end_section()
-        below = list(endings(message, self.labels_of(message)))
+        lines = list(endings(message, self.labels_of(message)))
         if message.status not in {None, "complete"}:
-            below.append(Text(f"    ({message.status})", "yellow"))
-        if below and self._drawn:
+            lines.append(Text(f"    ({message.status})", "yellow"))
+        if lines and self._drawn:
             self._console.print()
-        for each in below:
-            self._console.print(each)
+        for line in lines:
+            self._console.print(line)
 
     _DRAWING: ClassVar[dict[type, Callable[[ReplyView, Any], None]]] = {
         TextDelta: _text,
@@ -251,7 +251,7 @@ class ReplyView:
         ToolCallArgumentsDelta: _call_arguments,
         ToolResultDelta: _call_result,
         PartAdded: _part_added,
-        PartsReplaced: _replaced,
+        PartsReplaced: _parts_replaced,
         SourcesFound: _sources_found,
         StatusChanged: _status_changed,
         ReplyFinished: _finished,

@@ -1,6 +1,6 @@
-"""A reply as it arrives, written where no people look on: its text as it comes, and nothing else.
+"""A reply in a pipe while it arrives: its text, and nothing else.
 
-What a program reads is on stdout; what is said about it goes beside it.
+On stdout may be only the text; sources and notices go to stderr.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final, Self
 from ...errors import StoreError
 from .._output import write
 from ..errors import print_to_stderr
-from ..render.text import marked, place, unmarked_quotes
+from ..render.text import marked_sources, place, unmarked_quotes
 from ._citations import Labels, whole_marks
-from ._incremental import Growing
+from ._incremental import GrowingText
 
 if TYPE_CHECKING:
     from ...models import Message, Part, ReplyEvent
@@ -23,17 +23,17 @@ __all__ = ["PipedReply"]
 _BETWEEN: Final = frozenset(
     {"reasoning_delta", "tool_call_started", "part_added", "interaction_requested"}
 )
-"""Events after which a text is another part than the one before."""
+"""The kinds of events after which a text is another part than the one before."""
 
 
 class PipedReply:
-    """Writes the texts of a reply while its ``with`` lasts; leaving ends the last line."""
+    """A printer of a reply's texts; a context manager whose exit ends the last line."""
 
     def __init__(self) -> None:
         self._labels = Labels()
-        self._growing = Growing(whole_marks, period=0.0)
-        self._said: list[str] = []
-        self._apart = False
+        self._growing = GrowingText(whole_marks, period=0.0)
+        self._pieces: list[str] = []
+        self._separate = False
         self._last = "\n"
 
     def __enter__(self) -> Self:
@@ -46,50 +46,50 @@ class PipedReply:
         traceback: TracebackType | None,
     ) -> None:
         if not isinstance(error, OSError) or isinstance(error, StoreError):
-            self._end()  # else nobody reads any more
+            self._end()  # after an OSError there is no reader
 
-    def take(self, event: ReplyEvent) -> None:
-        """Writes what is text of the next event, and says the rest."""
+    def show(self, event: ReplyEvent) -> None:
+        """Print the text of the next event on stdout, and notices on stderr."""
         if event.kind == "text_delta":
-            self._say(event.text)
+            self._add(event.text)
         elif event.kind == "parts_replaced":
             self._replace("\n".join(_texts(event.parts)))
         elif event.kind == "reply_finished":
             self._finish(event.reply.message)
         elif event.kind in _BETWEEN:
-            self._apart = bool(self._said)
+            self._separate = bool(self._pieces)
 
-    def _say(self, text: str) -> None:
-        piece = f"\n{text}" if self._apart else text
-        self._apart = False
-        self._said.append(piece)
+    def _add(self, text: str) -> None:
+        piece = f"\n{text}" if self._separate else text
+        self._separate = False
+        self._pieces.append(piece)
         self._growing.add(piece)
         self._write(self._growing.take_settled())
 
     def _write(self, text: str) -> None:
         if text:
-            shown = self._labels.put_into(text)
-            write(shown, end="")
-            self._last = shown[-1]
+            labelled = self._labels.relabel(text)
+            write(labelled, end="")
+            self._last = labelled[-1]
 
     def _replace(self, text: str) -> None:
-        """What is written cannot be taken back: what follows it is written, or all anew."""
-        said = "".join(self._said)
-        if text.startswith(said):
-            self._apart = False
-            self._say(text[len(said) :])
+        """Print the rest of a text that continues the printed one, or else all of it."""
+        printed = "".join(self._pieces)
+        if text.startswith(printed):
+            self._separate = False
+            self._add(text[len(printed) :])
             return
         self._end()
-        print_to_stderr("the service took back what it had said; its answer begins anew:")
-        self._said, self._apart = [], False
-        self._say(text)
+        print_to_stderr("the service withdrew its answer so far; the new one:")
+        self._pieces, self._separate = [], False
+        self._add(text)
 
     def _finish(self, message: Message) -> None:
-        if not self._said:  # of a reply that was finished before, only the end comes
-            self._say(message.text)
+        if not self._pieces:  # a resumed reply that was finished before has no other event
+            self._add(message.text)
         self._end()
-        labels = self._labels.of_all(message.sources)
-        for source in marked(message):
+        labels = self._labels.numbers(message.sources)
+        for source in marked_sources(message):
             print_to_stderr(f"[{labels[source.mark]}] {place(source)}")
         for source in unmarked_quotes(message):
             print_to_stderr(f"quoted: {place(source)}")

@@ -1,6 +1,6 @@
-"""What people type into a terminal conversation: turns, and the answers to menus and forms.
+"""Keyboard input of a chat: turns, and answers to menus and forms.
 
-Only here is the keyboard read. What was typed is kept in memory and nowhere else.
+Only here is the keyboard read. What was typed may be kept in memory and nowhere else.
 """
 
 from __future__ import annotations
@@ -25,64 +25,64 @@ from ..render.text import one_line, printable
 
 __all__ = ["Prompt", "silent_keys"]
 
-_SIGN: Final = "› "
+_PROMPT: Final = "› "
 _YES: Final = {"y": True, "yes": True, "true": True, "n": False, "no": False, "false": False}
 
 
-class _Readable(Validator):
-    """Lets through what can be read; what it is read as is the reader's matter."""
+class _ParserValidator(Validator):
+    """A validator that accepts what a parser accepts."""
 
-    def __init__(self, read: Callable[[str], object]) -> None:
-        self._read = read
+    def __init__(self, parse: Callable[[str], object]) -> None:
+        self._parse = parse
 
     def validate(self, document: Document) -> None:
         try:
-            self._read(document.text)
+            self._parse(document.text)
         except ValueError as error:
             raise ValidationError(len(document.text), str(error)) from None
 
 
 class Prompt:
-    """The line at which people type; Alt-Enter, or a paste, makes it several."""
+    """The input line; Alt-Enter or a paste makes it several lines."""
 
     def __init__(
         self,
-        said: Iterable[str],
+        history: Iterable[str],
         commands: Sequence[str],
         show: Callable[[str], None],
         *,
         input: Input | None = None,
         output: Output | None = None,
     ) -> None:
-        """Makes a prompt.
+        """Create a prompt.
 
         Args:
-            said: What was said before, the oldest first; the arrow keys find it.
-            commands: What is completed where a line begins with it.
-            show: Shows a line above the prompt, as it stands.
-            input: Where keys come from; None for the terminal.
-            output: Where the prompt is drawn; None for the terminal.
+            history: Former turns, the oldest first, for the arrow keys.
+            commands: Completions for the beginning of a line.
+            show: Prints a line above the prompt, without markup.
+            input: The source of keys; None for the terminal.
+            output: The target of the drawing; None for the terminal.
         """
         self._show = show
         self._streams: Any = {"input": input, "output": output}
         self._session: PromptSession[str] = PromptSession(
-            history=InMemoryHistory([printable(each) for each in said]),
+            history=InMemoryHistory([printable(turn) for turn in history]),
             completer=WordCompleter(list(commands), sentence=True),
             complete_while_typing=False,
-            key_bindings=_several_lines(),
+            key_bindings=_newline_keys(),
             prompt_continuation="  ",
             **self._streams,
         )
 
     def turn(self) -> str:
-        """Waits for what is said next; what was begun when Ctrl-C came is dropped.
+        """Wait for the next turn; Ctrl-C drops what was typed.
 
         Raises:
-            EOFError: The conversation is left: Ctrl-D, or Ctrl-C at an empty line.
+            EOFError: Ctrl-D, or Ctrl-C at an empty line, left the conversation.
         """
         while True:
             try:
-                text = self._session.prompt(_SIGN).strip()
+                text = self._session.prompt(_PROMPT).strip()
             except KeyboardInterrupt:
                 if not self._session.default_buffer.text:
                     raise EOFError from None
@@ -90,46 +90,47 @@ class Prompt:
             if text:
                 return text
 
-    def choice(self, of: Sequence[str]) -> int | None:
-        """Waits for the number of one of some lines; None for an empty answer."""
-        self._show_numbered(of)
-        typed = self._line(lambda text: _number(text, len(of)) if text else None)
-        return _number(typed, len(of)) - 1 if typed else None
+    def choice(self, lines: Sequence[str]) -> int | None:
+        """Wait for the number of a line and return its index; None for an empty answer."""
+        self._show_numbered(lines)
+        text = self._line(lambda text: _parse_number(text, len(lines)) if text else None)
+        return _parse_number(text, len(lines)) - 1 if text else None
 
-    def answer(self, asked: InteractionPart) -> str | Mapping[str, JSON]:
-        """Waits for the answer to what a flow asked: of a menu, a form, or in a line.
+    def answer(self, question: InteractionPart) -> str | Mapping[str, JSON]:
+        """Wait for the answer to a question of a flow: a menu, a form, or a line.
 
         Raises:
-            KeyboardInterrupt: It is left open.
-            EOFError: The conversation is left.
+            KeyboardInterrupt: Ctrl-C left the question open.
+            EOFError: Ctrl-D left the conversation.
         """
-        self._show(printable(asked.prompt or "") or one_line(asked.type))
-        if asked.options:
-            self._show_numbered(map(_shown, asked.options))
-            typed = self._line(lambda text: _chosen(text, asked.options))
-            return _chosen(typed, asked.options)
-        if not asked.fields:
+        self._show(printable(question.prompt or "") or one_line(question.type))
+        if question.options:
+            self._show_numbered(map(_option_text, question.options))
+            text = self._line(lambda text: _choose(text, question.options))
+            return _choose(text, question.options)
+        if not question.fields:
             return self._line(str)
-        filled = ((field.key, self._field(field)) for field in asked.fields)
-        return {key: value for key, value in filled if value is not None}
+        values = ((field.key, self._field(field)) for field in question.fields)
+        return {key: value for key, value in values if value is not None}
 
     def _field(self, field: InteractionField) -> JSON:
-        """A field's value; None for one that is left out."""
-        reader = _reader(field)
+        """Wait for a field's value and return it; None for a field that is left out."""
+        parser = _parser(field)
 
-        def read(text: str) -> JSON:
+        def parse(text: str) -> JSON:
             if text.strip():
-                return reader(text)
+                return parser(text)
             if field.required:
-                raise ValueError("this is needed")
+                raise ValueError("a value is required")
             return None if field.value is None else ""
 
         if field.options:
             self._show(one_line(field.label or field.key))
-            self._show_numbered(map(_shown, field.options))
-        sign = "" if field.options else one_line(field.label or field.key)
-        before = "" if field.value is None else str(field.value)
-        return read(self._line(read, sign=sign, before=before, hidden=_is_secret(field)))
+            self._show_numbered(map(_option_text, field.options))
+        label = "" if field.options else one_line(field.label or field.key)
+        default = "" if field.value is None else str(field.value)
+        text = self._line(parse, label=label, default=default, hidden=_is_secret(field))
+        return parse(text)
 
     def _show_numbered(self, lines: Iterable[str]) -> None:
         for number, line in enumerate(lines, 1):
@@ -137,49 +138,49 @@ class Prompt:
 
     def _line(
         self,
-        read: Callable[[str], object],
+        parse: Callable[[str], object],
         *,
-        sign: str = "",
-        before: str = "",
+        label: str = "",
+        default: str = "",
         hidden: bool = False,
     ) -> str:
-        """Waits for a line that can be read."""
+        """Wait for a line that `parse` accepts."""
         session: PromptSession[str] = PromptSession(
-            key_bindings=_several_lines(), prompt_continuation="  ", **self._streams
+            key_bindings=_newline_keys(), prompt_continuation="  ", **self._streams
         )
         return session.prompt(
-            f"{sign}{_SIGN}",
-            default=printable(before),
+            f"{label}{_PROMPT}",
+            default=printable(default),
             is_password=hidden,
-            validator=_Readable(read),
+            validator=_ParserValidator(parse),
             validate_while_typing=False,
         )
 
 
 @contextmanager
 def silent_keys() -> Iterator[None]:
-    """Keeps what is typed meanwhile off the screen, which is being drawn on; it is read later."""
+    """Keep keys off the screen while something is drawn on it; they are read later."""
     try:
         import termios
-    except ImportError:  # Windows shows nothing unasked
+    except ImportError:  # Windows echoes no keys by itself
         yield
         return
     if not sys.stdin.isatty():
         yield
         return
-    keys = sys.stdin.fileno()
-    before = termios.tcgetattr(keys)
-    silent = [*before]
-    silent[3] &= ~(termios.ECHO | termios.ICANON)  # by lines, Ctrl-D would be lost
-    termios.tcsetattr(keys, termios.TCSADRAIN, silent)
+    stdin = sys.stdin.fileno()
+    original = termios.tcgetattr(stdin)
+    silent = [*original]
+    silent[3] &= ~(termios.ECHO | termios.ICANON)  # in canonical mode Ctrl-D would be lost
+    termios.tcsetattr(stdin, termios.TCSADRAIN, silent)
     try:
         yield
     finally:
-        termios.tcsetattr(keys, termios.TCSADRAIN, before)
+        termios.tcsetattr(stdin, termios.TCSADRAIN, original)
 
 
-def _several_lines() -> KeyBindings:
-    """Alt-Enter begins another line."""
+def _newline_keys() -> KeyBindings:
+    """Return key bindings with Alt-Enter for a new line."""
     keys = KeyBindings()
 
     @keys.add("escape", "enter")
@@ -189,43 +190,43 @@ def _several_lines() -> KeyBindings:
     return keys
 
 
-def _shown(option: InteractionOption) -> str:
+def _option_text(option: InteractionOption) -> str:
     return one_line(option.label or option.value)
 
 
-def _number(text: str, most: int) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text.strip()) or not 1 <= int(text) <= most:
-        raise ValueError(f"choose a number from 1 to {most}")
+def _parse_number(text: str, largest: int) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text.strip()) or not 1 <= int(text) <= largest:
+        raise ValueError(f"choose a number from 1 to {largest}")
     return int(text)
 
 
-def _chosen(text: str, options: Sequence[InteractionOption]) -> str:
-    """The value of the option that is chosen by its number, or by what it is called."""
-    typed = text.strip()
+def _choose(text: str, options: Sequence[InteractionOption]) -> str:
+    """Return the value of an option by its number, its value, or its label."""
+    name = text.strip()
     for option in options:
-        if typed and typed in {option.value, option.label, _shown(option)}:
+        if name and name in {option.value, option.label, _option_text(option)}:
             return option.value
-    return options[_number(typed, len(options)) - 1].value
+    return options[_parse_number(name, len(options)) - 1].value
 
 
-def _several_chosen(text: str, options: Sequence[InteractionOption]) -> JSON:
-    return [_chosen(each, options) for each in text.split(",")]
+def _choose_several(text: str, options: Sequence[InteractionOption]) -> JSON:
+    return [_choose(name, options) for name in text.split(",")]
 
 
-def _reader(field: InteractionField) -> Callable[[str], JSON]:
-    """How what is typed becomes a field's value, by what the field's type sounds like."""
+def _parser(field: InteractionField) -> Callable[[str], JSON]:
+    """Return the parser for a field, by words in the name of its type."""
     kind = (field.type or "").lower()
     if field.options:
-        read = _several_chosen if "multi" in kind else _chosen
-        return lambda text: read(text, field.options)
+        choose = _choose_several if "multi" in kind else _choose
+        return lambda text: choose(text, field.options)
     if "number" in kind:
-        return _as_number
+        return _parse_any_number
     if "switch" in kind or "bool" in kind:
-        return _as_yes_or_no
+        return _parse_boolean
     return str
 
 
-def _as_number(text: str) -> JSON:
+def _parse_any_number(text: str) -> JSON:
     try:
         return int(text)
     except ValueError:
@@ -233,14 +234,14 @@ def _as_number(text: str) -> JSON:
     try:
         return float(text)
     except ValueError:
-        raise ValueError("this is no number") from None
+        raise ValueError("enter a number") from None
 
 
-def _as_yes_or_no(text: str) -> JSON:
+def _parse_boolean(text: str) -> JSON:
     try:
         return _YES[text.strip().lower()]
     except KeyError:
-        raise ValueError("say yes or no") from None
+        raise ValueError("enter yes or no") from None
 
 
 def _is_secret(field: InteractionField) -> bool:

@@ -1,4 +1,7 @@
-"""Replies as both `ask` and `chat` listen to them: to the end, and how one is looked for again."""
+"""Receive a reply, or resume a lost one: for both `ask` and `chat`.
+
+Nothing is drawn or printed here.
+"""
 
 from __future__ import annotations
 
@@ -20,19 +23,19 @@ if TYPE_CHECKING:
     from ...models import Reply, ReplyEvent
     from ...store import ConversationStore
 
-__all__ = ["Events", "checked", "listen", "looks_again", "may_have_arrived", "resumed"]
+__all__ = ["Events", "can_resume", "listen", "may_have_arrived", "prepare", "resume"]
 
 T = TypeVar("T")
 
 Events: TypeAlias = AbstractContextManager["Iterable[ReplyEvent]"]
-"""A reply's events; entering it sends the turn."""
+"""A context manager of a reply's events; entering it sends the turn."""
 
 
-def checked(make: Callable[[], T]) -> T:
-    """Makes what will be sent.
+def prepare(make: Callable[[], T]) -> T:
+    """Return what `make` returns: a turn that is not sent yet.
 
     Raises:
-        ConfigError: What was given on the command line is wrong; nothing was sent.
+        ConfigError: The turn is invalid as it was given on the command line.
     """
     try:
         return make()
@@ -40,27 +43,27 @@ def checked(make: Callable[[], T]) -> T:
         raise ConfigError(str(error)) from error
 
 
-def listen(events: Events, take: Callable[[ReplyEvent], None]) -> Reply | None:
-    """Gives each event on as it comes, and returns the reply that the last one brings."""
+def listen(events: Events, show: Callable[[ReplyEvent], None]) -> Reply | None:
+    """Pass each event to `show` as it arrives, and return the reply of the last one."""
     reply = None
     with events as arriving:
         for event in arriving:
-            take(event)
+            show(event)
             if event.kind == "reply_finished":
                 reply = event.reply
     return reply
 
 
-def looks_again(store: ConversationStore) -> bool:
-    """Whether the answer to a turn that was sent before can be looked for."""
+def can_resume(store: ConversationStore) -> bool:
+    """Return whether the store can look for the answer to a turn that was sent before."""
     return store.offers("resume_reply") or store.offers("get_reply")
 
 
-def resumed(store: ConversationStore, conversation_id: str, turn_id: str) -> Events:
-    """The answer to a turn that was sent before: as it is being made, or as far as it is stored.
+def resume(store: ConversationStore, conversation_id: str, turn_id: str) -> Events:
+    """Return the answer to a turn that was sent before: its stream, or what is stored of it.
 
     Raises:
-        StoreError: The backend can do neither, or the turn is not there.
+        StoreError: The backend offers neither, or has no such turn.
     """
     if store.offers("resume_reply"):
         return store.resume_reply(conversation_id, turn_id)
@@ -74,5 +77,5 @@ def resumed(store: ConversationStore, conversation_id: str, turn_id: str) -> Eve
 
 
 def may_have_arrived(error: StoreError) -> bool:
-    """Whether a turn was sent of which nobody knows how it went."""
+    """Return whether the turn may have arrived in spite of the error."""
     return error.partial is not None and isinstance(error, UnavailableError | ProtocolError)

@@ -1,4 +1,7 @@
-"""`ask`: one turn and its answer, for pipes and for people in a hurry."""
+"""The command `ask`: one turn and its answer.
+
+How a reply is shown belongs to `convostore.cli.chat`.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ import typer
 
 from ...errors import StoreError, UnavailableError
 from .._arguments import Place, TurnOptions, command_line, turn_options
-from .._output import AsJSON, Form, WithRaw, form, plain_event, plain_reply, write_json
-from ..chat.receive import Events, checked, listen, looks_again, may_have_arrived, resumed
+from .._output import AsJSON, Form, WithRaw, choose_form, plain_event, plain_reply, write_json
+from ..chat.receive import Events, can_resume, listen, may_have_arrived, prepare, resume
 from ..errors import ExitCode, print_to_stderr
 from ..options import Given, Target, opened
 from ..render.text import one_line, printable
@@ -26,12 +29,12 @@ if TYPE_CHECKING:
 __all__ = ["ask"]
 
 _STREAM: Final = "-"
-"""How the standard input is named where a text could be."""
+"""The name of the standard input in the place of a text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """What is sent, or looked for: one of a turn, an answer to a question, and a turn's id."""
+class _Request:
+    """One of: a turn to send, an answer to send, and a turn whose reply is looked for."""
 
     conversation_id: str | None
     content: list[TextPart | FilePart] | None = None
@@ -79,7 +82,7 @@ def ask(
     turn_given: TurnOptions = None,
     given: Given = None,
 ) -> None:
-    """Says something to a backend, and prints what it answers.
+    """Say something to a backend, and print what it answers.
 
     The text is printed as it comes: rendered on a terminal, as it is in a pipe. Sources, and what
     the flow asks, are told beside it, on stderr.
@@ -87,65 +90,71 @@ def ask(
     Ends with 5 when the answer is a question, which --answer goes on from. Nothing is sent twice:
     after an error that leaves open whether the turn arrived, --resume looks for its answer.
     """
-    wanted = form(as_json=as_json, as_lines=as_events, raw=raw, lines="--events")
-    asked = _asked(text, conversation_id, files, answer, resume, turn_options(turn_given))
+    form = choose_form(as_json=as_json, as_lines=as_events, raw=raw, lines="--events")
+    request = _parse_request(text, conversation_id, files, answer, resume, turn_options(turn_given))
     place = Place(target, given)
     with opened(target, given) as store:
-        reply = _listen(store, place, asked, wanted, raw=raw)
+        reply = _listen(store, place, request, form, raw=raw)
     if reply is not None:
-        _tell_the_end(reply, place)
+        _report_end(reply, place)
 
 
-def _asked(
+def _parse_request(
     text: str | None,
     conversation_id: str | None,
     files: list[str] | None,
     answer: str | None,
     resume: str | None,
     options: dict[str, Any],
-) -> _Asked:
+) -> _Request:
     others = {"--answer": answer, "--resume": resume}
-    given = [name for name, value in others.items() if value is not None]
-    if not given:
-        said = _spoken(_piped() if text is None or text == _STREAM else text, options)
-        content: list[TextPart | FilePart] = [said, *_files(files)]
-        return _Asked(conversation_id=conversation_id, content=content, options=options)
-    if text is not None or files or len(given) > 1 or (resume is not None and options):
-        raise typer.BadParameter("says all that is said", param_hint=given[0])
+    names = [name for name, value in others.items() if value is not None]
+    if not names:
+        part = _text_part(_read_stdin() if text is None or text == _STREAM else text, options)
+        content: list[TextPart | FilePart] = [part, *_file_parts(files)]
+        return _Request(conversation_id=conversation_id, content=content, options=options)
+    conflicts = {
+        "TEXT": text is not None,
+        "--file": bool(files),
+        "--resume": len(names) > 1,
+        "--turn-option": resume is not None and bool(options),
+    }
+    for conflict in filter(conflicts.get, conflicts):
+        raise typer.BadParameter(f"cannot be combined with {conflict}", param_hint=names[0])
     if conversation_id is None:
-        raise typer.BadParameter("goes with --conversation", param_hint=given[0])
-    return _Asked(
+        raise typer.BadParameter("requires --conversation", param_hint=names[0])
+    return _Request(
         conversation_id=conversation_id,
-        answer=None if answer is None else _answer(answer),
+        answer=None if answer is None else _parse_answer(answer),
         resume=resume,
         options=options,
     )
 
 
-def _spoken(text: str, options: dict[str, Any]) -> TextPart:
-    """What is said; nothing at all where options of the turn, such as variables, say it."""
+def _text_part(text: str, options: dict[str, Any]) -> TextPart:
+    """Return the text to send; it may be empty if options of the turn are given."""
     from ...models import TextPart
 
     if not text.strip() and not options:
-        raise typer.BadParameter("is empty", param_hint="TEXT")
+        raise typer.BadParameter("must not be empty", param_hint="TEXT")
     return TextPart(text=text.strip("\r\n"))
 
 
-def _piped() -> str:
+def _read_stdin() -> str:
     if sys.stdin.isatty():
-        raise typer.BadParameter("say something, or pipe it in", param_hint="TEXT")
+        raise typer.BadParameter("name a text, or pipe it in", param_hint="TEXT")
     try:
         text = sys.stdin.read()
         text.encode()
     except UnicodeError:
         raise typer.BadParameter(
-            "what comes through the standard input is no text", param_hint="TEXT"
+            "the standard input must be text in its encoding", param_hint="TEXT"
         ) from None
     return text
 
 
-def _files(urls: list[str] | None) -> Iterator[FilePart]:
-    """Files by their addresses, with the name and the type that an address tells."""
+def _file_parts(urls: list[str] | None) -> Iterator[FilePart]:
+    """Yield files by their addresses, with the name and the media type that each suggests."""
     from mimetypes import guess_type
     from urllib.parse import unquote, urlsplit
 
@@ -155,56 +164,56 @@ def _files(urls: list[str] | None) -> Iterator[FilePart]:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.netloc:
             raise typer.BadParameter(
-                "a file is given by its address, http://… or https://…", param_hint="--file"
+                "must be an address, http://… or https://…", param_hint="--file"
             )
         name = unquote(parts.path.rpartition("/")[2]) or None
         yield FilePart(name=name, url=url, media_type=guess_type(parts.path)[0])
 
 
-def _answer(value: str) -> str | dict[str, Any]:
-    """A form is written as an object; all else is the value of a choice."""
+def _parse_answer(value: str) -> str | dict[str, Any]:
+    """Parse an answer: a JSON object is a form, anything else the value of a choice."""
     try:
-        read = json.loads(value)
+        answer = json.loads(value)
     except ValueError:
         return value
-    return read if isinstance(read, dict) else value
+    return answer if isinstance(answer, dict) else value
 
 
 def _listen(
-    store: ConversationStore, place: Place, asked: _Asked, wanted: Form, *, raw: bool
+    store: ConversationStore, place: Place, request: _Request, form: Form, *, raw: bool
 ) -> Reply | None:
-    events = checked(lambda: _events(store, asked))
-    with _not_lost(store, place, asked, events), _writing(wanted, raw=raw) as take:
-        return listen(events, take)
+    events = prepare(lambda: _events(store, request))
+    with _advice_when_lost(store, place, request, events), _view(form, raw=raw) as show:
+        return listen(events, show)
 
 
-def _events(store: ConversationStore, asked: _Asked) -> Events:
-    if asked.resume is not None:
-        return resumed(store, str(asked.conversation_id), asked.resume)
-    if asked.answer is not None:
-        return store.stream_answer(str(asked.conversation_id), asked.answer, **asked.options)
-    return store.stream_reply(asked.conversation_id, asked.content or (), **asked.options)
+def _events(store: ConversationStore, request: _Request) -> Events:
+    if request.resume is not None:
+        return resume(store, str(request.conversation_id), request.resume)
+    if request.answer is not None:
+        return store.stream_answer(str(request.conversation_id), request.answer, **request.options)
+    return store.stream_reply(request.conversation_id, request.content or (), **request.options)
 
 
 @contextmanager
-def _writing(wanted: Form, *, raw: bool) -> Iterator[Callable[[ReplyEvent], None]]:
-    """What takes the events, in the form that is asked for."""
-    if wanted is Form.JSON_LINES:
+def _view(form: Form, *, raw: bool) -> Iterator[Callable[[ReplyEvent], None]]:
+    """Yield a function that shows an event in a form."""
+    if form is Form.JSON_LINES:
         yield lambda event: write_json(plain_event(event, raw=raw))
-    elif wanted is Form.JSON:
+    elif form is Form.JSON:
         yield lambda event: _write_whole(event, raw=raw)
-    elif wanted is Form.TERMINAL:
+    elif form is Form.TERMINAL:
         from rich.console import Console
 
         from ..chat.live_view import ReplyView
 
         with ReplyView(Console()) as view:
-            yield view.take
+            yield view.show
     else:
         from ..chat.plain_view import PipedReply
 
-        with PipedReply() as piped:
-            yield piped.take
+        with PipedReply() as printer:
+            yield printer.show
 
 
 def _write_whole(event: ReplyEvent, *, raw: bool) -> None:
@@ -213,72 +222,78 @@ def _write_whole(event: ReplyEvent, *, raw: bool) -> None:
 
 
 @contextmanager
-def _not_lost(
-    store: ConversationStore, place: Place, asked: _Asked, events: Events
+def _advice_when_lost(
+    store: ConversationStore, place: Place, request: _Request, events: Events
 ) -> Iterator[None]:
-    """When it breaks off: how the answer is found, which the service goes on with."""
+    """Print, when the reply is interrupted, how to find the rest of it."""
     try:
         yield
     except BrokenPipeError:
-        raise  # whoever read it had enough
+        raise  # the reader closed the pipe
     except (KeyboardInterrupt, OSError, StoreError) as error:
         if not isinstance(error, StoreError) or may_have_arrived(error):
-            conversation_id = getattr(events, "conversation_id", asked.conversation_id)
-            turn_id = getattr(events, "turn_id", asked.resume)
+            conversation_id = getattr(events, "conversation_id", request.conversation_id)
+            turn_id = getattr(events, "turn_id", request.resume)
             if isinstance(error, UnavailableError) and not error.retryable:
-                stored = command_line("show", place, str(conversation_id))
-                print_to_stderr(f"the answer failed. To see what is stored of it: {stored}")
+                command = command_line("show", place, str(conversation_id))
+                print_to_stderr(f"the answer failed. To see what is stored of it: {command}")
             else:
-                told = _to_look(store, place, str(conversation_id), turn_id)
-                print_to_stderr(f"{_what_goes_on(error)}. To look for the answer: {told}")
+                command = _resume_command(store, place, str(conversation_id), turn_id)
+                print_to_stderr(f"{_interruption(error)}. To look for the answer: {command}")
         raise
 
 
-def _what_goes_on(error: BaseException) -> str:
+def _interruption(error: BaseException) -> str:
     if isinstance(error, StoreError):
-        return "broken off; if the turn arrived, the service goes on by itself"
-    return "stopped; the service goes on by itself"
+        return "interrupted; if the turn arrived, the service continues by itself"
+    return "stopped; the service continues by itself"
 
 
-def _to_look(
+def _resume_command(
     store: ConversationStore, place: Place, conversation_id: str, turn_id: str | None
 ) -> str:
-    if turn_id is None or not looks_again(store):
+    if turn_id is None or not can_resume(store):
         return command_line("show", place, conversation_id)
     options = [f"--conversation={conversation_id}", f"--resume={turn_id}"]
     return command_line("ask", place, options=options)
 
 
-def _tell_the_end(reply: Reply, place: Place) -> None:
-    """Says what there is to do next, and ends with the status that says so too."""
-    go_on = [f"--conversation={reply.conversation_id}"]
+def _report_end(reply: Reply, place: Place) -> None:
+    """Print what to do next.
+
+    Raises:
+        typer.Exit: The answer is a question, or is not complete.
+    """
+    options = [f"--conversation={reply.conversation_id}"]
     if reply.interaction is not None:
-        for line in _question(reply.interaction):
+        for line in _question_lines(reply.interaction):
             print_to_stderr(line)
-        print_to_stderr(f"To answer: {command_line('ask', place, options=[*go_on, '--answer=…'])}")
+        print_to_stderr(
+            f"To answer: {command_line('ask', place, options=[*options, '--answer=…'])}"
+        )
         raise typer.Exit(ExitCode.ASKED)
     if reply.message.status in {"failed", "generating"}:
-        print_to_stderr(f"the answer is not whole: its status is {reply.message.status}")
+        print_to_stderr(f"the answer is not complete: its status is {reply.message.status}")
         raise typer.Exit(ExitCode.FAILED)
     if sys.stderr.isatty():
-        print_to_stderr(f"To go on: {command_line('ask', place, '…', options=go_on)}")
+        print_to_stderr(f"To go on: {command_line('ask', place, '…', options=options)}")
 
 
-def _question(asked: InteractionPart) -> Iterator[str]:
-    """What is asked, with what an answer to it is made of."""
-    yield printable(asked.prompt or "") or one_line(asked.type)
-    for option in asked.options:
-        yield f"  {_named(option.value, option.label)}"
-    for field in asked.fields:
-        yield f"  {_named(field.key, field.label)}: {', '.join(_facts(field))}"
+def _question_lines(question: InteractionPart) -> Iterator[str]:
+    """Yield a question, and what an answer to it is made of."""
+    yield printable(question.prompt or "") or one_line(question.type)
+    for option in question.options:
+        yield f"  {_name_and_label(option.value, option.label)}"
+    for field in question.fields:
+        yield f"  {_name_and_label(field.key, field.label)}: {', '.join(_field_facts(field))}"
 
 
-def _named(value: str, label: str | None) -> str:
+def _name_and_label(value: str, label: str | None) -> str:
     return one_line(value) + (f"  ({one_line(label)})" if label and label != value else "")
 
 
-def _facts(field: InteractionField) -> Iterator[str]:
-    yield one_line(field.type) or "a text"
-    yield "needed" if field.required else "not needed"
+def _field_facts(field: InteractionField) -> Iterator[str]:
+    yield one_line(field.type) or "text"
+    yield "required" if field.required else "optional"
     if field.options:
-        yield f"one of {' | '.join(one_line(each.value) for each in field.options)}"
+        yield f"one of {' | '.join(one_line(option.value) for option in field.options)}"

@@ -1,4 +1,7 @@
-"""`chat`: a conversation at a terminal."""
+"""The command `chat`: a conversation at a terminal.
+
+The loop belongs to `convostore.cli.chat`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import typer
 
 from ...errors import ConfigError
 from .._arguments import Place, TurnOptions, turn_options
-from ..chat.receive import checked
+from ..chat.receive import prepare
 from ..options import Given, Target, opened
 
 __all__ = ["chat"]
@@ -24,16 +27,16 @@ def chat(
     turn_given: TurnOptions = None,
     given: Given = None,
 ) -> None:
-    """Talks with a backend.
+    """Talk with a backend.
 
     Answers are rendered as they come, with their sources; what the flow asks is asked here. Ctrl-C
-    stops an answer and keeps the conversation; Ctrl-D leaves it. /help tells the rest.
+    stops an answer and keeps the conversation; Ctrl-D leaves it. /help shows the rest.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ConfigError("chat needs a terminal: in a pipe, use 'convostore ask'")
     options = turn_options(turn_given)
     with opened(target, given) as store:
-        checked(lambda: store.stream_reply(None, "?", **options))  # made, and never sent
-        from ..chat.session import Talk
+        prepare(lambda: store.stream_reply(None, "?", **options))  # checked, never sent
+        from ..chat.session import ChatSession
 
-        Talk(store, Place(target, given), options).hold(conversation_id)
+        ChatSession(store, Place(target, given), options).run(conversation_id)

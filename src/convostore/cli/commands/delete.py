@@ -1,4 +1,7 @@
-"""`rm` and `clear`: what would be lost is shown, then asked about, and only then deleted."""
+"""The commands `rm` and `clear`: show what would be lost, ask, and only then delete.
+
+How that is shown and asked belongs to `_confirm`.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ...errors import NotFoundError
-from .._confirm import Yes, agree, first_losses, loss_of, of_deleting, prepare
-from .._filters import OlderThan, age
-from .._output import gathered, print_done, waiting
+from .._confirm import Yes, confirm, delete_warnings, find_loss, first_losses, prepare
+from .._filters import OlderThan, parse_older_than
+from .._output import collect, print_done, waiting
 from ..errors import print_to_stderr
 from ..options import Given, Target, opened
 from ..render.text import one_line, several, when
@@ -41,7 +44,7 @@ def rm(
     yes: Yes = False,
     given: Given = None,
 ) -> None:
-    """Deletes conversations, or one message.
+    """Delete conversations, or one message.
 
     Those that are named, or all that --older-than takes. What will be lost is shown first, and
     nothing is deleted before you agree. What is not there counts as deleted.
@@ -50,8 +53,8 @@ def rm(
     if bool(ids) is (older_than is not None):
         raise typer.BadParameter("name conversations, or an age", param_hint="ID / --older-than")
     if message_id is not None and len(ids) != 1:
-        raise typer.BadParameter("goes with one conversation", param_hint="--message")
-    limit = age(older_than)
+        raise typer.BadParameter("requires exactly one conversation", param_hint="--message")
+    limit = parse_older_than(older_than)
     with opened(target, given) as store:
         if limit is not None:
             _remove_older(store, limit, yes=yes)
@@ -62,21 +65,21 @@ def rm(
 
 
 def clear(target: Target, yes: Yes = False, given: Given = None) -> None:
-    """Deletes every conversation of a store.
+    """Delete every conversation of a store.
 
     What will be lost is shown first, and nothing is deleted before you agree.
     """
     with opened(target, given) as store:
         prepare(store, "clear_conversations", yes=yes)
-        everything = gathered(store.conversations(), "conversations")
+        everything = collect(store.conversations(), "conversations")
         others = store.traits.clears == "may_clear_others"
         if not everything and not others:
             print_to_stderr("there is no conversation: nothing to delete")
             return
-        agree(
+        confirm(
             f"all {several(len(everything), 'conversation')} of {store.label}",
             list(first_losses(store, everything)),
-            _of_clearing(store),
+            _clear_warnings(store),
             yes=yes,
         )
         store.clear_conversations()
@@ -86,13 +89,13 @@ def clear(target: Target, yes: Yes = False, given: Given = None) -> None:
 def _remove_conversations(store: ConversationStore, ids: list[str], *, yes: bool) -> None:
     prepare(store, "delete_conversation", yes=yes)
     with waiting("what would be deleted"):
-        losses = [loss for each in ids if (loss := loss_of(store, each)) is not None]
+        losses = [loss for id in ids if (loss := find_loss(store, id)) is not None]
     if not losses:
         return
-    agree(
+    confirm(
         f"{several(len(losses), 'conversation')} of {store.label}",
         map(str, losses),
-        of_deleting(store),
+        delete_warnings(store),
         yes=yes,
     )
     _delete_each(store, [loss.id for loss in losses])
@@ -101,33 +104,33 @@ def _remove_conversations(store: ConversationStore, ids: list[str], *, yes: bool
 def _remove_older(store: ConversationStore, limit: datetime, *, yes: bool) -> None:
     at_once = store.offers("delete_conversations")
     prepare(store, "delete_conversations" if at_once else "delete_conversation", yes=yes)
-    older = gathered(store.conversations(older_than=limit), "conversations")
+    older = collect(store.conversations(older_than=limit), "conversations")
     if not older:
         print_to_stderr(f"no conversation was last active before {when(limit)}: nothing to delete")
         return
-    agree(
+    confirm(
         f"{several(len(older), 'conversation')} of {store.label}, not active since {when(limit)}",
         list(first_losses(store, older)),
-        of_deleting(store),
+        delete_warnings(store),
         yes=yes,
     )
     if at_once:
         deleted = store.delete_conversations(older_than=limit)
         print_done(f"deleted: {several(deleted, 'conversation')}")
     else:
-        _delete_each(store, [each.id for each in older])
+        _delete_each(store, [conversation.id for conversation in older])
 
 
 def _delete_each(store: ConversationStore, ids: Sequence[str]) -> None:
     deleted = 0
     try:
-        for each in ids:
-            store.delete_conversation(each)
+        for conversation_id in ids:
+            store.delete_conversation(conversation_id)
             deleted += 1
     finally:
         if deleted < len(ids) and len(ids) > 1:
             print_to_stderr(
-                f"deleted are the first {deleted} of {len(ids)}; of the next it is not known"
+                f"deleted the first {deleted} of {len(ids)}; the state of the next is not known"
             )
     print_done(f"deleted: {several(deleted, 'conversation')}")
 
@@ -137,38 +140,40 @@ def _remove_message(
 ) -> None:
     prepare(store, "delete_message", yes=yes)
     with waiting("messages"):
-        message = _found(store, conversation_id, message_id)
+        message = _find_message(store, conversation_id, message_id)
     if message is None:
         return
-    words = one_line(message.text)
-    excerpt = words[:_EXCERPT] + ("…" if len(words) > _EXCERPT else "")
-    told = ", ".join([message.role, when(message.created_at), one_line(message.id)])
-    agree(
+    line = one_line(message.text)
+    excerpt = line[:_EXCERPT] + ("…" if len(line) > _EXCERPT else "")
+    facts = ", ".join([message.role, when(message.created_at), one_line(message.id)])
+    confirm(
         f"a message of conversation {one_line(conversation_id)} of {store.label}",
-        [f"{excerpt or 'no text'}  ({told})"],
-        _of_deleting_message(store),
+        [f"{excerpt or 'no text'}  ({facts})"],
+        _message_warnings(store),
         yes=yes,
     )
     store.delete_message(conversation_id, message_id)
     print_done("deleted: 1 message")
 
 
-def _of_deleting_message(store: ConversationStore) -> Iterator[str]:
+def _message_warnings(store: ConversationStore) -> Iterator[str]:
     if store.traits.deletes == "may_delete_turn":
-        yield "the other half of its turn, the question or the answer, may go with it"
+        yield "the other half of its turn, the question or the answer, may be deleted as well"
 
 
-def _of_clearing(store: ConversationStore) -> Iterator[str]:
+def _clear_warnings(store: ConversationStore) -> Iterator[str]:
     if store.traits.clears == "may_clear_others":
         yield (
-            "conversations that this list does not show can go with them: "
-            "it empties the whole app's"
+            "conversations that this list does not show may be deleted as well: "
+            "the delete empties the whole app"
         )
-    yield from of_deleting(store)
+    yield from delete_warnings(store)
 
 
-def _found(store: ConversationStore, conversation_id: str, message_id: str) -> Message | None:
-    """The message; None, and a word about it, when it is not there."""
+def _find_message(
+    store: ConversationStore, conversation_id: str, message_id: str
+) -> Message | None:
+    """Return the message; None, with a notice, if it does not exist."""
     try:
         for message in store.messages(conversation_id, order="newest_first"):
             if message.id == message_id:
@@ -176,5 +181,5 @@ def _found(store: ConversationStore, conversation_id: str, message_id: str) -> M
         absent = f"message {message_id}"
     except NotFoundError:
         absent = f"conversation {conversation_id}"
-    print_to_stderr(f"{one_line(absent)} is not there: nothing to delete")
+    print_to_stderr(f"{one_line(absent)} not found: nothing to delete")
     return None

@@ -1,4 +1,7 @@
-"""`plugins`, `doctor` and `completion`: what is installed, and whether it works."""
+"""The commands `plugins`, `doctor` and `completion`: what is installed and whether it works.
+
+How an installed backend is loaded belongs to `_backends`.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from ...errors import AuthError, ConfigError, RateLimitError, StoreError, UnavailableError
-from .._backends import installed_backends
+from .._backends import Backend, installed_backends
 from .._group import COMPLETE_VARIABLE, NAME
-from .._output import AsJSON, Form, display, form, waiting, write, write_json
+from .._output import AsJSON, Form, choose_form, display, waiting, write, write_json
 from ..errors import ExitCode
 from ..options import Given, Target, opened
-from ..render.text import one_line, tabbed
+from ..render.text import one_line, tab_separated
 
 if TYPE_CHECKING:
     from ...store import ConversationStore
@@ -36,32 +39,38 @@ class _Shell(Enum):
 
 
 def plugins(as_json: AsJSON = False) -> None:
-    """Lists the backends that are installed.
+    """List the backends that are installed.
 
     With the distribution that brings each, whether it loads, and what it offers.
     """
-    wanted = form(as_json=as_json)
+    form = choose_form(as_json=as_json)
     backends = installed_backends()
-    if wanted is Form.JSON:
-        write_json([{**asdict(each), "offers": list(each.offers)} for each in backends], indent=2)
-    elif wanted is Form.TERMINAL:
+    if form is Form.JSON:
+        write_json(
+            [{**asdict(backend), "offers": list(backend.offers)} for backend in backends], indent=2
+        )
+    elif form is Form.TERMINAL:
         from ..render.terminal import backends_table
 
-        display(backends_table([(_mark(each.loads), each) for each in backends]))
+        display(backends_table([(_mark(backend.loads), backend) for backend in backends]))
     else:
-        for each in backends:
-            told = each.problem or "loads"
-            write(tabbed(each.scheme, each.distribution, each.version, told, ",".join(each.offers)))
+        for backend in backends:
+            write(_backend_line(backend))
+
+
+def _backend_line(backend: Backend) -> str:
+    state, offers = backend.problem or "loads", ",".join(backend.offers)
+    return tab_separated(backend.scheme, backend.distribution, backend.version, state, offers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Diagnosis:
-    """What a look at a backend found; None where that could not be found out.
+    """The result of a check; None for what could not be checked.
 
     Attributes:
-        reachable: Whether something answers at the address.
-        understood: Whether it answers as the service does that the adapter is for.
-        accepted: Whether it takes the credential, or asks for none.
+        reachable: Whether a server answers at the address.
+        understood: Whether it answers as the service that the adapter is for.
+        accepted: Whether it accepts the credential, or needs none.
     """
 
     store: str
@@ -74,7 +83,7 @@ class _Diagnosis:
 
 
 def doctor(target: Target, as_json: AsJSON = False, given: Given = None) -> None:
-    """Looks whether a backend works.
+    """Check whether a backend works.
 
     Whether it can be reached, speaks as it should, and accepts the credential; and what it offers.
 
@@ -82,27 +91,27 @@ def doctor(target: Target, as_json: AsJSON = False, given: Given = None) -> None
     """
     from ...adapters import Operation
 
-    wanted = form(as_json=as_json)
+    form = choose_form(as_json=as_json)
     with opened(target, given) as store:
-        with waiting("what the service says"):
-            found = _diagnosis(store)
-        offers = {each.value: store.offers(each) for each in Operation}
-    if wanted is Form.JSON:
-        write_json({**asdict(found), "ok": found.error is None, "offers": offers}, indent=2)
+        with waiting("the state of the service"):
+            diagnosis = _diagnose(store)
+        offers = {operation.value: store.offers(operation) for operation in Operation}
+    if form is Form.JSON:
+        write_json({**asdict(diagnosis), "ok": diagnosis.error is None, "offers": offers}, indent=2)
     else:
-        for mark, name, told in (*_lines(found), *_offer_lines(offers)):
-            write(f"{_mark(mark)} {name:<12}{told}".rstrip())
-    if found.error is not None:
+        for mark, name, text in (*_lines(diagnosis), *_offer_lines(offers)):
+            write(f"{_mark(mark)} {name:<12}{text}".rstrip())
+    if diagnosis.error is not None:
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _diagnosis(store: ConversationStore) -> _Diagnosis:
+def _diagnose(store: ConversationStore) -> _Diagnosis:
     try:
         health = store.check()
     except ConfigError:
         raise
     except StoreError as error:
-        return _failing(store.label, error)
+        return _failure(store.label, error)
     return _Diagnosis(
         store=store.label,
         reachable=True,
@@ -113,31 +122,31 @@ def _diagnosis(store: ConversationStore) -> _Diagnosis:
     )
 
 
-def _failing(label: str, error: StoreError) -> _Diagnosis:
-    told = one_line(str(error))
+def _failure(label: str, error: StoreError) -> _Diagnosis:
+    text = one_line(str(error))
     match error:
         case UnavailableError(retryable=True):
-            return _Diagnosis(store=label, reachable=False, error=told)
+            return _Diagnosis(store=label, reachable=False, error=text)
         case AuthError():
-            return _Diagnosis(store=label, reachable=True, accepted=False, error=told)
+            return _Diagnosis(store=label, reachable=True, accepted=False, error=text)
         case RateLimitError():
-            return _Diagnosis(store=label, reachable=True, error=told)
+            return _Diagnosis(store=label, reachable=True, error=text)
         case _:
-            return _Diagnosis(store=label, reachable=True, understood=False, error=told)
+            return _Diagnosis(store=label, reachable=True, understood=False, error=text)
 
 
-def _lines(found: _Diagnosis) -> list[tuple[bool | None, str, str]]:
-    detail = f" ({found.detail})" if found.detail else ""
-    speaks = one_line((found.generation or "the generation does not show yet") + detail)
-    states = [found.reachable, found.understood, found.accepted]
-    told = [
-        one_line(found.store),
-        speaks if found.understood else "",
-        "accepted, or none is asked for" if found.accepted else "",
+def _lines(diagnosis: _Diagnosis) -> list[tuple[bool | None, str, str]]:
+    detail = f" ({diagnosis.detail})" if diagnosis.detail else ""
+    speaks = one_line((diagnosis.generation or "generation not known yet") + detail)
+    states = [diagnosis.reachable, diagnosis.understood, diagnosis.accepted]
+    texts = [
+        one_line(diagnosis.store),
+        speaks if diagnosis.understood else "",
+        "accepted, or none is needed" if diagnosis.accepted else "",
     ]
-    if found.error is not None:
-        told[states.index(False) if False in states else 0] = found.error
-    return list(zip(states, ["reachable", "speaks", "credential"], told, strict=True))
+    if diagnosis.error is not None:
+        texts[states.index(False) if False in states else 0] = diagnosis.error
+    return list(zip(states, ["reachable", "speaks", "credential"], texts, strict=True))
 
 
 def _offer_lines(offers: dict[str, bool]) -> list[tuple[bool | None, str, str]]:
@@ -149,7 +158,7 @@ def completion(
         _Shell, typer.Argument(metavar="bash|zsh|fish|powershell", help="Whose script to print.")
     ],
 ) -> None:
-    """Prints a shell's completion script.
+    """Print a shell's completion script.
 
     With it the shell completes commands, options and the names of profiles.
     """

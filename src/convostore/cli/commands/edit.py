@@ -1,4 +1,7 @@
-"""`rename`, `pin`, `feedback` and `fork`: what can be made of what is there."""
+"""The commands `rename`, `pin`, `feedback` and `fork`: change or copy a stored conversation.
+
+Nothing is deleted here.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ __all__ = ["feedback", "fork", "pin", "rename"]
 
 
 class _Rating(Enum):
-    """What one can think of an answer."""
+    """The ratings of an answer."""
 
     GOOD = "good"
     BAD = "bad"
@@ -27,7 +30,7 @@ def rename(
     title: Annotated[str, typer.Argument(metavar="TITLE", help="The new title.")],
     given: Given = None,
 ) -> None:
-    """Gives a conversation another title."""
+    """Give a conversation another title."""
     with opened(target, given) as store:
         store.update_conversation(conversation_id, title=title)
     print_done(f"{conversation_id} is now called {title}")
@@ -39,7 +42,7 @@ def pin(
     unpin: Annotated[bool, typer.Option("--unpin", help="Let it go again.")] = False,
     given: Given = None,
 ) -> None:
-    """Pins a conversation to the top of the list."""
+    """Pin a conversation to the top of the list."""
     with opened(target, given) as store:
         store.update_conversation(conversation_id, pinned=not unpin)
     print_done(f"{conversation_id} is {'no longer ' if unpin else ''}pinned")
@@ -58,23 +61,23 @@ def feedback(
     clear: Annotated[bool, typer.Option("--clear", help="Take the feedback back.")] = False,
     given: Given = None,
 ) -> None:
-    """Says what you think of an answer, or takes that back."""
+    """Say what you think of an answer, or take that back."""
     if (rating is None) is not clear:
-        raise typer.BadParameter("say one of good, bad and --clear", param_hint="good|bad")
+        raise typer.BadParameter("name one of good, bad and --clear", param_hint="good|bad")
     if clear and comment is not None:
-        raise typer.BadParameter("goes with good or bad", param_hint="--comment")
+        raise typer.BadParameter("requires good or bad", param_hint="--comment")
     from ...models import Feedback
 
     with opened(target, given) as store:
         store.set_feedback(
             conversation_id,
             message_id,
-            None if rating is None else Feedback(rating=_word(rating), comment=comment),
+            None if rating is None else Feedback(rating=_rating(rating), comment=comment),
         )
     print_done(f"{message_id} is rated {rating.value}" if rating else f"{message_id} is not rated")
 
 
-def _word(rating: _Rating) -> Literal["good", "bad"]:
+def _rating(rating: _Rating) -> Literal["good", "bad"]:
     return "good" if rating is _Rating.GOOD else "bad"
 
 
@@ -87,7 +90,7 @@ def fork(
     ] = None,
     given: Given = None,
 ) -> None:
-    """Copies a conversation up to a message into a new one.
+    """Copy a conversation up to a message into a new one.
 
     That message is the copy's last. The original stays as it is. What is printed is the new
     conversation's id.
@@ -95,7 +98,7 @@ def fork(
     from ...models import UNSET
 
     with opened(target, given) as store:
-        made = store.fork_conversation(
+        copy = store.fork_conversation(
             conversation_id, message_id, title=UNSET if title is None else title
         )
-    write(one_line(made.id))
+    write(one_line(copy.id))

@@ -1,4 +1,7 @@
-"""`export` and `import`: conversations out of a store into a file, and into one out of a file."""
+"""The commands `export` and `import`: write conversations to a file, and read them from one.
+
+Formats are not known here, but by name.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import typer
 
 from ...errors import InvalidError, StoreError
 from .._arguments import Destination
-from .._output import AsJSON, form, print_done
+from .._output import AsJSON, choose_form, print_done
 from .._progress import Bar, Progress, progress_bar
 from ..errors import ExitCode, print_to_stderr
 from ..options import Given, Target, opened
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["export", "import_"]
 
 _STREAM: Final = "-"
-"""How the standard output or input is named where a file could be."""
+"""The name of the standard output or input in the place of a file."""
 
 
 class _OutputFormat(Enum):
@@ -73,33 +76,37 @@ def export(
     ] = False,
     given: Given = None,
 ) -> None:
-    """Writes conversations to a file.
+    """Write conversations to a file.
 
     As JSONL, which loses nothing and can be imported; Markdown or HTML to be read; or OpenAI-style
     messages.
 
     What cannot be read is left out of an export of all, which then ends with 1.
     """
-    chosen = _chosen(format, file)
+    format_name = _format_name(format, file)
     to_file = file != _STREAM
-    then = f"{file} was not written" if to_file else None
+    advice = f"{file} was not written" if to_file else None
     with (
         opened(target, given) as store,
-        progress_bar("exporting", then=then, shown=to_file) as bar,
+        progress_bar("exporting", advice=advice, shown=to_file) as bar,
     ):
-        report = _export(store, conversation_ids, file, chosen, raw=not without_raw, bar=bar)
+        report = _export(store, conversation_ids, file, format_name, raw=not without_raw, bar=bar)
     for line in skipped_lines(report.skipped):
         print_to_stderr(line)
-    told = several(report.conversations, "conversation")
-    print_done(f"exported: {told}, {several(report.messages, 'message')}")
+    conversations = several(report.conversations, "conversation")
+    print_done(f"exported: {conversations}, {several(report.messages, 'message')}")
     for line in loss_lines(report.losses):
         print_done(line)
     if report.skipped:
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _chosen(format: _OutputFormat | None, file: str) -> str | None:
-    """The format that is asked for; None for what the file's name ends in."""
+def _format_name(format: _OutputFormat | None, file: str) -> str | None:
+    """Return the format to write: the one asked for, or that of the file's name.
+
+    Raises:
+        typer.BadParameter: The file's name ends in no known suffix.
+    """
     if format is not None:
         return format.value
     if file == _STREAM:
@@ -112,7 +119,7 @@ def _chosen(format: _OutputFormat | None, file: str) -> str | None:
         return format_of(Path(file))
     except InvalidError:
         raise typer.BadParameter(
-            "the file's name ends in none of .jsonl, .md and .html: say which format",
+            "the file's name must end in .jsonl, .md or .html: name a format",
             param_hint="--format",
         ) from None
 
@@ -135,12 +142,12 @@ def _export(
         ids=ids or None,
         raw=raw,
         on_error="raise" if ids else "skip",
-        progress=_telling(bar),
+        progress=_reporter(bar),
     )
 
 
 class _Terminal:
-    """A terminal as a stream for texts of strangers: none of them commands it."""
+    """A terminal as a stream that replaces control characters in the texts of strangers."""
 
     def write(self, text: str) -> int:
         sys.stdout.write(printable(text))
@@ -151,7 +158,7 @@ class _Terminal:
 
 
 def _standard_output() -> TextIO:
-    """What a file would get goes out the same, in whatever encoding terminals here are."""
+    """Return the standard output: in UTF-8 like a file, whatever the locale's encoding is."""
     if sys.stdout.isatty():
         return cast("TextIO", _Terminal())
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -185,23 +192,23 @@ def import_(
     as_json: AsJSON = False,
     given: Given = None,
 ) -> None:
-    """Writes the conversations of a file into a store.
+    """Write the conversations of a file into a store.
 
     To import again changes nothing. What the store has under the same id with other messages stays
     as it is, and is reported as skipped.
 
     Ends with 1 when a conversation had to be skipped, or when there was nothing to import.
     """
-    wanted = form(as_json=as_json)
-    then = "import it again to go on from there"
-    with opened(target, given) as store, progress_bar("importing", then=then) as bar:
+    form = choose_form(as_json=as_json)
+    advice = "import it again to continue from there"
+    with opened(target, given) as store, progress_bar("importing", advice=advice) as bar:
         report = _import(file, store, format, name, dry_run=dry_run, bar=bar)
-    write_report(report, wanted, dry_run=dry_run)
+    write_report(report, form, dry_run=dry_run)
     if report.skipped:
         raise typer.Exit(ExitCode.FAILED)
 
 
-import_.__name__ = "import"  # as the command is called
+import_.__name__ = "import"  # the name of the command
 
 
 def _import(
@@ -215,37 +222,37 @@ def _import(
 ) -> ImportReport:
     from ...transfer import import_conversations
 
-    with _named_input(file):
+    with _name_input_in_errors(file):
         return import_conversations(
             _standard_input() if file == _STREAM else file,
             store,
             format=None if format is None else format.value,
             name=name,
             dry_run=dry_run,
-            progress=_telling(bar),
+            progress=_reporter(bar),
         )
 
 
 def _standard_input() -> BinaryIO:
     if sys.stdin.isatty():
-        raise typer.BadParameter("nothing comes through the standard input", param_hint="FILE")
+        raise typer.BadParameter("stdin is a terminal: pipe a file in", param_hint="FILE")
     return sys.stdin.buffer
 
 
 @contextmanager
-def _named_input(file: str) -> Iterator[None]:
-    """Says of the standard input that it cannot be read: a file is named where it is opened."""
+def _name_input_in_errors(file: str) -> Iterator[None]:
+    """Name the standard input in errors of reading it, as those of a file name the file."""
     try:
         yield
     except OSError as error:
         if file != _STREAM or isinstance(error, StoreError):
             raise
-        raise InvalidError(f"the standard input cannot be read: {error.strerror}") from error
+        raise InvalidError(f"cannot read the standard input: {error.strerror}") from error
 
 
-def _telling(bar: Bar) -> Callable[[TransferProgress], None]:
-    def tell(progress: TransferProgress) -> None:
-        bar.tell(
+def _reporter(bar: Bar) -> Callable[[TransferProgress], None]:
+    def report(progress: TransferProgress) -> None:
+        bar.update(
             Progress(
                 conversations=progress.conversations,
                 messages=progress.messages,
@@ -253,4 +260,4 @@ def _telling(bar: Bar) -> Callable[[TransferProgress], None]:
             )
         )
 
-    return tell
+    return report

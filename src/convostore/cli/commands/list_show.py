@@ -1,4 +1,7 @@
-"""`ls` and `show`: a list of conversations, and one of them."""
+"""The commands `ls` and `show`: a list of conversations, and one of them.
+
+What they look like is decided in `render`.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from .._filters import OlderThan, Selection, age, beginning, end
+from .._filters import OlderThan, Selection, parse_older_than, parse_since, parse_until
 from .._output import (
     AsJSON,
     AsLines,
     Form,
     WithRaw,
+    choose_form,
+    collect,
     display,
-    form,
-    gathered,
     plain,
     waiting,
     write,
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["ls", "show"]
 
 _FOR_PEOPLE: Final = 50
-"""How many conversations a terminal shows where no limit is given."""
+"""The number of conversations that a terminal shows without a limit."""
 
 
 def ls(
@@ -65,35 +68,37 @@ def ls(
     raw: WithRaw = False,
     given: Given = None,
 ) -> None:
-    """Lists conversations.
+    """List conversations.
 
     A table on a terminal; in a pipe a line for each, of id, time and title with tabs between.
     """
-    wanted = form(as_json=as_json, as_lines=as_lines, raw=raw)
+    form = choose_form(as_json=as_json, as_lines=as_lines, raw=raw)
     selection = Selection(
-        since=beginning(since),
-        before=end(until),
+        since=parse_since(since),
+        before=parse_until(until),
         title=title,
         pinned=pinned,
     )
-    limit_of_age = age(older_than)
+    limit_of_age = parse_older_than(older_than)
     with opened(target, given) as store:
-        found = filter(selection.takes, store.conversations(older_than=limit_of_age))
-        if wanted is Form.TERMINAL:
-            _table(store, found, limit)
-        elif wanted is Form.JSON:
-            rows = gathered(islice(found, limit), "conversations")
-            write_json([plain(each, raw=raw) for each in rows], indent=2)
+        conversations = filter(selection.matches, store.conversations(older_than=limit_of_age))
+        if form is Form.TERMINAL:
+            _show_table(store, conversations, limit)
+        elif form is Form.JSON:
+            rows = collect(islice(conversations, limit), "conversations")
+            write_json([plain(row, raw=raw) for row in rows], indent=2)
         else:
-            for each in islice(found, limit):
-                if wanted is Form.JSON_LINES:
-                    write_json(plain(each, raw=raw))
+            for row in islice(conversations, limit):
+                if form is Form.JSON_LINES:
+                    write_json(plain(row, raw=raw))
                 else:
-                    write(conversation_line(each))
+                    write(conversation_line(row))
 
 
-def _table(store: ConversationStore, found: Iterator[Conversation], limit: int | None) -> None:
-    rows = gathered(islice(found, limit or _FOR_PEOPLE + 1), "conversations")
+def _show_table(
+    store: ConversationStore, conversations: Iterator[Conversation], limit: int | None
+) -> None:
+    rows = collect(islice(conversations, limit or _FOR_PEOPLE + 1), "conversations")
     more = limit is None and len(rows) > _FOR_PEOPLE
     from ..render.terminal import conversations_table
 
@@ -101,7 +106,7 @@ def _table(store: ConversationStore, found: Iterator[Conversation], limit: int |
     if not shown:
         print_to_stderr("no conversations")
         return
-    display(conversations_table([(store.label, each) for each in shown], with_store=False))
+    display(conversations_table([(store.label, row) for row in shown], with_store=False))
     if more:
         print_to_stderr(f"there are more than these {_FOR_PEOPLE}: --limit N shows more")
 
@@ -117,25 +122,25 @@ def show(
     raw: WithRaw = False,
     given: Given = None,
 ) -> None:
-    """Shows a conversation with its messages.
+    """Show a conversation with its messages.
 
     On a terminal with Markdown, numbered sources and links; plain text in a pipe. As --json, an
     object of the conversation and its messages; as --jsonl, a line for each message.
     """
-    wanted = form(as_json=as_json, as_lines=as_lines, raw=raw)
+    form = choose_form(as_json=as_json, as_lines=as_lines, raw=raw)
     with opened(target, given) as store:
-        if wanted is Form.JSON_LINES:
+        if form is Form.JSON_LINES:
             for message in _messages(store, conversation_id, last):
                 write_json(plain(message, raw=raw))
             return
         conversation, messages = _read(store, conversation_id, last)
-    if wanted is Form.JSON:
+    if form is Form.JSON:
         document = {
             "conversation": plain(conversation, raw=raw),
             "messages": [plain(message, raw=raw) for message in messages],
         }
         write_json(document, indent=2)
-    elif wanted is Form.TERMINAL:
+    elif form is Form.TERMINAL:
         from ..render.terminal import transcript
 
         display(transcript(conversation, messages))
@@ -146,15 +151,15 @@ def show(
 def _read(
     store: ConversationStore, conversation_id: str, last: int | None
 ) -> tuple[Conversation, tuple[Message, ...]]:
-    """A conversation with its messages, in as few requests as the backend needs."""
+    """Return a conversation with its messages, in as few requests as the backend needs."""
     from ...models import Conversation
 
     with waiting("messages"):
         if last is not None:
             conversation = store.get_conversation(conversation_id)
             return conversation, tuple(_messages(store, conversation_id, last))
-        (found,) = store.transcripts([conversation_id])
-        return found.conversation or Conversation(id=conversation_id), found.messages
+        (transcript,) = store.transcripts([conversation_id])
+        return transcript.conversation or Conversation(id=conversation_id), transcript.messages
 
 
 def _messages(

@@ -1,4 +1,7 @@
-"""`mirror`: all of a store copied into another, and kept in step with it."""
+"""The command `mirror`: copy all of a store into another, and update the copies.
+
+What is copied, and how, belongs to `convostore.transfer`.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .._arguments import Destination, DestinationOptions, Place, Source
-from .._confirm import Yes, agree, first_losses, of_deleting, prepare
-from .._output import AsJSON, form, gathered
+from .._confirm import Yes, confirm, delete_warnings, first_losses, prepare
+from .._output import AsJSON, choose_form, collect
 from .._progress import Bar, Progress, progress_bar
 from ..errors import ExitCode
 from ..options import Given, aopened, opened
@@ -20,12 +23,12 @@ if TYPE_CHECKING:
     from ...store import ConversationStore
     from ...transfer import MirrorProgress, MirrorReport
 
-__all__ = ["Wishes", "carry_out", "mirror"]
+__all__ = ["MirrorOptions", "mirror", "run_mirror"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """How a mirror goes about it; see `convostore.mirror`."""
+class MirrorOptions:
+    """The options of a mirror; see `convostore.mirror`."""
 
     name: str | None = None
     full: bool = False
@@ -62,7 +65,7 @@ def mirror(
     given: Given = None,
     given_to_destination: DestinationOptions = None,
 ) -> None:
-    """Copies all of a store into another one.
+    """Copy all of a store into another one.
 
     Copies that were made before are brought up to date, and only what changed is written. It may
     be broken off at any point, and goes on when it is run again. With --delete you are shown what
@@ -71,54 +74,56 @@ def mirror(
     Ends with 1 when a conversation had to be skipped.
     """
     if full and new_only:
-        raise typer.BadParameter("choose one of the two", param_hint="--full / --new-only")
-    wanted = form(as_json=as_json)
+        raise typer.BadParameter("cannot be combined: choose one", param_hint="--full / --new-only")
+    form = choose_form(as_json=as_json)
     ends = Place(source, given), Place(destination, given_to_destination)
     if delete and not dry_run and not yes:
-        _agree_to_deletions(*ends, name)
-    wishes = Wishes(name=name, full=full, new_only=new_only, delete=delete, dry_run=dry_run)
-    report = carry_out(*ends, wishes)
-    write_report(report, wanted, dry_run=dry_run)
+        _confirm_deletions(*ends, name)
+    options = MirrorOptions(name=name, full=full, new_only=new_only, delete=delete, dry_run=dry_run)
+    report = run_mirror(*ends, options)
+    write_report(report, form, dry_run=dry_run)
     if report.skipped:
         raise typer.Exit(ExitCode.FAILED)
 
 
-def carry_out(source: Place, destination: Place, wishes: Wishes) -> MirrorReport:
-    """Mirrors, and tells meanwhile how far it has come; if it breaks off, how far that was."""
+def run_mirror(source: Place, destination: Place, options: MirrorOptions) -> MirrorReport:
+    """Mirror a store and show the progress; report how far an interrupted run came."""
     import asyncio
 
-    with progress_bar("mirroring", then="run it again to go on from there") as bar:
-        return asyncio.run(_mirror(source, destination, wishes, bar))
+    with progress_bar("mirroring", advice="run it again to continue from there") as bar:
+        return asyncio.run(_mirror(source, destination, options, bar))
 
 
-async def _mirror(source: Place, destination: Place, wishes: Wishes, bar: Bar) -> MirrorReport:
+async def _mirror(
+    source: Place, destination: Place, options: MirrorOptions, bar: Bar
+) -> MirrorReport:
     from ...transfer import amirror
 
-    def tell(progress: MirrorProgress) -> None:
-        bar.tell(
+    def report(progress: MirrorProgress) -> None:
+        bar.update(
             Progress(conversations=progress.done, messages=progress.messages, total=progress.total)
         )
 
     async with (
-        aopened(source.target, source.options) as here,
-        aopened(destination.target, destination.options) as there,
+        aopened(source.target, source.options) as source_store,
+        aopened(destination.target, destination.options) as target_store,
     ):
-        return await amirror(here, there, progress=tell, **asdict(wishes))
+        return await amirror(source_store, target_store, progress=report, **asdict(options))
 
 
-def _agree_to_deletions(source: Place, destination: Place, name: str | None) -> None:
-    """Shows which copies would go, and asks; returns only when they may."""
+def _confirm_deletions(source: Place, destination: Place, name: str | None) -> None:
+    """Show which copies would be deleted, and ask; return only if they may be."""
     with (
-        opened(source.target, source.options) as here,
-        opened(destination.target, destination.options) as there,
+        opened(source.target, source.options) as source_store,
+        opened(destination.target, destination.options) as target_store,
     ):
-        prepare(there, "delete_conversation", yes=False)
-        going = _abandoned(here, there, name or here.label)
-        agree(
-            f"{len(going):,} of the copies in {there.label}, and from the others the messages "
-            f"that {here.label} no longer has",
-            list(first_losses(there, going)),
-            of_deleting(there),
+        prepare(target_store, "delete_conversation", yes=False)
+        copies = _abandoned(source_store, target_store, name or source_store.label)
+        confirm(
+            f"{len(copies):,} of the copies in {target_store.label}, and from the others the "
+            f"messages that {source_store.label} no longer has",
+            list(first_losses(target_store, copies)),
+            delete_warnings(target_store),
             yes=False,
         )
 
@@ -126,14 +131,14 @@ def _agree_to_deletions(source: Place, destination: Place, name: str | None) -> 
 def _abandoned(
     source: ConversationStore, target: ConversationStore, name: str
 ) -> list[Conversation]:
-    """The copies of what the source no longer lists."""
+    """Return the copies of conversations that the source no longer lists."""
     from ...models import Origin
     from ...transfer._mirror import copy_id, refuse_to_delete_all
 
     def id_of_copy(conversation: Conversation) -> str:
         return copy_id(Origin(store=name, conversation_id=conversation.id))
 
-    listed = set(gathered(map(id_of_copy, source.conversations()), "conversations"))
+    listed = set(collect(map(id_of_copy, source.conversations()), "conversations"))
 
     def is_abandoned(copy: Conversation) -> bool:
         origin = copy.origin

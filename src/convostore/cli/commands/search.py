@@ -1,4 +1,7 @@
-"""`search`: what was said, found where it is kept or in a local archive of that."""
+"""The command `search`: in the store itself, or in a local archive of it.
+
+What matches is decided by the stores.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +18,16 @@ import typer
 from ...errors import ConfigError
 from .._archive import archive_file, archive_target
 from .._arguments import Place
-from .._confirm import answered_yes, can_ask
-from .._filters import SaidSince, SaidUntil, beginning, end
+from .._confirm import ask_yes_no, can_ask
+from .._filters import MessagesSince, MessagesUntil, parse_since, parse_until
 from .._output import (
     AsJSON,
     AsLines,
     Form,
     WithRaw,
+    choose_form,
+    collect,
     display,
-    form,
-    gathered,
     plain,
     write,
     write_json,
@@ -33,7 +36,7 @@ from ..errors import ExitCode, print_to_stderr
 from ..options import Given, Target, opened
 from ..render.reports import skipped_lines
 from ..render.text import backend_of, hit_line
-from .mirror import Wishes, carry_out
+from .mirror import MirrorOptions, run_mirror
 
 if TYPE_CHECKING:
     from ...models import Role
@@ -47,7 +50,7 @@ _LARGEST_PAGE: Final = 100
 
 
 class _Role(Enum):
-    """The roles that messages have."""
+    """The roles of messages."""
 
     SYSTEM = "system"
     USER = "user"
@@ -58,7 +61,7 @@ class _Role(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Query:
-    """What is looked for; see `ConversationStore.search`."""
+    """The arguments of a search; see `ConversationStore.search`."""
 
     text: str
     conversation_id: str | None
@@ -82,8 +85,8 @@ def search(
     conversation_id: Annotated[
         str | None, typer.Option("--in", metavar="ID", help="Only in this conversation.")
     ] = None,
-    since: SaidSince = None,
-    until: SaidUntil = None,
+    since: MessagesSince = None,
+    until: MessagesUntil = None,
     mirror: Annotated[
         bool,
         typer.Option(
@@ -102,7 +105,7 @@ def search(
     raw: WithRaw = False,
     given: Given = None,
 ) -> None:
-    """Searches titles, messages, and the titles of their sources.
+    """Search titles, messages, and the titles of their sources.
 
     Titles come first, then messages, in both the newest first. In a pipe a line for each, of
     conversation, message, time, role, title and what was found, with tabs between.
@@ -111,46 +114,46 @@ def search(
     when a conversation of it could not be copied.
     """
     if archive is not None and not mirror:
-        raise typer.BadParameter("goes with --mirror", param_hint="--archive")
-    wanted = form(as_json=as_json, as_lines=as_lines, raw=raw)
-    question = _Query(
+        raise typer.BadParameter("requires --mirror", param_hint="--archive")
+    form = choose_form(as_json=as_json, as_lines=as_lines, raw=raw)
+    terms = _Query(
         text=" ".join(query),
         conversation_id=conversation_id,
         role=None if role is None else role.value,
-        since=beginning(since),
-        until=end(until),
+        since=parse_since(since),
+        until=parse_until(until),
     )
-    with _searched(Place(target, given), archive, mirror=mirror) as found_in:
-        hits = found_in.hits(question, size=min(limit + 1, _LARGEST_PAGE))
-        _show(hits, limit, wanted, raw=raw)
-    if found_in.incomplete:
+    with _open_scope(Place(target, given), archive, mirror=mirror) as scope:
+        hits = scope.hits(terms, size=min(limit + 1, _LARGEST_PAGE))
+        _show(hits, limit, form, raw=raw)
+    if scope.incomplete:
         raise typer.Exit(ExitCode.FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scope:
-    """Where it is looked: the store itself, or an archive that has copies of it.
+    """A store to search: the one that was named, or an archive with copies of it.
 
     Attributes:
-        copies_of: What the copies know their store by; None where it is the store itself.
-        incomplete: Whether some of its conversations could not be copied.
+        copies_of: The name of the original store in its copies; None for the store itself.
+        incomplete: Whether some conversations could not be copied.
     """
 
     store: ConversationStore
     copies_of: str | None = None
     incomplete: bool = False
 
-    def hits(self, question: _Query, *, size: int) -> Iterator[Hit]:
-        """What is found, with the ids that it has in the store that was asked for."""
-        here = replace(question, conversation_id=self._id_here(question.conversation_id))
-        for hit in _hits(self.store, here, size):
+    def hits(self, query: _Query, *, size: int) -> Iterator[Hit]:
+        """Yield the hits, with their ids in the store that was named."""
+        local = replace(query, conversation_id=self._local_id(query.conversation_id))
+        for hit in _hits(self.store, local, size):
             if self.copies_of is None:
                 yield hit
             elif (origin := hit.conversation.origin) and origin.store == self.copies_of:
                 original = hit.conversation.model_copy(update={"id": origin.conversation_id})
                 yield hit.model_copy(update={"conversation": original})
 
-    def _id_here(self, conversation_id: str | None) -> str | None:
+    def _local_id(self, conversation_id: str | None) -> str | None:
         if conversation_id is None or self.copies_of is None:
             return conversation_id
         from ...models import Origin
@@ -160,22 +163,27 @@ class _Scope:
 
 
 @contextmanager
-def _searched(place: Place, archive: str | None, *, mirror: bool) -> Iterator[_Scope]:
+def _open_scope(place: Place, archive: str | None, *, mirror: bool) -> Iterator[_Scope]:
     with opened(place.target, place.options) as store:
         if not mirror and (store.offers("search") or not _wants_archive(store)):
             yield _Scope(store=store)
             return
         label = store.label
-    kept_in = archive if archive is not None else archive_target(label)
-    report = carry_out(place, Place(kept_in), Wishes())
+    archive_dsn = archive if archive is not None else archive_target(label)
+    report = run_mirror(place, Place(archive_dsn), MirrorOptions())
     for line in skipped_lines(report.skipped):
         print_to_stderr(line)
-    with opened(kept_in, None) as copies:
+    with opened(archive_dsn, None) as copies:
         yield _Scope(store=copies, copies_of=label, incomplete=bool(report.skipped))
 
 
 def _wants_archive(store: ConversationStore) -> bool:
-    """Whether a store that cannot search is to be copied; never unasked."""
+    """Ask whether to copy a store that cannot search.
+
+    Raises:
+        ConfigError: There is no terminal to ask at.
+        typer.Exit: The answer was no.
+    """
     cannot = f"{backend_of(store.label)} does not offer search"
     if not can_ask():
         raise ConfigError(
@@ -183,50 +191,49 @@ def _wants_archive(store: ConversationStore) -> bool:
         )
     print_to_stderr(f"{cannot}. It can be copied into a local archive, which is then searched:")
     print_to_stderr(f"  {archive_file(store.label)}")
-    if not answered_yes("Copy it?"):
+    if not ask_yes_no("Copy it?"):
         print_to_stderr("nothing was copied")
         raise typer.Exit(ExitCode.FAILED)
     return True
 
 
-def _hits(store: ConversationStore, question: _Query, size: int) -> Iterator[Hit]:
-    """All that is found, in pages of a size."""
+def _hits(store: ConversationStore, query: _Query, size: int) -> Iterator[Hit]:
+    """Yield all hits, from pages of a size."""
     cursor: str | None = None
     while True:
         page = store.search(
-            question.text,
+            query.text,
             limit=size,
             cursor=cursor,
-            conversation_id=question.conversation_id,
-            role=question.role,
-            since=question.since,
-            until=question.until,
+            conversation_id=query.conversation_id,
+            role=query.role,
+            since=query.since,
+            until=query.until,
         )
         yield from page.items
         if (cursor := page.cursor) is None:
             return
 
 
-def _show(hits: Iterator[Hit], limit: int, wanted: Form, *, raw: bool) -> None:
+def _show(hits: Iterator[Hit], limit: int, form: Form, *, raw: bool) -> None:
     shown = islice(hits, limit)
-    if wanted is Form.JSON:
-        found = gathered(shown, "what was found")
-        write_json([_document(hit, raw=raw) for hit in found], indent=2)
-    elif wanted is Form.TERMINAL:
-        _show_on_terminal(gathered(shown, "what was found"))
+    if form is Form.JSON:
+        write_json([_document(hit, raw=raw) for hit in collect(shown, "hits")], indent=2)
+    elif form is Form.TERMINAL:
+        _show_on_terminal(collect(shown, "hits"))
     else:
         for hit in shown:
-            if wanted is Form.JSON_LINES:
+            if form is Form.JSON_LINES:
                 write_json(_document(hit, raw=raw))
             else:
                 write(hit_line(hit))
     if next(hits, None) is not None:
-        print_to_stderr("there is more than is shown here: --limit N shows more")
+        print_to_stderr("there are more hits than these: --limit N shows more")
 
 
 def _show_on_terminal(hits: list[Hit]) -> None:
     if not hits:
-        print_to_stderr("nothing was found")
+        print_to_stderr("no hits")
         return
     from ..render.terminal import hits_list
 

@@ -1,4 +1,7 @@
-"""Counts as what a terminal shows: bars beside numbers."""
+"""Statistics as bar charts for a terminal.
+
+Nothing is counted here.
+"""
 
 from __future__ import annotations
 
@@ -32,39 +35,39 @@ class _Row(NamedTuple):
     number: int
 
 
-def charts(counted: Statistics) -> RenderableType:
-    """All counts of a store, each kind as bars."""
-    total, conversations = counted.stores.total(), counted.conversations.total()
+def charts(statistics: Statistics) -> RenderableType:
+    """Return all counts of a store as bar charts, one for each kind."""
+    total, conversations = statistics.stores.total(), statistics.conversations.total()
     blocks: list[RenderableType] = [
         Text(f"{several(total, 'message')} in {several(conversations, 'conversation')}", "bold")
     ]
-    unit, over_time = _rows_over_time(counted.days)
-    if counted.undated:
-        over_time = [*over_time, _Row("time not known", counted.undated)]
+    unit, over_time = _rows_over_time(statistics.days)
+    if statistics.undated:
+        over_time = [*over_time, _Row("time not known", statistics.undated)]
     blocks += _chart(f"Messages a {unit}", over_time)
-    blocks += _chart("Messages by role", _most(counted.roles))
-    blocks += _chart("Messages by model", _most(counted.models))
-    if len(counted.conversations) > 1:
-        blocks += _chart("Messages by store", _most(counted.stores))
-        blocks += _chart("Conversations by store", _most(counted.conversations))
+    blocks += _chart("Messages by role", _most(statistics.roles))
+    blocks += _chart("Messages by model", _most(statistics.models))
+    if len(statistics.conversations) > 1:
+        blocks += _chart("Messages by store", _most(statistics.stores))
+        blocks += _chart("Conversations by store", _most(statistics.conversations))
     return Group(*blocks)
 
 
 def _rows_over_time(days: Counter[date]) -> tuple[Unit, list[_Row]]:
-    """Bars over time without a gap, by the smallest unit that has few enough of them.
+    """Return rows over time without gaps, by the smallest unit with few enough of them.
 
-    Years that are too many are cut to the last ones, and those before are one bar.
+    Of too many years the last ones are shown, and all before them as one row.
     """
-    shown = group_days(days, _MOST_ROWS)
+    groups = group_days(days, _MOST_ROWS)
     numbers = Counter[date]()
     for day, number in days.items():
-        numbers[shown.start(day)] += number
-    rows = [_Row(shown.name(start), numbers.pop(start, 0)) for start in shown.starts]
-    return shown.unit, [_Row("before", numbers.total()), *rows] if numbers else rows
+        numbers[groups.start(day)] += number
+    rows = [_Row(groups.name(start), numbers.pop(start, 0)) for start in groups.starts]
+    return groups.unit, [_Row("before", numbers.total()), *rows] if numbers else rows
 
 
 def _most(counts: Counter[str]) -> list[_Row]:
-    """The largest, and what all others come to."""
+    """Return rows of the largest counts, and one of all others together."""
     largest = [_Row(one_line(name), number) for name, number in counts.most_common(_MOST_NAMES)]
     others = counts.total() - sum(row.number for row in largest)
     return [*largest, _Row("others", others)] if others else largest

@@ -1,4 +1,7 @@
-"""What a mirror or an import did, in words and as JSON."""
+"""Reports of mirrors and imports, as text and as JSON.
+
+Nothing is copied here.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +19,17 @@ __all__ = ["loss_lines", "skipped_lines", "write_report"]
 
 
 def write_report(
-    report: MirrorReport | ImportReport, wanted: Form, *, dry_run: bool, **about: str
+    report: MirrorReport | ImportReport, form: Form, *, dry_run: bool, **about: str
 ) -> None:
-    """Prints a report.
+    """Print a report.
 
     Args:
-        report: What was done.
-        wanted: JSON, or words.
-        dry_run: Whether it was only looked at.
-        **about: What stands in the JSON as well.
+        report: The report of a run.
+        form: JSON, or any other form for text.
+        dry_run: Whether nothing was written.
+        **about: More members of the JSON object.
     """
-    if wanted is Form.JSON:
+    if form is Form.JSON:
         write_json({**about, "dry_run": dry_run, **_document(report)}, indent=2)
         return
     for line in _lines(report, dry_run=dry_run):
@@ -34,20 +37,19 @@ def write_report(
 
 
 def _counts(report: MirrorReport | ImportReport) -> dict[str, int]:
-    values = {each.name: getattr(report, each.name) for each in fields(report)}
+    values = {field.name: getattr(report, field.name) for field in fields(report)}
     return {name: value for name, value in values.items() if isinstance(value, int)}
 
 
 def _document(report: MirrorReport | ImportReport) -> dict[str, Any]:
     return {
         **_counts(report),
-        "skipped": [_skipped_document(each) for each in report.skipped],
+        "skipped": [_skipped_document(entry) for entry in report.skipped],
         "losses": dict(sorted(report.losses.items())),
     }
 
 
 def _skipped_document(skipped: Skipped) -> dict[str, str]:
-    """What was left out, as data."""
     return {
         "conversation_id": skipped.conversation_id,
         "error": type(skipped.error).__name__,
@@ -60,19 +62,19 @@ def _lines(report: MirrorReport | ImportReport, *, dry_run: bool) -> Iterator[st
     messages = counts.pop("messages")
     if dry_run:
         yield "nothing was written; this is what would be done:"
-    told = ", ".join(f"{number:,} {name}" for name, number in counts.items())
-    yield f"conversations: {told}; written: {several(messages, 'message')}"
+    totals = ", ".join(f"{number:,} {name}" for name, number in counts.items())
+    yield f"conversations: {totals}; written: {several(messages, 'message')}"
     yield from skipped_lines(report.skipped)
     yield from loss_lines(report.losses)
 
 
 def skipped_lines(skipped: Sequence[Skipped]) -> Iterator[str]:
-    """What was left out, each with its reason."""
-    for each in skipped:
-        yield f"skipped: {one_line(each.conversation_id)}: {one_line(str(each.error))}"
+    """Yield a line for each skipped conversation, with the reason."""
+    for entry in skipped:
+        yield f"skipped: {one_line(entry.conversation_id)}: {one_line(str(entry.error))}"
 
 
 def loss_lines(losses: Mapping[str, int]) -> Iterator[str]:
-    """What could not be held where it was written to."""
+    """Yield a line for each kind of data that the target cannot hold."""
     for name, number in sorted(losses.items()):
         yield f"not held there: {name}, of {number:,}"

@@ -1,7 +1,6 @@
-"""Conversations as what a terminal shows; the words are those of `text`.
+"""Conversations as rich renderables for a terminal; the words come from `text`.
 
-None of what strangers wrote is read as rich's markup, and no address of theirs is a link unless it
-is one of the web.
+No text of strangers may be parsed as rich's markup, and only http and https addresses are links.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from .text import (
     facts,
     file_words,
     labels_of,
-    marked,
+    marked_sources,
     one_line,
     place,
     printable,
@@ -53,11 +52,11 @@ __all__ = [
 
 _TIME_WIDTH: Final = 16
 _TITLE_WIDTH: Final = 30
-"""What a title is given before ids are shown beside it."""
+"""The width of titles below which no ids are shown beside them."""
 _GAP: Final = 3
 _NARROWEST: Final = 10
 _LONGEST: Final = 12
-"""Lines that a tool's words are cut to: a page that was read can be long."""
+"""The lines of a tool's text that are shown: a page that it read can be long."""
 _STYLES = {"user": "bold cyan", "assistant": "bold green", "system": "bold magenta"}
 _STATUS_STYLES = {"failed": "red", "unanswered": "yellow", "generating": "yellow"}
 
@@ -65,15 +64,15 @@ _STATUS_STYLES = {"failed": "red", "unanswered": "yellow", "generating": "yellow
 def conversations_table(
     rows: Iterable[tuple[str, Conversation]], *, with_store: bool = True
 ) -> RenderableType:
-    """A table of conversations, each with the name of the store that it came from."""
+    """Return a table of conversations, each with the name of its store."""
     return _ConversationsTable(tuple(rows), with_store)
 
 
 @dataclass(frozen=True)
 class _ConversationsTable:
-    """Lays itself out for the console's width: titles are cut; ids are whole, or not shown.
+    """A table that fits the console's width: titles are cut; ids are whole, or not shown.
 
-    In a list of one store, whose ids are what `show` takes, they are folded rather than left out.
+    In a list of one store ids are folded rather than left out, as `show` needs them.
     """
 
     rows: tuple[tuple[str, Conversation], ...]
@@ -104,7 +103,7 @@ class _ConversationsTable:
 
 
 def hits_list(hits: Iterable[Hit]) -> RenderableType:
-    """What a search found, below the conversations that it was found in."""
+    """Return the hits of a search, grouped by conversation."""
     lines: list[RenderableType] = []
     above: str | None = None
     for hit in hits:
@@ -135,35 +134,37 @@ def _hit_message(message: Message, hit: Hit) -> Iterator[RenderableType]:
 
 
 def _marked_text(snippet: Snippet, style: str = "") -> Text:
-    text = Text(CONTROL.sub("�", snippet.text), style)  # a sign for a sign: the marks stay right
+    text = Text(
+        CONTROL.sub("�", snippet.text), style
+    )  # one for one: the offsets of the marks stay right
     for start, stop in snippet.marks:
         text.stylize("bold yellow", start, stop)
     return text
 
 
 def backends_table(rows: Iterable[tuple[str, Backend]]) -> RenderableType:
-    """A table of what is installed, each with the mark that says whether it loads."""
+    """Return a table of installed backends, each with a mark for whether it loads."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("")
     for head in ("Scheme", "Distribution", "Version"):
         table.add_column(head, overflow="fold")
     table.add_column("Offers", ratio=1)
-    for mark, each in rows:
-        cells = [Text(one_line(cell)) for cell in (each.scheme, each.distribution, each.version)]
+    for mark, backend in rows:
+        facts = (backend.scheme, backend.distribution, backend.version)
         table.add_row(
-            Text(mark, "green" if each.loads else "red"),
-            *cells,
-            Text(each.told, "dim" if each.loads else "red"),
+            Text(mark, "green" if backend.loads else "red"),
+            *[Text(one_line(fact)) for fact in facts],
+            Text(backend.summary, "dim" if backend.loads else "red"),
         )
     return table
 
 
 def transcript(conversation: Conversation, messages: Iterable[Message]) -> RenderableType:
-    """A conversation: Markdown, reasoning dimmed, sources numbered and linked."""
+    """Return a conversation: Markdown, reasoning dimmed, sources numbered and linked."""
     title = one_line(conversation.title) or one_line(conversation.id)
     blocks: list[RenderableType] = [Rule(Text(title, "bold"), align="left")]
     blocks += [Text(f"file: {file_words(file)}", "dim") for file in conversation.files]
-    blocks += [Text(problem_words(each), "yellow") for each in conversation.problems]
+    blocks += [Text(problem_words(problem), "yellow") for problem in conversation.problems]
     for message in messages:
         blocks += _message(message)
     return Group(*blocks)
@@ -178,13 +179,13 @@ def _message(message: Message) -> Iterator[RenderableType]:
 
 
 def endings(message: Message, labels: Mapping[str | None, str]) -> Iterator[RenderableType]:
-    """What stands below a message: its sources, what was read on the way, and what went wrong.
+    """Yield what is shown below a message: its sources, remarks, and problems.
 
     Args:
-        message: Whose.
+        message: The message.
         labels: The number of each source by its mark.
     """
-    for source in marked(message):
+    for source in marked_sources(message):
         yield from _source(source, f"[{labels[source.mark]}]")
     for source in unmarked_quotes(message):
         yield from _source(source, "[-]")
@@ -195,7 +196,7 @@ def endings(message: Message, labels: Mapping[str | None, str]) -> Iterator[Rend
 
 
 def sources_list(message: Message, labels: Mapping[str | None, str]) -> Iterator[RenderableType]:
-    """All sources of a message, those that were only read on the way as well."""
+    """Yield all sources of a message, those that its text does not cite included."""
     for source in message.sources:
         yield from _source(source, f"[{labels.get(source.mark, '-')}]")
 
@@ -204,20 +205,20 @@ def _heading(message: Message, *, above: str = "\n") -> Text:
     time, *others = facts(message)
     heading = Text.assemble(above, (message.role, _STYLES.get(message.role, "bold")))
     heading.append(f"  {time}", "dim")
-    for each in others:
-        heading.append(f"  {each}", _STATUS_STYLES.get(each, "dim"))
+    for fact in others:
+        heading.append(f"  {fact}", _STATUS_STYLES.get(fact, "dim"))
     return heading
 
 
 def block(label: str, text: str) -> RenderableType:
-    """A piece of a message as it stands below its heading; see `words`."""
+    """Return a piece of a message, indented below its heading; see `words`."""
     return Padding(_part(label, text), (0, 0, 0, 2))
 
 
 def _part(label: str, text: str) -> RenderableType:
     match label:
         case "":
-            return Markdown(text, hyperlinks=False)  # so that each shows where it leads
+            return Markdown(text, hyperlinks=False)  # so that the text shows where a link leads
         case "reasoning":
             return Text(text, "dim italic")
         case "question":

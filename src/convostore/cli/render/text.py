@@ -1,7 +1,7 @@
-"""Conversations as plain text: what goes into pipes, and the words that terminals show as well.
+"""Conversations as plain text: for pipes, and the words that terminals show as well.
 
-Titles, texts and addresses come from strangers: no control character of theirs may get through.
-Only the standard library and the schema are needed here, so that the command starts quickly.
+Titles, texts and addresses come from strangers: none of their control characters may get through.
+Only the standard library and the schema may be imported here, so that the command starts quickly.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ __all__ = [
     "file_words",
     "hit_line",
     "labels_of",
-    "marked",
+    "marked_sources",
     "one_line",
     "place",
     "printable",
     "problem_words",
-    "relabelled",
+    "relabel",
     "remarks",
     "several",
-    "tabbed",
+    "tab_separated",
     "transcript_text",
     "unmarked_quotes",
     "when",
@@ -53,48 +53,50 @@ __all__ = [
 CONTROL: Final = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-"""What could command a terminal, turn its lines about, or be no character at all."""
+"""Characters that command a terminal or reverse its lines, and lone surrogates."""
 
 
 def printable(text: str) -> str:
-    """Returns the text with what could command a terminal replaced by ``�``; lines stay lines."""
+    """Replace each `CONTROL` character by ``�``; keep tabs and line ends, CRLF as LF."""
     return CONTROL.sub("�", text.replace("\r\n", "\n"))
 
 
 def one_line(text: str | None) -> str:
-    """The text, printable, on one line."""
+    """Return the text, printable, on one line."""
     return " ".join(printable(text or "").split())
 
 
 def when(time: datetime | None) -> str:
-    """A time as people here read it."""
+    """Return a time in the local time zone, to the minute; ``-`` for None."""
     return f"{time.astimezone():%Y-%m-%d %H:%M}" if time else "-"
 
 
 def backend_of(label: str) -> str:
-    """The backend in a store's label, such as ``perplexica``."""
+    """Return the backend in a store's label, such as ``perplexica``."""
     return label.partition("://")[0].partition("+")[0]
 
 
 def several(number: int, thing: str) -> str:
-    """A number of things, in words."""
+    """Return a number with its noun, such as ``2 messages``."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
 
 
 def conversation_line(conversation: Conversation) -> str:
-    """A conversation as one line of a pipe: id, time and title, with tabs between."""
+    """Return a conversation as one line: id, time and title, separated by tabs."""
     time = conversation.last_active_at
-    return tabbed(conversation.id, time.isoformat() if time else "", conversation.title or "")
+    return tab_separated(
+        conversation.id, time.isoformat() if time else "", conversation.title or ""
+    )
 
 
 def hit_line(hit: Hit) -> str:
-    """A hit as one line of a pipe, with tabs between.
+    """Return a hit as one line, separated by tabs.
 
-    Ids of conversation and message, time, role, the conversation's title, and what was found.
+    Ids of conversation and message, time, role, the conversation's title, and the snippet.
     """
     message = hit.message
     time = hit.conversation.last_active_at if message is None else message.created_at
-    return tabbed(
+    return tab_separated(
         hit.conversation.id,
         message.id if message else "",
         time.isoformat() if time else "",
@@ -104,13 +106,13 @@ def hit_line(hit: Hit) -> str:
     )
 
 
-def tabbed(*cells: str) -> str:
-    """One line of a pipe, with tabs between the cells."""
+def tab_separated(*cells: str) -> str:
+    """Return cells as one line, separated by tabs."""
     return "\t".join(one_line(cell) for cell in cells)
 
 
 def transcript_text(conversation: Conversation, messages: tuple[Message, ...]) -> str:
-    """A conversation with its messages."""
+    """Return a conversation with its messages as text."""
     lines = [f"# {one_line(conversation.title) or one_line(conversation.id)}", ""]
     lines += [f"file: {file_words(file)}" for file in conversation.files]
     lines += [problem_words(problem) for problem in conversation.problems]
@@ -128,7 +130,7 @@ def _message_lines(message: Message) -> Iterator[str]:
         yield f"{label}: " + text.replace("\n", "\n  ") if label else text
         yield ""
     endings = [
-        *(f"[{labels[source.mark]}] {place(source)}" for source in marked(message)),
+        *(f"[{labels[source.mark]}] {place(source)}" for source in marked_sources(message)),
         *(f"quoted: {place(source)}" for source in unmarked_quotes(message)),
         *remarks(message),
         *map(problem_words, message.problems),
@@ -139,7 +141,7 @@ def _message_lines(message: Message) -> Iterator[str]:
 
 
 def facts(message: Message) -> Iterator[str]:
-    """What stands beside a message's role: when, how it went, the model, and the id."""
+    """Yield what is shown beside a message's role: time, status, model, and id."""
     yield when(message.created_at)
     if message.status not in {None, "complete"}:
         yield str(message.status)
@@ -149,7 +151,7 @@ def facts(message: Message) -> Iterator[str]:
 
 
 def remarks(message: Message) -> Iterator[str]:
-    """What is said below a message: what was read on the way, and feedback."""
+    """Yield the remarks below a message: the number of sources only read, and the feedback."""
     researched = sum(source.kind == "researched" for source in message.sources)
     if researched:
         yield f"{researched} more read on the way"
@@ -158,37 +160,37 @@ def remarks(message: Message) -> Iterator[str]:
 
 
 def _feedback_words(feedback: Feedback) -> str:
-    """What the user thought, such as ``feedback: bad (too long)``."""
+    """Return the user's feedback, such as ``feedback: bad (too long)``."""
     comment = one_line(feedback.comment)
     return f"feedback: {feedback.rating}" + (f" ({comment})" if comment else "")
 
 
 def problem_words(problem: Problem) -> str:
-    """What could not be read."""
+    """Return where something could not be read, and why."""
     return f"could not be read: {one_line(problem.where)} {one_line(problem.what)}"
 
 
-def marked(message: Message) -> list[Source]:
-    """The sources that the text may cite."""
+def marked_sources(message: Message) -> list[Source]:
+    """Return the sources that the text can cite."""
     return [source for source in message.sources if source.mark is not None]
 
 
 def unmarked_quotes(message: Message) -> list[Source]:
-    """The sources that were quoted, but that nothing in a text can stand for."""
+    """Return the sources that were quoted but have no mark in the text."""
     return [
         source for source in message.sources if source.mark is None and source.kind != "researched"
     ]
 
 
 def labels_of(message: Message) -> dict[str | None, str]:
-    """The number of each source by its mark: the mark itself where that is a number."""
-    marks = list(dict.fromkeys(source.mark for source in marked(message)))
+    """Return the number of each source by its mark: the mark itself if it is a number."""
+    marks = list(dict.fromkeys(source.mark for source in marked_sources(message)))
     free = (str(number) for number in count(1) if str(number) not in marks)
     return {mark: mark if mark and mark.isdigit() else next(free) for mark in marks}
 
 
 def words(part: Part, message: Message, labels: dict[str | None, str]) -> tuple[str, str]:
-    """What a part is, "" for a text, and what it says."""
+    """Return the label of a part, "" for a text, and its content."""
     match part.kind:
         case "text":
             return "", printable(_numbered(part, message, labels))
@@ -207,24 +209,26 @@ def words(part: Part, message: Message, labels: dict[str | None, str]) -> tuple[
 
 
 def _numbered(part: Part, message: Message, labels: dict[str | None, str]) -> str:
-    """A text whose marks are those numbers; a mark without its source stays as it is."""
-    alone = message.model_copy(update={"parts": (part,)})
-    return relabelled(alone, lambda each: labels[each.mark] if each.source else each.mark)
+    """Replace marks by those numbers; a mark without a source stays as it is."""
+    single = message.model_copy(update={"parts": (part,)})
+    return relabel(
+        single, lambda citation: labels[citation.mark] if citation.source else citation.mark
+    )
 
 
-def relabelled(message: Message, label: Callable[[Citation], str]) -> str:
-    """A message's text in which each mark stands as the label that is given to it."""
+def relabel(message: Message, label: Callable[[Citation], str]) -> str:
+    """Return a message's text with each mark replaced by a label."""
     text, pieces, done = message.text, [], 0
     for citation in message.citations():
-        shown = label(citation)
-        if shown != citation.mark:
-            pieces += [text[done : citation.start], f"[{shown}]"]
+        replacement = label(citation)
+        if replacement != citation.mark:
+            pieces += [text[done : citation.start], f"[{replacement}]"]
             done = citation.end
     return "".join([*pieces, text[done:]])
 
 
 def file_words(file: FilePart) -> str:
-    """A file's name, kind and address, as far as they are known."""
+    """Return a file's name, media type and address, as far as they are known."""
     return one_line("  ".join(filter(None, (file.name, file.media_type, file.url)))) or "unnamed"
 
 
@@ -237,7 +241,7 @@ def _interaction_lines(part: InteractionPart) -> Iterator[str]:
         yield _field_line(field)
     if not part.answered:
         yield "(waits for an answer)"
-    elif part.answer is not None and part.answer not in {each.value for each in part.options}:
+    elif part.answer is not None and part.answer not in {option.value for option in part.options}:
         yield f"answer: {one_line(part.answer)}"
 
 
@@ -250,6 +254,6 @@ def _field_line(field: InteractionField) -> str:
 
 
 def place(source: Source) -> str:
-    """A source's title and address, or the beginning of what it says."""
-    named = "  ".join(filter(None, (source.title, source.url))) or (source.content or "")[:200]
-    return one_line(named) or "(unnamed)"
+    """Return a source's title and address, or else the beginning of its content."""
+    text = "  ".join(filter(None, (source.title, source.url))) or (source.content or "")[:200]
+    return one_line(text) or "(unnamed)"

@@ -1,7 +1,7 @@
-"""The ChatGPT export: its conversations are trees; the branch last looked at is the conversation.
+"""The ChatGPT export: its conversations are trees; the current branch is the conversation.
 
-Each other branch is a fork: a conversation of its own with all messages from the root. What one
-message holds is read in `chatgpt_messages`; where the files lie is `archives`' matter.
+Each other branch is a fork: another conversation, with all messages from the root. One message is
+parsed in `_messages`, and the files are found in `_archive`.
 """
 
 from __future__ import annotations
@@ -16,41 +16,41 @@ from ...models import Conversation, Message, Origin, Problem
 from ...parsing import Row, decode_json, non_empty_text, read_text
 from .._base import Entry
 from .._json_array import json_objects
-from ._archive import broken_zips_named, files_in_folder, files_in_zip
+from ._archive import convert_zip_errors, files_in_folder, files_in_zip
 from ._messages import read_message, seconds
 
 __all__ = ["read", "read_folder"]
 
 _STORE: Final = "chatgpt"
-"""The store that an `Origin` of these conversations names."""
-_ZIP_SIGNS: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+"""The name of the store in the `Origin` of these conversations."""
+_ZIP_SIGNATURES: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 
 
 def read(stream: BinaryIO, name: str | None = None) -> Generator[Entry]:
-    """Reads a `conversations.json`, or a zip that holds it, whole or in several files.
+    """Read a `conversations.json`, or a zip with one or several of them.
 
     Raises:
-        InvalidError: The file is broken, encrypted, or no ChatGPT export.
+        InvalidError: The file is broken, encrypted, or not a ChatGPT export.
     """
     if not stream.seekable():
         yield from _read_json(stream, name)
         return
     start = stream.tell()
-    sign = stream.read(4)
+    signature = stream.read(4)
     stream.seek(start)
-    if sign not in _ZIP_SIGNS:
+    if signature not in _ZIP_SIGNATURES:
         yield from _read_json(stream, name)
         return
-    with broken_zips_named(), zipfile.ZipFile(stream) as archive:
+    with convert_zip_errors(), zipfile.ZipFile(stream) as archive:
         for file in files_in_zip(archive):
             yield from _read_one_of_many(file, file.name, name)
 
 
 def read_folder(folder: Path, name: str | None = None) -> Generator[Entry]:
-    """Reads an unpacked export.
+    """Read an unpacked export.
 
     Raises:
-        InvalidError: A file is broken, or there is none.
+        InvalidError: A file is broken, or the folder has none.
     """
     for path in files_in_folder(folder):
         with path.open("rb") as stream:
@@ -76,7 +76,7 @@ def _read_json(stream: IO[bytes], name: str | None) -> Iterator[Entry]:
 
 
 class _Tree:
-    """One conversation of the export with all its branches."""
+    """A conversation of the export with all its branches."""
 
     def __init__(self, row: Row, store: str) -> None:
         nodes = row.get("mapping")
@@ -100,29 +100,29 @@ class _Tree:
             current = max(leaves, key=self._time_of, default=None)
         main = self._path(current)
         yield self._entry(self.id, main)
-        told = {*main}
+        written = {*main}
         for leaf in leaves:
             path = self._without_empty_end(self._path(leaf))
-            if not told.issuperset(path):
-                told.update(path)
+            if not written.issuperset(path):
+                written.update(path)
                 yield self._entry(f"{self.id}/{leaf}", path)
 
     def _leaves(self) -> list[str]:
-        """The last nodes of all branches; a circle that nothing hangs on ends at its last one."""
+        """Return the last nodes of all branches; a cycle without a leaf ends at its last node."""
         parents = {non_empty_text(node, "parent") for node in self._nodes.values()}
         leaves: list[str] = []
-        passed: set[str] = set()
+        visited: set[str] = set()
         for key in [*(key for key in self._nodes if key not in parents), *reversed(self._nodes)]:
-            if key not in passed:
+            if key not in visited:
                 leaves.append(key)
-                passed.update(self._above(key, passed))
+                visited.update(self._above(key, visited))
         return leaves
 
-    def _above(self, leaf: str | None, passed: Container[str] = ()) -> list[str]:
-        """A leaf and the nodes from there up to the root, or to one that was passed before."""
+    def _above(self, leaf: str | None, visited: Container[str] = ()) -> list[str]:
+        """Return a leaf and its ancestors, up to the root or to one that was visited before."""
         path: dict[str, None] = {}
         key = leaf
-        while key in self._nodes and key not in path and key not in passed:
+        while key in self._nodes and key not in path and key not in visited:
             path[key] = None
             key = non_empty_text(self._nodes[key], "parent")
         return list(path)
@@ -133,16 +133,16 @@ class _Tree:
         return time if isinstance(time, int | float) else 0
 
     def _path(self, leaf: str | None) -> list[str]:
-        """The nodes from the root to a leaf that hold a message; a circle is gone round once."""
-        return [key for key in reversed(self._above(leaf)) if self._holds(key)]
+        """Return the nodes with a message from the root to a leaf, each of a cycle once."""
+        return [key for key in reversed(self._above(leaf)) if self._has_message(key)]
 
     def _without_empty_end(self, path: list[str]) -> list[str]:
-        """An answer that was stopped before its first word makes no branch."""
+        """Remove empty messages at the end: an answer that was stopped at once is not a branch."""
         while path and read_message(path[-1], self._nodes[path[-1]]["message"], None) is None:
             path.pop()
         return path
 
-    def _holds(self, key: str) -> bool:
+    def _has_message(self, key: str) -> bool:
         return isinstance(self._nodes[key].get("message"), dict)
 
     def _entry(self, conversation_id: str, path: Sequence[str]) -> Entry:

@@ -1,6 +1,6 @@
-"""Where a ChatGPT export keeps its conversations: a file, a zip or a folder, old or new.
+"""The files with the conversations of a ChatGPT export, in a zip or a folder.
 
-A zip is read piece by piece and never unpacked; one that would unpack to an absurd size is refused.
+A zip is read as a stream and never unpacked; one that would unpack to an absurd size is refused.
 What the files hold is not known here.
 """
 
@@ -16,16 +16,18 @@ from typing import IO, Final
 
 from ...errors import InvalidError
 
-_WANTED: Final = re.compile(r"(?:^|/)conversations(?:-\d+)?\.json$")
+_FILE_NAME: Final = re.compile(r"(?:^|/)conversations(?:-\d+)?\.json$")
 _MAX_RATIO: Final = 200
 _HARMLESS: Final = 64 * 1024 * 1024
-"""Bytes that may be unpacked whatever they were packed to; beyond, a text shrinks 200 times at most
-(measured ones: 5 to 20 times, a bomb: 1,000)."""
+"""Bytes that may be unpacked at any ratio; of more the ratio may be 200 at most.
+
+Measured: exports 5 to 20, a bomb 1,000.
+"""
 
 
 @contextmanager
-def broken_zips_named() -> Iterator[None]:
-    """Turns what `zipfile` raises for a broken archive into an error of ours.
+def convert_zip_errors() -> Iterator[None]:
+    """Convert the exceptions of `zipfile` for a broken archive.
 
     Raises:
         InvalidError: The archive cannot be read.
@@ -33,49 +35,56 @@ def broken_zips_named() -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise InvalidError(f"this zip is broken: {error}. Download it anew") from error
-    except NotImplementedError as error:  # a method of packing that Python does not know
-        raise InvalidError(f"this zip cannot be read: {error}. Unpack it, then import") from error
+        raise InvalidError(f"the zip is broken: {error}. Download it again") from error
+    except NotImplementedError as error:  # an unknown compression method
+        raise InvalidError(
+            f"cannot read the zip: {error}. Unpack it, then import the folder"
+        ) from error
 
 
 def files_in_zip(archive: zipfile.ZipFile) -> Iterator[IO[bytes]]:
-    """Opens the files of conversations, one after the other.
+    """Yield the files with conversations, open, one after the other.
 
     Raises:
-        InvalidError: There are none, or one is encrypted or a bomb.
+        InvalidError: There is none, or one is encrypted or a zip bomb.
     """
     members = sorted(
-        (each for each in archive.infolist() if _is_wanted(each.filename)),
-        key=lambda each: each.filename,
+        (member for member in archive.infolist() if _has_conversations(member.filename)),
+        key=lambda member: member.filename,
     )
     if not members:
         raise InvalidError(
-            "this zip holds no conversations.json (or conversations-000.json …): "
+            "the zip has no conversations.json (or conversations-000.json …): "
             "is it a ChatGPT export?"
         )
     for member in members:
         if member.flag_bits & 1:
-            raise InvalidError("this zip is encrypted: unpack it with its password, then import")
+            raise InvalidError(
+                "the zip is encrypted: unpack it with its password, then import the folder"
+            )
         if member.file_size > max(_HARMLESS, _MAX_RATIO * member.compress_size):
             raise InvalidError(
-                f"{member.filename!r} in this zip would unpack from {member.compress_size} to "
-                f"{member.file_size} bytes: that is no export of conversations"
+                f"{member.filename!r} in the zip would unpack from {member.compress_size} to "
+                f"{member.file_size} bytes: it is not an export of conversations"
             )
         with archive.open(member) as file:
             yield file
 
 
 def files_in_folder(folder: Path) -> list[Path]:
-    """The files of conversations in an unpacked export.
+    """Return the files with conversations in an unpacked export.
 
     Raises:
-        InvalidError: There are none.
+        InvalidError: There is none.
     """
-    found = sorted(each for each in folder.glob("conversations*.json") if _is_wanted(each.name))
-    if not found:
-        raise InvalidError(f"there is no conversations.json in {folder}")
-    return found
+    paths = folder.glob("conversations*.json")
+    files = sorted(path for path in paths if _has_conversations(path.name))
+    if not files:
+        raise InvalidError(
+            f"the folder {folder} has no conversations.json: is it a ChatGPT export?"
+        )
+    return files
 
 
-def _is_wanted(name: str) -> bool:
-    return _WANTED.search(name) is not None and not name.startswith("__MACOSX/")
+def _has_conversations(name: str) -> bool:
+    return _FILE_NAME.search(name) is not None and not name.startswith("__MACOSX/")

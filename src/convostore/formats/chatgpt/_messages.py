@@ -1,7 +1,7 @@
-"""One message of a ChatGPT export, in the schema: its parts, files, sources and marks.
+"""Messages of a ChatGPT export: parse one with its parts, files, sources and marks.
 
-The export's shapes are known here and nowhere else; none is documented by its maker, so whatever is
-unknown is kept whole as an `OtherPart`. Trees and files belong to `chatgpt`.
+The shapes of messages are known here and nowhere else. OpenAI documents none of them, so an unknown
+one becomes an `OtherPart` as it is. Trees of messages are not known here.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ _ROLES: Final[dict[str | None, Role]] = {
 }
 _STATUSES: Final[dict[str | None, Status]] = {
     "finished_successfully": "complete",
-    "in_progress": "failed",  # an export is final: nobody makes this answer any more
+    "in_progress": "failed",  # an export is final: this answer is never completed
 }
 _CONTEXT: Final = frozenset({"user_editable_context", "model_editable_context"})
-"""What ChatGPT is told about its user; nobody said it, whatever role it has."""
+"""Content types of the user's instructions to ChatGPT; not a turn, whatever their role."""
 _TO_ALL: Final = frozenset({None, "all"})
 
 
 def seconds(value: JSON, where: str, problems: list[Problem]) -> datetime | None:
-    """Reads a time, as a rule seconds since 1970; None, with a problem, for what is none."""
+    """Parse a time, usually seconds since 1970; return None, with a problem, if it is invalid."""
     if value is None:
         return None
     try:
@@ -59,13 +59,13 @@ def seconds(value: JSON, where: str, problems: list[Problem]) -> datetime | None
 
 
 def read_message(message_id: str, row: Row, parent_id: str | None) -> Message | None:
-    """Reads the message of a node; None for one that holds nothing at all, as most roots do."""
+    """Parse the message of a node; return None if it is empty, as that of most roots is."""
     problems: list[Problem] = []
     content = read_object(row.get("content"), "content", problems)
     metadata = read_object(row.get("metadata"), "metadata", problems)
     author = read_object(row.get("author"), "author", problems)
     sources = Sources(metadata, content)
-    parts = tuple(_with_names(_parts(row, author, content, sources), metadata))
+    parts = tuple(_with_attachments(_parts(row, author, content, sources), metadata))
     if not parts and not sources.found and not problems:
         return None
     return Message(
@@ -93,11 +93,11 @@ def _role(author: Row, content: Row, metadata: Row) -> Role:
 def _parts(row: Row, author: Row, content: Row, sources: Sources) -> Iterator[Part]:
     kind = non_empty_text(content, "content_type")
     recipient = non_empty_text(row, "recipient")
-    texts = _TEXTS.get(kind or "text")
-    if texts is None:
+    pieces = _PIECES.get(kind or "text")
+    if pieces is None:
         yield OtherPart(type=kind, data=content)
         return
-    for piece in texts(content):
+    for piece in pieces(content):
         if not isinstance(piece, str):
             yield from _asset(piece)
         elif not piece:
@@ -109,21 +109,21 @@ def _parts(row: Row, author: Row, content: Row, sources: Sources) -> Iterator[Pa
         elif kind in _REASONING:
             yield ReasoningPart(text=piece)
         else:
-            yield TextPart(text=sources.marked(piece))
+            yield TextPart(text=sources.number_marks(piece))
 
 
 _Pieces: TypeAlias = Iterator[JSON]
 
 
-def _of_list(content: Row) -> _Pieces:
+def _list_pieces(content: Row) -> _Pieces:
     parts = content.get("parts")
     if isinstance(parts, list):
         yield from parts
     else:
-        yield from _of_field("text")(content)
+        yield from _field_pieces("text")(content)
 
 
-def _of_field(*names: str) -> Callable[[Row], _Pieces]:
+def _field_pieces(*names: str) -> Callable[[Row], _Pieces]:
     def pieces(content: Row) -> _Pieces:
         for name in names:
             value = content.get(name)
@@ -133,51 +133,51 @@ def _of_field(*names: str) -> Callable[[Row], _Pieces]:
     return pieces
 
 
-def _of_browsing(content: Row) -> _Pieces:
+def _browsing_pieces(content: Row) -> _Pieces:
     yield non_empty_text(content, "result") or non_empty_text(content, "summary") or ""
     assets = content.get("assets")
     yield from assets if isinstance(assets, list) else ()
 
 
-def _of_thoughts(content: Row) -> _Pieces:
+def _thought_pieces(content: Row) -> _Pieces:
     thoughts = content.get("thoughts")
     for thought in thoughts if isinstance(thoughts, list) else [thoughts]:
         if isinstance(thought, dict):
-            told = (non_empty_text(thought, "summary"), non_empty_text(thought, "content"))
-            yield "\n\n".join(each for each in told if each)
+            texts = (non_empty_text(thought, "summary"), non_empty_text(thought, "content"))
+            yield "\n\n".join(filter(None, texts))
         elif thought is not None:
             yield thought
 
 
-_TEXTS: Final[dict[str, Callable[[Row], _Pieces]]] = {
-    "text": _of_list,
-    "multimodal_text": _of_list,
-    "code": _of_list,
-    "execution_output": _of_field("text"),
-    "system_error": _of_field("text"),
-    "tether_quote": _of_field("text"),
-    "tether_browsing_display": _of_browsing,
-    "thoughts": _of_thoughts,
-    "reasoning_recap": _of_field("content"),
-    "user_editable_context": _of_field("user_profile", "user_instructions"),
-    "model_editable_context": _of_field("model_set_context"),
+_PIECES: Final[dict[str, Callable[[Row], _Pieces]]] = {
+    "text": _list_pieces,
+    "multimodal_text": _list_pieces,
+    "code": _list_pieces,
+    "execution_output": _field_pieces("text"),
+    "system_error": _field_pieces("text"),
+    "tether_quote": _field_pieces("text"),
+    "tether_browsing_display": _browsing_pieces,
+    "thoughts": _thought_pieces,
+    "reasoning_recap": _field_pieces("content"),
+    "user_editable_context": _field_pieces("user_profile", "user_instructions"),
+    "model_editable_context": _field_pieces("model_set_context"),
 }
-"""By the type of a content, what takes it to its pieces: texts, or objects that stand for files."""
+"""Functions that yield the pieces of a content, texts or objects for files, by its type."""
 _REASONING: Final = frozenset({"thoughts", "reasoning_recap"})
 
 
 def _asset(piece: JSON) -> Iterator[Part]:
-    """A file that is pointed to, or what was said in a recording."""
+    """Yield the file that a piece points to, or the transcript of a recording."""
     kind = non_empty_text(piece, "content_type")
     if kind == "audio_transcription" and non_empty_text(piece, "text"):
         yield TextPart(text=piece["text"])
     elif kind == "real_time_user_audio_video_asset_pointer" and isinstance(piece, dict):
         for name in ("audio_asset_pointer", "video_container_asset_pointer"):
-            held = piece.get(name)
-            if isinstance(held, dict):
-                yield from _asset({"content_type": name, **held})
-            elif isinstance(held, str):
-                yield FilePart(url=held, media_type=_MEDIA[name])
+            pointer = piece.get(name)
+            if isinstance(pointer, dict):
+                yield from _asset({"content_type": name, **pointer})
+            elif isinstance(pointer, str):
+                yield FilePart(url=pointer, media_type=_MEDIA[name])
     elif kind in _MEDIA and non_empty_text(piece, "asset_pointer"):
         form = non_empty_text(piece, "format")
         media = _MEDIA[kind].replace("*", form) if form and form.isalnum() else _MEDIA[kind]
@@ -193,25 +193,21 @@ _MEDIA: Final = {
 }
 
 
-def _with_names(parts: Iterator[Part], metadata: Row) -> Iterator[Part]:
-    """The parts, their files with the names that the attachments tell, then the other attachments.
+def _with_attachments(parts: Iterator[Part], metadata: Row) -> Iterator[Part]:
+    """Yield the parts, files with the names of their attachments, then the other attachments.
 
-    A pointer such as ``file-service://file-abc`` is of the attachment with the id ``file-abc``.
+    A pointer such as ``file-service://file-abc`` names the attachment with the id ``file-abc``.
     """
-    held = metadata.get("attachments")
-    attachments = (
-        [each for each in held if isinstance(each, dict)] if isinstance(held, list) else []
-    )
-    left = {
-        non_empty_text(each, "id") or str(place): each for place, each in enumerate(attachments)
-    }
+    value = metadata.get("attachments")
+    rows = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+    attachments = {non_empty_text(row, "id") or str(place): row for place, row in enumerate(rows)}
     for part in parts:
         if isinstance(part, FilePart) and part.url is not None:
-            attachment = left.pop(part.url.rpartition("/")[2], None)
+            attachment = attachments.pop(part.url.rpartition("/")[2], None)
             yield part if attachment is None else _attachment(attachment, part)
         else:
             yield part
-    for attachment in left.values():
+    for attachment in attachments.values():
         yield _attachment(attachment, FilePart())
 
 

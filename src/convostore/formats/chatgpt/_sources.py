@@ -1,7 +1,7 @@
-"""The sources of a ChatGPT message, and its marks, rewritten as ``[1]`` so that they lead there.
+"""The sources of a ChatGPT message, and its marks, rewritten as ``[1]`` so that they cite them.
 
-The export marks a citation by signs of the private-use area or by ``【12†L1-L9】``, which nobody
-but ChatGPT shows; the texts as they were stay in the message's `raw`.
+The export marks a citation by characters of the private-use area or by ``【12†L1-L9】``, which only
+ChatGPT can show; the original texts are in the message's `raw`. No part is parsed here.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _OPENINGS: Final = ("\ue200", "【")
 
 
 class Sources:
-    """What a message draws on; one that several marks name is one source.
+    """The sources of a message; one that several marks name is one source.
 
     Attributes:
-        found: The sources, first those that the text cites, each with the mark it has got.
+        found: The sources, first those that the text cites, each with its new mark.
     """
 
     def __init__(self, metadata: Row, content: Row) -> None:
@@ -29,27 +29,29 @@ class Sources:
         self._marks: dict[str, list[int]] = {}
         self._text = _first_text(content)
         for reference in _objects(metadata.get("content_references")):
-            self._add(non_empty_text(reference, "matched_text"), _referenced(reference))
+            self._add(non_empty_text(reference, "matched_text"), _sources_of_reference(reference))
         for citation in _objects(metadata.get("citations")):
-            self._add(self._cited_text(citation), _cited(citation))
+            self._add(self._cited_text(citation), _sources_of_citation(citation))
         if non_empty_text(content, "content_type") == "tether_quote":
             self._add(None, [_source(content, content="text", kind="quote")])
 
     @property
     def found(self) -> tuple[Source, ...]:
-        marked = {place for places in self._marks.values() for place in places}
+        cited_places = {place for places in self._marks.values() for place in places}
         placed = list(enumerate(self._sources, 1))
-        cited = [replace(source, mark=str(place)) for place, source in placed if place in marked]
-        return (*cited, *(source for place, source in placed if place not in marked))
+        cited = [
+            replace(source, mark=str(place)) for place, source in placed if place in cited_places
+        ]
+        return (*cited, *(source for place, source in placed if place not in cited_places))
 
-    def marked(self, text: str) -> str:
-        """The text with each mark written as the numbers of its sources."""
+    def number_marks(self, text: str) -> str:
+        """Replace each mark of a text by the numbers of its sources."""
         for mark in sorted(self._marks, key=len, reverse=True):
             text = text.replace(mark, f"[{', '.join(map(str, self._marks[mark]))}]")
         return text
 
     def _add(self, mark: str | None, sources: list[Source]) -> None:
-        places = [self._place(each) for each in sources if each.title or each.url]
+        places = [self._place(source) for source in sources if source.title or source.url]
         if places and mark and mark.startswith(_OPENINGS):
             self._marks.setdefault(mark, []).extend(
                 place for place in places if place not in self._marks.get(mark, ())
@@ -71,16 +73,17 @@ class Sources:
 
 def _first_text(content: Row) -> str:
     parts = content.get("parts")
-    texts = [each for each in parts if isinstance(each, str)] if isinstance(parts, list) else []
+    texts = [part for part in parts if isinstance(part, str)] if isinstance(parts, list) else []
     return texts[0] if texts else ""
 
 
 def _objects(value: JSON) -> Iterator[Row]:
-    yield from (each for each in value if isinstance(each, dict)) if isinstance(value, list) else ()
+    items = value if isinstance(value, list) else ()
+    yield from (item for item in items if isinstance(item, dict))
 
 
-def _referenced(reference: Row) -> list[Source]:
-    """The pages or files that a newer reference names, with those that say the same."""
+def _sources_of_reference(reference: Row) -> list[Source]:
+    """Return the pages or files that a reference names, supporting ones included."""
     rows = [*_objects(reference.get("items")), *_objects(reference.get("sources"))]
     rows += [inner for row in rows for inner in _objects(row.get("supporting_websites"))]
     if not rows and non_empty_text(reference, "type") in {"webpage", "webpage_extended", "file"}:
@@ -88,7 +91,7 @@ def _referenced(reference: Row) -> list[Source]:
     return [_source(row, content="snippet") for row in rows]
 
 
-def _cited(citation: Row) -> list[Source]:
+def _sources_of_citation(citation: Row) -> list[Source]:
     metadata = citation.get("metadata")
     return [_source(metadata, content="text")] if isinstance(metadata, dict) else []
 

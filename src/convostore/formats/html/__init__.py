@@ -1,7 +1,8 @@
-"""HTML: one file that needs nothing else, for reading and printing, safe whatever it holds.
+"""HTML: one self-contained page for reading and printing, safe for texts of strangers.
 
-A text is rendered from its Markdown with HTML switched off; only links to http, https and mailto
-are left, pictures become links, and the page's own policy forbids all that could be loaded or run.
+Texts are rendered from Markdown with HTML switched off; only links to http, https and mailto are
+kept, images become links, and the page's content security policy forbids whatever could be loaded
+or run.
 """
 
 from __future__ import annotations
@@ -33,16 +34,16 @@ _POLICY: Final = (
 
 
 class HTMLWriter(Writer):
-    """Writes one page; `raw` is nowhere.
+    """A writer of one page, without `raw`.
 
     Raises:
-        ConfigError: The libraries that it renders with are not installed.
+        ConfigError: The libraries that it needs are not installed.
     """
 
     def __init__(self, *, raw: bool = True) -> None:
         super().__init__(raw=raw)
         self._environment = _environment()
-        parser()  # so that a missing library is told of at once
+        parser()  # so that a missing library is reported at once
         self._notes = 0
         self._contents: list[tuple[int, str]] = []
         self._number = 0
@@ -83,10 +84,10 @@ def _title(conversation: Conversation) -> str:
 
 
 def _text(text: str, spans: Sequence[Span]) -> str:
-    return render_text(text, spans, _cited)
+    return render_text(text, spans, _footnote)
 
 
-def _cited(note: int) -> str:
+def _footnote(note: int) -> str:
     return f'<sup><a href="#s{note}">[{note}]</a></sup>'
 
 

@@ -1,6 +1,6 @@
 """The templates of the HTML export and their style sheet.
 
-Autoescaping is on: a template marks nothing as safe but what `html` made of a Markdown text. No
+Autoescaping is on: a template may mark nothing as safe but rendered Markdown. No
 script, nothing that is loaded from elsewhere, and no logic beyond what is shown when.
 """
 
@@ -119,4 +119,4 @@ TEMPLATES: Final = {
 </html>
 """,
 }
-"""By name. The contents come last, as they are known only then; the style puts them at the top."""
+"""Templates by name; the contents come last, when they are known, and the style moves them up."""

@@ -1,7 +1,7 @@
-"""A text's Markdown as HTML that is safe to show, with its citations.
+"""Markdown to safe HTML, with citations.
 
-HTML in the text stays text, pictures become links, and of links only those to http, https and
-mailto are left. How a citation is shown is the caller's matter; pages are not known here.
+HTML in the text is escaped, images become links, and only links to http, https and mailto are kept.
+How a citation looks is decided by the caller; pages are not known here.
 """
 
 from __future__ import annotations
@@ -23,18 +23,23 @@ if TYPE_CHECKING:
 __all__ = ["REL", "Cited", "render_text"]
 
 Cited: TypeAlias = Callable[[int], str]
-"""Takes the number of a source to the HTML that stands for a citation of it."""
+"""A function that returns the HTML of a citation of a source, by the source's number."""
 REL: Final = "noopener noreferrer nofollow"
-"""How every link to elsewhere is marked."""
+"""The `rel` attribute of every link to elsewhere."""
 _MARKS: Final = "convostore_marks"
 _CITED: Final = "convostore_cited"
 
 
 def render_text(text: str, spans: Sequence[Span], cited: Cited) -> str:
-    """Renders a text; `spans` are its marks that lead to a source.
+    """Render a text as HTML.
+
+    Args:
+        text: Markdown.
+        spans: The marks in it that cite a source.
+        cited: Returns the HTML of a citation.
 
     Raises:
-        ConfigError: The library that it renders with is not installed.
+        ConfigError: markdown-it-py is not installed.
     """
     marks = {text[span.start : span.end]: span.marks for span in spans}
     rendered: str = parser().render(printable(text), {_MARKS: marks, _CITED: cited})
@@ -43,34 +48,34 @@ def render_text(text: str, spans: Sequence[Span], cited: Cited) -> str:
 
 @cache
 def parser() -> MarkdownIt:
-    """The parser with its rules.
+    """Return the parser with its rules.
 
     Raises:
-        ConfigError: The library is not installed.
+        ConfigError: markdown-it-py is not installed.
     """
     try:
         from markdown_it import MarkdownIt
     except ImportError as error:
         raise missing() from error
-    # People end lines where they want them to end, and chats show them so.
+    # Line ends are kept, as chats show them.
     options = {"html": False, "breaks": True}
     parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
     parser.validateLink = lambda url: safe_link(url) is not None  # type: ignore[method-assign]
     parser.inline.ruler.before("link", "citation", _cite)
-    parser.core.ruler.push("tame", _tame)
+    parser.core.ruler.push("safe", _make_safe)
     parser.add_render_rule("citation", _render_citation)
     return parser
 
 
 def missing() -> ConfigError:
-    """Tells how to get the libraries that HTML needs."""
+    """Return the error of a library that HTML needs and that is not installed."""
     return ConfigError("HTML needs two more libraries: pip install 'convostore[export]'")
 
 
 def _cite(state: StateInline, silent: bool) -> bool:
-    """Takes a mark of the text, where one stands that leads to a source, for a citation.
+    """Parse a mark that cites a source; a rule of markdown-it.
 
-    Not within a link's text, which is what is looked through in silence.
+    Marks in the text of a link are left alone: that is scanned with `silent`.
     """
     if silent or state.linkLevel or state.src[state.pos] != "[":
         return False
@@ -90,7 +95,7 @@ def _render_citation(
     tokens: Sequence[Token],
     place: int,
     _options: object,
-    env: Mapping[str, Any],  # Any: what the caller of the parser put in
+    env: Mapping[str, Any],  # Any: markdown-it's own type
 ) -> str:
     return "".join(
         f"[{mark.text}]" if mark.note is None else env[_CITED](mark.note)
@@ -98,32 +103,32 @@ def _render_citation(
     )
 
 
-def _tame(state: StateCore) -> None:
-    """Makes pictures links, marks links as strangers' and puts headings below the page's own."""
+def _make_safe(state: StateCore) -> None:
+    """Convert images to links, set `rel` of links, and lower headings below those of the page."""
     state.tokens += _unused_definitions(state)
     for token in state.tokens:
         if token.type in {"heading_open", "heading_close"}:
             token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
         token.attrs.pop("style", None)
         if token.children:
-            token.children = list(_tamed(token.children))
+            token.children = list(_safe_links(token.children))
 
 
 def _unused_definitions(state: StateCore) -> Iterator[Token]:
-    """Paragraphs of the links that the text defines and never uses, which Markdown leaves out."""
+    """Yield paragraphs of link definitions that the text does not use: Markdown drops them."""
     from markdown_it.token import Token
 
     children = [child for token in state.tokens for child in token.children or ()]
     used = {child.attrs.get("href", child.attrs.get("src")) for child in children}
-    defined = [(label, each) for label, each in state.env.get("references", {}).items()]
-    defined += [(each["label"], each) for each in state.env.get("duplicate_refs", ())]
-    for label, each in defined:
-        if each["href"] not in used:
-            title = f" {each['title']}" if each["title"] else ""
+    defined = list(state.env.get("references", {}).items())
+    defined += [(link["label"], link) for link in state.env.get("duplicate_refs", ())]
+    for label, link in defined:
+        if link["href"] not in used:
+            title = f" {link['title']}" if link["title"] else ""
             line = [
                 Token("text", "", 0, content=f"[{label}]: "),
-                Token("link_open", "a", 1, attrs={"href": each["href"]}),
-                Token("text", "", 0, content=each["href"]),
+                Token("link_open", "a", 1, attrs={"href": link["href"]}),
+                Token("text", "", 0, content=link["href"]),
                 Token("link_close", "a", -1),
                 Token("text", "", 0, content=title),
             ]
@@ -132,28 +137,28 @@ def _unused_definitions(state: StateCore) -> Iterator[Token]:
             yield Token("paragraph_close", "p", -1)
 
 
-def _tamed(tokens: Sequence[Token]) -> Iterator[Token]:
-    """The tokens with every link safe and none within another; of one left out the text stays."""
-    followed: list[bool] = []
+def _safe_links(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Yield the tokens without unsafe and nested links, whose texts stay."""
+    is_kept: list[bool] = []
     for token in tokens:
         if token.type == "link_open":
-            leads = safe_link(str(token.attrs["href"])) is not None
-            followed.append(leads and not any(followed))
+            is_safe = safe_link(str(token.attrs["href"])) is not None
+            is_kept.append(is_safe and not any(is_kept))
             token.attrs["rel"] = REL
         if token.type == "image":
-            yield from _linked(token, within=any(followed))
-        elif token.type not in {"link_open", "link_close"} or followed[-1]:
+            yield from _image_link(token, in_link=any(is_kept))
+        elif token.type not in {"link_open", "link_close"} or is_kept[-1]:
             yield token
         if token.type == "link_close":
-            followed.pop()
+            is_kept.pop()
 
 
-def _linked(picture: Token, *, within: bool) -> Iterator[Token]:
+def _image_link(image: Token, *, in_link: bool) -> Iterator[Token]:
     from markdown_it.token import Token
 
-    text = Token("text", "", 0, content=picture.content or "picture")
-    url = str(picture.attrs.get("src", ""))
-    if within or safe_link(url) is None:
+    text = Token("text", "", 0, content=image.content or "picture")
+    url = str(image.attrs.get("src", ""))
+    if in_link or safe_link(url) is None:
         yield text
     else:
         yield Token("link_open", "a", 1, attrs={"href": url, "rel": REL})

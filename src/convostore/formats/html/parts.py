@@ -1,7 +1,7 @@
-"""The parts of a message as HTML, and their sources: what the exported page and a viewer share.
+"""Parts of a message and their sources as HTML: shared by the exported page and a viewer.
 
-Autoescaping is on: a template marks nothing as safe but what `html_text` made of a Markdown text.
-Pages, with their styles and what stands around a message, are not known here.
+Autoescaping is on: a template may mark nothing as safe but rendered Markdown. Pages, with their
+styles and what surrounds a message, are not known here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Render", "bodies", "document_environment"]
 
 Render: TypeAlias = Callable[[str, Sequence[Span]], str]
-"""Takes a text and its citations to HTML that is safe to show."""
+"""A function that renders a text and its citations as safe HTML."""
 
 _PARTS: Final = """\
 {%- macro link(name, url, followed) -%}
@@ -82,14 +82,14 @@ _PARTS: Final = """\
 
 
 def document_environment(loader: BaseLoader, *, new_tab: bool = False) -> Environment:
-    """Makes the templates of a document, which may import the macros of ``"parts"``.
+    """Return a Jinja environment whose templates may import the macros of ``"parts"``.
 
     Args:
-        loader: The document's own templates.
-        new_tab: Whether links to elsewhere open apart from the document.
+        loader: The templates of the document.
+        new_tab: Whether links to elsewhere open in a new tab.
 
     Raises:
-        ConfigError: The library that renders them is not installed.
+        ConfigError: Jinja is not installed.
     """
     try:
         from jinja2 import ChoiceLoader, DictLoader, Environment, StrictUndefined
@@ -114,7 +114,7 @@ def document_environment(loader: BaseLoader, *, new_tab: bool = False) -> Enviro
 def bodies(
     message: Message, citing: Citing, render: Render
 ) -> Iterator[tuple[Part, Markup | None]]:
-    """The parts of a message; with those that are Markdown, what it renders as."""
+    """Yield the parts of a message, those that are Markdown with their HTML."""
     spans = citing.texts(message)
     for part in message.parts:
         if isinstance(part, TextPart):
@@ -126,7 +126,7 @@ def bodies(
 
 
 def safe(html: str) -> Markup:
-    """Marks HTML that is our own, or made by `html_text`, as such."""
+    """Mark HTML as safe: our own, or the result of `render_text`."""
     from markupsafe import Markup
 
     return Markup(html)  # noqa: S704  # the one place that trusts HTML

@@ -14,7 +14,7 @@ from convostore.models import (
     InteractionRequested,
     TextPart,
 )
-from convostore_fastgpt.replies.answers import answering_text
+from convostore_fastgpt.replies.answers import encode_answer
 from convostore_fastgpt.schema.interactions import innermost, read_interaction
 
 from ..support.chats import CHATS, opened
@@ -303,10 +303,10 @@ def test_an_answer_whose_connection_is_lost_can_be_looked_for(face, service, way
         ("choose tea coffee", "option1", ["'tea'"]),
         ("choose tea coffee", {"tea": True}, ["'tea'", "'coffee'"]),
         ("fill in name age", "Ada", ["'name'", "'age'"]),
-        ("fill in name age", {"name": "Ada"}, ["'age'", "must be filled in"]),
+        ("fill in name age", {"name": "Ada"}, ["'age'", "empty"]),
         ("fill in name age", {"name": "Ada", "age": ""}, ["'age'"]),
         ("fill in name age", {"name": "Ada", "age": "1", "sex": "f"}, ["'sex'", "'name'"]),
-        ("fill in name age", {"name": "Ada", "age": 36}, ["'age'", "text", "int"]),
+        ("fill in name age", {"name": "Ada", "age": 36}, ["'age'", "string", "int"]),
         ("ask where when", "Paris", ["'0'", "'1'"]),
         ("ask where when", {"0": "Paris"}, ["'1'"]),
     ],
@@ -358,7 +358,7 @@ def form(kind, *, required=False, options=(), more=()):
 
 
 def sent(part, answer, params=None):
-    text = answering_text(part, {"type": part.type, "params": params or {}}, answer)
+    text = encode_answer(part, {"type": part.type, "params": params or {}}, answer)
     return json.loads(text)
 
 
@@ -415,7 +415,7 @@ def test_a_label_never_takes_the_place_of_another_fields_key():
 
 @for_each("value", [float("nan"), float("inf"), object(), {1, 2}])
 def test_what_json_cannot_hold_is_refused(value):
-    with pytest.raises(InvalidError, match="texts, numbers"):
+    with pytest.raises(InvalidError, match="only strings, numbers"):
         sent(form(None), {"k": value})
 
 
@@ -425,7 +425,7 @@ def test_long_lists_of_options_are_told_in_part():
         options=tuple([InteractionOption(value=f"option {number}") for number in range(500)]),
     )
     with pytest.raises(InvalidError, match="and 480 more") as caught:
-        answering_text(part, {}, "x")
+        encode_answer(part, {}, "x")
     assert len(str(caught.value)) < 1000
 
 
@@ -437,9 +437,9 @@ def test_one_question_of_an_agent_takes_a_text():
 
 def test_a_type_that_is_unknown_here_takes_a_text_as_it_is():
     part = InteractionPart(type="what comes next")
-    assert answering_text(part, {}, "as it is") == "as it is"
+    assert encode_answer(part, {}, "as it is") == "as it is"
     with pytest.raises(InvalidError, match="what comes next"):
-        answering_text(part, {}, {"a": 1})
+        encode_answer(part, {}, {"a": 1})
 
 
 @for_each(

@@ -30,7 +30,7 @@ from convostore.models import (
     ToolResultDelta,
     VariablesUpdated,
 )
-from convostore_fastgpt.replies.decoder import nested
+from convostore_fastgpt.replies.decoder import nest_steps
 
 from ..support.streams import (
     answered,
@@ -210,7 +210,7 @@ def test_nodes_told_one_by_one_are_nested_as_those_told_at_once(version):
     def shape(steps):
         return [(step.type, shape(step.steps)) for step in steps]
 
-    assert shape(nested(details("v2_completions"))) == shape(details("v1_completions"))
+    assert shape(nest_steps(details("v2_completions"))) == shape(details("v1_completions"))
 
 
 # Event by event
@@ -436,7 +436,7 @@ def test_any_json_in_any_event_is_read_or_refused(frames):
     events, _ = outcome_of([*frames, DONE])
     draft = folded(events)
     assert isinstance(draft.parts, tuple)
-    nested(draft.run_details)
+    nest_steps(draft.run_details)
 
 
 _ANY_PIECES = st.deferred(lambda: st.sampled_from(pieces())) | st.binary(max_size=40)
@@ -464,15 +464,19 @@ def tree(steps):
 
 def test_nodes_are_put_into_those_they_belong_to_whichever_came_first():
     steps = [step("c", "b"), step("b", "a"), step("a"), step("d", "a"), step("e", "elsewhere")]
-    assert tree(nested(steps)) == {"a": {"b": {"c": {}}, "d": {}}, "e": {}}
+    assert tree(nest_steps(steps)) == {"a": {"b": {"c": {}}, "d": {}}, "e": {}}
 
 
 def test_nodes_that_hold_themselves_are_left_side_by_side():
-    assert tree(nested([step("a", "a"), step("b")])) == {"a": {}, "b": {}}
-    assert tree(nested([step("a", "b"), step("b", "a"), step("c")])) == {"a": {}, "b": {}, "c": {}}
+    assert tree(nest_steps([step("a", "a"), step("b")])) == {"a": {}, "b": {}}
+    assert tree(nest_steps([step("a", "b"), step("b", "a"), step("c")])) == {
+        "a": {},
+        "b": {},
+        "c": {},
+    }
 
 
 def test_a_chain_of_nodes_may_be_longer_than_pythons_stack():
     steps = [step(str(number), str(number + 1)) for number in range(20_000)]
-    (outermost,) = nested(steps)
+    (outermost,) = nest_steps(steps)
     assert outermost.id == "19999"

@@ -22,7 +22,7 @@ from convostore.models import (
     TextDelta,
     TextPart,
 )
-from convostore_fastgpt.server.parse_turn import answer_in
+from convostore_fastgpt.server.parse_turn import parse_answer
 
 from ..support.dialects import APP, V1, V2, Served, refusal, user
 from ..support.streams import outcome_of
@@ -402,4 +402,4 @@ CHOICE = InteractionPart(type="userSelect", options=(InteractionOption(value="te
     ],
 )
 def test_an_interaction_is_answered_by_what_is_said(asked, said, answer):
-    assert answer_in(asked, said) == answer
+    assert parse_answer(asked, said) == answer

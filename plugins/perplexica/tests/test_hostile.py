@@ -17,7 +17,7 @@ from convostore.parsing import MAX_NESTING
 from convostore.testing.strategies import json_values, nested, spoilt
 from convostore_perplexica.api.versions import Generation
 from convostore_perplexica.options import PerplexicaOptions, PerplexicaReplyOptions
-from convostore_perplexica.replies.history import history_of
+from convostore_perplexica.replies.history import parse_history
 from convostore_perplexica.replies.requests import TurnSettings, reply_request
 
 from .support.service import JSON_TYPE
@@ -136,7 +136,7 @@ def test_any_json_at_any_place_of_a_chat_gives_replies_or_store_errors(body):
 @given(spoilt(DETAIL, places=2))
 def test_any_json_at_any_place_of_a_chat_goes_along_with_a_turn_as_texts(body):
     try:
-        past = history_of(body)
+        past = parse_history(body)
     except convostore.ProtocolError:
         return
     content = (TextPart(text="q"),)

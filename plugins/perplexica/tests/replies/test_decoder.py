@@ -540,7 +540,7 @@ def test_patches_cannot_nest_a_block_without_end():
 def test_a_change_of_a_block_that_never_came_is_a_protocol_error(block_id):
     kind, told = raised_by(block("t", "text", "One."), grown(block_id, "Two."))
     assert kind is ProtocolError
-    assert "never brought" in told
+    assert "never sent" in told
 
 
 def test_the_deltas_of_a_large_answer_are_together_as_long_as_it_is():

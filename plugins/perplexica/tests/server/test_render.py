@@ -25,7 +25,7 @@ from convostore.serialization import dump
 from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, everything
 from convostore.testing.strategies import json_values, texts
 from convostore_perplexica.schema import chats
-from convostore_perplexica.server.render import chat_row, message_row, written
+from convostore_perplexica.server.render import chat_row, encode_json, message_row
 
 START = datetime(2024, 12, 7, 9, 35, 59, 119371, tzinfo=UTC)
 
@@ -86,7 +86,7 @@ def dialogues(draw):
 
 def sent(body):
     """What arrives of a body, which any client reads as strict JSON."""
-    content = written(body).encode("utf-8")
+    content = encode_json(body).encode("utf-8")
     json.loads(content, parse_constant=pytest.fail)
     return decode_json(content)
 
@@ -265,6 +265,6 @@ def test_sources_that_were_only_researched_are_no_citations():
 
 def test_lone_surrogates_are_escaped_and_all_else_stands_for_itself():
     text = "ʻ夏\u2028\U0001f3c4\ud800\x00\x7f\n"
-    assert written({"t": text}) == '{"t":"ʻ夏\u2028\U0001f3c4\\ud800\\u0000\x7f\\n"}'
+    assert encode_json({"t": text}) == '{"t":"ʻ夏\u2028\U0001f3c4\\ud800\\u0000\x7f\\n"}'
     row = row_of(sources=(Source(title="\ud800"),))
     assert row["metadata"] == '{"sources":[{"metadata":{"title":"\\ud800"}}]}'

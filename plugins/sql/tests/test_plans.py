@@ -40,13 +40,13 @@ def statements(sql: Statements) -> Iterator[tuple[str, Statement]]:
 
 
 def searches(sql: Statements) -> Iterator[tuple[str, Statement, dict[str, object]]]:
-    """The statements of searches, with what they ask the index for."""
+    """Yield the statements of searches with their values for the index."""
     for typed in SEARCHES:
-        asked, choices = sql.asked(Search(typed).terms, "")
+        values, choices = sql.index_query(Search(typed).terms, "")
         for restricted in RESTRICTIONS:
-            yield "found_titles", sql.found_titles(choices, restricted), asked
+            yield "search_titles", sql.search_titles(choices, restricted), values
             for role in (frozenset(), frozenset({"role"})):
-                yield "found_messages", sql.found_messages(choices, restricted | role), asked
+                yield "search_messages", sql.search_messages(choices, restricted | role), values
 
 
 def example(sql: Statements, key: str) -> object:

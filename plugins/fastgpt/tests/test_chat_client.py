@@ -183,9 +183,11 @@ def test_names_parameters_and_defaults_are_the_documents():
         assert public - {"close", "aclose"} == set(DOCUMENTED)
         for name, parameters in DOCUMENTED.items():
             signature = inspect.signature(getattr(kind, name))
-            found = {each.name: each.default for each in signature.parameters.values()}
+            found = {
+                parameter.name: parameter.default for parameter in signature.parameters.values()
+            }
             assert list(found.items()) == [("self", NEEDED), *parameters.items()], name
-            kinds = {each.kind for each in signature.parameters.values()}
+            kinds = {parameter.kind for parameter in signature.parameters.values()}
             assert kinds == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
             assert inspect.getdoc(getattr(kind, name))
 
@@ -201,10 +203,10 @@ def recorded(version: str, request: Request) -> list[Exchange]:
     asked = dict(request.query) | (request.json if isinstance(request.json, dict) else {})
     methods = {request.method} | ({"PUT"} if request.path.endswith("updateHistory") else set())
     return [
-        each
-        for each in all_exchanges()
-        if (each.version, each.path, each.params) == (version, request.path, asked)
-        and each.method in methods
+        exchange
+        for exchange in all_exchanges()
+        if (exchange.version, exchange.path, exchange.params) == (version, request.path, asked)
+        and exchange.method in methods
     ]
 
 
@@ -217,7 +219,7 @@ def recordings(version: str) -> Iterator[str]:
             return exchange_of(f"{version}/unknown_route#1").response
         found = recorded(version, request)
         assert found, f"{request} was not recorded"
-        return next((each for each in found if each.status == 200), found[0]).response
+        return next((item for item in found if item.status == 200), found[0]).response
 
     server = serve(answer)
     with server as url:
@@ -284,7 +286,7 @@ def test_a_call_gives_what_a_real_server_answered_to_it(version, case, client):
     assert isinstance(response, httpx.Response)
     assert response.status_code == 200
     kin = exchanges_of(f"{version}/{case.partition('#')[0]}")
-    assert response.content in {each.content for each in kin}
+    assert response.content in {item.content for item in kin}
 
 
 @for_each("case", ["history_getHistories", "record_getPaginationRecords"])
@@ -364,8 +366,8 @@ def test_a_program_lists_histories_and_prints_titles_and_ids(version, client, ca
     with recordings(version) as url, client(url) as chat:
         response = chat.do("get_chat_histories", appId=APP, offset=0, pageSize=20, source="api")
         data = response.json()
-        for each in data["data"]["list"]:
-            print(each["title"], each["chatId"])
+        for item in data["data"]["list"]:
+            print(item["title"], item["chatId"])
     printed = capsys.readouterr().out.splitlines()
     assert printed[0] == "title 3 seed-3"
     assert len(printed) == len(exchange_of(f"{version}/history_getHistories#0").rows)
@@ -399,7 +401,7 @@ def test_a_conversation_is_read_changed_and_deleted_in_every_generation(generati
         assert (row["chatId"], row["customTitle"], row["top"]) == ("c1", "by hand", True)
         assert data_of(chat.do("get_chat_init", **named))["title"] == "by hand"
         records = data_of(chat.do("get_chat_records", **named))["list"]
-        assert [each["obj"] for each in records] == ["Human", "AI"]
+        assert [record["obj"] for record in records] == ["Human", "AI"]
         answer = records[1]["dataId"]
         (node,) = data_of(chat.do("get_record_detail", **named, dataId=answer))
         assert node["moduleName"] == "AI chat"
@@ -407,7 +409,7 @@ def test_a_conversation_is_read_changed_and_deleted_in_every_generation(generati
         assert asked == ["What of 'hi'?", "What of 'hello'?"]
         assert data_of(chat.do("delete_chat_record", **named, contentId=answer)) is None
         left = data_of(chat.do("get_chat_records", **named))["list"]
-        assert answer not in {each["dataId"] for each in left}
+        assert answer not in {item["dataId"] for item in left}
         assert data_of(chat.do("delete_chat_history", **named)) is None
         assert data_of(chat.do("get_chat_histories", APP))["total"] == 0
         service.insert("c2")
@@ -679,7 +681,7 @@ def test_an_async_block_closes_the_connections_of_its_client():
     async def program(url: str) -> None:
         async with AsyncChatClient(KEY, url) as chat:
             several = await asyncio.gather(*[chat.get_chat_init(APP, "c1") for _ in range(3)])
-            assert [each.status_code for each in several] == [200, 200, 200]
+            assert [item.status_code for item in several] == [200, 200, 200]
         await chat.aclose()
 
     with server as url:

@@ -235,7 +235,7 @@ def test_a_recorded_page_alone_reads_as_its_part_of_the_whole(version, place, of
     ],
 )
 def test_the_page_of_an_absent_path_leads_to_the_older_one(version, absent, kept, face):
-    pages = [exchange_of(f"{version}/{each}") for each in (absent, kept)]
+    pages = [exchange_of(f"{version}/{item}") for item in (absent, kept)]
     store_of = face(version, None, options_of({"api_key": pages[0].key}))
     with playing(*pages), store_of as store:
         page = store.do("list_conversations", limit=20)
@@ -260,7 +260,9 @@ def test_a_server_that_has_none_of_the_paths_is_told_as_a_wrong_base_url(version
 
 def test_what_the_adapter_itself_sends_is_among_the_recordings():
     assert Counter(
-        (each.version, each.kind) for each in all_exchanges() if each.is_made_by_the_adapter
+        (exchange.version, exchange.kind)
+        for exchange in all_exchanges()
+        if exchange.is_made_by_the_adapter
     ) == {
         ("v4.16.0", "getHistories"): 21,
         ("v4.16.0", "getPaginationRecords"): 4,
@@ -280,9 +282,14 @@ def test_what_the_adapter_itself_sends_is_among_the_recordings():
 
 
 def test_no_recorded_exchange_is_left_out():
-    assert Counter(each.partition("/")[0] for each in CASES) == {"v4.16.0": 95, "v4.9.14": 93}
-    assert Counter(each.version for each in all_exchanges()) == {"v4.16.0": 345, "v4.9.14": 323}
-    assert Counter((each.version, each.kind) for each in all_exchanges() if each.kind) == {
+    assert Counter(case.partition("/")[0] for case in CASES) == {"v4.16.0": 95, "v4.9.14": 93}
+    assert Counter(exchange.version for exchange in all_exchanges()) == {
+        "v4.16.0": 345,
+        "v4.9.14": 323,
+    }
+    assert Counter(
+        (exchange.version, exchange.kind) for exchange in all_exchanges() if exchange.kind
+    ) == {
         ("v4.16.0", "getHistories"): 40,
         ("v4.16.0", "getPaginationRecords"): 68,
         ("v4.16.0", "updateHistory"): 10,
@@ -301,13 +308,13 @@ def test_no_recorded_exchange_is_left_out():
         ("v4.9.14", "getResData"): 7,
         ("v4.9.14", "record/delete"): 6,
     }
-    others = {each.path for each in all_exchanges() if not each.kind}
+    others = {exchange.path for exchange in all_exchanges() if not exchange.kind}
     assert all(path.endswith(CHAT_ISSUE) for path in others), others
     assert set(OPERATIONS) == set(KINDS.values())
 
 
 def test_none_but_completions_are_passed_over():
-    looked_at = {each.case for each in all_exchanges() if is_looked_at(each)}
+    looked_at = {exchange.case for exchange in all_exchanges() if is_looked_at(exchange)}
     assert looked_at == set(READ)
     assert len(READ) == 90
 
@@ -348,10 +355,10 @@ def calls_of(exchange, *, paged=False):
     if exchange.kind == "getHistoryStatus":
         rows = {row["chatId"]: row for row in standing_for(exchange.body["data"]["list"])}
         return [
-            ("get_conversation", (each,), {}, expect_conversation(rows[each]))
-            if each in rows
-            else ("get_conversation", (each,), {}, ExpectedError(kind=convostore.NotFoundError))
-            for each in exchange.params["chatIds"]
+            ("get_conversation", (id_,), {}, expect_conversation(rows[id_]))
+            if id_ in rows
+            else ("get_conversation", (id_,), {}, ExpectedError(kind=convostore.NotFoundError))
+            for id_ in exchange.params["chatIds"]
         ]
     right = expect_error(exchange.status, exchange.media_type, exchange.content)
     if right is None and exchange.kind in READERS:
@@ -425,7 +432,7 @@ def assert_right(result, right, exchange):
         page = result.items[::-1] if hasattr(result, "items") else result
         assert_messages(page, right)
     else:
-        assert [told_step(each) for each in result] == right
+        assert [told_step(item) for item in result] == right
 
 
 def assert_single(result, right, exchange):
@@ -447,7 +454,7 @@ def assert_error(error, right):
 
 
 def assert_conversations(conversations, expected):
-    assert [each.id for each in conversations] == [each.id for each in expected]
+    assert [item.id for item in conversations] == [item.id for item in expected]
     for conversation, right in zip(conversations, expected, strict=True):
         assert_conversation(conversation, right)
 
@@ -460,13 +467,13 @@ def assert_conversation(conversation, right):
 
 
 def assert_messages(messages, expected):
-    assert [each.id for each in messages] == [each.id for each in expected]
+    assert [item.id for item in messages] == [item.id for item in expected]
     for message, right in zip(messages, expected, strict=True):
         told = {name: getattr(message, name) for name in vars(right)}
-        told["parts"] = [told_part(each) for each in message.parts]
-        told["sources"] = [told_source(each) for each in message.sources]
+        told["parts"] = [told_part(part) for part in message.parts]
+        told["sources"] = [told_source(source) for source in message.sources]
         told["feedback"] = message.feedback and (message.feedback.rating, message.feedback.comment)
-        told["problems"] = {each.where for each in message.problems}
+        told["problems"] = {problem.where for problem in message.problems}
         assert told == vars(right)
         assert (message.model, message.parent_id) == (None, None)
 
@@ -482,8 +489,8 @@ def told_part(part):
         case convostore.ToolResultPart():
             return (part.kind, part.id, part.content)
         case convostore.InteractionPart():
-            options = [(each.value, each.label) for each in part.options]
-            fields = [told_field(each) for each in part.fields]
+            options = [(option.value, option.label) for option in part.options]
+            fields = [told_field(field) for field in part.fields]
             return (
                 part.kind,
                 part.type,
@@ -497,7 +504,7 @@ def told_part(part):
 
 
 def told_field(field):
-    options = [(each.value, each.label) for each in field.options]
+    options = [(option.value, option.label) for option in field.options]
     return (field.key, field.label, field.type, field.required, options, field.value)
 
 

@@ -146,7 +146,7 @@ def test_any_json_at_any_place_of_a_chat_goes_along_with_a_turn_as_texts(body):
         sent = reply_request(generation, turn, past, choices).json
         searched = sent.get("sources") or [sent.get("focusMode", "")]
         texts = [*sent["files"], *searched, *itertools.chain(*sent["history"])]
-        assert {type(each) for each in texts} <= {str}
+        assert {type(text) for text in texts} <= {str}
 
 
 @given(spoilt(LIST))

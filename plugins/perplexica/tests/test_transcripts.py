@@ -49,7 +49,7 @@ def test_a_chat_answering_500_does_not_end_an_export_of_several(folder, face):
 @for_each("folder", VERSIONS)
 def test_all_chats_of_a_server_are_exported_in_the_order_asked_for(folder, face):
     chats = recorded_chats(folder)
-    ids = [each for each in listed_ids(folder) if each in chats]
+    ids = [id_ for id_ in listed_ids(folder) if id_ in chats]
     with playing(*cases_of(ids, chats)), face() as store:
         transcripts = store.transcripts(ids, on_error="yield")
     assert_exported(transcripts, ids, chats)
@@ -62,7 +62,9 @@ def test_a_whole_server_is_exported_in_the_lists_order(folder, face):
     with playing(f"{folder}/list_mixed", *cases_of(ids, chats)), face() as store:
         transcripts = store.transcripts(on_error="yield")
     assert_exported(transcripts, ids, chats)
-    assert all(each.conversation.id == each.conversation_id for each in transcripts)
+    assert all(
+        transcript.conversation.id == transcript.conversation_id for transcript in transcripts
+    )
 
 
 def listed_ids(folder):
@@ -71,18 +73,18 @@ def listed_ids(folder):
 
 
 def cases_of(ids, chats):
-    return sorted({chats[each][0] for each in ids})
+    return sorted({chats[id_][0] for id_ in ids})
 
 
 def assert_exported(transcripts, ids, chats):
     assert len(ids) >= 35
-    assert [each.conversation_id for each in transcripts] == ids
-    assert [each.conversation_id for each in transcripts if each.error] == [CORRUPT]
+    assert [item.conversation_id for item in transcripts] == ids
+    assert [item.conversation_id for item in transcripts if item.error] == [CORRUPT]
     for transcript in transcripts:
         if transcript.error is None:
             _, exchange = chats[transcript.conversation_id]
             expected = expect_messages(exchange.body)
-            assert [each.id for each in transcript.messages] == [each.id for each in expected]
+            assert [message.id for message in transcript.messages] == [item.id for item in expected]
 
 
 def test_a_chat_answering_500_ends_an_export_that_is_to_raise(face):

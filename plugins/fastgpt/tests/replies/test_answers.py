@@ -43,7 +43,7 @@ def answered(chat, way, *args, **kwargs):
 
 def said_last(service):
     """The text of the last message that was sent."""
-    request = [each for each, _ in service.exchanges if each.path in COMPLETIONS][-1]
+    request = [exchange for exchange, _ in service.exchanges if exchange.path in COMPLETIONS][-1]
     (message,) = request.json["messages"]
     assert message["role"] == "user"
     return message["content"]
@@ -65,7 +65,7 @@ def test_a_choice_is_sent_as_its_value_and_the_flow_goes_on(face, service, way, 
         asking = chat.do("reply", None, f"{wrap}choose tea coffee", api_version=version)
         assert asking.interaction.type == "userSelect"
         assert asking.interaction.prompt == "Which one?"
-        assert [each.value for each in asking.interaction.options] == ["tea", "coffee"]
+        assert [option.value for option in asking.interaction.options] == ["tea", "coffee"]
         reply = answered(chat, way, asking.conversation_id, "coffee", api_version=version)
         assert said_last(service) == "coffee"
         assert reply.interaction is None
@@ -88,7 +88,7 @@ def test_a_choice_is_sent_as_its_value_and_the_flow_goes_on(face, service, way, 
 def test_a_form_is_sent_by_key_and_by_label(face, service, way, wrap):
     with opened(face, service.handle) as chat:
         asking = chat.do("reply", None, f"{wrap}fill in name age")
-        assert [(each.key, each.label) for each in asking.interaction.fields] == [
+        assert [(field.key, field.label) for field in asking.interaction.fields] == [
             ("name", "NAME"),
             ("age", "AGE"),
         ]
@@ -101,7 +101,7 @@ def test_a_form_is_sent_by_key_and_by_label(face, service, way, wrap):
         }
         filled = reply.message.parts[1]
         assert filled.answered
-        assert {each.key: each.value for each in filled.fields} == {"name": "张三", "age": "36"}
+        assert {field.key: field.value for field in filled.fields} == {"name": "张三", "age": "36"}
         assert reply.message.parts[2] == TextPart(text="So name is 张三, age is 36.")
         assert reply.message.id == asking.message.id
 
@@ -111,11 +111,11 @@ def test_a_form_is_sent_by_key_and_by_label(face, service, way, wrap):
 def test_an_agents_questions_are_answered_in_their_order(face, service, way):
     with opened(face, service.handle) as chat:
         asking = chat.do("reply", None, "ask where when")
-        assert [each.label for each in asking.interaction.fields] == ["where?", "when?"]
-        keys = [each.key for each in asking.interaction.fields]
+        assert [field.label for field in asking.interaction.fields] == ["where?", "when?"]
+        keys = [field.key for field in asking.interaction.fields]
         reply = answered(chat, way, asking.conversation_id, {keys[1]: "tomorrow", keys[0]: "Paris"})
         assert json.loads(said_last(service)) == {"answers": ["Paris", "tomorrow"]}
-        assert [each.value for each in reply.message.parts[1].fields] == ["Paris", "tomorrow"]
+        assert [field.value for field in reply.message.parts[1].fields] == ["Paris", "tomorrow"]
         assert reply.message.id == asking.message.id
         assert reply.message.parts[-1] == TextPart(text="I see.")
 
@@ -165,7 +165,7 @@ def test_what_the_flow_asks_and_adds_streams_as_it_is_stored(
     with opened(face, service.handle) as chat:
         asking = chat.read("stream_reply", None, prompt, api_version=version)
         assert folded(asking.events).parts == asking.reply.message.parts
-        (event,) = [each for each in asking.events if isinstance(each, InteractionRequested)]
+        (event,) = [item for item in asking.events if isinstance(item, InteractionRequested)]
         assert event.interaction == asking.reply.interaction
         chat_id = asking.reply.conversation_id
         read = chat.read("stream_answer", chat_id, answer, api_version=version)
@@ -221,7 +221,9 @@ def test_the_variables_and_the_user_go_with_an_answer(face, way):
     with opened(face, service.handle) as chat:
         asking = chat.do("reply", None, "choose a b")
         answered(chat, way, asking.conversation_id, "b", variables={"v": 1}, custom_uid="u1")
-        request = [each for each, _ in service.exchanges if each.path in COMPLETIONS][-1]
+        request = [exchange for exchange, _ in service.exchanges if exchange.path in COMPLETIONS][
+            -1
+        ]
         assert request.json["variables"] == {"v": 1}
         assert request.json["customUid"] == "u1"
         assert request.json["chatId"] == asking.conversation_id
@@ -254,11 +256,15 @@ def test_a_turn_that_the_service_would_take_for_an_answer_is_refused(
 ):
     with opened(face, service.handle) as chat:
         asking = chat.do("reply", None, prompt)
-        completions = [each for each, _ in service.exchanges if each.path in COMPLETIONS]
+        completions = [
+            exchange for exchange, _ in service.exchanges if exchange.path in COMPLETIONS
+        ]
         error = chat.refused(way, asking.conversation_id, text)
         assert isinstance(error, ConflictError)
         assert "use answer or stream_answer" in str(error)
-        assert completions == [each for each, _ in service.exchanges if each.path in COMPLETIONS]
+        assert completions == [
+            exchange for exchange, _ in service.exchanges if exchange.path in COMPLETIONS
+        ]
         assert chat.do("get_reply", asking.conversation_id, asking.turn_id).interaction
 
 
@@ -352,7 +358,7 @@ def form(kind, *, required=False, options=(), more=()):
         label="L",
         type=kind,
         required=required,
-        options=tuple([InteractionOption(value=each) for each in options]),
+        options=tuple([InteractionOption(value=option) for option in options]),
     )
     return InteractionPart(type="userInput", fields=(field, *more))
 
@@ -459,10 +465,10 @@ def test_an_interaction_is_the_innermost_of_those_that_wrap_it(kind):
 
 def answers():
     found = [
-        each
-        for each in recorded_completions()
-        if scenario_of(each) in ("select", "form")
-        and each.json["messages"][0]["content"] != "start"
+        completion
+        for completion in recorded_completions()
+        if scenario_of(completion) in ("select", "form")
+        and completion.json["messages"][0]["content"] != "start"
     ]
     assert len(found) == 32
     return found
@@ -488,7 +494,7 @@ def test_a_recorded_interaction_is_answered_as_it_was_and_read_as_it_was_stored(
             chat, "stream_answer" if exchange.json["stream"] else "answer", chat_id, answer
         )
     assert reply.message == answers_of(exchange.version, chat_id)[-1]
-    ((message,),) = [each.json["messages"] for each in asked]
+    ((message,),) = [item.json["messages"] for item in asked]
     assert message["content"] == content or json.loads(message["content"]) == answer
 
 

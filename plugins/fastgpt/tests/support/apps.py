@@ -147,7 +147,7 @@ def goes_on(value: list[Row], asked: Row, text: str, *, by_key: bool) -> Run:
     params = asked["params"]
     if asked["type"] == "userSelect":
         params["userSelectedVal"] = text
-        known = [each["value"] for each in params["userSelectOptions"]]
+        known = [option["value"] for option in params["userSelectOptions"]]
         return Run([said(f"You chose {text}." if text in known else "")], begins="userSelect")
     if asked["type"] == "paymentPause":
         value.pop()
@@ -156,13 +156,13 @@ def goes_on(value: list[Row], asked: Row, text: str, *, by_key: bool) -> Run:
     if answered:
         params["submitted"] = True
     if asked["type"] == "agentAsk":
-        for each, answer in zip(params["questions"], answered.get("answers", []), strict=False):
-            each["answer"] = answer
+        for item, answer in zip(params["questions"], answered.get("answers", []), strict=False):
+            item["answer"] = answer
         return Run([said("I see.")], begins="agent")
-    for each in params["inputForm"]:
-        name = each["key" if by_key else "label"]
-        each["value"] = answered.get(name, each["value"])
-    filled = ", ".join(f"{each['key']} is {each['value']}" for each in params["inputForm"])
+    for item in params["inputForm"]:
+        name = item["key" if by_key else "label"]
+        item["value"] = answered.get(name, item["value"])
+    filled = ", ".join(f"{item['key']} is {item['value']}" for item in params["inputForm"])
     return Run([said(f"So {filled}.")], begins="formInput")
 
 
@@ -178,8 +178,8 @@ def question_of(content: Any) -> tuple[str, list[Row]]:
     """A question's text, and its record's value."""
     if isinstance(content, str):
         return content, [said(content)]
-    value = [_given(each) for each in content or []]
-    return "".join(each["text"]["content"] for each in value if "text" in each), value
+    value = [_given(item) for item in content or []]
+    return "".join(item["text"]["content"] for item in value if "text" in item), value
 
 
 def _given(piece: Row) -> Row:
@@ -248,11 +248,11 @@ class Answer:
 
     def whole(self) -> Response:
         """One object."""
-        content: Any = "\n".join([each["text"]["content"] for each in self._texts()])
+        content: Any = "\n".join([text["text"]["content"] for text in self._texts()])
         message: Row = {"role": "assistant", "content": content}
         if self.details and (len(self.run.items) > 1 or not self._texts()):
             message["content"] = self.run.items
-        elif not self.details and any("interactive" in each for each in self.run.items):
+        elif not self.details and any("interactive" in item for item in self.run.items):
             del message["content"]
         usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 1}
         body: Row = {"id": self.chat_id, "model": "", "usage": usage}
@@ -267,7 +267,7 @@ class Answer:
         return Response(200, kind, json.dumps(body).encode())
 
     def _texts(self) -> list[Row]:
-        return [each for each in self.run.items if "text" in each]
+        return [item for item in self.run.items if "text" in item]
 
     def streamed(self) -> Response:
         """Events."""

@@ -91,7 +91,7 @@ class Served:
         roles = ("user", "assistant")
         self.fill(
             chat_id,
-            [text_message(f"text {each}", roles[each % 2], each) for each in range(count)],
+            [text_message(f"text {number}", roles[number % 2], number) for number in range(count)],
             updated_at=START,
         )
 

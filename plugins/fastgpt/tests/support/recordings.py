@@ -129,7 +129,7 @@ class Exchange:
         """
         params, old = self.params, self.version == "v4.9.14"
         new_method, old_method, alternatives = _OWN.get(self.kind or "", ("", "", []))
-        others = [{"appId"} | each for each in alternatives]
+        others = [{"appId"} | alternative for alternative in alternatives]
         moved = self.path.removeprefix(_CHAT).startswith(("history/", "record/"))
         return (
             bool(self.key)
@@ -202,7 +202,7 @@ def exchanges_of(case: str) -> tuple[Exchange, ...]:
 
 @cache
 def all_exchanges() -> tuple[Exchange, ...]:
-    return tuple([each for case in CASES for each in exchanges_of(case)])
+    return tuple([item for case in CASES for item in exchanges_of(case)])
 
 
 def exchange_of(name: str) -> Exchange:
@@ -229,8 +229,8 @@ _recorder.register_persister(Recorded)
 @contextmanager
 def playing(*exchanges: Exchange):
     """Answers the requests of the block from one case's exchanges, each once and in its order."""
-    (case,) = {each.case for each in exchanges}
-    places = ",".join(str(each.place) for each in exchanges)
+    (case,) = {exchange.case for exchange in exchanges}
+    places = ",".join(str(exchange.place) for exchange in exchanges)
     with _recorder.use_cassette(f"{case}#{places}") as cassette:
         yield cassette
         assert cassette.all_played, f"not all of {list(map(str, exchanges))} was asked for"

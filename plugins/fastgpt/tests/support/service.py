@@ -251,11 +251,13 @@ class FastGPTService:
     # What tests put in and move about
 
     def seed(self, transcripts: Sequence[Transcript]) -> None:
-        for each in transcripts:
-            assert each.conversation is not None
-            self.insert(each.conversation_id, title=each.conversation.title or "")
-            for message in each.messages:
-                self.append(each.conversation_id, message.role, message.text, message.created_at)
+        for transcript in transcripts:
+            assert transcript.conversation is not None
+            self.insert(transcript.conversation_id, title=transcript.conversation.title or "")
+            for message in transcript.messages:
+                self.append(
+                    transcript.conversation_id, message.role, message.text, message.created_at
+                )
 
     def insert(self, chat_id: str, **fields: Any) -> Chat:
         self._made += 1
@@ -298,7 +300,7 @@ class FastGPTService:
     def erase(self, chat_id: str, row: Row) -> None:
         """Deletes a record, and the other half of its turn where the two share an id."""
         chat = self.chats[chat_id]
-        chat.records = [each for each in chat.records if each["dataId"] != row["dataId"]]
+        chat.records = [record for record in chat.records if record["dataId"] != row["dataId"]]
 
     def wait(self) -> None:
         """Lets time go by: what is written from now on is newer than all before."""
@@ -306,11 +308,11 @@ class FastGPTService:
 
     def shown(self) -> list[str]:
         """The ids of the member's API chats, in the order of the list."""
-        return [each.chat_id for each in self._listed("me") if each.source == "api"]
+        return [row.chat_id for row in self._listed("me") if row.source == "api"]
 
     def _listed(self, owner: str) -> list[Chat]:
         """The chats of an owner, as they are sorted; of equals the one made last is first."""
-        found = [each for each in self.chats.values() if each.owner == owner and not each.deleted]
+        found = [chat for chat in self.chats.values() if chat.owner == owner and not chat.deleted]
         return sorted(found, key=lambda each: (each.top, each.updated, each.number), reverse=True)
 
     def _tick(self) -> datetime:
@@ -473,7 +475,7 @@ class FastGPTService:
             last += apps.stored(run.items, together=together)
             return run
         if self.generation.shared_data_id and any(
-            each["dataId"] == data_id for each in chat.records
+            record["dataId"] == data_id for record in chat.records
         ):
             raise thrown(f"Chat dataId already exists: {data_id}")
         run = apps.run(text)
@@ -504,13 +506,13 @@ class FastGPTService:
         found = self._listed(asked.owner)
         source = asked.body.get("source")
         if source is not None and not asked.shared:
-            found = [each for each in found if each.source == source]
+            found = [item for item in found if item.source == source]
         if (earliest := asked.body.get("startUpdateTime")) is not None:
-            found = [each for each in found if each.updated >= _time(earliest)]
+            found = [item for item in found if item.updated >= _time(earliest)]
         if (latest := asked.body.get("endUpdateTime")) is not None:
-            found = [each for each in found if each.updated <= _time(latest)]
+            found = [item for item in found if item.updated <= _time(latest)]
         start, end = _span(asked)
-        return {"list": [self._item(each) for each in found[start:end]], "total": len(found)}
+        return {"list": [self._item(item) for item in found[start:end]], "total": len(found)}
 
     def _item(self, chat: Chat) -> Row:
         item = {"chatId": chat.chat_id, "updateTime": _iso(chat.updated), "appId": APP}
@@ -521,13 +523,11 @@ class FastGPTService:
         return {"chatGenerateStatus": 1, "hasBeenRead": False} if self.generation.status else {}
 
     def _get_history_status(self, asked: Asked) -> Row:
-        wanted = [
-            each for each in self._listed(asked.owner) if each.chat_id in asked.body["chatIds"]
-        ]
+        wanted = [row for row in self._listed(asked.owner) if row.chat_id in asked.body["chatIds"]]
         return {
             "list": [
-                {"chatId": each.chat_id, "updateTime": _iso(each.updated)} | self._progress()
-                for each in wanted
+                {"chatId": item.chat_id, "updateTime": _iso(item.updated)} | self._progress()
+                for item in wanted
             ]
         }
 
@@ -557,7 +557,7 @@ class FastGPTService:
         start, end = _span(asked)
         with_custom = asked.body.get("loadCustomFeedbacks") is True
         return {
-            "list": [self._record(each, with_custom) for each in newest_first[start:end][::-1]],
+            "list": [self._record(item, with_custom) for item in newest_first[start:end][::-1]],
             "total": len(newest_first),
         }
 
@@ -578,12 +578,12 @@ class FastGPTService:
     def _get_res_data(self, asked: Asked) -> list[Row]:
         chat = self._readable(asked)
         answers = [
-            each
-            for each in (chat.records if chat else [])
-            if each["obj"] == "AI" and each["dataId"] == asked.given.get("dataId")
+            record
+            for record in (chat.records if chat else [])
+            if record["obj"] == "AI" and record["dataId"] == asked.given.get("dataId")
         ]
         node = {"nodeId": "ai", "moduleName": "AI chat", "moduleType": "chatNode"}
-        return [node | {"id": f"run-{each['_id']}", "runningTime": 0.5} for each in answers]
+        return [node | {"id": f"run-{answer['_id']}", "runningTime": 0.5} for answer in answers]
 
     def _init(self, asked: Asked) -> Row:
         """Of a chat and its app; an unknown chat is an empty one."""
@@ -599,11 +599,11 @@ class FastGPTService:
     def _questions_by_id(self, asked: Asked) -> list[str]:
         """What a model makes of a chat's end; of an unknown one, too."""
         chat = self._readable(asked)
-        said = [each["value"][0]["text"]["content"] for each in chat.records] if chat else []
+        said = [record["value"][0]["text"]["content"] for record in chat.records] if chat else []
         return _next_questions(said[-6:], asked.body.get("questionGuide"))
 
     def _questions_by_messages(self, asked: Asked) -> list[str]:
-        return _next_questions([each["content"] for each in asked.body["messages"]])
+        return _next_questions([message["content"] for message in asked.body["messages"]])
 
     def _delete(self, asked: Asked) -> None:
         """Takes what bears the id: where ids are shared, a question and its answer."""
@@ -624,10 +624,10 @@ class FastGPTService:
             raise thrown("chatId or dataId is empty")
         chat = self._readable(asked)
         rated = [
-            each
-            for each in (chat.records if chat else [])
-            if each["dataId"] == asked.body["dataId"]
-            and (each["obj"] == "AI" or not self.generation.shared_data_id)
+            record
+            for record in (chat.records if chat else [])
+            if record["dataId"] == asked.body["dataId"]
+            and (record["obj"] == "AI" or not self.generation.shared_data_id)
         ]
         if not rated and self.generation.shared_data_id:
             raise thrown("Chat item not found")
@@ -662,7 +662,7 @@ def _owner(authorization: str | None) -> str:
 def _next_questions(said: list[str], guide: Row | None = None) -> list[str]:
     """What a model asks next, that has to be told how and sees nothing but what was said."""
     word = (guide or {}).get("customPrompt", "What of")
-    return [f"{word} {each!r}?" for each in said]
+    return [f"{word} {text!r}?" for text in said]
 
 
 def _span(asked: Asked) -> tuple[int, int]:

@@ -60,7 +60,7 @@ def test_a_turn_is_sent_as_it_was_recorded_and_its_reply_is_what_was_stored(case
     assert stream.reply.question == question
     assert stream.reply.conversation_id == service.turn["conversation_id"]
     assert stream.reply.turn_id == service.turn["turn_id"] == question.id
-    assert [each for each in events if isinstance(each, ReplyFinished)] == [
+    assert [event for event in events if isinstance(event, ReplyFinished)] == [
         ReplyFinished(reply=stream.reply)
     ]
     assert events[-1].reply == stream.reply
@@ -101,8 +101,8 @@ def test_ids_are_chosen_as_the_interface_chooses_them_and_known_beforehand(shape
         assert service.received == []
         events, stream = store.told("stream_reply", ids[0], "What is a tide?", turn_id=ids[1])
         reply = store.call("get_reply", *ids)
-    assert [len(each) for each in ids] == [40, 14]
-    assert all(set(each) <= set("0123456789abcdef") for each in ids)
+    assert [len(id_) for id_ in ids] == [40, 14]
+    assert all(set(id_) <= set("0123456789abcdef") for id_ in ids)
     assert (stream.conversation_id, stream.turn_id) == ids
     assert (reply.conversation_id, reply.turn_id) == ids
     assert reply.message == stream.reply.message == events[-1].reply.message
@@ -258,10 +258,10 @@ def test_which_version_it_is_is_asked_once(version, talk):
         service.sent.clear()
         store.call("reply", **service.turn)
     assert len(service.requests) - asked == 3
-    probes = [each for each in service.requests if "/api/chat" not in each]
-    assert [each.rpartition("/")[0] for each in probes][:1] == ["POST /api/reconnect"]
+    probes = [request for request in service.requests if "/api/chat" not in request]
+    assert [probe.rpartition("/")[0] for probe in probes][:1] == ["POST /api/reconnect"]
     assert len(probes) == {"next-1.10.2": 3, "next-1.11.2": 2, "next-1.12.1": 1}[version]
-    assert not [each for each in service.requests if "config" in each]
+    assert not [request for request in service.requests if "config" in request]
 
 
 def test_a_conversation_of_1_12_tells_its_version():

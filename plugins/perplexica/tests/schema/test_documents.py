@@ -116,8 +116,11 @@ def test_the_documents_source_has_its_title_address_and_passage(store):
 def test_marks_beyond_the_printed_sources_stay_readable(store):
     answer = store.messages(CHAT_ID)[1]
     citations = list(answer.citations())
-    assert [(each.mark, each.source) for each in citations] == [("9", None), ("11", None)]
-    assert [answer.text[each.start : each.end] for each in citations] == ["[9]", "[11]"]
+    assert [(citation.mark, citation.source) for citation in citations] == [
+        ("9", None),
+        ("11", None),
+    ]
+    assert [answer.text[citation.start : citation.end] for citation in citations] == ["[9]", "[11]"]
     assert answer.text == ANSWER
 
 

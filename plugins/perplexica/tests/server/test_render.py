@@ -81,7 +81,7 @@ def messages(draw, message_id):
 @st.composite
 def dialogues(draw):
     ids = draw(st.lists(any_texts().filter(bool), unique=True, max_size=4))
-    return [draw(messages(each)) for each in ids]
+    return [draw(messages(id_)) for id_ in ids]
 
 
 def sent(body):
@@ -98,7 +98,7 @@ def chat_back(conversation):
 
 def messages_back(given_messages, conversation_id="c"):
     numbered = enumerate(given_messages, start=1)
-    rows = [message_row(each, number, conversation_id) for number, each in numbered]
+    rows = [message_row(item, number, conversation_id) for number, item in numbered]
     return chats.read_messages(sent({"messages": rows}))
 
 
@@ -140,7 +140,7 @@ PARTS = st.one_of(
 @example(list(everything().parts))
 def test_whatever_a_message_holds_its_text_is_read_back_and_no_other(parts):
     (read,) = messages_back([Message(role="assistant", parts=tuple(parts))])
-    assert read.text == joined("\n".join([each.text for each in parts if each.kind == "text"]))
+    assert read.text == joined("\n".join([item.text for item in parts if item.kind == "text"]))
     assert read.problems == ()
     assert [part.kind for part in read.parts] == ["text"]
 
@@ -148,7 +148,7 @@ def test_whatever_a_message_holds_its_text_is_read_back_and_no_other(parts):
 def test_the_statuses_that_are_read_back_follow_from_who_spoke():
     roles = ("user", "user", "assistant", "system")
     said = [Message(role=role, status="failed") for role in roles]
-    statuses = [each.status for each in messages_back(said)]
+    statuses = [item.status for item in messages_back(said)]
     assert statuses == ["unanswered", "complete", "complete", None]
 
 
@@ -259,7 +259,7 @@ def test_sources_that_were_only_researched_are_no_citations():
         Source(title="c", kind="cited", mark="1"),
     )
     rows = metadata_of(sources=sources)["sources"]
-    assert [each["metadata"]["title"] for each in rows] == ["c", "q"]
+    assert [row["metadata"]["title"] for row in rows] == ["c", "q"]
     assert "sources" not in metadata_of(sources=sources[1:2])
 
 

@@ -31,9 +31,9 @@ def answers(
 
     async def ask() -> list[Response]:
         async with store or convostore.aopen("memory://") as served:
-            for each in kept:
-                await served.put_conversation(each.conversation)
-                await served.append_messages(each.conversation_id, each.messages)
+            for row in kept:
+                await served.put_conversation(row.conversation)
+                await served.append_messages(row.conversation_id, row.messages)
             return [await _answer(served, request) for request in requests]
 
     return asyncio.run(ask())

@@ -276,5 +276,5 @@ def played_by(
 
 
 def _opened(face, exchanges: Sequence[Exchange]):
-    led_off = [each for each in exchanges if not each.is_made_by_the_adapter]
+    led_off = [exchange for exchange in exchanges if not exchange.is_made_by_the_adapter]
     return face.led_to(led_off[0]) if led_off else face()

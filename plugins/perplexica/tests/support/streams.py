@@ -97,8 +97,8 @@ def _whole(text: str) -> Recorded:
 
 def cases(pattern: str) -> list[str]:
     """The recordings whose names fit a pattern, of every version."""
-    found = [each.relative_to(STREAMS) for each in STREAMS.glob(f"*/{pattern}")]
-    return sorted((each.parent / each.name.partition(".")[0]).as_posix() for each in found)
+    found = [path.relative_to(STREAMS) for path in STREAMS.glob(f"*/{pattern}")]
+    return sorted((item.parent / item.name.partition(".")[0]).as_posix() for item in found)
 
 
 WHOLE = [case for case in cases("chat_*") if "chat_bad" not in case]

@@ -97,7 +97,7 @@ class SyncClient:
         self.client = ChatClient(api_key=key, base_url=url, **options)
 
     def go_by(self, kept: AutojumpClock) -> None:
-        """Makes the client wait by a clock, as stores do by themselves."""
+        """Make the client wait by a clock, as stores do by themselves."""
         install_backend(self.client._http._client, lambda backend: GoingBy(kept.backend(backend)))
 
     def __enter__(self):
@@ -151,19 +151,19 @@ class AsyncClient:
 
 @pytest.fixture(params=[SyncClient, AsyncClient], ids=lambda each: each.name)
 def client(request):
-    """A face of the client: each test that takes it runs on both."""
+    """Return a face of the client: each test that takes it runs on both."""
     return request.param
 
 
 def answering(service: FastGPTService) -> LoopbackServer:
-    """The stand-in on a server, which looks at the key that is sent."""
+    """Return the stand-in on a server, which looks at the key that is sent."""
     return serve(
         lambda request: service.as_seen_with(dict(request.headers).get("authorization"))(request)
     )
 
 
 def with_a_chat(generation: str) -> FastGPTService:
-    """The stand-in with one conversation of two records."""
+    """Return the stand-in with one conversation of two records."""
     service = FastGPTService(generation)
     service.insert("c1", title="a title")
     service.append("c1", "user", "hi")
@@ -196,7 +196,7 @@ def test_names_parameters_and_defaults_are_the_documents():
 
 
 def recorded(version: str, request: Request) -> list[Exchange]:
-    """The exchanges of a version in which this was asked, wherever the parameters stood.
+    """Return the exchanges of a version in which this was asked, wherever the parameters stood.
 
     Of an update the method does not count: 4.9.14 was asked by another one, and looks at none.
     """
@@ -212,7 +212,7 @@ def recorded(version: str, request: Request) -> list[Exchange]:
 
 @contextmanager
 def recordings(version: str) -> Iterator[str]:
-    """A server that answers as one of a version did, and only what that was asked."""
+    """Yield a server that answers as one of a version did, and only what that was asked."""
 
     def answer(request: Request) -> Response:
         if lacks(version, request.path):
@@ -329,7 +329,7 @@ def test_a_stream_that_is_closed_before_its_end_leaves_the_client_usable(version
 
 
 def saying(content: str, asked: list[Request]) -> LoopbackServer:
-    """A server whose app says the same to everything, in a recorded answer's shape."""
+    """Return a server whose app says the same to everything, in a recorded answer's shape."""
     exchange = exchange_of("v4.16.0/v1_completions_stream-false_detail-false#0")
     recorded_answer = json.loads(exchange.content)
     recorded_answer["choices"][0]["message"]["content"] = content
@@ -522,7 +522,7 @@ def test_a_model_has_a_time_out_of_its_own(options, method, arguments, client):
 
 
 def sent_by(use, service: FastGPTService) -> dict[str, Any]:
-    """The last request that a use makes."""
+    """Return the last request that a use makes."""
     with answering(service) as url:
         use(url)
     request = service.exchanges[-1][0]

@@ -48,7 +48,7 @@ class TestFastGPTsOtherLists(StoreContract):
 
 
 def _backend(service: FastGPTService, **changed: Any) -> Backend:
-    """A backend on the service, with other owners' conversations beside its own."""
+    """Return a backend on the service, with other owners' conversations beside its own."""
 
     def beside() -> Callable[[], int]:
         service.insert("of another owner", owner="somebody")

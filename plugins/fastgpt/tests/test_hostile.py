@@ -161,7 +161,7 @@ def test_every_item_of_a_list_stays_whole_in_a_conversation(rows):
 
 
 def same(value: object) -> str:
-    """A text to compare by: not-a-number is not equal to itself."""
+    """Return a text to compare by: not-a-number is not equal to itself."""
     return json.dumps(value)
 
 
@@ -285,7 +285,7 @@ def test_a_null_anywhere_does_no_harm(document):
 
 
 def with_nulls(document: Any) -> list[Any]:
-    """Copies of a document, each with a null in another place."""
+    """Return copies of a document, each with a null in another place."""
     found = []
     for place, inner in document.items() if isinstance(document, dict) else enumerate(document):
         for put in (None, *(with_nulls(inner) if isinstance(inner, dict | list) else [])):
@@ -332,7 +332,7 @@ def opened(**contents: object) -> convostore.ConversationStore:
 
 
 def everything(content: object) -> list[object]:
-    """All that can be read where every answer is the same; an error must be a `ProtocolError`."""
+    """Return all that can be read if every answer is the same, or `ProtocolError`s."""
     store = opened(
         getHistories=content,
         getHistoryStatus=content,

@@ -47,7 +47,7 @@ INTERFACES = [
 
 @pytest.fixture
 def read(face):
-    """Reads the records of an exchange on one of the faces, as a conversation of their own."""
+    """Read the records of an exchange on one of the faces, as a conversation of their own."""
 
     def messages(name):
         exchange = exchange_of(name)

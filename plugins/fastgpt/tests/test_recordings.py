@@ -117,7 +117,7 @@ def checks_on_both_faces_of(exchange):
 
 
 def is_looked_at(exchange):
-    """Whether it is of the history, or another endpoint's refusal."""
+    """Return whether it is of the history, or another endpoint's refusal."""
     return exchange.kind or exchange.status >= 400 or exchange.content.startswith(b'{"code"')
 
 
@@ -341,12 +341,12 @@ def test_without_a_recording_the_closed_network_is_found_out():
 
 
 def source_of(exchange):
-    """A key's list without a source was asked for with none; elsewhere it plays no part."""
+    """Return the source with which a store sends the exchange's request."""
     return "all" if exchange.kind == "getHistories" and exchange.key else "api"
 
 
 def calls_of(exchange, *, paged=False):
-    """What makes requests of the exchange's kind: operation, arguments and the right result.
+    """Return what makes requests of the exchange's kind: operation, arguments and the right result.
 
     Args:
         exchange: What was recorded.

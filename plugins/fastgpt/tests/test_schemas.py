@@ -50,7 +50,7 @@ OPENED: Mapping[str, Mapping[str, object]] = {
 
 
 def validator(file: str) -> Any:
-    """The validator of one schema; None where there is no such schema."""
+    """Return the validator of one schema; None where there is no such schema."""
     path = FOLDER / f"{file}.json"
     if not path.is_file():
         return None
@@ -79,7 +79,7 @@ def complaints(generation: str, path: str, side: str, value: object) -> list[str
 
 
 async def everything(store: convostore.AsyncConversationStore) -> None:
-    """Drives every operation, in all its variants."""
+    """Drive every operation, in all its variants."""
     listed = [conversation async for conversation in store.conversations()]
     first = await store.list_conversations(limit=2)
     await store.list_conversations(limit=2, cursor=first.cursor)
@@ -107,7 +107,7 @@ async def everything(store: convostore.AsyncConversationStore) -> None:
 
 
 def driven(generation: str, opened: str, face: str) -> list[tuple[str, Request, Response]]:
-    """What was asked and answered, by the path's words; absent paths are left out."""
+    """Return what was asked and answered, by the path's words; absent paths are left out."""
     service = FastGPTService(generation)
     shared = opened == "share link"
     for number in range(5):

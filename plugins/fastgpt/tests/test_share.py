@@ -22,7 +22,7 @@ FLAT = [name for name in GENERATIONS if name not in NESTED]
 
 
 def shared(generation: str) -> FastGPTService:
-    """A service on which a share link's visitor has two conversations, and others have some."""
+    """Return a service on which a share link's visitor has two conversations."""
     service = FastGPTService(generation)
     service.insert("api", title="by key")
     service.insert("other", source="share", owner="share:somebody")

@@ -28,7 +28,7 @@ OTHERS = ("anna:1", "ann%3A:1", "ANN:1", "an:1", "ann", "with no name", "bob:1")
 
 
 def shared_by_users(generation: str) -> FastGPTService:
-    """A service on which Ann has two conversations, and others behind the same key have some."""
+    """Return a service on which Ann has two conversations, among others of the same key."""
     service = FastGPTService(generation)
     for chat_id in (*OTHERS, "ann:1", "bob:2", "ann:2"):
         service.insert(chat_id, title=f"title of {chat_id}")
@@ -180,7 +180,7 @@ def test_the_total_is_not_told_as_the_service_counts_everybodys():
 
 @st.composite
 def lists_of_several_users(draw: st.DrawFn) -> FastGPTService:
-    """Conversations of three users in any mixture, several of the same millisecond."""
+    """Return conversations of three users in any mixture, several of the same millisecond."""
     service = FastGPTService(draw(st.sampled_from(sorted(GENERATIONS))))
     users = draw(st.lists(st.sampled_from(("ann", "anna", "bob")), max_size=60))
     for number, user in enumerate(users):

@@ -12,18 +12,18 @@ from .support.turns import TALKS
 
 @pytest.fixture(params=FACES)
 def face(request):
-    """A face of a store: each test that takes it runs on both."""
+    """Return a face of a store: each test that takes it runs on both."""
     return request.param
 
 
 @pytest.fixture(params=TALKS, ids=lambda talk: talk.name)
 def talk(request):
-    """A face of a store that is talked to: each test that takes it runs on both."""
+    """Return a face of a store that is talked to: each test that takes it runs on both."""
     return request.param
 
 
 @pytest.fixture
 def closed_network():
-    """Makes any look-up of a host and any connection elsewhere fail the test."""
+    """Make any look-up of a host and any connection elsewhere fail the test."""
     with loopback.closed_network():
         yield

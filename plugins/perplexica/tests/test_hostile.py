@@ -84,7 +84,7 @@ def opened(body: object) -> convostore.ConversationStore:
 
 
 def read(body: object) -> list[object]:
-    """All that can be read of a body, in every way that there is.
+    """Return all that can be read of a body, in every way that there is.
 
     An error must be ours, and name the field or the bound.
     """
@@ -106,7 +106,7 @@ def read(body: object) -> list[object]:
 
 
 def rows_in(messages: list[convostore.Message]) -> list[object]:
-    """The rows that the messages keep, each once, though one row may make two messages."""
+    """Return the rows that the messages keep, each once, though one row may make two messages."""
     seen: dict[int, object] = {}
     for message in messages:
         rows = message.raw if isinstance(message.raw, list) else [message.raw]

@@ -70,7 +70,7 @@ LATE_FEE_SOURCE = (
 
 @pytest.fixture
 def read(face):
-    """Plays a case to one of the faces: what came of each of its exchanges, in order."""
+    """Play a case to one of the faces: what came of each of its exchanges, in order."""
 
     def play(case):
         return [result for _, result in played(face, case)]

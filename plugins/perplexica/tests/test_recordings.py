@@ -37,7 +37,7 @@ def test_every_recorded_exchange_is_read_as_the_contract_says(case):
 
 
 def ways_of(case):
-    """A conversation is read with its messages, alone, and its messages alone."""
+    """Return the ways in which a store reads the case's conversations."""
     reads = any(item.method == "GET" and item.conversation_id for item in exchanges_of(case))
     return WAYS if reads else ("transcripts",)
 
@@ -143,7 +143,7 @@ def assert_message(message, expected):
 
 
 def assert_sources(sources, expected):
-    """Compares them, cited ones first; a mark counts the cited ones."""
+    """Compare them, cited ones first; a mark counts the cited ones."""
     triples = [(source.kind, source.title, source.url, source.content) for source in sources]
     assert triples == [
         *(("cited", *item) for item in expected.cited),

@@ -44,7 +44,7 @@ Schedule = Sequence[Sequence[Step]]
 
 
 def schedules(*kinds: str) -> st.SearchStrategy[Schedule]:
-    """What others do behind each request, in all fewer things than a page holds."""
+    """Return what others do after each request, in all fewer things than a page holds."""
     step = st.tuples(st.sampled_from(kinds), st.integers(0, 60))
     return st.lists(st.lists(step, max_size=2), max_size=PAGE // 2 - 1)
 
@@ -98,7 +98,7 @@ CONVERSATION_STEPS = ("insert", "touch", "delete", "pin", "unpin")
 
 @st.composite
 def lists_of_conversations(draw: st.DrawFn) -> FastGPTService:
-    """A service with some conversations, of which several may be of the same millisecond."""
+    """Return a service with some conversations, of which several may be of the same millisecond."""
     service = FastGPTService(draw(st.sampled_from(sorted(GENERATIONS))))
     for number in range(draw(st.integers(0, 45))):
         service.tick = timedelta(milliseconds=draw(st.sampled_from((0, 0, 1))))
@@ -146,7 +146,7 @@ def test_pages_show_each_conversation_that_stood_still_once_and_in_order(service
 
 
 def paged(read: Callable) -> list:
-    """What pages hold that are read one by one, to the end."""
+    """Return the items of all pages, read one by one."""
     found: list = []
     cursor = None
     for _ in range(200):
@@ -181,7 +181,7 @@ def test_a_walk_over_pages_of_full_size_survives_a_busy_service(generation):
 
 @st.composite
 def lists_of_messages(draw: st.DrawFn) -> FastGPTService:
-    """A service with one conversation, whose turns may lack their question or answer."""
+    """Return a service with one conversation, whose turns may lack their question or answer."""
     service = FastGPTService(draw(st.sampled_from(sorted(GENERATIONS))))
     service.insert("c")
     for role in draw(st.lists(st.sampled_from(("user", "assistant")), max_size=30)):
@@ -208,7 +208,7 @@ def ids_of(service: FastGPTService) -> list[str]:
 
 
 def shown_throughout(seen: Sequence[str], before: Sequence[str], service: FastGPTService) -> None:
-    """Asks for each id once and in order that was there before and is there after."""
+    """Check that each id that is there before and after appears once and in order."""
     assert len(set(seen)) == len(seen)
     left = set(ids_of(service))
     stood = [item for item in before if item in left]
@@ -278,7 +278,7 @@ def many(generation: str, count: int = 250, *, ties: bool = False) -> FastGPTSer
 
 
 def asked(service: FastGPTService) -> list[str]:
-    """The last words of the paths that were asked for and are there."""
+    """Return the last words of the requested paths that exist."""
     return [
         request.path.rpartition("/")[2]
         for request, response in service.exchanges
@@ -432,7 +432,7 @@ def test_what_is_deleted_between_the_list_and_its_reading_is_no_empty_conversati
 
 
 def listing_of(rows: list) -> Service:
-    """A service whose every list has these rows, in the order in which it sorts them."""
+    """Return a service whose every list has these rows, in the order in which it sorts them."""
 
     def answer(request: Request) -> Response:
         start, size = request.json["offset"], request.json["pageSize"]

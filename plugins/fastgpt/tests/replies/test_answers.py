@@ -42,7 +42,7 @@ def answered(chat, way, *args, **kwargs):
 
 
 def said_last(service):
-    """The text of the last message that was sent."""
+    """Return the text of the last message that was sent."""
     request = [exchange for exchange, _ in service.exchanges if exchange.path in COMPLETIONS][-1]
     (message,) = request.json["messages"]
     assert message["role"] == "user"
@@ -499,7 +499,7 @@ def test_a_recorded_interaction_is_answered_as_it_was_and_read_as_it_was_stored(
 
 
 def as_it_waited(rows):
-    """Records of a conversation as they were before its interaction was answered."""
+    """Return records of a conversation as they were before its interaction was answered."""
     before = copy.deepcopy(rows)
     del before[-1]["value"][1:]
     params = before[-1]["value"][0]["interactive"]["params"]

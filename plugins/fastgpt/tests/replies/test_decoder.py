@@ -59,21 +59,21 @@ def said(text=None, reasoning=None):
 
 
 def told(*frames, ended=True):
-    """The events of a stream, which may not fail."""
+    """Return the events of a stream, which may not fail."""
     events, error = outcome_of([*frames, DONE] if ended else frames)
     assert error is None
     return events
 
 
 def refusal(*frames):
-    """The error that a stream ends in."""
+    """Return the error that a stream ends in."""
     _, error = outcome_of(frames)
     assert error is not None
     return error
 
 
 def compared(outcome):
-    """An outcome that can be compared with another."""
+    """Return an outcome that can be compared with another."""
     events, error = outcome
     return events, error and (type(error), str(error), error.detail, error.retryable)
 

@@ -62,14 +62,14 @@ def newest():
 
 
 def made(chat, way, *args, **kwargs):
-    """The reply to a turn, sent in either way."""
+    """Return the reply to a turn, sent in either way."""
     if way == "reply":
         return chat.do("reply", *args, **kwargs)
     return chat.read("stream_reply", *args, **kwargs).reply
 
 
 def asked(service):
-    """The body of the last completion that was asked for, and its path."""
+    """Return the body of the last completion that was asked for, and its path."""
     request = [exchange for exchange, _ in service.exchanges if exchange.path in COMPLETIONS][-1]
     return request.json, request.path
 

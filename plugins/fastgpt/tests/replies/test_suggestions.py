@@ -31,7 +31,7 @@ BY_ID, BY_MESSAGES = f"{AGENT}v2/createQuestionGuide", f"{AGENT}createQuestionGu
 
 
 def talked(generation: str, turns: int = 1, **fields: str) -> FastGPTService:
-    """A service with one conversation."""
+    """Return a service with one conversation."""
     service = FastGPTService(generation)
     service.insert("c1", **fields)
     for number in range(turns):
@@ -55,7 +55,7 @@ class Older:
 
 
 def suggested(service, face, conversation_id: str = "c1", **options: object) -> tuple[str, ...]:
-    """What a store of a face suggests."""
+    """Return what a store of a face suggests."""
     found: list[tuple[str, ...]] = []
 
     async def clause(_: object, kit: Kit) -> None:

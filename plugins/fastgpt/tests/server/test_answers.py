@@ -46,7 +46,7 @@ DIFFERENCES = [
 
 
 def frames(content: bytes) -> list[tuple[str, object]]:
-    """Names and data; ``fastAnswer`` is an answer, and the end mark is the last."""
+    """Return names and data; ``fastAnswer`` is an answer, and the end mark is the last."""
     found = []
     for frame in filter(None, map(str.strip, content.decode().split("\n\n"))):
         name, _, data = frame.rpartition("\n")
@@ -89,7 +89,7 @@ def test_a_recorded_stream_is_written_as_it_was(exchange):
 
 
 def _is_a_heartbeat(frame) -> bool:
-    """Whether an answer says nothing; nothing is read from it, and so nothing written."""
+    """Return whether an event is empty: nothing is parsed from it, and so nothing encoded."""
     name, data = frame
     if name not in ("", "answer") or not isinstance(data, dict):
         return False
@@ -97,7 +97,7 @@ def _is_a_heartbeat(frame) -> bool:
 
 
 def stored(exchange) -> tuple[Message, bool] | None:
-    """What was stored of a whole answer, and whether it goes on with a question."""
+    """Return what was stored of a whole answer, and whether it goes on with a question."""
     scene, chat_id = scenario_of(exchange), exchange.params.get("chatId")
     found = answers_of(exchange.version, chat_id) if chat_id else []
     if scene is None or not found:

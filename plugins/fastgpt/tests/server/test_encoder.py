@@ -93,7 +93,7 @@ def whole_text(events):
 
 
 def frames(pieces):
-    """The frames of a stream: the name of each, where it has one, and its data."""
+    """Return the frames of a stream: the name of each, where it has one, and its data."""
     found = []
     for frame in b"".join(pieces).decode("ascii").split("\n\n")[:-1]:
         name, _, data = frame.rpartition("\n")

@@ -230,12 +230,12 @@ SEEDED = Held("history_getHistories#8", "record_getPaginationRecords#0")
 
 
 def bare(value: Any) -> Any:
-    """A value as it is where a copy keeps no `raw`."""
+    """Return a value as it is where a copy keeps no `raw`."""
     return value.model_copy(update={"raw": None})
 
 
 def filled(version: str, held: Held, kept: Callable[[Any], Any]) -> str:
-    """The address of a store with what a version held."""
+    """Return the address of a store with what a version held."""
     histories = exchange_of(f"{version}/{held.histories}").rows
     records = exchange_of(f"{version}/{held.records}").rows if held.records else []
     replay = Replay(version, {"getHistories": histories, "getPaginationRecords": records})
@@ -310,7 +310,7 @@ SCENES = [
 
 
 def refused_at_the_gate(exchange: Exchange) -> StoreError | None:
-    """What a gateway raises before the dialect is asked: for keys and apps that are not served."""
+    """Return what a gateway raises before it calls the dialect, for unknown keys and apps."""
     key, app_id = exchange.key, exchange.params.get("appId")
     if key is None:
         return AuthError("a token is needed")
@@ -366,7 +366,7 @@ def replayed(
 
 
 def differing(recorded: Any, ours: Any, place: str = "") -> Iterator[str]:
-    """The places at which an answer is another one; all items of a list are one place."""
+    """Yield the places at which two answers differ; all items of a list are one place."""
     if isinstance(recorded, dict) and isinstance(ours, dict):
         for name in recorded.keys() | ours.keys():
             inner = f"{place}.{name}" if place else name
@@ -401,7 +401,7 @@ def found(version: str, scene: Scene, kept: Callable[[Any], Any]) -> dict[str, l
 
 
 def whole(value: Any) -> Any:
-    """A value as it is copied."""
+    """Return a value as it is copied."""
     return value
 
 
@@ -417,7 +417,7 @@ def allowed(version: str, copy: str) -> list[str]:
 
 
 def listed() -> list[tuple[str, str, str]]:
-    """The differences as the reference lists them."""
+    """Return the differences as the reference lists them."""
     rows = [
         (f"`{difference.place}`", _where(difference), difference.why) for difference in DIFFERENCES
     ]

@@ -47,13 +47,13 @@ CHOICES = st.lists(SAID, min_size=1, max_size=3, unique=True)
 
 
 def sent(row):
-    """A row as a client gets it."""
+    """Return a row as a client gets it."""
     return json.loads(to_json(row))
 
 
 @st.composite
 def calls(draw):
-    """A call of a tool, and what it answered, if it has."""
+    """Return a call of a tool, and what it answered, if it has."""
     call_id = draw(st.none() | SAID)
     call = ToolCallPart(id=call_id, name=draw(texts()), arguments=draw(texts()))
     answered = draw(st.none() | SAID)
@@ -296,7 +296,7 @@ def test_ids_of_the_service_are_kept_and_others_are_data_ids(own, rest):
 
 
 def copied() -> Message:
-    """An answer as the adapter reads it, with fields that the schema has no place for."""
+    """Return an answer as the adapter reads it, with fields that the schema has no place for."""
     return read(
         {
             "_id": "a1" * 12,

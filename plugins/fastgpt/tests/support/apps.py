@@ -50,7 +50,7 @@ class Run:
 
 
 def run(text: str) -> Run:
-    """Runs the flow on a question."""
+    """Run the flow on a question."""
     if text.startswith("fail"):
         return Run(error=BOOM)
     if text.startswith("nested "):
@@ -132,7 +132,7 @@ _ASKING = {"choose": _choice, "fill": _form, "pay": _pause, "ask": _questions, "
 
 
 def waiting(value: Sequence[Row]) -> Row | None:
-    """The interaction that a record waits for, the innermost one."""
+    """Return the interaction that a record waits for, the innermost one."""
     asked = value[-1].get("interactive") if value else None
     while asked and "childrenResponse" in asked["params"]:
         asked = asked["params"]["childrenResponse"]
@@ -143,7 +143,7 @@ def waiting(value: Sequence[Row]) -> Row | None:
 
 
 def goes_on(value: list[Row], asked: Row, text: str, *, by_key: bool) -> Run:
-    """Goes on with a flow that waited; what it waited for is noted in the record."""
+    """Go on with a flow that waited; what it waited for is noted in the record."""
     params = asked["params"]
     if asked["type"] == "userSelect":
         params["userSelectedVal"] = text
@@ -175,7 +175,7 @@ def _object(text: str) -> Row:
 
 
 def question_of(content: Any) -> tuple[str, list[Row]]:
-    """A question's text, and its record's value."""
+    """Return a question's text, and its record's value."""
     if isinstance(content, str):
         return content, [said(content)]
     value = [_given(item) for item in content or []]
@@ -191,7 +191,7 @@ def _given(piece: Row) -> Row:
 
 
 def stored(items: Iterable[Row], *, together: bool) -> list[Row]:
-    """Items as a record holds them; the newest generations put a text to what was thought."""
+    """Return items as a record holds them; the newest generations add a text to thoughts."""
     kept: list[Row] = []
     for item in items:
         if together and "text" in item and kept and kept[-1].keys() == {"reasoning"}:
@@ -228,7 +228,7 @@ class Answer:
     as_object: bool
 
     def nodes(self) -> list[Row]:
-        """The nodes of the run, with a tool's within the one that called it."""
+        """Return the nodes of the run, with a tool's within the one that called it."""
         kind = self.run.begins
         start = {"id": "n1", "nodeId": "start", "moduleName": "start", "moduleType": kind}
         model = {"id": "n2", "nodeId": "ai", "moduleName": "AI chat", "moduleType": "chatNode"}

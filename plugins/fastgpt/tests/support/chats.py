@@ -45,15 +45,15 @@ class Chat:
     slept: list[float]
 
     def do(self, operation: str, *args: Any, **kwargs: Any) -> Any:
-        """The result of an operation, or of one that lists the items."""
+        """Return the result of an operation, or of one that lists the items."""
         raise NotImplementedError
 
     def read(self, operation: str, *args: Any, **kwargs: Any) -> Read:
-        """Reads a stream to its end."""
+        """Read a stream to its end."""
         raise NotImplementedError
 
     def refused(self, operation: str, *args: Any, **kwargs: Any) -> StoreError:
-        """The error that an operation, or a stream, ends in."""
+        """Return the error that an operation, or a stream, ends in."""
         try:
             if operation.startswith("stream"):
                 self.read(operation, *args, **kwargs).reply  # noqa: B018  # raises
@@ -147,7 +147,7 @@ CHATS: list[Callable[[Any, Service], Chat]] = [SyncChat, AsyncChat]
 def opened(
     face: Callable[[Any, Service], Chat], service: Service, **options: object
 ) -> Iterator[Chat]:
-    """Opens a store on a service."""
+    """Open a store on a service."""
     given = {"retries": 0, **OPTIONS, **options}
     chat = face(open_adapter("fastgpt+http://chat.test", **given), service)
     try:

@@ -71,7 +71,7 @@ def expect_conversation(item: Any) -> ExpectedConversation:
 
 
 def expect_messages(body: Any) -> list[ExpectedMessage]:
-    """The records of an answer, taken for a whole conversation."""
+    """Return the records of an answer, taken for a whole conversation."""
     return expect_records(body["data"]["list"])
 
 

@@ -284,7 +284,7 @@ class FastGPTService:
         return row
 
     def touch(self, chat_id: str) -> None:
-        """Does to a chat's place what any write to it does."""
+        """Do to a chat's place what any write to it does."""
         self.chats[chat_id].updated = self._tick()
 
     def pin(self, chat_id: str, top: bool) -> None:
@@ -298,20 +298,20 @@ class FastGPTService:
             del self.chats[chat_id]
 
     def erase(self, chat_id: str, row: Row) -> None:
-        """Deletes a record, and the other half of its turn where the two share an id."""
+        """Delete a record, and the other half of its turn where the two share an id."""
         chat = self.chats[chat_id]
         chat.records = [record for record in chat.records if record["dataId"] != row["dataId"]]
 
     def wait(self) -> None:
-        """Lets time go by: what is written from now on is newer than all before."""
+        """Let time go by: what is written from now on is newer than all before."""
         self._now += timedelta(seconds=1)
 
     def shown(self) -> list[str]:
-        """The ids of the member's API chats, in the order of the list."""
+        """Return the ids of the member's API chats, in the order of the list."""
         return [row.chat_id for row in self._listed("me") if row.source == "api"]
 
     def _listed(self, owner: str) -> list[Chat]:
-        """The chats of an owner, as they are sorted; of equals the one made last is first."""
+        """Return the chats of an owner, sorted; of equals the last created one first."""
         found = [chat for chat in self.chats.values() if chat.owner == owner and not chat.deleted]
         return sorted(found, key=lambda each: (each.top, each.updated, each.number), reverse=True)
 
@@ -322,15 +322,15 @@ class FastGPTService:
     # Requests
 
     def handle(self, request: Request) -> Response:
-        """Answers one who holds the key; share links are told from what is sent."""
+        """Answer a client with the key; share links are recognised by their fields."""
         return self._answered(request, f"Bearer {KEY}")
 
     def keyless(self, request: Request) -> Response:
-        """Answers one who sends no key."""
+        """Answer a client without a key."""
         return self._answered(request, None)
 
     def as_seen_with(self, authorization: str | None) -> Service:
-        """The service as one meets it who sends this header."""
+        """Return the service for clients that send this header."""
         return lambda request: self._answered(request, authorization)
 
     def _answered(self, request: Request, authorization: str | None) -> Response:
@@ -349,7 +349,7 @@ class FastGPTService:
         return response
 
     def refused(self, refusal: Refusal) -> Response:
-        """A refusal, with the HTTP status that this generation gives it."""
+        """Return a refusal, with the HTTP status that this generation gives it."""
         follows = self.generation.mapped and refusal.code in {400, 403, 404, 413, 429}
         return _reply(refusal.code if follows else 500, refusal.body)
 
@@ -414,7 +414,7 @@ class FastGPTService:
             raise app_un_exist()
 
     def _readable(self, asked: Asked) -> Chat | None:
-        """The chat that is meant, hidden ones too; None where there is none."""
+        """Return the named chat, even a hidden one; None if there is none."""
         chat = self.chats.get(asked.given.get("chatId", ""))
         if chat is not None and chat.owner != asked.owner:
             raise un_auth_chat()
@@ -423,7 +423,7 @@ class FastGPTService:
     # Turns
 
     def _completed(self, request: Request, authorization: str | None) -> Response:
-        """What is refused while a stream is asked for is a stream, unless a schema refuses it."""
+        """Refuse in a stream where one was requested, unless a schema refuses."""
         streams = isinstance(request.json, dict) and request.json.get("stream") is True
         try:
             asked = self._asked("completions", request, authorization)
@@ -438,7 +438,7 @@ class FastGPTService:
         return answer.streamed() if streams else answer.whole()
 
     def _turn(self, asked: Asked, *, by_node: bool) -> apps.Answer:
-        """Takes a turn in and answers at once, as a service that goes on whoever listens."""
+        """Accept a turn and answer at once, as a service that continues whoever listens."""
         body = asked.body
         messages, given = body.get("messages"), body.get("variables")
         if not messages and not given:
@@ -490,7 +490,7 @@ class FastGPTService:
         return run
 
     def _titled(self, chat: Chat, content: Any) -> str | None:
-        """A chat's new title: from 4.15 on it is told, and given once."""
+        """Return a chat's new title: from 4.15 on it is reported, and given once."""
         title = apps.question_of(content)[0][:20]
         once = self.generation.shared_data_id
         if once and (chat.title or len(chat.records) > 2):
@@ -562,7 +562,7 @@ class FastGPTService:
         }
 
     def _settled(self, chat: Chat) -> list[Row]:
-        """A chat's records; a turn that was just made may take its time to be among them."""
+        """Return a chat's records; a turn that was just made may take its time to be among them."""
         if not chat.lag:
             return chat.records
         chat.lag -= 1
@@ -597,7 +597,7 @@ class FastGPTService:
         }
 
     def _questions_by_id(self, asked: Asked) -> list[str]:
-        """What a model makes of a chat's end; of an unknown one, too."""
+        """Return what a model makes of a chat's end; of an unknown one, too."""
         chat = self._readable(asked)
         said = [record["value"][0]["text"]["content"] for record in chat.records] if chat else []
         return _next_questions(said[-6:], asked.body.get("questionGuide"))
@@ -606,7 +606,7 @@ class FastGPTService:
         return _next_questions([message["content"] for message in asked.body["messages"]])
 
     def _delete(self, asked: Asked) -> None:
-        """Takes what bears the id: where ids are shared, a question and its answer."""
+        """Delete what has the id: where ids are shared, a question and its answer."""
         given: Row = {}
         for where in self.generation.deletes_by:
             given |= getattr(asked, where)
@@ -660,7 +660,7 @@ def _owner(authorization: str | None) -> str:
 
 
 def _next_questions(said: list[str], guide: Row | None = None) -> list[str]:
-    """What a model asks next, that has to be told how and sees nothing but what was said."""
+    """Return what a model suggests, which needs a prompt and sees only the messages."""
     word = (guide or {}).get("customPrompt", "What of")
     return [f"{word} {text!r}?" for text in said]
 

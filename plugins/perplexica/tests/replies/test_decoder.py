@@ -61,7 +61,7 @@ def kept_as_blocks():
 
 
 def decoded(chunks):
-    """The events of a stream, and the error that it ended in or None."""
+    """Return the events of a stream, and the error that it ended in or None."""
     decoder, events = ChatDecoder(), []
     try:
         for chunk in chunks:
@@ -73,7 +73,7 @@ def decoded(chunks):
 
 
 def events_of(*rows):
-    """The events of a stream that ends well, of the rows of its lines."""
+    """Return the events of a stream that ends well, of the rows of its lines."""
     events, error = decoded([lines(*rows, END)])
     assert error is None
     return events
@@ -98,7 +98,7 @@ def cut(content, places):
 
 
 def answer_of(case):
-    """The message that was stored of a stream."""
+    """Return the message that was stored of a stream."""
     messages = chats.read_messages(stored(case))
     return [message for message in messages if message.role == "assistant"][-1]
 
@@ -173,7 +173,7 @@ def test_the_fold_equals_the_stored_message(case):
 
 
 def place_of(source):
-    """The cited ones by their marks, the others by their titles; events tell them as they come."""
+    """Return the cited sources by their marks, the others by their titles, in any order."""
     return source.kind, int(source.mark or 0), source.title or "", source.url or ""
 
 
@@ -255,7 +255,7 @@ def test_a_reconnect_tells_the_same_however_far_the_blocks_have_come(case):
 
 
 def blocks_after(rows):
-    """The blocks as some lines leave them, by their ids."""
+    """Return the blocks as some lines leave them, by their ids."""
     blocks = {row["block"]["id"]: row["block"] for row in rows if row["type"] == "block"}
     for row in rows:
         if row["type"] == "updateBlock":

@@ -54,7 +54,7 @@ BODIES = {"/api/chats": LIST, f"/api/chats/{CHAT_ID}": DETAIL}
 
 
 def answer_to(request: Request) -> Response:
-    """Answers as the document's service does: two addresses, read only."""
+    """Answer as the document's service does: two addresses, read only."""
     assert (request.method, request.query) == ("GET", ())
     headers = {"content-type": "application/json; charset=utf-8"}
     if request.path not in BODIES:

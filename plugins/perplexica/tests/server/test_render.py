@@ -40,7 +40,7 @@ def any_texts():
 
 
 def times(resolution):
-    """Times in UTC, as fine as a place of the shape holds them."""
+    """Generate times in UTC, as precise as a field of the format."""
     moments = st.datetimes(timezones=st.just(UTC))
     return st.none() | moments.map(
         lambda time: time - (time - datetime.min.replace(tzinfo=UTC)) % resolution
@@ -49,7 +49,7 @@ def times(resolution):
 
 @st.composite
 def conversations(draw):
-    """Conversations that the shape holds wholly."""
+    """Generate conversations that the format can hold in full."""
     ids = st.none() | texts().map(joined).map("file_id://{}".format)
     files = st.builds(FilePart, name=any_texts(), url=ids)
     return Conversation(
@@ -63,7 +63,7 @@ def conversations(draw):
 
 @st.composite
 def messages(draw, message_id):
-    """Messages that the shape holds wholly; what is not asked for is as it is by default."""
+    """Generate messages that the format can hold in full, with defaults elsewhere."""
     maybe = st.none() | any_texts()
     sources = draw(st.lists(st.tuples(maybe, maybe, maybe, json_values()), max_size=3))
     return Message(
@@ -85,7 +85,7 @@ def dialogues(draw):
 
 
 def sent(body):
-    """What arrives of a body, which any client reads as strict JSON."""
+    """Return what arrives of a body, which any client reads as strict JSON."""
     content = encode_json(body).encode("utf-8")
     json.loads(content, parse_constant=pytest.fail)
     return decode_json(content)

@@ -92,7 +92,7 @@ _recorder.register_persister(Recorded)
 
 @contextmanager
 def playing(*cases: str):
-    """Answers the requests of the block from recordings, each exchange once and in its order."""
+    """Answer the requests of the block from recordings, each exchange once and in its order."""
     with _recorder.use_cassette("+".join(cases)) as cassette:
         yield cassette
         assert cassette.all_played, f"not all of {cases} was asked for"
@@ -228,7 +228,7 @@ FACES = [SyncFace, AsyncFace]
 
 
 def carried_out(store, exchange: Exchange, way: str = "transcripts"):
-    """Does what makes the exchange's request: its result, or the error it ended in.
+    """Call the operation that sends the exchange's request; return its result or error.
 
     Args:
         store: A face.
@@ -249,7 +249,7 @@ def carried_out(store, exchange: Exchange, way: str = "transcripts"):
 
 
 def played(face, case: str) -> Iterator[tuple[Exchange, object]]:
-    """Plays a case to a store: each of its exchanges with what came of it, in order."""
+    """Play a case to a store: each of its exchanges with what came of it, in order."""
     for *_, exchange, result in played_by([face], case, ("transcripts",)):
         yield exchange, result
 
@@ -257,7 +257,7 @@ def played(face, case: str) -> Iterator[tuple[Exchange, object]]:
 def played_by(
     faces, case: str, ways: Sequence[str]
 ) -> Iterator[tuple[type, str, Exchange, object]]:
-    """Plays a case as often as there are faces and ways, and each time to its end.
+    """Play a case as often as there are faces and ways, and each time to its end.
 
     To begin with a cassette takes longer than to play it, so that it is done once for all.
     """

@@ -95,13 +95,13 @@ _PIECE = 24
 
 
 def answer_to(question: str) -> tuple[str, str]:
-    """What is thought, which only 1.12 shows, and what is said."""
+    """Return the thoughts, which only 1.12 shows, and the text."""
     thought = f"Looking into: {question}" if question.startswith("think") else ""
     return thought, f"You asked: {question} That I know[1]."
 
 
 def fails(question: str) -> bool:
-    """Whether the model fails midway: the stream then breaks off, and nothing is stored."""
+    """Return whether the model fails midway: the stream then breaks off, and nothing is stored."""
     return question.startswith("fail")
 
 
@@ -114,7 +114,7 @@ def lines(*rows: Row) -> bytes:
 
 
 def streamed_lines(question: str, answer_id: str) -> list[Row]:
-    """What 1.10 and 1.11 stream."""
+    """Return what 1.10 and 1.11 stream."""
     rows = [{"type": "sources", "data": [{"pageContent": "p", **SOURCES[0]}]}]
     rows += [{"type": "message", "data": item} for item in pieces_of(answer_to(question)[1])]
     rows = [row | {"messageId": answer_id} for row in rows]
@@ -122,7 +122,7 @@ def streamed_lines(question: str, answer_id: str) -> list[Row]:
 
 
 def blocks_of(question: str) -> list[Row]:
-    """The blocks that 1.12 stores."""
+    """Return the blocks that 1.12 stores."""
     thought, said = answer_to(question)
     steps: list[Row] = [{"id": "s", "type": "searching", "searching": [question]}]
     if thought:
@@ -137,7 +137,7 @@ def blocks_of(question: str) -> list[Row]:
 
 
 def streamed_blocks(question: str) -> list[Row]:
-    """What 1.12 streams: each update has the whole value so far."""
+    """Return what 1.12 streams: each update has the whole value so far."""
     research, source, text = blocks_of(question)
     steps, said = research["data"]["subSteps"], text["data"]
     rows: list[Row] = [{"type": "block", "block": research | {"data": {"subSteps": []}}}]
@@ -186,7 +186,7 @@ class ChatsService:
         self._chats[chat_id] = {"chat": chat | of_this_shape | {"files": []}, "messages": rows}
 
     def chat(self, chat_id: str) -> Row:
-        """The row of a chat, as it is kept."""
+        """Return the row of a chat, as it is kept."""
         chat: Row = self._chats[chat_id]["chat"]
         return chat
 
@@ -207,7 +207,7 @@ class ChatsService:
         return reply
 
     def _come_nearer(self) -> None:
-        """Stores what was answered when it has been missed often enough."""
+        """Store an answer once it was requested often enough."""
         self.reads_until_stored = max(0, self.reads_until_stored - 1)
         if not self.reads_until_stored:
             while self._late:
@@ -249,7 +249,7 @@ class ChatsService:
         return self._stream(streamed_lines(question, answer_id))
 
     def _rows(self, row: Row, sources: list[Row] | None) -> list[Row]:
-        """An utterance as 1.10 or 1.11 stores it."""
+        """Return a message's row as 1.10 or 1.11 stores it."""
         if self._shape == "A":
             metadata: Row = {"createdAt": row["createdAt"]}
             if sources is not None:

@@ -23,7 +23,7 @@ OPTIONS = MODELS | {"retries": 0, "verify": False}
 
 
 def streaming(chunks: Sequence[bytes], then: str = "end") -> Fault:
-    """A stream as the service sends it, each piece in a frame of its own.
+    """Return a stream as the service sends it, each piece in a frame of its own.
 
     Args:
         chunks: The pieces.
@@ -63,7 +63,7 @@ class SyncTalk:
         return self.store.offers(operation)
 
     def told(self, operation: str, *args, stop_after: int | None = None, **options):
-        """A stream's events and the stream, read to its end, or left after some events."""
+        """Return a stream's events and the stream, read to its end, or left after some events."""
         events = []
         with getattr(self.store, operation)(*args, **options) as stream:
             for event in stream:
@@ -176,7 +176,7 @@ def _stored_response(case: str) -> Response:
 
 
 def options_of(body: dict) -> dict:
-    """The options by which a recorded turn was sent."""
+    """Return the options by which a recorded turn was sent."""
     found = {
         "chat_model": "/".join(body["chatModel"].values()),
         "embedding_model": "/".join(body["embeddingModel"].values()),
@@ -192,7 +192,7 @@ _PROBES = {"/api": "api_root", "/api/models": "probe_models"}
 
 
 def probed(version: str, request: Request) -> Response:
-    """What a version answered when it was asked which it is; no other request was recorded."""
+    """Return a version's answers to the requests that detect it; no other is recorded."""
     name = _PROBES.get(request.path)
     if request.method == "POST" and request.path.startswith("/api/reconnect/"):
         name = "probe_reconnect"
@@ -203,7 +203,7 @@ def probed(version: str, request: Request) -> Response:
 
 @contextmanager
 def talking(talk, handler: Callable[[Request], object], **options: object):
-    """A store of one face on a server that answers so, and goes wrong nowhere."""
+    """Yield a store of one face on a server that answers so and never fails."""
     server = serve(handler)
     with server as url, talk(url, **options) as store:
         yield store

@@ -11,12 +11,12 @@ from .support.recordings import PORTS
 
 @pytest.fixture(params=FACES)
 def face(request):
-    """A face of a store: each test that takes it runs on both."""
+    """Return a face of a store: each test that takes it runs on both."""
     return request.param
 
 
 @pytest.fixture
 def closed_network():
-    """Makes any look-up of a host and any connection elsewhere fail the test."""
+    """Make any look-up of a host and any connection elsewhere fail the test."""
     with loopback.closed_network(*PORTS.values()):
         yield

@@ -117,14 +117,14 @@ def client(face):
 
 
 def answering(service: FastGPTService) -> LoopbackServer:
-    """The stand-in on a server, which looks at the key that is sent."""
+    """Return the stand-in on a server, which looks at the key that is sent."""
     return serve(
         lambda request: service.as_seen_with(dict(request.headers).get("authorization"))(request)
     )
 
 
 def with_a_chat(generation: str) -> FastGPTService:
-    """The stand-in with one conversation of two records."""
+    """Return the stand-in with one conversation of two records."""
     service = FastGPTService(generation)
     service.insert("c1", title="a title")
     service.append("c1", "user", "hi")
@@ -144,9 +144,11 @@ def test_names_parameters_and_defaults_are_the_documents():
         assert public - {"close", "aclose"} == set(DOCUMENTED)
         for name, parameters in DOCUMENTED.items():
             signature = inspect.signature(getattr(kind, name))
-            found = {each.name: each.default for each in signature.parameters.values()}
+            found = {
+                parameter.name: parameter.default for parameter in signature.parameters.values()
+            }
             assert list(found.items()) == [("self", NEEDED), *parameters.items()], name
-            kinds = {each.kind for each in signature.parameters.values()}
+            kinds = {parameter.kind for parameter in signature.parameters.values()}
             assert kinds == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
             assert inspect.getdoc(getattr(kind, name))
 
@@ -155,30 +157,30 @@ def test_names_parameters_and_defaults_are_the_documents():
 
 
 def recorded(version: str, request: Request) -> list[Exchange]:
-    """The exchanges of a version in which this was asked, wherever the parameters stood.
+    """Return the exchanges of a version in which this was asked, wherever the parameters stood.
 
     Of an update the method does not count: 4.9.14 was asked by another one, and looks at none.
     """
     asked = dict(request.query) | (request.json if isinstance(request.json, dict) else {})
     methods = {request.method} | ({"PUT"} if request.path.endswith("updateHistory") else set())
     return [
-        each
-        for each in all_exchanges()
-        if (each.version, each.path, each.params) == (version, request.path, asked)
-        and each.method in methods
+        exchange
+        for exchange in all_exchanges()
+        if (exchange.version, exchange.path, exchange.params) == (version, request.path, asked)
+        and exchange.method in methods
     ]
 
 
 @contextmanager
 def recordings(version: str) -> Iterator[str]:
-    """A server that answers as one of a version did, and only what that was asked."""
+    """Yield a server that answers as one of a version did, and only what that was asked."""
 
     def answer(request: Request) -> Response:
         if lacks(version, request.path):
             return exchange_of(f"{version}/unknown_route#1").response
         found = recorded(version, request)
         assert found, f"{request} was not recorded"
-        return next((each for each in found if each.status == 200), found[0]).response
+        return next((item for item in found if item.status == 200), found[0]).response
 
     server = serve(answer)
     with server as url:
@@ -245,7 +247,7 @@ def test_a_call_gives_what_a_real_server_answered_to_it(version, case, client):
     assert isinstance(response, httpx.Response)
     assert response.status_code == 200
     kin = exchanges_of(f"{version}/{case.partition('#')[0]}")
-    assert response.content in {each.content for each in kin}
+    assert response.content in {item.content for item in kin}
 
 
 @for_each("case", ["history_getHistories", "record_getPaginationRecords"])
@@ -288,7 +290,7 @@ def test_a_stream_that_is_closed_before_its_end_leaves_the_client_usable(version
 
 
 def saying(content: str, asked: list[Request]) -> LoopbackServer:
-    """A server whose app says the same to everything, in a recorded answer's shape."""
+    """Return a server whose app says the same to everything, in a recorded answer's shape."""
     exchange = exchange_of("v4.16.0/v1_completions_stream-false_detail-false#0")
     recorded_answer = json.loads(exchange.content)
     recorded_answer["choices"][0]["message"]["content"] = content
@@ -325,8 +327,8 @@ def test_a_program_lists_histories_and_prints_titles_and_ids(version, client, ca
     with recordings(version) as url, client(url) as chat:
         response = chat.get_chat_histories(appId=APP, offset=0, pageSize=20, source="api")
         data = response.json()
-        for each in data["data"]["list"]:
-            print(each["title"], each["chatId"])
+        for item in data["data"]["list"]:
+            print(item["title"], item["chatId"])
     printed = capsys.readouterr().out.splitlines()
     assert printed[0] == "title 3 seed-3"
     assert len(printed) == len(exchange_of(f"{version}/history_getHistories#0").rows)
@@ -481,7 +483,7 @@ def test_a_model_has_a_time_out_of_its_own(options, method, arguments, client):
 
 
 def sent_by(use, service: FastGPTService) -> dict[str, Any]:
-    """The last request that a use makes."""
+    """Return the last request that a use makes."""
     with answering(service) as url:
         use(url)
     request = service.exchanges[-1][0]
@@ -640,7 +642,7 @@ def test_an_async_block_closes_the_connections_of_its_client():
     async def program(url: str) -> None:
         async with AsyncChatClient(KEY, url) as chat:
             several = await asyncio.gather(*[chat.get_chat_init(APP, "c1") for _ in range(3)])
-            assert [each.status_code for each in several] == [200, 200, 200]
+            assert [item.status_code for item in several] == [200, 200, 200]
         await chat.aclose()
 
     with server as url:

@@ -40,22 +40,22 @@ class TestFastGPTsOtherLists(StoreContract):
 
         def seed(transcripts: Sequence[Transcript]) -> None:
             service.seed(transcripts)
-            for each in transcripts:
-                service.chats[each.conversation_id].source = "online"
+            for transcript in transcripts:
+                service.chats[transcript.conversation_id].source = "online"
 
         options = OPTIONS | {"source": "online"}
         return _backend(service, seed=seed, options=options, prompts=None)
 
 
 def _backend(service: FastGPTService, **changed: Any) -> Backend:
-    """A backend on the service, with other owners' conversations beside its own."""
+    """Return a backend on the service, with other owners' conversations beside its own."""
 
     def beside() -> Callable[[], int]:
         service.insert("of another owner", owner="somebody")
         service.insert("of another source", source="test")
         own = ("of another owner", "of another source")
         there = service.chats
-        return lambda: sum(each in there and not there[each].deleted for each in own)
+        return lambda: sum(item in there and not there[item].deleted for item in own)
 
     given = {"seed": service.seed, "options": dict(OPTIONS), "prompts": PROMPTS} | changed
     return Backend("fastgpt+http://chat.test", service=service.handle, beside=beside, **given)
@@ -65,9 +65,11 @@ def _backend(service: FastGPTService, **changed: Any) -> Backend:
 def test_titles_that_are_not_empty_come_back_the_same(generation):
     titles = {f"t{place}": text for place, text in enumerate(HOSTILE_TEXTS) if text}
     service = FastGPTService(generation)
-    service.seed([dialogue(each, ["hi"], title) for each, title in titles.items()])
+    service.seed([dialogue(item, ["hi"], title) for item, title in titles.items()])
     with _backend(service).open() as store:
-        assert {each.id: each.title for each in store.conversations()} == titles
+        assert {
+            conversation.id: conversation.title for conversation in store.conversations()
+        } == titles
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)

@@ -152,7 +152,7 @@ def lists(document: list[Any]) -> st.SearchStrategy[list[Any]]:
 @given(lists(ITEMS))
 def test_every_item_of_a_list_stays_whole_in_a_conversation(rows):
     found = records.read_conversations(rows)
-    assert [same(each.raw) for each in found] == [same(row) for row in rows]
+    assert [same(item.raw) for item in found] == [same(row) for row in rows]
     for conversation in found:
         assert conversation.id
         assert copied(conversation).portable() == conversation.portable()
@@ -161,7 +161,7 @@ def test_every_item_of_a_list_stays_whole_in_a_conversation(rows):
 
 
 def same(value: object) -> str:
-    """A text to compare by: not-a-number is not equal to itself."""
+    """Return a text to compare by: not-a-number is not equal to itself."""
     return json.dumps(value)
 
 
@@ -176,7 +176,7 @@ def read_messages(rows: list[Any], *, ended: bool = True) -> tuple[convostore.Me
 @given(lists(RECORDS), st.booleans())
 def test_every_record_stays_whole_in_a_message(rows, ended):
     found = read_messages(rows, ended=ended)
-    assert [same(each.raw) for each in found] == [same(row) for row in rows]
+    assert [same(item.raw) for item in found] == [same(row) for row in rows]
     for message in found:
         assert message.id
         assert len(message.fingerprint()) == 64
@@ -247,17 +247,17 @@ def test_a_piece_of_another_shape_is_named_and_kept(key, content):
 @given(lists(RECORDS[1]["totalQuoteList"]), lists(RECORDS[1]["toolCiteLinks"]))
 def test_every_source_stays_whole(quotes, links):
     (message,) = read_messages([RECORDS[1] | {"totalQuoteList": quotes, "toolCiteLinks": links}])
-    kept = [(each.kind, same(each.raw)) for each in message.sources]
+    kept = [(source.kind, same(source.raw)) for source in message.sources]
     assert kept == [
-        *[("quote", same(each)) for each in quotes],
-        *[("researched", same(each)) for each in links],
+        *[("quote", same(quote)) for quote in quotes],
+        *[("researched", same(link)) for link in links],
     ]
 
 
 @given(lists(STEPS))
 def test_every_step_of_a_run_stays_whole(rows):
     found = records.read_run_steps(rows)
-    assert [same(each.raw) for each in found] == [same(row) for row in rows]
+    assert [same(item.raw) for item in found] == [same(row) for row in rows]
     for step in found:
         assert isinstance(step, RunStep)
         assert isinstance(step.name, str)
@@ -285,7 +285,7 @@ def test_a_null_anywhere_does_no_harm(document):
 
 
 def with_nulls(document: Any) -> list[Any]:
-    """Copies of a document, each with a null in another place."""
+    """Return copies of a document, each with a null in another place."""
     found = []
     for place, inner in document.items() if isinstance(document, dict) else enumerate(document):
         for put in (None, *(with_nulls(inner) if isinstance(inner, dict | list) else [])):
@@ -332,7 +332,7 @@ def opened(**contents: object) -> convostore.ConversationStore:
 
 
 def everything(content: object) -> list[object]:
-    """All that can be read where every answer is the same; an error must be a `ProtocolError`."""
+    """Return all that can be read if every answer is the same, or `ProtocolError`s."""
     store = opened(
         getHistories=content,
         getHistoryStatus=content,
@@ -394,7 +394,9 @@ def test_a_total_that_promises_too_much_gives_what_there_is(rows, total):
             return service.send(request)
 
     store = convostore.open("fastgpt+http://x.test", transport=Counted(), retries=0, **OPTIONS)
-    assert [each.id for each in store.conversations()] == [row["chatId"] for row in rows]
+    assert [conversation.id for conversation in store.conversations()] == [
+        row["chatId"] for row in rows
+    ]
     assert len(asked) < 20
 
 
@@ -406,18 +408,19 @@ def test_a_walk_over_spoilt_items_ends_and_repeats_nothing(rows, limit):
     for _ in range(50):
         page = store.list_conversations(limit=limit, cursor=cursor)
         assert len(page.items) <= limit
-        seen += [each.id for each in page.items]
+        seen += [item.id for item in page.items]
         if (cursor := page.cursor) is None:
             break
     assert cursor is None
-    walked = [each.id for each in store.conversations()]
+    walked = [conversation.id for conversation in store.conversations()]
     assert len(set(walked)) == len(walked)
 
 
 @given(lists(RECORDS), st.sampled_from(("oldest_first", "newest_first")))
 def test_a_walk_over_spoilt_records_repeats_nothing(rows, order):
     ids = [
-        each.id for each in opened(getPaginationRecords=rows or RECORDS).messages("c", order=order)
+        message.id
+        for message in opened(getPaginationRecords=rows or RECORDS).messages("c", order=order)
     ]
     assert len(set(ids)) == len(ids)
 

@@ -49,7 +49,7 @@ INTERFACES = [
 
 @pytest.fixture
 def read(face):
-    """Reads the records of an exchange on one of the faces, as a conversation of their own."""
+    """Read the records of an exchange on one of the faces, as a conversation of their own."""
 
     def messages(name):
         exchange = exchange_of(name)
@@ -64,7 +64,7 @@ def at(time):
 
 
 def said(messages):
-    return [(each.role, each.text, each.status) for each in messages]
+    return [(message.role, message.text, message.status) for message in messages]
 
 
 def text(content):
@@ -74,10 +74,10 @@ def text(content):
 @for_each("version", VERSIONS)
 def test_the_eight_records_of_the_seeded_chat(version, read):
     messages = read(f"{version}/record_getPaginationRecords#0")
-    assert [each.id for each in messages] == [
+    assert [message.id for message in messages] == [
         f"66a00000000000000000000{number}.d-{number}" for number in (1, 2, 3, 4, 5, 6, 7, 9)
     ]
-    assert [(each.role, each.status) for each in messages] == [
+    assert [(message.role, message.status) for message in messages] == [
         ("user", "complete"),
         ("assistant", "complete"),
         ("user", "complete"),
@@ -87,10 +87,10 @@ def test_the_eight_records_of_the_seeded_chat(version, read):
         ("assistant", "complete"),
         ("system", None),
     ]
-    assert [each.created_at for each in messages] == [
+    assert [message.created_at for message in messages] == [
         at(f"2025-03-01T08:00:0{second}") for second in (1, 2, 3, 4, 5, 6, 7, 9)
     ]
-    assert [each.parts for each in messages] == [
+    assert [message.parts for message in messages] == [
         (
             text("Who directed it?"),
             FilePart(name="a.pdf", url="https://files.example/a.pdf"),
@@ -114,14 +114,14 @@ def test_the_eight_records_of_the_seeded_chat(version, read):
         ),
         (text("system line"),),
     ]
-    assert [each.feedback for each in messages] == [
+    assert [message.feedback for message in messages] == [
         None,
         Feedback(rating="good"),
         None,
         Feedback(rating="bad", comment="wrong"),
         *[None] * 4,
     ]
-    assert not any(each.problems or each.model or each.parent_id for each in messages)
+    assert not any(message.problems or message.model or message.parent_id for message in messages)
 
 
 @for_each("version", VERSIONS)
@@ -171,7 +171,7 @@ def test_a_mark_that_no_quote_is_listed_for_is_kept_in_the_text(version, read):
         ("user", "CITE-ME again", "complete"),
         ("assistant", marked, "complete"),
     ]
-    assert [each.source for each in messages[1].citations()] == [None]
+    assert [citation.source for citation in messages[1].citations()] == [None]
     stripped = read(f"{version}/v1_completions_stream-false_detail-true_cite#2")
     assert list(stripped[1].citations()) == []
 
@@ -220,7 +220,7 @@ def test_a_tool_that_was_called_and_answered(version, call_id, arguments, respon
 @for_each("version", VERSIONS)
 def test_a_choice_that_was_made_is_one_answered_turn(version, interface, read):
     messages = read(f"{version}/{interface}_select#2")
-    assert [(each.role, each.status) for each in messages] == [
+    assert [(message.role, message.status) for message in messages] == [
         ("user", "complete"),
         ("assistant", "complete"),
     ]
@@ -262,7 +262,7 @@ def test_an_answer_that_is_no_option_consumes_the_choice_all_the_same(version, p
     _, message = read(f"{version}/completions_select_bad_option#{place}")
     choice, said_then = message.parts
     assert (choice.answered, choice.answer) == (True, answer)
-    assert answer not in [each.value for each in choice.options]
+    assert answer not in [option.value for option in choice.options]
     assert said_then == text("")
 
 
@@ -271,7 +271,7 @@ def test_the_record_of_a_plugin_app_holds_its_run_in_raw(version, read):
     question, answer = read(f"{version}/records_after_tool_and_multi#3")
     assert question.text.startswith('[{"key":"query","label":"query"')
     assert (answer.text, answer.sources) == ('Answer to "你好".', ())
-    assert [each["moduleType"] for each in answer.raw["responseData"]] == [
+    assert [item["moduleType"] for item in answer.raw["responseData"]] == [
         "pluginInput",
         "chatNode",
         "pluginOutput",
@@ -305,7 +305,7 @@ def test_an_older_server_shows_nothing_of_an_answer_in_the_making(read):
     after = read("v4.9.14/completions_while_generating#6")
     assert said(before)[-1] == ("assistant", 'Answer to "x".', "complete")
     assert said(after)[-1] == ("assistant", 'Answer to "SLOW please".', "complete")
-    assert [each.id for each in before[2:]] == [each.id for each in after[:3]]
+    assert [item.id for item in before[2:]] == [item.id for item in after[:3]]
 
 
 @for_each("version", VERSIONS)
@@ -321,12 +321,12 @@ def test_a_file_without_a_name_has_none(version, read):
 
 def test_records_that_share_a_data_id_have_ids_of_their_own(read):
     asked_and_answered = read("v4.16.0/completions_concurrent_dataid#2")
-    assert [each.id for each in asked_and_answered] == [
+    assert [item.id for item in asked_and_answered] == [
         "6b00ba6a16a2241754436a9a.same-id",
         "6b00ba6a16a2241754436a9c.same-id",
     ]
     stored_twice = read("v4.9.14/completions_concurrent_dataid#2")
-    assert [each.id for each in stored_twice] == [
+    assert [item.id for item in stored_twice] == [
         "6b00bdd88514471f2f9d7c55.qtDKsQFrhJ3UxoW7plTlyQ",
         "6b00bdd88514471f2f9d7c56.same-id",
         "6b00bdd88514471f2f9d7c66.iME3cMflbgFNgEpxc2577r",
@@ -341,7 +341,7 @@ def test_feedback_step_by_step(version, read):
     for place in range(1, 18, 2):
         (message,) = read(f"{name}#{place}")
         assert message.id == "66a000000000000000000006.d-6"
-        seen.append((message.feedback, [each.where for each in message.problems]))
+        seen.append((message.feedback, [problem.where for problem in message.problems]))
     assert seen == [
         (Feedback(rating="good"), []),
         (Feedback(rating="good", comment="Great answer!"), []),
@@ -425,12 +425,12 @@ def test_a_list_is_in_the_services_order_pinned_first(version, total, title, fac
     assert (page.total, len(page.items), page.cursor) == (total, total, None)
     pinned, *others = page.items
     assert (pinned.id, pinned.title, pinned.pinned) == ("seed-3", "title 3", True)
-    assert not any(each.pinned for each in others)
-    times = [each.updated_at for each in others]
+    assert not any(other.pinned for other in others)
+    times = [other.updated_at for other in others]
     assert times == sorted(times, reverse=True)
     assert times[0] > pinned.updated_at
     assert others[-1].id == "seed-1"
-    titles = {each.id: each.title for each in others}
+    titles = {other.id: other.title for other in others}
     assert titles["v1_completions_stream-true_detail-true"] == title
 
 
@@ -468,7 +468,7 @@ def test_deletes_and_a_clear_go_out_and_show_as_recorded(version, left, face):
         assert store.delete_conversation("nope") is None
     assert before.items[0].id == "seed-3"
     assert before.total == after.total + 1
-    assert (after.items[0].id, "seed-3" in {each.id for each in after.items}) == (left[0][0], False)
+    assert (after.items[0].id, "seed-3" in {item.id for item in after.items}) == (left[0][0], False)
 
     cleared, listed = (exchange_of(f"{version}/history_delete#{place}") for place in (clear, seen))
     with playing(cleared), open_gated(face, version, api_key=cleared.key) as store:
@@ -476,7 +476,7 @@ def test_deletes_and_a_clear_go_out_and_show_as_recorded(version, left, face):
     with playing(listed), open_gated(face, version, **of_all) as store:
         rest = store.list_conversations(limit=5)
     assert (rest.items[0].id, rest.total) == left[1]
-    assert "seed-4" in {each.id for each in rest.items}
+    assert "seed-4" in {item.id for item in rest.items}
 
 
 def test_a_conversation_is_found_by_the_time_that_its_status_tells(face):
@@ -499,7 +499,7 @@ def test_a_conversation_without_a_status_is_absent(face):
     with open_over(face, "v4.16.0", service) as store:
         error = outcome(store, "get_conversation", "nope")
     assert type(error) is convostore.NotFoundError
-    assert [each.path for each in service.asked] == [status.path]
+    assert [request.path for request in service.asked] == [status.path]
 
 
 @for_each(
@@ -520,14 +520,14 @@ def test_one_call_deletes_a_record_wherever_a_server_looks_for_its_id(version, p
         left = store.messages("seed-1")
     assert [request.path] == paths
     assert dict(request.query) == request.json == deleted.params
-    assert "66a000000000000000000009.d-9" not in {each.id for each in left}
+    assert "66a000000000000000000009.d-9" not in {item.id for item in left}
 
 
 def test_both_records_of_a_turn_go_where_they_share_an_id_and_one_where_not(read):
     newer = read("v4.16.0/record_delete#6")
     older = read("v4.9.14/record_delete#6")
-    assert [each.id.partition(".")[2] for each in newer] == ["d-1", "d-2", "d-3", "d-4"]
-    assert [each.id.partition(".")[2] for each in older] == [
+    assert [item.id.partition(".")[2] for item in newer] == ["d-1", "d-2", "d-3", "d-4"]
+    assert [item.id.partition(".")[2] for item in older] == [
         *("d-1", "d-2", "d-3", "d-4"),
         *("d-5", "d-6", "d-7"),
     ]

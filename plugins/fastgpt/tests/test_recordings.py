@@ -119,7 +119,7 @@ def checks_on_both_faces_of(exchange):
 
 
 def is_looked_at(exchange):
-    """Whether it is of the history, or another endpoint's refusal."""
+    """Return whether it is of the history, or another endpoint's refusal."""
     return exchange.kind or exchange.status >= 400 or exchange.content.startswith(b'{"code"')
 
 
@@ -265,7 +265,9 @@ def test_a_server_that_has_none_of_the_paths_is_told_as_a_wrong_base_url(version
 
 def test_what_the_adapter_itself_sends_is_among_the_recordings():
     assert Counter(
-        (each.version, each.kind) for each in all_exchanges() if each.is_made_by_the_adapter
+        (exchange.version, exchange.kind)
+        for exchange in all_exchanges()
+        if exchange.is_made_by_the_adapter
     ) == {
         ("v4.16.0", "getHistories"): 21,
         ("v4.16.0", "getPaginationRecords"): 4,
@@ -285,9 +287,14 @@ def test_what_the_adapter_itself_sends_is_among_the_recordings():
 
 
 def test_no_recorded_exchange_is_left_out():
-    assert Counter(each.partition("/")[0] for each in CASES) == {"v4.16.0": 95, "v4.9.14": 93}
-    assert Counter(each.version for each in all_exchanges()) == {"v4.16.0": 345, "v4.9.14": 323}
-    assert Counter((each.version, each.kind) for each in all_exchanges() if each.kind) == {
+    assert Counter(case.partition("/")[0] for case in CASES) == {"v4.16.0": 95, "v4.9.14": 93}
+    assert Counter(exchange.version for exchange in all_exchanges()) == {
+        "v4.16.0": 345,
+        "v4.9.14": 323,
+    }
+    assert Counter(
+        (exchange.version, exchange.kind) for exchange in all_exchanges() if exchange.kind
+    ) == {
         ("v4.16.0", "getHistories"): 40,
         ("v4.16.0", "getPaginationRecords"): 68,
         ("v4.16.0", "updateHistory"): 10,
@@ -306,13 +313,13 @@ def test_no_recorded_exchange_is_left_out():
         ("v4.9.14", "getResData"): 7,
         ("v4.9.14", "record/delete"): 6,
     }
-    others = {each.path for each in all_exchanges() if not each.kind}
+    others = {exchange.path for exchange in all_exchanges() if not exchange.kind}
     assert all(path.endswith(CHAT_ISSUE) for path in others), others
     assert set(OPERATIONS) == set(KINDS.values())
 
 
 def test_none_but_completions_are_passed_over():
-    looked_at = {each.case for each in all_exchanges() if is_looked_at(each)}
+    looked_at = {exchange.case for exchange in all_exchanges() if is_looked_at(exchange)}
     assert looked_at == set(READ)
     assert len(READ) == 90
 
@@ -339,12 +346,12 @@ def test_without_a_recording_the_closed_network_is_found_out():
 
 
 def source_of(exchange):
-    """A key's list without a source was asked for with none; elsewhere it plays no part."""
+    """Return the source with which a store sends the exchange's request."""
     return "all" if exchange.kind == "getHistories" and exchange.key else "api"
 
 
 def calls_of(exchange, *, paged=False):
-    """What makes requests of the exchange's kind: operation, arguments and the right result.
+    """Return what makes requests of the exchange's kind: operation, arguments and the right result.
 
     Args:
         exchange: What was recorded.
@@ -353,10 +360,10 @@ def calls_of(exchange, *, paged=False):
     if exchange.kind == "getHistoryStatus":
         rows = {row["chatId"]: row for row in standing_for(exchange.body["data"]["list"])}
         return [
-            ("get_conversation", (each,), {}, expect_conversation(rows[each]))
-            if each in rows
-            else ("get_conversation", (each,), {}, ExpectedError(kind=convostore.NotFoundError))
-            for each in exchange.params["chatIds"]
+            ("get_conversation", (id_,), {}, expect_conversation(rows[id_]))
+            if id_ in rows
+            else ("get_conversation", (id_,), {}, ExpectedError(kind=convostore.NotFoundError))
+            for id_ in exchange.params["chatIds"]
         ]
     right = expect_error(exchange.status, exchange.media_type, exchange.content)
     if right is None and exchange.kind in READERS:
@@ -430,7 +437,7 @@ def assert_right(result, right, exchange):
         page = result.items[::-1] if hasattr(result, "items") else result
         assert_messages(page, right)
     else:
-        assert [told_step(each) for each in result] == right
+        assert [told_step(item) for item in result] == right
 
 
 def assert_single(result, right, exchange):
@@ -452,7 +459,7 @@ def assert_error(error, right):
 
 
 def assert_conversations(conversations, expected):
-    assert [each.id for each in conversations] == [each.id for each in expected]
+    assert [item.id for item in conversations] == [item.id for item in expected]
     for conversation, right in zip(conversations, expected, strict=True):
         assert_conversation(conversation, right)
 
@@ -465,13 +472,13 @@ def assert_conversation(conversation, right):
 
 
 def assert_messages(messages, expected):
-    assert [each.id for each in messages] == [each.id for each in expected]
+    assert [item.id for item in messages] == [item.id for item in expected]
     for message, right in zip(messages, expected, strict=True):
         told = {name: getattr(message, name) for name in vars(right)}
-        told["parts"] = [told_part(each) for each in message.parts]
-        told["sources"] = [told_source(each) for each in message.sources]
+        told["parts"] = [told_part(part) for part in message.parts]
+        told["sources"] = [told_source(source) for source in message.sources]
         told["feedback"] = message.feedback and (message.feedback.rating, message.feedback.comment)
-        told["problems"] = {each.where for each in message.problems}
+        told["problems"] = {problem.where for problem in message.problems}
         assert told == vars(right)
         assert (message.model, message.parent_id) == (None, None)
 
@@ -487,8 +494,8 @@ def told_part(part):
         case convostore.ToolResultPart():
             return (part.kind, part.id, part.content)
         case convostore.InteractionPart():
-            options = [(each.value, each.label) for each in part.options]
-            fields = [told_field(each) for each in part.fields]
+            options = [(option.value, option.label) for option in part.options]
+            fields = [told_field(field) for field in part.fields]
             return (
                 part.kind,
                 part.type,
@@ -502,7 +509,7 @@ def told_part(part):
 
 
 def told_field(field):
-    options = [(each.value, each.label) for each in field.options]
+    options = [(option.value, option.label) for option in field.options]
     return (field.key, field.label, field.type, field.required, options, field.value)
 
 

@@ -41,7 +41,7 @@ IN_4_14_5 = {
 Of feedback only the request: every recorded answer is null, which its response schema refuses.
 """
 
-VALIDATING = [name for name, each in GENERATIONS.items() if each.validates]
+VALIDATING = [name for name, generation in GENERATIONS.items() if generation.validates]
 OPENED: Mapping[str, Mapping[str, object]] = {
     "key": OPTIONS,
     "key, all sources": OPTIONS | {"source": "all"},
@@ -50,7 +50,7 @@ OPENED: Mapping[str, Mapping[str, object]] = {
 
 
 def validator(file: str) -> Any:
-    """The validator of one schema; None where there is no such schema."""
+    """Return the validator of one schema; None where there is no such schema."""
     path = FOLDER / f"{file}.json"
     if not path.is_file():
         return None
@@ -73,18 +73,18 @@ def validators(generation: str, path: str, side: str) -> Iterator[Any]:
 def complaints(generation: str, path: str, side: str, value: object) -> list[str]:
     return [
         f"{path} {side}: {error.message}"
-        for each in validators(generation, path, side)
-        for error in each.iter_errors(value)
+        for validator in validators(generation, path, side)
+        for error in validator.iter_errors(value)
     ]
 
 
 async def everything(store: convostore.AsyncConversationStore) -> None:
-    """Drives every operation, in all its variants."""
-    listed = [each async for each in store.conversations()]
+    """Drive every operation, in all its variants."""
+    listed = [conversation async for conversation in store.conversations()]
     first = await store.list_conversations(limit=2)
     await store.list_conversations(limit=2, cursor=first.cursor)
     await store.get_conversation(listed[-1].id)
-    messages = [each async for each in store.messages("c0")]
+    messages = [message async for message in store.messages("c0")]
     newest = await store.list_messages("c0", limit=1, order="newest_first")
     await store.list_messages("c0", limit=1, cursor=newest.cursor, order="newest_first")
     answer = messages[1].id
@@ -107,7 +107,7 @@ async def everything(store: convostore.AsyncConversationStore) -> None:
 
 
 def driven(generation: str, opened: str, face: str) -> list[tuple[str, Request, Response]]:
-    """What was asked and answered, by the path's words; absent paths are left out."""
+    """Return what was asked and answered, by the path's words; absent paths are left out."""
     service = FastGPTService(generation)
     shared = opened == "share link"
     for number in range(5):
@@ -135,7 +135,7 @@ def driven(generation: str, opened: str, face: str) -> list[tuple[str, Request, 
 def test_every_request_is_as_the_service_wants_it(generation, opened, face):
     checked: set[str] = set()
     for path, request, _ in driven(generation, opened, face):
-        sent = [each for each in (request.json, dict(request.query)) if each]
+        sent = [item for item in (request.json, dict(request.query)) if item]
         for value in sent:
             assert complaints(generation, path, "request", value) == []
         if sent and any(validators(generation, path, "request")):

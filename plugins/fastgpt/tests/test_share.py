@@ -17,12 +17,12 @@ from .support.service import APP, GENERATIONS, KEY, OPTIONS, SHARE, SHARED, UID,
 
 DSN = "fastgpt+http://chat.test"
 LINK = {"shareId": SHARE, "outLinkUid": UID}
-NESTED = [name for name, each in GENERATIONS.items() if each.nested_share]
+NESTED = [name for name, generation in GENERATIONS.items() if generation.nested_share]
 FLAT = [name for name in GENERATIONS if name not in NESTED]
 
 
 def shared(generation: str) -> FastGPTService:
-    """A service on which a share link's visitor has two conversations, and others have some."""
+    """Return a service on which a share link's visitor has two conversations."""
     service = FastGPTService(generation)
     service.insert("api", title="by key")
     service.insert("other", source="share", owner="share:somebody")
@@ -38,7 +38,7 @@ def backend(service: FastGPTService, **options: object) -> Backend:
 
 
 def answered(service: FastGPTService) -> list[tuple[Request, Response]]:
-    return [each for each in service.exchanges if each[1].status == 200]
+    return [exchange for exchange in service.exchanges if exchange[1].status == 200]
 
 
 @for_each("face", FACES)
@@ -48,9 +48,9 @@ def test_a_share_link_reads_and_edits_what_its_visitor_has(generation, face):
 
     async def clause(_: object, kit: Kit) -> None:
         store = kit.open()
-        assert [each.id async for each in store.conversations()] == ["s2", "s1"]
+        assert [conversation.id async for conversation in store.conversations()] == ["s2", "s1"]
         assert (await store.get_conversation("s1")).title == "title of s1"
-        question, answer = [each async for each in store.messages("s1")]
+        question, answer = [message async for message in store.messages("s1")]
         assert (question.text, answer.text) == ("hi", "hello")
         await store.update_conversation("s1", title="renamed", pinned=True)
         listed = (await store.list_conversations()).items[0]
@@ -60,9 +60,9 @@ def test_a_share_link_reads_and_edits_what_its_visitor_has(generation, face):
         assert rated.feedback == convostore.Feedback(rating="good")
         assert [step.name for step in await store.get_run_details("s1", answer.id)] == ["AI chat"]
         await store.delete_message("s1", answer.id)
-        assert answer.id not in {each.id async for each in store.messages("s1")}
+        assert answer.id not in {message.id async for message in store.messages("s1")}
         await store.delete_conversation("s2")
-        assert [each.id async for each in store.conversations()] == ["s1"]
+        assert [conversation.id async for conversation in store.conversations()] == ["s1"]
 
     run_clause(clause, backend(service), face)
 
@@ -73,7 +73,7 @@ def test_clearing_a_share_link_takes_its_visitors_and_no_more(generation):
     store = backend(service).open()
     assert store.traits.clears == "listed"
     store.clear_conversations()
-    left = {each.chat_id for each in service.chats.values() if not each.deleted}
+    left = {chat.chat_id for chat in service.chats.values() if not chat.deleted}
     assert left == {"api", "other"}
 
 
@@ -127,8 +127,8 @@ def test_the_older_spelling_names_the_app_as_well(generation):
 def test_the_newer_spelling_needs_no_app_id(generation):
     service = shared(generation)
     store = backend(service, app_id=None).open()
-    assert [each.id for each in store.conversations()] == ["s2", "s1"]
-    assert [each.text for each in store.messages("s1")] == ["hi", "hello"]
+    assert [conversation.id for conversation in store.conversations()] == ["s2", "s1"]
+    assert [message.text for message in store.messages("s1")] == ["hi", "hello"]
 
 
 @for_each("generation", FLAT)
@@ -182,7 +182,7 @@ def refused(dsn: str = DSN, **options: object) -> str:
 
 
 def without(*names: str, **more: object) -> dict[str, object]:
-    return {name: each for name, each in OPTIONS.items() if name not in names} | more
+    return {name: option for name, option in OPTIONS.items() if name not in names} | more
 
 
 @for_each("empty", [{}, {"app_id": ""}, {"app_id": None}])

@@ -28,7 +28,7 @@ OTHERS = ("anna:1", "ann%3A:1", "ANN:1", "an:1", "ann", "with no name", "bob:1")
 
 
 def shared_by_users(generation: str) -> FastGPTService:
-    """A service on which Ann has two conversations, and others behind the same key have some."""
+    """Return a service on which Ann has two conversations, among others of the same key."""
     service = FastGPTService(generation)
     for chat_id in (*OTHERS, "ann:1", "bob:2", "ann:2"):
         service.insert(chat_id, title=f"title of {chat_id}")
@@ -53,9 +53,12 @@ def test_a_user_reads_and_edits_their_own_conversations(generation, face):
 
     async def clause(_: object, kit: Kit) -> None:
         store = kit.open()
-        assert [each.id async for each in store.conversations()] == ["ann:2", "ann:1"]
+        assert [conversation.id async for conversation in store.conversations()] == [
+            "ann:2",
+            "ann:1",
+        ]
         assert (await store.get_conversation("ann:1")).title == "title of ann:1"
-        question, answer = [each async for each in store.messages("ann:1")]
+        question, answer = [message async for message in store.messages("ann:1")]
         assert (question.text, answer.text) == ("hi", "hello")
         await store.update_conversation("ann:1", title="renamed", pinned=True)
         listed = (await store.list_conversations()).items[0]
@@ -67,12 +70,12 @@ def test_a_user_reads_and_edits_their_own_conversations(generation, face):
             "AI chat"
         ]
         assert await store.suggest_questions("ann:1") == ("What of 'hi'?", "What of 'hello'?")
-        read = [each async for each in store.transcripts()]
-        assert [each.conversation_id for each in read] == ["ann:1", "ann:2"]
+        read = [transcript async for transcript in store.transcripts()]
+        assert [item.conversation_id for item in read] == ["ann:1", "ann:2"]
         await store.delete_message("ann:1", answer.id)
-        assert answer.id not in {each.id async for each in store.messages("ann:1")}
+        assert answer.id not in {message.id async for message in store.messages("ann:1")}
         await store.delete_conversation("ann:2")
-        assert [each.id async for each in store.conversations()] == ["ann:1"]
+        assert [conversation.id async for conversation in store.conversations()] == ["ann:1"]
 
     run_clause(clause, backend(service), face)
     assert {*OTHERS, "bob:2"} <= set(service.shown())
@@ -162,7 +165,7 @@ def test_clearing_takes_the_users_own_and_no_more(generation, source):
         assert store.traits.clears == "listed"
         store.clear_conversations()
         assert list(store.conversations()) == []
-    left = {each.chat_id for each in service.chats.values() if not each.deleted}
+    left = {chat.chat_id for chat in service.chats.values() if not chat.deleted}
     own = {"ann:elsewhere"} if source == "api" else set()
     assert left == {*OTHERS, "bob:2", *own}
 
@@ -177,7 +180,7 @@ def test_the_total_is_not_told_as_the_service_counts_everybodys():
 
 @st.composite
 def lists_of_several_users(draw: st.DrawFn) -> FastGPTService:
-    """Conversations of three users in any mixture, several of the same millisecond."""
+    """Return conversations of three users in any mixture, several of the same millisecond."""
     service = FastGPTService(draw(st.sampled_from(sorted(GENERATIONS))))
     users = draw(st.lists(st.sampled_from(("ann", "anna", "bob")), max_size=60))
     for number, user in enumerate(users):
@@ -196,7 +199,7 @@ def crowd(users: Sequence[str]) -> FastGPTService:
 
 
 def own(ids: Sequence[str]) -> list[str]:
-    return [each for each in ids if each.startswith("ann:")]
+    return [id_ for id_ in ids if id_.startswith("ann:")]
 
 
 @given(lists_of_several_users(), st.integers(1, 9))
@@ -211,11 +214,11 @@ def test_pages_show_each_of_the_users_once_and_in_order_and_none_but_the_last_is
         cursor = None
         while True:
             page = store.list_conversations(limit=limit, cursor=cursor)
-            pages.append([each.id for each in page.items])
+            pages.append([item.id for item in page.items])
             cursor = page.cursor
             if cursor is None:
                 break
-    assert [each for page in pages for each in page] == own(service.shown())
+    assert [item for page in pages for item in page] == own(service.shown())
     assert all(len(page) <= limit for page in pages)
     assert all(pages[:-1])
 
@@ -228,11 +231,11 @@ def test_what_stood_still_is_neither_lost_nor_repeated_while_others_write(servic
     disturbed = Disturbed(service, schedule, hands.act)
     with Backend(DSN, service=disturbed.handle, options={**OPTIONS, "user": ANN}).open() as store:
         seen = [
-            each.id
-            for each in paged(lambda cursor: store.list_conversations(limit=limit, cursor=cursor))
+            item.id
+            for item in paged(lambda cursor: store.list_conversations(limit=limit, cursor=cursor))
         ]
-    still = [each for each in before if each not in hands.deleted | hands.moved]
-    assert [each for each in seen if each in still] == still
+    still = [item for item in before if item not in hands.deleted | hands.moved]
+    assert [item for item in seen if item in still] == still
     assert own(seen) == seen
 
 
@@ -240,7 +243,7 @@ def test_few_among_many_are_looked_for_in_large_pages():
     service = crowd(["ann", *["bob"] * 390, "ann"])
     with opened(service) as store:
         found = paged(lambda cursor: store.list_conversations(limit=1, cursor=cursor))
-        assert [each.id for each in found] == ["ann:391", "ann:0"]
+        assert [item.id for item in found] == ["ann:391", "ann:0"]
     sizes = [request.json["pageSize"] for request, _ in service.exchanges]
     assert len(sizes) <= 6
     assert min(sizes) >= 100
@@ -251,16 +254,16 @@ NAMES = ["ann", "Ann Lee", "a:b", "a/b?c#d", "100%", "%3A", "李雷", "o'hara@ex
 
 @for_each("name", NAMES)
 def test_the_ids_a_store_chooses_are_its_users_and_no_other_ones(name):
-    users = {each: open_adapter(DSN, **OPTIONS, user=each) for each in NAMES}
+    users = {item: open_adapter(DSN, **OPTIONS, user=item) for item in NAMES}
     chosen = {users[name].new_conversation_id() for _ in range(50)}
     assert len(chosen) == 50
     service = FastGPTService("4.16")
     for chat_id in chosen:
         service.insert(chat_id)
-    for each in NAMES:
-        with opened(service, each) as store:
+    for item in NAMES:
+        with opened(service, item) as store:
             found = {conversation.id for conversation in store.conversations()}
-        assert found == (chosen if each == name else set())
+        assert found == (chosen if item == name else set())
 
 
 @for_each("name", NAMES)

@@ -14,7 +14,7 @@ from .support.turns import open_at
 
 @pytest.fixture(params=FACES)
 def face(request):
-    """A face of a store: each test that takes it runs on both."""
+    """Return a face of a store: each test that takes it runs on both."""
     return request.param
 
 
@@ -32,6 +32,6 @@ def talk(face):
 
 @pytest.fixture
 def closed_network():
-    """Makes any look-up of a host and any connection elsewhere fail the test."""
+    """Make any look-up of a host and any connection elsewhere fail the test."""
     with loopback.closed_network():
         yield

@@ -17,7 +17,7 @@ from convostore.parsing import MAX_NESTING
 from convostore.testing.strategies import json_values, nested, spoilt
 from convostore_perplexica.api.versions import Generation
 from convostore_perplexica.options import PerplexicaOptions, PerplexicaReplyOptions
-from convostore_perplexica.replies.history import history_of
+from convostore_perplexica.replies.history import parse_history
 from convostore_perplexica.replies.requests import TurnSettings, reply_request
 
 from .support.service import JSON_TYPE
@@ -84,7 +84,7 @@ def opened(body: object) -> convostore.ConversationStore:
 
 
 def read(body: object) -> list[object]:
-    """All that can be read of a body, in every way that there is.
+    """Return all that can be read of a body, in every way that there is.
 
     An error must be ours, and name the field or the bound.
     """
@@ -106,7 +106,7 @@ def read(body: object) -> list[object]:
 
 
 def rows_in(messages: list[convostore.Message]) -> list[object]:
-    """The rows that the messages keep, each once, though one row may make two messages."""
+    """Return the rows that the messages keep, each once, though one row may make two messages."""
     seen: dict[int, object] = {}
     for message in messages:
         rows = message.raw if isinstance(message.raw, list) else [message.raw]
@@ -136,7 +136,7 @@ def test_any_json_at_any_place_of_a_chat_gives_replies_or_store_errors(body):
 @given(spoilt(DETAIL, places=2))
 def test_any_json_at_any_place_of_a_chat_goes_along_with_a_turn_as_texts(body):
     try:
-        past = history_of(body)
+        past = parse_history(body)
     except convostore.ProtocolError:
         return
     content = (TextPart(text="q"),)
@@ -146,7 +146,7 @@ def test_any_json_at_any_place_of_a_chat_goes_along_with_a_turn_as_texts(body):
         sent = reply_request(generation, turn, past, choices).json
         searched = sent.get("sources") or [sent.get("focusMode", "")]
         texts = [*sent["files"], *searched, *itertools.chain(*sent["history"])]
-        assert {type(each) for each in texts} <= {str}
+        assert {type(text) for text in texts} <= {str}
 
 
 @given(spoilt(LIST))

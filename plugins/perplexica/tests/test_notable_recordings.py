@@ -70,7 +70,7 @@ LATE_FEE_SOURCE = (
 
 @pytest.fixture
 def read(face):
-    """Plays a case to one of the faces: what came of each of its exchanges, in order."""
+    """Play a case to one of the faces: what came of each of its exchanges, in order."""
 
     def play(case):
         return [result for _, result in played(face, case)]
@@ -92,19 +92,25 @@ def at(time):
 
 
 def said(transcript):
-    return [(each.role, each.text) for each in transcript.messages]
+    return [(message.role, message.text) for message in transcript.messages]
 
 
 def told(transcript):
-    return [(each.id, each.role, each.text, each.status) for each in transcript.messages]
+    return [
+        (message.id, message.role, message.text, message.status) for message in transcript.messages
+    ]
 
 
 def sources_of(message, kind="cited"):
-    return [(each.title, each.url, each.content) for each in message.sources if each.kind == kind]
+    return [
+        (source.title, source.url, source.content)
+        for source in message.sources
+        if source.kind == kind
+    ]
 
 
 def problems_of(value):
-    return [(each.where, each.what) for each in value.problems]
+    return [(problem.where, problem.what) for problem in value.problems]
 
 
 @for_each(
@@ -133,7 +139,7 @@ def test_the_same_turn_reads_the_same_in_every_version(
     assert question.created_at == at(f"2026-11-20T{asked}")
     assert answer.created_at == at(f"2026-11-20T{answered}")
     assert (question.sources, sources_of(answer)) == ((), FIRST_DAY_SOURCES)
-    assert [(each.mark, each.source.url) for each in answer.citations()] == [
+    assert [(citation.mark, citation.source.url) for citation in answer.citations()] == [
         ("1", "https://www.kapiolani.hawaii.edu/classes/academic-calendar/"),
         ("3", "https://example.org/late-fee"),
         ("2", "https://www.kapiolani.hawaii.edu/classes/?term=fall&year=2024#dates"),
@@ -142,9 +148,9 @@ def test_the_same_turn_reads_the_same_in_every_version(
 
 def test_what_was_read_on_the_way_is_kept_apart_from_what_is_cited(read_one):
     _, answer = read_one("next-1.12.1/get_prog_kcc").messages
-    assert [each.kind for each in answer.sources] == ["cited"] * 3 + ["researched"] * 3
+    assert [source.kind for source in answer.sources] == ["cited"] * 3 + ["researched"] * 3
     assert sources_of(answer, "researched") == FIRST_DAY_SOURCES
-    assert [each.mark for each in answer.sources] == ["1", "2", "3", None, None, None]
+    assert [source.mark for source in answer.sources] == ["1", "2", "3", None, None, None]
     searching, text = answer.parts
     assert (searching.kind, searching.type) == ("other", "searching")
     assert searching.data["searching"] == [FIRST_DAY]
@@ -156,8 +162,8 @@ def test_metadata_of_any_kind_loses_no_message(folder, read_one):
     transcript = read_one(f"{folder}/get_meta")
     then = at("2024-12-07T09:36:04.371")
     seen = [
-        (each.id, each.role, each.text, each.created_at, problems_of(each))
-        for each in transcript.messages
+        (message.id, message.role, message.text, message.created_at, problems_of(message))
+        for message in transcript.messages
     ]
     broken_source = [("metadata.sources[1]", "is not a source")]
     assert seen[:12] == [
@@ -193,7 +199,7 @@ def test_metadata_of_any_kind_loses_no_message(folder, read_one):
         ("5c7568675487a1", "other", "role is null", then, [("role", "is missing")]),
     ]
     assert seen[12:] == [("6a94d622d64211", "system", "role is something else", then, [])]
-    cited = {each.id: sources_of(each) for each in transcript.messages if each.sources}
+    cited = {message.id: sources_of(message) for message in transcript.messages if message.sources}
     assert cited == {
         "c4df1ddc39e7a2": [("T", "https://example.org", "p")],
         "20b0b2004dd11d": [
@@ -206,7 +212,7 @@ def test_metadata_of_any_kind_loses_no_message(folder, read_one):
 
 def test_source_rows_join_the_answer_of_their_turn(read_one):
     transcript = read_one("next-1.11.2/get_sources")
-    assert [each.id for each in transcript.messages] == [
+    assert [message.id for message in transcript.messages] == [
         "6669fb1fca2bfc",
         "006c33c934cc11",
         "ee640179489cff",
@@ -218,7 +224,7 @@ def test_source_rows_join_the_answer_of_their_turn(read_one):
         ("assistant", ""),
         ("other", "role outside the enum"),
     ]
-    assert [each.created_at for each in transcript.messages] == [
+    assert [message.created_at for message in transcript.messages] == [
         at("2024-12-07T09:47:59"),
         at("2024-12-07T09:47:59.119"),
         at("2024-12-07T09:47:59"),
@@ -234,7 +240,12 @@ def test_source_rows_join_the_answer_of_their_turn(read_one):
     ]
     assert problems_of(second) == [("sources[1]", "is not a source")]
     rows = exchanges_of("next-1.11.2/get_sources")[0].body["messages"]
-    assert [each.raw for each in transcript.messages] == [rows[0], rows[1:3], rows[3:6], rows[6]]
+    assert [message.raw for message in transcript.messages] == [
+        rows[0],
+        rows[1:3],
+        rows[3:6],
+        rows[6],
+    ]
 
 
 def test_a_turn_of_blocks_becomes_a_question_and_its_answer(read_one):
@@ -262,7 +273,7 @@ def test_a_turn_of_blocks_becomes_a_question_and_its_answer(read_one):
 
 
 def test_blocks_of_every_type_find_their_place(read_one):
-    by_id = {each.id: each for each in read_one("next-1.12.1/get_blocks").messages}
+    by_id = {message.id: message for message in read_one("next-1.12.1/get_blocks").messages}
 
     migrated = by_id["34f491f137889a/answer"]
     assert migrated.created_at == at("2024-12-07T09:47:59")
@@ -270,7 +281,7 @@ def test_blocks_of_every_type_find_their_place(read_one):
 
     two = by_id["1765678146efe6/answer"]
     assert sources_of(two) == [("A", "https://a.example", "a"), (None, "https://b.example", "b")]
-    assert [each.mark for each in two.sources] == ["1", "2"]
+    assert [source.mark for source in two.sources] == ["1", "2"]
 
     widget, text, suggestion = by_id["bf565194cfcfa1/answer"].parts
     weather = {"location": "Hilo", "current": {"temperature": 24.5}}
@@ -303,7 +314,7 @@ def test_blocks_of_every_type_find_their_place(read_one):
         (None, "https://example.org/bare", None),
     ]
     assert problems_of(odd) == [("responseBlocks[0].data[2]", "is not a source")]
-    assert [each.source.content for each in odd.citations()] == ["only content"]
+    assert [citation.source.content for citation in odd.citations()] == ["only content"]
 
 
 @for_each("folder", SHAPE_A)
@@ -377,7 +388,10 @@ def test_a_file_name_that_the_service_garbled_stays_as_it_is(read_one):
 @for_each("folder", PLAIN)
 def test_dates_of_every_format_are_read_or_left_open(folder, read):
     transcripts = read(f"{folder}/get_odd_dates")
-    seen = [(each.conversation.created_at, each.conversation.title) for each in transcripts]
+    seen = [
+        (transcript.conversation.created_at, transcript.conversation.title)
+        for transcript in transcripts
+    ]
     second, millisecond = at("2024-12-07T09:35:59"), at("2024-12-07T09:35:59.119")
     hawaii = "Fri Dec 06 2024 23:35:59 GMT-1000 (Hawaii-Aleutian Standard Time)"
     assert seen == [
@@ -391,10 +405,10 @@ def test_dates_of_every_format_are_read_or_left_open(folder, read):
         (None, "created: "),
         (millisecond, "created: 1733564159119"),
     ]
-    named = [[each.where for each in one.conversation.problems] for one in transcripts]
+    named = [[problem.where for problem in one.conversation.problems] for one in transcripts]
     assert named == [[], [], [], [], [], [], ["createdAt"], [], []]
     assert transcripts[6].conversation.raw["createdAt"] == "not a date"
-    assert all(each.messages == () for each in transcripts)
+    assert all(transcript.messages == () for transcript in transcripts)
 
 
 @for_each(
@@ -417,7 +431,7 @@ def test_a_server_in_another_zone_and_language_tells_the_same_time(
 ):
     (listed,), transcript = read(case)
     assert listed.created_at == transcript.conversation.created_at == at(f"2026-11-20T{made}")
-    assert [each.created_at for each in transcript.messages] == [
+    assert [message.created_at for message in transcript.messages] == [
         at(f"2026-11-20T{asked}"),
         at(f"2026-11-20T{answered}"),
     ]
@@ -452,7 +466,7 @@ def test_an_empty_title_question_and_answer_are_what_they_are(folder, read_one):
     transcript = read_one(f"{folder}/get_emptytitle")
     assert (transcript.conversation.title, transcript.conversation.problems) == ("", ())
     assert said(transcript) == [("user", ""), ("assistant", "")]
-    assert [each.status for each in transcript.messages] == ["complete", "complete"]
+    assert [message.status for message in transcript.messages] == ["complete", "complete"]
 
 
 @for_each(
@@ -468,7 +482,7 @@ def test_an_unanswered_question_in_the_middle_is_told_as_the_upgrade_left_it(
     folder, third, read_one
 ):
     messages = read_one(f"{folder}/get_hole").messages
-    seen = [(each.text, each.status) for each in messages]
+    seen = [(message.text, message.status) for message in messages]
     if third:
         middle = [
             ("never answered", "unanswered"),
@@ -501,7 +515,7 @@ def test_an_unanswered_question_in_the_middle_is_told_as_the_upgrade_left_it(
 )
 def test_an_unanswered_question_at_the_end_is_told_as_the_upgrade_left_it(folder, end, read_one):
     messages = read_one(f"{folder}/get_tail").messages
-    assert [(each.text, each.status) for each in messages] == [
+    assert [(message.text, message.status) for message in messages] == [
         ("first", "complete"),
         ("first answer", "complete"),
         *end,
@@ -532,12 +546,12 @@ def test_an_old_chat_continued_after_the_first_upgrade_keeps_its_sources(read_on
         ("c3690f78896a8b", "user", LATE_FEE, "complete"),
         ("e3866eca92729f", "assistant", LATE_FEE_ANSWER, "complete"),
     ]
-    assert [sources_of(each) for each in transcript.messages[1::2]] == [
+    assert [sources_of(message) for message in transcript.messages[1::2]] == [
         FIRST_DAY_SOURCES,
         [LATE_FEE_SOURCE],
         [LATE_FEE_SOURCE],
     ]
-    assert [each.created_at for each in transcript.messages] == [
+    assert [message.created_at for message in transcript.messages] == [
         at("2026-11-20T21:09:24.517"),
         at("2026-11-20T21:09:24.643"),
         at("2026-11-20T21:09:29.189"),
@@ -557,13 +571,13 @@ def test_an_old_chat_continued_after_the_second_upgrade_mixes_every_order(read_o
         ("1cadb33e572419", "user", LATE_FEE, "complete"),
         ("1cadb33e572419/answer", "assistant", LATE_FEE_ANSWER, "complete"),
     ]
-    assert [sources_of(each) for each in transcript.messages[1::2]] == [
+    assert [sources_of(message) for message in transcript.messages[1::2]] == [
         [],
         [LATE_FEE_SOURCE],
         [LATE_FEE_SOURCE],
     ]
     assert sources_of(transcript.messages[5], "researched") == [LATE_FEE_SOURCE]
-    assert [each.created_at for each in transcript.messages[::2]] == [
+    assert [message.created_at for message in transcript.messages[::2]] == [
         at("2026-11-20T21:09:24.517"),
         at("2026-11-20T21:09:34"),
         at("2026-11-20T21:09:38.777"),
@@ -573,8 +587,10 @@ def test_an_old_chat_continued_after_the_second_upgrade_mixes_every_order(read_o
 @for_each("folder", PLAIN)
 def test_ids_of_any_characters_reach_their_own_chat(folder, read):
     transcripts = read(f"{folder}/get_odd_ids")
-    names = {each.conversation_id: each.conversation.title for each in transcripts}
-    (long_id,) = [each for each in names if each.startswith("LLL")]
+    names = {
+        transcript.conversation_id: transcript.conversation.title for transcript in transcripts
+    }
+    (long_id,) = [name for name in names if name.startswith("LLL")]
     assert set(long_id) == {"L"}
     assert names == {
         "id with space": "odd id o_space",
@@ -588,7 +604,9 @@ def test_ids_of_any_characters_reach_their_own_chat(folder, read):
         "a+b&c=d": "odd id o_plus",
         "a;b,c:d@e": "odd id o_semi",
     }
-    assert all(each.conversation.id == each.conversation_id for each in transcripts)
+    assert all(
+        transcript.conversation.id == transcript.conversation_id for transcript in transcripts
+    )
     assert said(transcripts[1]) == [("user", "q o_slash"), ("assistant", "a o_slash")]
 
 
@@ -626,7 +644,7 @@ def test_a_delete_of_what_is_not_there_is_done(folder, case, read):
 @for_each("folder", PLAIN)
 def test_the_list_is_in_the_order_of_insertion(folder, read):
     (conversations,) = read(f"{folder}/list_order_is_insertion")
-    titles = [each.title for each in conversations]
+    titles = [conversation.title for conversation in conversations]
     assert titles[0] == "inserted last, dated first"
     assert titles[1].startswith("dev 299: ")
     assert conversations[0].created_at == at("2023-05-06T00:00:00")
@@ -637,13 +655,13 @@ def test_the_list_is_in_the_order_of_insertion(folder, read):
 @for_each("folder", PLAIN)
 def test_a_mixed_list_keeps_the_order_of_the_answer(folder, read):
     (conversations,) = read(f"{folder}/list_mixed")
-    titles = [each.title for each in conversations]
+    titles = [conversation.title for conversation in conversations]
     ids = ("semi", "plus", "long", "uuid", "quote", "pct", "query", "zh", "slash", "space")
     assert titles[:10] == [f"odd id o_{name}" for name in ids]
     assert titles[10:13] == ["created: 1733564159119", "created: ", "created: not a date"]
     assert titles[-1] == FIRST_DAY
     assert "" in titles
-    by_id = {each.id: each for each in conversations}
+    by_id = {conversation.id: conversation for conversation in conversations}
     assert by_id["a;b,c:d@e"].created_at.replace(microsecond=0) == at("2024-12-07T09:55:59")
     assert by_id["c9343a7ff3c20055ff25b3ffa48afa4bd76ef0a6"].created_at is None
 
@@ -677,7 +695,7 @@ def test_a_failed_turn_that_found_nothing_is_its_question_alone(read_one):
     rows = exchanges_of("next-1.11.2/get_after_fail")[0].body["messages"]
     assert (question.text, question.status) == ("make the model fail", "unanswered")
     assert question.raw == rows
-    assert [each["role"] for each in rows] == ["user", "source"]
+    assert [row["role"] for row in rows] == ["user", "source"]
 
 
 @for_each(
@@ -709,7 +727,7 @@ def test_a_question_asked_again_has_one_answer(folder, before, after, of_first, 
     assert rewritten.messages[3].id == after
     assert sources_of(rewritten.messages[3]) == [LATE_FEE_SOURCE]
     first_again = read_one(f"{folder}/get_after_rewrite_of_first")
-    assert [each.id for each in first_again.messages] == ["95dcb748bba07b", of_first]
+    assert [message.id for message in first_again.messages] == ["95dcb748bba07b", of_first]
     assert sources_of(first_again.messages[1]) == FIRST_DAY_SOURCES
 
 

@@ -38,8 +38,8 @@ def test_every_recorded_exchange_is_read_as_the_contract_says(case):
 
 
 def ways_of(case):
-    """A conversation is read with its messages, alone, and its messages alone."""
-    reads = any(each.method == "GET" and each.conversation_id for each in exchanges_of(case))
+    """Return the ways in which a store reads the case's conversations."""
+    reads = any(item.method == "GET" and item.conversation_id for item in exchanges_of(case))
     return WAYS if reads else ("transcripts",)
 
 
@@ -105,7 +105,7 @@ def operation_of(exchange, way):
 
 
 def assert_conversations(conversations, expected):
-    assert [each.id for each in conversations] == [each.id for each in expected]
+    assert [item.id for item in conversations] == [item.id for item in expected]
     for conversation, right in zip(conversations, expected, strict=True):
         assert_conversation(conversation, right)
 
@@ -116,14 +116,14 @@ def assert_conversation(conversation, expected):
     assert conversation.created_at == expected.created_at
     assert conversation.updated_at is None
     assert not conversation.pinned
-    assert [(each.name, each.url) for each in conversation.files] == expected.files
+    assert [(file.name, file.url) for file in conversation.files] == expected.files
     assert {problem.where for problem in conversation.problems} == expected.problems
     assert conversation.raw == expected.raw
 
 
 def assert_messages(messages, body):
     expected = expect_messages(body)
-    assert [each.id for each in messages] == [each.id for each in expected]
+    assert [item.id for item in messages] == [item.id for item in expected]
     for message, right in zip(messages, expected, strict=True):
         assert_message(message, right)
     assert_raw_is_whole(messages, body)
@@ -144,14 +144,14 @@ def assert_message(message, expected):
 
 
 def assert_sources(sources, expected):
-    """Compares them, cited ones first; a mark counts the cited ones."""
-    triples = [(each.kind, each.title, each.url, each.content) for each in sources]
+    """Compare them, cited ones first; a mark counts the cited ones."""
+    triples = [(source.kind, source.title, source.url, source.content) for source in sources]
     assert triples == [
-        *(("cited", *each) for each in expected.cited),
-        *(("researched", *each) for each in expected.researched),
+        *(("cited", *item) for item in expected.cited),
+        *(("researched", *item) for item in expected.researched),
     ]
     marks = [str(number) for number, _ in enumerate(expected.cited, start=1)]
-    assert [each.mark for each in sources] == marks + [None] * len(expected.researched)
+    assert [source.mark for source in sources] == marks + [None] * len(expected.researched)
 
 
 def assert_raw_is_whole(messages, body):

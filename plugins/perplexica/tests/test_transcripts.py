@@ -62,7 +62,9 @@ def test_a_whole_server_is_exported_in_the_lists_order(folder, recorded_store):
     with playing(f"{folder}/list_mixed", *cases_of(ids, chats)), recorded_store() as store:
         transcripts = store.transcripts(on_error="yield")
     assert_exported(transcripts, ids, chats)
-    assert all(each.conversation.id == each.conversation_id for each in transcripts)
+    assert all(
+        transcript.conversation.id == transcript.conversation_id for transcript in transcripts
+    )
 
 
 def listed_ids(folder):
@@ -71,18 +73,18 @@ def listed_ids(folder):
 
 
 def cases_of(ids, chats):
-    return sorted({chats[each][0] for each in ids})
+    return sorted({chats[id_][0] for id_ in ids})
 
 
 def assert_exported(transcripts, ids, chats):
     assert len(ids) >= 35
-    assert [each.conversation_id for each in transcripts] == ids
-    assert [each.conversation_id for each in transcripts if each.error] == [CORRUPT]
+    assert [item.conversation_id for item in transcripts] == ids
+    assert [item.conversation_id for item in transcripts if item.error] == [CORRUPT]
     for transcript in transcripts:
         if transcript.error is None:
             _, exchange = chats[transcript.conversation_id]
             expected = expect_messages(exchange.body)
-            assert [each.id for each in transcript.messages] == [each.id for each in expected]
+            assert [message.id for message in transcript.messages] == [item.id for item in expected]
 
 
 def test_a_chat_answering_500_ends_an_export_that_is_to_raise(recorded_store):

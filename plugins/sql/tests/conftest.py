@@ -14,7 +14,7 @@ from .support.databases import KINDS, Database, Databases, SQLite
 
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[servers.Server]:
-    """A PostgreSQL, the same for all processes of a run.
+    """Yield a PostgreSQL, the same for all processes of a run.
 
     Where there is none, the test is skipped, or fails where one is required.
     """
@@ -27,7 +27,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[servers
 
 @pytest.fixture(scope="session")
 def databases(server: servers.Server) -> Databases:
-    """The databases of the server."""
+    """Return the databases of the server."""
     return Databases(server)
 
 
@@ -35,7 +35,7 @@ def databases(server: servers.Server) -> Databases:
 def new_database(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[Callable[..., Database]]:
-    """Makes empty databases, `new_database(kind)`; they are the test's alone until its end.
+    """Make empty databases, `new_database(kind)`; they are the test's alone until its end.
 
     Those of PostgreSQL may have the tables of an earlier test, without a row, unless they are
     wanted `bare`.
@@ -56,7 +56,7 @@ def new_database(
 
 @pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest, new_database: Callable[..., Database]) -> Database:
-    """An empty database: each test that takes it runs on both kinds."""
+    """Return an empty database: each test that takes it runs on both kinds."""
     return new_database(request.param)
 
 
@@ -64,12 +64,12 @@ def database(request: pytest.FixtureRequest, new_database: Callable[..., Databas
 def bare_database(
     request: pytest.FixtureRequest, new_database: Callable[..., Database]
 ) -> Database:
-    """A database that nobody has opened yet, of both kinds."""
+    """Return a database that nobody has opened yet, of both kinds."""
     return new_database(request.param, bare=True)
 
 
 @pytest.fixture(scope="session")
 def python() -> Iterator[pythons.Python]:
-    """Starts processes of Python that have the plugin loaded."""
+    """Start processes of Python that have the plugin loaded."""
     with pythons.warm() as python:
         yield python

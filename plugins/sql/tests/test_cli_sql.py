@@ -20,7 +20,7 @@ DAYS_AGO = {"now": 0, "month": 40, "year": 400}
 
 @pytest.fixture
 def source(new_database):
-    """A file with three conversations, last active at different times, of two messages each."""
+    """Return a file with three conversations of two messages, last active at different times."""
     dsn = new_database("sqlite").dsn()
     with convostore.open(dsn) as store:
         for name, days in DAYS_AGO.items():
@@ -51,11 +51,13 @@ def done(*words, **more):
 
 
 def held(dsn):
-    """The messages of each conversation, by the id that it has in the first store."""
+    """Return the messages of each conversation, by the id that it has in the first store."""
     with convostore.open(dsn) as store:
         return {
-            each.origin.conversation_id if each.origin else each.id: list(store.messages(each.id))
-            for each in store.conversations()
+            conversation.origin.conversation_id if conversation.origin else conversation.id: list(
+                store.messages(conversation.id)
+            )
+            for conversation in store.conversations()
         }
 
 
@@ -76,7 +78,7 @@ def test_a_mirror_writes_into_the_namespace_that_is_its_option(source, database)
 def test_what_is_kept_is_found(source, database):
     done("mirror", source, database.dsn())
     lines = done("search", database.dsn(), "潮", "--limit", "5", "--role", "user").splitlines()
-    assert [line.split("\t")[4] for line in lines] == [f"The tides of {each}" for each in DAYS_AGO]
+    assert [line.split("\t")[4] for line in lines] == [f"The tides of {item}" for item in DAYS_AGO]
 
 
 def test_an_archive_is_made_once_and_brought_up_to_date(source, tmp_path, monkeypatch):
@@ -100,7 +102,7 @@ def test_what_is_old_is_deleted_and_the_rest_stays(source):
 def test_a_fork_is_there_for_the_next_command(source):
     made = done("fork", source, "now", "question", "--title", "Another way").strip()
     with convostore.open(source) as store:
-        assert [each.id for each in store.messages(made)] == ["question"]
+        assert [message.id for message in store.messages(made)] == ["question"]
     assert "Another way" in done("show", source, made)
 
 

@@ -34,12 +34,12 @@ def said(message_id: str) -> Message:
 
 
 def ids(store: ConversationStore, conversation_id: str = "c") -> list[str]:
-    return [each.id for each in store.messages(conversation_id)]
+    return [message.id for message in store.messages(conversation_id)]
 
 
 @pytest.fixture
 def filled(database):
-    """A database that holds the conversation `c`."""
+    """Return a database that holds the conversation `c`."""
     with convostore.open(database.dsn()) as store:
         store.create_conversation(id="c", title="a title")
     return database
@@ -54,7 +54,7 @@ def test_eight_threads_may_share_a_store(filled, concurrency):
         seen = []
         for number in range(TURNS):
             store.append_messages("c", [said(f"{name}-{number}a"), said(f"{name}-{number}b")])
-            seen.append([each for each in ids(store) if each.startswith(f"{name}-")])
+            seen.append([id_ for id_ in ids(store) if id_.startswith(f"{name}-")])
         return seen
 
     with convostore.open(filled.dsn(concurrency=concurrency)) as store:
@@ -62,11 +62,11 @@ def test_eight_threads_may_share_a_store(filled, concurrency):
             seen = list(pool.map(work, "abcdefgh"))
         found = ids(store)
     assert len(found) == len(set(found)) == 8 * 2 * TURNS
-    for name, each in zip("abcdefgh", seen, strict=True):
+    for name, item in zip("abcdefgh", seen, strict=True):
         own = [f"{name}-{number}{half}" for number in range(TURNS) for half in "ab"]
-        assert each == [own[: 2 * count] for count in range(1, TURNS + 1)]
+        assert item == [own[: 2 * count] for count in range(1, TURNS + 1)]
     assert all(
-        found.index(each) + 1 == found.index(each[:-1] + "b") for each in found if each[-1] == "a"
+        found.index(item) + 1 == found.index(item[:-1] + "b") for item in found if item[-1] == "a"
     )
 
 
@@ -77,7 +77,7 @@ def test_fifty_tasks_may_share_a_store(filled, concurrency):
         for number in range(4):
             await store.append_messages("c", [said(f"{name}-{number}")])
             await store.append_messages(name, [said(str(number))])
-        return [each.id async for each in store.messages(name)]
+        return [message.id async for message in store.messages(name)]
 
     async def main() -> list[list[str]]:
         async with convostore.aopen(filled.dsn(concurrency=concurrency)) as store:
@@ -88,12 +88,12 @@ def test_fifty_tasks_may_share_a_store(filled, concurrency):
         found = ids(store)
     assert len(found) == 200
     for number in range(50):
-        own = [each for each in found if each.startswith(f"t{number}-")]
+        own = [item for item in found if item.startswith(f"t{number}-")]
         assert own == [f"t{number}-{place}" for place in range(4)]
 
 
 async def cancelled_after(steps: int, task: asyncio.Task) -> bool:
-    """Cancels a task after some turns of the loop; says whether it was done all the same."""
+    """Cancel a task after some turns of the loop, and return whether it was done all the same."""
     for _ in range(steps):
         await asyncio.sleep(0)
     task.cancel()
@@ -133,7 +133,7 @@ def test_a_cancelled_append_has_happened_or_not_and_the_store_goes_on(
     with convostore.open(filled.dsn()) as store:
         found = ids(store)
         assert len(store.search("words", limit=len(found) + 1).items) == len(found)
-    names = list(dict.fromkeys(each.partition(".")[0] for each in found))
+    names = list(dict.fromkeys(item.partition(".")[0] for item in found))
     assert found == [f"{name}.{number}" for name in names for number in range(size)]
     assert set(told) <= set(names)
 
@@ -148,7 +148,7 @@ class Strike:
         self._left = 0
 
     async def at(self, number: int, work) -> bool:
-        """Carries work out; says whether it came to its end."""
+        """Do the work, and return whether it came to its end."""
         self._left = number
         self._task = asyncio.create_task(work)
         try:
@@ -206,7 +206,7 @@ def test_cancelled_reads_and_writes_of_any_kind_leave_the_store_usable(filled):
                 for task in tasks:
                     with suppress(convostore.NotFoundError):
                         await cancelled_after(int(STEPS ** chance.random()) - 1, task)
-            assert len([each async for each in store.messages("c")]) == 20
+            assert len([message async for message in store.messages("c")]) == 20
 
     asyncio.run(main())
 
@@ -220,9 +220,9 @@ def test_a_writer_that_waits_for_another_does_not_block_the_loop(filled):
                 for _ in range(STEPS):
                     await asyncio.sleep(0)
                     assert not writing.done()
-                assert [each.id async for each in store.messages("c")] == []
+                assert [message.id async for message in store.messages("c")] == []
             await writing
-            return [each.id async for each in store.messages("c")]
+            return [message.id async for message in store.messages("c")]
 
     assert asyncio.run(main()) == ["late"]
 
@@ -266,8 +266,8 @@ def test_a_timeout_of_zero_waits_for_nobody_and_works_alone(filled):
 def test_writers_of_other_conversations_do_not_wait_on_postgresql(new_database):
     database = new_database("postgresql")
     with convostore.open(database.dsn(timeout=1)) as store:
-        for each in "cd":
-            store.create_conversation(id=each)
+        for item in "cd":
+            store.create_conversation(id=item)
         held = "SELECT * FROM convostore_conversations WHERE id = 'c' FOR UPDATE"
         with database.held(held):
             store.append_messages("d", [said("d")])
@@ -286,7 +286,7 @@ def test_an_async_call_that_waited_too_long_is_unavailable_and_may_be_repeated(f
                     await store.append_messages("c", [said("late")])
                 assert caught.value.retryable
             await store.append_messages("c", [said("late")])
-            return [each.id async for each in store.messages("c")]
+            return [message.id async for message in store.messages("c")]
 
     assert asyncio.run(main()) == ["late"]
 
@@ -314,7 +314,9 @@ def test_a_closed_store_leaves_no_thread_and_no_task_behind(filled, url):
 
     async def main() -> set[asyncio.Task]:
         async with convostore.aopen(url or filled.dsn()) as store:
-            await asyncio.gather(*[store.create_conversation(id=str(each)) for each in range(8)])
+            await asyncio.gather(
+                *[store.create_conversation(id=str(number)) for number in range(8)]
+            )
         return asyncio.all_tasks() - {asyncio.current_task()}
 
     assert asyncio.run(main()) == set()
@@ -359,7 +361,7 @@ def test_connections_that_the_server_ended_are_replaced_for_tasks_as_well(new_da
                 with suppress(UnavailableError):
                     await store.append_messages("c", [said(str(number))])
                 await store.append_messages("c", [said(str(number))])
-            return [each.id async for each in store.messages("c")]
+            return [message.id async for message in store.messages("c")]
 
     assert asyncio.run(main()) == ["0", "1", "2"]
 
@@ -400,9 +402,9 @@ def test_a_server_that_stops_is_unavailable_until_it_is_there_again():
             with ThreadPoolExecutor(3) as pool:  # each call takes as long as its timeout
                 refused = [pool.submit(store.get_conversation, "c") for _ in range(2)]
                 refused.append(pool.submit(lambda: asyncio.run(asked())))
-                for each in refused:
+                for item in refused:
                     with pytest.raises(UnavailableError) as caught:
-                        each.result()
+                        item.result()
                     assert caught.value.retryable
             server.start()
             with suppress(StoreError):
@@ -418,4 +420,4 @@ def test_a_place_that_is_taken_is_never_passed_over_in_silence(database):
         database.look("UPDATE convostore_conversations SET next_seq = 0")  # as no store leaves it
         with pytest.raises(StoreError):
             store.append_messages("c", [Message(id="two", role="user")])
-        assert [each.id for each in store.messages("c")] == ["one"]
+        assert [message.id for message in store.messages("c")] == ["one"]

@@ -15,7 +15,7 @@ from .support.databases import Database, PostgreSQL, SQLite
 
 
 def in_bobs_namespace(database: Database) -> Callable[[], Callable[[], int]]:
-    """Puts what bob has into the same tables, and counts it."""
+    """Put bob's conversations into the same tables, and count them."""
 
     def put() -> Callable[[], int]:
         with convostore.open(database.dsn(namespace="bob")) as store:
@@ -36,7 +36,7 @@ EMPTYING = "DELETE FROM convostore_messages", "DELETE FROM convostore_conversati
 
 @pytest.fixture(scope="module")
 def emptied_file(tmp_path_factory) -> Iterator[Callable[[], SQLite]]:
-    """Empties one file for each clause: to make one, and to close it, waits for the disk."""
+    """Empty one file for each clause: to make one, and to close it, waits for the disk."""
     database = SQLite(tmp_path_factory.mktemp("contract") / "store.db")
     with convostore.open(database.dsn()) as store:
         store.check()
@@ -84,7 +84,7 @@ class TestSQLiteMemory(StoreContract):
 
 @pytest.fixture(scope="module")
 def emptied_server(databases) -> Iterator[Callable[[], PostgreSQL]]:
-    """Empties one database for each clause: to make one takes its time."""
+    """Empty one database for each clause: to make one takes its time."""
     with databases.one() as database, database.server.connect(database.name) as connection:
         with convostore.open(database.dsn()) as store:
             store.check()
@@ -219,8 +219,8 @@ def test_a_file_is_the_same_store_by_whatever_way_it_is_reached(tmp_path):
     (tmp_path / "link.db").symlink_to(file)
     ways = [file, tmp_path / "link.db", folder / ".." / "store.db"]
     opened = [convostore.open(f"sqlite:///{way.as_posix()}") for way in ways]
-    assert len({each.label for each in opened}) == 1
+    assert len({item.label for item in opened}) == 1
     with pytest.raises(convostore.InvalidError, match="one store"):
         convostore.mirror(opened[0], opened[1])
-    for each in opened:
-        each.close()
+    for item in opened:
+        item.close()

@@ -132,7 +132,7 @@ class Side:
             case Page():
                 return self.comparable(value.items), value.cursor is None
             case tuple() | list():
-                return [self.comparable(each) for each in value]
+                return [self.comparable(item) for item in value]
         return value
 
     def _conversation(self, value: Conversation) -> dict[str, Any]:
@@ -169,7 +169,7 @@ class Equivalence(RuleBasedStateMachine):
         self.sides = [Side(store) for store in stores]
 
     def all(self, call: Callable[[Side], Any]) -> list[Any]:
-        """Makes a call on all sides and returns what it gave; nothing where it was refused."""
+        """Make a call on all sides and return its result; nothing if it was refused."""
         given: list[Any] = []
         outcomes = []
         for side in self.sides:
@@ -189,14 +189,14 @@ class Equivalence(RuleBasedStateMachine):
         return (None,) * len(self.sides)
 
     def message_of(self, name: str, place: int) -> str:
-        """The id of a message of a conversation, by its place; of an absent one with the last."""
+        """Return the id of a conversation's message by its place, or an absent id."""
         kept = []
         with suppress(NotFoundError):
             kept = list(self.sides[0].store.messages(name))
         return kept[place % len(kept)].id if kept and place < _ABSENT else "absent"
 
     def page(self, read: Callable[..., Page[Any]], ends: tuple[str | None, ...]) -> Any:
-        """Reads a page on all sides; where a list goes on, its cursor is for other rules."""
+        """Read a page on all sides; where a list goes on, its cursor is for other rules."""
         at = dict(zip(map(id, self.sides), ends, strict=True))
         given = self.all(lambda side: read(side, cursor=at[id(side)]))
         ends = tuple(page.cursor for page in given)
@@ -351,14 +351,17 @@ class Equivalence(RuleBasedStateMachine):
 
     @rule(cursor=cursors, other=cursors)
     def read_on_elsewhere(self, cursor, other):
-        """A cursor of another list is refused, or is one of the same list."""
+        """Check that a cursor of another list is refused, or serves the same list."""
         self.page(cursor.read, other.ends)
 
     @rule(older_than=some_times)
     def read_everything(self, older_than):
         self.all(lambda side: list(side.store.conversations(older_than=older_than)))
         self.all(
-            lambda side: [(each.conversation, each.messages) for each in side.store.transcripts()]
+            lambda side: [
+                (transcript.conversation, transcript.messages)
+                for transcript in side.store.transcripts()
+            ]
         )
 
     @rule(name=any_name)

@@ -53,12 +53,12 @@ def said(message_id: str) -> Message:
 
 
 def ids(store: ConversationStore, conversation_id: str = "c") -> list[str]:
-    return [each.id for each in store.messages(conversation_id)]
+    return [message.id for message in store.messages(conversation_id)]
 
 
 @pytest.fixture
 def filled(database):
-    """A database that holds the conversation `c` with a message."""
+    """Return a database that holds the conversation `c` with a message."""
     with convostore.open(database.dsn()) as store:
         store.create_conversation(id="c", title="words of a title")
         store.append_messages("c", [said("first")])
@@ -107,7 +107,7 @@ def test_an_interrupt_at_any_moment_leaves_a_store_that_works(new_database, wher
 
 
 def an_interrupt_leaves_a_store_that_works(database, url: str, operation: str, moment: int) -> bool:
-    """Interrupts an operation at a moment; says whether it lasted until then."""
+    """Interrupt an operation at a moment, and return whether it lasted until then."""
     name = f"c{moment}"
     with naming("moment", moment), convostore.open(url) as store:
         store.create_conversation(id=name)
@@ -175,7 +175,7 @@ def test_a_store_goes_on_in_both_processes_after_a_fork(python, filled, child):
     with convostore.open(filled.dsn()) as store:
         found = ids(store)
     for name in ("parent", "child"):
-        own = [each for each in found if each.startswith(name)]
+        own = [item for item in found if item.startswith(name)]
         assert own == [f"{name}-{number}" for number in range(20)]
 
 
@@ -221,7 +221,7 @@ def test_a_timeout_of_zero_serves_and_does_not_wait(filled):
 
 
 def forged(cursor: str | None, position: list[object]) -> str:
-    """A cursor with another position."""
+    """Return a cursor with another position."""
     assert cursor is not None
     seal = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     return base64.urlsafe_b64encode(
@@ -315,13 +315,13 @@ def test_a_store_stays_with_its_file_when_the_working_folder_changes(tmp_path, m
 @pytest.mark.parametrize("replaced", [False, True])
 def test_what_would_be_written_to_a_file_that_is_gone_is_refused(new_database, replaced):
     database, another = new_database("sqlite"), new_database("sqlite")
-    for each in (database, another):
-        with convostore.open(each.dsn()) as store:
+    for item in (database, another):
+        with convostore.open(item.dsn()) as store:
             store.create_conversation(id="c")
     with convostore.open(database.dsn()) as store:
         store.append_messages("c", [said("x")])
-        for each in database.file.parent.glob(f"{database.file.name}*"):
-            each.unlink()
+        for path in database.file.parent.glob(f"{database.file.name}*"):
+            path.unlink()
         if replaced:
             another.file.rename(database.file)
         with pytest.raises(ConfigError, match=database.file.name) as caught:
@@ -345,13 +345,13 @@ def test_more_connections_that_the_server_ended_than_a_unit_is_run_are_replaced(
         with ThreadPoolExecutor(number) as pool:
             with database.held(HELD["postgresql"]):
                 writing = [
-                    pool.submit(store.append_messages, "c", [said(str(each))])
-                    for each in range(number)
+                    pool.submit(store.append_messages, "c", [said(str(item))])
+                    for item in range(number)
                 ]
                 while database.look(WAITING) != [(number,)]:
-                    assert not any(each.done() for each in writing)
-            for each in writing:
-                each.result()
+                    assert not any(item.done() for item in writing)
+            for item in writing:
+                item.result()
         assert database.server.terminate_connections(database.name) == number
         assert len(ids(store)) == number
 
@@ -366,7 +366,7 @@ def test_a_server_that_was_gone_for_a_while_is_found_as_soon_as_it_is_there_agai
             with ThreadPoolExecutor(2) as pool:  # each call takes as long as its timeout
                 for _ in range(2):
                     asked = [pool.submit(store.get_conversation, "c") for _ in range(2)]
-                    assert {type(each.exception()) for each in asked} == {UnavailableError}
+                    assert {type(request.exception()) for request in asked} == {UnavailableError}
             server.start()
             with suppress(UnavailableError):
                 store.get_conversation("c")
@@ -432,7 +432,7 @@ def test_a_database_that_may_only_be_read_is_read_and_refuses_by_an_error_of_our
     database.look(f'ALTER DATABASE "{database.name}" {setting}')
     with convostore.open(database.dsn()) as store:
         assert store.get_conversation("c").id == "c"
-        with pytest.raises(AuthError, match="only be read"):
+        with pytest.raises(AuthError, match="read-only"):
             store.append_messages("c", [said("x")])
 
 

@@ -27,7 +27,7 @@ def test_a_message_as_json_is_the_one_that_the_list_has(target, message):
 
 
 def sorted_json(text):
-    """What a reader of JSON makes of a text; written again, as NaN is not equal to itself."""
+    """Return a text's JSON, encoded again, as NaN is not equal to itself."""
     return json.dumps(json.loads(text.encode()), sort_keys=True)
 
 
@@ -35,14 +35,14 @@ def sorted_json(text):
 def test_pages_of_json_are_cut_as_the_lists_and_each_takes_the_others_cursor(target):
     with convostore.open(target) as store:
         store.create_conversation(id="c")
-        said = [convostore.Message(id=f"m{each}", role="user") for each in range(5)]
+        said = [convostore.Message(id=f"m{number}", role="user") for number in range(5)]
         store.append_messages("c", said)
         first = store.messages_as_json("c", limit=2, order="newest_first")
         listed = store.list_messages("c", limit=2, order="newest_first")
-        assert [json.loads(each)["id"] for each in first.items] == ["m4", "m3"]
+        assert [json.loads(item)["id"] for item in first.items] == ["m4", "m3"]
         assert (first.cursor, first.total) == (listed.cursor, listed.total)
         rest = store.messages_as_json("c", cursor=listed.cursor, order="newest_first")
-        assert [json.loads(each)["id"] for each in rest.items] == ["m2", "m1", "m0"]
+        assert [json.loads(item)["id"] for item in rest.items] == ["m2", "m1", "m0"]
         assert rest.cursor is None
 
 

@@ -23,8 +23,8 @@ LIVES = (0.02, 0.05, 0.1, 0.2)
 def shown(database) -> list[tuple[str, list[str]]]:
     with convostore.open(database.dsn()) as store:
         return [
-            (each.conversation_id, [message.id for message in each.messages])
-            for each in store.transcripts()
+            (transcript.conversation_id, [message.id for message in transcript.messages])
+            for transcript in store.transcripts()
         ]
 
 
@@ -44,7 +44,9 @@ def test_processes_that_open_an_empty_database_at_once_all_succeed(python, new_d
         ]
         with naming("attempt", attempt):
             processes.run(python, openers)
-            assert [(each.complaints, each.returned) for each in openers] == [("", 0)] * OPENERS
+            assert [(opener.complaints, opener.returned) for opener in openers] == [
+                ("", 0)
+            ] * OPENERS
             assert sorted(shown(database)) == [(f"c{n}", [f"w{n}-0"]) for n in range(OPENERS)]
             assert version(database) > 0
 
@@ -96,10 +98,10 @@ def cut_off_and_made_up_for(python, database, chance: random.Random) -> None:
         for number, longest in enumerate(LIVES)
     ]
     processes.run(python, cut_off)
-    told = {f"{each.name}-0" for each in cut_off if each.acknowledged}
+    told = {f"{item.name}-0" for item in cut_off if item.acknowledged}
     with convostore.open(database.dsn()) as store:
         store.create_conversation(id="after")
-        there = {each.id for each in store.conversations()}
+        there = {conversation.id for conversation in store.conversations()}
     assert "after" in there
     ids = dict(shown(database)).get("cut", [])
     assert told <= set(ids)

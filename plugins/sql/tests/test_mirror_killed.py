@@ -26,13 +26,13 @@ def message(number: int, text: str = "") -> Message:
 def fill(source: convostore.ConversationStore) -> None:
     for number in range(6):
         source.create_conversation(id=f"c{number}", title=f"title {number}")
-        source.append_messages(f"c{number}", [message(each) for each in range(4 + 400 * number)])
+        source.append_messages(f"c{number}", [message(item) for item in range(4 + 400 * number)])
     source.update_conversation("c3", pinned=True)
 
 
 def change(source: convostore.ConversationStore) -> None:
-    source.append_messages("c0", [message(each) for each in range(4, 900)])
-    source.replace_messages("c2", [message(each, "anew") for each in range(3, 700)], after="m2")
+    source.append_messages("c0", [message(number) for number in range(4, 900)])
+    source.replace_messages("c2", [message(number, "anew") for number in range(3, 700)], after="m2")
     source.delete_message("c4", "m3")
     source.delete_conversation("c1")
     source.set_feedback("c5", "m1", Feedback(rating="good"))
@@ -40,16 +40,16 @@ def change(source: convostore.ConversationStore) -> None:
 
 
 def held(store: convostore.ConversationStore) -> dict[str, object]:
-    """What a store holds, by the conversations' ids in the source."""
+    """Return what a store holds, by the conversations' ids in the source."""
     return {
-        each.origin.conversation_id if each.origin else each.id: (
-            each.title,
-            each.pinned,
-            each.updated_at,
-            each.problems,
-            list(store.messages(each.id)),
+        conversation.origin.conversation_id if conversation.origin else conversation.id: (
+            conversation.title,
+            conversation.pinned,
+            conversation.updated_at,
+            conversation.problems,
+            list(store.messages(conversation.id)),
         )
-        for each in store.conversations()
+        for conversation in store.conversations()
     }
 
 

@@ -44,19 +44,19 @@ def told(message_id: str, owner: str) -> Message:
 
 
 async def fill(store: AsyncConversationStore, owner: str) -> None:
-    """What alice and bob both have, and under the id `only-<owner>` what one of them has."""
+    """Return what alice and bob both have, and under the id `only-<owner>` what one of them has."""
     for conversation_id in ("c", "d", f"only-{owner}"):
         await store.create_conversation(id=conversation_id, title=f"a title of {owner}")
         ids = ["m1", "m2", "m3", f"{owner}'s"]
-        await store.append_messages(conversation_id, [told(each, owner) for each in ids])
+        await store.append_messages(conversation_id, [told(id_, owner) for id_ in ids])
 
 
 async def state(store: AsyncConversationStore) -> object:
-    """All that a store shows."""
+    """Return all that a store shows."""
     page = await store.list_conversations(limit=100)
     return (
         page.total,
-        [(each.conversation, each.messages) for each in await collected(store.transcripts())],
+        [(item.conversation, item.messages) for item in await collected(store.transcripts())],
         (await store.search("shared", limit=100)).items,
         (await store.search("title", limit=100)).items,
     )
@@ -90,7 +90,7 @@ class Cases:
 
     async def list_conversations(self, both: Both) -> None:
         page = await both.see(both.alice.list_conversations(limit=100))
-        assert [each.id for each in page.items] == ["only-alice", "d", "c"]
+        assert [item.id for item in page.items] == ["only-alice", "d", "c"]
         assert page.total in {3, None}
         assert len(await both.see(collected(both.alice.conversations(older_than=FAR)))) == 3
         assert len(await both.see(collected(both.alice.transcripts()))) == 3
@@ -137,7 +137,7 @@ class Cases:
             await both.alice.replace_messages("c", [told("m9", "alice")], after="bob's")
         await both.see(both.alice.replace_messages("c", [told("bob's", "alice")], after="m1"))
         await both.see(both.alice.replace_messages("d", [], after=None))
-        ids = [each.id for each in await collected(both.alice.messages("c"))]
+        ids = [item.id for item in await collected(both.alice.messages("c"))]
         assert ids == ["m1", "bob's"]
 
     async def update_conversation(self, both: Both) -> None:
@@ -183,7 +183,7 @@ class Cases:
         for message_id in ("m2", "bob's", "alice's"):
             await both.alice.delete_message("c", message_id)
         await both.alice.delete_message("only-bob", "m1")
-        assert [each.id for each in await collected(both.alice.messages("c"))] == ["m1", "m3"]
+        assert [item.id for item in await collected(both.alice.messages("c"))] == ["m1", "m3"]
 
     async def set_feedback(self, both: Both) -> None:
         good = Feedback(rating="good", comment="alice liked it")
@@ -314,4 +314,4 @@ def test_an_empty_namespace_is_the_one_that_is_not_named(database):
     with convostore.open(database.dsn()) as store:
         store.create_conversation(id="c")
     with convostore.open(database.dsn(namespace="")) as store:
-        assert [each.id for each in store.conversations()] == ["c"]
+        assert [conversation.id for conversation in store.conversations()] == ["c"]

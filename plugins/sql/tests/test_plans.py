@@ -29,28 +29,28 @@ SEARCHES = ["quick", "getUserName 夏威夷 x86"]
 
 
 def statements(sql: Statements) -> Iterator[tuple[str, Statement]]:
-    """The statements with their names."""
+    """Yield the statements with their names."""
     for name, held in vars(sql).items():
         if isinstance(held, Statement):
             yield name, held
         elif isinstance(held, dict):
-            yield from ((f"{name}[{key}]", each) for key, each in held.items())
+            yield from ((f"{name}[{key}]", item) for key, item in held.items())
         elif isinstance(held, tuple):
-            yield from ((f"{name}[{place}]", each) for place, each in enumerate(held))
+            yield from ((f"{name}[{place}]", item) for place, item in enumerate(held))
 
 
 def searches(sql: Statements) -> Iterator[tuple[str, Statement, dict[str, object]]]:
-    """The statements of searches, with what they ask the index for."""
+    """Yield the statements of searches with their values for the index."""
     for typed in SEARCHES:
-        asked, choices = sql.asked(Search(typed).terms, "")
+        values, choices = sql.index_query(Search(typed).terms, "")
         for restricted in RESTRICTIONS:
-            yield "found_titles", sql.found_titles(choices, restricted), asked
+            yield "search_titles", sql.search_titles(choices, restricted), values
             for role in (frozenset(), frozenset({"role"})):
-                yield "found_messages", sql.found_messages(choices, restricted | role), asked
+                yield "search_messages", sql.search_messages(choices, restricted | role), values
 
 
 def example(sql: Statements, key: str) -> object:
-    """A value that a statement could be given."""
+    """Return a value that a statement could be given."""
     several = sql.texts(["c1", "c2", "c3"])
     examples: dict[str, object] = {
         "namespace": "n1",
@@ -105,7 +105,7 @@ def sqlite_file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def filled_server(server):
-    """A database of 20 namespaces with 10,000 conversations and 60,000 messages.
+    """Yield a database of 20 namespaces with 10,000 conversations and 60,000 messages.
 
     A fifth of the messages are of one conversation, the one that the examples name.
     """
@@ -147,7 +147,7 @@ def test_sqlite_goes_through_no_table(sqlite_file):
 
 
 def _is_a_scan(step: str) -> bool:
-    """Whether it reads all of a table; `SCAN t VIRTUAL TABLE INDEX 0:M1` is an index's match."""
+    """Return whether it reads a whole table; `SCAN t VIRTUAL TABLE INDEX 0:M1` does not."""
     if not step.startswith("SCAN") or step.split()[1] in ONE_ROW:
         return False
     _, _, index = step.partition("VIRTUAL TABLE INDEX ")
@@ -173,7 +173,7 @@ def test_postgresql_goes_through_no_table(server, filled_server):
             plan = _operations(connection, sql, values)
             scans = [node for node in _nodes(plan) if node["Node Type"] == "Seq Scan"]
             found += [(name, scan["Relation Name"]) for scan in scans]
-    assert [each for each in found if each[1] not in ONE_ROW] == []
+    assert [item for item in found if item[1] not in ONE_ROW] == []
 
 
 @pytest.mark.rim
@@ -205,7 +205,7 @@ def lists_of_sqlite(tmp_path_factory):
         with convostore.open(f"sqlite:///{file.as_posix()}?namespace=n1") as store:
             store.create_conversation(id="c1")
             store.append_messages(
-                "c1", [Message(id=f"m{each}", role="user") for each in range(length)]
+                "c1", [Message(id=f"m{number}", role="user") for number in range(length)]
             )
         with closing(sqlite3.connect(file)) as connection, connection:
             connection.execute(

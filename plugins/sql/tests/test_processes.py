@@ -27,37 +27,39 @@ TARGETS = {
 
 @pytest.fixture(params=TARGETS)
 def conversations(request, database):
-    """The ids of what is written to; made beforehand."""
+    """Return the ids of the conversations to write to, created beforehand."""
     with convostore.open(database.dsn()) as store:
-        for each in TARGETS[request.param]:
-            store.create_conversation(id=each)
+        for target in TARGETS[request.param]:
+            store.create_conversation(id=target)
     return TARGETS[request.param]
 
 
 def stored(store: ConversationStore, conversations: list[str]) -> dict[str, list[int]]:
-    """The numbers of each writer's messages in the order of their conversations."""
+    """Return the numbers of each writer's messages in the order of their conversations."""
     numbers = defaultdict(list)
     for conversation_id in conversations:
-        ids = [each.id for each in store.messages(conversation_id)]
+        ids = [message.id for message in store.messages(conversation_id)]
         assert len(set(ids)) == len(ids)
         found = defaultdict(list)
-        for each in ids:
-            name, _, number = each.partition("-")
+        for id_ in ids:
+            name, _, number = id_.partition("-")
             found[name].append(int(number))
-        for name, each in found.items():
-            assert each == sorted(each), f"{name} in {conversation_id}"
-            numbers[name] += each
+        for name, item in found.items():
+            assert item == sorted(item), f"{name} in {conversation_id}"
+            numbers[name] += item
     return numbers
 
 
 def check_the_whole(database, conversations: list[str]) -> dict[str, list[int]]:
-    """Looks at all that is kept, its counters and its index, and returns the writers' numbers."""
+    """Check all that is stored, counters and index included, and return the writers' numbers."""
     with convostore.open(database.dsn()) as store:
         numbers = stored(store, conversations)
-        totals = [store.list_messages(each, limit=1).total for each in conversations]
+        totals = [
+            store.list_messages(conversation, limit=1).total for conversation in conversations
+        ]
         assert sum(totals) == sum(map(len, numbers.values()))
         assert found_by_search(store) == {
-            f"{name}-{number}" for name, each in numbers.items() for number in each
+            f"{name}-{number}" for name, item in numbers.items() for number in item
         }
     rows = database.look(
         "SELECT c.message_count, c.next_seq, count(m.seq), coalesce(max(m.seq), -1) "
@@ -92,10 +94,10 @@ def test_all_that_eight_processes_append_is_there_in_order_and_once(
 ):
     writers = [Writer(database.dsn(), name, conversations, COUNT) for name in NAMES]
     processes.run(python, writers)
-    assert [(each.complaints, each.returned) for each in writers] == [("", 0)] * len(NAMES)
-    assert all(each.acknowledged == list(range(COUNT)) for each in writers)
+    assert [(writer.complaints, writer.returned) for writer in writers] == [("", 0)] * len(NAMES)
+    assert all(writer.acknowledged == list(range(COUNT)) for writer in writers)
     numbers = check_the_whole(database, conversations)
-    assert {name: sorted(each) for name, each in numbers.items()} == {
+    assert {name: sorted(number) for name, number in numbers.items()} == {
         name: list(range(COUNT)) for name in NAMES
     }
 
@@ -115,14 +117,14 @@ def test_what_killed_processes_were_told_of_is_there_once(python, database, conv
         for place, name in enumerate(NAMES)
     ]
     processes.run(python, writers)
-    assert [each.complaints for each in writers] == [""] * len(NAMES)
-    assert any(each.returned for each in writers)
+    assert [writer.complaints for writer in writers] == [""] * len(NAMES)
+    assert any(writer.returned for writer in writers)
     numbers = check_the_whole(database, conversations)
-    for each in writers:
-        found = sorted(numbers[each.name])
-        assert found[: len(each.acknowledged)] == each.acknowledged
+    for writer in writers:
+        found = sorted(numbers[writer.name])
+        assert found[: len(writer.acknowledged)] == writer.acknowledged
         # What was under way may have been stored without its writer being told.
-        assert len(found) - len(each.acknowledged) in {0, 1}
-        if each.rises_again:
-            assert each.returned == 0
+        assert len(found) - len(writer.acknowledged) in {0, 1}
+        if writer.rises_again:
+            assert writer.returned == 0
             assert found == list(range(COUNT))

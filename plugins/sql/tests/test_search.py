@@ -47,7 +47,7 @@ def fill(store: Store) -> None:
 
 @pytest.fixture(scope="module")
 def kept(request, tmp_path_factory) -> Iterator[Callable[..., tuple[Store, Store]]]:
-    """Gives a store on a database and a memory with the same in both, filled once for all tests.
+    """Yield a store on a database and one in memory with the same content, filled once.
 
     No test writes to them.
     """
@@ -71,7 +71,7 @@ def kept(request, tmp_path_factory) -> Iterator[Callable[..., tuple[Store, Store
 
 @pytest.fixture(params=KINDS)
 def filled(request, kept):
-    """A store on a database, and the memory with the same in it."""
+    """Return a store on a database, and the memory with the same in it."""
     return kept(request.param, fill)
 
 
@@ -108,7 +108,7 @@ TIMES = [datetime(2024, 1, day, tzinfo=UTC) for day in (1, 2, 3)]
 
 
 def fill_with_dates(store: Store) -> None:
-    """Stores conversations and messages of the same few times."""
+    """Store conversations and messages of the same few times."""
     for name, made_at in itertools.product("ab", TIMES):
         conversation_id = f"{name} {made_at.day}"
         store.create_conversation(id=conversation_id, title="dated", created_at=made_at)
@@ -128,7 +128,7 @@ def fill_with_dates(store: Store) -> None:
 
 @pytest.fixture(params=KINDS)
 def dated(request, kept):
-    """A store on a database, and the memory, both with the same few times."""
+    """Return a store on a database, and the memory, both with the same few times."""
     return kept(request.param, fill_with_dates)
 
 
@@ -206,6 +206,6 @@ def test_an_index_follows_each_change(database):
         assert {hit.conversation.id for hit in store.search("word").items} == {"c", "fork"}
         assert len(found("third")) == 2
         store.delete_conversation("c")
-        assert {each for each, _ in found("word") + found("third")} == {"fork"}
+        assert {item for item, _ in found("word") + found("third")} == {"fork"}
         store.clear_conversations()
         assert found("word") + found("third") == []

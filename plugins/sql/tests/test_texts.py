@@ -46,7 +46,7 @@ EARLY, LATE = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 def full_of(text: str, number: int) -> Message:
-    """A message with the text wherever a text may stand."""
+    """Return a message with the text wherever a text may stand."""
     identity = f"{text}-{number}"
     return Message(
         id=identity,
@@ -73,7 +73,7 @@ def test_any_text_of_a_message_comes_back_the_same(database):
         store.append_messages("c", sent)
     with convostore.open(database.dsn()) as store:
         read = list(store.messages("c"))
-        assert [each.model_dump() for each in read] == [each.model_dump() for each in sent]
+        assert [item.model_dump() for item in read] == [item.model_dump() for item in sent]
         assert store.append_messages("c", sent) == tuple(read)
         assert len(list(store.messages("c"))) == len(sent)
 
@@ -108,13 +108,13 @@ def a_text_comes_back_the_same(store: ConversationStore, text: str) -> None:
     store.update_conversation(key, title=text)
     assert store.fork_conversation(key, key, id=f"{key}2").title == text
     store.delete_message(key, key)
-    assert [each.id for each in store.messages(key)] == ["m"]
-    found = {each.id: each for each in store.conversations()}
+    assert [message.id for message in store.messages(key)] == ["m"]
+    found = {conversation.id: conversation for conversation in store.conversations()}
     assert set(found) == {"other", key, f"{key}2"}
     assert found[key].model_copy(update={"updated_at": None}) == sent
     assert found[f"{key}2"].origin.conversation_id == key
     store.delete_conversation(key)
-    assert {each.id for each in store.conversations()} == {"other", f"{key}2"}
+    assert {conversation.id for conversation in store.conversations()} == {"other", f"{key}2"}
 
 
 def test_feedback_keeps_any_comment_and_changes_nothing_else(database):
@@ -170,15 +170,21 @@ def test_a_very_long_id_is_kept_or_refused(database):
         store.create_conversation(id="c")
         store.append_messages("c", [Message(id="m", role="user")])
         for name, call in calls.items():
-            before = [(each.conversation_id, each.messages) for each in store.transcripts()]
+            before = [
+                (transcript.conversation_id, transcript.messages)
+                for transcript in store.transcripts()
+            ]
             try:
                 call(store)
             except InvalidError:
-                after = [(each.conversation_id, each.messages) for each in store.transcripts()]
+                after = [
+                    (transcript.conversation_id, transcript.messages)
+                    for transcript in store.transcripts()
+                ]
                 assert after == before
             else:
-                ids = {each.id for each in store.conversations()}
-                ids |= {each.id for each in store.messages("c")}
+                ids = {conversation.id for conversation in store.conversations()}
+                ids |= {message.id for message in store.messages("c")}
                 assert key in ids, name
                 store.delete_conversation(key)
 
@@ -218,7 +224,7 @@ def nested_json_is_kept_or_refused(store: ConversationStore, depth: int) -> None
         store.put_conversation(Conversation(id="d", raw=nested(depth)))
     except InvalidError:
         assert depth > 400
-        assert [each.id for each in store.conversations()] == ["c"]
+        assert [conversation.id for conversation in store.conversations()] == ["c"]
     else:
         assert depth_of(store.get_conversation("d").raw) == depth
         store.update_conversation("d", title="new")
@@ -245,7 +251,9 @@ def what_is_no_json_is_refused(store: ConversationStore, value: object) -> None:
             store.replace_messages("c", [fine, bad], after=None)
     with pytest.raises(InvalidError):
         store.put_conversation(Conversation(id="d", raw=value))
-    assert [(each.conversation_id, each.messages) for each in store.transcripts()] == [("c", ())]
+    assert [
+        (transcript.conversation_id, transcript.messages) for transcript in store.transcripts()
+    ] == [("c", ())]
 
 
 def test_numbers_of_json_come_back_the_same(database):
@@ -283,7 +291,7 @@ def a_time_comes_back(store: ConversationStore, time: datetime) -> None:
     assert read.created_at == time
     made = store.create_conversation(id="d", created_at=time)
     assert made.created_at == store.get_conversation("d").created_at == time
-    assert [each.id for each in store.list_conversations(older_than=LATE).items]
+    assert [conversation.id for conversation in store.list_conversations(older_than=LATE).items]
 
 
 def test_a_time_ahead_of_the_clock_moves_on_all_the_same(database):
@@ -303,7 +311,7 @@ def test_a_time_that_cannot_move_on_does_not_stop_a_write(database):
     with convostore.open(database.dsn()) as store:
         store.put_conversation(Conversation(id="c", updated_at=LATE))
         store.append_messages("c", [Message(id="m", role="user")])
-        assert [each.id for each in store.messages("c")] == ["m"]
+        assert [message.id for message in store.messages("c")] == ["m"]
         assert store.get_conversation("c").updated_at == LATE
 
 
@@ -321,7 +329,7 @@ def test_ten_thousand_messages_are_stored_at_once_or_not_at_all(database):
         assert list(store.messages("c")) == []
         assert store.append_messages("c", many) == tuple(many)
         assert store.append_messages("c", many) == tuple(many)
-        assert [each.id for each in store.messages("c")] == [each.id for each in many]
+        assert [message.id for message in store.messages("c")] == [item.id for item in many]
         with pytest.raises(StoreError):
             store.replace_messages("c", [many[0], bad, many[1]], after="0")
         assert len(list(store.messages("c"))) == 10_000

@@ -1,4 +1,4 @@
-"""The plugin of `fastgpt://`: its hooks and public names, and nothing else."""
+"""Plugin for `fastgpt://`: its hooks and its public names, and nothing else."""
 
 from __future__ import annotations
 

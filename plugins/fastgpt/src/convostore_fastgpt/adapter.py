@@ -1,7 +1,8 @@
-"""The adapter: which endpoints each operation asks, and in what order.
+"""FastGPT's adapter: the endpoints that each operation calls, and in which order.
 
-Facts from the contract of the real programs, 4.8.12 to 4.16.0. Two of them shape most of this: a
-conversation cannot be asked for by its id, and an unknown one reads as an empty one.
+The facts are from the contract of the real servers, 4.8.12 to 4.16.0. Two of them shape most of
+this: no endpoint returns a conversation by its id, and an unknown conversation looks like an empty
+one. Paths belong in `api`, parsing in `schema`, turns in `replies`.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
 
 
 class FastGPT(HTTPAdapter):
-    """Reads and edits what one app of a FastGPT server keeps; finds out which generation it is."""
+    """Conversations of one app on a FastGPT server of any generation, which it finds out."""
 
     name: ClassVar[str] = "fastgpt"
     Options: ClassVar[type[AdapterOptions]] = FastGPTOptions
@@ -93,7 +94,7 @@ class FastGPT(HTTPAdapter):
 
     @property
     def label(self) -> str:
-        """The server, the app and the user: ids of one app mean nothing in another."""
+        """The server, the app and the user: the ids of one app mean nothing in another."""
         scope = {"app_id": self.options.app_id, "user": self.options.user}
         query = urlencode({name: value for name, value in scope.items() if value})
         return f"{super().label}?{query}" if query else super().label
@@ -118,33 +119,33 @@ class FastGPT(HTTPAdapter):
         )
 
     def get_conversation(self, conversation_id: str) -> HTTPFlow[Conversation]:
-        """Looks the conversation up in the list, the only place that tells of it.
+        """Find the conversation in the list, the only endpoint that shows its title.
 
-        `init` would tell more, but marks the conversation as read and knows no absent one.
+        `init` shows more, but it marks the conversation as read and answers for absent ones, too.
         """
         self._chat(conversation_id)
         if not self._service.lacks(STATUS):
             status = yield from self._status(conversation_id)
             if status is not None:
-                near = self._histories(_only(status.get("updateTime")))
-                found = yield from self._look_through(near, conversation_id, pages=1)
-                if found is not None:
-                    return found
+                near = self._histories(_updated_at(status.get("updateTime")))
+                conversation = yield from self._find(near, conversation_id, pages=1)
+                if conversation is not None:
+                    return conversation
         histories = self._histories()
-        found = yield from self._look_through(histories, conversation_id)
-        if found is None:  # it may have been written to, and so gone to the top meanwhile
-            found = yield from self._look_through(histories, conversation_id, pages=1)
-        if found is None:
+        conversation = yield from self._find(histories, conversation_id)
+        if conversation is None:  # a write may have moved it to the top meanwhile
+            conversation = yield from self._find(histories, conversation_id, pages=1)
+        if conversation is None:
             raise _absent(
                 conversation_id, f" among those that the source {self.options.source!r} lists"
             )
-        return found
+        return conversation
 
     def list_messages(self, conversation_id: str, listing: Listing) -> HTTPFlow[Page[Message]]:
         records = self._records(conversation_id, listing.order)
         window = yield from records.page(listing.cursor, listing.limit or PAGE)
         if window.total == 0:
-            yield from self._look_whether_there(conversation_id)
+            yield from self._require_existing(conversation_id)
         return Page(
             items=_messages(window, backwards=listing.order == "newest_first"),
             cursor=str(window.end) if window.end else None,
@@ -157,7 +158,7 @@ class FastGPT(HTTPAdapter):
         conversation = known or (yield from self.get_conversation(conversation_id))
         newest_first = yield from self._records(conversation_id, "newest_first").whole()
         if known and not newest_first:  # it may have been deleted since it was listed
-            yield from self._look_whether_there(conversation_id)
+            yield from self._require_existing(conversation_id)
         return Transcript(
             conversation_id=conversation_id,
             conversation=conversation,
@@ -181,14 +182,14 @@ class FastGPT(HTTPAdapter):
         window = yield from self._histories().page(None, 1)
         new_paths = self._service.has_new_paths()
         if new_paths:
-            with suppress(NotFoundError):  # whether it can be asked is what counts
+            with suppress(NotFoundError):  # what counts is whether the endpoint is there
                 yield from self._status("convostore")
-        whose = " of all users" if self.options.owner else ""
+        scope = " of all users" if self.options.owner else ""
         return Health(
             generation=records.generation(
-                new_paths=new_paths, tells_status=not self._service.lacks(STATUS)
+                new_paths=new_paths, has_status=not self._service.lacks(STATUS)
             ),
-            detail=f"{window.total} conversations{whose}",
+            detail=f"{window.total} conversations{scope}",
         )
 
     # Writing
@@ -208,10 +209,11 @@ class FastGPT(HTTPAdapter):
         yield from self._delete(DELETE, self._chat(conversation_id))
 
     def clear_conversations(self) -> HTTPFlow[None]:
-        """Deletes what the store lists; with the source ``api``, what any key of the app made.
+        """Delete all conversations that the store lists, one by one where it must.
 
-        For every other list the service has no such request, nor for a user's, and before 4.8.15 no
-        key could make it: each conversation is then deleted by itself.
+        With the source ``api``, one request deletes those that any key of the app made. For other
+        sources and for one user's conversations the service has no such request, and before 4.8.15
+        it accepted no key for it.
         """
         if self._clears_by_one_request:
             try:
@@ -224,15 +226,15 @@ class FastGPT(HTTPAdapter):
 
     def _delete_each(self) -> HTTPFlow[None]:
         histories = self._own_histories()
-        listed = dict.fromkeys(map(histories.key, (yield from histories.whole())))
-        yield from together([self.delete_conversation(each) for each in listed if each])
+        ids = dict.fromkeys(map(histories.key, (yield from histories.whole())))
+        yield from together([self.delete_conversation(chat_id) for chat_id in ids if chat_id])
 
     def delete_message(self, conversation_id: str, message_id: str) -> HTTPFlow[None]:
         fields = self._chat(conversation_id) | {"contentId": _data_id(message_id)}
         yield from self._delete(DELETE_RECORD, fields)
 
     def _delete(self, endpoint: Endpoint, fields: dict[str, JSON]) -> HTTPFlow[None]:
-        """Deletes; that there is no app at all does not count as done."""
+        """Delete; an absent app does not count as done, as an absent conversation does."""
         try:
             yield from self._service.ask(endpoint, fields)
         except AbsentAppError as error:
@@ -283,10 +285,10 @@ class FastGPT(HTTPAdapter):
         return owner + super().new_conversation_id()
 
     def _chat(self, conversation_id: str) -> dict[str, JSON]:
-        """The field that names a conversation in whatever is asked about one.
+        """Return the field that names a conversation in a request.
 
         Raises:
-            NotFoundError: It is not the user's.
+            NotFoundError: It is not one of the user's.
         """
         owner = self.options.owner
         if not conversation_id.startswith(owner):
@@ -306,11 +308,11 @@ class FastGPT(HTTPAdapter):
         return Records(self._service, self._chat(conversation_id) | filters, order)
 
     def _newest(self, conversation_id: str) -> HTTPFlow[tuple[Message, ...]]:
-        """The newest message; none where there is no such conversation."""
+        """Return the newest message; nothing for a conversation that does not exist."""
         window = yield from self._records(conversation_id, "newest_first").page(None, 1)
         return _messages(window, backwards=True)
 
-    def _look_through(
+    def _find(
         self, histories: Histories, conversation_id: str, pages: int | None = None
     ) -> HTTPFlow[Conversation | None]:
         cursor: str | None = None
@@ -326,10 +328,10 @@ class FastGPT(HTTPAdapter):
         return None
 
     def _status(self, conversation_id: str) -> HTTPFlow[dict[str, Any] | None]:
-        """What the service tells of one conversation; None where it has no such request.
+        """Return a conversation's status row, or None where the server has no such endpoint.
 
         Raises:
-            NotFoundError: It tells that there is none.
+            NotFoundError: The server lists no such conversation.
         """
         try:
             data = yield from self._service.ask(STATUS, {"chatIds": [conversation_id]})
@@ -343,7 +345,7 @@ class FastGPT(HTTPAdapter):
                 return row
         raise _absent(conversation_id)
 
-    def _look_whether_there(self, conversation_id: str) -> HTTPFlow[None]:
+    def _require_existing(self, conversation_id: str) -> HTTPFlow[None]:
         if not self._service.lacks(STATUS):
             status = yield from self._status(conversation_id)
             if status is not None:
@@ -352,7 +354,7 @@ class FastGPT(HTTPAdapter):
 
 
 def _messages(window: Window, *, backwards: bool) -> tuple[Message, ...]:
-    """The messages of a window of records, in the order of its walk."""
+    """Parse the messages of a window of records, in the window's order."""
     rows, first = window.rows, window.start
     if not backwards:
         return records.read_messages(
@@ -364,15 +366,17 @@ def _messages(window: Window, *, backwards: bool) -> tuple[Message, ...]:
     )[::-1]
 
 
-def _only(time: JSON) -> dict[str, JSON]:
-    """Filters a list for what was last written to at this time."""
+def _updated_at(time: JSON) -> dict[str, JSON]:
+    """Return the filter for conversations that were last written to at this time."""
     return {"startUpdateTime": time, "endUpdateTime": time} if isinstance(time, str) else {}
 
 
 def _data_id(message_id: str) -> str:
     data_id = records.data_id_of(message_id)
     if data_id is None:
-        raise NotFoundError(f"{message_id!r} is no message of this service: ids are <_id>.<dataId>")
+        raise NotFoundError(
+            f"there is no message {message_id!r}: ids of this service are <_id>.<dataId>"
+        )
     return data_id
 
 

@@ -1,8 +1,8 @@
-"""The client of FastGPT's published Python document: its methods, and the raw responses they give.
+"""The client of FastGPT's published Python document: its methods, which return raw responses.
 
-For programs that were written from that document. Names, parameters and defaults are the document's
-and stay as they are; what is sent, the store sends as well. Nothing is read into an answer here,
-but whether its path was there.
+For programs that were written from that document: names, parameters and defaults are the document's
+and stay as they are, and the requests are those of the store. No response is parsed here, except to
+see whether the server has the path.
 """
 # ruff: noqa: N803  # the document's names
 
@@ -37,30 +37,30 @@ from .api.endpoints import (
 )
 from .api.envelope import AbsentPathError, is_absent_path
 from .options import ClientOptions
-from .replies.requests import body, given
+from .replies.requests import completion_body, present_fields
 
 R = TypeVar("R")
 
 
 class _Methods(ABC, Generic[R]):
-    """What the document describes, for both faces; `R` is what a call gives.
+    """The document's methods, for both faces; `R` is what a call returns.
 
-    Each call asks the paths of the server's generation, which its first answers tell.
+    Each call uses the paths of the server's generation, which its first responses show.
     """
 
     def __init__(self, api_key: str, base_url: str, **options: object) -> None:
-        """Opens no connection yet.
+        """Validate the options; no connection is opened yet.
 
         Args:
-            api_key: An app's key, or another that the server takes.
-            base_url: The server's address, which may end in ``/api`` or ``/api/v1``.
-            **options: `timeout`, `reply_timeout`, `headers`, `verify` and `proxy`, as of every
-                HTTP adapter. Nothing is ever repeated.
+            api_key: Key of an app, or another that the server accepts.
+            base_url: Address of the server; it may end in ``/api`` or ``/api/v1``.
+            **options: `timeout`, `reply_timeout`, `headers`, `verify` and `proxy`, as for every
+                HTTP adapter. Nothing is ever retried.
 
         Raises:
-            ConfigError: One of them is wrong.
+            ConfigError: An option is invalid.
         """
-        self._base_url = _checked_address(base_url)
+        self._base_url = _parse_address(base_url)
         self._options = ClientOptions.checked(api_key, options)
         self._generations = Generations()
 
@@ -73,7 +73,7 @@ class _Methods(ABC, Generic[R]):
 
     @abstractmethod
     def _ask(self, endpoint: Endpoint, fields: Mapping[str, JSON], *, stream: bool = False) -> R:
-        """Asks by the path that the server has; where it has none, gives what it said to that."""
+        """Call the endpoint by the path that the server has; without one, return its refusal."""
 
     def create_chat_completion(
         self,
@@ -84,19 +84,19 @@ class _Methods(ABC, Generic[R]):
         variables: Mapping[str, Any] | None = None,
         responseChatItemId: str | None = None,
     ) -> R:
-        """Sends messages to the key's app; POST /api/v1/chat/completions.
+        """Send messages to the key's app; POST /api/v1/chat/completions.
 
         Args:
-            messages: As in OpenAI's API; with a `chatId` the last one counts, and the conversation
-                is looked up over there.
-            stream: Whether the answer comes as events; the response is then still to be read, and
-                to be closed.
-            chatId: The conversation; without one the service begins one.
-            detail: Whether the answer tells of the run, and of questions that a flow asks.
-            variables: The app's variables.
-            responseChatItemId: The `dataId` that the answer is stored with.
+            messages: Messages as in OpenAI's API; with a `chatId` only the last one counts, as the
+                service has the others.
+            stream: Whether the answer arrives as events; the caller then reads the response, and
+                closes it.
+            chatId: Id of the conversation; without one the service creates a conversation.
+            detail: Whether the answer reports the run, and the questions that a flow asks.
+            variables: Variables of the app.
+            responseChatItemId: The `dataId` under which the answer is stored.
         """
-        fields = body(
+        fields = completion_body(
             messages,
             stream=stream,
             detail=detail,
@@ -113,14 +113,14 @@ class _Methods(ABC, Generic[R]):
         pageSize: int = 20,
         source: Literal["api", "online", "share", "test"] = "api",
     ) -> R:
-        """Lists conversations; getHistories."""
+        """List conversations; getHistories."""
         return self._ask(
-            HISTORIES, given(appId=appId, offset=offset, pageSize=pageSize, source=source)
+            HISTORIES, present_fields(appId=appId, offset=offset, pageSize=pageSize, source=source)
         )
 
     def get_chat_init(self, appId: str, chatId: str) -> R:
-        """Tells of a conversation and its app, and marks it as read; init."""
-        return self._ask(INIT, given(appId=appId, chatId=chatId))
+        """Describe a conversation and its app, and mark it as read; init."""
+        return self._ask(INIT, present_fields(appId=appId, chatId=chatId))
 
     def get_chat_records(
         self,
@@ -130,8 +130,8 @@ class _Methods(ABC, Generic[R]):
         pageSize: int = 10,
         loadCustomFeedbacks: bool = False,
     ) -> R:
-        """Lists a conversation's records, counted from the newest; getPaginationRecords."""
-        fields = given(
+        """List a conversation's records, counted from the newest; getPaginationRecords."""
+        fields = present_fields(
             appId=appId,
             chatId=chatId,
             offset=offset,
@@ -141,28 +141,30 @@ class _Methods(ABC, Generic[R]):
         return self._ask(RECORDS, fields)
 
     def get_record_detail(self, appId: str, chatId: str, dataId: str) -> R:
-        """Tells what the run did that made an answer; getResData."""
-        return self._ask(RUN_DETAILS, given(appId=appId, chatId=chatId, dataId=dataId))
+        """Report the run that made an answer; getResData."""
+        return self._ask(RUN_DETAILS, present_fields(appId=appId, chatId=chatId, dataId=dataId))
 
     def update_chat_history(
         self, appId: str, chatId: str, customTitle: str | None = None, top: bool | None = None
     ) -> R:
-        """Renames a conversation, or pins it; updateHistory."""
+        """Rename a conversation, or pin it; updateHistory."""
         return self._ask(
-            UPDATE, given(appId=appId, chatId=chatId, customTitle=customTitle, top=top)
+            UPDATE, present_fields(appId=appId, chatId=chatId, customTitle=customTitle, top=top)
         )
 
     def delete_chat_history(self, appId: str, chatId: str) -> R:
-        """Deletes a conversation; delHistory."""
-        return self._ask(DELETE, given(appId=appId, chatId=chatId))
+        """Delete a conversation; delHistory."""
+        return self._ask(DELETE, present_fields(appId=appId, chatId=chatId))
 
     def clear_chat_histories(self, appId: str) -> R:
-        """Deletes what *every* key made of the app's conversations; clearHistories."""
-        return self._ask(CLEAR, given(appId=appId))
+        """Delete the app's conversations that *any* key created; clearHistories."""
+        return self._ask(CLEAR, present_fields(appId=appId))
 
     def delete_chat_record(self, appId: str, chatId: str, contentId: str) -> R:
-        """Deletes a record, from 4.15 on with the other half of its turn; record/delete."""
-        return self._ask(DELETE_RECORD, given(appId=appId, chatId=chatId, contentId=contentId))
+        """Delete a record, from 4.15 on with the other half of its turn; record/delete."""
+        return self._ask(
+            DELETE_RECORD, present_fields(appId=appId, chatId=chatId, contentId=contentId)
+        )
 
     def send_feedback(
         self,
@@ -172,11 +174,11 @@ class _Methods(ABC, Generic[R]):
         userGoodFeedback: str | None = None,
         userBadFeedback: str | None = None,
     ) -> R:
-        """Sets what the user thought of an answer; updateUserFeedback.
+        """Set the user's feedback on an answer; updateUserFeedback.
 
-        A call replaces both feedbacks: one that is None is taken back.
+        A call replaces both feedbacks: one that is None is removed.
         """
-        fields = given(
+        fields = present_fields(
             appId=appId,
             chatId=chatId,
             dataId=dataId,
@@ -188,23 +190,23 @@ class _Methods(ABC, Generic[R]):
     def get_suggested_questions(
         self, appId: str, chatId: str, questionGuide: Mapping[str, Any] | None = None
     ) -> R:
-        """Asks a model for the questions that come next; v2/createQuestionGuide.
+        """Ask a model for follow-up questions; v2/createQuestionGuide.
 
         Args:
-            appId: The app.
-            chatId: The conversation.
-            questionGuide: ``{"open": …, "model": …, "customPrompt": …}`` in place of the app's own.
+            appId: Id of the app.
+            chatId: Id of the conversation.
+            questionGuide: ``{"open": …, "model": …, "customPrompt": …}`` in place of the app's.
         """
         return self._ask(
-            SUGGESTIONS, given(appId=appId, chatId=chatId, questionGuide=questionGuide)
+            SUGGESTIONS, present_fields(appId=appId, chatId=chatId, questionGuide=questionGuide)
         )
 
 
 class ChatClient(_Methods[RawResponse]):
     """FastGPT's chat API as its document for Python shows it; threads may share it.
 
-    Each method returns an `httpx.Response`, whatever its status; where none came, httpx raises its
-    own errors. A path that the server does not have is tried under its older name.
+    Each method returns an `httpx.Response`, whatever its status; without a response, httpx's errors
+    are raised. A path that the server lacks is tried under its older name.
     """
 
     def __init__(self, api_key: str, base_url: str, **options: object) -> None:
@@ -223,7 +225,7 @@ class ChatClient(_Methods[RawResponse]):
         self.close()
 
     def close(self) -> None:
-        """Closes connections; calling it twice is fine."""
+        """Close all connections; a second call does nothing."""
         self._http.close()
 
     def _ask(
@@ -232,15 +234,15 @@ class ChatClient(_Methods[RawResponse]):
         def send(request: Request) -> RawResponse:
             return _present(self._http.send(request, stream=stream))
 
-        asking: Flow[Request, RawResponse, RawResponse] = self._generations.ask(endpoint, fields)
+        flow: Flow[Request, RawResponse, RawResponse] = self._generations.ask(endpoint, fields)
         try:
-            return run(asking, send)
+            return run(flow, send)
         except _AbsentError as absent:
             return absent.answer
 
 
 class AsyncChatClient(_Methods[Coroutine[Any, Any, RawResponse]]):
-    """As `ChatClient`, for an event loop: each method is awaited."""
+    """`ChatClient` for an event loop: each method is awaited."""
 
     def __init__(self, api_key: str, base_url: str, **options: object) -> None:
         super().__init__(api_key, base_url, **options)
@@ -258,7 +260,7 @@ class AsyncChatClient(_Methods[Coroutine[Any, Any, RawResponse]]):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Closes connections; calling it twice is fine."""
+        """Close all connections; a second call does nothing."""
         await self._http.aclose()
 
     async def _ask(
@@ -274,7 +276,7 @@ class AsyncChatClient(_Methods[Coroutine[Any, Any, RawResponse]]):
 
 
 class _AbsentError(AbsentPathError):
-    """What a server answered that has no such path."""
+    """The response of a server that has no such path."""
 
     def __init__(self, answer: RawResponse) -> None:
         super().__init__("the server has no such path")
@@ -282,24 +284,24 @@ class _AbsentError(AbsentPathError):
 
 
 def _present(answer: RawResponse) -> RawResponse:
-    """An answer of a path that is there.
+    """Return the response.
 
     Raises:
-        _AbsentError: It is not.
+        _AbsentError: The server has no such path.
     """
     if is_absent_path(Response(answer.status_code, answer.headers)):
         raise _AbsentError(answer)
     return answer
 
 
-def _checked_address(base_url: str) -> str:
+def _parse_address(base_url: str) -> str:
     try:
         base_url = root_of(base_url)
         parts = urlsplit(base_url)
-    except (ValueError, AttributeError):  # no text, as of a variable that is not set
-        raise ConfigError("base_url is no address: write http://host:port") from None
+    except (ValueError, AttributeError):  # None, from a variable that is not set
+        raise ConfigError("base_url must be a string: write http://host:port") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigError("base_url is no address of HTTP: write http://host:port")
+        raise ConfigError("base_url must be an HTTP URL: write http://host:port")
     if parts.username is not None or parts.query or parts.fragment:
-        raise ConfigError("base_url is an address alone: who asks is told by api_key")
+        raise ConfigError("base_url must have no user, query or fragment: pass the key as api_key")
     return base_url

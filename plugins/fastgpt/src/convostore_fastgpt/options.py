@@ -1,4 +1,7 @@
-"""What a FastGPT store is opened with, and what of it must be there."""
+"""Options of FastGPT stores, turns and the documented client, and their validation.
+
+No path and no field of a request here.
+"""
 
 from __future__ import annotations
 
@@ -30,54 +33,55 @@ SourceName: TypeAlias = Literal[
 
 
 _LONGEST_OWNER: Final = 220
-"""Characters: the service takes 250 for a `chatId`, and a name is followed by 25 others."""
+"""Characters: the service accepts 250 for a `chatId`, and 25 more follow the user's name."""
 
 
 def _sendable(key: SecretStr | None) -> SecretStr | None:
     text = key.get_secret_value() if key else ""
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("a key is printable ASCII without spaces")
+        raise ValueError("must be printable ASCII without spaces")
     return key
 
 
 class ClientOptions(HTTPOptions):
-    """What the documented client is opened with.
+    """Options of the documented client.
 
     Attributes:
-        api_key: An API key; which one opens what, depends on the server's version.
+        api_key: API key; what it gives access to depends on the server's version.
     """
 
     api_key: Annotated[SecretStr, AfterValidator(_sendable)]
 
     @classmethod
     def checked(cls, api_key: str, options: Mapping[str, object]) -> Self:
-        """Checks what was given.
+        """Validate the client's options.
 
         Raises:
-            ConfigError: It is wrong, or has no effect on a client that repeats and reads nothing.
+            ConfigError: One is invalid, or has no effect on a client that neither retries nor
+                parses.
         """
         for name in sorted(options.keys() & {"retries", "concurrency", "max_body", "trace"}):
             raise ConfigError(f"fastgpt: the option {name!r} has no effect here: leave it out")
         if not api_key:
-            raise ConfigError("fastgpt: the option 'api_key' is needed")
+            raise ConfigError("fastgpt: the option 'api_key' is required")
         return validate_options(
-            cls, {**options, "api_key": api_key}, lambda told: ConfigError(f"fastgpt: {told}")
+            cls, {**options, "api_key": api_key}, lambda text: ConfigError(f"fastgpt: {text}")
         )
 
 
 class FastGPTOptions(HTTPOptions):
-    """The options of a FastGPT store.
+    """Options of a FastGPT store.
 
     Attributes:
-        app_id: The app whose conversations these are, 24 hexadecimal digits. With a share link it
-            is needed only by servers before 4.15.
-        api_key: An API key that may read the app; needed unless there is a share link.
-        source: Through what the conversations listed were made; ``all`` lists every one that the
-            key's owner has. What a turn begins was made through ``api``.
-        share_id: A share link's id, which takes the place of a key.
-        outlink_uid: Which visitor of the share link, as the link's page named it.
-        user: Which of the end users behind the key; the store then knows only the conversations
-            whose ids begin with this name, as those do that it makes.
+        app_id: The app that the conversations belong to, 24 hexadecimal digits. With a share link
+            only servers before 4.15 need it.
+        api_key: API key that may read the app; required unless there is a share link.
+        source: The channel through which the listed conversations were created; ``all`` lists every
+            conversation of the key's owner. Turns create theirs through ``api``.
+        share_id: Id of a share link, in place of a key.
+        outlink_uid: Id of the share link's visitor, as the link's page chose it.
+        user: Name of one end user of the key; the store then sees only conversations whose ids
+            begin with it, as those do that the store creates.
     """
 
     app_id: str | None = None
@@ -91,24 +95,22 @@ class FastGPTOptions(HTTPOptions):
     @classmethod
     def _user_fits_into_an_id(cls, user: str | None) -> str | None:
         if user is not None and not 0 < len(_quoted(user)) <= _LONGEST_OWNER:
-            raise ValueError(
-                f"a user's name is 1 to {_LONGEST_OWNER} characters long, percent-encoded"
-            )
+            raise ValueError(f"must have 1 to {_LONGEST_OWNER} characters when percent-encoded")
         return user
 
     @property
     def owner(self) -> str:
-        """What the ids of the user's conversations begin with; empty where there is no `user`."""
+        """The prefix of the ids of the user's conversations; empty without `user`."""
         return "" if self.user is None else f"{_quoted(self.user)}:"
 
     def require(self) -> None:
-        """Looks whether what a store needs is there.
+        """Check that the options name an app and a credential.
 
         Raises:
-            ConfigError: It is not; the message says where to put it.
+            ConfigError: One is missing; the message says where to set it.
         """
         if (self.share_id is None) != (self.outlink_uid is None):
-            raise ConfigError("fastgpt: a share link is share_id and outlink_uid, both of them")
+            raise ConfigError("fastgpt: a share link needs both options: share_id and outlink_uid")
         if self.share_id is not None:
             if self.user is not None:
                 raise ConfigError(
@@ -117,12 +119,12 @@ class FastGPTOptions(HTTPOptions):
             return
         if not self.app_id:
             raise ConfigError(
-                "fastgpt: the option 'app_id' is needed: the 24 digits in the address of the app's "
-                "page; pass app_id=…, or set CONVOSTORE_FASTGPT_APP_ID"
+                "fastgpt: the option 'app_id' is required: the 24 digits in the address of the "
+                "app's page; pass app_id=…, or set CONVOSTORE_FASTGPT_APP_ID"
             )
         if self.api_key is None or not self.api_key.get_secret_value():
             raise ConfigError(
-                "fastgpt: the option 'api_key' is needed: pass api_key=…, or set "
+                "fastgpt: the option 'api_key' is required: pass api_key=…, or set "
                 "CONVOSTORE_FASTGPT_API_KEY"
             )
 
@@ -131,24 +133,23 @@ def _quoted(user: str) -> str:
     try:
         return quote(user, safe="")
     except UnicodeEncodeError:
-        raise ValueError("a user's name holds a lone surrogate, which no id can carry") from None
+        raise ValueError("must not contain a lone surrogate: no id can carry it") from None
 
 
 class FastGPTReplyOptions(AdapterOptions):
-    """What may be passed with a turn, or with the answer of an interaction.
+    """Options of a turn, or of the answer to an interaction.
 
     Attributes:
-        variables: Laid over those that the conversation has stored; to a plugin app they are the
-            turn, whose text is then left empty.
-        detail: Whether the service tells of the run: nodes, tools, interactions, and which of them
-            failed. Without it a failed run is an empty one until its record is read.
-        retain_citations: Whether marks of citations stay in the text as it comes. What is stored
-            has them in a streamed reply whatever is said here, and in one that comes whole only if
-            they are retained.
-        custom_uid: Who is asking, as the app's logs show it.
-        metadata: Stored with the turn.
-        api_version: Which of the service's two ways to answer; ``v2``, since 4.9.4, tells of each
-            node when it is done.
+        variables: Values that override those stored with the conversation; for a plugin app they
+            are the turn, and its text is left empty.
+        detail: Whether the service reports the run: nodes, tools, interactions, and which of them
+            failed. Without it a failed run looks empty until its record is read.
+        retain_citations: Whether citation marks stay in the text as it arrives. The record of a
+            streamed reply always keeps them; the record of a whole reply only if they are retained.
+        custom_uid: Name of the asking user in the app's logs.
+        metadata: JSON object that is stored with the turn.
+        api_version: Version of the completion endpoint; ``v2``, since 4.9.4, reports each node as
+            soon as it is done.
     """
 
     variables: dict[str, JSON] | None = None

@@ -234,7 +234,7 @@ def test_long_words_of_the_service_are_shortened():
 
 
 def on_both_faces(respond: Callable[[Request], Response], clause: Callable, face: str) -> None:
-    """Runs a clause on a store whose service is a function."""
+    """Run a clause on a store whose service is a function."""
 
     async def with_store(_: object, kit: Kit) -> None:
         await clause(kit.open(retries=0))

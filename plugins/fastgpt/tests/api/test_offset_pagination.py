@@ -44,7 +44,7 @@ Schedule = Sequence[Sequence[Step]]
 
 
 def schedules(*kinds: str) -> st.SearchStrategy[Schedule]:
-    """What others do behind each request, in all fewer things than a page holds."""
+    """Return what others do after each request, in all fewer things than a page holds."""
     step = st.tuples(st.sampled_from(kinds), st.integers(0, 60))
     return st.lists(st.lists(step, max_size=2), max_size=PAGE // 2 - 1)
 
@@ -98,7 +98,7 @@ CONVERSATION_STEPS = ("insert", "touch", "delete", "pin", "unpin")
 
 @st.composite
 def lists_of_conversations(draw: st.DrawFn) -> FastGPTService:
-    """A service with some conversations, of which several may be of the same millisecond."""
+    """Return a service with some conversations, of which several may be of the same millisecond."""
     service = FastGPTService(draw(st.sampled_from(sorted(GENERATIONS))))
     for number in range(draw(st.integers(0, 45))):
         service.tick = timedelta(milliseconds=draw(st.sampled_from((0, 0, 1))))
@@ -127,7 +127,7 @@ def test_a_walk_shows_each_conversation_that_stood_throughout_once(service, sche
     before = service.shown()
     hands = OtherHands(service)
     store = opened(Disturbed(service, schedule, hands.act).handle, small=True)
-    seen = [each.id for each in store.conversations()]
+    seen = [conversation.id for conversation in store.conversations()]
     assert len(set(seen)) == len(seen)
     assert set(before) - hands.deleted <= set(seen)
 
@@ -140,13 +140,13 @@ def test_pages_show_each_conversation_that_stood_still_once_and_in_order(service
     hands = OtherHands(service)
     store = opened(Disturbed(service, schedule, hands.act).handle)
     pages = paged(lambda cursor: store.list_conversations(limit=limit, cursor=cursor))
-    seen = [each.id for each in pages]
-    still = [each for each in before if each not in hands.deleted | hands.moved]
-    assert [each for each in seen if each in still] == still
+    seen = [page.id for page in pages]
+    still = [item for item in before if item not in hands.deleted | hands.moved]
+    assert [item for item in seen if item in still] == still
 
 
 def paged(read: Callable) -> list:
-    """What pages hold that are read one by one, to the end."""
+    """Return the items of all pages, read one by one."""
     found: list = []
     cursor = None
     for _ in range(200):
@@ -171,7 +171,7 @@ def test_a_walk_over_pages_of_full_size_survives_a_busy_service(generation):
     before = service.shown()
     hands = OtherHands(service)
     store = opened(Disturbed(service, schedule, hands.act).handle)
-    seen = [each.id for each in store.conversations()]
+    seen = [conversation.id for conversation in store.conversations()]
     assert len(set(seen)) == len(seen)
     assert set(before) - hands.deleted <= set(seen)
 
@@ -181,7 +181,7 @@ def test_a_walk_over_pages_of_full_size_survives_a_busy_service(generation):
 
 @st.composite
 def lists_of_messages(draw: st.DrawFn) -> FastGPTService:
-    """A service with one conversation, whose turns may lack their question or answer."""
+    """Return a service with one conversation, whose turns may lack their question or answer."""
     service = FastGPTService(draw(st.sampled_from(sorted(GENERATIONS))))
     service.insert("c")
     for role in draw(st.lists(st.sampled_from(("user", "assistant")), max_size=30)):
@@ -208,11 +208,11 @@ def ids_of(service: FastGPTService) -> list[str]:
 
 
 def shown_throughout(seen: Sequence[str], before: Sequence[str], service: FastGPTService) -> None:
-    """Asks for each id once and in order that was there before and is there after."""
+    """Check that each id that is there before and after appears once and in order."""
     assert len(set(seen)) == len(seen)
     left = set(ids_of(service))
-    stood = [each for each in before if each in left]
-    assert [each for each in seen if each in stood] == stood
+    stood = [item for item in before if item in left]
+    assert [item for item in seen if item in stood] == stood
 
 
 ORDERS = st.sampled_from(("oldest_first", "newest_first"))
@@ -224,7 +224,7 @@ def test_a_walk_shows_each_message_that_stood_throughout_once_and_in_order(
 ):
     before = ids_of(service)[:: 1 if order == "oldest_first" else -1]
     store = opened(Disturbed(service, schedule, OtherWriters(service).act).handle, small=True)
-    shown_throughout([each.id for each in store.messages("c", order=order)], before, service)
+    shown_throughout([message.id for message in store.messages("c", order=order)], before, service)
 
 
 @given(lists_of_messages(), schedules("append", "erase"), ORDERS, st.integers(1, 7))
@@ -234,7 +234,7 @@ def test_pages_show_each_message_that_stood_throughout_once_and_in_order(
     before = ids_of(service)[:: 1 if order == "oldest_first" else -1]
     store = opened(Disturbed(service, schedule, OtherWriters(service).act).handle)
     found = paged(lambda cursor: store.list_messages("c", limit=limit, cursor=cursor, order=order))
-    shown_throughout([each.id for each in found], before, service)
+    shown_throughout([item.id for item in found], before, service)
 
 
 @given(lists_of_messages(), schedules("append", "erase"))
@@ -242,7 +242,7 @@ def test_a_transcript_holds_each_message_that_stood_throughout_once_and_in_order
     before = ids_of(service)
     store = opened(Disturbed(service, schedule, OtherWriters(service).act).handle)
     (transcript,) = store.transcripts(["c"])
-    shown_throughout([each.id for each in transcript.messages], before, service)
+    shown_throughout([message.id for message in transcript.messages], before, service)
 
 
 @given(lists_of_messages(), ORDERS, st.integers(1, 7))
@@ -260,8 +260,8 @@ def test_messages_of_several_pages_of_full_size_come_in_order(generation, order)
     service.insert("c")
     for number in range(253):
         service.append("c", "assistant" if number % 2 else "user", str(number))
-    texts = [each.text for each in opened(service.handle).messages("c", order=order)]
-    assert texts[:: 1 if order == "oldest_first" else -1] == [str(each) for each in range(253)]
+    texts = [message.text for message in opened(service.handle).messages("c", order=order)]
+    assert texts[:: 1 if order == "oldest_first" else -1] == [str(item) for item in range(253)]
 
 
 # One conversation
@@ -278,7 +278,7 @@ def many(generation: str, count: int = 250, *, ties: bool = False) -> FastGPTSer
 
 
 def asked(service: FastGPTService) -> list[str]:
-    """The last words of the paths that were asked for and are there."""
+    """Return the last words of the requested paths that exist."""
     return [
         request.path.rpartition("/")[2]
         for request, response in service.exchanges
@@ -321,7 +321,7 @@ def test_looking_a_conversation_up_never_marks_it_as_read(generation):
     store = opened(service.handle)
     store.get_conversation("c1")
     list(store.messages("c1"))
-    assert not [each for each, _ in service.exchanges if each.path == f"{ROOT}init"]
+    assert not [exchange for exchange, _ in service.exchanges if exchange.path == f"{ROOT}init"]
 
 
 @for_each("requests", range(6))
@@ -354,7 +354,9 @@ def test_a_store_lists_the_conversations_of_its_source(generation, source):
     service.insert("test", source="test")
     service.insert("somebody's", owner="somebody")
     wanted = {"api": {"c0", "c1"}, "online": {"online"}, "all": {"c0", "c1", "online", "test"}}
-    listed = {each.id for each in opened(service.handle, source=source).conversations()}
+    listed = {
+        conversation.id for conversation in opened(service.handle, source=source).conversations()
+    }
     assert listed == wanted[source]
 
 
@@ -378,7 +380,7 @@ def test_clearing_takes_everybodys_of_the_app_only_where_the_trait_says_so(gener
     store = opened(service.handle, source=source)
     store.clear_conversations()
     assert list(store.conversations()) == []
-    left = {each.chat_id for each in service.chats.values() if not each.deleted}
+    left = {chat.chat_id for chat in service.chats.values() if not chat.deleted}
     if source == "api":
         assert store.traits.clears == "may_clear_others"
         assert left == {*[f"o{number}" for number in range(120)], "another's"}
@@ -396,7 +398,7 @@ def test_a_deleted_conversations_messages_stay_readable_where_the_service_hides_
     with pytest.raises(convostore.NotFoundError):
         store.get_conversation("c0")
     if GENERATIONS[generation].soft:
-        assert [each.text for each in store.messages("c0")] == ["still here"]
+        assert [message.text for message in store.messages("c0")] == ["still here"]
     else:
         with pytest.raises(convostore.NotFoundError):
             list(store.messages("c0"))
@@ -411,7 +413,7 @@ def test_of_a_turn_only_the_named_message_goes_unless_the_two_share_an_id(genera
     store = opened(service.handle)
     messages = list(store.messages("c0"))
     store.delete_message("c0", messages[1].id)
-    left = [each.text for each in store.messages("c0")]
+    left = [message.text for message in store.messages("c0")]
     shared = GENERATIONS[generation].shared_data_id
     assert left == (["q2", "q2's answer"] if shared else ["q1", "q2", "q2's answer"])
 
@@ -430,7 +432,7 @@ def test_what_is_deleted_between_the_list_and_its_reading_is_no_empty_conversati
 
 
 def listing_of(rows: list) -> Service:
-    """A service whose every list has these rows, in the order in which it sorts them."""
+    """Return a service whose every list has these rows, in the order in which it sorts them."""
 
     def answer(request: Request) -> Response:
         start, size = request.json["offset"], request.json["pageSize"]
@@ -452,7 +454,7 @@ def test_conversations_that_lost_their_ids_are_neither_dropped_nor_repeated(limi
     rows.insert(3, {"chatId": "c", "title": "whole", "updateTime": time})
     store = opened(listing_of(rows))
     found = paged(lambda cursor: store.list_conversations(limit=limit, cursor=cursor))
-    assert [each.title for each in found] == [each["title"] for each in rows]
+    assert [item.title for item in found] == [row["title"] for row in rows]
 
 
 @for_each("limit", [1, 2, 3])
@@ -461,10 +463,10 @@ def test_conversations_that_lost_their_ids_are_neither_dropped_nor_repeated(limi
 def test_records_whose_ids_cannot_be_sorted_by_are_neither_dropped_nor_repeated(
     own_id, order, limit
 ):
-    rows = [{"_id": own_id, "obj": "AI", "dataId": "d", "value": str(each)} for each in range(7)]
+    rows = [{"_id": own_id, "obj": "AI", "dataId": "d", "value": str(item)} for item in range(7)]
     for number, row in enumerate(rows):
         row["_id"] = own_id.format(number) if isinstance(own_id, str) else own_id
     store = opened(listing_of(rows))
     found = paged(lambda cursor: store.list_messages("c", limit=limit, cursor=cursor, order=order))
-    texts = [each.text for each in found]
-    assert texts[:: 1 if order == "oldest_first" else -1] == [str(each) for each in range(7)]
+    texts = [item.text for item in found]
+    assert texts[:: 1 if order == "oldest_first" else -1] == [str(item) for item in range(7)]

@@ -15,7 +15,7 @@ from convostore.models import (
     TextPart,
 )
 from convostore.testing import FACES
-from convostore_fastgpt.replies.answers import answering_text
+from convostore_fastgpt.replies.answers import encode_answer
 from convostore_fastgpt.schema.interactions import innermost, read_interaction
 
 from ..support.chats import Chat
@@ -43,8 +43,8 @@ def answered(chat, way, *args, **kwargs):
 
 
 def said_last(service):
-    """The text of the last message that was sent."""
-    request = [each for each, _ in service.exchanges if each.path in COMPLETIONS][-1]
+    """Return the text of the last message that was sent."""
+    request = [exchange for exchange, _ in service.exchanges if exchange.path in COMPLETIONS][-1]
     (message,) = request.json["messages"]
     assert message["role"] == "user"
     return message["content"]
@@ -66,7 +66,7 @@ def test_a_choice_is_sent_as_its_value_and_the_flow_goes_on(face, service, way, 
         asking = chat.reply(None, f"{wrap}choose tea coffee", api_version=version)
         assert asking.interaction.type == "userSelect"
         assert asking.interaction.prompt == "Which one?"
-        assert [each.value for each in asking.interaction.options] == ["tea", "coffee"]
+        assert [option.value for option in asking.interaction.options] == ["tea", "coffee"]
         reply = answered(chat, way, asking.conversation_id, "coffee", api_version=version)
         assert said_last(service) == "coffee"
         assert reply.interaction is None
@@ -102,7 +102,7 @@ def test_a_form_is_sent_by_key_and_by_label(face, service, way, wrap):
         }
         filled = reply.message.parts[1]
         assert filled.answered
-        assert {each.key: each.value for each in filled.fields} == {"name": "张三", "age": "36"}
+        assert {field.key: field.value for field in filled.fields} == {"name": "张三", "age": "36"}
         assert reply.message.parts[2] == TextPart(text="So name is 张三, age is 36.")
         assert reply.message.id == asking.message.id
 
@@ -116,7 +116,7 @@ def test_an_agents_questions_are_answered_in_their_order(face, service, way):
         keys = [each.key for each in asking.interaction.fields]
         reply = answered(chat, way, asking.conversation_id, {keys[1]: "tomorrow", keys[0]: "Paris"})
         assert json.loads(said_last(service)) == {"answers": ["Paris", "tomorrow"]}
-        assert [each.value for each in reply.message.parts[1].fields] == ["Paris", "tomorrow"]
+        assert [field.value for field in reply.message.parts[1].fields] == ["Paris", "tomorrow"]
         assert reply.message.id == asking.message.id
         assert reply.message.parts[-1] == TextPart(text="I see.")
 
@@ -166,7 +166,7 @@ def test_what_the_flow_asks_and_adds_streams_as_it_is_stored(
     with Chat(face, service.handle) as chat:
         asking = chat.read("stream_reply", None, prompt, api_version=version)
         assert folded(asking.events).parts == asking.reply.message.parts
-        (event,) = [each for each in asking.events if isinstance(each, InteractionRequested)]
+        (event,) = [item for item in asking.events if isinstance(item, InteractionRequested)]
         assert event.interaction == asking.reply.interaction
         chat_id = asking.reply.conversation_id
         read = chat.read("stream_answer", chat_id, answer, api_version=version)
@@ -222,7 +222,9 @@ def test_the_variables_and_the_user_go_with_an_answer(face, way):
     with Chat(face, service.handle) as chat:
         asking = chat.reply(None, "choose a b")
         answered(chat, way, asking.conversation_id, "b", variables={"v": 1}, custom_uid="u1")
-        request = [each for each, _ in service.exchanges if each.path in COMPLETIONS][-1]
+        request = [exchange for exchange, _ in service.exchanges if exchange.path in COMPLETIONS][
+            -1
+        ]
         assert request.json["variables"] == {"v": 1}
         assert request.json["customUid"] == "u1"
         assert request.json["chatId"] == asking.conversation_id
@@ -304,10 +306,10 @@ def test_an_answer_whose_connection_is_lost_can_be_looked_for(face, service, way
         ("choose tea coffee", "option1", ["'tea'"]),
         ("choose tea coffee", {"tea": True}, ["'tea'", "'coffee'"]),
         ("fill in name age", "Ada", ["'name'", "'age'"]),
-        ("fill in name age", {"name": "Ada"}, ["'age'", "must be filled in"]),
+        ("fill in name age", {"name": "Ada"}, ["'age'", "empty"]),
         ("fill in name age", {"name": "Ada", "age": ""}, ["'age'"]),
         ("fill in name age", {"name": "Ada", "age": "1", "sex": "f"}, ["'sex'", "'name'"]),
-        ("fill in name age", {"name": "Ada", "age": 36}, ["'age'", "text", "int"]),
+        ("fill in name age", {"name": "Ada", "age": 36}, ["'age'", "string", "int"]),
         ("ask where when", "Paris", ["'0'", "'1'"]),
         ("ask where when", {"0": "Paris"}, ["'1'"]),
     ],
@@ -353,13 +355,13 @@ def form(kind, *, required=False, options=(), more=()):
         label="L",
         type=kind,
         required=required,
-        options=tuple([InteractionOption(value=each) for each in options]),
+        options=tuple([InteractionOption(value=option) for option in options]),
     )
     return InteractionPart(type="userInput", fields=(field, *more))
 
 
 def sent(part, answer, params=None):
-    text = answering_text(part, {"type": part.type, "params": params or {}}, answer)
+    text = encode_answer(part, {"type": part.type, "params": params or {}}, answer)
     return json.loads(text)
 
 
@@ -416,7 +418,7 @@ def test_a_label_never_takes_the_place_of_another_fields_key():
 
 @for_each("value", [float("nan"), float("inf"), object(), {1, 2}])
 def test_what_json_cannot_hold_is_refused(value):
-    with pytest.raises(InvalidError, match="texts, numbers"):
+    with pytest.raises(InvalidError, match="only strings, numbers"):
         sent(form(None), {"k": value})
 
 
@@ -426,7 +428,7 @@ def test_long_lists_of_options_are_told_in_part():
         options=tuple([InteractionOption(value=f"option {number}") for number in range(500)]),
     )
     with pytest.raises(InvalidError, match="and 480 more") as caught:
-        answering_text(part, {}, "x")
+        encode_answer(part, {}, "x")
     assert len(str(caught.value)) < 1000
 
 
@@ -438,9 +440,9 @@ def test_one_question_of_an_agent_takes_a_text():
 
 def test_a_type_that_is_unknown_here_takes_a_text_as_it_is():
     part = InteractionPart(type="what comes next")
-    assert answering_text(part, {}, "as it is") == "as it is"
+    assert encode_answer(part, {}, "as it is") == "as it is"
     with pytest.raises(InvalidError, match="what comes next"):
-        answering_text(part, {}, {"a": 1})
+        encode_answer(part, {}, {"a": 1})
 
 
 @for_each(
@@ -460,10 +462,10 @@ def test_an_interaction_is_the_innermost_of_those_that_wrap_it(kind):
 
 def answers():
     found = [
-        each
-        for each in recorded_completions()
-        if scenario_of(each) in ("select", "form")
-        and each.json["messages"][0]["content"] != "start"
+        completion
+        for completion in recorded_completions()
+        if scenario_of(completion) in ("select", "form")
+        and completion.json["messages"][0]["content"] != "start"
     ]
     assert len(found) == 32
     return found
@@ -489,12 +491,12 @@ def test_a_recorded_interaction_is_answered_as_it_was_and_read_as_it_was_stored(
             chat, "stream_answer" if exchange.json["stream"] else "answer", chat_id, answer
         )
     assert reply.message == answers_of(exchange.version, chat_id)[-1]
-    ((message,),) = [each.json["messages"] for each in asked]
+    ((message,),) = [item.json["messages"] for item in asked]
     assert message["content"] == content or json.loads(message["content"]) == answer
 
 
 def as_it_waited(rows):
-    """Records of a conversation as they were before its interaction was answered."""
+    """Return records of a conversation as they were before its interaction was answered."""
     before = copy.deepcopy(rows)
     del before[-1]["value"][1:]
     params = before[-1]["value"][0]["interactive"]["params"]

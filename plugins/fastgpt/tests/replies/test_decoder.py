@@ -30,7 +30,7 @@ from convostore.models import (
     ToolResultDelta,
     VariablesUpdated,
 )
-from convostore_fastgpt.replies.decoder import nested
+from convostore_fastgpt.replies.decoder import nest_steps
 
 from ..support.streams import (
     answered,
@@ -59,21 +59,21 @@ def said(text=None, reasoning=None):
 
 
 def told(*frames, ended=True):
-    """The events of a stream, which may not fail."""
+    """Return the events of a stream, which may not fail."""
     events, error = outcome_of([*frames, DONE] if ended else frames)
     assert error is None
     return events
 
 
 def refusal(*frames):
-    """The error that a stream ends in."""
+    """Return the error that a stream ends in."""
     _, error = outcome_of(frames)
     assert error is not None
     return error
 
 
 def compared(outcome):
-    """An outcome that can be compared with another."""
+    """Return an outcome that can be compared with another."""
     events, error = outcome
     return events, error and (type(error), str(error), error.detail, error.retryable)
 
@@ -87,7 +87,7 @@ def at(content, cuts):
 
 
 def test_there_are_streams_of_both_versions_ways_and_details():
-    kinds = {(each.version, each.path, each.params.get("detail")) for each in answered()}
+    kinds = {(item.version, item.path, item.params.get("detail")) for item in answered()}
     paths = ("/api/v1/chat/completions", "/api/v2/chat/completions")
     versions = ("v4.9.14", "v4.16.0")
     assert {(v, p, d) for v in versions for p in paths for d in (True, False)} <= kinds
@@ -144,7 +144,7 @@ def test_a_stream_reads_the_same_byte_by_byte(exchange):
 @for_each("exchange", streams)
 def test_a_stream_reads_the_same_frame_by_frame_and_line_by_line(exchange):
     whole = compared(decoded(exchange))
-    frames = [each + b"\n\n" for each in exchange.content.split(b"\n\n")]
+    frames = [piece + b"\n\n" for piece in exchange.content.split(b"\n\n")]
     assert compared(decoded(exchange, frames)) == whole
     assert compared(decoded(exchange, exchange.content.splitlines(keepends=True))) == whole
 
@@ -188,9 +188,9 @@ def test_nothing_is_missing_of_an_answer_whose_stream_ends_at_its_end_mark(excha
 
 def test_run_details_are_told_before_the_end_mark_and_behind_it():
     tails = {
-        each.content.index(b"event: flowResponses") < each.content.index(b"[DONE]"): each
-        for each in scenes()
-        if b"event: flowResponses" in each.content and scenario_of(each) == "tool"
+        scene.content.index(b"event: flowResponses") < scene.content.index(b"[DONE]"): scene
+        for scene in scenes()
+        if b"event: flowResponses" in scene.content and scenario_of(scene) == "tool"
     }
     assert set(tails) == {True, False}
     for exchange in tails.values():
@@ -204,13 +204,13 @@ def test_run_details_are_told_before_the_end_mark_and_behind_it():
 def test_nodes_told_one_by_one_are_nested_as_those_told_at_once(version):
     def details(way):
         case = f"{version}/{way}_stream-true_detail-true_tool"
-        (exchange,) = [each for each in scenes() if each.case == case]
+        (exchange,) = [scene for scene in scenes() if scene.case == case]
         return folded(decoded(exchange)[0]).run_details
 
     def shape(steps):
         return [(step.type, shape(step.steps)) for step in steps]
 
-    assert shape(nested(details("v2_completions"))) == shape(details("v1_completions"))
+    assert shape(nest_steps(details("v2_completions"))) == shape(details("v1_completions"))
 
 
 # Event by event
@@ -406,7 +406,7 @@ def test_an_interaction_may_be_nested_to_the_bound():
 
 
 def pieces():
-    return [each + b"\n\n" for stream in streams() for each in stream.content.split(b"\n\n")]
+    return [piece + b"\n\n" for stream in streams() for piece in stream.content.split(b"\n\n")]
 
 
 _KEYS = [
@@ -436,7 +436,7 @@ def test_any_json_in_any_event_is_read_or_refused(frames):
     events, _ = outcome_of([*frames, DONE])
     draft = folded(events)
     assert isinstance(draft.parts, tuple)
-    nested(draft.run_details)
+    nest_steps(draft.run_details)
 
 
 _ANY_PIECES = st.deferred(lambda: st.sampled_from(pieces())) | st.binary(max_size=40)
@@ -459,20 +459,24 @@ def step(own, parent=None):
 
 
 def tree(steps):
-    return {each.id: tree(each.steps) for each in steps}
+    return {step.id: tree(step.steps) for step in steps}
 
 
 def test_nodes_are_put_into_those_they_belong_to_whichever_came_first():
     steps = [step("c", "b"), step("b", "a"), step("a"), step("d", "a"), step("e", "elsewhere")]
-    assert tree(nested(steps)) == {"a": {"b": {"c": {}}, "d": {}}, "e": {}}
+    assert tree(nest_steps(steps)) == {"a": {"b": {"c": {}}, "d": {}}, "e": {}}
 
 
 def test_nodes_that_hold_themselves_are_left_side_by_side():
-    assert tree(nested([step("a", "a"), step("b")])) == {"a": {}, "b": {}}
-    assert tree(nested([step("a", "b"), step("b", "a"), step("c")])) == {"a": {}, "b": {}, "c": {}}
+    assert tree(nest_steps([step("a", "a"), step("b")])) == {"a": {}, "b": {}}
+    assert tree(nest_steps([step("a", "b"), step("b", "a"), step("c")])) == {
+        "a": {},
+        "b": {},
+        "c": {},
+    }
 
 
 def test_a_chain_of_nodes_may_be_longer_than_pythons_stack():
     steps = [step(str(number), str(number + 1)) for number in range(20_000)]
-    (outermost,) = nested(steps)
+    (outermost,) = nest_steps(steps)
     assert outermost.id == "19999"

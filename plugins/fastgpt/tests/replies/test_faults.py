@@ -45,7 +45,7 @@ TIMEOUT = 30.0
 
 @cache
 def frames_of(generation):
-    """The frames of the stream that a service of this generation answers."""
+    """Return the frames of the stream that a service of this generation answers."""
     service = FastGPTService(generation)
     backend = Backend("fastgpt+http://chat.test", service=service.handle, options=dict(OPTIONS))
     with backend.open() as store, store.stream_reply("c", PROMPTS[generation], turn_id="t") as each:
@@ -55,7 +55,7 @@ def frames_of(generation):
 
 
 def end_of(generation):
-    """The place of the frame that is the end mark."""
+    """Return the place of the frame that is the end mark."""
     return [b"[DONE]" in frame for frame in frames_of(generation)].index(True)
 
 
@@ -92,7 +92,7 @@ class Faulty:
         return self.service.handle(request)
 
     def _strikes(self, request):
-        """The service takes the turn in and goes on with it, whoever reads what it says."""
+        """Let the service accept the turn and continue it, whoever reads the stream."""
         if request.path not in COMPLETIONS:
             return False
         self.asked += 1
@@ -101,7 +101,7 @@ class Faulty:
         return True
 
     def is_left(self):
-        """Whether no client is connected any more."""
+        """Return whether no client is connected any more."""
         return self.server.wait_until_left()
 
     def is_left_but_for_what_is_kept(self):
@@ -127,7 +127,7 @@ def failing(generation, sent, then, *, arrives=True):
 
 
 def at_each_place(made, sent_at, then):
-    """Makes a server fail at each frame of its stream, one after the other: those before it.
+    """Make a server fail at each frame of its stream, one after the other: those before it.
 
     Args:
         made: The server.
@@ -158,7 +158,7 @@ def options_of(more):
 
 
 def read_sync(made, **options):
-    """Reads a turn's reply to its end, and looks for it where that is an error."""
+    """Read a turn's reply to its end, and look for it after an error."""
     outcome = Outcome([])
     with convostore.open(made.target, **options_of(options)) as store:
         try:
@@ -200,7 +200,7 @@ def read_async(made, **options):
 
 
 def run(coroutine):
-    """Runs it in a loop of the clock that is kept."""
+    """Run it in a loop of the clock that is kept."""
     kept = clock.current()
     with asyncio.Runner(loop_factory=kept and kept.new_event_loop) as runner:
         return runner.run(coroutine)
@@ -358,7 +358,7 @@ def test_a_cancelled_stream_leaves_no_task_and_no_connection():
 
 
 async def cancelled_after(made, count):
-    """Cancels the reading of a stream that has told so many events."""
+    """Cancel the reading of a stream that has told so many events."""
     seen = asyncio.Semaphore(0)
 
     async def read(store):

@@ -64,15 +64,15 @@ def newest():
 
 
 def made(chat, way, *args, **kwargs):
-    """The reply to a turn, sent in either way."""
+    """Return the reply to a turn, sent in either way."""
     if way == "reply":
         return chat.reply(*args, **kwargs)
     return chat.read("stream_reply", *args, **kwargs).reply
 
 
 def asked(service):
-    """The body of the last completion that was asked for, and its path."""
-    request = [each for each, _ in service.exchanges if each.path in COMPLETIONS][-1]
+    """Return the body of the last completion that was asked for, and its path."""
+    request = [exchange for exchange, _ in service.exchanges if exchange.path in COMPLETIONS][-1]
     return request.json, request.path
 
 
@@ -160,10 +160,10 @@ def test_a_tools_node_stands_within_the_one_that_called_it(face, service, way, v
 def test_the_events_of_a_stream_with_details_are_typed(face, service):
     with Chat(face, service.handle) as chat:
         events = chat.read("stream_reply", None, "set sail", variables={"a": 1}).events
-        kinds = {type(each) for each in events}
+        kinds = {type(event) for event in events}
         assert {StatusChanged, VariablesUpdated, RunDetailsReported, OtherEvent} <= kinds
         assert (TitleChanged in kinds) == service.generation.shared_data_id
-        (other,) = [each for each in events if isinstance(each, OtherEvent)]
+        (other,) = [event for event in events if isinstance(event, OtherEvent)]
         assert other == OtherEvent(type="workflowDuration", data={"durationSeconds": 0.5})
 
 
@@ -171,7 +171,7 @@ def test_the_events_of_a_stream_with_details_are_typed(face, service):
 def test_without_details_nothing_but_the_answer_is_told(face, service):
     with Chat(face, service.handle) as chat:
         read = chat.read("stream_reply", None, "look up tide", detail=False)
-        assert {each.kind for each in read.events} == {"text_delta", "reply_finished"}
+        assert {event.kind for event in read.events} == {"text_delta", "reply_finished"}
         assert read.reply.run_details == ()
         assert [part.kind for part in read.reply.message.parts] == [
             *("text", "tool_call", "tool_result", "text")
@@ -587,9 +587,11 @@ def test_an_answer_whose_question_is_gone_has_none(face, before):
 
 def whole():
     found = [
-        each
-        for each in recorded_completions()
-        if isinstance(each.json, dict) and not each.json.get("stream") and each.status == 200
+        completion
+        for completion in recorded_completions()
+        if isinstance(completion.json, dict)
+        and not completion.json.get("stream")
+        and completion.status == 200
     ]
     assert len(found) > 80
     return found
@@ -619,7 +621,7 @@ def test_a_recorded_answer_that_came_whole_is_read_with_its_record(exchange):
     assert reply.title == shown.get("title")
     assert reply.variables == shown.get("newVariables")
     details = shown.get("responseData", [])
-    assert [step.id for step in reply.run_details] == [each["id"] for each in details]
+    assert [step.id for step in reply.run_details] == [detail["id"] for detail in details]
 
 
 UNREAD = [

@@ -31,7 +31,7 @@ BY_ID, BY_MESSAGES = f"{AGENT}v2/createQuestionGuide", f"{AGENT}createQuestionGu
 
 
 def talked(generation: str, turns: int = 1, **fields: str) -> FastGPTService:
-    """A service with one conversation."""
+    """Return a service with one conversation."""
     service = FastGPTService(generation)
     service.insert("c1", **fields)
     for number in range(turns):
@@ -55,7 +55,7 @@ class Older:
 
 
 def suggested(service, face, conversation_id: str = "c1", **options: object) -> tuple[str, ...]:
-    """What a store of a face suggests."""
+    """Return what a store of a face suggests."""
     found: list[tuple[str, ...]] = []
 
     async def clause(_: object, kit: Kit) -> None:
@@ -120,7 +120,7 @@ def test_a_server_that_lacks_the_later_request_is_asked_for_it_once():
     older = Older(talked("4.9"))
     with Backend(DSN, service=older, options=dict(OPTIONS)).open() as store:
         assert store.suggest_questions("c1") == store.suggest_questions("c1")
-    assert [older.asked.count(each) for each in (BY_ID, BY_MESSAGES)] == [1, 2]
+    assert [older.asked.count(item) for item in (BY_ID, BY_MESSAGES)] == [1, 2]
 
 
 def test_a_server_that_has_neither_request_is_told_as_a_wrong_base_url():

@@ -46,7 +46,7 @@ DIFFERENCES = [
 
 
 def frames(content: bytes) -> list[tuple[str, object]]:
-    """Names and data; ``fastAnswer`` is an answer, and the end mark is the last."""
+    """Return names and data; ``fastAnswer`` is an answer, and the end mark is the last."""
     found = []
     for frame in filter(None, map(str.strip, content.decode().split("\n\n"))):
         name, _, data = frame.rpartition("\n")
@@ -57,7 +57,7 @@ def frames(content: bytes) -> list[tuple[str, object]]:
 
 
 def others(version, places):
-    known = [each.place for each in DIFFERENCES if version in each.versions]
+    known = [difference.place for difference in DIFFERENCES if version in difference.versions]
     return {place for place in places if not is_allowed(place, known)}
 
 
@@ -68,16 +68,16 @@ def written_again(exchange) -> bytes:
     )
     message = Message(role="assistant", parts=folded(events).parts)
     finished = ReplyFinished(reply=Reply(conversation_id="c", turn_id="t", message=message))
-    return b"".join([encoder.feed(each) for each in [*events, finished]])
+    return b"".join([encoder.feed(item) for item in [*events, finished]])
 
 
 def streamed():
-    return [each for each in answered() if decoded(each)[1] is None]
+    return [item for item in answered() if decoded(item)[1] is None]
 
 
 @for_each("exchange", streamed)
 def test_a_recorded_stream_is_written_as_it_was(exchange):
-    recorded = [each for each in frames(exchange.content) if not _is_a_heartbeat(each)]
+    recorded = [frame for frame in frames(exchange.content) if not _is_a_heartbeat(frame)]
     ours = frames(written_again(exchange))
     assert [name for name, _ in ours] == [name for name, _ in recorded]
     places = [
@@ -89,7 +89,7 @@ def test_a_recorded_stream_is_written_as_it_was(exchange):
 
 
 def _is_a_heartbeat(frame) -> bool:
-    """Whether an answer says nothing; nothing is read from it, and so nothing written."""
+    """Return whether an event is empty: nothing is parsed from it, and so nothing encoded."""
     name, data = frame
     if name not in ("", "answer") or not isinstance(data, dict):
         return False
@@ -97,30 +97,32 @@ def _is_a_heartbeat(frame) -> bool:
 
 
 def stored(exchange) -> tuple[Message, bool] | None:
-    """What was stored of a whole answer, and whether it goes on with a question."""
+    """Return what was stored of a whole answer, and whether it goes on with a question."""
     scene, chat_id = scenario_of(exchange), exchange.params.get("chatId")
     found = answers_of(exchange.version, chat_id) if chat_id else []
     if scene is None or not found:
         return None
-    turn = [each for each in completions() if each.case == exchange.case].index(exchange)
+    turn = [completion for completion in completions() if completion.case == exchange.case].index(
+        exchange
+    )
     if scene not in ("select", "form"):
         return found[turn], False
     asked = found[0]
     if turn:
         return asked, True
-    waiting = tuple(comparable(each) for each in asked.parts[:1])
+    waiting = tuple(comparable(part) for part in asked.parts[:1])
     return asked.model_copy(update={"parts": waiting}), False
 
 
 def whole():
     """Those whose run did not fail: that is an error, and no reply."""
     return [
-        each
-        for each in completions()
-        if not each.params.get("stream")
-        and each.status == 200
-        and stored(each) is not None
-        and not each.body.get("error")
+        completion
+        for completion in completions()
+        if not completion.params.get("stream")
+        and completion.status == 200
+        and stored(completion) is not None
+        and not completion.body.get("error")
     ]
 
 
@@ -147,5 +149,5 @@ def test_a_recorded_answer_is_written_as_it_was(exchange):
 
 def test_there_are_recordings_of_both_versions():
     for some, least in ((streamed(), 50), (whole(), 30)):
-        assert {each.version for each in some} == {OLD, NEW}
+        assert {item.version for item in some} == {OLD, NEW}
         assert len(some) > least

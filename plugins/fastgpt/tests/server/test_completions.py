@@ -22,7 +22,7 @@ from convostore.models import (
     TextDelta,
     TextPart,
 )
-from convostore_fastgpt.server.parse_turn import answer_in
+from convostore_fastgpt.server.parse_turn import parse_answer
 
 from ..support.dialects import APP, V1, V2, Served, refusal, user
 from ..support.streams import outcome_of
@@ -93,7 +93,7 @@ def test_a_whole_answer_is_an_object_without_an_envelope(path, detail):
     ]
     assert completion["usage"] == {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 1}
     assert ("responseData" in completion) is (detail is True)
-    assert [each.text for each in stored(served)] == ["hi", "You said: hi"]
+    assert [item.text for item in stored(served)] == ["hi", "You said: hi"]
 
 
 @BOTH
@@ -102,8 +102,8 @@ def test_a_streamed_answer_is_decoded_to_what_is_stored(path, detail):
     served = Served("echo")
     events, error = streamed(served, "think of it", path, chatId="c", detail=detail)
     assert error is None
-    thought = "".join(each.text for each in events if isinstance(each, ReasoningDelta))
-    text = "".join(each.text for each in events if isinstance(each, TextDelta))
+    thought = "".join(event.text for event in events if isinstance(event, ReasoningDelta))
+    text = "".join(event.text for event in events if isinstance(event, TextDelta))
     assert [part.text for part in stored(served)[1].parts] == [thought, text]
     assert len(events) > 2
 
@@ -112,7 +112,7 @@ def test_a_streamed_answer_is_decoded_to_what_is_stored(path, detail):
 def test_without_a_conversation_one_is_made_and_told(chat_id):
     served = Served("echo")
     made = served.complete("hi", **chat_id)["id"]
-    assert [each.id for each in served.store.conversations()] == [made]
+    assert [conversation.id for conversation in served.store.conversations()] == [made]
 
 
 def test_with_a_conversation_only_the_last_message_counts(served):
@@ -148,7 +148,7 @@ def test_an_answer_is_found_by_its_own_id_and_by_that_of_its_turn(data_id):
     served.complete("hi", chatId="c", responseChatItemId="turn-1")
     chat = {"chatId": "c", "dataId": data_id, "userGoodFeedback": "yes"}
     served.data("feedback/updateUserFeedback", chat)
-    assert [each.feedback for each in stored(served)] == [None, Feedback(rating="good")]
+    assert [item.feedback for item in stored(served)] == [None, Feedback(rating="good")]
 
 
 def test_what_is_the_id_of_no_turn_finds_no_answer(served):
@@ -307,14 +307,14 @@ def test_what_a_flow_asks_is_told_with_details_and_leaves_no_text_without(path):
     (item,) = told["content"]
     assert ("type" in item) == (path == V1)
     options = item["interactive"]["params"]["userSelectOptions"]
-    assert [each["value"] for each in options] == ["tea", "coffee"]
+    assert [option["value"] for option in options] == ["tea", "coffee"]
     bare = message_of(served.complete("choose tea coffee", path, chatId="b"))
     assert "content" not in bare
 
 
 def test_what_a_flow_asks_is_an_event_of_its_stream(served):
     events, _ = streamed(served, "choose tea coffee", detail=True)
-    assert [type(each) for each in events] == [InteractionRequested]
+    assert [type(event) for event in events] == [InteractionRequested]
 
 
 @for_each("stream", [False, True])
@@ -323,7 +323,7 @@ def test_the_next_message_answers_what_a_flow_asks(stream):
     served.complete("choose tea coffee", chatId="c")
     if stream:
         events, error = streamed(served, "tea", chatId="c")
-        assert (error, "".join(each.text for each in events)) == (None, "You said tea.")
+        assert (error, "".join(event.text for event in events)) == (None, "You said tea.")
     else:
         assert message_of(served.complete("tea", chatId="c"))["content"] == "You said tea."
     question, answer = stored(served)
@@ -369,7 +369,7 @@ def test_a_waiting_question_is_shown_in_the_records(served):
     served.complete("fill in name age", chatId="c")
     (_, row) = served.data("getPaginationRecords", {"chatId": "c", "appId": APP})["list"]
     form = row["value"][0]["interactive"]["params"]["inputForm"]
-    assert [(each["key"], each["type"], each["label"]) for each in form] == [
+    assert [(item["key"], item["type"], item["label"]) for item in form] == [
         ("name", "input", "name"),
         ("age", "input", "age"),
     ]
@@ -402,4 +402,4 @@ CHOICE = InteractionPart(type="userSelect", options=(InteractionOption(value="te
     ],
 )
 def test_an_interaction_is_answered_by_what_is_said(asked, said, answer):
-    assert answer_in(asked, said) == answer
+    assert parse_answer(asked, said) == answer

@@ -37,11 +37,11 @@ def served() -> Served:
 
 
 def ids(data):
-    return [each["chatId"] for each in data["list"]]
+    return [item["chatId"] for item in data["list"]]
 
 
 def texts(data):
-    return [each["value"][0]["text"]["content"] for each in data["list"]]
+    return [item["value"][0]["text"]["content"] for item in data["list"]]
 
 
 # Who asks, and for what
@@ -169,7 +169,7 @@ def test_a_body_that_is_no_json_is_told_so(path, content):
     assert response.content == b"Invalid JSON"
 
 
-@for_each("path", [CHAT + each for each in READS] + [V1])
+@for_each("path", [CHAT + read for read in READS] + [V1])
 @for_each("body", [None, [], "text", 5, True])
 def test_a_body_that_is_no_object_is_refused(path, body):
     served = Served()
@@ -289,7 +289,7 @@ def test_pinned_conversations_come_first_whatever_order_the_store_keeps(any_stor
     any_store.store.update_conversation("c1", pinned=True)
     data = any_store.data("getHistories", {})
     assert ids(data) == ["c1", "c3", "c2", "c0"]
-    assert [each["top"] for each in data["list"]] == [True, False, False, False]
+    assert [item["top"] for item in data["list"]] == [True, False, False, False]
 
 
 def test_a_conversation_has_its_title_twice_and_the_time_of_its_last_activity(served):
@@ -412,7 +412,7 @@ def test_more_statuses_than_the_service_gives_are_refused(served):
 
 def test_init_tells_the_title_and_of_an_unknown_conversation_none(served):
     served.fill("c", [], title="a title")
-    known, unknown = (served.data("init", chatId=each) for each in ("c", "none"))
+    known, unknown = (served.data("init", chatId=item) for item in ("c", "none"))
     assert (known["title"], known["variables"], known["appId"]) == ("a title", {}, APP)
     assert (unknown["title"], "variables" in unknown) == ("", False)
     assert known["app"]["chatConfig"]["variables"] == []
@@ -437,7 +437,7 @@ def test_records_are_counted_from_the_newest_and_shown_the_oldest_first(kind, pa
     served = Served(kind=kind)
     served.said("c", 12)
     data = served.data("getPaginationRecords", {"chatId": "c"} | paging)
-    assert texts(data) == [f"text {each}" for each in expected]
+    assert texts(data) == [f"text {item}" for item in expected]
     assert data["total"] == 12
 
 
@@ -467,7 +467,7 @@ def test_records_are_shown_around_one_that_is_named(kind, fields, expected, olde
     served = Served(kind=kind)
     served.said("c", 300)
     data = served.data("record/getRecords_v2", {"chatId": "c"} | fields)
-    assert texts(data) == [f"text {each}" for each in expected]
+    assert texts(data) == [f"text {item}" for item in expected]
     assert (data["total"], data["hasMorePrev"], data["hasMoreNext"]) == (300, older, newer)
 
 
@@ -486,8 +486,8 @@ def test_of_a_pair_that_shares_an_id_what_stands_around_both_is_shown(served):
     before, after = text_message("before", "user", 0), text_message("after", "user", 9)
     roles = ("user", "assistant")
     shared = [
-        Message(id=each, role=role, parts=(TextPart(text=role),))
-        for each, role in zip(pair, roles, strict=True)
+        Message(id=item, role=role, parts=(TextPart(text=role),))
+        for item, role in zip(pair, roles, strict=True)
     ]
     served.fill("c", [before, *shared, after])
     for name, expected in (
@@ -509,9 +509,9 @@ def test_a_size_that_is_no_number_of_records_is_refused(size):
 def test_custom_feedbacks_are_there_when_they_are_asked_for(served):
     served.said("c", 2)
     with_them = served.data("getPaginationRecords", {"chatId": "c", "loadCustomFeedbacks": True})
-    assert [each["customFeedbacks"] for each in with_them["list"]] == [[], []]
+    assert [item["customFeedbacks"] for item in with_them["list"]] == [[], []]
     without = served.data("getPaginationRecords", {"chatId": "c"})
-    assert not any("customFeedbacks" in each for each in without["list"])
+    assert not any("customFeedbacks" in item for item in without["list"])
 
 
 def test_the_kind_of_a_list_is_one_that_the_service_knows(served):
@@ -529,7 +529,7 @@ def test_large_records_are_given_whole(served):
 
 
 def left(served):
-    return [each.id for each in served.store.messages("c")]
+    return [message.id for message in served.store.messages("c")]
 
 
 @for_each(

@@ -79,7 +79,7 @@ def reply(text="", *, parts=None, **more) -> Reply:
 def streamed(events, finished=None, **how):
     encoder = CompletionEncoder(**{"detail": True} | how)
     last = [] if finished is None else [ReplyFinished(reply=finished)]
-    return [encoder.feed(each) for each in [*events, *last]]
+    return [encoder.feed(item) for item in [*events, *last]]
 
 
 def events_of(pieces):
@@ -89,11 +89,11 @@ def events_of(pieces):
 
 
 def whole_text(events):
-    return "".join(each.text for each in events if isinstance(each, TextDelta))
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
 
 
 def frames(pieces):
-    """The frames of a stream: the name of each, where it has one, and its data."""
+    """Return the frames of a stream: the name of each, where it has one, and its data."""
     found = []
     for frame in b"".join(pieces).decode("ascii").split("\n\n")[:-1]:
         name, _, data = frame.rpartition("\n")
@@ -111,7 +111,7 @@ def test_with_details_the_events_are_decoded_as_they_were(events):
 @given(st.lists(EVENTS, max_size=8))
 def test_without_details_only_what_is_answered_is_told(events):
     finished = reply(whole_text(events))
-    answers = [each for each in events if isinstance(each, TextDelta | ReasoningDelta)]
+    answers = [event for event in events if isinstance(event, TextDelta | ReasoningDelta)]
     pieces = streamed(events, finished, detail=False)
     assert events_of(pieces) == answers
     assert b"event:" not in b"".join(pieces)
@@ -127,10 +127,10 @@ STEPS = (
 def test_nodes_are_told_at_the_end_or_one_by_one(version, groups):
     events = [TextDelta(text="hi"), RunDetailsReported(steps=STEPS)]
     pieces = streamed(events, reply("hi"), version=version)
-    found = [each for each in events_of(pieces) if isinstance(each, RunDetailsReported)]
-    assert [len(each.steps) for each in found] == groups
-    steps = [step for each in found for step in each.steps]
-    assert [each.portable() for each in steps] == [each.portable() for each in STEPS]
+    found = [item for item in events_of(pieces) if isinstance(item, RunDetailsReported)]
+    assert [len(item.steps) for item in found] == groups
+    steps = [step for item in found for step in item.steps]
+    assert [item.portable() for item in steps] == [item.portable() for item in STEPS]
     names = [name for name, _ in frames(pieces)]
     assert ("flowResponses" in names) == (version == "v1")
     if version == "v1":
@@ -146,7 +146,7 @@ def test_what_only_the_finished_reply_has_is_told_before_the_end():
         run_details=STEPS[:1],
     )
     told = events_of(streamed([TextDelta(text="all")], finished))
-    assert [each.kind for each in told] == [
+    assert [event.kind for event in told] == [
         "text_delta",
         "text_delta",
         "title_changed",

@@ -230,12 +230,12 @@ SEEDED = Held("history_getHistories#8", "record_getPaginationRecords#0")
 
 
 def bare(value: Any) -> Any:
-    """A value as it is where a copy keeps no `raw`."""
+    """Return a value as it is where a copy keeps no `raw`."""
     return value.model_copy(update={"raw": None})
 
 
 def filled(version: str, held: Held, kept: Callable[[Any], Any]) -> str:
-    """The address of a store with what a version held."""
+    """Return the address of a store with what a version held."""
     histories = exchange_of(f"{version}/{held.histories}").rows
     records = exchange_of(f"{version}/{held.records}").rows if held.records else []
     replay = Replay(version, {"getHistories": histories, "getPaginationRecords": records})
@@ -264,11 +264,11 @@ class Scene:
     def exchanges(self, version: str) -> list[Exchange]:
         case = f"{version}/{self.case}"
         return [
-            each
-            for each in (exchanges_of(case) if case in CASES else ())
-            if not any(self._is_left_out(each, what) for what in self.without)
-            and "outLinkAuthData" not in each.params
-            and "shareId" not in each.params
+            item
+            for item in (exchanges_of(case) if case in CASES else ())
+            if not any(self._is_left_out(item, what) for what in self.without)
+            and "outLinkAuthData" not in item.params
+            and "shareId" not in item.params
         ]
 
     @staticmethod
@@ -310,7 +310,7 @@ SCENES = [
 
 
 def refused_at_the_gate(exchange: Exchange) -> StoreError | None:
-    """What a gateway raises before the dialect is asked: for keys and apps that are not served."""
+    """Return what a gateway raises before it calls the dialect, for unknown keys and apps."""
     key, app_id = exchange.key, exchange.params.get("appId")
     if key is None:
         return AuthError("a token is needed")
@@ -355,7 +355,9 @@ def replayed(
 
     async def replay() -> list[tuple[Exchange, Response]]:
         async with convostore.aopen(target) as store:
-            return [(each, await answer(store, each)) for each in scene.exchanges(version)]
+            return [
+                (exchange, await answer(store, exchange)) for exchange in scene.exchanges(version)
+            ]
 
     return asyncio.run(replay())
 
@@ -364,14 +366,14 @@ def replayed(
 
 
 def differing(recorded: Any, ours: Any, place: str = "") -> Iterator[str]:
-    """The places at which an answer is another one; all items of a list are one place."""
+    """Yield the places at which two answers differ; all items of a list are one place."""
     if isinstance(recorded, dict) and isinstance(ours, dict):
         for name in recorded.keys() | ours.keys():
             inner = f"{place}.{name}" if place else name
             yield from differing(recorded.get(name, NOT_THERE), ours.get(name, NOT_THERE), inner)
     elif isinstance(recorded, list) and isinstance(ours, list):
         for number in range(max(len(recorded), len(ours))):
-            pair = [each[number] if number < len(each) else NOT_THERE for each in (recorded, ours)]
+            pair = [item[number] if number < len(item) else NOT_THERE for item in (recorded, ours)]
             yield from differing(*pair, f"{place}[]")
     elif recorded != ours or type(recorded) is not type(ours):
         yield place
@@ -399,7 +401,7 @@ def found(version: str, scene: Scene, kept: Callable[[Any], Any]) -> dict[str, l
 
 
 def whole(value: Any) -> Any:
-    """A value as it is copied."""
+    """Return a value as it is copied."""
     return value
 
 
@@ -408,33 +410,35 @@ COPIES = {"with raw": whole, "without raw": bare}
 
 def allowed(version: str, copy: str) -> list[str]:
     return [
-        each.place
-        for each in DIFFERENCES
-        if version in each.versions and (each.of_copies or copy == "without raw")
+        difference.place
+        for difference in DIFFERENCES
+        if version in difference.versions and (difference.of_copies or copy == "without raw")
     ]
 
 
 def listed() -> list[tuple[str, str, str]]:
-    """The differences as the reference lists them."""
-    rows = [(f"`{each.place}`", _where(each), each.why) for each in DIFFERENCES]
-    for each in OTHERWISE:
-        versions = sorted({name.partition("/")[0][1:] for name in each.exchanges})
-        rows.append(("the whole answer", " and ".join(versions), each.why))
+    """Return the differences as the reference lists them."""
+    rows = [
+        (f"`{difference.place}`", _where(difference), difference.why) for difference in DIFFERENCES
+    ]
+    for item in OTHERWISE:
+        versions = sorted({name.partition("/")[0][1:] for name in item.exchanges})
+        rows.append(("the whole answer", " and ".join(versions), item.why))
     return rows
 
 
 def _where(difference: Difference) -> str:
-    versions = " and ".join(each[1:] for each in difference.versions)
+    versions = " and ".join(version[1:] for version in difference.versions)
     return versions if difference.of_copies else f"{versions}, without `raw`"
 
 
 def is_otherwise(exchange: str) -> bool:
-    return any(exchange in each.exchanges for each in OTHERWISE)
+    return any(exchange in item.exchanges for item in OTHERWISE)
 
 
 def is_allowed(place: str, known: Iterable[str]) -> bool:
     return any(
-        place.startswith(each[:-1]) if each.endswith("*") else place == each for each in known
+        place.startswith(item[:-1]) if item.endswith("*") else place == item for item in known
     )
 
 
@@ -466,13 +470,13 @@ def test_every_listed_difference_is_one():
             else:
                 met |= {(version, copy, place) for place in places}
     unmet = [
-        (version, each.place)
-        for each in DIFFERENCES
-        for version in each.versions
-        if not _is_met(each, version, met)
+        (version, difference.place)
+        for difference in DIFFERENCES
+        for version in difference.versions
+        if not _is_met(difference, version, met)
     ]
     assert unmet == []
-    assert otherwise == {name for each in OTHERWISE for name in each.exchanges}
+    assert otherwise == {name for item in OTHERWISE for name in item.exchanges}
 
 
 def _is_met(difference: Difference, version: str, met: set[tuple[str, str, str]]) -> bool:

@@ -47,13 +47,13 @@ CHOICES = st.lists(SAID, min_size=1, max_size=3, unique=True)
 
 
 def sent(row):
-    """A row as a client gets it."""
+    """Return a row as a client gets it."""
     return json.loads(to_json(row))
 
 
 @st.composite
 def calls(draw):
-    """A call of a tool, and what it answered, if it has."""
+    """Return a call of a tool, and what it answered, if it has."""
     call_id = draw(st.none() | SAID)
     call = ToolCallPart(id=call_id, name=draw(texts()), arguments=draw(texts()))
     answered = draw(st.none() | SAID)
@@ -67,7 +67,7 @@ def choices(draw):
     return InteractionPart(
         type=draw(SAID.filter(lambda kind: kind != "agentAsk")),
         prompt=draw(st.none() | SAID),
-        options=tuple(InteractionOption(value=each) for each in values),
+        options=tuple(InteractionOption(value=value) for value in values),
         answered=answer is not None,
         answer=answer,
     )
@@ -82,7 +82,7 @@ def forms(draw):
             type=draw(SAID),
             required=draw(st.booleans()),
             options=tuple(
-                InteractionOption(value=each, label=draw(SAID)) for each in draw(CHOICES)
+                InteractionOption(value=item, label=draw(SAID)) for item in draw(CHOICES)
             ),
             value=draw(texts() | st.integers(-9, 9) | st.booleans() | st.lists(texts())),
         )
@@ -104,8 +104,8 @@ def questions(draw):
             label=question,
             required=True,
             options=tuple(
-                InteractionOption(value=each, label=draw(st.none() | SAID))
-                for each in draw(CHOICES)
+                InteractionOption(value=item, label=draw(st.none() | SAID))
+                for item in draw(CHOICES)
             ),
             value=draw(st.none() | SAID),
         )
@@ -135,7 +135,7 @@ PARTS = st.lists(
     ),
     min_size=1,
     max_size=5,
-).map(lambda several: tuple(part for each in several for part in each))
+).map(lambda several: tuple(part for item in several for part in item))
 QUOTES = st.builds(
     Source,
     title=st.none() | SAID,
@@ -213,9 +213,9 @@ STEPS = st.recursive(
 
 @given(st.lists(STEPS, max_size=3))
 def test_steps_of_a_run_are_read_back_the_same(steps):
-    again = read_run_steps(sent([node_row(each) for each in steps]))
-    assert [each.portable() for each in again] == [each.portable() for each in steps]
-    assert [each.id for each in again] == [each.id for each in steps]
+    again = read_run_steps(sent([node_row(step) for step in steps]))
+    assert [item.portable() for item in again] == [step.portable() for step in steps]
+    assert [item.id for item in again] == [step.id for step in steps]
 
 
 @given(json_values(), st.none() | texts())
@@ -238,7 +238,7 @@ def test_a_message_with_every_field_is_shown_whole_as_far_as_the_shape_goes():
     kinds = [part.kind for part in again.parts]
     assert kinds == [part.kind for part in everything().parts]
     assert again.feedback == everything().feedback
-    assert [each.kind for each in again.sources] == ["quote", "researched", "researched"]
+    assert [source.kind for source in again.sources] == ["quote", "researched", "researched"]
 
 
 @for_each(
@@ -296,7 +296,7 @@ def test_ids_of_the_service_are_kept_and_others_are_data_ids(own, rest):
 
 
 def copied() -> Message:
-    """An answer as the adapter reads it, with fields that the schema has no place for."""
+    """Return an answer as the adapter reads it, with fields that the schema has no place for."""
     return read(
         {
             "_id": "a1" * 12,

@@ -50,7 +50,7 @@ class Run:
 
 
 def run(text: str) -> Run:
-    """Runs the flow on a question."""
+    """Run the flow on a question."""
     if text.startswith("fail"):
         return Run(error=BOOM)
     if text.startswith("nested "):
@@ -132,7 +132,7 @@ _ASKING = {"choose": _choice, "fill": _form, "pay": _pause, "ask": _questions, "
 
 
 def waiting(value: Sequence[Row]) -> Row | None:
-    """The interaction that a record waits for, the innermost one."""
+    """Return the interaction that a record waits for, the innermost one."""
     asked = value[-1].get("interactive") if value else None
     while asked and "childrenResponse" in asked["params"]:
         asked = asked["params"]["childrenResponse"]
@@ -143,11 +143,11 @@ def waiting(value: Sequence[Row]) -> Row | None:
 
 
 def goes_on(value: list[Row], asked: Row, text: str, *, by_key: bool) -> Run:
-    """Goes on with a flow that waited; what it waited for is noted in the record."""
+    """Go on with a flow that waited; what it waited for is noted in the record."""
     params = asked["params"]
     if asked["type"] == "userSelect":
         params["userSelectedVal"] = text
-        known = [each["value"] for each in params["userSelectOptions"]]
+        known = [option["value"] for option in params["userSelectOptions"]]
         return Run([said(f"You chose {text}." if text in known else "")], begins="userSelect")
     if asked["type"] == "paymentPause":
         value.pop()
@@ -156,13 +156,13 @@ def goes_on(value: list[Row], asked: Row, text: str, *, by_key: bool) -> Run:
     if answered:
         params["submitted"] = True
     if asked["type"] == "agentAsk":
-        for each, answer in zip(params["questions"], answered.get("answers", []), strict=False):
-            each["answer"] = answer
+        for item, answer in zip(params["questions"], answered.get("answers", []), strict=False):
+            item["answer"] = answer
         return Run([said("I see.")], begins="agent")
-    for each in params["inputForm"]:
-        name = each["key" if by_key else "label"]
-        each["value"] = answered.get(name, each["value"])
-    filled = ", ".join(f"{each['key']} is {each['value']}" for each in params["inputForm"])
+    for item in params["inputForm"]:
+        name = item["key" if by_key else "label"]
+        item["value"] = answered.get(name, item["value"])
+    filled = ", ".join(f"{item['key']} is {item['value']}" for item in params["inputForm"])
     return Run([said(f"So {filled}.")], begins="formInput")
 
 
@@ -175,11 +175,11 @@ def _object(text: str) -> Row:
 
 
 def question_of(content: Any) -> tuple[str, list[Row]]:
-    """A question's text, and its record's value."""
+    """Return a question's text, and its record's value."""
     if isinstance(content, str):
         return content, [said(content)]
-    value = [_given(each) for each in content or []]
-    return "".join(each["text"]["content"] for each in value if "text" in each), value
+    value = [_given(item) for item in content or []]
+    return "".join(item["text"]["content"] for item in value if "text" in item), value
 
 
 def _given(piece: Row) -> Row:
@@ -191,7 +191,7 @@ def _given(piece: Row) -> Row:
 
 
 def stored(items: Iterable[Row], *, together: bool) -> list[Row]:
-    """Items as a record holds them; the newest generations put a text to what was thought."""
+    """Return items as a record holds them; the newest generations add a text to thoughts."""
     kept: list[Row] = []
     for item in items:
         if together and "text" in item and kept and kept[-1].keys() == {"reasoning"}:
@@ -228,7 +228,7 @@ class Answer:
     as_object: bool
 
     def nodes(self) -> list[Row]:
-        """The nodes of the run, with a tool's within the one that called it."""
+        """Return the nodes of the run, with a tool's within the one that called it."""
         kind = self.run.begins
         start = {"id": "n1", "nodeId": "start", "moduleName": "start", "moduleType": kind}
         model = {"id": "n2", "nodeId": "ai", "moduleName": "AI chat", "moduleType": "chatNode"}
@@ -248,11 +248,11 @@ class Answer:
 
     def whole(self) -> Response:
         """One object."""
-        content: Any = "\n".join([each["text"]["content"] for each in self._texts()])
+        content: Any = "\n".join([text["text"]["content"] for text in self._texts()])
         message: Row = {"role": "assistant", "content": content}
         if self.details and (len(self.run.items) > 1 or not self._texts()):
             message["content"] = self.run.items
-        elif not self.details and any("interactive" in each for each in self.run.items):
+        elif not self.details and any("interactive" in item for item in self.run.items):
             del message["content"]
         usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 1}
         body: Row = {"id": self.chat_id, "model": "", "usage": usage}
@@ -267,7 +267,7 @@ class Answer:
         return Response(200, kind, json.dumps(body).encode())
 
     def _texts(self) -> list[Row]:
-        return [each for each in self.run.items if "text" in each]
+        return [item for item in self.run.items if "text" in item]
 
     def streamed(self) -> Response:
         """Events."""

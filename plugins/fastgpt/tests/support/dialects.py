@@ -87,16 +87,16 @@ class Served:
         self.store.put_conversation(conversation)
 
     def said(self, chat_id: str, count: int) -> None:
-        """Fills a conversation with questions and answers in turn: m00000, m00001 and so on."""
+        """Fill a conversation with questions and answers in turn: m00000, m00001 and so on."""
         roles = ("user", "assistant")
         self.fill(
             chat_id,
-            [text_message(f"text {each}", roles[each % 2], each) for each in range(count)],
+            [text_message(f"text {number}", roles[number % 2], number) for number in range(count)],
             updated_at=START,
         )
 
     def several(self, count: int) -> None:
-        """Makes conversations c0, c1 and so on, each active a second later than the one before."""
+        """Make conversations c0, c1 and so on, each active a second later than the one before."""
         for number in range(count):
             time = START + timedelta(seconds=number)
             self.fill(f"c{number}", [], title=f"title {number}", updated_at=time)
@@ -118,7 +118,7 @@ class Served:
         return self.answer(request_of(path, body, **query))
 
     def data(self, path: str, body: Any = None, **query: str) -> Any:
-        """What the envelope of a success holds; the app is named unless it is."""
+        """Return the data of a successful answer; the app is added if it is not named."""
         if body is None:
             query = {"appId": APP} | query
         else:
@@ -163,6 +163,6 @@ def user(content: Any) -> dict[str, Any]:
 
 
 def refusal(response: Response) -> tuple[int, int, str]:
-    """The HTTP status, the code and the message of a refusal."""
+    """Return the HTTP status, the code and the message of a refusal."""
     body = json.loads(response.content)
     return response.status, body["code"], body["message"]

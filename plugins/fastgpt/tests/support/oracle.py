@@ -71,12 +71,12 @@ def expect_conversation(item: Any) -> ExpectedConversation:
 
 
 def expect_messages(body: Any) -> list[ExpectedMessage]:
-    """The records of an answer, taken for a whole conversation."""
+    """Return the records of an answer, taken for a whole conversation."""
     return expect_records(body["data"]["list"])
 
 
 def expect_records(records: list[Any]) -> list[ExpectedMessage]:
-    return [_of(each, after) for each, after in zip_longest(records, records[1:])]
+    return [_of(item, after) for item, after in zip_longest(records, records[1:])]
 
 
 def _of(record: Any, after: Any) -> ExpectedMessage:
@@ -87,7 +87,7 @@ def _of(record: Any, after: Any) -> ExpectedMessage:
         role=_ROLES[record["obj"]],
         parts=[part for item in record["value"] for part in _parts(item)],
         created_at=datetime.fromisoformat(record["time"]),
-        sources=[_quote(each) for each in record.get("totalQuoteList") or []],
+        sources=[_quote(entry) for entry in record.get("totalQuoteList") or []],
         feedback=_feedback(good, bad),
         status=_status(record, after),
         problems={"userGoodFeedback"} if good and bad else set(),
@@ -139,20 +139,20 @@ def _interaction(kind: str, params: Any) -> tuple[Any, ...]:
     assert "childrenResponse" not in params
     prompt = params["description"]
     if kind == "userSelect":
-        options = [(each["value"], None) for each in params["userSelectOptions"]]
+        options = [(item["value"], None) for item in params["userSelectOptions"]]
         answer = params.get("userSelectedVal") or None
         return ("interaction", kind, prompt, options, [], answer is not None, answer)
     assert kind == "userInput"
     fields = [
         (
-            each["key"],
-            each["label"],
-            each["type"],
-            each["required"],
-            [(option["value"], option["label"]) for option in each["list"] if option["value"]],
-            each["value"],
+            item["key"],
+            item["label"],
+            item["type"],
+            item["required"],
+            [(option["value"], option["label"]) for option in item["list"] if option["value"]],
+            item["value"],
         )
-        for each in params["inputForm"]
+        for item in params["inputForm"]
     ]
     return ("interaction", kind, prompt, [], fields, params["submitted"], None)
 
@@ -195,7 +195,7 @@ def expect_error(status: int, media_type: str, content: bytes) -> ExpectedError 
     if body["code"] == 200:
         assert status == 200
         return None
-    paths = [each["path"] for each in body.get("zodError", [])]
+    paths = [item["path"] for item in body.get("zodError", [])]
     return ExpectedError(
         kind=_kind_of(body["code"], body["statusText"], body["message"]),
         retryable=body["code"] == 504001,

@@ -73,7 +73,7 @@ KINDS = {
 
 
 def kind_of(path: str) -> str | None:
-    """What a path of either generation does; None for what the history's adapter never asks."""
+    """Return what a path of either generation does; None for what no history needs."""
     return KINDS.get(path.rpartition("/")[2]) if path.startswith(_CHAT) else None
 
 
@@ -129,7 +129,7 @@ class Exchange:
         """
         params, old = self.params, self.version == "v4.9.14"
         new_method, old_method, alternatives = _OWN.get(self.kind or "", ("", "", []))
-        others = [{"appId"} | each for each in alternatives]
+        others = [{"appId"} | alternative for alternative in alternatives]
         moved = self.path.removeprefix(_CHAT).startswith(("history/", "record/"))
         return (
             bool(self.key)
@@ -202,17 +202,17 @@ def exchanges_of(case: str) -> tuple[Exchange, ...]:
 
 @cache
 def all_exchanges() -> tuple[Exchange, ...]:
-    return tuple([each for case in CASES for each in exchanges_of(case)])
+    return tuple([item for case in CASES for item in exchanges_of(case)])
 
 
 def exchange_of(name: str) -> Exchange:
-    """The exchange of a name, that is its case, ``#`` and its place."""
+    """Return the exchange of a name, that is its case, ``#`` and its place."""
     case, _, place = name.partition("#")
     return exchanges_of(case)[int(place)]
 
 
 def _same_content(first, second) -> bool:
-    """Whether both hold the same JSON, and show the same key."""
+    """Return whether both hold the same JSON, and show the same key."""
     return _decoded(first.body) == _decoded(second.body) and (
         first.headers.get("Authorization") == second.headers.get("Authorization")
     )
@@ -228,21 +228,21 @@ _recorder.register_persister(Recorded)
 
 @contextmanager
 def playing(*exchanges: Exchange):
-    """Answers the requests of the block from one case's exchanges, each once and in its order."""
-    (case,) = {each.case for each in exchanges}
-    places = ",".join(str(each.place) for each in exchanges)
+    """Answer the requests of the block from one case's exchanges, each once and in its order."""
+    (case,) = {exchange.case for exchange in exchanges}
+    places = ",".join(str(exchange.place) for exchange in exchanges)
     with _recorder.use_cassette(f"{case}#{places}") as cassette:
         yield cassette
         assert cassette.all_played, f"not all of {list(map(str, exchanges))} was asked for"
 
 
 def lacks(version: str, path: str) -> bool:
-    """Whether a version has no such path, and so answers with a page."""
+    """Return whether a version has no such path, and so answers with a page."""
     return path.removeprefix(_CHAT).startswith(_ABSENT[version])
 
 
 def turned_away(version: str, request: Request) -> Response | None:
-    """What a version answers to a path or a spelling that it does not know; else None."""
+    """Return what a version answers to a path or a spelling that it does not know; else None."""
     if lacks(version, request.path):
         return exchange_of(f"{version}/unknown_route#1").response
     given = request.json if isinstance(request.json, dict) else {}
@@ -267,7 +267,7 @@ def answer_of(data: Any) -> Response:
 
 
 def standing_for(rows: list[Any]) -> list[Any]:
-    """Conversations of which only the ids and times are of use."""
+    """Return conversations of which only the ids and times are of use."""
     return [{"title": "", "customTitle": "", "top": False, "appId": APP} | row for row in rows]
 
 
@@ -362,7 +362,7 @@ def target_of(version: str) -> str:
 
 
 def options_of(options: dict[str, Any]) -> dict[str, Any]:
-    """What each store of these tests is opened with; a share link takes no key."""
+    """Return what each store of these tests is opened with; a share link takes no key."""
     # No TLS is spoken, and reading the trusted certificates anew for each test takes most time.
     common = {"retries": 0, "verify": False}
     if "share_id" in options:
@@ -387,7 +387,7 @@ def open_gated(face, version: str, **options: Any) -> PlainStore:
 
 
 def scope_of(exchange):
-    """The options that its request was made with."""
+    """Return the options that its request was made with."""
     link = exchange.params.get("outLinkAuthData", exchange.params)
     if "shareId" in link:
         app = {"app_id": APP} if exchange.version == "v4.9.14" else {}
@@ -396,7 +396,7 @@ def scope_of(exchange):
 
 
 def replay_of(exchange):
-    """A service that holds what the exchange's answer holds, or refuses as it refuses."""
+    """Return a service that holds what the exchange's answer holds, or refuses as it refuses."""
     data = exchange.body["data"] if exchange.status == 200 else None
     held = {exchange.kind: exchange}
     if data is not None and exchange.kind == "getHistories":
@@ -412,7 +412,7 @@ def replay_of(exchange):
 
 
 def outcome(store, operation: str, *args: Any, **kwargs: Any) -> Any:
-    """The result of an operation, or the error it ended in."""
+    """Return the result of an operation, or the error it ended in."""
     try:
         return getattr(store, operation)(*args, **kwargs)
     except convostore.StoreError as error:

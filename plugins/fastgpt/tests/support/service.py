@@ -251,11 +251,13 @@ class FastGPTService:
     # What tests put in and move about
 
     def seed(self, transcripts: Sequence[Transcript]) -> None:
-        for each in transcripts:
-            assert each.conversation is not None
-            self.insert(each.conversation_id, title=each.conversation.title or "")
-            for message in each.messages:
-                self.append(each.conversation_id, message.role, message.text, message.created_at)
+        for transcript in transcripts:
+            assert transcript.conversation is not None
+            self.insert(transcript.conversation_id, title=transcript.conversation.title or "")
+            for message in transcript.messages:
+                self.append(
+                    transcript.conversation_id, message.role, message.text, message.created_at
+                )
 
     def insert(self, chat_id: str, **fields: Any) -> Chat:
         self._made += 1
@@ -282,7 +284,7 @@ class FastGPTService:
         return row
 
     def touch(self, chat_id: str) -> None:
-        """Does to a chat's place what any write to it does."""
+        """Do to a chat's place what any write to it does."""
         self.chats[chat_id].updated = self._tick()
 
     def pin(self, chat_id: str, top: bool) -> None:
@@ -296,21 +298,21 @@ class FastGPTService:
             del self.chats[chat_id]
 
     def erase(self, chat_id: str, row: Row) -> None:
-        """Deletes a record, and the other half of its turn where the two share an id."""
+        """Delete a record, and the other half of its turn where the two share an id."""
         chat = self.chats[chat_id]
-        chat.records = [each for each in chat.records if each["dataId"] != row["dataId"]]
+        chat.records = [record for record in chat.records if record["dataId"] != row["dataId"]]
 
     def wait(self) -> None:
-        """Lets time go by: what is written from now on is newer than all before."""
+        """Let time go by: what is written from now on is newer than all before."""
         self._now += timedelta(seconds=1)
 
     def shown(self) -> list[str]:
-        """The ids of the member's API chats, in the order of the list."""
-        return [each.chat_id for each in self._listed("me") if each.source == "api"]
+        """Return the ids of the member's API chats, in the order of the list."""
+        return [row.chat_id for row in self._listed("me") if row.source == "api"]
 
     def _listed(self, owner: str) -> list[Chat]:
-        """The chats of an owner, as they are sorted; of equals the one made last is first."""
-        found = [each for each in self.chats.values() if each.owner == owner and not each.deleted]
+        """Return the chats of an owner, sorted; of equals the last created one first."""
+        found = [chat for chat in self.chats.values() if chat.owner == owner and not chat.deleted]
         return sorted(found, key=lambda each: (each.top, each.updated, each.number), reverse=True)
 
     def _tick(self) -> datetime:
@@ -320,15 +322,15 @@ class FastGPTService:
     # Requests
 
     def handle(self, request: Request) -> Response:
-        """Answers one who holds the key; share links are told from what is sent."""
+        """Answer a client with the key; share links are recognised by their fields."""
         return self._answered(request, f"Bearer {KEY}")
 
     def keyless(self, request: Request) -> Response:
-        """Answers one who sends no key."""
+        """Answer a client without a key."""
         return self._answered(request, None)
 
     def as_seen_with(self, authorization: str | None) -> Service:
-        """The service as one meets it who sends this header."""
+        """Return the service for clients that send this header."""
         return lambda request: self._answered(request, authorization)
 
     def _answered(self, request: Request, authorization: str | None) -> Response:
@@ -347,7 +349,7 @@ class FastGPTService:
         return response
 
     def refused(self, refusal: Refusal) -> Response:
-        """A refusal, with the HTTP status that this generation gives it."""
+        """Return a refusal, with the HTTP status that this generation gives it."""
         follows = self.generation.mapped and refusal.code in {400, 403, 404, 413, 429}
         return _reply(refusal.code if follows else 500, refusal.body)
 
@@ -412,7 +414,7 @@ class FastGPTService:
             raise app_un_exist()
 
     def _readable(self, asked: Asked) -> Chat | None:
-        """The chat that is meant, hidden ones too; None where there is none."""
+        """Return the named chat, even a hidden one; None if there is none."""
         chat = self.chats.get(asked.given.get("chatId", ""))
         if chat is not None and chat.owner != asked.owner:
             raise un_auth_chat()
@@ -421,7 +423,7 @@ class FastGPTService:
     # Turns
 
     def _completed(self, request: Request, authorization: str | None) -> Response:
-        """What is refused while a stream is asked for is a stream, unless a schema refuses it."""
+        """Refuse in a stream where one was requested, unless a schema refuses."""
         streams = isinstance(request.json, dict) and request.json.get("stream") is True
         try:
             asked = self._asked("completions", request, authorization)
@@ -436,7 +438,7 @@ class FastGPTService:
         return answer.streamed() if streams else answer.whole()
 
     def _turn(self, asked: Asked, *, by_node: bool) -> apps.Answer:
-        """Takes a turn in and answers at once, as a service that goes on whoever listens."""
+        """Accept a turn and answer at once, as a service that continues whoever listens."""
         body = asked.body
         messages, given = body.get("messages"), body.get("variables")
         if not messages and not given:
@@ -473,7 +475,7 @@ class FastGPTService:
             last += apps.stored(run.items, together=together)
             return run
         if self.generation.shared_data_id and any(
-            each["dataId"] == data_id for each in chat.records
+            record["dataId"] == data_id for record in chat.records
         ):
             raise thrown(f"Chat dataId already exists: {data_id}")
         run = apps.run(text)
@@ -488,7 +490,7 @@ class FastGPTService:
         return run
 
     def _titled(self, chat: Chat, content: Any) -> str | None:
-        """A chat's new title: from 4.15 on it is told, and given once."""
+        """Return a chat's new title: from 4.15 on it is reported, and given once."""
         title = apps.question_of(content)[0][:20]
         once = self.generation.shared_data_id
         if once and (chat.title or len(chat.records) > 2):
@@ -504,13 +506,13 @@ class FastGPTService:
         found = self._listed(asked.owner)
         source = asked.body.get("source")
         if source is not None and not asked.shared:
-            found = [each for each in found if each.source == source]
+            found = [item for item in found if item.source == source]
         if (earliest := asked.body.get("startUpdateTime")) is not None:
-            found = [each for each in found if each.updated >= _time(earliest)]
+            found = [item for item in found if item.updated >= _time(earliest)]
         if (latest := asked.body.get("endUpdateTime")) is not None:
-            found = [each for each in found if each.updated <= _time(latest)]
+            found = [item for item in found if item.updated <= _time(latest)]
         start, end = _span(asked)
-        return {"list": [self._item(each) for each in found[start:end]], "total": len(found)}
+        return {"list": [self._item(item) for item in found[start:end]], "total": len(found)}
 
     def _item(self, chat: Chat) -> Row:
         item = {"chatId": chat.chat_id, "updateTime": _iso(chat.updated), "appId": APP}
@@ -521,13 +523,11 @@ class FastGPTService:
         return {"chatGenerateStatus": 1, "hasBeenRead": False} if self.generation.status else {}
 
     def _get_history_status(self, asked: Asked) -> Row:
-        wanted = [
-            each for each in self._listed(asked.owner) if each.chat_id in asked.body["chatIds"]
-        ]
+        wanted = [row for row in self._listed(asked.owner) if row.chat_id in asked.body["chatIds"]]
         return {
             "list": [
-                {"chatId": each.chat_id, "updateTime": _iso(each.updated)} | self._progress()
-                for each in wanted
+                {"chatId": item.chat_id, "updateTime": _iso(item.updated)} | self._progress()
+                for item in wanted
             ]
         }
 
@@ -557,12 +557,12 @@ class FastGPTService:
         start, end = _span(asked)
         with_custom = asked.body.get("loadCustomFeedbacks") is True
         return {
-            "list": [self._record(each, with_custom) for each in newest_first[start:end][::-1]],
+            "list": [self._record(item, with_custom) for item in newest_first[start:end][::-1]],
             "total": len(newest_first),
         }
 
     def _settled(self, chat: Chat) -> list[Row]:
-        """A chat's records; a turn that was just made may take its time to be among them."""
+        """Return a chat's records; a turn that was just made may take its time to be among them."""
         if not chat.lag:
             return chat.records
         chat.lag -= 1
@@ -578,12 +578,12 @@ class FastGPTService:
     def _get_res_data(self, asked: Asked) -> list[Row]:
         chat = self._readable(asked)
         answers = [
-            each
-            for each in (chat.records if chat else [])
-            if each["obj"] == "AI" and each["dataId"] == asked.given.get("dataId")
+            record
+            for record in (chat.records if chat else [])
+            if record["obj"] == "AI" and record["dataId"] == asked.given.get("dataId")
         ]
         node = {"nodeId": "ai", "moduleName": "AI chat", "moduleType": "chatNode"}
-        return [node | {"id": f"run-{each['_id']}", "runningTime": 0.5} for each in answers]
+        return [node | {"id": f"run-{answer['_id']}", "runningTime": 0.5} for answer in answers]
 
     def _init(self, asked: Asked) -> Row:
         """Of a chat and its app; an unknown chat is an empty one."""
@@ -597,16 +597,16 @@ class FastGPTService:
         }
 
     def _questions_by_id(self, asked: Asked) -> list[str]:
-        """What a model makes of a chat's end; of an unknown one, too."""
+        """Return what a model makes of a chat's end; of an unknown one, too."""
         chat = self._readable(asked)
-        said = [each["value"][0]["text"]["content"] for each in chat.records] if chat else []
+        said = [record["value"][0]["text"]["content"] for record in chat.records] if chat else []
         return _next_questions(said[-6:], asked.body.get("questionGuide"))
 
     def _questions_by_messages(self, asked: Asked) -> list[str]:
-        return _next_questions([each["content"] for each in asked.body["messages"]])
+        return _next_questions([message["content"] for message in asked.body["messages"]])
 
     def _delete(self, asked: Asked) -> None:
-        """Takes what bears the id: where ids are shared, a question and its answer."""
+        """Delete what has the id: where ids are shared, a question and its answer."""
         given: Row = {}
         for where in self.generation.deletes_by:
             given |= getattr(asked, where)
@@ -624,10 +624,10 @@ class FastGPTService:
             raise thrown("chatId or dataId is empty")
         chat = self._readable(asked)
         rated = [
-            each
-            for each in (chat.records if chat else [])
-            if each["dataId"] == asked.body["dataId"]
-            and (each["obj"] == "AI" or not self.generation.shared_data_id)
+            record
+            for record in (chat.records if chat else [])
+            if record["dataId"] == asked.body["dataId"]
+            and (record["obj"] == "AI" or not self.generation.shared_data_id)
         ]
         if not rated and self.generation.shared_data_id:
             raise thrown("Chat item not found")
@@ -660,9 +660,9 @@ def _owner(authorization: str | None) -> str:
 
 
 def _next_questions(said: list[str], guide: Row | None = None) -> list[str]:
-    """What a model asks next, that has to be told how and sees nothing but what was said."""
+    """Return what a model suggests, which needs a prompt and sees only the messages."""
     word = (guide or {}).get("customPrompt", "What of")
-    return [f"{word} {each!r}?" for each in said]
+    return [f"{word} {text!r}?" for text in said]
 
 
 def _span(asked: Asked) -> tuple[int, int]:

@@ -27,31 +27,35 @@ _FILLED: dict[str, Any] = {"answered": False, "answer": None}
 
 
 def scenario_of(exchange: Exchange) -> str | None:
-    """What a recording is of, such as ``tool``; None for those that are of how it was asked."""
+    """Return what a recording is of, such as ``tool``; None for a way of asking."""
     found = _CASE.fullmatch(exchange.case.partition("/")[2])
     return (found[4] or "plain") if found else None
 
 
 @cache
 def completions() -> list[Exchange]:
-    return [each for each in all_exchanges() if each.path.endswith("/chat/completions")]
+    return [exchange for exchange in all_exchanges() if exchange.path.endswith("/chat/completions")]
 
 
 @cache
 def streams() -> list[Exchange]:
-    return [each for each in completions() if each.params.get("stream") and each.status == 200]
+    return [
+        completion
+        for completion in completions()
+        if completion.params.get("stream") and completion.status == 200
+    ]
 
 
 def answered() -> list[Exchange]:
-    return [each for each in streams() if b"[DONE]" in each.content]
+    return [stream for stream in streams() if b"[DONE]" in stream.content]
 
 
 def refused() -> list[Exchange]:
-    return [each for each in streams() if b"event: error" in each.content]
+    return [stream for stream in streams() if b"event: error" in stream.content]
 
 
 def scenes() -> list[Exchange]:
-    return [each for each in answered() if scenario_of(each) is not None]
+    return [item for item in answered() if scenario_of(item) is not None]
 
 
 def folded(events: Iterable[ReplyEvent]) -> ReplyAccumulator:
@@ -64,7 +68,7 @@ def folded(events: Iterable[ReplyEvent]) -> ReplyAccumulator:
 def decoded(
     exchange: Exchange, pieces: Iterable[bytes] | None = None
 ) -> tuple[list[ReplyEvent], StoreError | None]:
-    """The events of a stream that comes in these pieces, and the error that ends it, if any."""
+    """Return the events of a stream in these pieces, and the error that ends it, or None."""
     return outcome_of((exchange.content,) if pieces is None else pieces, exchange)
 
 
@@ -86,25 +90,32 @@ def outcome_of(
 
 @cache
 def rows_of(version: str, chat: str | None) -> list[Any]:
-    """The records of a conversation as they were last read; none when it was not read."""
+    """Return the records of a conversation as they were last read; none when it was not read."""
     found: list[Any] = []
-    for each in all_exchanges():
-        if chat and each.version == version and each.params.get("chatId") == chat and each.rows:
-            found = each.rows
+    for exchange in all_exchanges():
+        if (
+            chat
+            and exchange.version == version
+            and exchange.params.get("chatId") == chat
+            and exchange.rows
+        ):
+            found = exchange.rows
     return found
 
 
 def answers_of(version: str, chat: str) -> list[Message]:
     messages = read_messages(rows_of(version, chat), first=0, following=None, ended=True)
-    return [each for each in messages if each.role == "assistant"]
+    return [message for message in messages if message.role == "assistant"]
 
 
 def stored_parts(exchange: Exchange) -> tuple[Part, ...]:
-    """What the service stored of an answer, as far as the answer can show it."""
+    """Return what the service stored of an answer, as far as the answer can show it."""
     scene = scenario_of(exchange)
     chat = exchange.params["chatId"]
     own = answers_of(exchange.version, chat)
-    turn = [each for each in completions() if each.case == exchange.case].index(exchange)
+    turn = [completion for completion in completions() if completion.case == exchange.case].index(
+        exchange
+    )
     if scene == "variables":
         parts: tuple[Part, ...] = (TextPart(text=_said_at_once(exchange)),)
     elif scene in ("select", "form"):
@@ -115,7 +126,7 @@ def stored_parts(exchange: Exchange) -> tuple[Part, ...]:
 
 
 def _answers_of_kin(exchange: Exchange) -> list[Message]:
-    """What was answered to the same question that was asked by v1, streamed and with details."""
+    """Return the answer to the same question by v1, streamed and with details."""
     scene = scenario_of(exchange)
     kin = "v1_completions_stream-true_detail-true"
     assert scene is not None
@@ -126,14 +137,14 @@ _PREFIXES = {"tool": "tool", "think": "think", "multi": "multi", "plugin": "pl",
 
 
 def _said_at_once(exchange: Exchange) -> str:
-    """The text of the same answer where it came whole."""
+    """Return the text of the same answer where it came whole."""
     case = f"{exchange.version}/v1_completions_stream-false_detail-false_variables"
-    (whole,) = [each for each in completions() if each.case == case]
+    (whole,) = [completion for completion in completions() if completion.case == case]
     return json.loads(whole.content)["choices"][0]["message"]["content"]
 
 
 def shown(parts: Iterable[Part], exchange: Exchange) -> tuple[Part, ...]:
-    """Parts as an answer shows them that was asked for like this one."""
+    """Return parts as an answer to this kind of request shows them."""
     kept = []
     for part in parts:
         if not exchange.params.get("detail") and part.kind not in ("text", "reasoning"):
@@ -148,9 +159,9 @@ def shown(parts: Iterable[Part], exchange: Exchange) -> tuple[Part, ...]:
 
 
 def comparable(part: Part) -> Part:
-    """A part without what differs between two runs, and an interaction as it was before."""
+    """Return a part without what differs between two runs, and an interaction as it was before."""
     if isinstance(part, InteractionPart):
-        fields = [each.model_copy(update={"value": None}) for each in part.fields]
+        fields = [field.model_copy(update={"value": None}) for field in part.fields]
         return part.model_copy(update={**_FILLED, "fields": tuple(fields)})
     if part.kind in ("tool_call", "tool_result"):
         return part.model_copy(update={"id": None})

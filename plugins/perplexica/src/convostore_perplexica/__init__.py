@@ -1,4 +1,4 @@
-"""The plugin of `perplexica://`: its hooks and public name, and nothing else."""
+"""Plugin for `perplexica://`: its hooks and its public name, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""The adapter: which request each operation is, and what the service's refusals mean.
+"""Perplexica's adapter: the requests that each operation sends, and in which order.
 
-Facts from the contract of the real programs, 1.7.0 to 1.12.1: the list and each chat come whole,
-there is no access control, a 404 is an absent chat only as JSON, and any trouble inside is a 500.
-What answers is loaded when a turn is sent.
+The facts are from the contract of the real servers, 1.7.0 to 1.12.1: the list and each chat arrive
+whole, there is no access control, a 404 is an absent chat only in JSON, and any fault of the server
+is a 500. Paths and errors belong in `api`, parsing in `schema`, turns in `replies`, which is
+imported when a turn is sent.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
 
 
 class Perplexica(HTTPAdapter):
-    """Reads and deletes what a Perplexica or Vane keeps, and lets it answer.
+    """Chats of a Perplexica or Vane server, and turns that it answers.
 
-    What is read is decided object by object; before the first turn it is asked which version it is.
+    Each object is parsed by its keys; only before the first turn is the server's version detected.
     """
 
     name: ClassVar[str] = "perplexica"
@@ -44,7 +45,7 @@ class Perplexica(HTTPAdapter):
 
     def __init__(self, dsn: DSN, options: Any) -> None:
         super().__init__(dsn, options)
-        # The Express versions' own interface was set up with ".../api" as its address.
+        # The web page of the Express versions was configured with ".../api" as the address.
         self.base_url = self.base_url.removesuffix("/api")
         self._generation: Generation | None = None
 
@@ -54,7 +55,7 @@ class Perplexica(HTTPAdapter):
     def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
         conversations = yield from self._conversations()
         return paginate(
-            conversations, listing, key=lambda each: each.id, what="list of conversations"
+            conversations, listing, key=lambda chat: chat.id, what="list of conversations"
         )
 
     def _conversations(self) -> HTTPFlow[tuple[Conversation, ...]]:
@@ -68,12 +69,12 @@ class Perplexica(HTTPAdapter):
     def list_messages(self, conversation_id: str, listing: Listing) -> HTTPFlow[Page[Message]]:
         reply = yield Request("GET", path(CHAT_PATH, conversation_id))
         messages = chats.read_messages(reply.json())
-        return paginate(messages, listing, key=lambda each: each.id, what="list of messages")
+        return paginate(messages, listing, key=lambda message: message.id, what="list of messages")
 
     def read_transcript(
         self,
         conversation_id: str,
-        known: Conversation | None = None,  # noqa: ARG002  # the same request brings it again
+        known: Conversation | None = None,  # noqa: ARG002  # the same request returns it again
     ) -> HTTPFlow[Transcript]:
         reply = yield Request("GET", path(CHAT_PATH, conversation_id))
         body = reply.json()
@@ -88,14 +89,14 @@ class Perplexica(HTTPAdapter):
         reply.json()
 
     def clear_conversations(self) -> HTTPFlow[None]:
-        """Deletes each chat that the list shows, one request each: the service has no other way."""
+        """Delete each listed chat with a request: the service has no other way."""
         conversations = yield from self._conversations()
-        yield from together([self._delete_listed(each.id) for each in conversations])
+        yield from together([self._delete_listed(chat.id) for chat in conversations])
 
     def _delete_listed(self, conversation_id: str) -> HTTPFlow[None]:
         try:
             yield from self.delete_conversation(conversation_id)
-        except LookupError:  # deleted by another since the list was read
+        except LookupError:  # another client deleted it since the list was read
             return
 
     def check(self) -> HTTPFlow[Health]:
@@ -116,12 +117,12 @@ class Perplexica(HTTPAdapter):
         from .replies import requests
         from .replies.history import History, read_history
 
-        choices = self._choices(turn.options)
-        requests.check_turn(turn, choices)
-        past = History({}) if turn.begins else (yield from read_history(turn.conversation_id))
-        past.refuse_turn_id(turn.turn_id)
-        generation = yield from self._found_generation(past)
-        request = requests.reply_request(generation, turn, past, choices)
+        settings = self._settings(turn.options)
+        requests.check_turn(turn, settings)
+        history = History({}) if turn.begins else (yield from read_history(turn.conversation_id))
+        history.refuse_turn_id(turn.turn_id)
+        generation = yield from self._find_generation(history)
+        request = requests.reply_request(generation, turn, history, settings)
         return self._stream(request, turn.conversation_id, turn.turn_id)
 
     def get_reply(self, conversation_id: str, turn_id: str) -> HTTPFlow[Reply]:
@@ -130,8 +131,8 @@ class Perplexica(HTTPAdapter):
         from .replies.history import read_history
         from .replies.lookup import stored_reply
 
-        past = yield from read_history(conversation_id)
-        return stored_reply(past, conversation_id, turn_id, ReplyAccumulator())
+        history = yield from read_history(conversation_id)
+        return stored_reply(history, conversation_id, turn_id, ReplyAccumulator())
 
     def resume_reply(
         self, conversation_id: str, turn_id: str
@@ -142,26 +143,26 @@ class Perplexica(HTTPAdapter):
         from .replies.lookup import stored_reply
         from .replies.requests import resume_request
 
-        past = yield from read_history(conversation_id)
+        history = yield from read_history(conversation_id)
         try:
-            return stored_reply(past, conversation_id, turn_id, ReplyAccumulator())
+            return stored_reply(history, conversation_id, turn_id, ReplyAccumulator())
         except ConflictError:
-            request = resume_request(past, turn_id)
+            request = resume_request(history, turn_id)
         return self._stream(request, conversation_id, turn_id)
 
     def suggest_questions(self, conversation_id: str) -> HTTPFlow[tuple[str, ...]]:
         from .replies import requests
-        from .replies.history import history_of
+        from .replies.history import parse_history
 
-        choices = self._choices(PerplexicaReplyOptions())
-        choices.model("chat_model")
+        settings = self._settings(PerplexicaReplyOptions())
+        settings.model("chat_model")
         reply = yield Request("GET", path(CHAT_PATH, conversation_id))
-        past = history_of(reply.json())
-        generation = yield from self._found_generation(past)
-        reply = yield requests.suggestions_request(generation, past, choices)
+        history = parse_history(reply.json())
+        generation = yield from self._find_generation(history)
+        reply = yield requests.suggestions_request(generation, history, settings)
         return reply.read(requests.read_suggestions)
 
-    def _choices(self, options: PerplexicaReplyOptions) -> TurnSettings:
+    def _settings(self, options: PerplexicaReplyOptions) -> TurnSettings:
         from .replies.requests import TurnSettings
 
         return TurnSettings(options, self.options)
@@ -188,17 +189,17 @@ class Perplexica(HTTPAdapter):
             turn_id=turn_id,
         )
 
-    def _found_generation(self, past: History) -> HTTPFlow[Generation]:
-        """Which versions this is; asked once, unless what it keeps shows it."""
+    def _find_generation(self, history: History) -> HTTPFlow[Generation]:
+        """Return the server's generation, detected once, or shown by the conversation itself."""
         from .api.versions import Generation, find_generation
 
-        if past.shows_blocks():  # the server may have been upgraded since it was asked
+        if history.has_blocks():  # the server may have been upgraded since the detection
             self._generation = Generation.BLOCKS
         if self._generation is None:
             self._generation = yield from find_generation()
             if self._generation is Generation.SOCKET:
-                self.offers = self.offers - _ANSWERING
+                self.offers = self.offers - _REPLYING
         return self._generation
 
 
-_ANSWERING = frozenset({Operation.REPLY, Operation.STREAM_REPLY})
+_REPLYING = frozenset({Operation.REPLY, Operation.STREAM_REPLY})

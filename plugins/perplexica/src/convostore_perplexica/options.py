@@ -1,6 +1,6 @@
-"""What a Perplexica store is opened with, and what may be passed with a turn.
+"""Options of Perplexica stores and of turns, and their validation.
 
-Nothing is asked here; how a server wants it spelt stands in `chatting`.
+How a version wants them in a request is decided in `replies.requests`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from convostore.http import HTTPOptions
 def _model_name(text: str) -> str:
     provider, _, model = text.partition("/")
     if not provider or not model:
-        raise ValueError("a model is written provider/name")
+        raise ValueError("must have the form provider/name")
     return text
 
 
 def _words(value: object) -> object:
-    """Reads words with commas between, the form that DSNs and environment variables can hold."""
+    """Split a text at its commas: DSNs and environment variables can hold no list."""
     if not isinstance(value, str):
         return value
     return tuple([word.strip() for word in value.split(",") if word.strip()])
@@ -33,22 +33,22 @@ Words: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_words)]
 
 
 class PerplexicaReplyOptions(AdapterOptions):
-    """What may be passed with a turn.
+    """Options of a turn.
 
-    What is left out is as the conversation had it before, where the service keeps that (what is
-    searched, the files), and else as the store was opened.
+    An option that is left out keeps the conversation's value, if the service stores one (for
+    focus, sources and files), else the store's.
 
     Attributes:
-        chat_model: Who answers, as ``provider/name``.
-        embedding_model: Who weighs what is found, as ``provider/name``.
+        chat_model: Model that answers, as ``provider/name``.
+        embedding_model: Model that ranks search results, as ``provider/name``.
         focus_mode: What is searched, up to 1.11: ``webSearch``, ``academicSearch``,
             ``writingAssistant``, ``wolframAlphaSearch``, ``youtubeSearch``, ``redditSearch``.
         sources: What is searched, from 1.12 on: some of ``web``, ``academic``, ``discussions``;
-            in a DSN with commas between.
-        optimization_mode: How much trouble is taken; ``speed`` where nothing is said.
-        system_instructions: Added to the service's own.
-        files: The ids of uploads to search in, written as `sources` are. One that is not there
-            makes the service fall silent.
+            in a DSN separated by commas.
+        optimization_mode: Effort of the search; ``speed`` by default.
+        system_instructions: Text that is added to the service's instructions.
+        files: Ids of uploads to search in, written like `sources`. An unknown id makes the service
+            send no answer.
     """
 
     chat_model: ModelName | None = None
@@ -61,4 +61,4 @@ class PerplexicaReplyOptions(AdapterOptions):
 
 
 class PerplexicaOptions(PerplexicaReplyOptions, HTTPOptions):
-    """The options of a Perplexica store: how it is reached, and what its turns are sent with."""
+    """Options of a Perplexica store: those of its HTTP client, and defaults for its turns."""

@@ -61,7 +61,7 @@ def kept_as_blocks():
 
 
 def decoded(chunks):
-    """The events of a stream, and the error that it ended in or None."""
+    """Return the events of a stream, and the error that it ended in or None."""
     decoder, events = ChatDecoder(), []
     try:
         for chunk in chunks:
@@ -73,7 +73,7 @@ def decoded(chunks):
 
 
 def events_of(*rows):
-    """The events of a stream that ends well, of the rows of its lines."""
+    """Return the events of a stream that ends well, of the rows of its lines."""
     events, error = decoded([lines(*rows, END)])
     assert error is None
     return events
@@ -98,7 +98,7 @@ def cut(content, places):
 
 
 def answer_of(case):
-    """The message that was stored of a stream."""
+    """Return the message that was stored of a stream."""
     messages = chats.read_messages(stored(case))
     return [message for message in messages if message.role == "assistant"][-1]
 
@@ -173,7 +173,7 @@ def test_the_fold_equals_the_stored_message(case):
 
 
 def place_of(source):
-    """The cited ones by their marks, the others by their titles; events tell them as they come."""
+    """Return the cited sources by their marks, the others by their titles, in any order."""
     return source.kind, int(source.mark or 0), source.title or "", source.url or ""
 
 
@@ -199,10 +199,12 @@ def test_the_stream_names_the_stored_message(case):
 def test_nothing_is_told_twice(case):
     events, _ = decoded([recorded(case).content])
     draft = folded(events)
-    assert not [each for each in events if isinstance(each, PartsReplaced)]
-    told = "".join([each.text for each in events if isinstance(each, TextDelta)])
+    assert not [event for event in events if isinstance(event, PartsReplaced)]
+    told = "".join([event.text for event in events if isinstance(event, TextDelta)])
     assert told == "".join([part.text for part in draft.parts if isinstance(part, TextPart)])
-    found = [source for each in events if isinstance(each, SourcesFound) for source in each.sources]
+    found = [
+        source for event in events if isinstance(event, SourcesFound) for source in event.sources
+    ]
     assert tuple(found) == draft.sources
 
 
@@ -224,7 +226,7 @@ def test_what_came_before_the_break_is_told():
 def test_a_reconnected_stream_begins_with_all_there_was_and_repeats_none_of_it(case):
     events, error = decoded(recorded(case).chunks)
     assert error is None
-    deltas = [each.text for each in events if isinstance(each, TextDelta)]
+    deltas = [event.text for event in events if isinstance(event, TextDelta)]
     assert deltas[0].endswith("the tide comes ")
     assert "".join(deltas).endswith("in[1] and slowly it goes out again, twice a day, every day.")
     assert len(deltas) == 4
@@ -249,11 +251,11 @@ def test_a_reconnect_tells_the_same_however_far_the_blocks_have_come(case):
         assert sorted(folded(events).sources, key=place_of) == sorted(
             straight.sources, key=place_of
         )
-        assert not [each for each in events if isinstance(each, PartsReplaced)]
+        assert not [event for event in events if isinstance(event, PartsReplaced)]
 
 
 def blocks_after(rows):
-    """The blocks as some lines leave them, by their ids."""
+    """Return the blocks as some lines leave them, by their ids."""
     blocks = {row["block"]["id"]: row["block"] for row in rows if row["type"] == "block"}
     for row in rows:
         if row["type"] == "updateBlock":
@@ -287,7 +289,7 @@ def test_an_error_line_is_a_failure_that_repeating_does_not_help(ending):
             events += decoder.close()
         assert not caught.value.retryable
         assert caught.value.detail == "the model is gone"
-        assert [each.kind for each in events] == ["sources_found", "text_delta"]
+        assert [event.kind for event in events] == ["sources_found", "text_delta"]
 
 
 def test_an_error_line_without_a_reason_says_so():
@@ -335,7 +337,11 @@ def test_sources_without_their_list_are_none():
 def test_a_source_that_is_none_keeps_its_place_among_the_others():
     found = [{"metadata": {"title": "one"}}, 5, {"metadata": {"title": 7}}]
     sources = folded(events_of({"type": "sources", "data": found})).sources
-    assert [(each.mark, each.title) for each in sources] == [("1", "one"), ("2", None), ("3", None)]
+    assert [(source.mark, source.title) for source in sources] == [
+        ("1", "one"),
+        ("2", None),
+        ("3", None),
+    ]
 
 
 @for_each("order", [(0, 1), (1, 0), (0, 1, 0)])
@@ -355,7 +361,7 @@ def test_marks_go_on_counting_over_several_lists_of_sources():
 
 
 def test_a_character_cut_in_two_is_put_together_again():
-    halves = [{"type": "message", "data": each} for each in ("a \ud83c", "\udf0a b")]
+    halves = [{"type": "message", "data": item} for item in ("a \ud83c", "\udf0a b")]
     content = b"".join([json.dumps(row).encode() + b"\n" for row in [*halves, END]])
     events, error = decoded([content])
     assert error is None
@@ -368,7 +374,7 @@ def test_a_character_cut_in_two_is_put_together_again():
 def test_half_a_character_at_the_end_of_an_update_waits_for_its_other_half():
     rows = [block("t", "text", ""), grown("t", "a \ud83c"), grown("t", "a \U0001f30a"), END]
     events, _ = decoded([b"".join([json.dumps(row).encode() + b"\n" for row in rows])])
-    assert [each.text for each in events] == ["a ", "\U0001f30a"]
+    assert [event.text for event in events] == ["a ", "\U0001f30a"]
 
 
 def test_half_a_character_that_stays_is_told_at_the_end():
@@ -434,7 +440,7 @@ def test_an_empty_answer_is_an_empty_text():
 
 
 def test_blocks_without_an_id_or_that_are_none_are_kept():
-    rows = [{"type": "block", "block": each} for each in ({"type": "news", "data": 1}, 5, None)]
+    rows = [{"type": "block", "block": item} for item in ({"type": "news", "data": 1}, 5, None)]
     assert folded(events_of(*rows)).parts == (
         OtherPart(type="news", data=1),
         OtherPart(data=5),
@@ -443,7 +449,7 @@ def test_blocks_without_an_id_or_that_are_none_are_kept():
 
 
 def test_the_same_sources_are_told_once_and_others_when_they_come():
-    one, two = ({"content": each, "metadata": {"title": each}} for each in ("one", "two"))
+    one, two = ({"content": item, "metadata": {"title": item}} for item in ("one", "two"))
     events = events_of(
         block("s", "source", [one]), grown("s", [one]), grown("s", [one, two]), grown("s", [one])
     )
@@ -453,7 +459,7 @@ def test_the_same_sources_are_told_once_and_others_when_they_come():
 
 def test_sources_that_come_between_others_are_told_and_no_other_is_told_again():
     def step(*titles):
-        reading = [{"content": each, "metadata": {"title": each}} for each in titles]
+        reading = [{"content": title, "metadata": {"title": title}} for title in titles]
         return {"type": "search_results", "reading": reading}
 
     events = events_of(
@@ -468,7 +474,7 @@ def test_sources_that_come_between_others_are_told_and_no_other_is_told_again():
 def test_the_marks_of_a_second_list_of_sources_go_on_counting():
     source = {"content": "c", "metadata": {"title": "T"}}
     events = events_of(block("s", "source", [source]), block("t", "source", [source]))
-    assert [each.mark for each in folded(events).sources] == ["1", "2"]
+    assert [item.mark for item in folded(events).sources] == ["1", "2"]
 
 
 def test_a_deep_patch_changes_no_event_that_was_told_before():
@@ -480,7 +486,9 @@ def test_a_deep_patch_changes_no_event_that_was_told_before():
         patch("w", {"op": "remove", "path": "/data/moved/price/0"}),
         patch("w", {"op": "test", "path": "/data/widgetType", "value": "stock"}),
     )
-    data = [(each.part if isinstance(each, PartAdded) else each.parts[0]).data for each in events]
+    data = [
+        (event.part if isinstance(event, PartAdded) else event.parts[0]).data for event in events
+    ]
     assert data == [
         told,
         {"widgetType": "stock", "params": {"price": [1, 2]}},
@@ -540,14 +548,14 @@ def test_patches_cannot_nest_a_block_without_end():
 def test_a_change_of_a_block_that_never_came_is_a_protocol_error(block_id):
     kind, told = raised_by(block("t", "text", "One."), grown(block_id, "Two."))
     assert kind is ProtocolError
-    assert "never brought" in told
+    assert "never sent" in told
 
 
 def test_the_deltas_of_a_large_answer_are_together_as_long_as_it_is():
     piece, count = "0123456789" * 100, 200
     rows = [grown("t", piece * number) for number in range(1, count + 1)]
     events = events_of(block("t", "text", ""), *rows)
-    assert [len(each.text) for each in events] == [len(piece)] * count
+    assert [len(event.text) for event in events] == [len(piece)] * count
 
 
 TEXTS = st.text(alphabet="ab \U0001f30a", max_size=6)

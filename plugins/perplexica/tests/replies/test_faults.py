@@ -30,7 +30,7 @@ GARBAGE = b'{"type":"message","data":"\xff'
 
 
 def told_by(chunks):
-    """What a stream's pieces tell, put together."""
+    """Return what a stream's pieces add up to."""
     decoder, draft = ChatDecoder(), ReplyAccumulator()
     for chunk in chunks:
         for event in decoder.feed(chunk):
@@ -47,7 +47,7 @@ class Breaking:
         self.server = FaultServer(None, service=lambda request: self._service(request))
 
     def broken(self, chunks, then, **options):
-        """Sends a turn whose stream goes wrong: the error, when no one is connected any more."""
+        """Send a turn whose stream fails, and return the error once no client is connected."""
         self._service = service = Replayed(self._case, stream=streaming(chunks, then))
         with self._talk(self.url, **options) as store:
             with pytest.raises(convostore.StoreError) as caught:
@@ -69,7 +69,7 @@ def breaking(talk, case):
 
 
 def at_each_place(talk, case):
-    """A server, the chunks of a recorded stream and a place among them, for each of these."""
+    """Yield a server, the chunks of a recorded stream and a place among them, for each of these."""
     chunks = recorded(case).chunks
     with breaking(talk, case) as server:
         for place in range(len(chunks)):
@@ -77,14 +77,14 @@ def at_each_place(talk, case):
 
 
 def assert_told(error, chunks):
-    """What is attached is what was sent, to the last piece."""
+    """Check that the error's partial reply has all that was sent."""
     draft = told_by(chunks)
     assert error.partial.parts == draft.parts
     assert error.partial.sources == draft.sources
 
 
 def assert_told_in_part(error, chunks):
-    """What is attached is what some first pieces told: a reset may overtake what was sent."""
+    """Check that the partial reply has the first pieces: a reset may overtake the others."""
     told = [told_by(chunks[:place]) for place in range(len(chunks) + 1)]
     assert (error.partial.parts, error.partial.sources) in [(d.parts, d.sources) for d in told]
 

@@ -60,7 +60,7 @@ def test_a_turn_is_sent_as_it_was_recorded_and_its_reply_is_what_was_stored(case
     assert stream.reply.question == question
     assert stream.reply.conversation_id == service.turn["conversation_id"]
     assert stream.reply.turn_id == service.turn["turn_id"] == question.id
-    assert [each for each in events if isinstance(each, ReplyFinished)] == [
+    assert [event for event in events if isinstance(event, ReplyFinished)] == [
         ReplyFinished(reply=stream.reply)
     ]
     assert events[-1].reply == stream.reply
@@ -258,10 +258,10 @@ def test_which_version_it_is_is_asked_once(version, talk):
         service.sent.clear()
         store.reply(**service.turn)
     assert len(service.requests) - asked == 3
-    probes = [each for each in service.requests if "/api/chat" not in each]
-    assert [each.rpartition("/")[0] for each in probes][:1] == ["POST /api/reconnect"]
+    probes = [request for request in service.requests if "/api/chat" not in request]
+    assert [probe.rpartition("/")[0] for probe in probes][:1] == ["POST /api/reconnect"]
     assert len(probes) == {"next-1.10.2": 3, "next-1.11.2": 2, "next-1.12.1": 1}[version]
-    assert not [each for each in service.requests if "config" in each]
+    assert not [request for request in service.requests if "config" in request]
 
 
 def test_a_conversation_of_1_12_tells_its_version():

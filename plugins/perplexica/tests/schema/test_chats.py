@@ -130,7 +130,7 @@ def test_research_is_kept_apart_from_what_is_cited():
 
 
 def test_messages_that_share_an_id_are_told_apart():
-    ids = [each.id for each in read(user("q", "x"), answer("a", "x"), user("r", "x~2"))]
+    ids = [item.id for item in read(user("q", "x"), answer("a", "x"), user("r", "x~2"))]
     assert ids == ["x", "x~2", "x~2~2"]
 
 
@@ -151,7 +151,7 @@ def test_shapes_mix_within_one_chat():
         "metadata": '{"createdAt": 1733564159119}',
     }
     messages = read(old, answer("a", "2"), blocks("r", "3", {"type": "text", "data": "b"}))
-    assert [(each.role, each.text) for each in messages] == [
+    assert [(message.role, message.text) for message in messages] == [
         ("user", "q"),
         ("assistant", "a"),
         ("user", "r"),

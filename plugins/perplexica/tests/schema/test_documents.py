@@ -54,7 +54,7 @@ BODIES = {"/api/chats": LIST, f"/api/chats/{CHAT_ID}": DETAIL}
 
 
 def answer_to(request: Request) -> Response:
-    """Answers as the document's service does: two addresses, read only."""
+    """Answer as the document's service does: two addresses, read only."""
     assert (request.method, request.query) == ("GET", ())
     headers = {"content-type": "application/json; charset=utf-8"}
     if request.path not in BODIES:
@@ -105,8 +105,11 @@ def test_the_documents_source_has_its_title_address_and_passage(store):
 def test_marks_beyond_the_printed_sources_stay_readable(store):
     answer = store.messages(CHAT_ID)[1]
     citations = list(answer.citations())
-    assert [(each.mark, each.source) for each in citations] == [("9", None), ("11", None)]
-    assert [answer.text[each.start : each.end] for each in citations] == ["[9]", "[11]"]
+    assert [(citation.mark, citation.source) for citation in citations] == [
+        ("9", None),
+        ("11", None),
+    ]
+    assert [answer.text[citation.start : citation.end] for citation in citations] == ["[9]", "[11]"]
     assert answer.text == ANSWER
 
 

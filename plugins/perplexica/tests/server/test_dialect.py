@@ -165,8 +165,8 @@ def test_a_list_of_several_pages_comes_whole_and_in_the_stores_order():
     store = convostore.aopen(target)
     (answer,) = answers(asked("GET", "/api/chats"), kept=several(205, messages=1), store=store)
     with convostore.open(target) as same:
-        expected = [each.id for each in same.conversations()]
-    assert [each["id"] for each in answer.json()["chats"]] == expected
+        expected = [conversation.id for conversation in same.conversations()]
+    assert [chat["id"] for chat in answer.json()["chats"]] == expected
     assert len(expected) == 205
 
 
@@ -236,7 +236,7 @@ def test_an_id_is_decoded_once(chat_id, segment):
     )
     assert got.json()["chat"]["id"] == chat_id
     assert deleted.content == DELETED
-    assert [each["id"] for each in after.json()["chats"]] == ["another"]
+    assert [item["id"] for item in after.json()["chats"]] == ["another"]
 
 
 def test_head_tells_what_get_would_answer_and_brings_no_body():
@@ -458,7 +458,7 @@ def test_texts_that_break_others_are_valid_json_and_come_back():
     texts = [*HOSTILE_TEXTS, *BEYOND_UTF8, "9" * 5000]
     got = the_answer(asked("GET", "/api/chats/c"), dialogue("c", texts, title="\ud800\u2028\x00"))
     body = decode_json(got.content.decode("utf-8", "strict"))
-    assert [each.text for each in read_messages(body)] == texts
+    assert [message.text for message in read_messages(body)] == texts
     assert body["chat"]["title"] == "\ud800\u2028\x00"
 
 

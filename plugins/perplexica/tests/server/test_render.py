@@ -25,7 +25,7 @@ from convostore.serialization import dump
 from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, everything
 from convostore.testing.strategies import json_values, texts
 from convostore_perplexica.schema import chats
-from convostore_perplexica.server.render import chat_row, message_row, written
+from convostore_perplexica.server.render import chat_row, encode_json, message_row
 
 START = datetime(2024, 12, 7, 9, 35, 59, 119371, tzinfo=UTC)
 
@@ -40,7 +40,7 @@ def any_texts():
 
 
 def times(resolution):
-    """Times in UTC, as fine as a place of the shape holds them."""
+    """Generate times in UTC, as precise as a field of the format."""
     moments = st.datetimes(timezones=st.just(UTC))
     return st.none() | moments.map(
         lambda time: time - (time - datetime.min.replace(tzinfo=UTC)) % resolution
@@ -49,7 +49,7 @@ def times(resolution):
 
 @st.composite
 def conversations(draw):
-    """Conversations that the shape holds wholly."""
+    """Generate conversations that the format can hold in full."""
     ids = st.none() | texts().map(joined).map("file_id://{}".format)
     files = st.builds(FilePart, name=any_texts(), url=ids)
     return Conversation(
@@ -63,7 +63,7 @@ def conversations(draw):
 
 @st.composite
 def messages(draw, message_id):
-    """Messages that the shape holds wholly; what is not asked for is as it is by default."""
+    """Generate messages that the format can hold in full, with defaults elsewhere."""
     maybe = st.none() | any_texts()
     sources = draw(st.lists(st.tuples(maybe, maybe, maybe, json_values()), max_size=3))
     return Message(
@@ -81,12 +81,12 @@ def messages(draw, message_id):
 @st.composite
 def dialogues(draw):
     ids = draw(st.lists(any_texts().filter(bool), unique=True, max_size=4))
-    return [draw(messages(each)) for each in ids]
+    return [draw(messages(id_)) for id_ in ids]
 
 
 def sent(body):
-    """What arrives of a body, which any client reads as strict JSON."""
-    content = written(body).encode("utf-8")
+    """Return what arrives of a body, which any client reads as strict JSON."""
+    content = encode_json(body).encode("utf-8")
     json.loads(content, parse_constant=pytest.fail)
     return decode_json(content)
 
@@ -98,7 +98,7 @@ def chat_back(conversation):
 
 def messages_back(given_messages, conversation_id="c"):
     numbered = enumerate(given_messages, start=1)
-    rows = [message_row(each, number, conversation_id) for number, each in numbered]
+    rows = [message_row(item, number, conversation_id) for number, item in numbered]
     return chats.read_messages(sent({"messages": rows}))
 
 
@@ -140,7 +140,7 @@ PARTS = st.one_of(
 @example(list(everything().parts))
 def test_whatever_a_message_holds_its_text_is_read_back_and_no_other(parts):
     (read,) = messages_back([Message(role="assistant", parts=tuple(parts))])
-    assert read.text == joined("\n".join([each.text for each in parts if each.kind == "text"]))
+    assert read.text == joined("\n".join([item.text for item in parts if item.kind == "text"]))
     assert read.problems == ()
     assert [part.kind for part in read.parts] == ["text"]
 
@@ -148,7 +148,7 @@ def test_whatever_a_message_holds_its_text_is_read_back_and_no_other(parts):
 def test_the_statuses_that_are_read_back_follow_from_who_spoke():
     roles = ("user", "user", "assistant", "system")
     said = [Message(role=role, status="failed") for role in roles]
-    statuses = [each.status for each in messages_back(said)]
+    statuses = [item.status for item in messages_back(said)]
     assert statuses == ["unanswered", "complete", "complete", None]
 
 
@@ -259,12 +259,12 @@ def test_sources_that_were_only_researched_are_no_citations():
         Source(title="c", kind="cited", mark="1"),
     )
     rows = metadata_of(sources=sources)["sources"]
-    assert [each["metadata"]["title"] for each in rows] == ["c", "q"]
+    assert [row["metadata"]["title"] for row in rows] == ["c", "q"]
     assert "sources" not in metadata_of(sources=sources[1:2])
 
 
 def test_lone_surrogates_are_escaped_and_all_else_stands_for_itself():
     text = "ʻ夏\u2028\U0001f3c4\ud800\x00\x7f\n"
-    assert written({"t": text}) == '{"t":"ʻ夏\u2028\U0001f3c4\\ud800\\u0000\x7f\\n"}'
+    assert encode_json({"t": text}) == '{"t":"ʻ夏\u2028\U0001f3c4\\ud800\\u0000\x7f\\n"}'
     row = row_of(sources=(Source(title="\ud800"),))
     assert row["metadata"] == '{"sources":[{"metadata":{"title":"\\ud800"}}]}'

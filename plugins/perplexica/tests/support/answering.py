@@ -17,7 +17,7 @@ DIALECT = PerplexicaDialect()
 
 
 def asked(method: str, path: str, **headers: str) -> IncomingRequest:
-    """A request; the headers' names are written with ``_`` for ``-``."""
+    """Return a request; the headers' names are written with ``_`` for ``-``."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return IncomingRequest(method, path, headers=named)
 
@@ -27,13 +27,13 @@ def answers(
     kept: Sequence[Transcript] = (),
     store: AsyncConversationStore | None = None,
 ) -> list[Response]:
-    """What requests are answered one after the other, out of a store that keeps conversations."""
+    """Return the answers to requests, from a store that holds the conversations."""
 
     async def ask() -> list[Response]:
         async with store or convostore.aopen("memory://") as served:
-            for each in kept:
-                await served.put_conversation(each.conversation)
-                await served.append_messages(each.conversation_id, each.messages)
+            for row in kept:
+                await served.put_conversation(row.conversation)
+                await served.append_messages(row.conversation_id, row.messages)
             return [await _answer(served, request) for request in requests]
 
     return asyncio.run(ask())

@@ -78,7 +78,7 @@ def expect_conversation(chat: Any) -> ExpectedConversation:
         id=chat["id"],
         title=chat["title"],
         created_at=read_date(chat["createdAt"]),
-        files=[(each["name"], f"file_id://{each['fileId']}") for each in chat.get("files") or []],
+        files=[(file["name"], f"file_id://{file['fileId']}") for file in chat.get("files") or []],
         problems={"createdAt"} if unreadable_date(chat["createdAt"]) else set(),
         raw=chat,
     )
@@ -87,9 +87,9 @@ def expect_conversation(chat: Any) -> ExpectedConversation:
 def expect_messages(body: Any) -> list[ExpectedMessage]:
     rows = body["messages"]
     if any("responseBlocks" in row for row in rows):
-        messages = [each for row in rows for each in _of_turn(row)]
+        messages = [item for row in rows for item in _of_turn(row)]
     else:
-        messages = [each for turn in _turns(rows) for each in _of_rows(turn)]
+        messages = [item for turn in _turns(rows) for item in _of_rows(turn)]
     times: dict[str, int] = {}
     for message in messages:
         times[message.id] = times.get(message.id, 0) + 1
@@ -121,9 +121,9 @@ def _of_rows(turn: list[Any]) -> list[ExpectedMessage]:
 
 
 def _answer_of(row: Any, turn: list[Any]) -> Any:
-    answers = [each for each in turn if each["role"] == "assistant"]
-    named = [each for each in answers if row["messageId"] == each["messageId"] + "-source"]
-    later = [each for each in answers if turn.index(each) > turn.index(row)]
+    answers = [item for item in turn if item["role"] == "assistant"]
+    named = [answer for answer in answers if row["messageId"] == answer["messageId"] + "-source"]
+    later = [answer for answer in answers if turn.index(answer) > turn.index(row)]
     return (named or later or answers[::-1])[0]
 
 
@@ -141,7 +141,7 @@ def _of_unanswered(turn: list[Any], lists: list[Any]) -> list[ExpectedMessage]:
         role="other",
         text="",
         created_at=read_date(lists[0]["createdAt"]),
-        cited=[_triple(each) for each in found],
+        cited=[_triple(item) for item in found],
         researched=[],
         status=UNSAID,
         problems=set(),
@@ -157,7 +157,7 @@ def _of_row(row: Any, turn: list[Any], lists: list[Any]) -> ExpectedMessage:
         inside = "metadata."
     else:
         readable, when, inside = True, row["createdAt"], ""
-        found = [source for each in lists for source in _listed(each["sources"])]
+        found = [source for item in lists for source in _listed(item["sources"])]
     known = row["role"] in {"user", "assistant", "system"}
     problems = set() if readable else {"metadata"}
     if unreadable_date(when):
@@ -169,11 +169,11 @@ def _of_row(row: Any, turn: list[Any], lists: list[Any]) -> ExpectedMessage:
         role=row["role"] if known else "other",
         text=row["content"] or "",
         created_at=read_date(when),
-        cited=[_triple(each) for each in found],
+        cited=[_triple(item) for item in found],
         researched=[],
         status=_status_of(row, turn),
         problems=problems if known else None,
-        raw=[each for each in turn if each is row or each in lists] if lists else row,
+        raw=[item for item in turn if item is row or item in lists] if lists else row,
     )
 
 
@@ -181,7 +181,7 @@ def _status_of(row: Any, turn: list[Any]) -> object:
     if row["role"] == "assistant":
         return "complete"
     if row["role"] == "user":
-        answered = any(each["role"] == "assistant" for each in turn)
+        answered = any(item["role"] == "assistant" for item in turn)
         return "complete" if answered else "unanswered"
     return UNSAID
 
@@ -216,7 +216,7 @@ def _of_turn(row: Any) -> list[ExpectedMessage]:
     """Shape C: a row is a question, and the blocks of its answer when it has one."""
     blocks = _listed(row["responseBlocks"])
     texts = [block["data"] for block in blocks if block["type"] == "text"]
-    found = [each for block in blocks if block["type"] == "source" for each in block["data"]]
+    found = [item for block in blocks if block["type"] == "source" for item in block["data"]]
     date = read_date(row["createdAt"])
     question = ExpectedMessage(
         id=row["messageId"],
@@ -234,8 +234,8 @@ def _of_turn(row: Any) -> list[ExpectedMessage]:
         role="assistant" if texts else "other",
         text="\n".join(texts),
         created_at=date,
-        cited=[_triple(each) for each in found],
-        researched=[_triple(each) for each in _researched(blocks)],
+        cited=[_triple(item) for item in found],
+        researched=[_triple(item) for item in _researched(blocks)],
         status=_STATUSES[row["status"]] if texts else UNSAID,
         problems={"responseBlocks"} if None in found else set(),
         raw=row,
@@ -251,4 +251,4 @@ def _researched(blocks: list[Any]) -> list[Any]:
         if block["type"] == "research"
         for step in block["data"]["subSteps"]
     ]
-    return [each for step in steps for each in step.get("reading") or step.get("results") or []]
+    return [item for step in steps for item in step.get("reading") or step.get("results") or []]

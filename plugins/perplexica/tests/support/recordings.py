@@ -92,7 +92,7 @@ _recorder.register_persister(Recorded)
 
 @contextmanager
 def playing(*cases: str):
-    """Answers the requests of the block from recordings, each exchange once and in its order."""
+    """Answer the requests of the block from recordings, each exchange once and in its order."""
     with _recorder.use_cassette("+".join(cases)) as cassette:
         yield cassette
         assert cassette.all_played, f"not all of {cases} was asked for"
@@ -159,7 +159,7 @@ def open_store(face, exchange: Exchange | None = None) -> PlainStore:
 
 
 def carried_out(store, exchange: Exchange, way: str = "transcripts"):
-    """Does what makes the exchange's request: its result, or the error it ended in.
+    """Call the operation that sends the exchange's request; return its result or error.
 
     Args:
         store: A `PlainStore`.
@@ -180,7 +180,7 @@ def carried_out(store, exchange: Exchange, way: str = "transcripts"):
 
 
 def played(face, case: str) -> Iterator[tuple[Exchange, object]]:
-    """Plays a case to a store: each of its exchanges with what came of it, in order."""
+    """Play a case to a store: each of its exchanges with what came of it, in order."""
     for *_, exchange, result in played_by([face], case, ("transcripts",)):
         yield exchange, result
 

@@ -30,45 +30,51 @@ def rows_a(messages: Sequence[Message]) -> list[Row]:
     return [
         {
             "id": number,
-            "content": each.text,
-            "messageId": each.id,
-            "role": each.role,
-            "metadata": json.dumps({"createdAt": iso(each.created_at)}),
+            "content": message.text,
+            "messageId": message.id,
+            "role": message.role,
+            "metadata": json.dumps({"createdAt": iso(message.created_at)}),
         }
-        for number, each in enumerate(messages)
+        for number, message in enumerate(messages)
     ]
 
 
 def rows_b(messages: Sequence[Message]) -> list[Row]:
     rows: list[Row] = []
-    for each in messages:
-        common = {"chatId": "c", "createdAt": js(each.created_at)}
-        if each.role == "assistant":
+    for message in messages:
+        common = {"chatId": "c", "createdAt": js(message.created_at)}
+        if message.role == "assistant":
             rows.append(
                 common
-                | {"role": "source", "messageId": f"s-{each.id}", "content": None, "sources": []}
+                | {"role": "source", "messageId": f"s-{message.id}", "content": None, "sources": []}
             )
         rows.append(
-            common | {"role": each.role, "messageId": each.id, "content": each.text, "sources": []}
+            common
+            | {
+                "role": message.role,
+                "messageId": message.id,
+                "content": message.text,
+                "sources": [],
+            }
         )
     return rows
 
 
 def rows_c(messages: Sequence[Message]) -> list[Row]:
     rows: list[Row] = []
-    for each in messages:
-        if each.role == "user":
+    for message in messages:
+        if message.role == "user":
             rows.append(
                 {
-                    "messageId": each.id,
-                    "query": each.text,
-                    "createdAt": iso(each.created_at),
+                    "messageId": message.id,
+                    "query": message.text,
+                    "createdAt": iso(message.created_at),
                     "responseBlocks": [],
                     "status": "answering",
                 }
             )
         else:
-            block = {"id": f"b-{each.id}", "type": "text", "data": each.text}
+            block = {"id": f"b-{message.id}", "type": "text", "data": message.text}
             rows[-1] |= {"responseBlocks": [block], "status": "completed"}
     return rows
 
@@ -89,13 +95,13 @@ _PIECE = 24
 
 
 def answer_to(question: str) -> tuple[str, str]:
-    """What is thought, which only 1.12 shows, and what is said."""
+    """Return the thoughts, which only 1.12 shows, and the text."""
     thought = f"Looking into: {question}" if question.startswith("think") else ""
     return thought, f"You asked: {question} That I know[1]."
 
 
 def fails(question: str) -> bool:
-    """Whether the model fails midway: the stream then breaks off, and nothing is stored."""
+    """Return whether the model fails midway: the stream then breaks off, and nothing is stored."""
     return question.startswith("fail")
 
 
@@ -108,15 +114,15 @@ def lines(*rows: Row) -> bytes:
 
 
 def streamed_lines(question: str, answer_id: str) -> list[Row]:
-    """What 1.10 and 1.11 stream."""
+    """Return what 1.10 and 1.11 stream."""
     rows = [{"type": "sources", "data": [{"pageContent": "p", **SOURCES[0]}]}]
-    rows += [{"type": "message", "data": each} for each in pieces_of(answer_to(question)[1])]
+    rows += [{"type": "message", "data": item} for item in pieces_of(answer_to(question)[1])]
     rows = [row | {"messageId": answer_id} for row in rows]
     return rows[:3] if fails(question) else [*rows, {"type": "messageEnd"}]
 
 
 def blocks_of(question: str) -> list[Row]:
-    """The blocks that 1.12 stores."""
+    """Return the blocks that 1.12 stores."""
     thought, said = answer_to(question)
     steps: list[Row] = [{"id": "s", "type": "searching", "searching": [question]}]
     if thought:
@@ -131,7 +137,7 @@ def blocks_of(question: str) -> list[Row]:
 
 
 def streamed_blocks(question: str) -> list[Row]:
-    """What 1.12 streams: each update has the whole value so far."""
+    """Return what 1.12 streams: each update has the whole value so far."""
     research, source, text = blocks_of(question)
     steps, said = research["data"]["subSteps"], text["data"]
     rows: list[Row] = [{"type": "block", "block": research | {"data": {"subSteps": []}}}]
@@ -166,11 +172,13 @@ class ChatsService:
         self._late: list[Callable[[], None]] = []
 
     def seed(self, transcripts: Sequence[Transcript]) -> None:
-        for each in transcripts:
-            assert each.conversation is not None
-            conversation = each.conversation
-            rows = SHAPES[self._shape](each.messages)
-            self._add(each.conversation_id, conversation.title, js(conversation.created_at), rows)
+        for transcript in transcripts:
+            assert transcript.conversation is not None
+            conversation = transcript.conversation
+            rows = SHAPES[self._shape](transcript.messages)
+            self._add(
+                transcript.conversation_id, conversation.title, js(conversation.created_at), rows
+            )
 
     def _add(self, chat_id: str, title: str | None, time: str | None, rows: list[Row]) -> None:
         chat = {"id": chat_id, "title": title, "createdAt": time}
@@ -178,14 +186,14 @@ class ChatsService:
         self._chats[chat_id] = {"chat": chat | of_this_shape | {"files": []}, "messages": rows}
 
     def chat(self, chat_id: str) -> Row:
-        """The row of a chat, as it is kept."""
+        """Return the row of a chat, as it is kept."""
         chat: Row = self._chats[chat_id]["chat"]
         return chat
 
     def handle(self, request: Request) -> Response:
         if request.path == "/api/chats":
             newest_first = list(self._chats.values())[::-1]
-            return self._reply(200, {"chats": [each["chat"] for each in newest_first]})
+            return self._reply(200, {"chats": [item["chat"] for item in newest_first]})
         if not request.path.startswith("/api/chats/"):
             return self._other(request)
         chat_id = unquote(request.path.removeprefix("/api/chats/"))
@@ -199,7 +207,7 @@ class ChatsService:
         return reply
 
     def _come_nearer(self) -> None:
-        """Stores what was answered when it has been missed often enough."""
+        """Store an answer once it was requested often enough."""
         self.reads_until_stored = max(0, self.reads_until_stored - 1)
         if not self.reads_until_stored:
             while self._late:
@@ -241,7 +249,7 @@ class ChatsService:
         return self._stream(streamed_lines(question, answer_id))
 
     def _rows(self, row: Row, sources: list[Row] | None) -> list[Row]:
-        """An utterance as 1.10 or 1.11 stores it."""
+        """Return a message's row as 1.10 or 1.11 stores it."""
         if self._shape == "A":
             metadata: Row = {"createdAt": row["createdAt"]}
             if sources is not None:

@@ -54,7 +54,7 @@ class Recorded:
 
 @cache
 def recorded(case: str) -> Recorded:
-    """A recording by its folder and name."""
+    """Return a recording by its folder and name."""
     pieces = STREAMS / f"{case}.json"
     if pieces.exists():
         return _piecewise(json.loads(pieces.read_text("utf-8")))
@@ -96,9 +96,9 @@ def _whole(text: str) -> Recorded:
 
 
 def cases(pattern: str) -> list[str]:
-    """The recordings whose names fit a pattern, of every version."""
-    found = [each.relative_to(STREAMS) for each in STREAMS.glob(f"*/{pattern}")]
-    return sorted((each.parent / each.name.partition(".")[0]).as_posix() for each in found)
+    """Return the recordings whose names fit a pattern, of every version."""
+    found = [path.relative_to(STREAMS) for path in STREAMS.glob(f"*/{pattern}")]
+    return sorted((item.parent / item.name.partition(".")[0]).as_posix() for item in found)
 
 
 WHOLE = [case for case in cases("chat_*") if "chat_bad" not in case]
@@ -117,7 +117,7 @@ _STORED = {
 
 
 def stored(case: str):
-    """The conversation as the service had it after a stream; None where none was recorded."""
+    """Return the conversation as it was stored after a stream; None if not recorded."""
     version, name = case.split("/")
     kept = _STORED.get(name, name.replace("chat_", "get_prog_"))
     try:

@@ -22,7 +22,7 @@ OPTIONS = MODELS | {"retries": 0, "verify": False}
 
 
 def streaming(chunks: Sequence[bytes], then: str = "end") -> Fault:
-    """A stream as the service sends it, each piece in a frame of its own.
+    """Return a stream as the service sends it, each piece in a frame of its own.
 
     Args:
         chunks: The pieces.
@@ -100,7 +100,7 @@ def _stored_response(case: str) -> Response:
 
 
 def options_of(body: dict) -> dict:
-    """The options by which a recorded turn was sent."""
+    """Return the options by which a recorded turn was sent."""
     found = {
         "chat_model": "/".join(body["chatModel"].values()),
         "embedding_model": "/".join(body["embeddingModel"].values()),
@@ -116,7 +116,7 @@ _PROBES = {"/api": "api_root", "/api/models": "probe_models"}
 
 
 def probed(version: str, request: Request) -> Response:
-    """What a version answered when it was asked which it is; no other request was recorded."""
+    """Return a version's answers to the requests that detect it; no other is recorded."""
     name = _PROBES.get(request.path)
     if request.method == "POST" and request.path.startswith("/api/reconnect/"):
         name = "probe_reconnect"
@@ -127,7 +127,7 @@ def probed(version: str, request: Request) -> Response:
 
 @contextmanager
 def talking(talk, handler: Callable[[Request], object], **options: object):
-    """A store of one face on a server that answers so, and goes wrong nowhere."""
+    """Yield a store of one face on a server that answers so and never fails."""
     server = serve(handler)
     with server as url, talk(url, **options) as store:
         yield store

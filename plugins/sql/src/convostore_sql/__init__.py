@@ -1,6 +1,6 @@
-"""convostore in a database of one's own; what is public is found through its schemes.
+"""Plugin for `sqlite://` and `postgresql://`: its hook, and nothing else.
 
-``sqlite:///file.db`` and ``sqlite://`` need nothing else, ``postgresql://…`` the extra
+``sqlite:///file.db`` and ``sqlite://`` need nothing else, ``postgresql://…`` needs the extra
 ``convostore-sql[postgresql]``.
 """
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from convostore.adapters import Adapter
 
 
-class _OnUse(Mapping[str, "type[Adapter]"]):
-    """The adapters by scheme; a driver is imported when its own scheme is asked for."""
+class _LazyAdapters(Mapping[str, "type[Adapter]"]):
+    """Adapters by scheme; a driver is imported only when its scheme is looked up."""
 
     def __init__(self, **homes: str) -> None:
         self._homes = homes
 
     def __getitem__(self, scheme: str) -> type[Adapter]:
         module, name = self._homes[scheme].split(":")
-        found = getattr(import_module(f".{module}", __name__), name)
-        return cast("type[Adapter]", found)
+        adapter = getattr(import_module(f".{module}", __name__), name)
+        return cast("type[Adapter]", adapter)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._homes)
@@ -36,4 +36,4 @@ class _OnUse(Mapping[str, "type[Adapter]"]):
 
 @hookimpl
 def convostore_adapters() -> Mapping[str, type[Adapter]]:
-    return _OnUse(sqlite="sqlite:SQLiteAdapter", postgresql="postgresql:PostgreSQLAdapter")
+    return _LazyAdapters(sqlite="sqlite:SQLiteAdapter", postgresql="postgresql:PostgreSQLAdapter")

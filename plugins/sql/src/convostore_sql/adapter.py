@@ -1,6 +1,6 @@
-"""The flows of both databases: each operation as queries, a unit of them a transaction.
+"""The operations of both databases as flows of queries, each flow one transaction.
 
-What a query says stands in `statements`, what a row holds in `rows`; no driver may be known here.
+SQL belongs in `statements`, columns in `rows`; no driver may be known here.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ from .rows import (
     PINNED,
     conversation_of,
     conversation_row,
+    decode_text,
+    encode_text,
     message_body,
     message_json,
     message_of,
     message_row,
     microseconds,
     namespace_mark,
-    read,
-    written,
 )
 from .search import Finder
 from .statements import Statements
@@ -74,11 +74,12 @@ _STORED_AT: Final = CONVERSATION_COLUMNS.index("stored_at")
 
 
 class _End(NamedTuple):
-    """Where a conversation ends, for a unit that is to write there; others wait until it has ended.
+    """The end of a conversation that a unit has locked in order to write there.
 
     Attributes:
-        updated_at: In microseconds.
-        number: The one that the next message of the table gets, where they have one.
+        updated_at: Time of the last change, in microseconds.
+        next_seq: Place of the next message in the conversation.
+        number: Number of the next message in the table; 0 where the database chooses it.
     """
 
     pinned: bool
@@ -89,24 +90,24 @@ class _End(NamedTuple):
 
 
 class SQLAdapter(Adapter[Query, Reply]):
-    """A database of one's own; see the module."""
+    """Adapter of a SQL database; a subclass adds the statements and the transports."""
 
     traits = Traits(order="pinned_then_active", updated_at="content", batches="atomic")
 
     def __init__(self, dsn: DSN, options: Any) -> None:
         super().__init__(dsn, options)
         self._namespace: str = options.namespace
-        self._kept_namespace = written(self._namespace)
+        self._encoded_namespace = encode_text(self._namespace)
         self._mark = namespace_mark(self._namespace)
 
     @property
     @abstractmethod
     def _sql(self) -> Statements:
-        """The statements; compiled when they are first wanted."""
+        """The statements, compiled when they are first used."""
 
     @property
     def _scope(self) -> str:
-        """What of the address names the namespace."""
+        """The query of the label that names the namespace."""
         if not self._namespace:
             return ""
         return f"?namespace={quote(self._namespace, errors='backslashreplace')}"
@@ -120,10 +121,10 @@ class SQLAdapter(Adapter[Query, Reply]):
         limit = _limit(listing)
         values = {"rank": rank, "after_id": identity, "limit": limit + 1}
         if listing.older_than is None:
-            query = self._sql.conversations(namespace=self._kept_namespace, **values)
+            query = self._sql.conversations(namespace=self._encoded_namespace, **values)
         else:
             query = self._sql.old_conversations(
-                namespace=self._kept_namespace, **values, **_older(listing.older_than)
+                namespace=self._encoded_namespace, **values, **_older(listing.older_than)
             )
         rows = (yield query).rows
         page = rows[:limit]
@@ -143,7 +144,7 @@ class SQLAdapter(Adapter[Query, Reply]):
         return self._page(conversation_id, listing, message_json)
 
     def _page(
-        self, conversation_id: str, listing: Listing, made: Callable[[str, str, str], T]
+        self, conversation_id: str, listing: Listing, parse: Callable[[str, str, str], T]
     ) -> SQLFlow[Page[T]]:
         limit = _limit(listing)
         seq = _ALL if listing.order == "newest_first" else -1
@@ -156,7 +157,7 @@ class SQLAdapter(Adapter[Query, Reply]):
         total = rows[0][0]
         page = [] if rows[0][1] is None else rows[:limit]
         cursor = json.dumps([page[-1][1]]) if len(rows) > max(len(page), 1) else None
-        return Page(items=tuple([made(*row[2:]) for row in page]), cursor=cursor, total=total)
+        return Page(items=tuple([parse(*row[2:]) for row in page]), cursor=cursor, total=total)
 
     def read_transcript(
         self, conversation_id: str, known: Conversation | None = None
@@ -178,34 +179,34 @@ class SQLAdapter(Adapter[Query, Reply]):
 
     def create_conversation(self, new: NewConversation) -> SQLFlow[Conversation]:
         identity = new.id or secrets.token_hex(16)
-        there = yield from self._look(identity)
-        if there is not None:
-            return same_conversation(conversation_of(there), new)
-        made = Conversation(
+        row = yield from self._look(identity)
+        if row is not None:
+            return same_conversation(conversation_of(row), new)
+        conversation = Conversation(
             id=identity,
             title=new.title,
             created_at=new.created_at,
             updated_at=datetime.now(UTC),
             origin=new.origin,
         )
-        yield from self._insert(made)
-        return made
+        yield from self._insert(conversation)
+        return conversation
 
     def put_conversation(self, conversation: Conversation) -> SQLFlow[None]:
-        there = yield from self._look(conversation.id)
-        if there is None:
+        row = yield from self._look(conversation.id)
+        if row is None:
             yield from self._insert(conversation)
         else:
-            yield from self._save(there, conversation)
+            yield from self._save(row, conversation)
 
     def update_conversation(
         self, conversation_id: str, change: ConversationChange
     ) -> SQLFlow[None]:
-        there = yield from self._locked(conversation_id)
-        conversation = conversation_of(there)
-        given = {"title": change.title, "pinned": change.pinned}
-        changes = {name: value for name, value in given.items() if value is not UNSET}
-        yield from self._save(there, conversation.model_copy(update=changes))
+        row = yield from self._locked(conversation_id)
+        conversation = conversation_of(row)
+        fields = {"title": change.title, "pinned": change.pinned}
+        changes = {name: value for name, value in fields.items() if value is not UNSET}
+        yield from self._save(row, conversation.model_copy(update=changes))
 
     def fork_conversation(
         self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
@@ -224,7 +225,7 @@ class SQLAdapter(Adapter[Query, Reply]):
         count = (yield self._sql.message_count(**key, seq=seq)).rows[0][0]
         yield from self._insert(fork, message_count=count, next_seq=seq + 1)
         for statement in self._sql.fork_messages:
-            yield statement(**key, new_id=written(fork.id), seq=seq)
+            yield statement(**key, new_id=encode_text(fork.id), seq=seq)
         return fork
 
     def delete_conversation(self, conversation_id: str) -> SQLFlow[None]:
@@ -234,16 +235,16 @@ class SQLAdapter(Adapter[Query, Reply]):
         yield self._sql.delete_conversation(**key)
 
     def delete_conversations(self, older_than: datetime) -> SQLFlow[int]:
-        query = self._sql.locked_old_ids(namespace=self._kept_namespace, **_older(older_than))
+        query = self._sql.locked_old_ids(namespace=self._encoded_namespace, **_older(older_than))
         old = [row[0] for row in (yield query).rows]
-        values = {"namespace": self._kept_namespace, "ids": self._sql.texts(old)}
+        values = {"namespace": self._encoded_namespace, "ids": self._sql.texts(old)}
         yield self._sql.delete_listed_messages(**values)
         yield self._sql.delete_listed(**values)
         return len(old)
 
     def clear_conversations(self) -> SQLFlow[None]:
-        yield self._sql.clear_conversations(namespace=self._kept_namespace)
-        yield self._sql.clear_messages(namespace=self._kept_namespace)
+        yield self._sql.clear_conversations(namespace=self._encoded_namespace)
+        yield self._sql.clear_messages(namespace=self._encoded_namespace)
 
     # Messages
 
@@ -274,7 +275,7 @@ class SQLAdapter(Adapter[Query, Reply]):
         end = yield from self._end(conversation_id, key)
         last = -1
         if after is not None:
-            rows = (yield self._sql.message(**key, message_id=written(after))).rows
+            rows = (yield self._sql.message(**key, message_id=encode_text(after))).rows
             if not rows:
                 raise missing_tip(after)
             last = rows[0][0]
@@ -286,7 +287,7 @@ class SQLAdapter(Adapter[Query, Reply]):
     def delete_message(self, conversation_id: str, message_id: str) -> SQLFlow[None]:
         key = self._key(conversation_id)
         end = yield from self._end(conversation_id, key)
-        if (yield self._sql.delete_message(**key, message_id=written(message_id))).changed:
+        if (yield self._sql.delete_message(**key, message_id=encode_text(message_id))).changed:
             yield self._touched(key, end, end.message_count - 1, end.next_seq)
 
     def set_feedback(
@@ -297,17 +298,17 @@ class SQLAdapter(Adapter[Query, Reply]):
         changed = message_of(*columns).model_copy(update={"feedback": feedback})
         yield self._sql.save_message(
             **self._key(conversation_id),
-            message_id=written(message_id),
+            message_id=encode_text(message_id),
             new_body=message_body(changed),
         )
 
     # What operations are made of
 
     def _key(self, conversation_id: str) -> dict[str, str]:
-        return {"namespace": self._kept_namespace, "id": written(conversation_id)}
+        return {"namespace": self._encoded_namespace, "id": encode_text(conversation_id)}
 
     def _look(self, conversation_id: str) -> SQLFlow[Row | None]:
-        """A conversation's row, kept from others until the unit has ended; None where none is."""
+        """Return a conversation's row, locked until the unit ends; None if there is none."""
         rows = (yield self._sql.locked_conversation(**self._key(conversation_id))).rows
         return rows[0] if rows else None
 
@@ -324,22 +325,22 @@ class SQLAdapter(Adapter[Query, Reply]):
         return _End(*rows[0])
 
     def _message(self, conversation_id: str, message_id: str) -> SQLFlow[Row]:
-        """A message's place, id, role and body."""
+        """Return a message's place, id, role and body."""
         key = self._key(conversation_id)
-        rows = (yield self._sql.message(**key, message_id=written(message_id))).rows
+        rows = (yield self._sql.message(**key, message_id=encode_text(message_id))).rows
         if not rows:
             raise absent_message(conversation_id, message_id)
         return rows[0]
 
     def _tip(self, key: dict[str, str]) -> SQLFlow[str | None]:
         rows = (yield self._sql.tip(**key)).rows
-        return read(rows[0][1]) if rows else None
+        return decode_text(rows[0][1]) if rows else None
 
     def _known(
         self, key: dict[str, str], messages: Sequence[Message], last: int = _ALL
     ) -> SQLFlow[dict[str, Message]]:
-        """Those of the messages' ids that are stored, up to a place, with what is stored."""
-        ids = [written(message.id) for message in messages]
+        """Return the stored messages, up to a place, that have the ids of these messages."""
+        ids = [encode_text(message.id) for message in messages]
         if len(ids) == 1:
             query = self._sql.message(**key, message_id=ids[0])
         else:
@@ -351,7 +352,7 @@ class SQLAdapter(Adapter[Query, Reply]):
         self, conversation: Conversation, *, message_count: int = 0, next_seq: int = 0
     ) -> SQLFlow[None]:
         row = conversation_row(conversation, _now()) | {
-            "namespace": self._kept_namespace,
+            "namespace": self._encoded_namespace,
             "message_count": message_count,
             "next_seq": next_seq,
             "words": self._words(tokenize(conversation.title or "")),
@@ -359,34 +360,36 @@ class SQLAdapter(Adapter[Query, Reply]):
         for statement in self._sql.insert_conversation:
             yield statement(**row)
 
-    def _save(self, there: Row, conversation: Conversation) -> SQLFlow[None]:
-        row = conversation_row(conversation, there[_STORED_AT])
+    def _save(self, stored: Row, conversation: Conversation) -> SQLFlow[None]:
+        row = conversation_row(conversation, stored[_STORED_AT])
         key = self._key(conversation.id)
         yield self._sql.save_conversation(
             **key, **{f"new_{name}": value for name, value in row.items()}
         )
-        if row["title"] != there[_TITLE]:
+        if row["title"] != stored[_TITLE]:
             new_words = self._words(tokenize(conversation.title or ""))
             yield self._sql.save_title_words(**key, new_words=new_words)
 
     def _store(
         self, key: dict[str, str], end: _End, messages: Sequence[Message], message_count: int
     ) -> SQLFlow[None]:
-        """Puts messages at the end whose ids were looked up, and are not there.
+        """Append messages whose ids were looked up and are new.
 
         Raises:
-            ConflictError: One is there all the same: rather none is stored than not all.
+            ConflictError: Another writer has just stored one of them; then none is stored.
         """
         if not (yield from self._stored(key, end, messages, message_count)):
-            raise ConflictError("a message came in between: read on, then write again")
+            raise ConflictError(
+                "another writer added a message meanwhile: read it, then write again"
+            )
 
     def _stored(
         self, key: dict[str, str], end: _End, messages: Sequence[Message], message_count: int
     ) -> SQLFlow[bool]:
-        """Puts messages at the end, and moves the conversation's time on.
+        """Append messages and update the conversation's time.
 
         Returns:
-            False where one of their ids is there already; then nothing is stored.
+            False if one of their ids is stored already; then nothing is stored.
         """
         now = _now()
         rows = [
@@ -411,7 +414,7 @@ class SQLAdapter(Adapter[Query, Reply]):
         return True
 
     def _touched(self, key: dict[str, str], end: _End, message_count: int, next_seq: int) -> Query:
-        # On, even where the clock goes back, but not beyond what a time can be.
+        # The time ascends even if the clock goes back, but not beyond the latest time.
         time = max(_now(), min(1 + (end.updated_at or 0), LATEST))
         return self._sql.touch_conversation(
             **key,
@@ -421,8 +424,8 @@ class SQLAdapter(Adapter[Query, Reply]):
             new_next_seq=next_seq,
         )
 
-    def _words(self, found: Collection[str]) -> str:
-        return self._sql.words(found, self._mark)
+    def _words(self, words: Collection[str]) -> str:
+        return self._sql.words(words, self._mark)
 
 
 def _limit(listing: Listing) -> int:

@@ -1,7 +1,7 @@
-"""Migrations: a database's tables are brought to the version that this library writes.
+"""Migrations: flows that upgrade a database's tables to the version that this library writes.
 
-They are flows. The one that changes anything runs in one transaction, under a lock that keeps out
-other processes that open the same database; it never drops what holds data.
+An upgrade runs in one transaction, under a lock that keeps out other processes that open the same
+database. No migration may drop a table or a column that holds data.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ VERSION: Final = 1
 """The version of the tables."""
 
 _LOCK: Final = 7_236_502_219_073_471_573
-"""What PostgreSQL's advisory lock is taken on; any number that no other program uses."""
+"""Key of PostgreSQL's advisory lock; any number that no other program uses."""
 
 
 def is_current(statements: Statements) -> SQLFlow[bool]:
-    """Whether the tables are those of this version.
+    """Return whether the tables have this version.
 
     Raises:
         ConfigError: They are newer.
@@ -32,9 +32,9 @@ def is_current(statements: Statements) -> SQLFlow[bool]:
 
 
 def upgrade(statements: Statements) -> SQLFlow[None]:
-    """Brings the tables to this version; another process may have done so meanwhile."""
+    """Upgrade the tables to this version, unless another process just did."""
     if statements.tables.is_sqlite:
-        yield _query("SELECT 1")  # a unit that writes holds the lock from its first query on
+        yield _query("SELECT 1")  # a writing unit holds the lock from its first query on
     else:
         yield _query(f"SELECT pg_advisory_xact_lock({_LOCK})")
     version = yield from _version(statements)
@@ -48,29 +48,29 @@ def upgrade(statements: Statements) -> SQLFlow[None]:
 
 
 def _migration(statements: Statements, number: int) -> Sequence[str]:
-    """The statements that lead from the version before to this one."""
+    """Return the statements that upgrade the previous version to this one."""
     assert number == 1  # noqa: S101  # there is no other yet
     return statements.tables.ddl()
 
 
 def _version(statements: Statements) -> SQLFlow[int]:
-    """The version of the tables; 0 where there are none."""
+    """Return the version of the tables; 0 if there are none."""
     if statements.tables.is_sqlite:
-        there = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'convostore_schema'"
+        exists = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'convostore_schema'"
     else:
-        # Not to_regclass: its cache may not have heard yet of what another process has just made.
-        there = (
+        # Not to_regclass: its cache may miss a table that another process has just created.
+        exists = (
             "SELECT 1 FROM pg_catalog.pg_tables WHERE tablename = 'convostore_schema' "
             "AND schemaname = ANY (current_schemas(false))"
         )
-    if not (yield _query(there, writes=False)).rows:
+    if not (yield _query(exists, writes=False)).rows:
         return 0
     rows = (yield statements.version()).rows
     version = int(rows[0][0]) if rows else 0
     if version > VERSION:
         raise ConfigError(
-            f"this database was written by a newer convostore-sql: its tables are of version "
-            f"{version}, this one knows up to version {VERSION}: upgrade convostore-sql"
+            f"this database was written by a newer convostore-sql: its tables have version "
+            f"{version}, this one supports up to version {VERSION}: upgrade convostore-sql"
         )
     return version
 

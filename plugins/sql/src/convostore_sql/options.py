@@ -1,4 +1,4 @@
-"""The options of both databases, each with what it is for."""
+"""Options of SQLite and PostgreSQL stores. No statement and no connection here."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from convostore.adapters import AdapterOptions
 
 
 class SQLOptions(AdapterOptions):
-    """What both take.
+    """Options of both databases.
 
     Attributes:
-        namespace: Whose conversations these are; those of other namespaces are out of reach.
-        timeout: How long a call waits for others that write, in seconds.
-        concurrency: How many calls of one store are carried out at a time.
+        namespace: Namespace of the conversations; those of other namespaces are out of reach.
+        timeout: Seconds that a call waits for other writers.
+        concurrency: Number of calls that one store runs at a time.
     """
 
     namespace: str = ""
@@ -24,25 +24,25 @@ class SQLOptions(AdapterOptions):
 
 
 class SQLiteOptions(SQLOptions):
-    """SQLite's.
+    """Options of SQLite.
 
     Attributes:
-        durability: What a power failure may take: with ``normal`` the last writes, never more and
-            never the file; with ``full`` nothing that was acknowledged.
+        durability: What a power failure may lose: with ``normal`` the last writes, but never older
+            ones or the file; with ``full`` nothing that was acknowledged.
     """
 
     durability: Literal["normal", "full"] = "normal"
 
 
 class PostgreSQLOptions(SQLOptions):
-    """PostgreSQL's.
+    """Options of PostgreSQL.
 
     Attributes:
-        password: In place of one in the DSN; libpq's own ways (``PGPASSWORD``, ``~/.pgpass``) work
+        password: Password in place of one in the DSN; libpq's ``PGPASSWORD`` and ``~/.pgpass`` work
             as well.
-        host: A folder with the server's socket, in place of the DSN's host.
-        sslmode: libpq's: ``verify-full`` looks at the server's certificate.
-        sslrootcert: The file of certificates that it is looked up in.
+        host: Folder of the server's socket, in place of the DSN's host.
+        sslmode: TLS mode of libpq; ``verify-full`` checks the server's certificate.
+        sslrootcert: File of the certificates that are trusted.
     """
 
     password: SecretStr | None = None

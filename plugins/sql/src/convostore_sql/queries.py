@@ -1,7 +1,7 @@
-"""Units: a flow's statements in one transaction, and what a transport needs to know of them.
+"""Requests and replies of SQL flows: `Query`, a compiled statement with values, and `Reply`.
 
-A request is a `Query`, a compiled statement with its values; a reply is its rows. No driver and no
-table may be known here.
+A transport runs a flow as one *unit*: all its queries in one transaction, or none of them. No
+driver and no table may be known here.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ from convostore.flow import Flow
 T = TypeVar("T")
 
 Row: TypeAlias = tuple[Any, ...]
-"""Columns as the driver gives them; which are of what type, the statement knows."""
+"""Columns as the driver returns them; their types follow from the statement."""
 
 
 class Query(NamedTuple):
     """A statement with its values.
 
     Attributes:
-        values: One set of them, or with `many` one for each time it is to be carried out.
-        writes: Whether it needs a transaction that may write. A unit's first query decides for all.
+        sql: Text of the statement.
+        values: Values of the statement, or with `many` a list of them, one per execution.
+        many: Whether the statement is executed once for each item of `values`.
+        writes: Whether it needs a transaction that may write; a unit's first query decides for all.
     """
 
     sql: str
@@ -34,10 +36,11 @@ class Query(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What a statement gave.
+    """Result of a statement.
 
     Attributes:
-        changed: How many rows it inserted, updated or deleted.
+        rows: The rows that it returned.
+        changed: Number of rows that it inserted, updated or deleted.
     """
 
     rows: list[Row]
@@ -49,11 +52,13 @@ SQLFlow: TypeAlias = Flow[Query, Reply, T]
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A compiled statement; a call gives it values.
+    """A compiled statement; calling it with values makes a query.
 
     Attributes:
-        keys: The names of the values, in the order in which the driver takes them.
-        constants: Those values that are the same in each call.
+        sql: Text of the statement.
+        keys: Names of the values, in the driver's order.
+        writes: Whether the statement needs a transaction that may write.
+        constants: Values that are the same in every call.
     """
 
     sql: str
@@ -67,7 +72,7 @@ class Statement:
         return Query(self.sql, tuple([values[key] for key in self.keys]), False, self.writes)
 
     def many(self, rows: Iterable[Mapping[str, object]]) -> Query:
-        """The statement once for each row; what a row holds beyond its values is not looked at."""
+        """Make a query that executes the statement once for each row; other keys are ignored."""
         values = [tuple([row[key] for key in self.keys]) for row in rows]
         if len(values) == 1:  # psycopg's `executemany` costs twice as much for one
             return Query(self.sql, values[0], False, True)
@@ -75,18 +80,18 @@ class Statement:
 
 
 def alone(query: Query) -> SQLFlow[Reply]:
-    """A flow of one query."""
+    """Make a flow of one query."""
     return (yield query)
 
 
-class Rerun(StoreError):  # noqa: N818  # what to do about it says more
-    """The transaction came to nothing through no fault of the flow: it is to be run again."""
+class Rerun(StoreError):  # noqa: N818  # the name says what to do about it
+    """The transaction failed through no fault of the flow: run it again."""
 
 
 MOST_RUNS: Final = 10
-"""How often a unit is run at the most."""
+"""Most runs of a unit."""
 
 
-def given_up(last: Rerun) -> UnavailableError:
-    """The error of a unit that others were in the way of each time."""
-    return UnavailableError(f"{last}: each time anew, {MOST_RUNS} times; try again later")
+def too_many_runs(last: Rerun) -> UnavailableError:
+    """Make the error of a unit that failed in each of its runs."""
+    return UnavailableError(f"{last}: it failed {MOST_RUNS} times; try again later")

@@ -1,7 +1,7 @@
-"""Rows and the schema: what of a conversation and a message stands in which column.
+"""Conversations and messages as rows, and back.
 
-Whatever text is to be kept comes back as it was, and sorts as it does: for NUL and surrogates,
-which databases refuse, stand pairs of characters. No statement may be known here.
+Any text is stored losslessly and in its order: NUL and surrogates, which databases refuse, are
+encoded as pairs of characters. No statement may be known here.
 """
 
 from __future__ import annotations
@@ -22,60 +22,60 @@ from .queries import Row
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 LATEST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
-"""The last time there is, in microseconds."""
+"""The latest possible time, in microseconds since 1970."""
 PINNED: Final = 2**62
-"""Taken off the rank of a conversation that is pinned: further than any time reaches."""
-_KEPT_APART: Final = "~"
-"""Begins a body with surrogates: JSON would make one character of two that stand together."""
+"""Subtracted from the rank of a pinned conversation: more than the range of times."""
+_ENCODED: Final = "~"
+"""First character of a body with surrogates: JSON would merge two adjacent ones into one."""
 _REFUSED: Final = re.compile("[\x00\x01\ud800-\udfff\ue000]")
 _REPLACED: Final = re.compile("\x01[\x01\x02]|\ue000[\x01-\u0801]")
 _SURROGATES: Final = 0xD800
 _decode: Final = json.JSONDecoder().raw_decode
 
 
-def written(text: str) -> str:
-    """A text as a column holds it; what is written keeps the order of code points."""
+def encode_text(text: str) -> str:
+    """Encode a text for a column; encoded texts sort by code points, as the texts do."""
     return _REFUSED.sub(_pair_for, text)
 
 
-def read(text: str) -> str:
-    """A column's text as it was before it was `written`."""
+def decode_text(text: str) -> str:
+    """Decode the text of a column."""
     if "\x01" not in text and "\ue000" not in text:
         return text
     return _REPLACED.sub(_one_for, text)
 
 
-def _pair_for(found: re.Match[str]) -> str:
-    code = ord(found[0])
+def _pair_for(match: re.Match[str]) -> str:
+    code = ord(match[0])
     if code <= 1:
         return "\x01" + chr(code + 1)
-    # The surrogates stand before U+E000: they and it become pairs that begin with it.
+    # Surrogates sort before U+E000: they and it become pairs that begin with it.
     return "\ue000" + chr(code - _SURROGATES + 1)
 
 
-def _one_for(found: re.Match[str]) -> str:
-    pair = found[0]
+def _one_for(match: re.Match[str]) -> str:
+    pair = match[0]
     return chr(ord(pair[1]) - 1 + (0 if pair[0] == "\x01" else _SURROGATES))
 
 
 def microseconds(time: datetime | None) -> int | None:
-    """A time as a column holds it: since 1970, UTC."""
+    """Encode a time for a column: microseconds since 1970, UTC."""
     return None if time is None else (time - _EPOCH) // _MICROSECOND
 
 
 def time_of(number: int | None) -> datetime | None:
-    """The time that a column holds."""
+    """Decode the time of a column."""
     return None if number is None else _EPOCH + timedelta(microseconds=number)
 
 
 def rank_of(conversation: Conversation) -> int:
-    """A conversation's place in the list: pinned first, then the latest activity."""
+    """Return what conversations are sorted by: pinned first, then the latest activity."""
     active = microseconds(conversation.last_active_at) or 0
     return -active - PINNED if conversation.pinned else -active
 
 
 def namespace_mark(namespace: str) -> str:
-    """What the words of a namespace begin with, so that an index keeps namespaces apart."""
+    """Return the prefix of a namespace's words, which separates namespaces in the index."""
     if not namespace:
         return ""
     digest = blake2b(namespace.encode("utf-8", "surrogatepass"), digest_size=4)
@@ -83,99 +83,99 @@ def namespace_mark(namespace: str) -> str:
 
 
 def conversation_row(conversation: Conversation, stored_at: int) -> dict[str, Any]:
-    """The columns of a conversation that is its own, without those of its messages and words."""
+    """Return a conversation's columns, except those about its messages and its words."""
     rest = dump(conversation)
     for name in ("id", "title", "pinned", "created_at", "updated_at"):
         rest.pop(name, None)
     return {
-        "id": written(conversation.id),
-        "title": None if conversation.title is None else written(conversation.title),
+        "id": encode_text(conversation.id),
+        "title": None if conversation.title is None else encode_text(conversation.title),
         "pinned": conversation.pinned,
         "created_at": microseconds(conversation.created_at),
         "updated_at": microseconds(conversation.updated_at),
         "stored_at": stored_at,
         "rank": rank_of(conversation),
-        "body": _packed(rest) if rest else None,
+        "body": _encode_body(rest) if rest else None,
     }
 
 
 def conversation_of(row: Row) -> Conversation:
-    """The conversation of a row of `tables.CONVERSATION_COLUMNS`."""
+    """Make a conversation from a row of `tables.CONVERSATION_COLUMNS`."""
     identity, title, pinned, created_at, updated_at, _, body = row
     columns: dict[str, Any] = {
-        "id": read(identity),
-        "title": None if title is None else read(title),
+        "id": decode_text(identity),
+        "title": None if title is None else decode_text(title),
         "pinned": bool(pinned),
         "created_at": time_of(created_at),
         "updated_at": time_of(updated_at),
     }
     if body is None:
         return Conversation.model_construct(**columns)
-    return trusted_conversation(_unpacked(body) | {"id": ""}).model_copy(update=columns)
+    return trusted_conversation(_decode_body(body) | {"id": ""}).model_copy(update=columns)
 
 
 def message_row(message: Message, now: int) -> dict[str, Any]:
-    """The columns of a message that is its own, without its place and its words."""
+    """Return a message's columns, except its place and its words."""
     rest = dump(message)
     del rest["id"], rest["role"]
     said_at = microseconds(message.created_at)
     return {
-        "message_id": written(message.id),
+        "message_id": encode_text(message.id),
         "role": message.role,
         "said_at": now if said_at is None else said_at,
-        "body": _packed(rest),
+        "body": _encode_body(rest),
     }
 
 
 def message_body(message: Message) -> str:
-    """What of a message has no column of its own."""
+    """Return the body of a message: what has no column."""
     body: str = message_row(message, 0)["body"]
     return body
 
 
 def message_of(identity: str, role: str, body: str) -> Message:
-    """The message of a row."""
-    values = _unpacked(body)
-    values["id"] = read(identity)
+    """Make a message from a row."""
+    values = _decode_body(body)
+    values["id"] = decode_text(identity)
     values["role"] = role
     return trusted_message(values)
 
 
 def message_json(identity: str, role: str, body: str) -> str:
-    """The message of a row as JSON: nothing is decoded that is not kept apart.
+    """Return the message of a row as JSON, without decoding a body that needs no decoding.
 
     Raises:
-        ProtocolError: The row is damaged, as far as that shows.
+        ProtocolError: The row is visibly damaged.
     """
-    if body.startswith(_KEPT_APART):
+    if body.startswith(_ENCODED):
         return dumps(message_of(identity, role, body))
     if not (body.startswith("{") and body.endswith("}")):
         raise _damaged()
     rest = "}" if body == "{}" else f",{body[1:]}"
-    return f'{{"id":{to_json(read(identity))},"role":"{role}"{rest}'
+    return f'{{"id":{to_json(decode_text(identity))},"role":"{role}"{rest}'
 
 
 def _damaged() -> ProtocolError:
-    return ProtocolError("a row was damaged, or written by another program: no JSON")
+    return ProtocolError("a row is damaged, or written by another program: its body is not JSON")
 
 
-def _packed(data: Mapping[str, JSON]) -> str:
+def _encode_body(data: Mapping[str, JSON]) -> str:
     text = to_json(data, ascii_only=False)
     if text.isascii():
         return text
     try:
         text.encode()
     except UnicodeEncodeError:
-        return _KEPT_APART + written(text)
+        return _ENCODED + encode_text(text)
     return text
 
 
-def _unpacked(body: str) -> dict[str, JSON]:
-    text = read(body[1:]) if body.startswith(_KEPT_APART) else body
+def _decode_body(body: str) -> dict[str, JSON]:
+    text = decode_text(body[1:]) if body.startswith(_ENCODED) else body
     try:
-        unpacked, end = _decode(text)  # half of what `json.loads` takes
+        values, end = _decode(text)  # takes half the time of `json.loads`
     except ValueError:
         end = -1
     if end != len(text):
         raise _damaged()
-    return cast("dict[str, JSON]", unpacked)
+    return cast("dict[str, JSON]", values)

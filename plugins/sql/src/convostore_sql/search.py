@@ -1,6 +1,7 @@
-"""Finding: a search as a flow. The index names candidates, `Search` decides which of them are hits.
+"""Search as a flow: the index yields candidates, and `Search` decides which of them are hits.
 
-Titles come first, then messages, the newest first in both; a cursor is the place of the last hit.
+Titles come first, then messages, each the newest first; a cursor is the place of the last hit. No
+text is tokenized here.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from convostore.models import Listing, Page
 from convostore.search import Hit, Search
 
 from .queries import Query, Row, SQLFlow
-from .rows import conversation_of, message_of, microseconds, namespace_mark, written
+from .rows import conversation_of, encode_text, message_of, microseconds, namespace_mark
 from .statements import Statements
 from .tables import CONVERSATION_COLUMNS
 
@@ -24,15 +25,15 @@ _EARLIEST: Final = -(2**62)
 _MOST_AT_ONCE: Final = 1000
 _MOST_CANDIDATES: Final = 10_000
 _MOST_CHARACTERS: Final = 10_000_000
-"""How many candidates are fetched at a time, and how long they may be together."""
+"""Bounds of one fetch: its candidates, and the characters of all their columns."""
 _WIDTH: Final = len(CONVERSATION_COLUMNS)
 
-_Found = tuple["_Place", Hit]
+_PlacedHit = tuple["_Place", Hit]
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a hit stands: behind which of the others, in the order of its list."""
+    """Position of a hit in the order of results."""
 
     in_titles: bool = True
     time: int = _EARLIEST
@@ -58,53 +59,53 @@ class Finder:
     search: Search
 
     def page(self, listing: Listing) -> SQLFlow[Page[Hit]]:
-        """One page of what there is to find."""
+        """Return one page of hits."""
         if not self.search.terms:
             return Page(items=())
-        wanted = (listing.limit or _MOST_AT_ONCE) + 1
+        count = (listing.limit or _MOST_AT_ONCE) + 1
         place = _Place.parse(listing.cursor)
-        found: list[_Found] = []
+        hits: list[_PlacedHit] = []
         if place.in_titles:
             if self.search.role is None:
-                yield from self._gather(found, place, wanted, self._titles, self._title)
+                yield from self._gather(hits, place, count, self._titles, self._title)
             place = _Place(in_titles=False)
-        yield from self._gather(found, place, wanted, self._messages, self._message)
-        page = found[: wanted - 1]
+        yield from self._gather(hits, place, count, self._messages, self._message)
+        page = hits[: count - 1]
         return Page(
             items=tuple(hit for _, hit in page),
-            cursor=str(page[-1][0]) if len(found) > len(page) else None,
+            cursor=str(page[-1][0]) if len(hits) > len(page) else None,
         )
 
     def _gather(
         self,
-        found: list[_Found],
+        hits: list[_PlacedHit],
         place: _Place,
-        wanted: int,
+        count: int,
         ask: Callable[[_Place, int], Query],
         read: Callable[[Row], tuple[_Place, Hit | None]],
     ) -> SQLFlow[None]:
-        """Adds hits to what was found, until there are enough or no more candidates."""
-        at_once = min(wanted - len(found), _MOST_AT_ONCE)
-        while len(found) < wanted:
+        """Add hits until there are `count` of them, or no more candidates."""
+        at_once = min(count - len(hits), _MOST_AT_ONCE)
+        while len(hits) < count:
             rows = (yield ask(place, at_once)).rows
             for row in rows:
                 place, hit = read(row)
                 if hit is not None:
-                    found.append((place, hit))
+                    hits.append((place, hit))
             if len(rows) < at_once:
                 return
             at_once = _more(at_once, rows)
 
     def _titles(self, place: _Place, limit: int) -> Query:
-        restricted = self._restrictions
-        statement = self.statements.found_titles(self._asked[1], frozenset(restricted))
+        restrictions = self._restrictions
+        statement = self.statements.search_titles(self._index_query[1], frozenset(restrictions))
         return statement(
-            namespace=written(self.namespace),
+            namespace=encode_text(self.namespace),
             after_time=place.time,
             after_id=place.identity,
             limit=limit,
-            **self._asked[0],
-            **restricted,
+            **self._index_query[0],
+            **restrictions,
         )
 
     def _title(self, row: Row) -> tuple[_Place, Hit | None]:
@@ -113,18 +114,18 @@ class Finder:
         return _Place(in_titles=True, time=time, identity=row[0]), hit
 
     def _messages(self, place: _Place, limit: int) -> Query:
-        restricted = self._restrictions
+        restrictions = self._restrictions
         if self.search.role is not None:
-            restricted["role"] = self.search.role
-        statement = self.statements.found_messages(self._asked[1], frozenset(restricted))
+            restrictions["role"] = self.search.role
+        statement = self.statements.search_messages(self._index_query[1], frozenset(restrictions))
         return statement(
-            namespace=written(self.namespace),
+            namespace=encode_text(self.namespace),
             after_time=place.time,
             after_id=place.identity,
             after_seq=place.seq,
             limit=limit,
-            **self._asked[0],
-            **restricted,
+            **self._index_query[0],
+            **restrictions,
         )
 
     def _message(self, row: Row) -> tuple[_Place, Hit | None]:
@@ -134,22 +135,22 @@ class Finder:
         return place, self.search.message_hit(conversation_of(row[:_WIDTH]), message)
 
     @cached_property
-    def _asked(self) -> tuple[dict[str, Any], int]:
-        return self.statements.asked(self.search.terms, namespace_mark(self.namespace))
+    def _index_query(self) -> tuple[dict[str, Any], int]:
+        return self.statements.index_query(self.search.terms, namespace_mark(self.namespace))
 
     @property
     def _restrictions(self) -> dict[str, Any]:
         within = self.search.conversation_id
-        given = {
-            "id": None if within is None else written(within),
+        values = {
+            "id": None if within is None else encode_text(within),
             "since": microseconds(self.search.since),
             "until": microseconds(self.search.until),
         }
-        return {name: value for name, value in given.items() if value is not None}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def _more(at_once: int, rows: Sequence[Row]) -> int:
-    """How many candidates to fetch next: each fetch sorts all of them, but memory has its bound."""
-    held = sum(len(value) for row in rows for value in row if isinstance(value, str))
-    fitting = _MOST_CHARACTERS * len(rows) // max(held, 1)
+    """Return the size of the next fetch: each one sorts all candidates, but memory is bounded."""
+    characters = sum(len(value) for row in rows for value in row if isinstance(value, str))
+    fitting = _MOST_CHARACTERS * len(rows) // max(characters, 1)
     return max(1, min(2 * at_once, _MOST_CANDIDATES, fitting))

@@ -1,7 +1,7 @@
-"""The statements, each compiled once for its database; nothing is carried out here.
+"""The SQL statements, each compiled once for its database. Nothing is executed here.
 
-They are written once for both databases in SQLAlchemy's terms. Where the two differ, a method of
-`Statements` says so. Every statement carries the namespace.
+They are written once for both databases with SQLAlchemy. Where the two differ, a method of
+`Statements` branches on `Tables.is_sqlite`. Every statement restricts the namespace.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from .tables import CONVERSATION_COLUMNS, Tables, tables_of
 
 _MOST_GROUPS: Final = 32
 _MOST_CHOICES: Final = 3
-"""How much of a query an index is asked for; the rest is left to the check of what it names."""
+"""Bounds of an index query; `Search` checks the rest of the words on the candidates."""
 
 
 class Statements:
@@ -64,12 +64,12 @@ class Statements:
                 c.c.pinned, c.c.updated_at, c.c.message_count, c.c.next_seq, self._next_number()
             ).where(self._own)
         )
-        self.insert_conversation = self._inserting(c)
+        self.insert_conversation = self._inserts(c)
         self.save_conversation = self._compiled(
             update(c).where(self._own).values({name: bindparam(f"new_{name}") for name in _SAVED}),
             writes=True,
         )
-        self.save_title_words = self._saving_words()
+        self.save_title_words = self._save_words()
         self.touch_conversation = self._compiled(
             update(c)
             .where(self._own)
@@ -88,7 +88,7 @@ class Statements:
         self.clear_conversations = self._compiled(
             delete(c).where(c.c.namespace == bindparam("namespace")), writes=True
         )
-        # After those of their conversations: what another one writes meanwhile stays.
+        # After their conversations: messages of one that is created meanwhile stay.
         self.clear_messages = self._compiled(
             delete(m).where(
                 m.c.namespace == bindparam("namespace"),
@@ -129,7 +129,7 @@ class Statements:
         self.message_count = self._read(
             select(func.count()).select_from(m).where(of, m.c.seq <= bindparam("seq"))
         )
-        self.insert_messages = self._inserting(m)
+        self.insert_messages = self._inserts(m)
         self.save_message = self._compiled(
             update(m)
             .where(of, m.c.id == bindparam("message_id"))
@@ -139,15 +139,15 @@ class Statements:
         self.delete_message = self._compiled(
             delete(m).where(of, m.c.id == bindparam("message_id")), writes=True
         )
-        self.fork_messages = self._forking()
+        self.fork_messages = self._fork()
         self.version = self._read(select(tables.version.c.version))
 
-    # What differs
+    # Differences of the databases
 
     def words(self, words: Collection[str], mark: str) -> str:
-        """Words as the index takes them.
+        """Encode words for the index.
 
-        PostgreSQL's array is written here, in a tenth of psycopg's time: no word holds a quote.
+        PostgreSQL's array literal is built here, in a tenth of psycopg's time: no word has quotes.
         """
         marked = [mark + word for word in words]
         if self.tables.is_sqlite:
@@ -155,18 +155,18 @@ class Statements:
         return '{"' + '","'.join(marked) + '"}' if marked else "{}"
 
     def texts(self, texts: Sequence[str]) -> str | list[str]:
-        """Several texts as one value."""
+        """Encode several texts as one value."""
         return json.dumps(texts) if self.tables.is_sqlite else list(texts)
 
     def _among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-        """Whether a column holds one of the `texts` that a value names."""
+        """Return the condition that a column has one of the `texts` of a value."""
         if self.tables.is_sqlite:
-            each = func.json_each(bindparam(name)).table_valued("value")
-            return column.in_(select(each.c.value))
+            item = func.json_each(bindparam(name)).table_valued("value")
+            return column.in_(select(item.c.value))
         return column == func.any(cast(bindparam(name), ARRAY(Text)))
 
     def _locked(self, query: Select[Any]) -> Statement:
-        """A look at rows that the unit is going to change: others wait until it has ended.
+        """Compile a query that locks its rows until the unit ends.
 
         On SQLite the transaction itself is the lock.
         """
@@ -175,46 +175,44 @@ class Statements:
         )
 
     def _next_number(self) -> ColumnElement[Any]:
-        """On SQLite, the number that the next message gets, by which its words are found."""
+        """Return the number of the next message on SQLite, by which the index refers to it."""
         if not self.tables.is_sqlite:
             return literal_column("0")
         highest = func.coalesce(func.max(self._m.c.number), literal_column("0"))
         return select(highest + literal_column("1")).scalar_subquery()
 
-    def _inserting(self, table: Any) -> tuple[Statement, ...]:
-        """Inserts rows with their words."""
+    def _inserts(self, table: Any) -> tuple[Statement, ...]:
+        """Compile the statements that insert a row and its words."""
         names = [column.name for column in table.c]
         if table is self._c and self.tables.is_sqlite:
             names.remove("number")
         values: dict[str, Any] = {name: bindparam(_value(table, name)) for name in names}
-        made = [self._compiled(self._new(table).values(values), writes=True)]
+        statements = [self._compiled(self._insert(table).values(values), writes=True)]
         if self.tables.is_sqlite:
             words = self.tables.words[table]
             if table is self._c:
-                found = select(table.c.number, bindparam("words", type_=Text)).where(self._own)
-                made.append(
-                    self._compiled(
-                        insert(words).from_select(["rowid", "words"], found), writes=True
-                    )
+                row = select(table.c.number, bindparam("words", type_=Text)).where(self._own)
+                statements.append(
+                    self._compiled(insert(words).from_select(["rowid", "words"], row), writes=True)
                 )
             else:
-                made.append(
+                statements.append(
                     self._compiled(
                         insert(words).values(rowid=bindparam("number"), words=bindparam("words")),
                         writes=True,
                     )
                 )
-        return tuple(made)
+        return tuple(statements)
 
-    def _new(self, table: Any) -> Any:
-        """An insert; that of messages leaves out those whose ids are there already."""
+    def _insert(self, table: Any) -> Any:
+        """Return an insert; that of messages skips those whose ids are stored already."""
         if table is self._c:
             return insert(table)
         dialect = sqlite if self.tables.is_sqlite else postgresql
-        taken = [table.c.namespace, table.c.conversation_id, table.c.id]
-        return dialect.insert(table).on_conflict_do_nothing(index_elements=taken)
+        key = [table.c.namespace, table.c.conversation_id, table.c.id]
+        return dialect.insert(table).on_conflict_do_nothing(index_elements=key)
 
-    def _saving_words(self) -> Statement:
+    def _save_words(self) -> Statement:
         words = self.tables.words[self._c]
         if self.tables.is_sqlite:
             number = select(self._c.c.number).where(self._own).scalar_subquery()
@@ -223,31 +221,33 @@ class Statements:
             statement = update(words).where(self._own)
         return self._compiled(statement.values(words=bindparam("new_words")), writes=True)
 
-    def _forking(self) -> tuple[Statement, ...]:
-        """Copies messages with their words, up to a place."""
+    def _fork(self) -> tuple[Statement, ...]:
+        """Compile the statements that copy messages and their words, up to a place."""
         m = self._m
         old = m.alias("old")
-        copied = [
+        columns = [
             name
             for name in (column.name for column in m.c)
             if name not in {"number", "conversation_id"}
         ]
-        found = select(bindparam("new_id", type_=Text), *[old.c[name] for name in copied]).where(
+        messages = select(
+            bindparam("new_id", type_=Text), *[old.c[name] for name in columns]
+        ).where(
             old.c.namespace == bindparam("namespace"),
             old.c.conversation_id == bindparam("id"),
             old.c.seq <= bindparam("seq"),
         )
-        made = [
+        statements = [
             self._compiled(
-                insert(m).from_select(["conversation_id", *copied], found.order_by(old.c.seq)),
+                insert(m).from_select(["conversation_id", *columns], messages.order_by(old.c.seq)),
                 writes=True,
             )
         ]
         if self.tables.is_sqlite:
             words = self.tables.words[m]
-            fork, kept = m.alias("fork"), words.alias("kept")
-            again = (
-                select(fork.c.number, kept.c.words)
+            fork, old_words = m.alias("fork"), words.alias("old_words")
+            copies = (
+                select(fork.c.number, old_words.c.words)
                 .select_from(fork)
                 .join(
                     old,
@@ -257,22 +257,22 @@ class Statements:
                         old.c.seq == fork.c.seq,
                     ),
                 )
-                .join(kept, kept.c.rowid == old.c.number)
+                .join(old_words, old_words.c.rowid == old.c.number)
                 .where(
                     fork.c.namespace == bindparam("namespace"),
                     fork.c.conversation_id == bindparam("new_id"),
                 )
             )
-            made.append(
-                self._compiled(insert(words).from_select(["rowid", "words"], again), writes=True)
+            statements.append(
+                self._compiled(insert(words).from_select(["rowid", "words"], copies), writes=True)
             )
-        return tuple(made)
+        return tuple(statements)
 
-    def asked(self, terms: Sequence[Term], mark: str) -> tuple[dict[str, Any], int]:
-        """What an index is asked for: values of `found_titles` and `found_messages`.
+    def index_query(self, terms: Sequence[Term], mark: str) -> tuple[dict[str, Any], int]:
+        """Encode a search's terms as values for `search_titles` and `search_messages`.
 
         Returns:
-            The values, and how many of the query's words may stand in one of two ways.
+            The values, and the number of words that have two alternative tokenizations.
         """
         groups = [group for term in terms for group in term.groups][:_MOST_GROUPS]
         if self.tables.is_sqlite:
@@ -286,28 +286,28 @@ class Statements:
         return values, len(choices)
 
     def _candidates(self, table: Any, choices: int) -> ColumnElement[bool]:
-        """Whether the index names a row of a table."""
+        """Return the condition that the index names a row of a table."""
         words = self.tables.words[table]
         if self.tables.is_sqlite:
             matching = literal_column(words.name).op("MATCH")(bindparam("match"))
             return and_(matching, words.c.rowid == table.c.number)
-        asked = [self._holds(words, "sure")]
-        asked += [
+        conditions = [self._holds(words, "sure")]
+        conditions += [
             or_(self._holds(words, f"a{number}"), self._holds(words, f"b{number}"))
             for number in range(choices)
         ]
-        return and_(*asked)
+        return and_(*conditions)
 
     @staticmethod
     def _holds(words: Any, name: str) -> ColumnElement[bool]:
-        held: ColumnElement[bool] = words.c.words.op("@>")(cast(bindparam(name), ARRAY(Text)))
-        return held
+        holds: ColumnElement[bool] = words.c.words.op("@>")(cast(bindparam(name), ARRAY(Text)))
+        return holds
 
-    # Searching
+    # Search
 
-    @cache  # noqa: B019  # as many as there are combinations of restrictions, for one store
-    def found_titles(self, choices: int, restricted: frozenset[str]) -> Statement:
-        """The conversations whose titles the index names, the newest first, from a place on."""
+    @cache  # noqa: B019  # one entry per combination of restrictions
+    def search_titles(self, choices: int, restricted: frozenset[str]) -> Statement:
+        """Compile the query for conversations whose titles the index names, the newest first."""
         c = self._c
         made_at = func.coalesce(c.c.created_at, c.c.stored_at)
         restrictions = {
@@ -329,8 +329,8 @@ class Statements:
         )
 
     @cache  # noqa: B019
-    def found_messages(self, choices: int, restricted: frozenset[str]) -> Statement:
-        """The messages that the index names, with their conversations, from a place on."""
+    def search_messages(self, choices: int, restricted: frozenset[str]) -> Statement:
+        """Compile the query for messages that the index names, with their conversations."""
         c, m = self._c, self._m
         restrictions = {
             "id": m.c.conversation_id == bindparam("id"),
@@ -340,8 +340,8 @@ class Statements:
         }
         place = tuple_(-m.c.said_at, m.c.conversation_id, -m.c.seq)
         last = tuple_(bindparam("after_time"), bindparam("after_id"), bindparam("after_seq"))
-        # The places first, so that only as many bodies are fetched as are wanted. Each table is
-        # told the namespace by itself: partitions are left out for nothing else.
+        # The places first, so that no more bodies are fetched than rows are returned. Each table
+        # has its own condition on the namespace: nothing else makes the planner prune partitions.
         first = (
             select(m.c.conversation_id, m.c.seq, m.c.id, m.c.said_at)
             .where(
@@ -360,7 +360,7 @@ class Statements:
             m.c.namespace == namespace,
             m.c.conversation_id == first.c.conversation_id,
             m.c.seq == first.c.seq,
-            # Either index then finds the row: without statistics PostgreSQL takes any.
+            # Either index then finds the row: without statistics PostgreSQL may choose any.
             m.c.id == first.c.id,
         )
         conversation, its_conversation = self._looked_up(
@@ -382,9 +382,9 @@ class Statements:
     def _looked_up(
         self, table: Any, *where: ColumnElement[bool]
     ) -> tuple[Any, ColumnElement[bool]]:
-        """A table of which each row before it meets one, and how they are joined.
+        """Return a table that has one row for each row before it, and the condition of the join.
 
-        PostgreSQL looks it up then, and cannot take to reading all of a namespace instead.
+        With LATERAL and LIMIT 1 PostgreSQL looks up each row, and never scans the namespace.
         """
         if self.tables.is_sqlite:
             return table, and_(*where)
@@ -405,7 +405,7 @@ class Statements:
         )
 
     def _is_old(self) -> ColumnElement[bool]:
-        """Whether a conversation was last active before a time; one without a time was not."""
+        """Return the condition that a conversation was last active before a time, if at any."""
         c = self._c
         return and_(
             or_(
@@ -416,27 +416,27 @@ class Statements:
         )
 
     def _messages(self, *, newest_first: bool) -> Select[Any]:
-        """A page of messages, beside the number of all; one empty row when there is none.
+        """Build the query for a page of messages with the number of all; one empty row if none.
 
-        SQLite walks the index beside the conversation's row. PostgreSQL would read all that is
-        beyond the place and sort it: there, the page is cut by itself first.
+        SQLite follows the index next to the conversation's row. PostgreSQL would read and sort all
+        messages beyond the place; there, a subquery limits the page first.
         """
         c, m = self._c, self._m
         beyond = m.c.seq < bindparam("seq") if newest_first else m.c.seq > bindparam("seq")
-        shown: list[ColumnElement[Any]] = [m.c.seq, m.c.id, m.c.role, m.c.body]
+        columns: list[ColumnElement[Any]] = [m.c.seq, m.c.id, m.c.role, m.c.body]
         if self.tables.is_sqlite:
             same = (m.c.namespace == c.c.namespace, m.c.conversation_id == c.c.id)
-            joined = c.outerjoin(m, and_(*same, beyond))
+            source = c.outerjoin(m, and_(*same, beyond))
             place: ColumnElement[Any] = m.c.seq
         else:
-            page = _ordered(select(*shown).where(self._of, beyond), m.c.seq, newest_first)
-            cut = page.limit(bindparam("limit")).subquery("page")
-            joined = c.outerjoin(cut, true())
-            shown, place = list(cut.c), cut.c.seq
-        found = select(c.c.message_count, *shown).select_from(joined).where(self._own)
-        return _ordered(found, place, newest_first).limit(bindparam("limit"))
+            page = _ordered(select(*columns).where(self._of, beyond), m.c.seq, newest_first)
+            subquery = page.limit(bindparam("limit")).subquery("page")
+            source = c.outerjoin(subquery, true())
+            columns, place = list(subquery.c), subquery.c.seq
+        query = select(c.c.message_count, *columns).select_from(source).where(self._own)
+        return _ordered(query, place, newest_first).limit(bindparam("limit"))
 
-    # Compiling
+    # Compilation
 
     def _read(self, statement: ClauseElement) -> Statement:
         return self._compiled(statement, writes=False)
@@ -444,7 +444,7 @@ class Statements:
     def _compiled(self, statement: ClauseElement, *, writes: bool) -> Statement:
         compiled = statement.compile(dialect=self.tables.dialect)
         keys = tuple(getattr(compiled, "positiontup", None) or ())
-        constants = {key: held for key, held in compiled.params.items() if held is not None}
+        constants = {key: value for key, value in compiled.params.items() if value is not None}
         return Statement(str(compiled), keys, writes, constants)
 
 
@@ -456,19 +456,19 @@ _SAVED: Final = ("title", "pinned", "created_at", "updated_at", "rank", "body")
 
 
 def _value(table: Any, name: str) -> str:
-    """A column's value by its name; `id` is the conversation's everywhere."""
+    """Return the name of a column's value; `id` is the conversation's in both tables."""
     if table.name == "convostore_messages":
         return {"id": "message_id", "conversation_id": "id"}.get(name, name)
     return name
 
 
 def _fts5(group: Sequence[frozenset[str]], mark: str) -> str:
-    """One word of a query, in each way in which it may stand, as FTS5 is asked for it."""
-    ways = [" AND ".join(f'"{mark}{word}"' for word in sorted(words)) for words in group]
-    return f"(({') OR ('.join(ways)}))"
+    """Encode one word of a search, with its alternative tokenizations, for FTS5."""
+    alternatives = [" AND ".join(f'"{mark}{word}"' for word in sorted(words)) for words in group]
+    return f"(({') OR ('.join(alternatives)}))"
 
 
 @cache
 def statements_of(name: str) -> Statements:
-    """The statements of SQLite or PostgreSQL; compiled when they are first wanted."""
+    """Return the statements of SQLite or PostgreSQL, compiled at the first call."""
     return Statements(tables_of(name))

@@ -1,4 +1,4 @@
-"""The tables, once for both databases; what differs between these stands here and in `statements`.
+"""The tables, defined once for both databases. No statement but their DDL here.
 
 Every key begins with the namespace, so that rows can be partitioned or distributed by it.
 """
@@ -37,7 +37,7 @@ CONVERSATION_COLUMNS: Final = (
     "stored_at",
     "body",
 )
-"""The columns that a conversation is read from, in this order."""
+"""The columns from which a conversation is made, in this order."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,15 @@ class Tables:
     """The tables of one database.
 
     Attributes:
-        version: The schema's version: one row.
-        conversations: `rank` is what the list is in the order of: pinned first, then the latest
-            activity. `next_seq` is the place of the next message, `message_count` how many there
-            are. `body` is JSON of what has no column of its own.
-        messages: `seq` is a message's place in its conversation, `said_at` what a search is in the
-            order of. `body` is JSON of what has no column of its own.
-        words: By table, where the words of its rows stand that a search looks up: on SQLite an FTS5
-            table by the rows' `number`, on PostgreSQL the table itself.
+        dialect: SQLAlchemy's dialect.
+        version: Version of the schema, in one row.
+        conversations: Conversations. The list is sorted by `rank`: pinned first, then the latest
+            activity. `next_seq` is the place of the next message, `message_count` the number of
+            messages. `body` is JSON of what has no column.
+        messages: Messages. `seq` is the place in the conversation; searches are sorted by
+            `said_at`. `body` is JSON of what has no column.
+        words: By table, the table with the words of its rows: on SQLite an FTS5 table that refers
+            to the rows by `number`, on PostgreSQL the table itself.
     """
 
     dialect: Dialect
@@ -66,24 +67,24 @@ class Tables:
         return self.dialect.name == SQLITE
 
     def ddl(self) -> list[str]:
-        """The statements that make all of them in an empty database."""
-        made: list[str] = []
+        """Return the statements that create all tables in an empty database."""
+        statements: list[str] = []
         for table in (self.version, self.conversations, self.messages):
-            made.append(str(CreateTable(table).compile(dialect=self.dialect)).strip())
-            made += [
+            statements.append(str(CreateTable(table).compile(dialect=self.dialect)).strip())
+            statements += [
                 str(CreateIndex(index).compile(dialect=self.dialect))
                 for index in sorted(table.indexes, key=lambda index: str(index.name))
             ]
         if self.is_sqlite:
             for table, words in self.words.items():
-                made += [
+                statements += [
                     _FTS5.format(words=words.name),
                     _TRIGGER.format(words=words.name, of=table),
                 ]
-        return made
+        return statements
 
 
-# Words are of letters, digits and a namespace's mark; the tokenizer only cuts at the spaces.
+# Words consist of letters, digits and a namespace's mark; the tokenizer only splits at spaces.
 _FTS5: Final = (
     "CREATE VIRTUAL TABLE {words} USING fts5(words, detail=none, columnsize=0, "
     "tokenize=\"ascii tokenchars '_'\")"
@@ -95,7 +96,7 @@ _TRIGGER: Final = (
 
 
 def tables_of(name: str) -> Tables:
-    """The tables of SQLite or PostgreSQL."""
+    """Return the tables of SQLite or PostgreSQL."""
     dialect: Dialect
     if name == SQLITE:
         dialect = sqlite.dialect(paramstyle="qmark")

@@ -32,10 +32,10 @@ class Database(Protocol):
         """How an app addresses it."""
 
     def look(self, statement: str) -> list[Row]:
-        """Carries out a statement behind the plugin's back, and commits it."""
+        """Execute a statement without the plugin, and commit it."""
 
     def held(self, statement: str) -> contextlib.AbstractContextManager[None]:
-        """Keeps a transaction with this statement open, and rolls it back in the end."""
+        """Keep a transaction with this statement open, and roll it back in the end."""
 
 
 class SQLite:
@@ -64,7 +64,7 @@ class SQLite:
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[sqlite3.Connection]:
-        """A connection beside the plugin's, in autocommit.
+        """Yield a connection beside the plugin's, in autocommit.
 
         As long as there is one, no other writes all to the file when it is closed.
         """
@@ -108,7 +108,7 @@ class Databases:
 
     @contextlib.contextmanager
     def one(self, *, bare: bool = False) -> Iterator[PostgreSQL]:
-        """A database without rows; where it is to be bare, without tables of anybody either."""
+        """Yield a database without rows; with `bare`, without tables either."""
         free = self._free[bare]
         name = free.pop() if free else self._server.create_database()
         try:

@@ -39,7 +39,7 @@ class Writer:
     returned: int | None = None
 
     def run(self, python: Python, start: threading.Barrier) -> None:
-        """Runs the lives one after the other; the first begins when all writers are ready."""
+        """Run the lives one after the other; the first begins when all writers are ready."""
         for kill_after in self.kill_after:
             self._live(python, start, kill_after)
             if not self.rises_again:
@@ -72,9 +72,9 @@ class Writer:
 
 
 def run(python: Python, writers: Iterable[Writer]) -> None:
-    """Runs writers side by side until all have ended."""
+    """Run writers side by side until all have ended."""
     all_of_them = list(writers)
     start = threading.Barrier(len(all_of_them), timeout=60)
     with ThreadPoolExecutor(len(all_of_them)) as pool:
-        for each in [pool.submit(writer.run, python, start) for writer in all_of_them]:
-            each.result()
+        for job in [pool.submit(writer.run, python, start) for writer in all_of_them]:
+            job.result()

@@ -53,7 +53,7 @@ class Python:
     """Starts processes, each with the arguments that the command ``python`` would be given."""
 
     def start(self, *arguments: str) -> Process:
-        """Starts a process: of a script, or after ``-c`` of a program's text."""
+        """Start a process: of a script, or after ``-c`` of a program's text."""
         return subprocess.Popen(
             [sys.executable, *arguments],
             stdin=subprocess.PIPE,
@@ -63,7 +63,7 @@ class Python:
         )
 
     def run(self, *arguments: str) -> tuple[int, str]:
-        """Runs a process to its end, and returns its code and what it wrote to stderr."""
+        """Run a process to its end, and return its code and what it wrote to stderr."""
         with self.start(*arguments) as process:
             process.stdin.close()
             complaints = process.stderr.read()
@@ -73,7 +73,7 @@ class Python:
 
 @contextlib.contextmanager
 def warm() -> Iterator[Python]:
-    """What starts processes, for as long as the ``with`` lasts."""
+    """Yield a starter of processes."""
     if not hasattr(os, "fork"):
         yield Python()
         return
@@ -109,7 +109,7 @@ class _WarmPython(Python):
             with self._lock:
                 socket.send_fds(self._control, [_NOTHING], [*ends, status.fileno()])
         stdin = os.fdopen(pipes[0][1], "w", encoding="utf-8")
-        stdout, stderr = (os.fdopen(each[0], encoding="utf-8") for each in pipes[1:])
+        stdout, stderr = (os.fdopen(pipe[0], encoding="utf-8") for pipe in pipes[1:])
         return _Forked(ours, stdin, stdout, stderr, arguments)
 
 
@@ -136,9 +136,9 @@ class _Forked:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for each in (self.stdin, self.stdout, self.stderr):
+        for item in (self.stdin, self.stdout, self.stderr):
             with suppress(BrokenPipeError):
-                each.close()
+                item.close()
         self.wait()
 
     def kill(self) -> None:
@@ -156,7 +156,7 @@ class _Forked:
 
 
 def _serve(control: socket.socket) -> None:
-    """Forks itself for each that is wanted, until nobody is there to want more."""
+    """Fork for each requested process, until nobody can request more."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children but their own
     while True:
         message, ends, _, _ = socket.recv_fds(control, len(_NOTHING), 4)
@@ -170,7 +170,7 @@ def _serve(control: socket.socket) -> None:
 
 
 def _attend(*ends: int) -> None:
-    """Forks the process itself, and tells its number and how it ended."""
+    """Fork the process, and report its id and how it ended."""
     *standard, status = ends
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with socket.socket(fileno=status) as both, both.makefile("rw", encoding="utf-8") as told:
@@ -178,8 +178,8 @@ def _attend(*ends: int) -> None:
         if not (child := os.fork()):
             os.close(both.detach())
             _become(arguments, standard)
-        for each in standard:
-            os.close(each)
+        for item in standard:
+            os.close(item)
         print(child, file=told, flush=True)
         _, ended = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(ended), file=told, flush=True)
@@ -187,10 +187,10 @@ def _attend(*ends: int) -> None:
 
 
 def _become(arguments: list[str], standard: list[int]) -> None:
-    """Runs a script or a program's text as `python` would, and ends."""
-    for number, each in enumerate(standard):
-        os.dup2(each, number)
-        os.close(each)
+    """Run a script or a program's text as `python` does, and exit."""
+    for number, item in enumerate(standard):
+        os.dup2(item, number)
+        os.close(item)
     code = 0
     try:
         if arguments[0] == "-c":
@@ -208,7 +208,7 @@ def _become(arguments: list[str], standard: list[int]) -> None:
 
 
 def _load() -> None:
-    """Loads what the plugin does, on the way to either database."""
+    """Load what the plugin does, on the way to either database."""
     import convostore
     import convostore_sql.postgresql  # noqa: F401
     from convostore_sql.statements import statements_of

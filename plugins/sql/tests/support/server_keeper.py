@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def leave_those_who_test() -> None:
-    """Becomes a process of its own, which an interrupt at the terminal does not reach."""
+    """Become a daemon, which an interrupt at the terminal does not reach."""
     if hasattr(os, "fork"):
         if os.fork():
             os._exit(0)
@@ -46,14 +46,14 @@ def leave_those_who_test() -> None:
 
 
 def tell(**what: object) -> None:
-    """Writes the one line, and no more: who reads it need not wait for this process."""
+    """Write the one line, and no more: who reads it need not wait for this process."""
     print(json.dumps(what), flush=True)
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def served(entrance: socket.socket) -> socket.socket | None:
-    """Waits until nobody is connected any more; returns the last connection."""
+    """Wait until nobody is connected any more, and return the last connection."""
     with selectors.DefaultSelector() as waiting:
         waiting.register(entrance, selectors.EVENT_READ)
         patience: float | None = PATIENCE

@@ -57,7 +57,7 @@ class NoServer(Exception):  # noqa: N818  # it is no error where none is require
 
 
 def programs() -> Path:
-    """The folder of `initdb` and `pg_ctl`.
+    """Return the folder of `initdb` and `pg_ctl`.
 
     Raises:
         NoServer: There is none; says what to install.
@@ -92,13 +92,13 @@ class Server:
     password: str = field(repr=False)
 
     def dsn(self, database: str, **options: object) -> str:
-        """The address of a database of it, as an app would write it."""
+        """Return the address of a database of it, as an app would write it."""
         query = f"?{urlencode(options)}" if options else ""
         user = f"postgres:{quote(self.password, safe='')}"
         return f"postgresql://{user}@127.0.0.1:{self.port}/{quote(database, safe='')}{query}"
 
     def connect(self, database: str = "postgres") -> psycopg.Connection:
-        """A plain connection, to prepare and to look at what the plugin cannot; autocommit."""
+        """Return a plain connection in autocommit, for what the plugin cannot do."""
         return psycopg.connect(
             host="127.0.0.1",
             port=self.port,
@@ -110,7 +110,7 @@ class Server:
         )
 
     def create_database(self) -> str:
-        """Makes an empty database.
+        """Make an empty database.
 
         Its collation is not by code points, where the server has another: what compares texts must
         not depend on it.
@@ -126,7 +126,7 @@ class Server:
         return name
 
     def drop_database(self, name: str) -> None:
-        """Ends the connections to a database and drops it."""
+        """End the connections to a database and drop it."""
         with self.connect() as connection:
             connection.execute(
                 sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
@@ -134,7 +134,7 @@ class Server:
 
     @contextlib.contextmanager
     def database(self) -> Iterator[str]:
-        """An empty database for as long as the ``with`` lasts."""
+        """Yield an empty database for as long as the ``with`` lasts."""
         name = self.create_database()
         try:
             yield name
@@ -142,12 +142,12 @@ class Server:
             self.drop_database(name)
 
     def terminate_connections(self, database: str) -> int:
-        """Ends every other connection to a database, and returns how many there were."""
+        """End every other connection to a database, and return their number."""
         with self.connect() as connection:
             return _terminate_connections(connection, database)
 
     def restore(self, database: str, clear: Callable[[psycopg.Connection], None]) -> None:
-        """Ends all that goes on in a database, resets its settings, and clears its contents."""
+        """End all that runs in a database, reset its settings, and clear its contents."""
         with self.connect() as connection:
             _terminate_connections(connection, database)
             name = sql.Identifier(database)
@@ -172,17 +172,17 @@ class OwnServer(Server):
     _installation: _Installation = field(repr=False)
 
     def stop(self) -> None:
-        """Stops it at once, as a crash would."""
+        """Stop it at once, as a crash would."""
         self._installation.control("stop", "--mode=immediate")
 
     def start(self) -> None:
-        """Starts it again after `stop`, at the same address."""
+        """Start it again after `stop`, at the same address."""
         self._installation.start(self.port)
 
 
 @contextlib.contextmanager
 def running() -> Iterator[OwnServer]:
-    """A new PostgreSQL, stopped and thrown away at the end.
+    """Yield a new PostgreSQL, stopped and thrown away at the end.
 
     Raises:
         NoServer: There is none, or it does not start.
@@ -221,7 +221,7 @@ def _quickly_checked(password: str) -> str:
 
 
 def _user() -> tuple[int, int] | None:
-    """The ids of whom to run it as; None for whoever runs the tests."""
+    """Return the ids of the user to run it as; None for the user of the tests."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return None
     import pwd
@@ -246,15 +246,15 @@ class _Installation:
             self._make_reachable()
 
     def _make_reachable(self) -> None:
-        """Copies the programs where their user cannot go to where they are."""
+        """Copy the programs if their user has no access to their folder."""
         try:
             self._call("postgres", "--version")
         except PermissionError:
             home, copy = self._programs.parent, self._folder / "programs"
-            for each in (home, home.parent.with_suffix(".libs")):  # where a wheel has libraries
-                if each.is_dir():
-                    into = copy / each.relative_to(home.parents[1])
-                    shutil.copytree(each, into, symlinks=True)
+            for item in (home, home.parent.with_suffix(".libs")):  # where a wheel has libraries
+                if item.is_dir():
+                    into = copy / item.relative_to(home.parents[1])
+                    shutil.copytree(item, into, symlinks=True)
             self._programs = copy / self._programs.relative_to(home.parents[1])
 
     def prepare(self, password: str) -> None:
@@ -278,7 +278,7 @@ class _Installation:
             file.write(settings)
 
     def start_anywhere(self) -> int:
-        """Starts on a free port, which another program may take first; returns it."""
+        """Start on a free port, which another program may take first, and return it."""
         for _ in range(5):
             port = _free_port()
             try:
@@ -331,7 +331,7 @@ def _free_port() -> int:
 
 @contextlib.contextmanager
 def shared(folder: Path) -> Iterator[Server]:
-    """The PostgreSQL of all processes that name the same folder, for as long as one of them runs.
+    """Yield the PostgreSQL that all processes of a folder share while one of them runs.
 
     The first starts it. `server_keeper` keeps it, and notices when the last has gone, even if that
     was killed: each holds a connection to the keeper.
@@ -349,7 +349,7 @@ def shared(folder: Path) -> Iterator[Server]:
 
 
 def _kept_server(folder: Path) -> tuple[Server, socket.socket]:
-    """The server that the folder's users share, and a connection to its keeper."""
+    """Return the server that the folder's users share, and a connection to its keeper."""
     # The file is a lock as well: it works on each system, and ends with whoever holds it.
     notes = sqlite3.connect(folder / "postgresql.db", timeout=4 * _SECONDS, isolation_level=None)
     with contextlib.closing(notes):
@@ -366,7 +366,7 @@ def _kept_server(folder: Path) -> tuple[Server, socket.socket]:
 
 
 def _joined(told: str) -> tuple[Server, socket.socket]:
-    """What a keeper told of its server, and a connection to it.
+    """Return what a keeper reports of its server, and a connection to it.
 
     Raises:
         OSError: It is about to go, or gone.
@@ -380,7 +380,7 @@ def _joined(told: str) -> tuple[Server, socket.socket]:
 
 
 def _started_keeper() -> str:
-    """Starts a keeper, and returns what it tells of its server."""
+    """Start a keeper, and return what it reports of its server."""
     process = subprocess.Popen(
         [sys.executable, str(_KEEPER)],
         stdin=subprocess.DEVNULL,

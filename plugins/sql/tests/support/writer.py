@@ -15,7 +15,7 @@ from convostore import Message, TextPart
 
 
 def message(name: str, number: int) -> Message:
-    """The message of a number: the same each time, so that it may be sent again."""
+    """Return the message of a number: the same each time, so that it may be sent again."""
     text = f"{name} wrote harmless words, number n{number}"
     return Message(id=f"{name}-{number}", role="user", parts=(TextPart(text=text),))
 
@@ -28,7 +28,7 @@ def main(
     make: bool = False,
     seconds_to_live: float | None = None,
 ) -> None:
-    """Writes the messages of a range of numbers; dies on the way where its time is short."""
+    """Write the messages of a range of numbers, and die on the way if there is no time left."""
     with convostore.open(dsn) as store:
         print("ready", flush=True)
         sys.stdin.readline()
@@ -36,8 +36,8 @@ def main(
             signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process wherever it is
             signal.setitimer(signal.ITIMER_REAL, seconds_to_live)
         if make:
-            for each in conversations:
-                store.create_conversation(id=each)
+            for conversation in conversations:
+                store.create_conversation(id=conversation)
         for number in range(*numbers):
             target = conversations[number % len(conversations)]
             store.append_messages(target, [message(name, number)])

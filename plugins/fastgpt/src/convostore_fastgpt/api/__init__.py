@@ -1,1 +1,1 @@
-"""The API of FastGPT: its paths, its pages, and its errors."""
+"""FastGPT's API: endpoints, envelope and paged lists. No record and no reply is parsed here."""

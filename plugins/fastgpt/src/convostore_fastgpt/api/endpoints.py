@@ -1,8 +1,9 @@
-"""The endpoints in each generation of the service, and finding out which one a server speaks.
+"""Endpoints of each generation of the service, and detection of the generation that a server has.
 
-The paths moved in 4.14.5 (the old ones stayed as aliases, but for the deletion of a record, which
-moved in 4.14.11); the spelling of a share link changed in 4.15. No version is asked for: a page of
-HTML means that a path is absent, a refusal that a spelling is. What answered is remembered.
+The paths moved in 4.14.5 (the old ones stayed as aliases, except for the deletion of a record,
+which moved in 4.14.11); the spelling of a share link changed in 4.15. No request asks for a
+version: a page of HTML means an absent path, a refusal an unknown spelling. The path that answered
+is remembered. No result is parsed here.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ _AGENT: Final = "/api/core/ai/agent/"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One thing that can be asked.
+    """One endpoint under its paths in all generations.
 
     Attributes:
         calls: Method and path in each generation, the newest first.
-        carries: Where its parameters stand; in ``both`` where generations look in different places.
-        reads: Whether it changes nothing, so that it may be repeated.
+        carries: Where the parameters are sent; ``both`` where generations look in different places.
+        reads: Whether it changes nothing, so that a request may be repeated.
         patient: Whether a model answers it.
-        root: What stands before its paths.
+        root: Prefix of its paths.
     """
 
     calls: tuple[tuple[Method, str], ...]
@@ -47,7 +48,7 @@ class Endpoint:
     root: str = _CHAT
 
     def request(self, fields: Mapping[str, JSON], generation: int = 0) -> Request:
-        """What is sent to ask it, by the path of one generation."""
+        """Build the request for one generation's path."""
         method, path = self.calls[generation]
         return Request(
             method,
@@ -84,29 +85,29 @@ CLEAR: Final = Endpoint(
 DELETE_RECORD: Final = Endpoint((("DELETE", "record/delete"), ("DELETE", "item/delete")), "both")
 FEEDBACK: Final = Endpoint((("POST", "feedback/updateUserFeedback"),))
 INIT: Final = Endpoint((("GET", "init"),), "query")
-"""Tells of a conversation and its app, and marks the conversation as read."""
+"""Describes a conversation and its app, and marks the conversation as read."""
 COMPLETIONS: Final = Endpoint((("POST", "completions"),), patient=True, root="/api/v1/chat/")
 COMPLETIONS_V2: Final = Endpoint((("POST", "completions"),), patient=True, root="/api/v2/chat/")
 SUGGESTIONS: Final = Endpoint((("POST", "v2/createQuestionGuide"),), patient=True, root=_AGENT)
 SUGGESTIONS_V1: Final = Endpoint((("POST", "createQuestionGuide"),), patient=True, root=_AGENT)
-"""Takes the messages themselves, where the later one takes the conversation's id."""
+"""Expects the messages themselves; the later endpoint expects the conversation's id."""
 
 _MOVED_TOGETHER: Final = frozenset({HISTORIES, RECORDS, RUN_DETAILS, UPDATE, DELETE, CLEAR})
-"""Of these the old path of one tells the old path of all."""
+"""Endpoints of which one answers at its old path only if all do."""
 
 
 class Generations:
-    """Which of their paths a server has for its endpoints; shared by threads."""
+    """The paths that a server was found to have, by endpoint; shared by threads."""
 
     def __init__(self) -> None:
         self._found: dict[Endpoint, int] = {}
         self._absent: set[Endpoint] = set()
 
     def ask(self, endpoint: Endpoint, fields: Mapping[str, JSON]) -> Flow[Request, R, R]:
-        """Asks by one path after the other until one is there, and returns what it answered.
+        """Send the request to one path after the other until one is there; return its response.
 
         Raises:
-            AbsentPathError: The server has none of them.
+            AbsentPathError: The server has none of the paths.
         """
         absent: AbsentPathError | None = None
         for number in self._order(endpoint):
@@ -122,23 +123,25 @@ class Generations:
         raise absent
 
     def has_new_paths(self) -> bool:
-        """Whether the last list came from a path of 4.14.5 or later."""
+        """Return whether the last list came from a path of 4.14.5 or later."""
         return self._found.get(HISTORIES) == 0
 
     def lacks(self, endpoint: Endpoint) -> bool:
-        """Whether the server is known not to have it."""
+        """Return whether the server is known to lack the endpoint."""
         return endpoint in self._absent or (endpoint is STATUS and 1 in self._found.values())
 
     def _order(self, endpoint: Endpoint) -> list[int]:
-        """The endpoint's generations, the likeliest first."""
+        """Return the indexes of the endpoint's calls, the likeliest first."""
         first = self._found.get(endpoint)
         if first is None and endpoint in _MOVED_TOGETHER:
-            first = next((self._found[each] for each in _MOVED_TOGETHER & self._found.keys()), None)
+            first = next(
+                iter(self._found[known] for known in _MOVED_TOGETHER & self._found.keys()), None
+            )
         return sorted(range(len(endpoint.calls)), key=lambda number: (number != first, number))
 
 
 class Service:
-    """Asks endpoints about one app or share link; lives as long as its store, shared by threads."""
+    """The endpoints for one app or share link; lives as long as its store, shared by threads."""
 
     def __init__(self, options: FastGPTOptions) -> None:
         self._options = options
@@ -146,7 +149,7 @@ class Service:
         self._link: Mapping[str, JSON] | None = None
 
     def ask(self, endpoint: Endpoint, fields: Mapping[str, JSON]) -> HTTPFlow[JSON]:
-        """Asks, and returns the answer's data.
+        """Send a request and return the data of its result.
 
         Raises:
             ProtocolError: The server has none of the endpoint's paths.
@@ -155,25 +158,25 @@ class Service:
         return (yield from self._ask(endpoint, {**scope, **fields}))
 
     def scope(self) -> HTTPFlow[Mapping[str, JSON]]:
-        """The fields that say of which app, or share link, each request is."""
+        """Return the fields that name the app, or the share link, in every request."""
         if self._options.share_id is None:
             return {"appId": self._options.app_id}
         self._link = self._link or (yield from self._spelled_link())
         return self._link
 
     def has_new_paths(self) -> bool:
-        """Whether the last list came from a path of 4.14.5 or later."""
+        """Return whether the last list came from a path of 4.14.5 or later."""
         return self._generations.has_new_paths()
 
     def lacks(self, endpoint: Endpoint) -> bool:
-        """Whether the server is known not to have it."""
+        """Return whether the server is known to lack the endpoint."""
         return self._generations.lacks(endpoint)
 
     def _spelled_link(self) -> HTTPFlow[Mapping[str, JSON]]:
-        """The share link as the server spells it.
+        """Return the share link in the server's spelling.
 
-        From 4.15 on the old spelling is refused. Before, anyone who spells it otherwise is answered
-        with an empty list; so it is the old one that is tried.
+        Servers from 4.15 on refuse the old spelling. Older ones answer any other spelling with an
+        empty list, so only a try with the old one tells the two apart.
         """
         options = self._options
         assert options.share_id is not None  # noqa: S101  # else there is no link to spell
@@ -190,7 +193,7 @@ class Service:
         except AuthError:
             return {"outLinkAuthData": link}
         if not options.app_id:
-            raise ConfigError("fastgpt: this server is older than 4.15: give app_id, too")
+            raise ConfigError("fastgpt: this server is older than 4.15: pass app_id, too")
         return old
 
     def _ask(self, endpoint: Endpoint, fields: Mapping[str, JSON]) -> HTTPFlow[JSON]:
@@ -202,5 +205,5 @@ class Service:
 
 
 def root_of(base_url: str) -> str:
-    """The server's address, from one that may end where other clients want it to."""
+    """Return the server's address without the ``/api`` or ``/api/v1`` that other clients want."""
     return base_url.rstrip("/").removesuffix("/v1").removesuffix("/api")

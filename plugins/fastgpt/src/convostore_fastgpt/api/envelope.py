@@ -1,7 +1,7 @@
-"""The envelope of every answer: what its `code` means, whatever the HTTP status says.
+"""The envelope around results, and the errors that its `code` stands for.
 
-A bad key is a 500 over HTTP, and a 200 may be a refusal: so the body's code decides first, by the
-contract's table. No endpoint and no record here.
+A bad key is a 500 over HTTP, and a 200 may be a refusal; so the body's code decides before the
+status does, by the contract's table. No endpoint and no record here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BARE: Final = "/chat/completions"
 
 
 class AbsentPathError(ProtocolError):
-    """The server has no such path: a page of HTML, as Next.js answers for unknown routes."""
+    """The server has no such path: Next.js answers unknown routes with a page of HTML."""
 
 
 class InvalidLinkError(AuthError):
@@ -40,7 +40,7 @@ class AbsentAppError(NotFoundError):
 
 
 def is_absent_path(response: Response) -> bool:
-    """Whether the server has no such path, by the status and the headers."""
+    """Return whether the status and the headers mean that the server has no such path."""
     return response.status == 404 and response.media_type == "text/html"
 
 
@@ -52,7 +52,7 @@ def failure(request: Request, response: Response) -> StoreError | None:
     """
     envelope = _envelope(response)
     if envelope is not None and envelope["code"] != 200:
-        return _meant(request, response, envelope)
+        return _error(request, response, envelope)
     error = status_error(request, response)
     if is_absent_path(response):
         return AbsentPathError(str(error), excerpt=response.excerpt)
@@ -75,19 +75,19 @@ def _shape_error(response: Response) -> ProtocolError | None:
     )
 
 
-def told_in_stream(request: Request, said: JSON) -> StoreError:
-    """The error that an event of a stream tells: an envelope, or no more than a message."""
-    row: dict[str, Any] = said if isinstance(said, dict) else {"message": said}
+def stream_error(request: Request, data: JSON) -> StoreError:
+    """Return the error of an ``error`` event, whose data is an envelope or only a message."""
+    row: dict[str, Any] = data if isinstance(data, dict) else {"message": data}
     code = row.get("code")
     if not isinstance(code, int) or isinstance(code, bool) or code == 200:
         row = {**row, "code": 500}
-    return _meant(request, Response(200), row)
+    return _error(request, Response(200), row)
 
 
-def failed_run(said: str) -> StoreError:
-    """The error of a run that ended in one, by what its last node or its record tells."""
-    told = said[:_SHOWN]
-    return UnavailableError(f"the app's run failed: {told}", detail=told, retryable=False)
+def failed_run(message: str) -> StoreError:
+    """Return the error of a failed run; the message is from its last node or its record."""
+    detail = message[:_SHOWN]
+    return UnavailableError(f"the app's run failed: {detail}", detail=detail, retryable=False)
 
 
 def _envelope(response: Response) -> dict[str, Any] | None:
@@ -103,42 +103,42 @@ def _envelope(response: Response) -> dict[str, Any] | None:
 
 _NAMED: Final[dict[str, tuple[type[StoreError], str]]] = {
     "linkUnInvalid": (InvalidLinkError, "; the share link is not valid: check share_id"),
-    "notSupported": (UnsupportedError, ": a gateway's, of what the store behind it lacks"),
+    "notSupported": (UnsupportedError, ": the store that this gateway serves does not offer it"),
 }
-"""By `statusText`, what 501 means and how it is mended; it has two meanings."""
+"""The meanings of the code 501 by `statusText`, each with its remedy."""
 
 
-def _meant(request: Request, response: Response, envelope: dict[str, Any]) -> StoreError:
+def _error(request: Request, response: Response, envelope: dict[str, Any]) -> StoreError:
     code: int = envelope["code"]
     name = envelope.get("statusText")
     name = name if isinstance(name, str) else ""
-    said = _said(envelope)
-    told = f"{request.method} {request.path} was answered {code} {name}".rstrip()
-    told = f"{told}: {said}" if said else told
+    detail = _message(envelope)
+    text = f"{request.method} {request.path} was answered {code} {name}".rstrip()
+    text = f"{text}: {detail}" if detail else text
     if code == 501 and name in _NAMED:
         kind, mend = _NAMED[name]
-        return kind(told + mend, detail=said)
+        return kind(text + mend, detail=detail)
     if code in _REFUSED or name.startswith("unAuth"):
-        return AuthError(f"{told}; {_REFUSED.get(code, _REFUSED[403])}", detail=said)
+        return AuthError(f"{text}; {_REFUSED.get(code, _REFUSED[403])}", detail=detail)
     match code:
         case 502000:
-            return AbsentAppError(f"{told}; there is no such app: check app_id", detail=said)
+            return AbsentAppError(f"{text}; there is no such app: check app_id", detail=detail)
         case 504001:
             return ConflictError(
-                f"{told}; an answer is being made in this conversation: try again when it is done",
-                detail=said,
+                f"{text}; an answer is being made in this conversation: try again when it is done",
+                detail=detail,
                 retryable=True,
             )
         case 507004:
-            return InvalidError(f"{told}; the request lacks something", detail=said)
+            return InvalidError(f"{text}; the request lacks something", detail=detail)
         case 400:
-            return InvalidError(f"{told}{_fields(envelope)}", detail=said)
+            return InvalidError(f"{text}{_fields(envelope)}", detail=detail)
         case 500:
-            return _thrown(told, said)
+            return _thrown(text, detail)
     error = None
     if 300 <= code < 600:
-        error = status_error(request, replace(response, status=code), said)
-    return error or UnavailableError(told, detail=said, retryable=False)
+        error = status_error(request, replace(response, status=code), detail)
+    return error or UnavailableError(text, detail=detail, retryable=False)
 
 
 _REFUSED: Final = {
@@ -150,40 +150,40 @@ _REFUSED: Final = {
 }
 
 
-def _thrown(told: str, said: str | None) -> StoreError:
-    """What a handler's own text means; most texts mean that something is broken over there."""
-    match said or "":
+def _thrown(text: str, detail: str | None) -> StoreError:
+    """Return the error that a handler's own text stands for; most texts mean a broken server."""
+    match detail or "":
         case "Chat item not found":
-            return NotFoundError(f"{told}; it is no answer of this conversation", detail=said)
+            return NotFoundError(f"{text}; this conversation has no such answer", detail=detail)
         case "app is empty":
-            return AbsentAppError(f"{told}; there is no such app: check app_id", detail=said)
+            return AbsentAppError(f"{text}; there is no such app: check app_id", detail=detail)
         case "messages is empty" | "messages is not array":
-            return InvalidError(f"{told}; a turn needs a text or a file", detail=said)
-        case text if text.startswith("Chat dataId already exists"):
+            return InvalidError(f"{text}; a turn needs a text or a file", detail=detail)
+        case thrown if thrown.startswith("Chat dataId already exists"):
             return ConflictError(
-                f"{told}; this turn arrived before: get_reply reads it", detail=said
+                f"{text}; this turn arrived before: get_reply reads it", detail=detail
             )
-        case text if text.startswith(("Cast to ObjectId failed", "appId is empty")):
-            return InvalidError(f"{told}; check app_id, 24 hexadecimal digits", detail=said)
-        case text if text.startswith("Key is error"):
-            return AuthError(f"{told}; check api_key", detail=said)
-    return UnavailableError(told, detail=said, retryable=False)
+        case thrown if thrown.startswith(("Cast to ObjectId failed", "appId is empty")):
+            return InvalidError(f"{text}; check app_id, 24 hexadecimal digits", detail=detail)
+        case thrown if thrown.startswith("Key is error"):
+            return AuthError(f"{text}; check api_key", detail=detail)
+    return UnavailableError(text, detail=detail, retryable=False)
 
 
-def _said(envelope: dict[str, Any]) -> str | None:
+def _message(envelope: dict[str, Any]) -> str | None:
     message = envelope.get("message")
     return message[:_SHOWN] if isinstance(message, str) and message else None
 
 
 def _fields(envelope: dict[str, Any]) -> str:
-    """The fields that a validation error names, and what is wrong with each."""
+    """List the fields that a validation error names, each with its message."""
     complaints = envelope.get("zodError")
     if not isinstance(complaints, list):
         return ""
-    told = []
-    for each in complaints:
-        if isinstance(each, dict):
-            place = each.get("path")
-            where = ".".join(map(str, place)) if isinstance(place, list) else ""
-            told.append(f"{where}: {each.get('message')}" if where else str(each.get("message")))
-    return f" ({'; '.join(told)})"[: 2 * _SHOWN] if told else ""
+    texts = []
+    for complaint in complaints:
+        if isinstance(complaint, dict):
+            path, text = complaint.get("path"), complaint.get("message")
+            where = ".".join(map(str, path)) if isinstance(path, list) else ""
+            texts.append(f"{where}: {text}" if where else str(text))
+    return f" ({'; '.join(texts)})"[: 2 * _SHOWN] if texts else ""

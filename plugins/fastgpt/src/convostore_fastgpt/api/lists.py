@@ -1,4 +1,7 @@
-"""The service's two lists: conversations, and the records of one; each in the order of a walk."""
+"""The service's two paged lists, conversations and records: their requests, ranks and ids.
+
+How a page survives changes of its list is decided in `offset_pagination`.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +20,16 @@ from .offset_pagination import PAGE, OffsetList, Slice, Window
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _OBJECT_ID: Final = re.compile(r"[0-9a-fA-F]{1,24}")
-"""What MongoDB sorts records by, as it writes it."""
+"""An ``_id`` of MongoDB, which sorts records by it."""
 
 
 class Histories(OffsetList):
-    """Conversations: pinned ones first, then the last written to.
+    """Conversations, the pinned ones first, then by the time of the last write.
 
     Args:
-        service: Whom to ask.
-        filters: What else the list is asked for.
-        owner: What the ids begin with of those that are shown; the service cannot choose by it.
+        service: The endpoints.
+        filters: More fields of each request.
+        owner: Prefix of the ids that are shown; the service itself cannot filter by it.
     """
 
     def __init__(self, service: Service, filters: dict[str, JSON], owner: str = "") -> None:
@@ -48,8 +51,8 @@ class Histories(OffsetList):
         data = yield from self._service.ask(
             HISTORIES, {"offset": start, "pageSize": size, **self._filters}
         )
-        rows, found = records.list_of(data, start)
-        return Slice(rows, start, found)
+        rows, count = records.list_of(data, start)
+        return Slice(rows, start, count)
 
     def rank(self, row: JSON) -> JSON:
         if not isinstance(row, dict):
@@ -62,26 +65,26 @@ class Histories(OffsetList):
 
 
 class Records(OffsetList):
-    """Records of a conversation. The service counts from the newest, by descending ``_id``."""
+    """Records of a conversation; the service pages from the newest on, by descending ``_id``."""
 
     def __init__(self, service: Service, chat: dict[str, JSON], order: Order) -> None:
         self._service = service
         self._fields = {**chat, "loadCustomFeedbacks": True}
         self._backwards = order == "newest_first"
-        # Whether a question was answered is told by the record behind it.
+        # The record after a question decides whether it was answered.
         self.ahead = 0 if self._backwards else 1
 
     def fetch(self, start: int, size: int, total: int | None) -> HTTPFlow[Slice]:
         if self._backwards:
-            rows, found = yield from self._ask(start, size)
-            return Slice(rows[::-1], start, found)
+            rows, count = yield from self._ask(start, size)
+            return Slice(rows[::-1], start, count)
         offset = 0 if total is None else total - start - size
         if total is None:
             size -= self.ahead
         elif offset < 0:
             offset, size = 0, max(1, size + offset)
-        rows, found = yield from self._ask(offset, size)
-        return Slice(rows, max(0, found - offset - len(rows)), found)
+        rows, count = yield from self._ask(offset, size)
+        return Slice(rows, max(0, count - offset - len(rows)), count)
 
     def _ask(self, offset: int, size: int) -> HTTPFlow[tuple[list[JSON], int]]:
         data = yield from self._service.ask(

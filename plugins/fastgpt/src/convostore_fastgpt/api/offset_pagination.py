@@ -1,10 +1,47 @@
-"""Pages of a list that is served by offset while others write to it.
+"""Stable pages over a list that is served by offset while others write to it.
 
-An offset means another row as soon as one is made, moved or deleted before it. So a page begins one
-row early and is joined to the one before by what the list is sorted by; where it does not join, the
-window moves until it does. What rows hold is the business of the lists that are defined elsewhere.
+Rows are opaque here: what a row holds and what a list is sorted by, `lists` defines.
 """
 
+# The problem. The service pages by offset, and an offset names a position, not a row. A row that
+# is created or moved to the top between two requests shifts all others down, so that the next
+# page repeats one; a deleted row shifts them up, so that the next page skips one. What iteration
+# and mirrors need is: a row that stays where it is appears on exactly one page.
+#
+# The order. Every list is sorted by a *rank* that never decreases along it: (not pinned,
+# -updateTime) for conversations, the number in `_id` for records. Whatever is inserted or
+# deleted, a row of a higher rank stays beyond a row of a lower one. So a cursor (`Place`) keeps
+# the rank of the last row of its page and, since several rows may share a rank, the ids of those
+# rows that were seen. Whether a row was seen then depends on the row, not on its offset:
+#
+#     unseen(row)  =  rank(row) > place.rank,  or  rank(row) == place.rank and its id was not seen
+#
+# The index in the cursor is no more than a hint where to look first.
+#
+# The overlap. A page is requested one row *before* the hinted index, so that its first row should
+# be the last one seen. Three things can come back:
+#
+#     seen   unseen unseen ...   the page joins the one before: its unseen rows are the result
+#     unseen unseen unseen ...   rows before it were deleted, and unseen ones may lie further up:
+#                                the window moves up by half its size
+#     seen   seen   seen   ...   rows were inserted before it: the window moves down
+#
+# Moving up ends at offset 0, moving down at the end of the list, and each window overlaps the one
+# before it, so nothing between two windows is missed. The first page has no place to join: every
+# row is unseen, and it has to begin at offset 0. A list that changes faster than the window can
+# follow ends in an UnavailableError after `_MOVES` moves.
+#
+# Rows that move. A conversation that is written to jumps to the top, before the place; no later
+# page holds it. That is not mended here but by the iterators of the store, which read the head of
+# the list again at the end. A record never moves.
+#
+# Counting from the other end. The service counts records from the newest on. Oldest first, the
+# first request only finds out the total; from it follow the offsets, and where the total has
+# changed by the time of the answer, `Slice.start` says which rows really came.
+#
+# Short pages. An answer may hold no row although its total promises more: that is taken for the
+# end, or the window would move for ever. A list may show only some of its rows (`shows`); the
+# others count as seen, so a page without any shown row still has an end to go on from.
 from __future__ import annotations
 
 import json
@@ -19,18 +56,18 @@ from convostore.http import HTTPFlow
 from convostore.models import JSON
 
 _MOVES: Final = 200
-"""How often a window moves before the list counts as one that cannot be read."""
+"""Moves of a window after which the list counts as unreadable."""
 PAGE: Final = 100
-"""Rows of a page where the caller leaves it open, and of a window that has lost its place."""
+"""Rows of a page where the caller sets no limit, and of a window that has lost its place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Rows of a list in the order of the walk.
+    """Adjacent rows of a list, in the order of iteration.
 
     Attributes:
-        start: How many rows stand before them.
-        total: How many rows the list has.
+        start: Number of rows before them.
+        total: Number of rows in the list.
     """
 
     rows: Sequence[JSON]
@@ -40,13 +77,13 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a page ended: what a cursor holds.
+    """The end of a page, as a cursor holds it.
 
     Attributes:
-        index: How many rows stood up to there.
-        total: How many rows the list had.
-        rank: What the list is sorted by, of the last row.
-        ids: The rows of that rank that were seen.
+        index: Number of rows up to there.
+        total: Number of rows that the list had.
+        rank: Rank of the last row.
+        ids: Ids of the rows of that rank that were seen.
     """
 
     index: int
@@ -59,10 +96,10 @@ class Place:
 
     @classmethod
     def parse(cls, cursor: str) -> Place:
-        """Reads a cursor.
+        """Parse a cursor.
 
         Raises:
-            InvalidError: It is none.
+            InvalidError: The text is not a cursor.
         """
         try:
             index, total, rank, ids = json.loads(cursor)
@@ -73,10 +110,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A page of rows with its neighbours in the order of the walk; None where there is none.
+    """A page of rows with its neighbours, in the order of iteration.
 
     Attributes:
-        end: Where the page ended; None when it is the last.
+        rows: The rows that are shown.
+        start: Number of rows before the page.
+        before: The row before the page, or None.
+        after: The row after the page, or None.
+        end: The end of the page; None for the last one.
+        total: Number of rows in the list.
     """
 
     rows: Sequence[JSON]
@@ -88,11 +130,11 @@ class Window:
 
 
 class OffsetList(ABC):
-    """A list of the service in one order, and how its rows are told apart.
+    """A list of the service in one order of iteration.
 
     Attributes:
-        ahead: How many rows behind a page are brought with it, to be looked at.
-        least: How many rows are asked for at the least, where few of them may be shown.
+        ahead: Number of rows after a page that are requested with it, as its `after`.
+        least: Smallest number of rows to request, where few of them may be shown.
     """
 
     ahead: int = 0
@@ -100,31 +142,31 @@ class OffsetList(ABC):
 
     @abstractmethod
     def fetch(self, start: int, size: int, total: int | None) -> HTTPFlow[Slice]:
-        """Asks for `size` rows behind the first `start`.
+        """Request `size` rows after the first `start`.
 
         Args:
-            start: How many rows to leave out.
-            size: How many to bring.
-            total: How many rows the list had when last seen.
+            start: Number of rows to skip.
+            size: Number of rows to return.
+            total: Number of rows that the list had when last seen.
         """
 
     @abstractmethod
     def rank(self, row: JSON) -> JSON:
-        """What the list is sorted by, growing along the walk; None where it cannot be read."""
+        """Return what the list is sorted by, in ascending order; None if the row lacks it."""
 
     @abstractmethod
     def key(self, row: JSON) -> str | None:
-        """The row's id; None when it is lost."""
+        """Return the row's id; None if the row lacks it."""
 
     def shows(self, row: JSON) -> bool:  # noqa: ARG002
-        """Whether a row is one of those that pages are made of; the others are passed over."""
+        """Return whether pages contain the row; the others are skipped."""
         return True
 
     def page(self, cursor: str | None, limit: int) -> HTTPFlow[Window]:
-        """The rows behind a cursor, up to `limit` of those that are shown; perhaps none yet.
+        """Return up to `limit` shown rows after a cursor; perhaps none although more follow.
 
         Raises:
-            InvalidError: The cursor is none.
+            InvalidError: The cursor is invalid.
             UnavailableError: The list changes faster than it can be read.
         """
         place = Place.parse(cursor) if cursor is not None else None
@@ -132,26 +174,26 @@ class OffsetList(ABC):
         size = max(limit, self.least) + self.ahead + (place is not None)
         total = place.total if place else None
         for _ in range(_MOVES):
-            found = yield from self.fetch(start, size, total)
-            total = found.total
-            ranks = self._ranks(found.rows)
-            unseen = self._unseen(found.rows, ranks, place)
-            first = unseen[0] if unseen else len(found.rows)
-            more = found.start + len(found.rows) < total
-            if not found.rows and found.start < total:  # it promised more than there is
-                return self._window(found, ranks, [], limit, place)
-            if found.start > 0 and first == 0:
+            piece = yield from self.fetch(start, size, total)
+            total = piece.total
+            ranks = self._ranks(piece.rows)
+            unseen = self._unseen(piece.rows, ranks, place)
+            first = unseen[0] if unseen else len(piece.rows)
+            more = piece.start + len(piece.rows) < total
+            if not piece.rows and piece.start < total:  # it promised more than there is
+                return self._window(piece, ranks, [], limit, place)
+            if piece.start > 0 and first == 0:
                 size = max(size, PAGE)
-                start = max(0, min(found.start, total) - size // 2) if place else 0
+                start = max(0, min(piece.start, total) - size // 2) if place else 0
             elif not unseen and more:
                 size = max(size, PAGE)
-                start = found.start + max(1, len(found.rows) - 1)
+                start = piece.start + max(1, len(piece.rows) - 1)
             else:
-                return self._window(found, ranks, unseen, limit, place)
+                return self._window(piece, ranks, unseen, limit, place)
         raise UnavailableError("the list changes faster than it can be read: try again")
 
     def whole(self) -> HTTPFlow[list[JSON]]:
-        """All rows, page by page."""
+        """Return all rows, requested page by page."""
         rows: list[JSON] = []
         window = yield from self.page(None, PAGE)
         rows += window.rows
@@ -163,21 +205,21 @@ class OffsetList(ABC):
     def _unseen(
         self, rows: Sequence[JSON], ranks: Sequence[JSON], place: Place | None
     ) -> list[int]:
-        """Which of the rows stand behind the place."""
+        """Return the indexes of the rows that lie beyond the place."""
         if place is None:
             return list(range(len(rows)))
         return [
             number
             for number, (row, rank) in enumerate(zip(rows, ranks, strict=True))
-            if _beyond(rank, place.rank) and self._told_apart(row) not in place.ids
+            if _beyond(rank, place.rank) and self._identity(row) not in place.ids
         ]
 
-    def _told_apart(self, row: JSON) -> str:
-        """The row's id or, where that is lost, what else tells it from the others."""
+    def _identity(self, row: JSON) -> str:
+        """Return the row's id, or a digest of the row where it lacks one."""
         return self.key(row) or "#" + sha256(json.dumps(row).encode("ascii")).hexdigest()
 
     def _ranks(self, rows: Sequence[JSON]) -> list[JSON]:
-        """The rows' ranks; a row without one has its neighbour's."""
+        """Return the ranks of the rows; a row without one gets its neighbour's."""
         ranks = [self.rank(row) for row in rows]
         known = next((rank for rank in ranks if rank is not None), None)
         for number, rank in enumerate(ranks):
@@ -186,41 +228,43 @@ class OffsetList(ABC):
 
     def _window(
         self,
-        found: Slice,
+        piece: Slice,
         ranks: Sequence[JSON],
         unseen: Sequence[int],
         limit: int,
         place: Place | None,
     ) -> Window:
-        shown = [number for number in unseen if self.shows(found.rows[number])][:limit]
+        shown = [number for number in unseen if self.shows(piece.rows[number])][:limit]
         passed = unseen.index(shown[-1]) + 1 if len(shown) == limit else len(unseen)
         page = unseen[:passed]
-        first = page[0] if page else len(found.rows)
-        more = len(unseen) > passed or found.start + len(found.rows) < found.total
+        first = page[0] if page else len(piece.rows)
+        more = len(unseen) > passed or piece.start + len(piece.rows) < piece.total
         return Window(
-            rows=[found.rows[number] for number in shown],
-            start=found.start + first,
-            before=found.rows[first - 1] if first else None,
-            after=found.rows[unseen[passed]] if len(unseen) > passed else None,
-            end=self._end(found, ranks, page, place) if more and page else None,
-            total=found.total,
+            rows=[piece.rows[number] for number in shown],
+            start=piece.start + first,
+            before=piece.rows[first - 1] if first else None,
+            after=piece.rows[unseen[passed]] if len(unseen) > passed else None,
+            end=self._end(piece, ranks, page, place) if more and page else None,
+            total=piece.total,
         )
 
     def _end(
-        self, found: Slice, ranks: Sequence[JSON], page: Sequence[int], place: Place | None
+        self, piece: Slice, ranks: Sequence[JSON], page: Sequence[int], place: Place | None
     ) -> Place:
         last = page[-1]
-        ids = [self._told_apart(found.rows[each]) for each in page if ranks[each] == ranks[last]]
+        ids = [
+            self._identity(piece.rows[number]) for number in page if ranks[number] == ranks[last]
+        ]
         if place is not None and place.rank == ranks[last]:
             ids = [*place.ids, *ids]
-        return Place(found.start + last + 1, found.total, ranks[last], tuple(ids))
+        return Place(piece.start + last + 1, piece.total, ranks[last], tuple(ids))
 
 
 def _beyond(rank: JSON, last: JSON) -> bool:
-    """Whether a row may stand behind the last one seen; those of its own rank are told by id."""
+    """Return whether a row of this rank may be unseen; rows of the same rank are, by id."""
     if rank is None or last is None:
         return True
     try:
         return bool(rank >= last)
     except TypeError:
-        raise InvalidError("this is no cursor of this list: start again without one") from None
+        raise InvalidError("the cursor is of another list: start again without one") from None

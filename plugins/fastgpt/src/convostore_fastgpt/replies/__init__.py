@@ -1,1 +1,1 @@
-"""Replies of FastGPT: the request of a turn, its stream, and what was stored."""
+"""Replies: requests for turns and answers, their streams, and the records they leave."""

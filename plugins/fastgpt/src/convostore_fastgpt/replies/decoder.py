@@ -1,7 +1,8 @@
-"""What a completion answers, as it comes or whole, to typed events; no I/O, and no record is read.
+"""Completions, streamed or whole, parsed into typed events. No I/O, and no record is parsed.
 
-By the names of the events, never by a version: the tail comes in two orders, data without a name
-is the answer's, and what is not known stays whole. That a run failed shows in its last node only.
+Events are read by their names, never by a version: the tail comes in two orders, data without a
+name belongs to the answer, and unknown events stay whole. Only its last node shows that a run
+failed.
 """
 
 from __future__ import annotations
@@ -30,21 +31,21 @@ from convostore.models import (
 )
 from convostore.parsing import Row, decode_json, non_empty_text
 
-from ..api.envelope import failed_run, told_in_stream
+from ..api.envelope import failed_run, stream_error
 from ..schema.interactions import read_interaction
 from ..schema.records import read_error, read_run_steps
 
 _ANSWERS: Final = frozenset({"", "answer", "fastAnswer"})
-"""The names of answers' events; without details they have none."""
+"""Names of the answer's events; without details they have none."""
 _END: Final = b"[DONE]"
 _EVENT: Final = "an event of the stream"
 
 
 class CompletionDecoder(Decoder[bytes]):
-    """Reads one streamed completion, of v1 or v2, with details or without.
+    """Decoder of one streamed completion, of v1 or v2, with details or without.
 
     Args:
-        request: What was asked, for errors to name.
+        request: The request, named in errors.
     """
 
     def __init__(self, request: Request) -> None:
@@ -59,14 +60,14 @@ class CompletionDecoder(Decoder[bytes]):
     def _events(self, frames: Iterable[ServerSentEvent]) -> Iterator[ReplyEvent]:
         for name, data in frames:
             if name not in _ANSWERS:
-                yield from self._told(name, data)
+                yield from self._side_event(name, data)
             elif data == _END:
                 self._ended = True
             else:
-                yield from _answered(name, decode_json(data, _EVENT))
+                yield from _deltas(name, decode_json(data, _EVENT))
 
     def close(self) -> Iterator[ReplyEvent]:
-        """Takes the end of the stream.
+        """Return the events of an unfinished last frame, and check that the stream is complete.
 
         Raises:
             StoreError: The run failed, or the stream broke off before its end mark.
@@ -81,16 +82,16 @@ class CompletionDecoder(Decoder[bytes]):
             )
 
     def _remainder(self) -> Sequence[ReplyEvent]:
-        """The events of a last frame that no empty line ends; none where it was cut."""
+        """Return the events of a last frame without an empty line; none of one that was cut."""
         try:
             return list(self._events(self._frames.close()))
         except ProtocolError:
             return ()
 
-    def _told(self, name: str, data: bytes) -> Iterator[ReplyEvent]:
-        """The events of what is told beside the answer."""
+    def _side_event(self, name: str, data: bytes) -> Iterator[ReplyEvent]:
+        """Parse an event that is not part of the answer's text."""
         if name == "error":
-            raise told_in_stream(self._request, _said(data))
+            raise stream_error(self._request, _json_or_text(data))
         body = decode_json(data, _EVENT)
         read = _READERS.get(name)
         events = read(body) if read is not None else None
@@ -103,27 +104,27 @@ class CompletionDecoder(Decoder[bytes]):
             yield event
 
     def _note(self, name: str, last: RunStep) -> None:
-        """Keeps the last node that stands in no other: the one that tells of a failure."""
+        """Keep the last node that is inside no other: it is the one that shows a failure."""
         if name == "flowResponses" or non_empty_text(last.raw, "parentId") is None:
             self._last_step = last
 
 
-def _said(data: bytes) -> JSON:
-    """What an error's event says: JSON as a rule, and else text."""
+def _json_or_text(data: bytes) -> JSON:
+    """Decode an error's data: JSON as a rule, else plain text."""
     try:
         return decode_json(data, _EVENT)
     except ProtocolError:
         return data.decode("utf-8", "replace")
 
 
-def _answered(name: str, body: JSON) -> Sequence[ReplyEvent]:
-    """The deltas of a chunk in OpenAI's shape: none, text, reasoning, or both."""
+def _deltas(name: str, body: JSON) -> Sequence[ReplyEvent]:
+    """Parse a chunk in OpenAI's format into deltas: none, text, reasoning, or both."""
     try:
         delta = body["choices"][0]["delta"]
         text, reasoning = delta.get("content"), delta.get("reasoning_content")
     except (LookupError, TypeError, AttributeError):
         return (OtherEvent.model_construct(kind="other", type=name or None, data=body),)
-    if reasoning is None and type(text) is str:  # what nearly all of them are
+    if reasoning is None and type(text) is str:  # as nearly all of them are
         return (TextDelta(text=text),) if text else ()
     pieces = (ReasoningDelta, reasoning), (TextDelta, text)
     if not all(piece is None or isinstance(piece, str) for _, piece in pieces):
@@ -132,7 +133,7 @@ def _answered(name: str, body: JSON) -> Sequence[ReplyEvent]:
 
 
 _Reader: TypeAlias = Callable[[JSON], Sequence[ReplyEvent] | None]
-"""Takes an event's data to events of the schema; None when it has another shape."""
+"""Parses an event's data into events of the schema; None for another shape."""
 
 
 def _status(body: JSON) -> Sequence[ReplyEvent] | None:
@@ -163,7 +164,7 @@ def _interaction(body: JSON) -> Sequence[ReplyEvent] | None:
 
 
 def _tool(read: Callable[[str, Row], list[ReplyEvent]]) -> _Reader:
-    """A reader of what is told of a tool; without its id it can be joined to no call."""
+    """Make a reader of tool events; one without an id belongs to no call and is not read."""
 
     def reader(body: JSON) -> Sequence[ReplyEvent] | None:
         tool: JSON = body.get("tool") if isinstance(body, dict) else None
@@ -198,17 +199,17 @@ def _result(call_id: str, tool: Row) -> list[ReplyEvent]:
 
 
 def _nodes(body: JSON) -> Sequence[ReplyEvent] | None:
-    """Nodes of a run: a list of them, or an object by their numbers, as 4.14.7 writes it."""
+    """Parse the nodes of a run: a list, or an object by number, as 4.14.7 writes it."""
     if isinstance(body, dict) and all(map(str.isdecimal, body)):
         body = list(body.values())
-    return _reported(body) if isinstance(body, list) else None
+    return _run_details(body) if isinstance(body, list) else None
 
 
 def _node(body: JSON) -> Sequence[ReplyEvent] | None:
-    return _reported([body]) if isinstance(body, dict) else None
+    return _run_details([body]) if isinstance(body, dict) else None
 
 
-def _reported(rows: list[JSON]) -> Sequence[ReplyEvent]:
+def _run_details(rows: list[JSON]) -> Sequence[ReplyEvent]:
     steps = read_run_steps(rows)
     if not steps:
         return ()
@@ -229,36 +230,36 @@ _READERS: Final[dict[str, _Reader]] = {
 
 
 def read_completion(response: Response) -> ReplyAccumulator:
-    """Reads an answer that came whole, but for its text, which its record holds.
+    """Parse a whole completion, except for its text, which is in the record.
 
     Raises:
-        ProtocolError: It is no completion.
+        ProtocolError: The body is not a completion.
         StoreError: The run failed.
     """
     body = response.json()
     if not isinstance(body, dict) or "choices" not in body:
         raise ProtocolError(
-            "the answer is no completion: it has no field 'choices': check the base URL",
+            "the answer is not a completion: it has no field 'choices': check the base URL",
             excerpt=response.excerpt,
         )
     accumulator = ReplyAccumulator()
-    told = (
+    for events in (
         _title(body),
         _variables(body.get("newVariables")),
         _nodes(body.get("responseData")),
-    )
-    for event in [event for events in told for event in events or ()]:
-        accumulator.add(event)
+    ):
+        for event in events or ():
+            accumulator.add(event)
     last_error = accumulator.run_details[-1].error if accumulator.run_details else None
     if (error := read_error(body.get("error")) or last_error) is not None:
         raise failed_run(error)
     return accumulator
 
 
-def nested(steps: Sequence[RunStep]) -> tuple[RunStep, ...]:
-    """Puts nodes that were told of one by one into those that they belong to.
+def nest_steps(steps: Sequence[RunStep]) -> tuple[RunStep, ...]:
+    """Put nodes that were reported one by one into the nodes that they belong to.
 
-    One that belongs to no node of the run stays where it is; if some would hold themselves, all do.
+    A node whose parent is not in the run stays where it is; if parents form a cycle, all nodes do.
     """
     places = {step.id: place for place, step in reversed([*enumerate(steps)]) if step.id}
     parents = [places.get(non_empty_text(step.raw, "parentId") or "") for step in steps]
@@ -270,9 +271,11 @@ def nested(steps: Sequence[RunStep]) -> tuple[RunStep, ...]:
         order += inner.get(place, ())
     if len(order) < len(steps):
         return tuple(steps)
-    made: dict[int, RunStep] = {}
+    trees: dict[int, RunStep] = {}
     for place in reversed(order):
-        children = tuple([made[each] for each in inner.get(place, ())])
+        children = tuple([trees[child] for child in inner.get(place, ())])
         step = steps[place]
-        made[place] = step.model_copy(update={"steps": step.steps + children}) if children else step
-    return tuple([made[each] for each in inner[None]])
+        trees[place] = (
+            step.model_copy(update={"steps": step.steps + children}) if children else step
+        )
+    return tuple([trees[root] for root in inner[None]])

@@ -1,7 +1,7 @@
-"""Replies as the service keeps them: looked for, waited for, and judged.
+"""Stored replies: finding a turn's record, waiting for it, and judging whether its run failed.
 
-The record has the ids, the sources, and what a stream without details is silent about. Nothing is
-sent here but requests that read.
+The record has the ids, the sources, and what a stream without details leaves out. Nothing is sent
+here but requests that read.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from convostore.parsing import Row
 from ..api.envelope import failed_run
 from ..api.offset_pagination import PAGE
 from ..schema.records import data_id_of, read_error
-from .decoder import nested
+from .decoder import nest_steps
 
 _NEWEST: Final = 10
-"""Records among which a turn just made is looked for."""
+"""Number of newest records among which a fresh reply is looked for."""
 
 ListMessages: TypeAlias = Callable[[str, Listing], HTTPFlow[Page[Message]]]
-IsIt: TypeAlias = Callable[[Message], bool]
-"""Tells an answer's record from the others."""
+IsReply: TypeAlias = Callable[[Message], bool]
+"""Test for the record of one reply."""
 Stored: TypeAlias = tuple[Message, Message | None]
-"""An answer as it is stored, and the question before it."""
+"""The message of a stored answer, and of the question before it."""
 
 
 class StoredReplies:
-    """Reads what became of turns.
+    """Replies as the service stores them.
 
     Args:
-        list_messages: Reads a conversation's messages, as the store does.
-        patience: Seconds that a record may take to be there once its answer was whole.
+        list_messages: The adapter's `list_messages`.
+        patience: Seconds to wait for the record of an answer that has ended.
     """
 
     def __init__(self, list_messages: ListMessages, patience: float) -> None:
@@ -45,14 +45,14 @@ class StoredReplies:
         self._patience = patience
 
     def get(self, conversation_id: str, turn_id: str) -> HTTPFlow[Reply]:
-        """The reply to a turn, if it is there.
+        """Return the reply to a turn.
 
         Raises:
-            NotFoundError: It did not arrive.
-            ConflictError: It is still being made.
-            UnavailableError: Its run failed.
+            NotFoundError: The turn did not arrive.
+            ConflictError: The reply is not complete yet.
+            UnavailableError: The run failed.
         """
-        stored = yield from self._look(conversation_id, bears(turn_id))
+        stored = yield from self._look(conversation_id, has_data_id(turn_id))
         if stored is None:
             raise NotFoundError(f"no turn {turn_id!r} arrived in {conversation_id!r}")
         if stored[0].status == "generating":
@@ -63,30 +63,32 @@ class StoredReplies:
         return _reply(conversation_id, turn_id, stored, ReplyAccumulator())
 
     def finish(
-        self, conversation_id: str, turn_id: str, made: IsIt, accumulator: ReplyAccumulator
+        self, conversation_id: str, turn_id: str, is_reply: IsReply, accumulator: ReplyAccumulator
     ) -> HTTPFlow[Reply]:
-        """The reply whose answer was whole, as soon as it is stored.
+        """Return the reply of a stream that has ended, as soon as it is stored.
 
         Args:
-            conversation_id: Where it is.
-            turn_id: Whose reply it is.
-            made: Tells the answer's record.
-            accumulator: What the events told.
+            conversation_id: Id of the conversation.
+            turn_id: Id of the turn.
+            is_reply: Test for the answer's record.
+            accumulator: The reply so far, from the stream's events.
 
         Raises:
             UnavailableError: The run failed, or its record is not there in time.
         """
-        stored = yield from self._wait(conversation_id, made)
+        stored = yield from self._wait(conversation_id, is_reply)
         return _reply(conversation_id, turn_id, stored, accumulator)
 
-    def _wait(self, conversation_id: str, made: IsIt) -> HTTPFlow[Stored]:
-        """Looks again and again until an answer's record is there and complete."""
+    def _wait(self, conversation_id: str, is_reply: IsReply) -> HTTPFlow[Stored]:
+        """Poll until an answer's record is there and complete."""
 
         def look(is_last: bool) -> HTTPFlow[Stored | None]:
-            # At last, as it may stand behind what others sent meanwhile, on every page.
+            # The last look goes through all pages: others may have sent much meanwhile.
             try:
-                stored = yield from self._look(conversation_id, made, pages=None if is_last else 1)
-            except NotFoundError:  # a new conversation may be stored last
+                stored = yield from self._look(
+                    conversation_id, is_reply, pages=None if is_last else 1
+                )
+            except NotFoundError:  # the service may store a new conversation last
                 return None
             return None if stored is None or stored[0].status == "generating" else stored
 
@@ -99,9 +101,9 @@ class StoredReplies:
         return stored
 
     def _look(
-        self, conversation_id: str, made: IsIt, *, pages: int | None = None
+        self, conversation_id: str, is_reply: IsReply, *, pages: int | None = None
     ) -> HTTPFlow[Stored | None]:
-        """Looks through a conversation, the newest first, for an answer and its question."""
+        """Search a conversation, the newest message first, for an answer and its question."""
         listing = Listing(limit=_NEWEST, order="newest_first")
         answer: Message | None = None
         while True:
@@ -109,7 +111,7 @@ class StoredReplies:
             for message in page.items:
                 if answer is not None:
                     return answer, message if message.role == "user" else None
-                if message.role == "assistant" and made(message):
+                if message.role == "assistant" and is_reply(message):
                     answer = message
             pages = pages and pages - 1
             if page.cursor is None or (pages == 0 and answer is None):
@@ -117,18 +119,18 @@ class StoredReplies:
             listing = replace(listing, limit=PAGE, cursor=page.cursor)
 
 
-def bears(data_id: str) -> IsIt:
-    """Tells the records of a turn by its id."""
+def has_data_id(data_id: str) -> IsReply:
+    """Return a test for the records with this `dataId`."""
     return lambda message: data_id_of(message.id) == data_id
 
 
 def _failure(answer: Message, accumulator: ReplyAccumulator) -> str | None:
-    """What a record says went wrong with the run; what its nodes told beforehand counts more."""
+    """Return the reason why the run failed; None where a node failed and the flow went on."""
     if answer.status != "failed":
         return None
     row: Row = answer.raw
-    told = row.get("errorText")
-    node = read_error(told.get("errorText") if isinstance(told, dict) else told)
+    error = row.get("errorText")
+    node = read_error(error.get("errorText") if isinstance(error, dict) else error)
     if accumulator.run_details and not row.get("errorMsg"):
         return None  # a node failed, and the flow went on without it
     return read_error(row.get("errorMsg")) or node or "the service does not say why"
@@ -137,7 +139,7 @@ def _failure(answer: Message, accumulator: ReplyAccumulator) -> str | None:
 def _reply(
     conversation_id: str, turn_id: str, stored: Stored, accumulator: ReplyAccumulator
 ) -> Reply:
-    """The reply, with what only its events told.
+    """Build the reply from its record and from its events.
 
     Raises:
         UnavailableError: The run failed.
@@ -152,4 +154,4 @@ def _reply(
         message=answer,
         question=question,
     )
-    return reply.model_copy(update={"run_details": nested(reply.run_details)})
+    return reply.model_copy(update={"run_details": nest_steps(reply.run_details)})

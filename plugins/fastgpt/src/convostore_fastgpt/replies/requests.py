@@ -1,6 +1,6 @@
-"""What a completion is asked with, by the store and by the documented client.
+"""Bodies of completion requests, for the store and for the documented client.
 
-Bodies as values; nothing is sent here, and no answer is read.
+Nothing is sent here, and no answer is parsed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from convostore.errors import InvalidError
 from convostore.models import JSON, FilePart, Part, TextPart
 
 
-def body(
+def completion_body(
     messages: Sequence[Mapping[str, JSON]] | None,
     *,
     stream: bool = False,
@@ -26,21 +26,21 @@ def body(
     metadata: Mapping[str, JSON] | None = None,
     retain_citations: bool | None = None,
 ) -> dict[str, JSON]:
-    """The body of a completion's request, for v1 and v2; what is None is left out.
+    """Build the body of a completion's request, for v1 and v2, without the fields that are None.
 
     Args:
-        messages: As in OpenAI's API; None for a plugin app, whose input stands in `variables`.
-        stream: Whether the answer is to come as events.
-        detail: Whether it is to tell of the run: nodes, tools, interactions.
-        chat_id: The conversation; without one the service makes it.
-        turn_id: The `dataId` that the answer's record is to have.
-        variables: Laid over those that the conversation has stored.
-        app_id: Needed only by keys that are bound to no app.
-        custom_uid: Who is asking, as the app's logs show it.
-        metadata: Stored with the record.
-        retain_citations: Whether marks of citations stay in the text.
+        messages: Messages as in OpenAI's API; None for a plugin app, whose input is `variables`.
+        stream: Whether the answer shall arrive as events.
+        detail: Whether it shall report the run: nodes, tools, interactions.
+        chat_id: Id of the conversation; without one the service creates a conversation.
+        turn_id: The `dataId` of the answer's record.
+        variables: Values that override those stored with the conversation.
+        app_id: Id of the app; only keys that are bound to no app need it.
+        custom_uid: Name of the asking user in the app's logs.
+        metadata: JSON object that is stored with the record.
+        retain_citations: Whether citation marks stay in the text.
     """
-    return given(
+    return present_fields(
         messages=messages,
         stream=stream,
         detail=detail,
@@ -54,16 +54,16 @@ def body(
     )
 
 
-def given(**fields: JSON) -> dict[str, JSON]:
-    """The fields that are not None: the service's versions do not agree on what null means."""
+def present_fields(**fields: JSON) -> dict[str, JSON]:
+    """Return the fields that are not None: the service's versions disagree on what null means."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def content_of(parts: Sequence[Part]) -> JSON:
-    """What a user says, as a message's content; a plain text where it is no more than one.
+def encode_content(parts: Sequence[Part]) -> JSON:
+    """Encode a turn's parts as a message's content: a lone text as a string, else a list.
 
     Raises:
-        InvalidError: A file has no address.
+        InvalidError: A file has no URL.
     """
     match parts:
         case [TextPart(text=text)]:
@@ -79,11 +79,11 @@ def _piece(part: Part) -> JSON:
             if _is_image(part):
                 return {"type": "image_url", "image_url": {"url": url}}
             return {"type": "file_url", "name": part.name or _name_in(url), "url": url}
-    raise InvalidError("a file is sent by its address: give the FilePart a url")
+    raise InvalidError("a file is sent by its URL: set url of the FilePart")
 
 
 def _is_image(file: FilePart) -> bool:
-    """By its media type; where there is none, by what its name, or its address, ends with."""
+    """Return whether the media type, else the name's or the URL's suffix, is of an image."""
     kind = file.media_type
     for name in (file.name, file.url):
         kind = kind or (guess_type(name)[0] if name else None)

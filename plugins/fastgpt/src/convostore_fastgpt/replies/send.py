@@ -1,7 +1,7 @@
-"""Turns and answers sent to an app: what the store's replies are made with.
+"""Sending turns and answers to an app, for all operations that make replies.
 
-What is sent is sent once, and its conversation read before and after. How a stream is read stands
-in `decoding`, which answers fit in `answers`, how a record is found and judged in `stored`.
+A turn is sent once, and its conversation is read before and after it. Streams are parsed in
+`decoder`, answers are validated in `answers`, records are found and judged in `lookup`.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from ..api.endpoints import COMPLETIONS, COMPLETIONS_V2, UNSTORED, Service
 from ..options import FastGPTReplyOptions
 from ..schema.interactions import innermost
 from ..schema.records import data_id_of
-from .answers import answering_text, asks_for_a_new_turn
+from .answers import asks_for_a_new_turn, encode_answer
 from .decoder import CompletionDecoder, read_completion
-from .lookup import IsIt, ListMessages, StoredReplies, bears
-from .requests import body, content_of
+from .lookup import IsReply, ListMessages, StoredReplies, has_data_id
+from .requests import completion_body, encode_content
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Pending:
     """An interaction that waits for its answer.
 
     Attributes:
-        message: The record that it ends.
-        part: What is asked.
-        row: The same as the service holds it.
+        message: The record that ends with it.
+        part: The interaction.
+        row: The interaction as the service stores it.
     """
 
     message: Message
@@ -49,16 +49,16 @@ class _Asked:
 
 
 class Replies:
-    """Sends turns and answers to one app.
+    """Turns and answers of one app.
 
     Args:
-        service: Whom to ask.
-        list_messages: Reads a conversation's messages, as the store does.
-        newest: Reads the newest message of one, without asking whether there is such a one.
-        chat: Names a conversation in what is asked; refuses one that is not the store's.
-        new_turn_id: Chooses the id of a turn.
-        user: Who asks, where a turn does not say.
-        patience: Seconds that a record may take to be there once its answer was whole.
+        service: The endpoints.
+        list_messages: The adapter's `list_messages`.
+        newest: Returns the newest message of a conversation, or nothing for an absent one.
+        chat: Returns the field that names a conversation; raises for one that is not the store's.
+        new_turn_id: Returns an id for a turn.
+        user: Name of the asking user where a turn has none.
+        patience: Seconds to wait for the record of an answer that has ended.
     """
 
     def __init__(
@@ -82,30 +82,34 @@ class Replies:
 
     def stream_reply(self, turn: Turn) -> HTTPFlow[Stream[Request, Response]]:
         request = yield from self._turn(turn, stream=True)
-        return self._stream(request, turn.conversation_id, turn.turn_id, bears(turn.turn_id))
+        return self._stream(request, turn.conversation_id, turn.turn_id, has_data_id(turn.turn_id))
 
     def reply(self, turn: Turn) -> HTTPFlow[Reply]:
         request = yield from self._turn(turn, stream=False)
-        draft = read_completion((yield request))
-        made = bears(turn.turn_id)
-        return (yield from self._stored.finish(turn.conversation_id, turn.turn_id, made, draft))
+        accumulator = read_completion((yield request))
+        is_reply = has_data_id(turn.turn_id)
+        return (
+            yield from self._stored.finish(
+                turn.conversation_id, turn.turn_id, is_reply, accumulator
+            )
+        )
 
     def stream_answer(self, answer: Answer) -> HTTPFlow[Stream[Request, Response]]:
-        asked = yield from self._asked(answer.conversation_id)
+        pending = yield from self._pending(answer.conversation_id)
         new_id = self._new_turn_id()
-        request = yield from self._answer(answer, asked, new_id, stream=True)
-        turn_id, made = _of_answer(asked, new_id)
-        return self._stream(request, answer.conversation_id, turn_id, made)
+        request = yield from self._answer(answer, pending, new_id, stream=True)
+        turn_id, is_reply = _of_answer(pending, new_id)
+        return self._stream(request, answer.conversation_id, turn_id, is_reply)
 
     def answer(self, answer: Answer) -> HTTPFlow[Reply]:
-        asked = yield from self._asked(answer.conversation_id)
+        pending = yield from self._pending(answer.conversation_id)
         new_id = self._new_turn_id()
-        request = yield from self._answer(answer, asked, new_id, stream=False)
+        request = yield from self._answer(answer, pending, new_id, stream=False)
         chat_id = answer.conversation_id
-        turn_id, made = _of_answer(asked, new_id)
+        turn_id, is_reply = _of_answer(pending, new_id)
         try:
-            draft = read_completion((yield request))
-            return (yield from self._stored.finish(chat_id, turn_id, made, draft))
+            accumulator = read_completion((yield request))
+            return (yield from self._stored.finish(chat_id, turn_id, is_reply, accumulator))
         except StoreError as error:
             error.partial = PartialReply(conversation_id=chat_id, turn_id=turn_id)
             raise
@@ -113,13 +117,13 @@ class Replies:
     def get_reply(self, conversation_id: str, turn_id: str) -> HTTPFlow[Reply]:
         return self._stored.get(conversation_id, turn_id)
 
-    # What is sent
+    # Requests
 
     def _turn(self, turn: Turn, *, stream: bool) -> HTTPFlow[Request]:
         options: FastGPTReplyOptions = turn.options
-        content = content_of(turn.content)
+        content = encode_content(turn.content)
         if not turn.begins:
-            yield from self._refuse_while_asked(turn.conversation_id)
+            yield from self._refuse_while_pending(turn.conversation_id)
         by_variables = content == "" and options.variables is not None
         messages = None if by_variables else [{"role": "user", "content": content}]
         return (
@@ -128,24 +132,24 @@ class Replies:
             )
         )
 
-    def _refuse_while_asked(self, conversation_id: str) -> HTTPFlow[None]:
-        """Keeps a turn from being taken for the answer of a question that waits.
+    def _refuse_while_pending(self, conversation_id: str) -> HTTPFlow[None]:
+        """Refuse a turn that the service would take for the answer to a pending question.
 
         Raises:
-            ConflictError: One waits.
+            ConflictError: A question is pending.
         """
         _require_stored(conversation_id)
-        asked = _asking((yield from self._newest(conversation_id)))
-        if asked is not None and not asks_for_a_new_turn(asked.row):
+        pending = _pending_in((yield from self._newest(conversation_id)))
+        if pending is not None and not asks_for_a_new_turn(pending.row):
             raise ConflictError(
-                f"the flow waits for the answer of a question in {conversation_id!r}, and would "
+                f"the flow waits for the answer to a question in {conversation_id!r}, and would "
                 "take the turn for it: use answer or stream_answer"
             )
 
     def _answer(
-        self, answer: Answer, asked: _Asked, turn_id: str, *, stream: bool
+        self, answer: Answer, pending: _Pending, turn_id: str, *, stream: bool
     ) -> HTTPFlow[Request]:
-        content = answering_text(asked.part, asked.row, answer.answer)
+        content = encode_answer(pending.part, pending.row, answer.answer)
         messages = [{"role": "user", "content": content}]
         return self._completion(
             answer.conversation_id, turn_id, messages, answer.options, stream=stream
@@ -163,7 +167,7 @@ class Replies:
         _require_stored(conversation_id)
         chat = self._chat(conversation_id)
         scope = yield from self._service.scope()
-        fields = body(
+        fields = completion_body(
             messages,
             stream=stream,
             detail=options.detail,
@@ -176,62 +180,67 @@ class Replies:
         endpoint = COMPLETIONS_V2 if options.api_version == "v2" else COMPLETIONS
         return endpoint.request({**scope, **chat, **fields})
 
-    def _asked(self, conversation_id: str) -> HTTPFlow[_Asked]:
-        """What waits for an answer.
+    def _pending(self, conversation_id: str) -> HTTPFlow[_Pending]:
+        """Return the interaction that waits for an answer.
 
         Raises:
-            ConflictError: Nothing does.
+            ConflictError: None does.
         """
         _require_stored(conversation_id)
         newest = Listing(limit=1, order="newest_first")
         page = yield from self._list_messages(conversation_id, newest)
-        asked = _asking(page.items)
-        if asked is None:
+        pending = _pending_in(page.items)
+        if pending is None:
             raise ConflictError(
                 f"nothing waits for an answer in {conversation_id!r}: it was answered, or another "
                 "turn was sent"
             )
-        return asked
+        return pending
 
     def _stream(
-        self, request: Request, conversation_id: str, turn_id: str, made: IsIt
+        self, request: Request, conversation_id: str, turn_id: str, is_reply: IsReply
     ) -> Stream[Request, Response]:
         return Stream(
             request=request,
             decoder=CompletionDecoder(request),
-            finish=lambda draft: self._stored.finish(conversation_id, turn_id, made, draft),
+            finish=lambda accumulator: self._stored.finish(
+                conversation_id, turn_id, is_reply, accumulator
+            ),
             turn_id=turn_id,
         )
 
 
-def _asking(newest: Sequence[Message]) -> _Asked | None:
-    """What the newest message, if there is one, waits for."""
+def _pending_in(newest: Sequence[Message]) -> _Pending | None:
+    """Return the interaction with which the newest message, if there is one, ends."""
     for message in newest:
         part = pending_interaction(message)
         if part is not None:
-            return _Asked(message, part, _interaction(message))
+            return _Pending(message, part, _interaction(message))
     return None
 
 
 def _require_stored(conversation_id: str) -> None:
     if conversation_id == UNSTORED:
-        raise InvalidError(f"under the id {UNSTORED!r} the service stores nothing: take another")
+        raise InvalidError(
+            f"conversation_id must not be {UNSTORED!r}, under which the service stores nothing: "
+            "pass another id"
+        )
 
 
-def _of_answer(asked: _Asked, new_id: str) -> tuple[str, IsIt]:
-    """The id of the turn that an answer belongs to, and what tells that it was taken in.
+def _of_answer(pending: _Pending, new_id: str) -> tuple[str, IsReply]:
+    """Return the id of the turn that an answer belongs to, and a test for its record.
 
-    As a rule the record that asked goes on: it shows the answer, and what the flow added.
+    As a rule the record that asked continues: it then has the answer, and what the flow added.
     """
-    is_new, before = bears(new_id), asked.message
-    if asks_for_a_new_turn(asked.row):
+    is_new, before = has_data_id(new_id), pending.message
+    if asks_for_a_new_turn(pending.row):
         return new_id, is_new
 
-    def went_on(message: Message) -> bool:
+    def continues(message: Message) -> bool:
         changed = message.id == before.id and _value(message) != _value(before)
         return changed or is_new(message)
 
-    return data_id_of(before.id) or new_id, went_on
+    return data_id_of(before.id) or new_id, continues
 
 
 def _value(message: Message) -> JSON:
@@ -239,7 +248,7 @@ def _value(message: Message) -> JSON:
 
 
 def _interaction(message: Message) -> Row:
-    """The interaction that a record ends with, as the service holds it."""
+    """Return the interaction that a record ends with, as the service stores it."""
     value = _value(message)
     for item in reversed(value if isinstance(value, list) else []):
         if isinstance(item, dict) and item.get("interactive"):

@@ -1,7 +1,7 @@
-"""Suggested questions: what a model thinks that the user asks next, in both generations.
+"""Suggested questions: what a model expects the user to ask next, in both generations.
 
-The later request names the conversation and looks at its end by itself; where a server lacks it,
-the earlier one is sent the same end.
+The later endpoint reads the end of the conversation itself; a server that lacks it is sent that end
+at the earlier one. Nothing is stored.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from convostore.models import JSON, Message
 from ..api.endpoints import SUGGESTIONS, SUGGESTIONS_V1, Service
 
 RECENT: Final = 6
-"""Records that the service itself looks at."""
+"""Number of records that the service itself reads."""
 
 
 def suggest(
     service: Service, chat: dict[str, JSON], recent: Sequence[Message]
 ) -> HTTPFlow[tuple[str, ...]]:
-    """Asks for the questions that come next.
+    """Request suggested questions.
 
     Args:
-        service: Whom to ask.
+        service: The endpoints.
         chat: The field that names the conversation.
         recent: Its last messages, the oldest first.
 
     Raises:
-        ProtocolError: The answer holds no list.
+        ProtocolError: The result is not a list.
     """
     if not service.lacks(SUGGESTIONS):
         try:
@@ -38,11 +38,13 @@ def suggest(
         except ProtocolError:
             if not service.lacks(SUGGESTIONS):
                 raise
-    said: list[JSON] = [{"role": each.role, "content": each.text} for each in recent if each.text]
-    return _questions((yield from service.ask(SUGGESTIONS_V1, {"messages": said})))
+    messages: list[JSON] = [
+        {"role": message.role, "content": message.text} for message in recent if message.text
+    ]
+    return _questions((yield from service.ask(SUGGESTIONS_V1, {"messages": messages})))
 
 
 def _questions(data: JSON) -> tuple[str, ...]:
     if not isinstance(data, list):
         raise ProtocolError("the answer's field 'data' is not a list: check the base URL")
-    return tuple([each for each in data if isinstance(each, str)])
+    return tuple([question for question in data if isinstance(question, str)])

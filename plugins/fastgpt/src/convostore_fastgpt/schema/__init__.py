@@ -1,1 +1,1 @@
-"""The JSON of FastGPT, read into the schema of convostore."""
+"""FastGPT's JSON, parsed into convostore's schema. No request and no flow here."""

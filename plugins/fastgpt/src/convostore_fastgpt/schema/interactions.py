@@ -1,7 +1,7 @@
-"""Interactive nodes: questions that a running flow put to its user, at whatever depth.
+"""Interactive nodes: the questions that a running flow puts to its user, at any depth.
 
-Read by the keys of their parameters, as the types' names changed with the versions: a choice, a
-form, the questions of an agent, a pause for payment.
+A choice, a form, an agent's questions and a pause for payment are told apart by the keys of their
+parameters, as the names of the types changed with the versions. Nothing is answered here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from convostore.parsing import Row, non_empty_text
 
 
 def read_interaction(value: JSON) -> InteractionPart | None:
-    """Reads an interactive item, unwrapped to the deepest; None when it is no object."""
+    """Parse the innermost interaction of an item; None if it is not an object."""
     row = innermost(value)
     kind, params = row.get("type"), params_of(row)
     if not isinstance(kind, str):
@@ -32,7 +32,7 @@ def read_interaction(value: JSON) -> InteractionPart | None:
 
 
 def innermost(value: JSON) -> Row:
-    """The interaction itself, out of those of sub-flows, tools and loops that wrap it."""
+    """Return the interaction inside those of the sub-flows, tools and loops that wrap it."""
     row: Row = value if isinstance(value, dict) else {}
     while isinstance(child := params_of(row).get("childrenResponse"), dict):
         row = child
@@ -40,72 +40,65 @@ def innermost(value: JSON) -> Row:
 
 
 def params_of(row: Row) -> Row:
-    """What an interaction asks; empty where it says nothing."""
+    """Return an interaction's parameters; empty if it has none."""
     params = row.get("params")
     return params if isinstance(params, dict) else {}
 
 
 def _options(params: Row) -> tuple[InteractionOption, ...]:
-    choices = _rows(params, "userSelectOptions")
-    found = [
-        InteractionOption.model_construct(value=_string(each.get("value")), label=None)
-        for each in choices
-    ]
+    values = [_string(row.get("value")) for row in _rows(params, "userSelectOptions")]
     texts = params.get("options")
-    found += [
-        InteractionOption.model_construct(value=each, label=None)
-        for each in (texts if isinstance(texts, list) else ())
-        if isinstance(each, str)
-    ]
-    return tuple(found)
+    if isinstance(texts, list):
+        values += [text for text in texts if isinstance(text, str)]
+    return tuple([InteractionOption.model_construct(value=value, label=None) for value in values])
 
 
 def _form(params: Row) -> Sequence[InteractionField]:
     return [
         InteractionField.model_construct(
-            key=_string(each.get("key")),
-            label=non_empty_text(each, "label"),
-            type=non_empty_text(each, "type"),
-            required=each.get("required") is True,
+            key=_string(row.get("key")),
+            label=non_empty_text(row, "label"),
+            type=non_empty_text(row, "type"),
+            required=row.get("required") is True,
             options=tuple(
                 [
                     InteractionOption.model_construct(
                         value=value, label=non_empty_text(choice, "label")
                     )
-                    for choice in _rows(each, "list")
+                    for choice in _rows(row, "list")
                     if (value := _string(choice.get("value")))
                 ]
             ),
-            value=each.get("value"),
+            value=row.get("value"),
         )
-        for each in _rows(params, "inputForm")
+        for row in _rows(params, "inputForm")
     ]
 
 
 def _questions(params: Row) -> Sequence[InteractionField]:
-    """An agent's questions, answered by a list of texts in their order."""
+    """Parse an agent's questions, which a list of texts in their order answers."""
     return [
         InteractionField.model_construct(
             key=str(number),
-            label=non_empty_text(each, "question"),
+            label=non_empty_text(row, "question"),
             required=True,
             options=tuple(
                 [
                     InteractionOption.model_construct(
                         value=_string(choice.get("value")), label=non_empty_text(choice, "summary")
                     )
-                    for choice in _rows(each, "options")
+                    for choice in _rows(row, "options")
                 ]
             ),
-            value=non_empty_text(each, "answer"),
+            value=non_empty_text(row, "answer"),
         )
-        for number, each in enumerate(_rows(params, "questions"))
+        for number, row in enumerate(_rows(params, "questions"))
     ]
 
 
 def _rows(row: Row, name: str) -> list[Row]:
     value = row.get(name)
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _string(value: JSON) -> str:

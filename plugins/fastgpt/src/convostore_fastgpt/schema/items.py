@@ -1,7 +1,7 @@
-"""The items of a record's value, read into parts by the keys that they have.
+"""Items of a record's value, parsed into parts by their keys.
 
-Whatever `type` says: it was left out from 4.14.7 on, and is wrong for some kinds. One item may hold
-several pieces; each that is there becomes a part, and what is of another shape stays whole.
+Their `type` does not count: it is left out from 4.14.7 on, and wrong for some kinds. Each known key
+of an item becomes a part; what has another shape stays whole. No other field of a record here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MEDIA_TYPES: Final = {"image": "image/*", "audio": "audio/*", "video": "video/*
 
 
 def read_value(value: JSON, problems: list[Problem]) -> tuple[Part, ...]:
-    """Reads a record's value; before 4.8 it was a plain text."""
+    """Parse a record's value; before 4.8 it was a plain text."""
     if value is None:
         return ()
     if isinstance(value, str):
@@ -46,13 +46,13 @@ def _parts(item: JSON, number: int, problems: list[Problem]) -> Iterable[Part]:
     if not isinstance(item, dict):
         problems.append(Problem(where=f"value[{number}]", what="is not an object"))
         return (OtherPart(data=item),)
-    there = [key for key in item if key in _READERS and item[key] is not None]
-    if not there:
+    keys = [key for key in item if key in _READERS and item[key] is not None]
+    if not keys:
         kind = item.get("type")
         return (OtherPart(type=kind if isinstance(kind, str) else None, data=item),)
-    if len(there) == 1:
-        return _read(item, there[0], number, problems)
-    in_order = [key for key in _READERS if key in there]
+    if len(keys) == 1:
+        return _read(item, keys[0], number, problems)
+    in_order = [key for key in _READERS if key in keys]
     return [part for key in in_order for part in _read(item, key, number, problems)]
 
 
@@ -65,7 +65,7 @@ def _read(item: Row, key: str, number: int, problems: list[Problem]) -> Iterable
 
 
 _Reader: TypeAlias = Callable[[JSON], tuple[Part, ...] | None]
-"""Takes what stands under a key to parts; None when it has another shape."""
+"""Parses the value of a key into parts; None for another shape."""
 
 
 def _content(value: JSON) -> str | None:
@@ -93,9 +93,9 @@ def _file(value: JSON) -> tuple[Part, ...] | None:
 
 
 def _tools(value: JSON) -> tuple[Part, ...] | None:
-    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         return None
-    return tuple([part for each in value for part in _call(each)])
+    return tuple([part for row in value for part in _call(row)])
 
 
 def _tool(value: JSON) -> tuple[Part, ...] | None:
@@ -103,7 +103,7 @@ def _tool(value: JSON) -> tuple[Part, ...] | None:
 
 
 def _call(row: Row) -> Iterator[Part]:
-    """A call of a tool and, once it has answered, its result."""
+    """Parse a tool call and, once the tool has answered, its result."""
     call_id, response = non_empty_text(row, "id"), non_empty_text(row, "response")
     yield ToolCallPart.model_construct(
         kind="tool_call",
@@ -138,4 +138,4 @@ _READERS: Final[dict[str, _Reader]] = {
     "planStatus": _whole("planStatus"),
     "contextCheckpoint": _whole("contextCheckpoint"),
 }
-"""By key, in the order in which the pieces of one item are shown."""
+"""By key, in the order in which the parts of one item are shown."""

@@ -1,7 +1,7 @@
-"""A message's id in a store, and the two ids that the service's records have for it.
+"""Message ids, and the two ids that a record of the service has.
 
-What came from the service has both in its id; of any other message the id is the `dataId`, by which
-every operation names it. No store and no request here.
+The id of a message from the service combines both; the id of any other message serves as the
+`dataId`, by which every operation names it. No store and no request here.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ _BOTH: Final = re.compile(r"([0-9a-f]{24}|[0-9a-f]{32})\.(.+)", re.DOTALL)
 
 
 class RecordIds(NamedTuple):
-    """The ids of a record: `own` is its ``_id``, `data` its ``dataId``."""
+    """Ids of a record: `own` is its ``_id``, `data` its ``dataId``."""
 
     own: str
     data: str
 
 
 def record_ids(message_id: str) -> RecordIds:
-    """The ids of a message's record.
+    """Return the ids of a message's record.
 
-    A made ``_id`` has 32 digits, where the database's own has 24 and grows from record to record:
-    nobody can take it for one that tells the order.
+    A derived ``_id`` has 32 digits. The service's database makes ids of 24 digits that ascend from
+    record to record, so nobody mistakes a derived one for them.
     """
     both = _BOTH.fullmatch(message_id)
     if both is not None:

@@ -1,7 +1,7 @@
-"""What the history and record endpoints say, read into the schema by the keys that are there.
+"""Histories, records and run details, parsed into the schema by the keys that are there.
 
-Nothing asks for a version. Nothing is refused but an answer that holds no list at all: what cannot
-be read is a note on its row, which stays whole in `raw`. No request and no flow here.
+No version is asked for. Only an answer without any list is an error: a field that cannot be parsed
+becomes a `Problem` of its row, which stays whole in `raw`. No request and no flow here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .items import read_value
 
 _ROLES: Final[dict[str, Role]] = {"Human": "user", "AI": "assistant", "System": "system"}
 NO_COMMENT: Final = "yes"
-"""What the service's own page stores for a thumb without words."""
+"""Text that the service's page stores for a thumb without a comment."""
 _SUB_STEPS: Final = (
     "childrenResponses",
     "toolDetail",
@@ -40,14 +40,14 @@ _SUB_STEPS: Final = (
 
 
 def list_of(data: JSON, offset: int = 0) -> tuple[list[Any], int]:
-    """The rows of a page, and how many there are in all.
+    """Return the rows of a page and the number of rows in the whole list.
 
     Args:
-        data: The answer's data.
-        offset: How many rows were asked to be left out.
+        data: Data of the answer.
+        offset: Number of rows before the page.
 
     Raises:
-        ProtocolError: There is no list in it.
+        ProtocolError: The data has no list.
     """
     rows = data.get("list") if isinstance(data, dict) else None
     if not isinstance(rows, list):
@@ -58,7 +58,7 @@ def list_of(data: JSON, offset: int = 0) -> tuple[list[Any], int]:
 
 
 def read_conversations(rows: Sequence[JSON], *, first: int = 0) -> tuple[Conversation, ...]:
-    """Reads items of getHistories; `first` is the first one's place in the list."""
+    """Parse items of getHistories; `first` is the index of the first in the list."""
     return tuple([_conversation(row, f"#{place}") for place, row in enumerate(rows, first)])
 
 
@@ -83,7 +83,7 @@ def _conversation(item: JSON, id_if_lost: str) -> Conversation:
 
 
 def message_id(row: JSON, number: int) -> str:
-    """A record's id: `_id` and `dataId`, since a turn's two records may share the latter."""
+    """Return a record's id, `_id` and `dataId`: two records of a turn may share the latter."""
     record = row if isinstance(row, dict) else {}
     own, data_id = record.get("_id"), record.get("dataId")
     if not isinstance(own, str) or not own:
@@ -94,20 +94,20 @@ def message_id(row: JSON, number: int) -> str:
 
 
 def data_id_of(message_id: str) -> str | None:
-    """The `dataId` of a message's id; None when the id is none of this service."""
+    """Return the `dataId` in a message's id; None for an id that is not of this service."""
     return message_id.partition(".")[2] or None
 
 
 def read_messages(
     rows: Sequence[JSON], *, first: int, following: JSON, ended: bool
 ) -> tuple[Message, ...]:
-    """Reads records, the oldest first.
+    """Parse adjacent records, the oldest first.
 
     Args:
-        rows: Some that stand together.
-        first: The place of the first of them, for ids of rows that have none.
-        following: The record behind the last of them; None when it is not known.
-        ended: Whether there is none behind the last.
+        rows: The records.
+        first: Index of the first one, for the ids of rows that lack one.
+        following: The record after the last one; None if unknown.
+        ended: Whether no record follows the last one.
     """
     nexts = [_obj(row) for row in rows[1:]]
     nexts.append(_END if ended else _obj(following))
@@ -151,7 +151,7 @@ def _message(record: JSON, own_id: str, following: str | None) -> Message:
 
 
 def _status(row: Row, obj: str | None, following: str | None) -> Status | None:
-    """How a record stands; a question's answer is the record behind it."""
+    """Return a record's status; the answer to a question is the record after it."""
     if obj == "AI":
         if row.get("errorMsg") or row.get("errorText"):
             return "failed"
@@ -173,12 +173,12 @@ def _feedback(row: Row, problems: list[Problem]) -> Feedback | None:
     if not bad and not good:
         return None
     rating: Literal["bad", "good"] = "bad" if bad else "good"
-    said = bad or good
-    return Feedback.model_construct(rating=rating, comment=None if said == NO_COMMENT else said)
+    text = bad or good
+    return Feedback.model_construct(rating=rating, comment=None if text == NO_COMMENT else text)
 
 
 def feedback_fields(feedback: Feedback | None) -> dict[str, str]:
-    """What updateUserFeedback is sent: a call replaces both thumbs, so one field or none."""
+    """Return the fields of updateUserFeedback: a call replaces both thumbs, so one or none."""
     if feedback is None:
         return {}
     name = "userGoodFeedback" if feedback.rating == "good" else "userBadFeedback"
@@ -189,8 +189,8 @@ def _sources(row: Row, problems: list[Problem]) -> tuple[Source, ...]:
     if not row.get("totalQuoteList") and not row.get("toolCiteLinks"):
         return ()
     return (
-        *[_quote(*each) for each in _objects(row, "totalQuoteList", problems)],
-        *[_link(*each) for each in _objects(row, "toolCiteLinks", problems)],
+        *[_quote(item, raw) for item, raw in _objects(row, "totalQuoteList", problems)],
+        *[_link(item, raw) for item, raw in _objects(row, "toolCiteLinks", problems)],
     )
 
 
@@ -199,12 +199,12 @@ def _objects(row: Row, name: str, problems: list[Problem]) -> Iterator[tuple[Row
     if value is not None and not isinstance(value, list):
         problems.append(Problem(where=name, what="is not a list"))
         return
-    for number, each in enumerate(value or ()):
-        yield read_object(each, f"{name}[{number}]", problems), each
+    for number, item in enumerate(value or ()):
+        yield read_object(item, f"{name}[{number}]", problems), item
 
 
 def _quote(item: Row, raw: JSON) -> Source:
-    """Reads a passage of a knowledge base; the text marks it as ``[id](CITE)``."""
+    """Parse a passage of a knowledge base, which the text cites as ``[id](CITE)``."""
     place = non_empty_text(item, "sourceId")
     passage = [text for name in ("q", "a") if (text := non_empty_text(item, name))]
     return Source.model_construct(
@@ -228,10 +228,10 @@ def _link(item: Row, raw: JSON) -> Source:
 
 
 def _score(value: JSON) -> float | None:
-    """The first of the measures that a quote was found by; once it was a plain number."""
-    measures = value if isinstance(value, list) else [{"value": value}]
-    for each in measures:
-        number = _number(each.get("value") if isinstance(each, dict) else None)
+    """Return the first of the scores of a quote; older servers send one plain number."""
+    scores = value if isinstance(value, list) else [{"value": value}]
+    for score in scores:
+        number = _number(score.get("value") if isinstance(score, dict) else None)
         if number is not None:
             return number
     return None
@@ -247,10 +247,10 @@ def _number(value: JSON) -> float | None:
 
 
 def read_run_steps(data: JSON) -> tuple[RunStep, ...]:
-    """Reads the node responses of getResData.
+    """Parse the node responses of getResData.
 
     Raises:
-        ProtocolError: There is no list of them.
+        ProtocolError: The data is not a list.
     """
     if not isinstance(data, list):
         raise ProtocolError("the answer's field 'data' is not a list: check the base URL")
@@ -258,12 +258,12 @@ def read_run_steps(data: JSON) -> tuple[RunStep, ...]:
 
 
 def _steps(items: list[JSON]) -> tuple[RunStep, ...]:
-    return tuple([_step(each if isinstance(each, dict) else {}, each) for each in items])
+    return tuple([_step(item if isinstance(item, dict) else {}, item) for item in items])
 
 
 def _step(row: Row, raw: JSON) -> RunStep:
     lists = (row.get(name) for name in _SUB_STEPS)
-    inner: list[Any] = next((each for each in lists if each and isinstance(each, list)), [])
+    inner: list[Any] = next((steps for steps in lists if steps and isinstance(steps, list)), [])
     return RunStep.model_construct(
         id=non_empty_text(row, "id"),
         name=non_empty_text(row, "moduleName") or "",
@@ -276,7 +276,7 @@ def _step(row: Row, raw: JSON) -> RunStep:
 
 
 def read_error(value: JSON) -> str | None:
-    """What went wrong, which services tell as text or as an object; None for nothing."""
+    """Return an error's message, which may be a text or an object; None if there is none."""
     if isinstance(value, dict):
         value = value.get("message") or value
     if not value or isinstance(value, str):
@@ -285,9 +285,9 @@ def read_error(value: JSON) -> str | None:
 
 
 def generation(
-    *, new_paths: bool, tells_status: bool
+    *, new_paths: bool, has_status: bool
 ) -> Literal["4.8 - 4.14.4", "4.14.5 - 4.14.10", "4.14.11 or later"]:
-    """The versions that have the paths which a server was found to have."""
+    """Return the range of versions that have the endpoints found on a server."""
     if not new_paths:
         return "4.8 - 4.14.4"
-    return "4.14.11 or later" if tells_status else "4.14.5 - 4.14.10"
+    return "4.14.11 or later" if has_status else "4.14.5 - 4.14.10"

@@ -1,1 +1,1 @@
-"""The dialect of FastGPT: its API, served out of any store."""
+"""FastGPT's dialect: its API, served from any store. Nothing here sends a request."""

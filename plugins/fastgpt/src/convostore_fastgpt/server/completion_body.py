@@ -1,4 +1,4 @@
-"""A reply as one object, as completions give it that do not stream."""
+"""Replies encoded as the object of a completion that does not stream. No stream here."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ from .render_items import value_items
 
 
 def added_by(reply: Reply, *, answering: bool) -> tuple[Part, ...]:
-    """The parts that a reply added: of an interaction's answer, what stands behind the question."""
+    """Return the parts that a reply added: after an interaction's answer, those that follow it."""
     parts = reply.message.parts
     if not answering:
         return parts
-    answered = [
+    places = [
         place
         for place, part in enumerate(parts)
         if isinstance(part, InteractionPart) and part.answered
     ]
-    return parts[answered[-1] + 1 :] if answered else parts
+    return parts[places[-1] + 1 :] if places else parts
 
 
 def usage_row(usage: Usage | None) -> Row:
-    """What a reply cost; where it is not known, the service's constant."""
+    """Encode the tokens that a reply used; the service's constant where they are unknown."""
     if usage is None:
         return {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 1}
-    given, made = usage.input_tokens or 0, usage.output_tokens or 0
-    return {"prompt_tokens": given, "completion_tokens": made, "total_tokens": given + made}
+    sent, received = usage.input_tokens or 0, usage.output_tokens or 0
+    return {"prompt_tokens": sent, "completion_tokens": received, "total_tokens": sent + received}
 
 
 def completion_row(reply: Reply, *, detail: bool, version: str, answering: bool) -> Row:
-    """A whole completion."""
+    """Encode a whole completion."""
     parts = added_by(reply, answering=answering)
     row = _completion(reply.conversation_id, _message(parts, detail, version), reply.usage)
     if reply.title is not None:
         row["title"] = reply.title
     if detail:
-        row["responseData"] = [node_row(each) for each in reply.run_details]
+        row["responseData"] = [node_row(step) for step in reply.run_details]
         row["newVariables"] = reply.variables or {}
     return row
 
 
 def failed_row(partial: PartialReply, *, detail: bool, version: str) -> Row:
-    """A completion whose run failed: it has what had been said."""
+    """Encode a completion whose run failed, with the parts that had arrived."""
     message = _message(partial.parts or (TextPart(text=""),), detail, version)
     row = _completion(partial.conversation_id, message, None)
     if detail:
@@ -85,8 +85,8 @@ def _message(parts: Sequence[Part], detail: bool, version: str) -> Row:
 
 
 def _items(parts: Sequence[Part], version: str) -> list[JSON]:
-    """The items of the answer; those of v2 have no type."""
+    """Encode the items of the answer; those of v2 have no type."""
     items = value_items(parts)
     if version == "v1":
         return items
-    return [{name: value for name, value in each.items() if name != "type"} for each in items]
+    return [{name: value for name, value in item.items() if name != "type"} for item in items]

@@ -1,7 +1,7 @@
-"""The endpoint that answers: a turn, or the answer of what a flow asks, sent to any store.
+"""The completion endpoint: a turn, or the answer to a pending interaction, sent to any store.
 
-How a reply is written, `encoding` and `whole` say. What the service ignores in a request is ignored
-here; what it would obey and the store cannot is refused.
+Replies are encoded in `encoder` and `completion_body`. What the service ignores in a request is
+ignored here; what the service would do and the store cannot is refused.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from .completion_body import completion_row, failed_row
 from .encoder import CompletionEncoder
 from .errors import JSON_TYPE, invalid_link, not_offered, thrown
 from .find_records import newest_page
-from .parameters import Given, checked_app_id
-from .parse_turn import answer_in, asks_for_a_new_turn, said_in
+from .parameters import Parameters, checked_app_id
+from .parse_turn import asks_for_a_new_turn, parse_answer, parse_content
 
 Version = Literal["v1", "v2"]
 
@@ -37,19 +37,20 @@ _SAMPLING: Final = ("temperature", "top_p", "max_tokens")
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A completion's request.
+class _Request:
+    """The parsed request of a completion.
 
     Attributes:
-        chat_id: The conversation; None for a new one.
-        said: What the last message says.
+        chat_id: Id of the conversation; None for a new one.
+        turn_id: Id that the client chose for the turn, or None.
+        content: Content of the last message.
         before: The messages before it.
-        options: What a store's turns may take of the rest, by the names that they have there.
+        options: Options of the turn, by the names that stores have for them.
     """
 
     chat_id: str | None
     turn_id: str | None
-    said: str | tuple[Part, ...]
+    content: str | tuple[Part, ...]
     before: list[JSON]
     stream: bool
     detail: bool
@@ -59,147 +60,149 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sending:
-    """What is sent to the store.
+class _Call:
+    """A call of the store.
 
     Attributes:
-        answer: What a waiting interaction is answered with; None for a turn.
+        answer: Answer to the pending interaction; None for a turn.
     """
 
-    asked: _Asked
+    request: _Request
     options: Mapping[str, Any]
     answer: AnswerContent | None
 
     def begin(self, store: AsyncConversationStore) -> AsyncReplyStream:
-        asked = self.asked
+        request = self.request
         if self.answer is not None:
-            assert asked.chat_id is not None  # noqa: S101  # it was found in a conversation
-            return store.stream_answer(asked.chat_id, self.answer, **self.options)
-        return store.stream_reply(asked.chat_id, asked.said, turn_id=asked.turn_id, **self.options)
+            assert request.chat_id is not None  # noqa: S101  # the question was found in a conversation
+            return store.stream_answer(request.chat_id, self.answer, **self.options)
+        return store.stream_reply(
+            request.chat_id, request.content, turn_id=request.turn_id, **self.options
+        )
 
     async def send(self, store: AsyncConversationStore) -> Reply:
-        asked = self.asked
+        request = self.request
         if self.answer is not None:
-            assert asked.chat_id is not None  # noqa: S101  # it was found in a conversation
-            return await store.answer(asked.chat_id, self.answer, **self.options)
-        return await store.reply(asked.chat_id, asked.said, turn_id=asked.turn_id, **self.options)
-
-
-def complete(given: Given, version: Version) -> DialectFlow[DialectResponse]:
-    """Sends what is said to the store, and answers with its reply, streamed or whole."""
-    asked = _read(given, version)
-    sending = yield from _prepared(asked)
-    if not asked.stream:
-        return (yield from _whole(sending))
-    encoder = CompletionEncoder(
-        detail=asked.detail,
-        version=version,
-        with_usage=asked.with_usage,
-        answering=sending.answer is not None,
-        turn_id=asked.turn_id,
-    )
-    return StreamedResponse(begin=sending.begin, encoder=encoder, headers=_STREAM_TYPE)
-
-
-# What is asked
-
-
-def _read(given: Given, version: Version) -> _Asked:
-    if given.fields.get("outLinkAuthData") is not None:
-        raise invalid_link()
-    if (app_id := given.fields.get("appId")) is not None:
-        checked_app_id(app_id)
-    chat_id = given.text_or_none("chatId")
-    if chat_id == UNSTORED:
-        raise not_offered(
-            f"Under the chatId {UNSTORED} nothing would be stored: here all turns are"
+            assert request.chat_id is not None  # noqa: S101  # the question was found in a conversation
+            return await store.answer(request.chat_id, self.answer, **self.options)
+        return await store.reply(
+            request.chat_id, request.content, turn_id=request.turn_id, **self.options
         )
-    messages = given.array("messages")
+
+
+def complete(params: Parameters, version: Version) -> DialectFlow[DialectResponse]:
+    """Send the turn or the answer to the store, and return its reply, streamed or whole."""
+    request = _read(params, version)
+    call = yield from _prepare(request)
+    if not request.stream:
+        return (yield from _whole(call))
+    encoder = CompletionEncoder(
+        detail=request.detail,
+        version=version,
+        with_usage=request.with_usage,
+        answering=call.answer is not None,
+        turn_id=request.turn_id,
+    )
+    return StreamedResponse(begin=call.begin, encoder=encoder, headers=_STREAM_TYPE)
+
+
+# The request
+
+
+def _read(params: Parameters, version: Version) -> _Request:
+    if params.fields.get("outLinkAuthData") is not None:
+        raise invalid_link()
+    if (app_id := params.fields.get("appId")) is not None:
+        checked_app_id(app_id)
+    chat_id = params.text_or_none("chatId")
+    if chat_id == UNSTORED:
+        raise not_offered(f"chatId must not be {UNSTORED}: here every turn is stored")
+    messages = params.array("messages")
     if not messages:
         raise thrown("messages is empty", of_the_user=True)
-    streamed = given.object("stream_options") or {}
-    return _Asked(
+    stream_options = params.object("stream_options") or {}
+    return _Request(
         chat_id=chat_id or None,
-        turn_id=given.text_or_none("responseChatItemId") or None,
-        said=said_in(messages[-1], len(messages) - 1),
+        turn_id=params.text_or_none("responseChatItemId") or None,
+        content=parse_content(messages[-1], len(messages) - 1),
         before=messages[:-1],
-        stream=given.flag("stream") is True,
-        detail=given.flag("detail") is True,
-        with_usage=streamed.get("include_usage") is True,
+        stream=params.flag("stream") is True,
+        detail=params.flag("detail") is True,
+        with_usage=stream_options.get("include_usage") is True,
         version=version,
-        options=_options(given, version),
+        options=_options(params, version),
     )
 
 
-def _options(given: Given, version: Version) -> dict[str, JSON]:
-    """What a store's turns may take, by the names of their options."""
+def _options(params: Parameters, version: Version) -> dict[str, JSON]:
+    """Return the options of a turn that the request sets, by their names in stores."""
     options: dict[str, JSON] = {
-        "variables": given.object("variables"),
-        "custom_uid": given.text_or_none("customUid"),
-        "metadata": given.object("metadata"),
-        "model": given.text_or_none("model"),
-        **{name: given.fields.get(name) for name in _SAMPLING},
+        "variables": params.object("variables"),
+        "custom_uid": params.text_or_none("customUid"),
+        "metadata": params.object("metadata"),
+        "model": params.text_or_none("model"),
+        **{name: params.fields.get(name) for name in _SAMPLING},
     }
-    there = {name: value for name, value in options.items() if value not in (None, "")}
-    retained = given.flag("retainDatasetCite") is True
-    return there | {"retain_citations": retained, "api_version": version}
+    options = {name: value for name, value in options.items() if value not in (None, "")}
+    retained = params.flag("retainDatasetCite") is True
+    return options | {"retain_citations": retained, "api_version": version}
 
 
-def _prepared(asked: _Asked) -> DialectFlow[_Sending]:
-    """What to send, by what the store takes and what it waits for.
+def _prepare(request: _Request) -> DialectFlow[_Call]:
+    """Decide which call to make, by the store's options and its pending interaction.
 
     Raises:
-        RefusedError: Messages go before the turn, and the store knows none but its own.
+        RefusedError: Messages precede the turn, and the store accepts none but its own.
     """
-    taken = yield from look(lambda store: store.reply_options)
+    known = yield from look(lambda store: store.reply_options)
     options: dict[str, Any] = {
-        name: value for name, value in asked.options.items() if name in taken
+        name: value for name, value in request.options.items() if name in known
     }
-    if asked.chat_id is not None:
-        answer = yield from _answer(asked.chat_id, asked.said)
-        return _Sending(asked, options, answer)
-    if asked.before and "context" in taken:
-        options["context"] = asked.before
-    elif asked.before and (yield from look(lambda store: store.offers("stream_reply"))):
+    if request.chat_id is not None:
+        answer = yield from _answer(request.chat_id, request.content)
+        return _Call(request, options, answer)
+    if request.before and "context" in known:
+        options["context"] = request.before
+    elif request.before and (yield from look(lambda store: store.offers("stream_reply"))):
         raise not_offered(
-            "The store that is served here takes no messages before the last one: it has its own. "
+            "The store that is served here accepts no messages before the last: it has its own. "
             "Send a chatId with the last message alone"
         )
-    return _Sending(asked, options, None)
+    return _Call(request, options, None)
 
 
-def _answer(chat_id: str, said: str | tuple[Part, ...]) -> DialectFlow[AnswerContent | None]:
-    """What a waiting interaction is answered with; None where nothing waits."""
+def _answer(chat_id: str, content: str | tuple[Part, ...]) -> DialectFlow[AnswerContent | None]:
+    """Parse the answer to the pending interaction; None where none is pending."""
     if not (yield from look(lambda store: store.offers("stream_answer"))):
         return None
     page = yield from newest_page(chat_id, None, 1)
-    waiting: InteractionPart | None = pending_interaction(page.items[0]) if page.items else None
-    if waiting is None or asks_for_a_new_turn(waiting):
+    pending: InteractionPart | None = pending_interaction(page.items[0]) if page.items else None
+    if pending is None or asks_for_a_new_turn(pending):
         return None
-    return answer_in(waiting, said)
+    return parse_answer(pending, content)
 
 
-# What is answered
+# The response
 
 
-def _whole(sending: _Sending) -> DialectFlow[DialectResponse]:
-    """One object; a run that failed is one, too, so that no client sends the turn again."""
-    asked = sending.asked
+def _whole(call: _Call) -> DialectFlow[DialectResponse]:
+    """Return one object, even for a failed run, so that no client sends the turn again."""
+    request = call.request
     try:
-        reply = yield from ask(sending.send)
+        reply = yield from ask(call.send)
     except (UnavailableError, ProtocolError) as error:
         if error.partial is None:
             raise
-        return _answered(failed_row(error.partial, detail=asked.detail, version=asked.version))
-    return _answered(
+        return _response(failed_row(error.partial, detail=request.detail, version=request.version))
+    return _response(
         completion_row(
             reply,
-            detail=asked.detail,
-            version=asked.version,
-            answering=sending.answer is not None,
+            detail=request.detail,
+            version=request.version,
+            answering=call.answer is not None,
         )
     )
 
 
-def _answered(body: JSON) -> Response:
+def _response(body: JSON) -> Response:
     return Response(200, JSON_TYPE, to_json(body).encode("ascii"))

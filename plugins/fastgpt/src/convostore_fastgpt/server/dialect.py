@@ -1,7 +1,7 @@
-"""The dialect: FastGPT's history, record, feedback and completion endpoints, over any store.
+"""FastGPT's dialect: its history, record, feedback and completion endpoints over any store.
 
-Which path is which endpoint, who asks for which app, and how it is said that something failed. What
-the endpoints answer stands in the modules that serve them.
+This module maps paths to endpoints, and finds the credential and the app of a request. What an
+endpoint answers belongs in the module that serves it.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from .errors import (
     MalformedError,
     RefusedError,
     absent_path,
+    error_event,
     invalid_link,
     malformed,
     refusal,
     refused_answer,
     succeeded,
-    told_in_stream,
 )
 from .histories import (
     clear_histories,
@@ -46,7 +46,7 @@ from .histories import (
     update_history,
 )
 from .pages import get_records_around
-from .parameters import Given, Place, checked_app_id, read_given
+from .parameters import Parameters, Place, checked_app_id, read_parameters
 from .records import (
     delete_records,
     get_quotes,
@@ -63,26 +63,26 @@ _ROOTS: Final = ("/api/core/", "/api/v1/", "/api/v2/")
 _SUFFIX: Final = re.compile(r"-([0-9a-fA-F]{24})\Z")
 _PREFIX: Final = "fastgpt-"
 
-Serve: TypeAlias = Callable[[Given], DialectFlow[JSON]]
+Serve: TypeAlias = Callable[[Parameters], DialectFlow[JSON]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Endpoint:
-    """What answers at a path, and where it looks for its parameters."""
+    """The handler of a path, and the place where it looks for its parameters."""
 
     place: Place
-    serve: Callable[[Given], DialectFlow[DialectResponse]]
+    serve: Callable[[Parameters], DialectFlow[DialectResponse]]
     streams: bool = False
 
 
-def _enveloped(serve: Serve) -> Callable[[Given], DialectFlow[DialectResponse]]:
-    def served(given: Given) -> DialectFlow[DialectResponse]:
-        return succeeded((yield from serve(given)))
+def _enveloped(serve: Serve) -> Callable[[Parameters], DialectFlow[DialectResponse]]:
+    def serve_enveloped(params: Parameters) -> DialectFlow[DialectResponse]:
+        return succeeded((yield from serve(params)))
 
-    return served
+    return serve_enveloped
 
 
-_OF_BOTH: Final[Mapping[str, _Endpoint]] = {
+_BOTH_GENERATIONS: Final[Mapping[str, _Endpoint]] = {
     "history/getHistories": _Endpoint("body", _enveloped(get_histories)),
     "history/updateHistory": _Endpoint("body", _enveloped(update_history)),
     "history/delHistory": _Endpoint("query", _enveloped(delete_history)),
@@ -90,8 +90,8 @@ _OF_BOTH: Final[Mapping[str, _Endpoint]] = {
     "record/getPaginationRecords": _Endpoint("body", get_records),
     "record/getResData": _Endpoint("query", _enveloped(get_run)),
 }
-"""What is there in a folder since 4.14.5, and without one before."""
-_OF_ONE: Final[Mapping[str, _Endpoint]] = {
+"""Endpoints in a folder since 4.14.5, and outside of it before."""
+_ONE_GENERATION: Final[Mapping[str, _Endpoint]] = {
     "history/batchDelete": _Endpoint("body", _enveloped(delete_histories)),
     "history/getHistoryStatus": _Endpoint("body", _enveloped(get_history_status)),
     "history/markRead": _Endpoint("body", _enveloped(mark_read)),
@@ -105,10 +105,10 @@ _OF_ONE: Final[Mapping[str, _Endpoint]] = {
 
 
 def _paths() -> Iterator[tuple[str, _Endpoint]]:
-    """Every path of either generation."""
-    for path, endpoint in {**_OF_BOTH, **_OF_ONE}.items():
+    """Yield every path of either generation."""
+    for path, endpoint in {**_BOTH_GENERATIONS, **_ONE_GENERATION}.items():
         yield _CHAT + path, endpoint
-    for path, endpoint in _OF_BOTH.items():
+    for path, endpoint in _BOTH_GENERATIONS.items():
         yield _CHAT + path.partition("/")[2], endpoint
     yield f"{_AGENT}v2/createQuestionGuide", _Endpoint("body", _enveloped(suggest))
     yield f"{_AGENT}createQuestionGuide", _Endpoint("body", _enveloped(suggest_by_messages))
@@ -121,9 +121,9 @@ _ENDPOINTS: Final[Mapping[str, _Endpoint]] = dict(_paths())
 
 
 class FastGPTDialect(Dialect):
-    """Speaks as 4.14.11 to 4.16 do; of the paths it has those of either generation.
+    """The behaviour of 4.14.11 to 4.16, at the paths of either generation.
 
-    What is deleted is gone, as up to 4.14.4. Share links are none of a store's.
+    What is deleted is gone, as up to 4.14.4. No share link is valid: a store has none.
     """
 
     name: ClassVar[str] = "fastgpt"
@@ -132,22 +132,21 @@ class FastGPTDialect(Dialect):
         return request.path.startswith(_ROOTS)
 
     def credentials(self, request: IncomingRequest) -> tuple[str, ...]:
-        """The second word of the header, whatever the first is.
+        """Return the second word of the header, with and without the service's marks.
 
-        Keys may begin with ``fastgpt-`` and end with an app's id, which are then no part of the
-        token.
+        Keys may begin with ``fastgpt-`` and end with an app's id; neither is part of the token.
         """
         key = _key(request)
         if not key:
             return ()
         bare = _SUFFIX.sub("", key)
-        shorter = [each.removeprefix(_PREFIX) for each in (key, bare)]
-        return tuple(each for each in dict.fromkeys([key, bare, *shorter]) if each)
+        shorter = [text.removeprefix(_PREFIX) for text in (key, bare)]
+        return tuple(text for text in dict.fromkeys([key, bare, *shorter]) if text)
 
     def scope(self, request: IncomingRequest) -> str | None:
-        """The app: of the body, else of the query, else the end of the key."""
-        for given in (request.fields, request.parameters):
-            if isinstance(app_id := given.get("appId"), str) and app_id:
+        """Return the app of the body, else of the query, else of the key's end."""
+        for fields in (request.fields, request.parameters):
+            if isinstance(app_id := fields.get("appId"), str) and app_id:
                 return app_id
         suffix = _SUFFIX.search(_key(request))
         return suffix[1] if suffix else None
@@ -156,17 +155,17 @@ class FastGPTDialect(Dialect):
         endpoint = _ENDPOINTS.get(request.path)
         if endpoint is None:
             return absent_path()
-        return (yield from endpoint.serve(read_given(request, endpoint.place)))
+        return (yield from endpoint.serve(read_parameters(request, endpoint.place)))
 
     def failed(self, request: IncomingRequest, error: StoreError) -> Response:
         if isinstance(error, MalformedError):
             return malformed()
-        told = _refusal(request, error)
+        refused = _refusal(request, error)
         endpoint = _ENDPOINTS.get(request.path)
         streams = endpoint is not None and endpoint.streams and request.fields.get("stream") is True
-        if not streams or told.checked or told.status == 429:  # too many requests
-            return refused_answer(told)
-        return Response(200, {}, told_in_stream(told))
+        if not streams or refused.checked or refused.status == 429:  # too many requests
+            return refused_answer(refused)
+        return Response(200, {}, error_event(refused))
 
 
 def _key(request: IncomingRequest) -> str:
@@ -175,16 +174,16 @@ def _key(request: IncomingRequest) -> str:
 
 
 def _refusal(request: IncomingRequest, error: StoreError) -> RefusedError:
-    """What the service would say; of a request that is spelled wrong it says that first."""
-    given = {**request.parameters, **request.fields}
+    """Return the service's error; an invalid app id comes before any other."""
+    fields = {**request.parameters, **request.fields}
     try:
-        if isinstance(error, AbsentScopeError) and given.get("appId") is not None:
-            checked_app_id(given["appId"])
+        if isinstance(error, AbsentScopeError) and fields.get("appId") is not None:
+            checked_app_id(fields["appId"])
     except RefusedError as misspelled:
         return misspelled
-    if isinstance(error, AuthError) and given.get("outLinkAuthData") is not None:
+    if isinstance(error, AuthError) and fields.get("outLinkAuthData") is not None:
         return invalid_link()
-    turn_id = given.get("responseChatItemId")
+    turn_id = fields.get("responseChatItemId")
     return refusal(
         error,
         with_key=bool(_key(request)),

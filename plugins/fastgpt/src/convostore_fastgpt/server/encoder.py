@@ -1,7 +1,7 @@
-"""A reply's events as the service streams a completion: what `decoding` reads. No I/O.
+"""Events of a reply encoded as a completion's stream: the inverse of `replies.decoder`. No I/O.
 
-What the service has no event for is not told: the record has it. What was said cannot be taken
-back; where the stored answer goes on from there, the rest is sent at the end.
+What the service has no event for is left to the record. Text that was sent cannot be taken back;
+where the stored answer continues it, the rest is sent at the end.
 """
 
 from __future__ import annotations
@@ -40,29 +40,29 @@ from convostore.parsing import Row
 from convostore.serialization import to_json
 
 from .completion_body import added_by, usage_row
-from .errors import refusal, told_in_stream
+from .errors import error_event, refusal
 from .render import node_row
 from .render_interactions import interaction_row
 
-_TOLD_AS_THEY_CAME: Final = frozenset(
+_PASSED_ON: Final = frozenset(
     {"plan", "planStatus", "stepTitle", "skillCall", "sandboxStatus", "workflowDuration"}
 )
-"""Events of the service that the schema has no word for."""
+"""Events of the service that the schema has no class for."""
 _HEAD: Final = '{"id":"","object":"","created":0,"model":"","choices":[{"delta":{"role":"assistant"'
 _TAIL: Final = '},"index":0,"finish_reason":null}]}'
 _STOP: Final = ',"content":null},"index":0,"finish_reason":"stop"}]'
 
 
 class CompletionEncoder(ReplyEncoder):
-    """Writes one streamed completion.
+    """Encoder of one streamed completion.
 
     Args:
-        detail: Whether it tells of the run, and not of the answer alone.
-        version: Which endpoint streams: ``v2`` tells of each node by itself.
-        with_usage: Whether the last chunk tells what the reply cost.
-        answering: Whether it goes on with what a flow asked, so that the stored message holds more
-            than what is streamed.
-        turn_id: The id that the request gave to the turn, if any.
+        detail: Whether it reports the run, not just the answer.
+        version: Version of the endpoint: ``v2`` reports each node by itself.
+        with_usage: Whether the last chunk has the tokens that the reply used.
+        answering: Whether it continues a message that asked, so that the stored message holds more
+            than the stream.
+        turn_id: The id that the request chose for the turn, or None.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class CompletionEncoder(ReplyEncoder):
         self._turn_id = turn_id
         self._text: list[str] = []
         self._steps: list[RunStep] = []
-        self._asked = False
+        self._has_asked = False
         self._title: str | None = None
         self._variables: JSON = None
         self._usage: Usage | None = None
@@ -91,7 +91,7 @@ class CompletionEncoder(ReplyEncoder):
         return b"" if write is None else write(self, event)
 
     def failed(self, error: StoreError) -> bytes:
-        return told_in_stream(refusal(error, with_key=True, turn_id=self._turn_id))
+        return error_event(refusal(error, with_key=True, turn_id=self._turn_id))
 
     def idle(self) -> bytes:
         return self._chunk("content", "")
@@ -102,12 +102,12 @@ class CompletionEncoder(ReplyEncoder):
         return self._frame("answer", f'{_HEAD},"{name}":{json.dumps(text)}{_TAIL}')
 
     def _frame(self, name: str, data: str) -> bytes:
-        """An event; without details only answers are told, and without their name."""
+        """Encode an event; without details only the answer's, and without their name."""
         if self._detail:
             return f"event: {name}\ndata: {data}\n\n".encode("ascii")
         return f"data: {data}\n\n".encode("ascii") if name == "answer" else b""
 
-    def _told(self, name: str, data: JSON) -> bytes:
+    def _detail_event(self, name: str, data: JSON) -> bytes:
         return self._frame(name, to_json(data)) if self._detail else b""
 
     # Events
@@ -130,85 +130,85 @@ class CompletionEncoder(ReplyEncoder):
 
     def _tool(self, name: str, call_id: str, **fields: str) -> bytes:
         tool = {"id": call_id, "toolName": "", "toolAvatar": "", "params": ""} | fields
-        return self._told(name, {"tool": tool, "responseValueId": call_id})
+        return self._detail_event(name, {"tool": tool, "responseValueId": call_id})
 
     def _status(self, event: StatusChanged) -> bytes:
-        return self._told("flowNodeStatus", {"status": event.status, "name": event.name})
+        return self._detail_event("flowNodeStatus", {"status": event.status, "name": event.name})
 
     def _ask(self, event: InteractionRequested) -> bytes:
         return self._interactive(event.interaction)
 
     def _interactive(self, part: InteractionPart) -> bytes:
-        self._asked = True
-        return self._told("interactive", {"interactive": interaction_row(part)})
+        self._has_asked = True
+        return self._detail_event("interactive", {"interactive": interaction_row(part)})
 
     def _entitle(self, event: TitleChanged) -> bytes:
-        return self._titled(event.title)
+        return self._title_event(event.title)
 
-    def _titled(self, title: str) -> bytes:
+    def _title_event(self, title: str) -> bytes:
         self._title = title
-        return self._told("chatTitle", {"title": title})
+        return self._detail_event("chatTitle", {"title": title})
 
     def _vary(self, event: VariablesUpdated) -> bytes:
-        return self._varied(event.variables)
+        return self._variables_event(event.variables)
 
-    def _varied(self, variables: JSON) -> bytes:
+    def _variables_event(self, variables: JSON) -> bytes:
         self._variables = variables
-        return self._told("updateVariables", variables)
+        return self._detail_event("updateVariables", variables)
 
     def _report(self, event: RunDetailsReported) -> bytes:
-        return self._reported(event.steps)
+        return self._run_details(event.steps)
 
-    def _reported(self, steps: Sequence[RunStep]) -> bytes:
+    def _run_details(self, steps: Sequence[RunStep]) -> bytes:
         self._steps += steps
         if self._version == "v1":
             return b""
-        return b"".join([self._told("flowNodeResponse", node_row(each)) for each in steps])
+        return b"".join([self._detail_event("flowNodeResponse", node_row(step)) for step in steps])
 
     def _cost(self, event: UsageReported) -> bytes:
         self._usage = event.usage
         return b""
 
     def _replace(self, event: PartsReplaced) -> bytes:
-        return self._go_on_to(event.parts)
+        return self._complete_text(event.parts)
 
     def _pass_on(self, event: OtherEvent) -> bytes:
-        if event.type not in _TOLD_AS_THEY_CAME:
+        if event.type not in _PASSED_ON:
             return b""
-        return self._told(event.type, event.data)
+        return self._detail_event(event.type, event.data)
 
     # The end
 
-    def _go_on_to(self, parts: Sequence[Part]) -> bytes:
-        """What a text has more than was said of it; nothing where it is another one."""
+    def _complete_text(self, parts: Sequence[Part]) -> bytes:
+        """Encode what the final text has beyond the text that was sent; nothing if it differs."""
         whole = "".join([part.text for part in parts if isinstance(part, TextPart)])
-        said = "".join(self._text)
-        self._text = [said]
-        if len(whole) == len(said) or not whole.startswith(said):
+        sent = "".join(self._text)
+        self._text = [sent]
+        if len(whole) == len(sent) or not whole.startswith(sent):
             return b""
-        return self._say(TextDelta(text=whole[len(said) :]))
+        return self._say(TextDelta(text=whole[len(sent) :]))
 
     def _finish(self, event: ReplyFinished) -> bytes:
         reply = event.reply
         pieces = [
-            self._untold(reply),
+            self._unreported(reply),
             self._stop(reply.usage or self._usage),
             self._nodes(),
             self._frame("answer", "[DONE]"),
         ]
         return b"".join(pieces)
 
-    def _untold(self, reply: Reply) -> bytes:
-        """What the reply has and no event told."""
-        pieces = [self._go_on_to(added_by(reply, answering=self._answering))]
+    def _unreported(self, reply: Reply) -> bytes:
+        """Encode what the reply has and no event reported."""
+        pieces = [self._complete_text(added_by(reply, answering=self._answering))]
         if reply.title is not None and self._title is None:
-            pieces.append(self._titled(reply.title))
+            pieces.append(self._title_event(reply.title))
         if reply.variables is not None and self._variables is None:
-            pieces.append(self._varied(reply.variables))
-        if reply.interaction is not None and not self._asked:
+            pieces.append(self._variables_event(reply.variables))
+        if reply.interaction is not None and not self._has_asked:
             pieces.append(self._interactive(reply.interaction))
         if not self._steps:
-            pieces.append(self._reported(reply.run_details))
+            pieces.append(self._run_details(reply.run_details))
         return b"".join(pieces)
 
     def _stop(self, usage: Usage | None) -> bytes:
@@ -218,8 +218,8 @@ class CompletionEncoder(ReplyEncoder):
     def _nodes(self) -> bytes:
         if self._version == "v2":
             return b""
-        rows: list[Row] = [node_row(each) for each in self._steps]
-        return self._told("flowResponses", rows)
+        rows: list[Row] = [node_row(step) for step in self._steps]
+        return self._detail_event("flowResponses", rows)
 
     _BY_EVENT: ClassVar[dict[type, Callable[[CompletionEncoder, Any], bytes]]] = {
         TextDelta: _say,

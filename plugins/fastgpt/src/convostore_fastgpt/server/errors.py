@@ -1,7 +1,7 @@
-"""What the service says no with: its errors as bodies, and what a store's errors become.
+"""The service's errors as responses, and the mapping of a store's errors to them.
 
-The HTTP statuses are those of 4.14.11 and later. Texts are the service's own or fixed ones: what a
-store says of its inside goes no further. No endpoint here.
+The HTTP statuses are those of 4.14.11 and later. Texts are the service's or fixed ones, so that
+nothing internal of a store leaks. No endpoint here.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ JSON_TYPE: Final = {"content-type": "application/json; charset=utf-8"}
 _HTML_TYPE: Final = {"content-type": "text/html; charset=utf-8"}
 _PAGE: Final = b"<!DOCTYPE html><html><head><title>404</title></head><body>404</body></html>"
 _MAPPED: Final = frozenset({400, 403, 404, 413, 429})
-"""Codes that are the HTTP status as well; every other one comes with 500."""
+"""Codes that are also the HTTP status; every other code comes with the status 500."""
 _SHOWN: Final = 300
 
 
 class RefusedError(StoreError):
-    """A request that the service itself would refuse.
+    """A refusal in the service's format.
 
     Attributes:
-        body: The error's body.
-        status: The HTTP status.
-        checked: Whether it is refused before anything is answered, a stream, too.
+        body: Body of the response.
+        status: HTTP status.
+        checked: Whether the service refuses before it begins a response, even a streamed one.
     """
 
     def __init__(
@@ -64,12 +64,12 @@ class RefusedError(StoreError):
 
     @property
     def is_bare(self) -> bool:
-        """Whether a stream tells no more of it than its message."""
+        """Whether a stream contains only the message of the error."""
         return bool(self.body["code"] == 500)
 
 
 class MalformedError(StoreError):
-    """A body that is no JSON."""
+    """A body that is not JSON."""
 
 
 def no_authorization() -> RefusedError:
@@ -105,31 +105,31 @@ def missing_params() -> RefusedError:
 
 
 def thrown(message: str, *, of_the_user: bool = False) -> RefusedError:
-    """What a handler of the service throws as a text."""
-    told = RefusedError(500, "error", message)
+    """Make the error that a handler of the service throws as a text."""
+    error = RefusedError(500, "error", message)
     if of_the_user:
-        told.body["errorType"] = "UserError"
-    return told
+        error.body["errorType"] = "UserError"
+    return error
 
 
 def not_offered(message: str) -> RefusedError:
-    """What the store behind cannot do: no case of the service's own."""
+    """Make the error of what the served store cannot do; the service has no such error."""
     return RefusedError(501, "notSupported", message[:_SHOWN], status=501, checked=True)
 
 
 def unfit(message: str, *path: str | int, code: str = "custom", **more: JSON) -> RefusedError:
-    """A parameter that the schema of an endpoint refuses."""
-    fault = {**more, "code": code, "path": list(path), "message": message}
-    return RefusedError(400, "error", "Data validation error", checked=True, zodError=[fault])
+    """Make the error of a parameter that an endpoint's schema refuses."""
+    issue = {**more, "code": code, "path": list(path), "message": message}
+    return RefusedError(400, "error", "Data validation error", checked=True, zodError=[issue])
 
 
 def refusal(error: StoreError, *, with_key: bool, turn_id: str | None) -> RefusedError:
-    """What the service says where a store, or who guards it, raised an error.
+    """Map an error of a store, or of its access control, to one of the service.
 
     Args:
-        error: What was raised.
+        error: The error.
         with_key: Whether the request had a key.
-        turn_id: The id that it gave to a turn, if any.
+        turn_id: The id that the request chose for its turn, or None.
     """
     match error:
         case RefusedError():
@@ -149,8 +149,7 @@ def refusal(error: StoreError, *, with_key: bool, turn_id: str | None) -> Refuse
         case RateLimitError():
             return RefusedError(429, "error", "Too many requests", errorType="UserError")
         case InvalidError():
-            said = "The store refused the request" if error.detail else str(error)[:_SHOWN]
-            return unfit(said)
+            return unfit("The store refused the request" if error.detail else str(error)[:_SHOWN])
     return thrown("The store that is served here failed")
 
 
@@ -161,27 +160,27 @@ def _conflict(error: ConflictError, turn_id: str | None) -> RefusedError:
 
 
 def refused_answer(error: RefusedError) -> Response:
-    """The answer that tells an error."""
+    """Make the response of an error."""
     return Response(error.status, JSON_TYPE, to_json(error.body).encode("ascii"))
 
 
-def told_in_stream(error: RefusedError) -> bytes:
-    """The event of a stream that tells an error: of a thrown text no more than that."""
-    said = {"message": error.body["message"]} if error.is_bare else error.body
-    return b"event: error\ndata: %s\n\n" % to_json(said).encode("ascii")
+def error_event(error: RefusedError) -> bytes:
+    """Encode an error as an event of a stream; of a thrown text, just the text."""
+    data = {"message": error.body["message"]} if error.is_bare else error.body
+    return b"event: error\ndata: %s\n\n" % to_json(data).encode("ascii")
 
 
 def absent_path() -> Response:
-    """What an address gets that is none: a page."""
+    """Make the page for a path that does not exist."""
     return Response(404, _HTML_TYPE, _PAGE)
 
 
 def malformed() -> Response:
-    """What a body gets that is no JSON."""
+    """Make the response to a body that is not JSON."""
     return Response(400, {"content-type": "text/plain; charset=utf-8"}, b"Invalid JSON")
 
 
 def succeeded(data: JSON) -> Response:
-    """The envelope of a result."""
+    """Put a result into the envelope."""
     body = {"code": 200, "statusText": "", "message": "", "data": data}
     return Response(200, JSON_TYPE, to_json(body).encode("ascii"))

@@ -1,6 +1,6 @@
-"""Records of a conversation looked for by their ``dataId``, the newest first.
+"""Finding the records of a conversation by their ``dataId``, the newest first.
 
-Page by page: no more than one is held. No endpoint here.
+Only one page is in memory at a time. No endpoint here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _STEP: Final = 100
 
 
 def newest_page(chat_id: str, cursor: str | None, limit: int) -> DialectFlow[Page[Message]]:
-    """A page of a conversation's messages, the newest first; an empty one of what is not there."""
+    """Return a page of messages, the newest first; an empty one for an absent conversation."""
     try:
         return (
             yield from ask(
@@ -32,32 +32,28 @@ def newest_page(chat_id: str, cursor: str | None, limit: int) -> DialectFlow[Pag
         return Page(items=(), total=0)
 
 
-def found_by(chat_id: str, data_id: str) -> DialectFlow[tuple[Message, ...]]:
-    """The newest messages with a ``dataId``, which stand side by side; none where there is none.
-
-    A question and its answer may share one.
-    """
-    found: list[Message] = []
+def messages_by(chat_id: str, data_id: str) -> DialectFlow[tuple[Message, ...]]:
+    """Return the newest messages with a ``dataId``, which a turn's two messages may share."""
+    messages: list[Message] = []
     cursor: str | None = None
     while True:
         page = yield from newest_page(chat_id, cursor, _STEP)
         for message in page.items:
             if record_ids(message.id).data == data_id:
-                found.append(message)
-            elif found:
-                return tuple(found)
+                messages.append(message)
+            elif messages:
+                return tuple(messages)
         cursor = page.cursor
         if cursor is None:
-            return tuple(found)
+            return tuple(messages)
 
 
 def answer_by(chat_id: str, data_id: str) -> DialectFlow[Message | None]:
-    """The answer with a ``dataId``; None where there is none.
+    """Return the answer with a ``dataId``, or None.
 
-    What a client chose as the id of a turn finds its answer as well, where the store names that
-    otherwise.
+    The id that a client chose for a turn finds its answer, too, where the store gave that another.
     """
-    for message in (yield from found_by(chat_id, data_id)):
+    for message in (yield from messages_by(chat_id, data_id)):
         if obj_of(message) == "AI":
             return message
     return (yield from _of_turn(chat_id, data_id))

@@ -1,7 +1,7 @@
-"""The endpoints of conversations: what they answer out of any store.
+"""The endpoints of conversations, over any store.
 
-The service pages by offset, so its lists are walked from their heads; of a store that keeps another
-order than the service's, the whole list is sorted. No request is read here but its parameters.
+The service pages by offset, so its lists are read from their heads; the list of a store with
+another order is sorted as a whole. Parameters are validated in `parameters`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from convostore.models import JSON, Conversation, Page, Status
 from convostore.parsing import Row
 from convostore.store import ask, look
 
-from .parameters import LARGEST_PAGE, Given, Span, require_target
+from .parameters import LARGEST_PAGE, Parameters, Span, require_target
 from .render import history_row, progress, status_row, time_text
 
 SOURCES: Final = (
@@ -39,30 +39,30 @@ _MOST_STATUSES: Final = 200
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
 
-def get_histories(given: Given) -> DialectFlow[JSON]:
-    """Lists conversations; whatever a store has is of the source ``api``."""
-    require_target(given)
-    app_id = given.app_id()
-    known = (*SOURCES, *(_OLDER_SOURCES if given.fields.get("source") in _OLDER_SOURCES else ()))
-    source = given.choice("source", known)
-    span, wanted = given.span(), _Wanted.of(given)
+def get_histories(params: Parameters) -> DialectFlow[JSON]:
+    """List conversations; all of a store's have the source ``api``."""
+    require_target(params)
+    app_id = params.app_id()
+    known = (*SOURCES, *(_OLDER_SOURCES if params.fields.get("source") in _OLDER_SOURCES else ()))
+    source = params.choice("source", known)
+    span, times = params.span(), _TimeFilter.parse(params)
     if source not in {None, "api"}:
         return {"list": [], "total": 0}
-    found, total = yield from _listed(span, wanted)
-    return {"list": [history_row(each, app_id) for each in found], "total": total}
+    page, total = yield from _listed(span, times)
+    return {"list": [history_row(conversation, app_id) for conversation in page], "total": total}
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """Between which times conversations are wanted, by the millisecond as times are shown."""
+class _TimeFilter:
+    """The bounds of time that a request sets, to the millisecond, as times are shown."""
 
     created: tuple[str | None, str | None]
     updated: tuple[str | None, str | None]
 
     @classmethod
-    def of(cls, given: Given) -> _Wanted:
+    def parse(cls, params: Parameters) -> _TimeFilter:
         def bounds(what: str) -> tuple[str | None, str | None]:
-            start, end = given.time(f"start{what}Time"), given.time(f"end{what}Time")
+            start, end = params.time(f"start{what}Time"), params.time(f"end{what}Time")
             return time_text(start), time_text(end)
 
         return cls(bounds("Create"), bounds("Update"))
@@ -71,13 +71,13 @@ class _Wanted:
     def all(self) -> bool:
         return not any((*self.created, *self.updated))
 
-    def takes(self, conversation: Conversation) -> bool:
+    def matches(self, conversation: Conversation) -> bool:
         return _within(conversation.created_at, *self.created) and _within(
             conversation.last_active_at, *self.updated
         )
 
     def ends_before(self, conversation: Conversation) -> bool:
-        """Whether nothing is wanted of a list, behind one that is sorted as the service's are."""
+        """Return whether nothing after this one matches, in a list in the service's order."""
         earliest = self.updated[0]
         if earliest is None or conversation.pinned:
             return False
@@ -91,46 +91,46 @@ def _within(time: datetime | None, start: str | None, end: str | None) -> bool:
     return (start is None or shown >= start) and (end is None or shown <= end)
 
 
-def _listed(span: Span, wanted: _Wanted) -> DialectFlow[tuple[list[Conversation], int]]:
-    """A page of those that are wanted, and how many there are."""
+def _listed(span: Span, times: _TimeFilter) -> DialectFlow[tuple[list[Conversation], int]]:
+    """Return a page of the matching conversations, and their number."""
     is_sorted = yield from look(lambda store: store.traits.order == "pinned_then_active")
     if not is_sorted:
-        return (yield from _sorted(span, wanted))
-    found: list[Conversation] = []
+        return (yield from _sorted(span, times))
+    rows: list[Conversation] = []
     count = 0
     page = yield from _page(None, min(_STEP, max(1, span.end)))
     while True:
-        for each in _until(page, wanted):
+        for conversation in _matching(page, times):
             if span.start <= count < span.end:
-                found.append(each)
+                rows.append(conversation)
             count += 1
-        if wanted.all and count >= span.end and page.total is not None:
-            return found, max(page.total, span.start + len(found))
-        if page.cursor is None or any(map(wanted.ends_before, page.items[-1:])):
-            return found, count
+        if times.all and count >= span.end and page.total is not None:
+            return rows, max(page.total, span.start + len(rows))
+        if page.cursor is None or any(map(times.ends_before, page.items[-1:])):
+            return rows, count
         page = yield from _page(page.cursor, _STEP)
 
 
-def _until(page: Page[Conversation], wanted: _Wanted) -> Iterator[Conversation]:
-    return (each for each in page.items if wanted.takes(each))
+def _matching(page: Page[Conversation], times: _TimeFilter) -> Iterator[Conversation]:
+    return (conversation for conversation in page.items if times.matches(conversation))
 
 
 def _page(cursor: str | None, limit: int) -> DialectFlow[Page[Conversation]]:
     return ask(lambda store: store.list_conversations(limit=limit, cursor=cursor))
 
 
-def _sorted(span: Span, wanted: _Wanted) -> DialectFlow[tuple[list[Conversation], int]]:
-    """The same of a store that keeps an order of its own."""
-    found: list[Conversation] = []
+def _sorted(span: Span, times: _TimeFilter) -> DialectFlow[tuple[list[Conversation], int]]:
+    """Return the same for a store whose list is in another order."""
+    rows: list[Conversation] = []
     cursor: str | None = None
     while True:
         page = yield from _page(cursor, _STEP)
-        found += [each.model_copy(update={"raw": None}) for each in _until(page, wanted)]
+        rows += [match.model_copy(update={"raw": None}) for match in _matching(page, times)]
         cursor = page.cursor
         if cursor is None:
             break
-    found.sort(key=_place)
-    return found[span.start : span.end], len(found)
+    rows.sort(key=_place)
+    return rows[span.start : span.end], len(rows)
 
 
 def _place(conversation: Conversation) -> tuple[bool, float, str]:
@@ -138,11 +138,11 @@ def _place(conversation: Conversation) -> tuple[bool, float, str]:
     return not conversation.pinned, -(active - _EARLIEST).total_seconds(), conversation.id
 
 
-def get_history_status(given: Given) -> DialectFlow[JSON]:
-    """Tells of some conversations whether answers are being made in them."""
-    given.app_id()
+def get_history_status(params: Parameters) -> DialectFlow[JSON]:
+    """Report for some conversations whether an answer is being generated."""
+    params.app_id()
     rows: list[Row] = []
-    for chat_id in given.texts("chatIds", most=_MOST_STATUSES):
+    for chat_id in params.texts("chatIds", most=_MOST_STATUSES):
         with suppress(NotFoundError):
             conversation = yield from _get(chat_id)
             rows.append(status_row(conversation, (yield from newest_status(chat_id))))
@@ -151,54 +151,54 @@ def get_history_status(given: Given) -> DialectFlow[JSON]:
 
 def _get(chat_id: str) -> DialectFlow[Conversation]:
     if not chat_id:
-        raise NotFoundError("an empty id is nobody's")
+        raise NotFoundError("no conversation has an empty id")
     return (yield from ask(lambda store: store.get_conversation(chat_id)))
 
 
 def newest_status(chat_id: str) -> DialectFlow[Status | None]:
-    """How a conversation's newest message stands."""
+    """Return the status of a conversation's newest message."""
     page = yield from ask(lambda store: store.list_messages(chat_id, limit=1, order="newest_first"))
     return page.items[0].status if page.items else None
 
 
-def mark_read(given: Given) -> DialectFlow[JSON]:
-    """Takes notice of nothing: a store does not keep what was read."""
-    given.app_id()
-    given.text("chatId")
+def mark_read(params: Parameters) -> DialectFlow[JSON]:
+    """Do nothing: a store does not keep which conversations were read."""
+    params.app_id()
+    params.text("chatId")
     yield from ()
     return None
 
 
-def update_history(given: Given) -> DialectFlow[JSON]:
-    """Renames or pins a conversation; one that is not there is left so."""
-    given.app_id()
-    chat_id, change = given.text("chatId"), _change(given)
+def update_history(params: Parameters) -> DialectFlow[JSON]:
+    """Rename or pin a conversation; an absent one stays absent."""
+    params.app_id()
+    chat_id, change = params.text("chatId"), _change(params)
     if change:
         with suppress(NotFoundError):
             yield from ask(lambda store: store.update_conversation(chat_id, **change))
     return None
 
 
-def _change(given: Given) -> dict[str, Any]:
-    """What is to change: of two titles the one that is given by hand."""
-    title, pinned = given.text_or_none("customTitle"), given.flag("top")
+def _change(params: Parameters) -> dict[str, Any]:
+    """Return the change that a request asks for; of two titles, the user's wins."""
+    title, pinned = params.text_or_none("customTitle"), params.flag("top")
     if title is None:
-        title = given.text_or_none("title")
+        title = params.text_or_none("title")
     change: dict[str, Any] = {} if title is None else {"title": title or None}
     return change if pinned is None else change | {"pinned": pinned}
 
 
-def delete_history(given: Given) -> DialectFlow[JSON]:
-    """Deletes a conversation, which is then gone."""
-    given.app_id()
-    yield from _delete(given.text("chatId"))
+def delete_history(params: Parameters) -> DialectFlow[JSON]:
+    """Delete a conversation for good."""
+    params.app_id()
+    yield from _delete(params.text("chatId"))
     return None
 
 
-def delete_histories(given: Given) -> DialectFlow[JSON]:
-    """Deletes some conversations."""
-    given.app_id()
-    for chat_id in given.texts("chatIds", most=LARGEST_PAGE):
+def delete_histories(params: Parameters) -> DialectFlow[JSON]:
+    """Delete several conversations."""
+    params.app_id()
+    for chat_id in params.texts("chatIds", most=LARGEST_PAGE):
         yield from _delete(chat_id)
     return None
 
@@ -209,27 +209,27 @@ def _delete(chat_id: str) -> DialectFlow[None]:
             yield from ask(lambda store: store.delete_conversation(chat_id))
 
 
-def clear_histories(given: Given) -> DialectFlow[JSON]:
-    """Deletes every conversation."""
-    given.app_id()
+def clear_histories(params: Parameters) -> DialectFlow[JSON]:
+    """Delete all conversations."""
+    params.app_id()
     yield from ask(lambda store: store.clear_conversations())
     return None
 
 
-def init(given: Given) -> DialectFlow[JSON]:
-    """Tells of a conversation and its app; one that is not there is an empty one."""
-    app_id, chat_id = given.app_id(), given.text("chatId")
-    told: Row = {"chatId": chat_id, "appId": app_id, "title": "", "app": _APP}
+def init(params: Parameters) -> DialectFlow[JSON]:
+    """Describe a conversation and its app; an absent one looks like an empty one."""
+    app_id, chat_id = params.app_id(), params.text("chatId")
+    row: Row = {"chatId": chat_id, "appId": app_id, "title": "", "app": _APP}
     with suppress(NotFoundError):
         conversation = yield from _get(chat_id)
         status = yield from newest_status(chat_id)
-        told |= {
+        row |= {
             "title": conversation.title or "",
             "variables": {},
             "chatGenerateStatus": progress(status),
             "hasBeenRead": True,
         }
-    return told
+    return row
 
 
 _APP: Final[Row] = {
@@ -250,4 +250,4 @@ _APP: Final[Row] = {
     "type": "simple",
     "pluginInputs": [],
 }
-"""A store's app: one without a greeting, variables or anything else that is the service's own."""
+"""The app of a store: without a greeting, variables or other features of the service."""

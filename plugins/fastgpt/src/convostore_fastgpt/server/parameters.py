@@ -1,6 +1,6 @@
-"""A request's parameters as the service's schemas check them, in the body or in the query.
+"""Parameters of a request, validated as the service's schemas do, in the body or in the query.
 
-What is wrong with one is said as the service says it. No endpoint and no store here.
+Errors have the service's wording. No endpoint and no store here.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from .errors import (
 )
 
 Place: TypeAlias = Literal["body", "query", "both"]
-"""Where an endpoint looks for its parameters."""
+"""The place where an endpoint looks for its parameters."""
 
 LARGEST_PAGE: Final = 5000
-"""Items of one page: the service knows no bound, but each page is made in memory."""
+"""Items of a page: the service has no bound, but here each page is built in memory."""
 _DEFAULT_PAGE: Final = 10
 _DIGITS: Final = 18
-"""Of a longer number it only matters that it is large."""
+"""Digits that are read: of a longer number it only matters that it is large."""
 _APP_ID: Final = re.compile(r"[0-9a-fA-F]{24}")
 _NO_TARGET: Final = "appId, skillId or share auth must be provided"
 _NAMES: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
@@ -45,7 +45,7 @@ _NAMES: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
 
 
 class Span(NamedTuple):
-    """A page of a list: how many items stand before it, and how many it has at the most."""
+    """A page of a list: the number of items before it, and the most that it may have."""
 
     start: int
     size: int
@@ -56,22 +56,22 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Parameters:
     """The parameters of one request.
 
     Attributes:
-        fields: By name, where the endpoint looks for them.
-        paging: Where it looks for those of paging.
+        fields: The parameters by name.
+        paging: The parameters of paging by name; they may be in another place.
     """
 
     fields: Mapping[str, JSON]
     paging: Mapping[str, JSON]
 
     def app_id(self) -> str:
-        """The app that is meant.
+        """Return the app's id.
 
         Raises:
-            RefusedError: None is named, or it is not spelled as one.
+            RefusedError: It is missing or malformed.
         """
         link = self.fields.get("outLinkAuthData")
         app_id = self.fields.get("appId")
@@ -84,14 +84,14 @@ class Given:
         return checked_app_id(app_id)
 
     def text(self, name: str) -> str:
-        """A text that must be there.
+        """Return a required text.
 
         Raises:
-            RefusedError: It is not, or is empty.
+            RefusedError: It is missing or empty, or not a string.
         """
         value = self.fields.get(name)
         if not isinstance(value, str):
-            raise _of_another_type(name, "string", value, absent=name not in self.fields)
+            raise _wrong_type(name, "string", value, absent=name not in self.fields)
         if not value:
             raise unfit(
                 "Too small: expected string to have >=1 characters",
@@ -104,64 +104,64 @@ class Given:
         return value
 
     def text_or_none(self, name: str) -> str | None:
-        """A text, or None where there is none, or null."""
+        """Return an optional text; None if it is missing or null."""
         value = self.fields.get(name)
         if value is None or isinstance(value, str):
             return value
-        raise _of_another_type(name, "string", value)
+        raise _wrong_type(name, "string", value)
 
     def flag(self, name: str) -> bool | None:
-        """A truth value, or None where there is none, or null."""
+        """Return an optional boolean; None if it is missing or null."""
         value = self.fields.get(name)
         if value is None or isinstance(value, bool):
             return value
-        raise _of_another_type(name, "boolean", value)
+        raise _wrong_type(name, "boolean", value)
 
     def object(self, name: str) -> Row | None:
-        """An object, or None where there is none, or null."""
+        """Return an optional object; None if it is missing or null."""
         value = self.fields.get(name)
         if value is None or isinstance(value, dict):
             return value
-        raise _of_another_type(name, "object", value)
+        raise _wrong_type(name, "object", value)
 
     def array(self, name: str) -> list[JSON] | None:
-        """An array, or None where there is none, or null."""
+        """Return an optional array; None if it is missing or null."""
         value = self.fields.get(name)
         if value is None or isinstance(value, list):
             return value
-        raise _of_another_type(name, "array", value)
+        raise _wrong_type(name, "array", value)
 
     def choice(self, name: str, known: Collection[str]) -> str | None:
-        """One of some words, or None where it is not there; null is none of them."""
+        """Return one of the known words; None if it is missing. Null is refused."""
         if name not in self.fields:
             return None
         value = self.fields[name]
         if isinstance(value, str) and value in known:
             return value
-        told = "|".join(f'"{each}"' for each in known)
-        message = f"Invalid option: expected one of {told}"
+        options = "|".join(f'"{option}"' for option in known)
+        message = f"Invalid option: expected one of {options}"
         raise unfit(message, name, code="invalid_value", values=list(known))
 
     def texts(self, name: str, *, most: int) -> list[str]:
-        """Some texts, at least one.
+        """Return a list of texts, at least one.
 
         Raises:
-            RefusedError: There are none, or too many.
+            RefusedError: There are none, or more than `most`.
         """
         values = self.fields.get(name)
         if not isinstance(values, list):
-            raise _of_another_type(name, "array", values, absent=name not in self.fields)
+            raise _wrong_type(name, "array", values, absent=name not in self.fields)
         if not values:
-            raise _of_another_size(name, "too_small", ">=1")
+            raise _wrong_size(name, "too_small", ">=1")
         if len(values) > most:
-            raise _of_another_size(name, "too_big", f"<={most}")
-        for number, each in enumerate(values):
-            if not isinstance(each, str):
-                raise _of_another_type(name, "string", each, number)
+            raise _wrong_size(name, "too_big", f"<={most}")
+        for number, value in enumerate(values):
+            if not isinstance(value, str):
+                raise _wrong_type(name, "string", value, number)
         return values
 
     def time(self, name: str) -> datetime | None:
-        """A point in time, or None where there is none."""
+        """Return an optional point in time; None if it is missing, null or empty."""
         value = self.fields.get(name)
         if value is None or value == "":
             return None
@@ -171,10 +171,10 @@ class Given:
         return time
 
     def span(self) -> Span:
-        """The page that is meant; without a `pageSize`, the first ten items.
+        """Return the requested page; without `pageSize`, the first ten items.
 
         Raises:
-            RefusedError: The numbers make no page, or too large a one.
+            RefusedError: The numbers are invalid, or the page is too large.
         """
         if self.paging.get("pageSize") is None:
             return Span(0, _DEFAULT_PAGE)
@@ -182,19 +182,19 @@ class Given:
         if size == 0:
             raise missing_params()
         if size > LARGEST_PAGE:
-            raise _of_another_size("pageSize", "too_big", f"<={LARGEST_PAGE}", of="number")
+            raise _wrong_size("pageSize", "too_big", f"<={LARGEST_PAGE}", of="number")
         offset = self._number("offset")
         return Span(offset or max(0, self._number("pageNum", 1) - 1) * size, size)
 
     def size(self, name: str, default: int) -> int:
-        """The size of a page, which has to be a number and nothing that can be read as one.
+        """Return the size of a page; a text of digits is refused.
 
         Raises:
-            RefusedError: It is none, or makes no page.
+            RefusedError: It is not a positive integer, or too large.
         """
         value = self.fields.get(name, default)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise _of_another_type(name, "number", value)
+            raise _wrong_type(name, "number", value)
         if value < 1:
             raise unfit(
                 "Too small: expected number to be >0",
@@ -205,7 +205,7 @@ class Given:
                 inclusive=False,
             )
         if value > LARGEST_PAGE:
-            raise _of_another_size(name, "too_big", f"<={LARGEST_PAGE}", of="number")
+            raise _wrong_size(name, "too_big", f"<={LARGEST_PAGE}", of="number")
         return value
 
     def _number(self, name: str, default: int = 0) -> int:
@@ -217,23 +217,23 @@ class Given:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise _of_another_type(name, "number", value)
+            raise _wrong_type(name, "number", value)
         if value < 0:
-            raise _of_another_size(name, "too_small", ">=0", of="number")
+            raise _wrong_size(name, "too_small", ">=0", of="number")
         return value
 
 
-def read_given(request: IncomingRequest, place: Place) -> Given:
-    """A request's parameters, from where an endpoint looks for them.
+def read_parameters(request: IncomingRequest, place: Place) -> Parameters:
+    """Read a request's parameters from the endpoint's place.
 
     Raises:
-        MalformedError: The body is no JSON.
-        RefusedError: The body is no object, where it has to be one.
+        MalformedError: The body is not JSON.
+        RefusedError: The body must be an object and is not.
     """
     try:
         body = request.json if request.content else ""
     except InvalidError:
-        raise MalformedError("the body is no JSON") from None
+        raise MalformedError("the body is not JSON") from None
     fields: Row = body if isinstance(body, dict) else {}
     if place == "body" and body is not fields:
         raise unfit(
@@ -242,18 +242,18 @@ def read_given(request: IncomingRequest, place: Place) -> Given:
             expected="object",
         )
     query = request.parameters
-    chosen = {"body": fields, "query": query, "both": {**query, **fields}}[place]
-    return Given(chosen, fields if "pageSize" in fields else query)
+    parameters = {"body": fields, "query": query, "both": {**query, **fields}}[place]
+    return Parameters(parameters, fields if "pageSize" in fields else query)
 
 
 def checked_app_id(value: JSON) -> str:
-    """An app's id.
+    """Return the value if it is an app's id.
 
     Raises:
-        RefusedError: It is not spelled as one.
+        RefusedError: It is not one.
     """
     if not isinstance(value, str):
-        raise _of_another_type("appId", "string", value)
+        raise _wrong_type("appId", "string", value)
     if _APP_ID.fullmatch(value) is None:
         pattern = f"/^{_APP_ID.pattern}$/"
         message = f"Invalid string: must match pattern {pattern}"
@@ -268,13 +268,13 @@ def checked_app_id(value: JSON) -> str:
     return value
 
 
-def require_target(given: Given) -> None:
-    """Looks whether a list of conversations is asked for of anything.
+def require_target(params: Parameters) -> None:
+    """Check that a list request names an app or a share link.
 
     Raises:
-        RefusedError: It is not.
+        RefusedError: It names neither.
     """
-    if given.fields.get("appId") is None and given.fields.get("outLinkAuthData") is None:
+    if params.fields.get("appId") is None and params.fields.get("outLinkAuthData") is None:
         raise forbidden_chat()
 
 
@@ -282,7 +282,7 @@ def _name_of(value: JSON) -> str:
     return next((name for kind, name in _NAMES if isinstance(value, kind)), "null")
 
 
-def _of_another_type(
+def _wrong_type(
     name: str, expected: str, value: JSON, *path: int, absent: bool = False
 ) -> RefusedError:
     received = "undefined" if absent else _name_of(value)
@@ -290,7 +290,7 @@ def _of_another_type(
     return unfit(message, name, *path, code="invalid_type", expected=expected)
 
 
-def _of_another_size(name: str, code: str, bound: str, *, of: str = "array") -> RefusedError:
+def _wrong_size(name: str, code: str, bound: str, *, of: str = "array") -> RefusedError:
     word = code.replace("_", " ").capitalize()
     items = "to have " if of == "array" else "to be "
     of_what = " items" if of == "array" else ""

@@ -1,6 +1,7 @@
-"""What a completion's request says, as a turn's parts or as the answer of an interaction.
+"""Messages of a completion request, parsed into a turn's parts or an interaction's answer.
 
-The way back of `completions` and `answers`; what fits is the store's to judge. No store here.
+The inverse of `replies.requests` and `replies.answers`. Whether an answer fits, the store decides;
+no store is called here.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from .render_interactions import QUESTIONS
 _USERS: Final = ("user", "human", "Human")
 
 
-def said_in(message: JSON, place: int) -> str | tuple[Part, ...]:
-    """What a user's message says: a text, or texts and files.
+def parse_content(message: JSON, place: int) -> str | tuple[Part, ...]:
+    """Parse a user's message into a text, or into texts and files.
 
     Args:
-        message: As in OpenAI's API, with the service's `file_url`.
-        place: Where it stands among the messages.
+        message: Message as in OpenAI's API, with the service's `file_url`.
+        place: Index of the message.
 
     Raises:
-        RefusedError: It is none, or holds what is neither.
+        RefusedError: The message is not a user's, or has other content.
     """
     row: Row = message if isinstance(message, dict) else {}
     if row.get("role") not in _USERS:
@@ -37,7 +38,7 @@ def said_in(message: JSON, place: int) -> str | tuple[Part, ...]:
         return content
     if not isinstance(content, list) or not content:
         raise unfit("Invalid input", "messages", place, "content", code="invalid_union")
-    return tuple([_part(each, place, number) for number, each in enumerate(content)])
+    return tuple([_part(piece, place, number) for number, piece in enumerate(content)])
 
 
 def _part(piece: JSON, place: int, number: int) -> Part:
@@ -54,7 +55,7 @@ def _part(piece: JSON, place: int, number: int) -> Part:
 
 def _unknown_piece(place: int, number: int) -> RefusedError:
     return unfit(
-        "A piece of a message is a text, an image_url or a file_url",
+        "A piece of a message must be a text, an image_url or a file_url",
         "messages",
         place,
         "content",
@@ -64,39 +65,39 @@ def _unknown_piece(place: int, number: int) -> RefusedError:
 
 
 def asks_for_a_new_turn(part: InteractionPart) -> bool:
-    """Whether what a flow asks is answered by a turn of its own."""
+    """Return whether the interaction is answered by a new turn."""
     return part.type == "agentPlanAskQuery"
 
 
-def answer_in(part: InteractionPart, said: str | tuple[Part, ...]) -> AnswerContent:
-    """What an interaction is answered with: a choice's value, or a form's values by key."""
-    text = said if isinstance(said, str) else _text(said)
+def parse_answer(part: InteractionPart, content: str | tuple[Part, ...]) -> AnswerContent:
+    """Parse an interaction's answer: a choice's value, or a form's values by key."""
+    text = content if isinstance(content, str) else _text(content)
     if not part.fields:
         return text
-    given = _object(text)
-    if part.type == QUESTIONS and isinstance(answers := given.get("answers"), list):
+    values = _object(text)
+    if part.type == QUESTIONS and isinstance(answers := values.get("answers"), list):
         keys = [field.key for field in part.fields]
         return dict(zip(keys, answers, strict=False))
-    return _by_key(part, given)
+    return _by_key(part, values)
 
 
-def _by_key(part: InteractionPart, given: Mapping[str, JSON]) -> dict[str, JSON]:
-    """A form's values; clients of servers before 4.14.3 name them by the fields' labels."""
-    values: dict[str, JSON] = {}
+def _by_key(part: InteractionPart, values: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return a form's values by key; clients of servers before 4.14.3 send them by label."""
+    by_key: dict[str, JSON] = {}
     for field in part.fields:
-        name = field.key if field.key in given else field.label
-        if name is not None and name in given:
-            values[field.key] = given[name]
-    return values
+        name = field.key if field.key in values else field.label
+        if name is not None and name in values:
+            by_key[field.key] = values[name]
+    return by_key
 
 
-def _text(said: tuple[Part, ...]) -> str:
-    return "\n".join([part.text for part in said if isinstance(part, TextPart)])
+def _text(content: tuple[Part, ...]) -> str:
+    return "\n".join([part.text for part in content if isinstance(part, TextPart)])
 
 
 def _object(text: str) -> Row:
     try:
-        found = decode_json(text)
+        value = decode_json(text)
     except ProtocolError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}

@@ -1,8 +1,8 @@
-"""The service's own rows in `raw`, used where they still say what the schema says.
+"""The service's rows kept in `raw`, reused where they still agree with the schema.
 
-A copy of the service's conversations can so be shown with what the schema has no place for. A value
-that was changed since, or came from elsewhere, has no such row; and of one that has, only what the
-service shows to anybody is taken.
+A copy of the service's conversations can thus be served with fields that the schema lacks. The row
+of a value that was changed since, or came from elsewhere, is not used; nor is any field that the
+service does not show to everybody.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ _SHOWN: Final = (
 
 
 def own_titles(conversation: Conversation) -> Row:
-    """What a conversation's own row has for titles; empty without one."""
+    """Return the title fields of a conversation's row; empty if the row is not usable."""
     raw = conversation.raw
     if not isinstance(raw, dict) or read_conversations([raw])[0].title != conversation.title:
         return {}
     titles = {name: raw.get(name) for name in ("title", "customTitle")}
-    return titles if all(isinstance(each, str) for each in titles.values()) else {}
+    return titles if all(isinstance(title, str) for title in titles.values()) else {}
 
 
 def own_fields(message: Message) -> Row:
-    """What a message's own record shows beside its ids, time and feedback; empty without one."""
+    """Return the shown fields of a message's record; empty if the record is not usable."""
     raw = message.raw
     if not isinstance(raw, dict) or "obj" not in raw:
         return {}
@@ -55,11 +55,11 @@ def own_fields(message: Message) -> Row:
 
 
 def _plain(sources: tuple[Source, ...]) -> list[Row]:
-    return [each.portable() for each in sources]
+    return [source.portable() for source in sources]
 
 
 def own_node(step: RunStep) -> Row | None:
-    """A step's own node; None without one."""
+    """Return a step's node; None if it is not usable."""
     raw = step.raw
     if not isinstance(raw, dict) or "moduleName" not in raw:
         return None

@@ -1,7 +1,7 @@
-"""The schema as the history and record endpoints show it: the way back of `wire`.
+"""Conversations, messages and run details encoded as the service's rows.
 
-Reading what is written here gives the same again, for whatever the service's shapes can hold. What
-they cannot hold is left out; no store and no request here.
+The inverse of `schema.records`: parsing a row that was encoded here returns the same value, as far
+as the service's format can hold it; the rest is left out. No store and no request here.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ _OBJECTS: Final[dict[Role, str]] = {
 _PROGRESS: Final[dict[Status | None, int]] = {"generating": 0, "failed": 2}
 _DONE: Final = 1
 FAILED: Final = "The answer could not be made."
-"""What is told of an answer that failed: the schema keeps no reason."""
+"""The error of a failed answer: the schema keeps no reason."""
 
 
 def time_text(time: datetime | None) -> str | None:
-    """A time as the service writes it, in milliseconds."""
+    """Encode a time in the service's format, to the millisecond."""
     if time is None:
         return None
     return f"{time.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def progress(status: Status | None) -> int:
-    """A newest message's status as ``chatGenerateStatus``."""
+    """Return the ``chatGenerateStatus`` for the status of the newest message."""
     return _PROGRESS.get(status, _DONE)
 
 
 def history_row(conversation: Conversation, app_id: str) -> Row:
-    """An item of getHistories; a title is both the one given by hand and the one made."""
+    """Encode an item of getHistories; the title is both the user's and the generated one."""
     title = conversation.title or ""
     return {
         "chatId": conversation.id,
@@ -59,7 +59,7 @@ def history_row(conversation: Conversation, app_id: str) -> Row:
 
 
 def status_row(conversation: Conversation, status: Status | None) -> Row:
-    """An item of getHistoryStatus."""
+    """Encode an item of getHistoryStatus."""
     return {
         "chatId": conversation.id,
         "updateTime": time_text(conversation.last_active_at),
@@ -69,12 +69,12 @@ def status_row(conversation: Conversation, status: Status | None) -> Row:
 
 
 def obj_of(message: Message) -> str:
-    """Who speaks, in the service's three words."""
+    """Return the role in the service's three words."""
     return _OBJECTS[message.role]
 
 
 def record_row(message: Message, *, with_custom_feedbacks: bool = False) -> Row:
-    """An item of getPaginationRecords."""
+    """Encode an item of getPaginationRecords."""
     ids = record_ids(message.id)
     own = own_fields(message)
     row: Row = {
@@ -95,27 +95,29 @@ def record_row(message: Message, *, with_custom_feedbacks: bool = False) -> Row:
 
 
 def _value(message: Message) -> list[Row]:
-    """The record's items; only an answer that is being made has none."""
+    """Encode the record's items; only an answer that is being generated has none."""
     if obj_of(message) == "AI" and message.status == "generating":
         return []
     return value_items(message.parts) or [text_item("")]
 
 
 def _of_an_answer(message: Message) -> Row:
-    links = [each for each in message.sources if each.kind != "quote"]
+    links = [source for source in message.sources if source.kind != "quote"]
     row: Row = {
         "useAgentSandbox": False,
-        "totalQuoteList": [quote_row(each) for each in message.sources if each.kind == "quote"],
+        "totalQuoteList": [
+            quote_row(source) for source in message.sources if source.kind == "quote"
+        ],
     }
     if links:
-        row["toolCiteLinks"] = [{"name": each.title or "", "url": each.url or ""} for each in links]
+        row["toolCiteLinks"] = [{"name": link.title or "", "url": link.url or ""} for link in links]
     if message.status == "failed":
         row["errorMsg"] = FAILED
     return row
 
 
 def quote_row(source: Source) -> Row:
-    """A passage of a knowledge base."""
+    """Encode a passage of a knowledge base."""
     row: Row = {
         "id": source.mark or "",
         "chunkIndex": 0,
@@ -131,7 +133,7 @@ def quote_row(source: Source) -> Row:
 
 
 def node_row(step: RunStep) -> Row:
-    """A node's response, of getResData and of completions that tell of the run."""
+    """Encode a node of getResData, and of completions that report the run."""
     own = own_node(step)
     if own is not None:
         return own
@@ -146,5 +148,5 @@ def node_row(step: RunStep) -> Row:
     if step.error is not None:
         row["errorText"] = step.error
     if step.steps:
-        row["childrenResponses"] = [node_row(each) for each in step.steps]
+        row["childrenResponses"] = [node_row(child) for child in step.steps]
     return row

@@ -1,7 +1,7 @@
-"""Interactions as the service shows them in records and on streams: the way back of `interactions`.
+"""Interactions encoded for records and streams: the inverse of `schema.interactions`.
 
-What a client draws a question by is always there, a type and a label, though the schema may have
-none; nothing is read here.
+The fields by which clients draw a question, its type and label, are always set, even where the
+schema has none. Nothing is parsed here.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ _VALUE_TYPES: Final = {
     "switch": "boolean",
     "multipleSelect": "arrayString",
 }
-"""What a field of each type holds; those of every other type hold text."""
+"""Value types by field type; fields of any other type hold text."""
 QUESTIONS: Final = "agentAsk"
-"""The type whose fields are an agent's questions, answered in their order."""
+"""Type of an interaction whose fields are an agent's questions, answered in their order."""
 
 
 def interaction_row(part: InteractionPart) -> Row:
-    """The interaction as a record's value and the stream's event hold it."""
+    """Encode an interaction for a record's value and for an event."""
     params: Row = {"description": part.prompt or ""}
     if part.options:
         params["userSelectOptions"] = [

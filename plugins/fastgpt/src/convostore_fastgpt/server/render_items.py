@@ -1,7 +1,7 @@
-"""A message's parts as the items of a record's value: the way back of `values`.
+"""Parts of a message encoded as the items of a record's value: the inverse of `schema.items`.
 
-A call of a tool takes its result into its item. What the service has no item for is shown whole
-under its type; nothing is read here.
+A tool call and its result share one item. A part that the service has no item for is encoded whole
+under its type. Nothing is parsed here.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from .render_interactions import interaction_row
 
 _FILE_TYPES: Final = frozenset({"image", "audio", "video"})
 _WHOLE: Final = frozenset({"plan", "skills", "planStatus", "contextCheckpoint"})
-"""Kinds of items that are held as they are, under their names."""
+"""Types of items whose data is encoded unchanged under their names."""
 
 
 def value_items(parts: Iterable[Part]) -> list[Row]:
-    """The items that a record's value has for these parts, in their order."""
+    """Encode parts as items, in their order."""
     items: list[Row] = []
     calls: dict[str | None, Row] = {}
     for part in parts:
@@ -57,11 +57,11 @@ def _item(part: Part) -> Row:
             return {"interactive": interaction_row(part), "type": "interactive"}
         case OtherPart():
             return _other(part)
-    raise AssertionError(f"a part of the kind {part.kind!r} is unknown here")
+    raise AssertionError(f"unknown kind of part: {part.kind!r}")
 
 
 def text_item(text: str) -> Row:
-    """The item of a text."""
+    """Encode a text as an item."""
     return {"text": {"content": text}, "type": "text"}
 
 

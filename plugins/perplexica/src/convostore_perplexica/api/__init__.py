@@ -1,1 +1,1 @@
-"""The API of Perplexica: its paths, its pages, and its errors."""
+"""Perplexica's API: paths, errors and server versions. No chat and no reply is parsed here."""

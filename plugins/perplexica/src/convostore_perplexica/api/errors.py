@@ -1,4 +1,7 @@
-"""What the service's refusals mean, path by path."""
+"""Errors that the service's refusals stand for, path by path.
+
+No chat and no reply is parsed here.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,10 @@ _NEVER_ABSENT: Final = frozenset({CHATS_PATH, REPLY_PATH, SUGGESTIONS_PATH})
 
 
 def refusal(request: Request, response: Response) -> StoreError | None:
-    """The error that a reply stands for; None when it is a result.
+    """Return the error that a response reports, or None for a result.
 
-    A 404 is an absent chat, or an absent session, only in JSON: a page is another program's. What
-    a model does is asked with patience; a probe is not.
+    A 404 means an absent chat or session only in JSON: a page is from another program. Requests
+    that a model answers are patient; a probe of the same path is not.
     """
     error = status_error(request, response)
     if request.path == REPLY_PATH or request.path.startswith(_RESUMING):
@@ -40,23 +43,22 @@ def refusal(request: Request, response: Response) -> StoreError | None:
 
 
 def _no_stream(request: Request, response: Response) -> StoreError | None:
-    """One object in the place of a stream."""
+    """Return the error of a response that is one JSON object in place of a stream."""
     if response.media_type != "application/json":
         return None
     return ProtocolError(
-        f"{request.method} {request.path} was answered by no stream: check the base URL",
+        f"{request.method} {request.path} was not answered by a stream: check the base URL",
         excerpt=response.excerpt,
     )
 
 
 def _turn_refused(error: StoreError, response: Response) -> StoreError:
     if isinstance(error, InvalidError):
-        said = "; ".join(filter(None, (error.detail, *_complaints(error, response))))
-        return InvalidError(f"the turn was refused: {said or error}", detail=said or None)
+        detail = "; ".join(filter(None, (error.detail, *_complaints(error, response))))
+        return InvalidError(f"the turn was refused: {detail or error}", detail=detail or None)
     if response.status == 500:
         return UnavailableError(
-            f"{error}; an unknown model is answered so as well: check chat_model and "
-            "embedding_model",
+            f"{error}; an unknown model has the same answer: check chat_model and embedding_model",
             detail=error.detail,
             retryable=False,
         )
@@ -64,7 +66,7 @@ def _turn_refused(error: StoreError, response: Response) -> StoreError:
 
 
 def _complaints(error: StoreError, response: Response) -> list[str]:
-    """What a 400 says of each field that is wrong."""
+    """Return the complaint of a 400 about each invalid field."""
     rows = None if error.detail is None else response.json().get("error")
     return (
         [_complaint(row) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
@@ -73,14 +75,14 @@ def _complaints(error: StoreError, response: Response) -> list[str]:
 
 def _complaint(row: Row) -> str:
     where = non_empty_text(row, "path") or "the body"
-    return f"{where}: {non_empty_text(row, 'message') or 'is wrong'}"
+    return f"{where}: {non_empty_text(row, 'message') or 'is invalid'}"
 
 
 def _not_resumed(error: StoreError, response: Response) -> StoreError:
     if response.status == 404:
         return UnavailableError(
-            "this answer is not being made any more, and it is not stored: its model failed, the "
-            "server was restarted, or half an hour has passed; ask again by a new turn",
+            "this answer is no longer being made, and it is not stored: its model failed, the "
+            "server was restarted, or half an hour has passed; ask again with a new turn",
             detail=error.detail,
             retryable=False,
         )

@@ -1,4 +1,4 @@
-"""Where the service's things are; an id fills ``{}``."""
+"""Paths of the service, with ``{}`` for an id."""
 
 from __future__ import annotations
 

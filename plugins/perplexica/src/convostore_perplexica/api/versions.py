@@ -1,6 +1,6 @@
-"""Which versions a server is of, told by the requests that it knows: nothing gives its number.
+"""Detection of a server's version by the requests that it answers: no endpoint returns its number.
 
-The settings would, with the keys of every model: they are never asked for.
+The settings would show it, together with every model's keys; so they are never requested.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .paths import RESUME_PATH
 
 
 class Generation(Enum):
-    """The versions by what they take, not by what they show."""
+    """Ranges of versions that accept the same requests."""
 
     SOCKET = "1.7 - 1.10.0-rc3"
     NAMES = "1.10"
@@ -24,7 +24,7 @@ class Generation(Enum):
 
 
 def find_generation() -> HTTPFlow[Generation]:
-    """Asks which versions this is, by the requests that they know; none of them does anything."""
+    """Detect the server's generation by requests that change nothing."""
     if (yield from _knows_sessions()):
         return Generation.BLOCKS
     if not (yield from _has(Request("GET", "/api/models"), "chatModelProviders")):
@@ -34,7 +34,7 @@ def find_generation() -> HTTPFlow[Generation]:
 
 
 def _knows_sessions() -> HTTPFlow[bool]:
-    """Whether a session that cannot be there is missed in JSON, not by a page of the framework."""
+    """Return whether an absent session is refused in JSON, not by a page of the framework."""
     try:
         yield Request("POST", path(RESUME_PATH, secrets.token_hex(16)))
     except NotFoundError:

@@ -1,1 +1,1 @@
-"""Replies of Perplexica: the request of a turn, its stream, and what was stored."""
+"""Replies: the requests for turns, their streams, and the replies that the service stores."""

@@ -1,7 +1,8 @@
-"""The blocks of an answer of 1.12 as they grow, and the events by which what is shown follows them.
+"""Blocks of a streamed answer of 1.12, and the events by which a reader follows their changes.
 
-A block is read as a stored one is. What its parts have more than is shown becomes deltas; only what
-takes something back replaces all parts. The work for a line is in proportion to the line.
+A block is parsed like a stored one. What its parts have beyond the parts that were emitted becomes
+deltas; only a change that takes something back replaces all parts. The work for a line is in
+proportion to the line. No line is parsed here.
 """
 
 from __future__ import annotations
@@ -33,21 +34,22 @@ from convostore.models import (
 from ..schema.turn_rows import Blocks
 
 _DEEPEST: Final = 16
-"""Steps of a patch's path; the service needs two."""
+"""Longest path of a patch, in steps; the service needs two."""
 _OPERATIONS: Final = frozenset({"add", "remove", "replace", "move", "test"})
-"""What a patch may do: to copy could double a block with every few bytes."""
+"""Operations of a patch; ``copy`` is refused, as it could double a block with a few bytes."""
 
 
 @dataclass(slots=True)
 class _Block:
-    """One block, and what is shown of it.
+    """One block, and what was emitted of it.
 
     Attributes:
-        value: As the service has it now.
-        parts: What it says now.
-        shown: The parts that the events so far have told.
-        cited: The cited sources in it.
-        told: How often the events so far have told each source.
+        place: Index of the block.
+        value: JSON of the block as the service has it now.
+        parts: Parts of the block now.
+        shown: Parts that the events so far add up to.
+        cited: Cited sources of the block now.
+        reported: Number of times that events have reported each source.
     """
 
     place: int
@@ -55,11 +57,11 @@ class _Block:
     parts: list[Part] = field(default_factory=list)
     shown: list[Part] = field(default_factory=list)
     cited: list[Source] = field(default_factory=list)
-    told: Counter[Hashable] = field(default_factory=Counter)
+    reported: Counter[Hashable] = field(default_factory=Counter)
 
 
 class BlockTracker:
-    """The blocks of one answer; its events tell of their parts and sources."""
+    """The blocks of one answer; returns the events that report their parts and sources."""
 
     def __init__(self) -> None:
         self._blocks: list[_Block] = []
@@ -68,7 +70,7 @@ class BlockTracker:
         self._growing: type | None = None
 
     def put(self, value: JSON) -> Iterator[ReplyEvent]:
-        """Takes a block that is new, or comes anew."""
+        """Add a block, or replace it, and yield the events."""
         block_id = value.get("id") if isinstance(value, dict) else None
         known = self._by_id.get(block_id) if isinstance(block_id, str) else None
         if known is None:
@@ -82,19 +84,19 @@ class BlockTracker:
         yield from self._show(known)
 
     def patch(self, block_id: JSON, patch: JSON) -> Iterator[ReplyEvent]:
-        """Takes a change of a block.
+        """Apply a JSON patch to a block and yield the events.
 
         Raises:
-            ProtocolError: There is no such block, or it cannot be changed so.
+            ProtocolError: There is no such block, or the patch does not fit.
         """
         block = self._by_id.get(block_id) if isinstance(block_id, str) else None
         if block is None:
-            raise ProtocolError("the stream changes a block that it never brought")
+            raise ProtocolError("the stream changes a block that it never sent")
         block.value = _patched(block.value, patch)
         yield from self._show(block)
 
     def settle(self) -> Iterator[ReplyEvent]:
-        """What is still to be told when no more comes: the parts are then those of the blocks."""
+        """Yield the events that are still missing at the end, so that the parts are the blocks'."""
         final = [part for block in self._blocks for part in block.parts]
         shown = [part for block in self._blocks for part in block.shown]
         for block in self._blocks:
@@ -107,24 +109,24 @@ class BlockTracker:
 
     def _show(self, block: _Block) -> Iterator[ReplyEvent]:
         cited = self._cited_before(block)
-        read = Blocks(cited)
-        read.read(block.value, "block")
-        block.parts = read.parts
-        block.cited = read.cited[len(cited) :]
-        news = _new_sources(block.told, [*block.cited, *read.researched])
-        if news:
-            yield SourcesFound.model_construct(sources=tuple(news))
-        yield from self._show_parts(block, [part for part in map(_sayable, read.parts) if part])
+        blocks = Blocks(cited)
+        blocks.read(block.value, "block")
+        block.parts = blocks.parts
+        block.cited = blocks.cited[len(cited) :]
+        sources = _new_sources(block.reported, [*block.cited, *blocks.researched])
+        if sources:
+            yield SourcesFound.model_construct(sources=tuple(sources))
+        yield from self._show_parts(block, [part for part in map(_complete, blocks.parts) if part])
 
     def _cited_before(self, block: _Block) -> list[Source]:
-        """The sources that stand before those of a block, which the marks count as well."""
+        """Return the cited sources of earlier blocks, which the marks count, too."""
         if not isinstance(block.value, dict) or block.value.get("type") != "source":
             return []
-        return [source for each in self._blocks[: block.place] for source in each.cited]
+        return [source for earlier in self._blocks[: block.place] for source in earlier.cited]
 
     def _show_parts(self, block: _Block, parts: list[Part]) -> Iterator[ReplyEvent]:
         shown = block.shown
-        if _is_beginning(parts, shown):  # told before: of a reconnect, or of the last update
+        if _is_beginning(parts, shown):  # known: from a reconnect, or the last update
             return
         block.shown = parts
         if block.place < self._last or not _is_beginning(shown, parts):
@@ -140,7 +142,7 @@ class BlockTracker:
             yield self._added(part)
 
     def _added(self, part: Part) -> ReplyEvent:
-        """Tells of a part behind all others; a delta of the last one's kind would lengthen that."""
+        """Return the event for a new last part; a delta of the same kind would extend the old."""
         kind = type(part)
         if kind in _DELTAS and kind is not self._growing and _text_of(part):
             self._growing = kind
@@ -169,8 +171,8 @@ def _text_of(part: Part) -> str:
     return part.text if isinstance(part, TextPart | ReasoningPart) else ""
 
 
-def _sayable(part: Part) -> Part | None:
-    """A part as it can be told: without half a character at its end; None when nothing is left."""
+def _complete(part: Part) -> Part | None:
+    """Return the part without half a character at its end; None if nothing is left."""
     if not isinstance(part, TextPart | ReasoningPart):
         return part
     if "\ud800" <= part.text[-1:] <= "\udbff":
@@ -179,7 +181,7 @@ def _sayable(part: Part) -> Part | None:
 
 
 def _is_beginning(some: Sequence[Part], parts: Sequence[Part]) -> bool:
-    """Whether parts are the first of others, the last of them perhaps with less text."""
+    """Return whether parts are the first of others; the last one may have less text."""
     if not some:
         return True
     if len(some) > len(parts) or some[:-1] != parts[: len(some) - 1]:
@@ -190,32 +192,32 @@ def _is_beginning(some: Sequence[Part], parts: Sequence[Part]) -> bool:
     return last == other
 
 
-def _new_sources(told: Counter[Hashable], sources: Sequence[Source]) -> list[Source]:
-    """The sources that were not told, wherever more of them came to stand; notes them."""
-    news: list[Source] = []
-    found: Counter[Hashable] = Counter()
+def _new_sources(reported: Counter[Hashable], sources: Sequence[Source]) -> list[Source]:
+    """Return the sources that were not reported yet, wherever they are, and count them."""
+    new: list[Source] = []
+    present: Counter[Hashable] = Counter()
     for source in sources:
-        known_by = (source.mark, source.url, source.title, source.content)
-        found[known_by] += 1
-        if found[known_by] > told[known_by]:
-            told[known_by] += 1
-            news.append(source)
-    return news
+        key = (source.mark, source.url, source.title, source.content)
+        present[key] += 1
+        if present[key] > reported[key]:
+            reported[key] += 1
+            new.append(source)
+    return new
 
 
 def _patched(value: JSON, patch: JSON) -> JSON:
-    """Applies a patch; what events were made of stays as it was.
+    """Apply a patch to a copy, so that values in earlier events stay unchanged.
 
     Raises:
-        ProtocolError: It is none, or does not fit.
+        ProtocolError: It is not a patch, or does not fit.
     """
     try:
-        for each in patch:
-            if each["op"] not in _OPERATIONS:
-                raise JsonPatchException("no operation that is carried out")
-            for path in (each["path"], each.get("from", "")):
+        for step in patch:
+            if step["op"] not in _OPERATIONS:
+                raise JsonPatchException("unsupported operation")
+            for path in (step["path"], step.get("from", "")):
                 value = _unshared(value, path)
-            value = JsonPatch([each]).apply(value, in_place=True)
+            value = JsonPatch([step]).apply(value, in_place=True)
     except (
         JsonPatchException,
         JsonPointerException,
@@ -232,13 +234,13 @@ def _patched(value: JSON, patch: JSON) -> JSON:
 
 
 def _unshared(value: JSON, path: str) -> JSON:
-    """A value whose containers along a path are its own: to change it there changes no other."""
+    """Copy the containers along a path, so that a change there affects no other value."""
     steps = JsonPointer(path).parts[:-1]
     if len(steps) > _DEEPEST:
         raise ValueError("the path is too long")
-    own = inner = value.copy()
+    copy = inner = value.copy()
     for step in steps:
         key = int(step) if isinstance(inner, list) else step
         inner[key] = inner[key].copy()
         inner = inner[key]
-    return own
+    return copy

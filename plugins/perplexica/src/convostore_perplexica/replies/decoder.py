@@ -1,8 +1,9 @@
-"""The stream of `POST /api/chat` to events: one object of JSON a line, whatever its label says.
+"""The stream of `POST /api/chat`, parsed into events.
 
-1.10 and 1.11 send the sources and then the text piece by piece. 1.12 sends blocks and JSON patches
-of them, each with the whole text so far; on a reconnect the blocks come as they are and then all
-patches again, so that what is a beginning of what was shown is no news. No request here.
+Each line is a JSON object, whatever the content type says. 1.10 and 1.11 send the sources and then
+the text, piece by piece. 1.12 sends blocks and JSON patches of them, each with the whole text so
+far; after a reconnect it sends the blocks as they are and then all patches again, so an update that
+is the beginning of the known text is not news. No request here.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ _EXCERPT: Final = 200
 
 
 class ChatDecoder(Decoder[bytes]):
-    """Reads the stream of any version: its lines say which it is.
+    """Decoder of the stream of any version: its lines show which one it is.
 
     Attributes:
-        answer_id: The answer's message id, where the stream names one (1.10 and 1.11).
+        answer_id: Message id of the answer, if the stream names one (1.10 and 1.11).
     """
 
     def __init__(self) -> None:
@@ -45,8 +46,8 @@ class ChatDecoder(Decoder[bytes]):
         self._lines = Lines()
         self._blocks = BlockTracker()
         self._cited: list[Source] = []
-        self._speaks = False
-        self._said = False
+        self._has_content = False
+        self._has_text = False
         self._ended = False
 
     def feed(self, chunk: bytes) -> Iterator[ReplyEvent]:
@@ -54,10 +55,10 @@ class ChatDecoder(Decoder[bytes]):
             yield from self._line(line)
 
     def close(self) -> Iterator[ReplyEvent]:
-        yield from self._line(self._lines.close())  # an error comes without an end of its line
+        yield from self._line(self._lines.close())  # an error arrives without a line end
         if not self._ended:
             raise UnavailableError(
-                "the reply broke off before its end; the service goes on with it: get_reply tells "
+                "the reply broke off before its end, and the service continues it: get_reply reads "
                 "later what it stored"
             )
 
@@ -72,14 +73,14 @@ class ChatDecoder(Decoder[bytes]):
         return (OtherEvent(type=name or None, data=row),) if events is None else events
 
     def _sources(self, row: Row) -> Iterator[ReplyEvent] | None:
-        """Sources; without their list when a file is not there, and nothing follows."""
+        """Return the sources; None if their list is missing, as for an absent file."""
         problems: list[Problem] = []
-        found = cited_sources(row.get("data"), "data", problems, self._cited)
-        if problems and not found:
+        sources = cited_sources(row.get("data"), "data", problems, self._cited)
+        if problems and not sources:
             return None
-        self._cited += found
-        self._speaks = True
-        return iter([SourcesFound.model_construct(sources=tuple(found))] if found else [])
+        self._cited += sources
+        self._has_content = True
+        return iter([SourcesFound.model_construct(sources=tuple(sources))] if sources else [])
 
     def _message(self, row: Row) -> Iterable[ReplyEvent] | None:
         text = row.get("data")
@@ -88,22 +89,23 @@ class ChatDecoder(Decoder[bytes]):
         message_id = row.get("messageId")
         if isinstance(message_id, str) and message_id:
             self.answer_id = message_id
-        self._speaks = True
+        self._has_content = True
         if not text:
             return ()
-        self._said = True
+        self._has_text = True
         return (TextDelta(text=text),)
 
     def _message_end(self, _: Row) -> Iterator[ReplyEvent]:
         self._ended = True
-        if self._speaks and not self._said:  # of an empty answer an empty text is stored
-            self._said = True
+        # The service stores an empty answer as an empty text.
+        if self._has_content and not self._has_text:
+            self._has_text = True
             yield PartAdded(part=TextPart(text=""))
         yield from self._blocks.settle()
 
     def _error(self, row: Row) -> Iterator[ReplyEvent]:
-        said = row.get("data")
-        detail = said[:_EXCERPT] if isinstance(said, str) else None
+        message = row.get("data")
+        detail = message[:_EXCERPT] if isinstance(message, str) else None
         raise UnavailableError(
             f"the service could not answer: {detail or 'it does not say why'}",
             retryable=False,
@@ -116,7 +118,7 @@ class ChatDecoder(Decoder[bytes]):
     def _update(self, row: Row) -> Iterator[ReplyEvent]:
         return self._blocks.patch(row.get("blockId"), row.get("patch"))
 
-    def _researched(self, _: Row) -> Iterator[ReplyEvent]:
+    def _research_complete(self, _: Row) -> Iterator[ReplyEvent]:
         return iter((StatusChanged.model_construct(name="research", status="complete"),))
 
     _BY_TYPE: ClassVar[dict[str, Callable[[ChatDecoder, Row], Iterable[ReplyEvent] | None]]] = {
@@ -126,7 +128,7 @@ class ChatDecoder(Decoder[bytes]):
         "error": _error,
         "block": _block,
         "updateBlock": _update,
-        "researchComplete": _researched,
+        "researchComplete": _research_complete,
     }
 
 

@@ -19,33 +19,33 @@ from ..schema import chats
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What a conversation holds already; nothing of a new one."""
+    """A conversation before a turn; empty for a new one."""
 
     chat: Row
     rows: Sequence[JSON] = ()
     messages: tuple[Message, ...] = ()
 
-    def said(self) -> Iterator[tuple[str, str]]:
-        """Who said what, so far as it takes part in a model's conversation."""
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Yield role and text of each message that a model is shown."""
         for message in self.messages:
             if message.role in {"user", "assistant"}:
                 yield message.role, message.text
 
-    def shows_blocks(self) -> bool:
-        """Whether it is in the shape of 1.12, which nothing else has."""
+    def has_blocks(self) -> bool:
+        """Return whether a row has the format of 1.12, which no other version writes."""
         rows = [row for row in self.rows if isinstance(row, dict)]
         return any("responseBlocks" in row for row in rows)
 
     def refuse_turn_id(self, turn_id: str) -> None:
-        """Refuses an id that is taken: the service would ask that turn again, and drop the rest.
+        """Refuse an id that is in use: the service would repeat that turn and drop all after it.
 
-        Those that messages are given here are taken as well: `stored_reply` goes by them.
+        The ids of messages are refused, too, because `stored_reply` accepts them.
 
         Raises:
-            ConflictError: It is taken.
+            ConflictError: The id is in use.
         """
-        kept = {non_empty_text(row, "messageId") for row in self.rows}
-        if turn_id in kept.union(message.id for message in self.messages):
+        used = {non_empty_text(row, "messageId") for row in self.rows}
+        if turn_id in used.union(message.id for message in self.messages):
             raise ConflictError(
                 f"the turn {turn_id!r} is in this conversation already: get_reply reads its answer"
             )
@@ -56,14 +56,14 @@ def read_history(conversation_id: str) -> HTTPFlow[History]:
         reply = yield Request("GET", path(CHAT_PATH, conversation_id))
     except NotFoundError:
         return History({})
-    return history_of(reply.json())
+    return parse_history(reply.json())
 
 
-def history_of(body: JSON) -> History:
-    """Reads a chat's answer.
+def parse_history(body: JSON) -> History:
+    """Parse the answer for a chat.
 
     Raises:
-        ProtocolError: There is no list of messages in it.
+        ProtocolError: It has no list of messages.
     """
     messages = chats.read_messages(body)
     chat = body.get("chat")

@@ -17,29 +17,29 @@ from .history import History, read_history
 
 
 def stored_reply(
-    past: History,
+    history: History,
     conversation_id: str,
     turn_id: str,
     accumulator: ReplyAccumulator,
     answer_id: str | None = None,
 ) -> Reply:
-    """Finds a turn's reply among what is stored.
+    """Return a turn's reply from a stored conversation.
 
     Args:
-        past: The conversation as it is.
-        conversation_id: Its id.
-        turn_id: The question's.
-        accumulator: What the stream told.
-        answer_id: The answer's, where the stream named it.
+        history: The conversation.
+        conversation_id: Id of the conversation.
+        turn_id: Id of the question.
+        accumulator: The reply so far, from the stream's events.
+        answer_id: Id of the answer, if the stream named it.
 
     Raises:
         NotFoundError: There is no such turn.
-        ConflictError: It has no answer yet.
-        UnavailableError: It failed.
+        ConflictError: The turn has no answer yet.
+        UnavailableError: The turn failed.
     """
-    question, answer = _found(past.messages, turn_id)
+    question, answer = _find_turn(history.messages, turn_id)
     if answer_id is not None:
-        answer = next((each for each in past.messages if each.id == answer_id), answer)
+        answer = next((found for found in history.messages if found.id == answer_id), answer)
     if answer is not None and answer.status == "failed":
         raise UnavailableError(f"the reply to the turn {turn_id!r} failed", retryable=False)
     if answer is not None and answer.status != "generating":
@@ -58,10 +58,10 @@ def stored_reply(
     )
 
 
-def _found(messages: Sequence[Message], turn_id: str) -> tuple[Message | None, Message | None]:
-    """A turn's question and its answer, each None where it is not there.
+def _find_turn(messages: Sequence[Message], turn_id: str) -> tuple[Message | None, Message | None]:
+    """Return a turn's question and answer, each None if it is not there.
 
-    It is named by its question; its answer's id, which a list shows as well, names it too.
+    A turn is named by the id of its question, or by that of its answer, which lists show, too.
     """
     question: Message | None = None
     named = False
@@ -80,7 +80,7 @@ def _is_answer(message: Message) -> bool:
 
 
 def _status_of(raw: JSON) -> JSON:
-    """How a row of 1.12 says it stands; only its text makes an assistant's message of it."""
+    """Return the status of a row of 1.12, which is an assistant's message only once it has text."""
     return raw.get("status") if isinstance(raw, Mapping) else None
 
 
@@ -92,33 +92,33 @@ def finish(
     *,
     patience: float,
 ) -> HTTPFlow[Reply]:
-    """Reads what was stored of a reply, and waits for it a little while.
+    """Poll for the stored reply of a stream that has ended.
 
     Args:
-        conversation_id: Where it is.
-        turn_id: Whose reply it is.
-        accumulator: What the events told.
-        answer_id: The answer's id, where they named one.
+        conversation_id: Id of the conversation.
+        turn_id: Id of the turn.
+        accumulator: The reply so far, from the stream's events.
+        answer_id: Id of the answer, if the stream named it.
         patience: Seconds to wait at the most.
 
     Raises:
-        UnavailableError: It is not there after that.
+        UnavailableError: The reply is not stored in time.
     """
-    trouble: StoreError | None = None
+    last_error: StoreError | None = None
 
     def look(_: bool) -> HTTPFlow[Reply | None]:
-        nonlocal trouble
-        past = yield from read_history(conversation_id)
+        nonlocal last_error
+        history = yield from read_history(conversation_id)
         try:
-            return stored_reply(past, conversation_id, turn_id, accumulator, answer_id)
+            return stored_reply(history, conversation_id, turn_id, accumulator, answer_id)
         except (NotFoundError, ConflictError) as error:
-            trouble = error
+            last_error = error
             return None
 
     reply = yield from poll(look, patience=patience)
     if reply is None:
         raise UnavailableError(
-            f"the reply came whole, but it is not stored after {patience:g} s, which get_reply may "
-            f"find later, unless another deleted it or asked an earlier turn again: {trouble}"
+            f"the reply came whole, but it is not stored after {patience:g} s: get_reply may find "
+            f"it later, unless another client deleted it or repeated an earlier turn: {last_error}"
         )
     return reply

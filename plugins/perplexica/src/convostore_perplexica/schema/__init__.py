@@ -1,1 +1,1 @@
-"""The JSON of Perplexica, read into the schema of convostore."""
+"""Perplexica's JSON, parsed into convostore's schema. No request and no flow here."""

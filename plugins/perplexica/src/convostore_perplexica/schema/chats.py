@@ -1,12 +1,12 @@
-"""What `/api/chats` says, in every shape it had, read into the schema.
+"""Answers of `/api/chats`, in each of their formats, parsed into the schema.
 
-    A1, A2   1.7.0 - 1.11.0-rc2   a row an utterance; time and sources as JSON text in `metadata`
-    B        1.11.0-rc3 - 1.11.2  a row an utterance, or a turn's sources
-    C        1.12.0 on, Vane      a row a turn: the question, and blocks of the answer
+    A1, A2   1.7.0 - 1.11.0-rc2   a row per message; time and sources as JSON text in `metadata`
+    B        1.11.0-rc3 - 1.11.2  a row per message, and rows for the sources of a turn
+    C        1.12.0 on, Vane      a row per turn: the question, and the blocks of the answer
 
-Upgraded installations mix them, so each object is read by the keys it has; nothing asks for a
-version. Nothing is refused but an answer that holds no chat at all: what cannot be read is a note
-on its message, which keeps the row in `raw`. No request and no flow here.
+Upgraded servers mix them, so each object is parsed by its keys and never by a version. Only an
+answer without any chat is an error: a field that cannot be parsed becomes a `Problem` of its
+message, which keeps the row in `raw`. No request and no flow here.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from convostore.models import JSON, Conversation, FilePart, Message, OtherPart, 
 from convostore.parsing import Row, read_object, read_text, read_time_field
 
 from .fields import Ids, id_of, items_of
-from .message_rows import read_utterances
+from .message_rows import read_rows
 from .turn_rows import read_turn
 
 
 def generation(body: JSON) -> str | None:
-    """The versions whose shape a list shows by its newest chat; None of an empty list."""
+    """Return the versions that write the newest chat's format; None for an empty list."""
     chats = _field(body, "chats", list)
     newest = chats[0] if chats and isinstance(chats[0], dict) else {}
     if "focusMode" in newest:
@@ -33,29 +33,29 @@ def generation(body: JSON) -> str | None:
 
 
 def read_conversations(body: JSON) -> tuple[Conversation, ...]:
-    """Reads the list.
+    """Parse the list of chats.
 
     Raises:
-        ProtocolError: There is no list in it.
+        ProtocolError: The answer has no list.
     """
     chats = _field(body, "chats", list)
     return tuple([_conversation(chat, f"#{place}") for place, chat in enumerate(chats)])
 
 
 def read_conversation(body: JSON, conversation_id: str) -> Conversation:
-    """Reads the chat of a chat's answer; the id that was asked for stands in for a lost one.
+    """Parse the chat in the answer for one chat; a missing id is replaced by the requested one.
 
     Raises:
-        ProtocolError: There is no chat in it.
+        ProtocolError: The answer has no chat.
     """
     return _conversation(_field(body, "chat", dict), conversation_id)
 
 
 def read_messages(body: JSON) -> tuple[Message, ...]:
-    """Reads the messages of a chat's answer, in its order.
+    """Parse the messages in the answer for one chat, in its order.
 
     Raises:
-        ProtocolError: There is no list of messages in it.
+        ProtocolError: The answer has no list of messages.
     """
     rows = _field(body, "messages", list)
     ids = Ids()
@@ -94,7 +94,7 @@ def _files(value: JSON, problems: list[Problem]) -> Iterator[FilePart]:
 
 
 def _turns(rows: Sequence[JSON]) -> Iterator[list[JSON]]:
-    """Splits the rows so that a question and what belongs to it stand together."""
+    """Split the rows into turns: a question with all rows that belong to it."""
     turn: list[JSON] = []
     for row in rows:
         alone = not isinstance(row, dict) or _is_blocks(row)
@@ -117,7 +117,7 @@ def _read(turn: list[JSON], ids: Ids) -> Iterable[Message]:
     first = turn[0]
     if not isinstance(first, dict):
         return [_unreadable(first, ids)]
-    return read_turn(first, ids) if _is_blocks(first) else read_utterances(turn, ids)
+    return read_turn(first, ids) if _is_blocks(first) else read_rows(turn, ids)
 
 
 def _unreadable(row: JSON, ids: Ids) -> Message:

@@ -1,6 +1,7 @@
-"""What the shapes share: ids, lists and sources, read as tolerantly as they come.
+"""Ids, lists and sources, parsed tolerantly for all formats.
 
-Each reader returns the value or nothing, and notes what could not be read.
+A reader returns the value or nothing, and reports as a `Problem` what it could not parse. No row as
+a whole is parsed here.
 """
 
 from __future__ import annotations
@@ -13,31 +14,32 @@ from convostore.models import JSON, Problem, Source, SourceKind
 from convostore.parsing import Row, decode_json
 
 _TIMES_ENCODED: Final = 5
-"""How often text may hold JSON that is text: three were seen, more would be an attack."""
+"""Most levels of JSON encoded in JSON: three were seen, more would be an attack."""
 
 
 class Ids:
-    """Gives each message an id of its own: one that is taken already gets ``~2``, ``~3``, …"""
+    """Unique ids for the messages of a chat."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
-    def take(self, wanted: str | None, row: Row | None = None) -> str:
-        if wanted is None:
+    def take(self, preferred: str | None, row: Row | None = None) -> str:
+        """Return the preferred id, else one of the row's number; a repeated id gets ``~2``, …."""
+        if preferred is None:
             number = row.get("id") if row else None
-            wanted = f"row-{number}" if isinstance(number, int) else f"#{len(self._taken)}"
-        given, repeat = wanted, 1
-        while given in self._taken:
+            preferred = f"row-{number}" if isinstance(number, int) else f"#{len(self._taken)}"
+        unique, repeat = preferred, 1
+        while unique in self._taken:
             repeat += 1
-            given = f"{wanted}~{repeat}"
-        self._taken.add(given)
-        return given
+            unique = f"{preferred}~{repeat}"
+        self._taken.add(unique)
+        return unique
 
 
 def cited_sources(
     value: JSON, where: str, problems: list[Problem], before: Sequence[Source] = ()
 ) -> list[Source]:
-    """Reads cited sources, marked by their place: ``[1]`` in a text is the first of all."""
+    """Parse cited sources, whose marks are their places: a text cites the first as ``[1]``."""
     first = len(before) + 1
     return [
         _source(item, "cited", str(first + place), where, place, problems)
@@ -55,7 +57,7 @@ def researched_sources(value: JSON, where: str, problems: list[Problem]) -> list
 def _source(
     item: JSON, kind: SourceKind, mark: str | None, where: str, place: int, problems: list[Problem]
 ) -> Source:
-    """Reads a source; one that is nothing keeps its place, as the answer counts them."""
+    """Parse a source; an invalid one keeps its place, because the text counts it."""
     title = url = content = None
     if isinstance(item, dict):
         content = item.get("content")
@@ -85,7 +87,7 @@ def _source(
 
 
 def items_of(value: JSON, where: str, problems: list[Problem]) -> Sequence[JSON]:
-    """A list, or none where there is none; text is decoded, a lone object is a list of one."""
+    """Return a list's items; text is decoded as JSON, a lone object counts as a list of one."""
     if value is None or isinstance(value, list):
         return value or ()
     value = decoded(value, where, problems)
@@ -99,7 +101,7 @@ def items_of(value: JSON, where: str, problems: list[Problem]) -> Sequence[JSON]
 
 
 def decoded(value: JSON, where: str, problems: list[Problem]) -> JSON:
-    """Decodes text for as long as it is text; the empty text is nothing."""
+    """Decode JSON text until it is no longer text; an empty text is None."""
     for _ in range(_TIMES_ENCODED):
         if not isinstance(value, str):
             return value

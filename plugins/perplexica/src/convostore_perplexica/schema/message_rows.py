@@ -1,4 +1,7 @@
-"""Shapes A and B: a row an utterance; in B a turn's sources are a row of their own."""
+"""Formats A and B, a row per message; in B the sources of a turn are separate rows.
+
+Which format a row has is decided in `chats`.
+"""
 
 from __future__ import annotations
 
@@ -28,24 +31,24 @@ _ROLES: Final[dict[str, Role]] = {
 }
 
 
-def read_utterances(turn: list[Row], ids: Ids) -> Iterator[Message]:
-    """Reads the rows of one turn; B's source rows join the answer that they belong to."""
+def read_rows(turn: list[Row], ids: Ids) -> Iterator[Message]:
+    """Parse the rows of one turn; source rows of B are joined to their answer."""
     roles = [row.get("role") for row in turn]
     answered = "assistant" in roles
     joined, orphans = _join_sources(turn, roles) if "source" in roles else ({}, [])
     for place, row in enumerate(turn):
         if roles[place] != "source":
-            yield _utterance(row, joined.get(place), answered=answered, ids=ids)
+            yield _message(row, joined.get(place), answered=answered, ids=ids)
     if orphans:
         yield _orphaned(orphans, ids)
 
 
 def _join_sources(turn: list[Row], roles: list[JSON]) -> tuple[dict[int, list[Row]], list[Row]]:
-    """Finds the owners of a turn's source rows.
+    """Find the messages that a turn's source rows belong to.
 
     Returns:
-        By the place of an owner: its row and the source rows that belong to it, in the service's
-        order. And the rows that belong to none; the question keeps those that hold no source.
+        By the index of a message, its row with its source rows, in the service's order; and the
+        source rows that belong to no message. Those without a source go to the question.
     """
     answers = [place for place, role in enumerate(roles) if role == "assistant"]
     if len(answers) == 1:
@@ -71,10 +74,10 @@ def _join_sources(turn: list[Row], roles: list[JSON]) -> tuple[dict[int, list[Ro
 
 
 def _answer_of(place: int, turn: list[Row], answers: list[int]) -> int | None:
-    """The answer that a source row belongs to.
+    """Return the index of the answer that a source row belongs to.
 
-    A migrated one says whose it is by its id and stands behind its answer; one made by 1.11 stands
-    before it. A turn of several answers is told apart by that.
+    A migrated source row names its answer in its id and comes after it; one written by 1.11 comes
+    before its answer. That matters in turns with several answers.
     """
     if not answers:
         return None
@@ -86,37 +89,37 @@ def _answer_of(place: int, turn: list[Row], answers: list[int]) -> int | None:
     return next((answer for answer in answers if answer > place), answers[-1])
 
 
-def _utterance(row: Row, rows: list[Row] | None, *, answered: bool, ids: Ids) -> Message:
-    """Reads one utterance.
+def _message(row: Row, rows: list[Row] | None, *, answered: bool, ids: Ids) -> Message:
+    """Parse one message.
 
     Args:
-        row: It.
-        rows: It and the source rows that belong to it, in the service's order; None for none.
-        answered: Whether its turn has an answer.
-        ids: Those that are taken.
+        row: The message's row.
+        rows: The row with its source rows, in the service's order; None if it has none.
+        answered: Whether the turn has an answer.
+        ids: Ids of the chat's messages.
     """
     problems: list[Problem] = []
     metadata = _metadata(row, problems) if "metadata" in row else {}
     sources: list[Source] = []
     if metadata:
         sources = cited_sources(metadata.get("sources"), "metadata.sources", problems)
-    for each in rows or (row,):
-        if each.get("sources"):
-            sources += cited_sources(each["sources"], "sources", problems, sources)
+    for source_row in rows or (row,):
+        if source_row.get("sources"):
+            sources += cited_sources(source_row["sources"], "sources", problems, sources)
     role = row.get("role")
     if role is None:
         problems.append(Problem(where="role", what="is missing"))
     status: Status | None = "complete" if role == "assistant" else None
     if role == "user":
         status = "complete" if answered else "unanswered"
-    created_at, said_in = row.get("createdAt"), "createdAt"
+    created_at, where = row.get("createdAt"), "createdAt"
     if created_at is None:
-        created_at, said_in = metadata.get("createdAt"), "metadata.createdAt"
+        created_at, where = metadata.get("createdAt"), "metadata.createdAt"
     return Message.model_construct(
         id=ids.take(id_of(row, "messageId", problems), row),
         role=_ROLES.get(role, "other") if isinstance(role, str) else "other",
         parts=_content(row, problems),
-        created_at=read_time_field(created_at, problems, said_in),
+        created_at=read_time_field(created_at, problems, where),
         sources=tuple(sources),
         feedback=None,
         status=status,
@@ -128,7 +131,7 @@ def _utterance(row: Row, rows: list[Row] | None, *, answered: bool, ids: Ids) ->
 
 
 def _orphaned(rows: list[Row], ids: Ids) -> Message:
-    """Sources whose answer was never given, as one message of their own."""
+    """Make one message of sources whose answer was never stored."""
     problems: list[Problem] = []
     sources: list[Source] = []
     for row in rows:

@@ -1,4 +1,7 @@
-"""Shape C: a row a turn, its question and the blocks of its answer."""
+"""Format C, a row per turn: the question, and the blocks of the answer.
+
+How blocks grow in a stream is followed in `replies.block_updates`.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,10 @@ from .fields import Ids, cited_sources, id_of, items_of, researched_sources
 
 
 def read_turn(row: Row, ids: Ids) -> Iterator[Message]:
-    """Reads a turn as a question and its answer.
+    """Parse a turn into a question and its answer.
 
-    The server saves blocks only when the answer is done, and a failed model leaves ``answering``
-    for ever: a turn without blocks is unanswered, whatever its status says.
+    The server saves blocks only when the answer is done, and a failed model leaves the status
+    ``answering`` for ever; so a turn without blocks is unanswered, whatever its status says.
     """
     problems: list[Problem] = []
     blocks = Blocks()
@@ -79,12 +82,14 @@ def _query(row: Row, problems: list[Problem]) -> tuple[Part, ...]:
 
 
 class Blocks:
-    """What blocks hold: found by their type, as their order changed with the versions.
+    """Content of blocks, parsed by their type, as their order changed with the versions.
 
     Attributes:
-        answered: Whether one of them is the answer's text.
-        cited: The cited sources; those that are there beforehand are counted by the marks.
-        researched: Those that were only looked at.
+        answered: Whether a block is the answer's text.
+        parts: Parts of the answer.
+        problems: What could not be parsed.
+        cited: Cited sources, after those that were passed in and that the marks count, too.
+        researched: Sources that were only read.
     """
 
     def __init__(self, cited: Sequence[Source] = ()) -> None:
@@ -99,12 +104,12 @@ class Blocks:
         return (*self.cited, *self.researched)
 
     def read_all(self, value: JSON) -> None:
-        """Takes the blocks of a row."""
+        """Parse the blocks of a row."""
         for place, block in enumerate(items_of(value, "responseBlocks", self.problems)):
             self.read(block, f"responseBlocks[{place}]")
 
     def read(self, block: JSON, where: str) -> None:
-        """Takes one more block; `where` names it in problems."""
+        """Parse one block; `where` names it in problems."""
         row = block if isinstance(block, dict) else {}
         data = row.get("data")
         match row.get("type"):

@@ -1,1 +1,1 @@
-"""The dialect of Perplexica: its API, served out of any store."""
+"""Perplexica's dialect: its API, served from any store. Nothing here sends a request."""

@@ -1,7 +1,7 @@
-"""The dialect: what `/api/chats` answers, out of any store, as Perplexica 1.10 on Express did.
+"""Perplexica's dialect: `/api/chats` over any store, as Perplexica 1.10 on Express answered it.
 
-List, read and delete; the service has nothing else on these paths, and no access control: how a
-token that is missing or refused is answered is our own, in its style.
+List, read and delete are all that the service has at these paths. It has no access control either:
+the answers to a missing or refused token are ours, in its style. No row is encoded here.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from convostore.parsing import Row
 from convostore.store import AsyncConversationStore, ask
 
 from ..api.paths import CHATS_PATH
-from .express import json_answer, malformed_address, unknown_route
-from .render import chat_row, message_row, written
+from .express import json_response, malformed_path, unknown_route
+from .render import chat_row, encode_json, message_row
 
 T = TypeVar("T")
 
-_ADDRESS: Final = re.compile(re.escape(CHATS_PATH) + "(?:/([^/]+))?/?")
+_PATH: Final = re.compile(re.escape(CHATS_PATH) + "(?:/([^/]+))?/?")
 _NOT_ENCODED: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 _AT_A_TIME: Final = 100
-"""How many rows are written before others get their turn."""
+"""Rows that are encoded before other tasks get their turn."""
 _LARGE: Final = 2**18
-"""Characters of an answer that take their time."""
+"""Characters of a body from which on it is encoded in a thread."""
 
 
 class PerplexicaDialect(Dialect):
-    """Serves `/api/chats` and all below it."""
+    """The dialect of `/api/chats` and all paths below it."""
 
     name: ClassVar[str] = "perplexica"
 
@@ -53,49 +53,49 @@ class PerplexicaDialect(Dialect):
     def handle(self, request: IncomingRequest) -> DialectFlow[DialectResponse]:
         if request.method == "OPTIONS":
             return Response(204, {"allow": "GET, HEAD, DELETE"})
-        address = _ADDRESS.fullmatch(request.path)
-        if address is None:
+        match = _PATH.fullmatch(request.path)
+        if match is None:
             return unknown_route(request)
         try:
-            chat_id = _decoded(address[1] or "")
+            chat_id = _decode_id(match[1] or "")
         except ValueError:
-            return malformed_address(request)
+            return malformed_path(request)
         match request.method:
             case "GET" | "HEAD":
                 return (yield from _read(request, chat_id) if chat_id else _list(request))
-            case "DELETE" if chat_id:  # never the list: an id that got lost must delete nothing
+            case "DELETE" if chat_id:  # never the list: a lost id must delete nothing
                 return (yield from _delete(request, chat_id))
         return unknown_route(request)
 
     def failed(self, request: IncomingRequest, error: StoreError) -> Response:
         match error:
             case UnsupportedError():
-                return unknown_route(request)  # as the releases that could not delete
+                return unknown_route(request)  # like the releases that could not delete
             case ForbiddenError():
-                status, said, challenge = 403, "This token may not do that", _INSUFFICIENT
-            case AuthError(adapter=None):  # not that of the backend's own credential
-                status, said, challenge = 401, "A valid token is needed", _BEARER
+                status, text, challenge = 403, "This token may not do that", _INSUFFICIENT
+            case AuthError(adapter=None):  # not an error about the backend's credential
+                status, text, challenge = 401, "A valid token is needed", _BEARER
             case NotFoundError():
-                status, said, challenge = 404, "Chat not found", {}
+                status, text, challenge = 404, "Chat not found", {}
             case InvalidError():
-                status, said, challenge = 400, "Invalid request", {}
+                status, text, challenge = 400, "Invalid request", {}
             case _:
-                status, said, challenge = 500, "An error has occurred.", {}
-        return _message(request, status, said, challenge)
+                status, text, challenge = 500, "An error has occurred.", {}
+        return _message(request, status, text, challenge)
 
 
 _BEARER: Final = {"www-authenticate": "Bearer"}
 _INSUFFICIENT: Final = {"www-authenticate": 'Bearer error="insufficient_scope"'}
 
 
-def _decoded(segment: str) -> str:
-    """An id of an address.
+def _decode_id(segment: str) -> str:
+    """Decode an id in a path.
 
     Raises:
         ValueError: It is not percent-encoded UTF-8.
     """
     if _NOT_ENCODED.search(segment):
-        raise ValueError("a percent sign stands for nothing")
+        raise ValueError("invalid percent-encoding")
     return unquote(segment, errors="strict")
 
 
@@ -108,10 +108,10 @@ def _read(request: IncomingRequest, chat_id: str) -> DialectFlow[Response]:
 
 
 def _delete(request: IncomingRequest, chat_id: str) -> DialectFlow[Response]:
-    """Deletes a chat that is there, even one that cannot be read.
+    """Delete a chat that exists, even one that cannot be parsed.
 
     Raises:
-        NotFoundError: It is not there.
+        NotFoundError: It does not exist.
     """
     with suppress(ProtocolError):
         yield from ask(lambda store: store.get_conversation(chat_id))
@@ -120,40 +120,40 @@ def _delete(request: IncomingRequest, chat_id: str) -> DialectFlow[Response]:
 
 
 def _message(
-    request: IncomingRequest, status: int, said: str, headers: dict[str, str] | None = None
+    request: IncomingRequest, status: int, text: str, headers: dict[str, str] | None = None
 ) -> Response:
-    return json_answer(request, status, written({"message": said}), headers)
+    return json_response(request, status, encode_json({"message": text}), headers)
 
 
 async def _chats(request: IncomingRequest, store: AsyncConversationStore) -> Response:
-    chats = await _written(store.conversations(), chat_row)
-    return await _listed(request, '{"chats":', chats)
+    chats = await _encode_rows(store.conversations(), chat_row)
+    return await _list_response(request, '{"chats":', chats)
 
 
 async def _chat(request: IncomingRequest, store: AsyncConversationStore, chat_id: str) -> Response:
-    chat = written(chat_row(await store.get_conversation(chat_id)))
+    chat = encode_json(chat_row(await store.get_conversation(chat_id)))
     numbers = count(1)
-    messages = await _written(
-        store.messages(chat_id), lambda each: message_row(each, next(numbers), chat_id)
+    messages = await _encode_rows(
+        store.messages(chat_id), lambda message: message_row(message, next(numbers), chat_id)
     )
-    return await _listed(request, f'{{"chat":{chat},"messages":', messages)
+    return await _list_response(request, f'{{"chat":{chat},"messages":', messages)
 
 
-async def _written(items: AsyncIterator[T], row: Callable[[T], Row]) -> list[str]:
-    """Each item as JSON; others of the event loop get their turn between them."""
+async def _encode_rows(items: AsyncIterator[T], row: Callable[[T], Row]) -> list[str]:
+    """Encode each item as JSON; other tasks of the event loop run in between."""
     rows: list[str] = []
     async for item in items:
-        rows.append(written(row(item)))
+        rows.append(encode_json(row(item)))
         if len(rows) % _AT_A_TIME == 0:
             await asyncio.sleep(0)
     return rows
 
 
-async def _listed(request: IncomingRequest, before: str, rows: list[str]) -> Response:
-    """An answer that ends in a list; a large one is put together beside the event loop."""
+async def _list_response(request: IncomingRequest, before: str, rows: list[str]) -> Response:
+    """Make a response that ends in a list; a large one is encoded in a thread."""
 
     def answer() -> Response:
-        return json_answer(request, 200, f"{before}[{','.join(rows)}]}}")
+        return json_response(request, 200, f"{before}[{','.join(rows)}]}}")
 
     is_large = sum(map(len, rows)) > _LARGE
     return await asyncio.to_thread(answer) if is_large else answer()

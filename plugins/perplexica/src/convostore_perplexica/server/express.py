@@ -1,6 +1,6 @@
-"""Answers as Express gives them: JSON with a validator, the page of an unknown route, a 304.
+"""Responses in the style of Express: JSON with an ETag, the page of an unknown route, a 304.
 
-What is answered when, `dialect` says; no store is known here.
+Which of them a request gets is decided in `dialect`. No store here.
 """
 
 from __future__ import annotations
@@ -20,46 +20,46 @@ _PAGE: Final = (
 )
 _OF_PAGES: Final = {"content-security-policy": "default-src 'none'"}
 _CACHING: Final = "private, no-cache"
-"""A validator is of use only to who may keep an answer; the original leaves that open."""
+"""An ETag is of use only to clients that may cache; the original leaves that open."""
 _READING: Final = frozenset({"GET", "HEAD"})
 
 
-def json_answer(
+def json_response(
     request: IncomingRequest,
     status: int,
     text: str,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """An answer of JSON text; nothing but its validator where the client has it already."""
+    """Make a response of JSON text; a 304 without a body if the client has it already."""
     content = text.encode("utf-8")
     etag = _etag(content)
-    described = {"etag": etag, "cache-control": _CACHING}
+    fields = {"etag": etag, "cache-control": _CACHING}
     if status == 200 and request.method in _READING and _is_fresh(request, etag):
-        return Response(304, described)
-    described["content-type"] = "application/json; charset=utf-8"
-    return _answer(request, status, content, {**described, **(headers or {})})
+        return Response(304, fields)
+    fields["content-type"] = "application/json; charset=utf-8"
+    return _response(request, status, content, {**fields, **(headers or {})})
 
 
 def unknown_route(request: IncomingRequest) -> Response:
-    """The page that says there is no such route, or none for this method."""
+    """Make the page for an unknown route, or for one without this method."""
     return _page(request, 404, f"Cannot {request.method} {request.path}")
 
 
-def malformed_address(request: IncomingRequest) -> Response:
-    """The page of an address that cannot be decoded, without the stack trace of the original."""
+def malformed_path(request: IncomingRequest) -> Response:
+    """Make the page for a path that cannot be decoded, without the original's stack trace."""
     return _page(request, 400, "Bad Request")
 
 
 def _page(request: IncomingRequest, status: int, text: str) -> Response:
-    described = {"content-type": "text/html; charset=utf-8", "x-content-type-options": "nosniff"}
+    fields = {"content-type": "text/html; charset=utf-8", "x-content-type-options": "nosniff"}
     content = _PAGE.format(escape(text)).encode("utf-8")
-    return _answer(request, status, content, _OF_PAGES | described)
+    return _response(request, status, content, _OF_PAGES | fields)
 
 
-def _answer(
+def _response(
     request: IncomingRequest, status: int, content: bytes, headers: Mapping[str, str]
 ) -> Response:
-    """An answer; of one to HEAD, the length of what GET would get."""
+    """Make a response; to HEAD, without the body but with its length."""
     headers = {**headers, "content-length": str(len(content))}
     return Response(status, headers, b"" if request.method == "HEAD" else content)
 
@@ -70,12 +70,12 @@ def _etag(content: bytes) -> str:
 
 
 def _is_fresh(request: IncomingRequest, etag: str) -> bool:
-    """Whether a conditional request names what it would get, and does not insist on a new one."""
-    if "no-cache" in _listed(request, "cache-control"):
+    """Return whether a conditional request accepts the cached response that it names."""
+    if "no-cache" in _header_values(request, "cache-control"):
         return False
-    named = [each.removeprefix("W/") for each in _listed(request, "if-none-match")]
-    return "*" in named or etag.removeprefix("W/") in named
+    known = [tag.removeprefix("W/") for tag in _header_values(request, "if-none-match")]
+    return "*" in known or etag.removeprefix("W/") in known
 
 
-def _listed(request: IncomingRequest, header: str) -> list[str]:
-    return [each.strip() for each in request.headers.get(header, "").split(",")]
+def _header_values(request: IncomingRequest, header: str) -> list[str]:
+    return [value.strip() for value in request.headers.get(header, "").split(",")]

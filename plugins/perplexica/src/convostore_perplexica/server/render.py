@@ -1,7 +1,7 @@
-"""The schema as `/api/chats` said it from 1.10.0 to 1.11.0-rc2 (shape A2): what `wire` reads back.
+"""Conversations and messages encoded in the format of 1.10.0 to 1.11.0-rc2 (A2).
 
-What that shape has no place for is left out, and nothing is put in its place: a row's content is
-the message's text. Only values become rows here; no request and no answer.
+The inverse of `schema.chats`. What the format has no field for is left out without a replacement: a
+row's content is the message's text. No request and no response here.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _FILE_ID: Final = "file_id://"
 
 
 def chat_row(conversation: Conversation) -> Row:
-    """A conversation, in the order of the service's keys.
+    """Encode a conversation, with the keys in the service's order.
 
-    Where no time of its making is known, that of its last change stands in: the service's pages
-    show no other.
+    An unknown time of creation is replaced by that of the last change, as the service's pages show
+    no other time.
     """
     time = conversation.created_at or conversation.updated_at
     return {
@@ -31,27 +31,27 @@ def chat_row(conversation: Conversation) -> Row:
         "title": conversation.title or "",
         "createdAt": _js_date(time) if time else "",
         "focusMode": non_empty_text(conversation.raw, "focusMode") or _FOCUS,
-        "files": [_file(each) for each in conversation.files],
+        "files": [_file(file) for file in conversation.files],
     }
 
 
 def message_row(message: Message, number: int, conversation_id: str) -> Row:
-    """A message; its number is the row's, which the service counts through all chats."""
+    """Encode a message; the service numbers the rows of all chats together."""
     return {
         "id": number,
         "content": message.text,
         "chatId": conversation_id,
         "messageId": message.id,
         "role": message.role,
-        "metadata": written(_metadata(message)),
+        "metadata": encode_json(_metadata(message)),
     }
 
 
-def written(data: JSON) -> str:
-    """Writes JSON as the service's own runtime does: only lone surrogates are escaped.
+def encode_json(data: JSON) -> str:
+    """Encode JSON as JavaScript does, with only lone surrogates escaped.
 
     Raises:
-        InvalidError: It is no JSON.
+        InvalidError: The data is not JSON.
     """
     text = to_json(data, ascii_only=False)
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -62,19 +62,19 @@ def _metadata(message: Message) -> Row:
     if message.created_at is not None:
         time = message.created_at.astimezone(UTC)
         metadata["createdAt"] = time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    if sources := [_source(each) for each in _citable(message)]:
+    if sources := [_source(source) for source in _citable(message)]:
         metadata["sources"] = sources
     return metadata
 
 
 def _citable(message: Message) -> Iterator[Source]:
-    """What `[1]`, `[2]`, … stand for by its place; what was only researched would be cited."""
-    yield from (each for each in message.sources if each.kind == "cited")
-    yield from (each for each in message.sources if each.kind == "quote")
+    """Yield the sources that `[1]`, `[2]`, … cite by place; others would seem to be cited."""
+    yield from (source for source in message.sources if source.kind == "cited")
+    yield from (source for source in message.sources if source.kind == "quote")
 
 
 def _source(source: Source) -> Row:
-    """A source; what it does not have is a key that is not there."""
+    """Encode a source, without keys for what it lacks."""
     of_service = source.raw.get("metadata") if isinstance(source.raw, dict) else None
     metadata = {
         "title": source.title,
@@ -87,7 +87,7 @@ def _source(source: Source) -> Row:
 
 
 def _file(file: FilePart) -> Row:
-    """A file; only of one that the service made there is an id."""
+    """Encode a file; only one that the service stores has an id."""
     url = file.url or ""
     if url.startswith(_FILE_ID):
         return {"name": file.name or "", "fileId": url.removeprefix(_FILE_ID)}
@@ -95,6 +95,6 @@ def _file(file: FilePart) -> Row:
 
 
 def _js_date(time: datetime) -> str:
-    """Writes a time as `Date.toString()` does on a server in UTC."""
+    """Encode a time as `Date.toString()` does on a server in UTC."""
     day, date, month, year, clock, _ = format_datetime(time.astimezone(UTC), usegmt=True).split()
     return f"{day[:3]} {month} {date} {year} {clock} GMT+0000 (Coordinated Universal Time)"

@@ -1,7 +1,7 @@
-"""PostgreSQL: the adapter, and the transports that carry its units out on connections of psycopg.
+"""PostgreSQL: the adapter, and the transports that run its units on connections of psycopg.
 
-A unit that another transaction got in the way of is run again, whole, in a new one; so is one whose
-connection broke before anything was made fast.
+A unit that fails because of another transaction is run again as a whole; so is one whose connection
+broke before the commit. No statement and no column may be known here.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from convostore.flow import Flow, arun, run
 from ..adapter import SQLAdapter
 from ..migrations import is_current, upgrade
 from ..options import PostgreSQLOptions
-from ..queries import MOST_RUNS, Query, Reply, Rerun, alone, given_up
+from ..queries import MOST_RUNS, Query, Reply, Rerun, alone, too_many_runs
 from ..statements import Statements, statements_of
 from ..tables import POSTGRESQL
-from .errors import closed, meaning, no_encoding
+from .errors import closed, translate, wrong_encoding
 
 T = TypeVar("T")
 _Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
@@ -44,16 +44,16 @@ _AsyncConnection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 _CONNECT: Final = 10
 """Seconds that one attempt to connect may take."""
 _PATIENCE: Final = 1.0
-"""Seconds that there are at the least to get a connection, however short the timeout is."""
+"""Least number of seconds to get a connection, however short the timeout is."""
 _NO_TEXT: Final = re.compile("[\x00\ud800-\udfff]")
 _BEGIN: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED"
-"""Whatever the server's default is: the flows lock the rows that they are about to change."""
+"""Explicit, as the server's default may differ: flows lock the rows that they will change."""
 _COMMIT: Final = b"COMMIT"
 _ROLLBACK: Final = b"ROLLBACK"
 
 
 class PostgreSQLAdapter(SQLAdapter):
-    """Conversations in a PostgreSQL database, shared by as many processes as it serves."""
+    """Conversations in a PostgreSQL database, which many processes may share."""
 
     name: ClassVar[str] = "postgresql"
     Options = PostgreSQLOptions
@@ -81,12 +81,12 @@ class PostgreSQLAdapter(SQLAdapter):
 
 def _parameters(dsn: DSN, options: PostgreSQLOptions) -> dict[str, Any]:
     if dsn.transport:
-        raise ConfigError("PostgreSQL is not spoken to over HTTP: write postgresql://host/database")
+        raise ConfigError("a PostgreSQL DSN must not name HTTP: write postgresql://host/database")
     database = dsn.path.removeprefix("/")
     if "/" in database:
-        raise ConfigError("a PostgreSQL DSN names one database: postgresql://host/database")
+        raise ConfigError("a PostgreSQL DSN must name one database: postgresql://host/database")
     password = options.password.get_secret_value() if options.password else dsn.password
-    given = {
+    parameters = {
         "host": options.host or dsn.host,
         "port": dsn.port,
         "user": dsn.username,
@@ -98,17 +98,17 @@ def _parameters(dsn: DSN, options: PostgreSQLOptions) -> dict[str, Any]:
         "fallback_application_name": "convostore",
         "client_encoding": "UTF8",
     }
-    for name, value in given.items():
+    for name, value in parameters.items():
         if isinstance(value, str) and _NO_TEXT.search(value):
-            raise ConfigError(f"the {name} for PostgreSQL holds a NUL or half a character")
-    return {name: value for name, value in given.items() if value not in {None, ""}}
+            raise ConfigError(f"the {name} for PostgreSQL must not contain NUL or a lone surrogate")
+    return {name: value for name, value in parameters.items() if value not in {None, ""}}
 
 
 class _Settings:
-    """What a pool of either face is made with."""
+    """Settings of the connection pool of either face, and the preparation of the tables."""
 
     def __init__(self, parameters: dict[str, Any], options: PostgreSQLOptions) -> None:
-        milliseconds = max(1, math.ceil(options.timeout * 1000))  # 0 would be without end
+        milliseconds = max(1, math.ceil(options.timeout * 1000))  # 0 would mean no limit
         self.kwargs = {
             **parameters,
             "autocommit": True,
@@ -126,14 +126,14 @@ class _Settings:
             "min_size": 0,
             "max_size": self.size,
             "timeout": patience,
-            "reconnect_timeout": patience,  # a server that is there again is soon looked for
+            "reconnect_timeout": patience,  # a server that is back is soon found
             "open": False,
             "name": "convostore",
             "num_workers": 1,
         }
 
     def prepare(self) -> None:
-        """Brings the tables up to date, on a connection of its own whose errors say what is wrong.
+        """Upgrade the tables on a separate connection, whose errors say more than a pool's.
 
         Raises:
             StoreError: The server is out of reach, or refuses.
@@ -149,11 +149,11 @@ class _Settings:
 def _prepare(connection: _Connection) -> None:
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
-        raise no_encoding(encoding)
+        raise wrong_encoding(encoding)
     statements = statements_of(POSTGRESQL)
 
     def send(query: Query) -> Reply:
-        return _carried_out(connection, query)
+        return _execute(connection, query)
 
     if run(is_current(statements), send):
         return
@@ -162,7 +162,7 @@ def _prepare(connection: _Connection) -> None:
 
 
 class PostgreSQLTransport(Transport[Query, Reply]):
-    """Carries units out in the caller's thread, on a connection of the pool."""
+    """Runs units in the caller's thread, on a connection of the pool."""
 
     def __init__(self, parameters: dict[str, Any], options: PostgreSQLOptions) -> None:
         self._parameters, self._options = parameters, options
@@ -176,8 +176,8 @@ class PostgreSQLTransport(Transport[Query, Reply]):
         self._settings = _Settings(self._parameters, self._options)
         self._pool: psycopg_pool.ConnectionPool[_Connection] | None = None
 
-    def _see_to_forks(self) -> None:
-        """Leaves alone what another process opened: neither used nor closed here."""
+    def _check_fork(self) -> None:
+        """Set aside the pool that was inherited by a fork, neither using nor closing it."""
         if self._pid != os.getpid():
             self._inherited.append(self._pool)
             self._start()
@@ -192,11 +192,11 @@ class PostgreSQLTransport(Transport[Query, Reply]):
                     return run(make(), unit.send)
             except Rerun as error:
                 last = error
-        raise given_up(last)
+        raise too_many_runs(last)
 
     def take(self) -> _Connection:
-        self._see_to_forks()
-        pool = self._pool or self._opened()
+        self._check_fork()
+        pool = self._pool or self._open()
         with translated(None):
             return pool.getconn()
 
@@ -207,9 +207,9 @@ class PostgreSQLTransport(Transport[Query, Reply]):
             return
         pool.putconn(connection)
         if broken:
-            pool.check()  # the others may be as well
+            pool.check()  # the others may be broken as well
 
-    def _opened(self) -> psycopg_pool.ConnectionPool[_Connection]:
+    def _open(self) -> psycopg_pool.ConnectionPool[_Connection]:
         self._settings.prepare()
         with self._lock:
             if self._closed:
@@ -221,7 +221,7 @@ class PostgreSQLTransport(Transport[Query, Reply]):
             return self._pool
 
     def close(self) -> None:
-        self._see_to_forks()
+        self._check_fork()
         with self._lock:
             self._closed = True
             pool, self._pool = self._pool, None
@@ -240,7 +240,7 @@ class _Unit:
     def send(self, query: Query) -> Reply:
         connection = self._connection or self._begin(writes=query.writes)
         with translated(connection):
-            return _carried_out(connection, query)
+            return _execute(connection, query)
 
     def __enter__(self) -> Self:
         return self
@@ -266,10 +266,10 @@ class _Unit:
 
 
 @contextmanager
-def _ended_by_what_ends_it() -> Iterator[None]:
-    """Lets a cancellation or an interrupt through that strikes as psycopg enters a pipeline.
+def _pass_interruptions() -> Iterator[None]:
+    """Raise a cancellation or an interrupt that strikes as psycopg enters a pipeline.
 
-    psycopg (3.3) then asserts that the pipeline was left, and its AssertionError hides what came.
+    psycopg (3.3) then asserts that the pipeline was left, and its AssertionError hides them.
     """
     try:
         yield
@@ -279,10 +279,10 @@ def _ended_by_what_ends_it() -> Iterator[None]:
         raise
 
 
-def _carried_out(connection: _Connection, query: Query) -> Reply:
+def _execute(connection: _Connection, query: Query) -> Reply:
     with connection.cursor() as cursor:
         if query.many:
-            with _ended_by_what_ends_it():
+            with _pass_interruptions():
                 cursor.executemany(query.sql, query.values)
             return Reply([], cursor.rowcount)
         cursor.execute(query.sql, query.values or None)
@@ -296,7 +296,7 @@ def _roll_back(connection: _Connection) -> None:
 
 
 class AsyncPostgreSQLTransport(AsyncTransport[Query, Reply]):
-    """The same for the async face, on psycopg's own async connections."""
+    """Runs units for the async face, on psycopg's async connections."""
 
     def __init__(self, parameters: dict[str, Any], options: PostgreSQLOptions) -> None:
         self.concurrency = options.concurrency
@@ -315,10 +315,10 @@ class AsyncPostgreSQLTransport(AsyncTransport[Query, Reply]):
                     return await arun(make(), unit.send)
             except Rerun as error:
                 last = error
-        raise given_up(last)
+        raise too_many_runs(last)
 
     async def take(self) -> _AsyncConnection:
-        pool = self._pool or await self._opened()
+        pool = self._pool or await self._open()
         with translated(None):
             return await pool.getconn()
 
@@ -329,9 +329,9 @@ class AsyncPostgreSQLTransport(AsyncTransport[Query, Reply]):
             return
         await pool.putconn(connection)
         if broken:
-            await pool.check()  # the others may be as well
+            await pool.check()  # the others may be broken as well
 
-    async def _opened(self) -> psycopg_pool.AsyncConnectionPool[_AsyncConnection]:
+    async def _open(self) -> psycopg_pool.AsyncConnectionPool[_AsyncConnection]:
         if self._opening is None:
             self._opening = asyncio.Lock()
         async with self._opening:
@@ -362,7 +362,7 @@ class _AsyncUnit:
     async def send(self, query: Query) -> Reply:
         connection = self._connection or await self._begin(writes=query.writes)
         with translated(connection):
-            return await _carried_out_async(connection, query)
+            return await _execute_async(connection, query)
 
     async def __aenter__(self) -> Self:
         return self
@@ -375,9 +375,9 @@ class _AsyncUnit:
                 with committing(self._connection):
                     await self._connection.execute(_COMMIT)
         finally:
-            await _to_the_end(self._put_away(self._connection))
+            await _run_to_end(self._release(self._connection))
 
-    async def _put_away(self, connection: _AsyncConnection) -> None:
+    async def _release(self, connection: _AsyncConnection) -> None:
         if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             with suppress(psycopg.Error):
                 await connection.execute(_ROLLBACK)
@@ -392,18 +392,18 @@ class _AsyncUnit:
         return connection
 
 
-async def _carried_out_async(connection: _AsyncConnection, query: Query) -> Reply:
+async def _execute_async(connection: _AsyncConnection, query: Query) -> Reply:
     async with connection.cursor() as cursor:
         if query.many:
-            with _ended_by_what_ends_it():
+            with _pass_interruptions():
                 await cursor.executemany(query.sql, query.values)
             return Reply([], cursor.rowcount)
         await cursor.execute(query.sql, query.values or None)
         return Reply([] if cursor.rownumber is None else await cursor.fetchall(), cursor.rowcount)
 
 
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Carries out what a cancellation must not leave half done."""
+async def _run_to_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await work that a cancellation must not leave half done."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
@@ -418,32 +418,32 @@ async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
 
 @contextmanager
 def translated(connection: psycopg.BaseConnection[Any] | None) -> Iterator[None]:
-    """Raises psycopg's errors as what a caller can do about them.
+    """Raise the library's errors in place of psycopg's.
 
     Raises:
-        Rerun: Nothing was made fast, and another run may succeed.
+        Rerun: Nothing was committed, and another run may succeed.
     """
     try:
         yield
     except psycopg.Error as error:
         broken = connection is not None and connection.closed
-        raise meaning(error, broken=broken) from error
+        raise translate(error, broken=broken) from error
     except OverflowError:
-        raise InvalidError("a number is larger than PostgreSQL's largest") from None
+        raise InvalidError("a number must be within PostgreSQL's range of 64 bits") from None
     except UnicodeEncodeError:
-        raise InvalidError("a cursor holds what is no text: pass page.cursor as it is") from None
+        raise InvalidError("invalid cursor: pass page.cursor unchanged") from None
 
 
 @contextmanager
 def committing(connection: psycopg.BaseConnection[Any]) -> Iterator[None]:
-    """The same around a commit: where the connection breaks, nobody knows whether it took place."""
+    """Translate errors of a commit: if the connection breaks, its outcome is unknown."""
     try:
         with translated(connection):
             yield
     except Rerun as error:
         if connection.closed:
             raise UnavailableError(
-                "the connection broke while the change was made fast: whether it was is not known; "
-                "what is repeated is not stored twice"
+                "the connection broke during the commit, and whether it took place is unknown: "
+                "repeat the call, as nothing is stored twice"
             ) from error
         raise

@@ -1,4 +1,4 @@
-"""What PostgreSQL's errors mean to a caller; no connection may be known here."""
+"""Mapping of PostgreSQL's errors to the library's. No connection may be known here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from convostore.errors import (
 from ..queries import Rerun
 
 _AGAIN: Final = frozenset({"40001", "40P01", "23505"})
-"""Serialisation failure, deadlock, and an id that another transaction has just taken."""
+"""Serialisation failure, deadlock, and an id that another transaction has just stored."""
 _LOCKED: Final = frozenset({"55P03"})
 _NO_DATABASE: Final = frozenset({"3D000"})
 _REFUSED: Final = frozenset({"28000", "28P01", "42501"})
@@ -27,56 +27,55 @@ _READ_ONLY: Final = frozenset({"25006"})
 _TOO_LARGE: Final = frozenset({"54000"})
 
 
-def meaning(error: psycopg.Error, *, broken: bool) -> StoreError:
-    """The error of ours that says what a caller can do.
+def translate(error: psycopg.Error, *, broken: bool) -> StoreError:
+    """Return the library's error for one of psycopg's.
 
     Args:
-        error: psycopg's.
-        broken: Whether the connection that it happened on is gone.
+        error: The error of psycopg.
+        broken: Whether its connection is closed.
     """
     state = error.sqlstate or ""
-    said = _first_line(error)
+    text = _first_line(error)
     if isinstance(error, psycopg_pool.PoolClosed | psycopg_pool.PoolTimeout):
         return closed() if isinstance(error, psycopg_pool.PoolClosed) else _no_connection()
     if state in _AGAIN or broken:
-        return Rerun(f"PostgreSQL could not carry this out: {said}")
+        return Rerun(f"PostgreSQL failed: {text}")
     if state in _LOCKED:
         return UnavailableError(
             "another writer held this conversation for longer than the option timeout allows"
         )
     if state in _READ_ONLY:
-        return AuthError(
-            f"PostgreSQL may only be read here, it is a replica or set so for this user: {said}"
-        )
-    if state in _REFUSED or "password authentication failed" in said or "no password" in said:
-        return AuthError(f"PostgreSQL refuses this user: {said}")
-    if state in _NO_DATABASE or ("does not exist" in said and "database" in said):
-        return ConfigError(f"{said}: create it first, or name another one")
+        return AuthError(f"PostgreSQL is read-only here, as a replica or for this user: {text}")
+    if state in _REFUSED or "password authentication failed" in text or "no password" in text:
+        return AuthError(f"PostgreSQL refuses this user: {text}")
+    if state in _NO_DATABASE or ("does not exist" in text and "database" in text):
+        return ConfigError(f"{text}: create it first, or name another one")
     if state in _TOO_LARGE:
-        return InvalidError(f"PostgreSQL cannot keep this, an id may be too long: {said}")
+        return InvalidError(f"PostgreSQL cannot store a value, an id may be too long: {text}")
     if state.startswith("22") or isinstance(error, psycopg.DataError):
-        return InvalidError(f"PostgreSQL refuses a value: {said}")
+        return InvalidError(f"PostgreSQL refuses a value: {text}")
     if isinstance(error, psycopg.OperationalError):
-        return UnavailableError(f"PostgreSQL is out of reach or out of room: {said}")
-    return ProtocolError(f"PostgreSQL could not carry this out: {said}")
+        return UnavailableError(f"PostgreSQL is out of reach or out of room: {text}")
+    return ProtocolError(f"PostgreSQL failed: {text}")
 
 
 def closed() -> InvalidError:
-    """The error of a call that was under way when its store was closed."""
+    """Make the error of a call whose store was closed meanwhile."""
     return InvalidError("this store is closed: open it again")
 
 
 def _no_connection() -> UnavailableError:
     return UnavailableError(
-        "no connection to PostgreSQL was to be had within the option timeout: "
-        "raise it or concurrency, or look after the server"
+        "no connection to PostgreSQL was free within the option timeout: "
+        "raise it or concurrency, or check the server"
     )
 
 
-def no_encoding(encoding: str | None) -> ConfigError:
-    """The error of a database that cannot hold every text."""
+def wrong_encoding(encoding: str | None) -> ConfigError:
+    """Make the error of a database that cannot store every text."""
     return ConfigError(
-        f"this database's encoding is {encoding}: make one with ENCODING 'UTF8', or texts are lost"
+        f"the database's encoding must be UTF8, got {encoding}: create one with ENCODING 'UTF8', "
+        "or texts are lost"
     )
 
 

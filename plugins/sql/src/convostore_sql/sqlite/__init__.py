@@ -1,7 +1,7 @@
-"""SQLite: the adapter, and the transports that carry its units out.
+"""SQLite: the adapter, and the transports that run its units.
 
-The async one has a whole unit carried out in one call of a worker thread: a hop for each statement
-would cost several times as much. Connections are `sqlite_database`'s.
+The async transport runs a whole unit in one call of a worker thread: a hop for each statement would
+cost several times as much. Connections and transactions belong in `database`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PLAIN: Final = "/:!$&'()*+,;=@ "
 
 
 class SQLiteAdapter(SQLAdapter):
-    """Conversations in one file, or in memory for as long as the adapter lives."""
+    """Conversations in a file, or in memory for as long as the adapter lives."""
 
     name: ClassVar[str] = "sqlite"
     Options = SQLiteOptions
@@ -48,7 +48,7 @@ class SQLiteAdapter(SQLAdapter):
     def label(self) -> str:
         if self._path == MEMORY:
             return f"sqlite://{self._scope}"
-        path = Path(self._path).resolve().as_posix()  # one file is one store, by whatever way
+        path = Path(self._path).resolve().as_posix()  # a file is one store, by any path
         return f"sqlite:///{quote(path, safe=_PLAIN)}{self._scope}"
 
     @property
@@ -65,23 +65,23 @@ class SQLiteAdapter(SQLAdapter):
 def _path(dsn: DSN) -> str:
     if dsn.host or dsn.username or dsn.port or dsn.transport:
         raise ConfigError(
-            "a file stands behind three slashes, sqlite:///file.db, an absolute path behind four; "
-            "sqlite:// alone is a store in memory"
+            "a sqlite DSN must have no host, user or port: write sqlite:///file.db, with four "
+            "slashes for an absolute path, or sqlite:// for a store in memory"
         )
     path = unquote(dsn.path.removeprefix("/"))
     if "\x00" in path:
-        raise ConfigError("the path of this sqlite DSN holds a NUL")
+        raise ConfigError("the path of a sqlite DSN must not contain NUL")
     if dsn.path and not path:
         raise ConfigError(
-            "sqlite:/// names no file: write it behind the slashes; sqlite:// is a store in memory"
+            "sqlite:/// names no file: write sqlite:///file.db, or sqlite:// for a store in memory"
         )
     if path in {"", MEMORY}:
         return MEMORY
-    return str(Path(path).absolute())  # the file stays the same where the folder is changed
+    return str(Path(path).absolute())  # the same file even if the working folder changes
 
 
 class SQLiteTransport(Transport[Query, Reply]):
-    """Carries units out in the caller's thread."""
+    """Runs units in the caller's thread."""
 
     def __init__(self, database: Database) -> None:
         self._database = database.opened()
@@ -100,7 +100,7 @@ class SQLiteTransport(Transport[Query, Reply]):
 
 
 class AsyncSQLiteTransport(AsyncTransport[Query, Reply]):
-    """Carries units out in worker threads; a cancelled one has ended before its call does."""
+    """Runs units in worker threads; a cancelled unit has ended before its call has."""
 
     def __init__(self, database: Database, concurrency: int) -> None:
         self.concurrency = concurrency
@@ -114,7 +114,7 @@ class AsyncSQLiteTransport(AsyncTransport[Query, Reply]):
 
     async def run(self, make: Callable[[], Flow[Query, Reply, T]]) -> T:
         if self._workers is None:
-            return self._database.run(make)  # closed: the flow itself says so, before any query
+            return self._database.run(make)  # closed: the flow raises before any query
         ticket = Ticket()
         job = self._workers.submit(self._database.run, make, ticket)
         done = asyncio.wrap_future(job)
@@ -123,7 +123,7 @@ class AsyncSQLiteTransport(AsyncTransport[Query, Reply]):
         except asyncio.CancelledError:
             job.cancel()
             ticket.cancel()
-            await _ended(done)
+            await _wait_for(done)
             raise
 
     async def aclose(self) -> None:
@@ -134,12 +134,12 @@ class AsyncSQLiteTransport(AsyncTransport[Query, Reply]):
             await asyncio.to_thread(workers.shutdown)  # until what is under way has ended
 
 
-async def _ended(future: asyncio.Future[Any]) -> None:
-    """Waits until a unit has ended, however often its caller is cancelled."""
+async def _wait_for(future: asyncio.Future[Any]) -> None:
+    """Wait until a unit has ended, however often its caller is cancelled."""
     while not future.done():
         try:
             await asyncio.wait([future])
         except asyncio.CancelledError:
             continue
     if not future.cancelled():
-        future.exception()  # looked at: the cancellation is what goes on
+        future.exception()  # marks it as retrieved; the cancellation is raised

@@ -1,7 +1,43 @@
-"""A SQLite database as both faces use it: its connections and its units.
+"""A SQLite database for both faces: its connections, and units of queries in transactions.
 
-Writers of one process wait in a queue, as SQLite lets those of several only look again and again.
+No adapter and no operation may be known here.
 """
+# Units. Every call of a store is one unit: `Database.run` takes a connection, sends the flow's
+# queries on it, and commits. A unit whose first query writes begins with BEGIN IMMEDIATE, which
+# takes the file's write lock before anything is read: so what a unit reads cannot change before
+# it writes, and a transaction is never upgraded from reading to writing, which SQLite refuses
+# when another writer was faster. A unit that only reads needs no transaction; each of its
+# statements sees one moment. Writing ahead (WAL) lets readers read while somebody writes.
+#
+# Waiting. SQLite has one writer per file, and no queue: who finds the lock taken sleeps and tries
+# again. Within one process that would be unfair and slow, so writers of one `Database` first
+# queue for `_writing`, a lock of Python; only the one at its head competes with other processes.
+# A database in memory has a single connection, for which readers queue as well (`_alone`). All
+# waits of a unit draw from one budget, `timeout`, in steps of `_PATIENCE` seconds: `_waits`
+# yields the next step as long as the budget lasts, and between two steps a cancellation or an
+# interrupt is noticed. For the same reason the connection's own busy_timeout is that short.
+#
+# Cancellation. The async face runs a unit in a worker thread, and cancels it with a `Ticket`. A
+# unit that reads is interrupted in the midst of a statement. One that writes stops between two
+# statements: after an interrupt within a transaction SQLite may refuse even the ROLLBACK. Once
+# COMMIT has begun, the unit is done. `leave` may run twice, because a KeyboardInterrupt may
+# strike inside the first run; the locks are reentrant, and so know their owner, that a release is
+# right wherever it struck.
+#
+# Connections. Idle ones are kept for later units, as many as ever ran at a time. A connection
+# that cannot leave its transaction is closed. When the last store that uses the database is
+# closed, the idle connections are, and the rest as soon as their units end.
+#
+# Replaced files. A process that deletes or replaces the file leaves an open connection with a
+# file that nobody will ever read. So each write first compares device and inode of the path with
+# those that were opened, and raises ConfigError; the write would otherwise be lost in silence.
+#
+# Forks. POSIX locks belong to a process: when any descriptor of the file is closed, the process
+# loses its locks on it, whoever took them. SQLite therefore keeps tables of its locks in memory,
+# which a child inherits and believes to hold. So before a fork all idle connections are closed
+# (`_before_fork`). A unit that runs in another thread at that moment cannot be: the child then
+# neither uses nor closes what it inherited, and raises ConfigError rather than lose what is
+# written.
 
 from __future__ import annotations
 
@@ -22,7 +58,7 @@ from ..migrations import is_current, upgrade
 from ..queries import Query, Reply
 from ..statements import statements_of
 from ..tables import SQLITE
-from .errors import Cancelled, busy, is_busy, meaning
+from .errors import Cancelled, busy, is_busy, translate
 
 T = TypeVar("T")
 
@@ -30,17 +66,17 @@ MEMORY: Final = ":memory:"
 _OLDEST: Final = (3, 35, 0)
 _PAUSE: Final = 0.01
 _PATIENCE: Final = 0.1
-"""Seconds after which one who waits looks whether it was cancelled or interrupted."""
+"""Seconds after which a waiting unit checks whether it was cancelled or interrupted."""
 
 
 class _Connection(sqlite3.Connection):
-    """One that can be referred to weakly."""
+    """A connection that weak references can refer to."""
 
 
 class Database:
-    """A database with the connections that are open to it; threads may share it.
+    """A database and its open connections; threads may share it.
 
-    One in memory has a single connection, which lives as long as this object.
+    A database in memory has a single connection, which lives as long as this object.
     """
 
     def __init__(self, path: str, *, timeout: float, full: bool) -> None:
@@ -61,22 +97,22 @@ class Database:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._preparing = threading.Lock()
-        # They know who holds them, so that to let go is right whatever an interrupt cut off.
+        # Reentrant locks know their owner: a release is safe wherever an interrupt struck.
         self._writing = threading.RLock()
         self._alone = threading.RLock() if self.path == MEMORY else None
 
     def opened(self) -> Self:
-        """Counts one more that uses the database."""
+        """Count one more user of the database."""
         with suppress(ConfigError):
-            self._see_to_forks()
+            self._check_fork()
         with self._lock:
             self._users += 1
         return self
 
     def close(self) -> None:
-        """Closes the connections once nobody uses the database any more."""
+        """Count one user less; close the connections when there is none."""
         with suppress(ConfigError):
-            self._see_to_forks()
+            self._check_fork()
         with self._lock:
             self._users -= 1
             users = self._users
@@ -84,7 +120,7 @@ class Database:
             self.close_idle()
 
     def run(self, make: Callable[[], Flow[Query, Reply, T]], ticket: Ticket | None = None) -> T:
-        """Carries a flow out as one unit: all of it, or nothing.
+        """Run a flow as one unit: all of it, or nothing.
 
         Raises:
             UnavailableError: Others wrote for longer than `timeout` seconds.
@@ -98,15 +134,15 @@ class Database:
             try:
                 unit.leave()
             finally:
-                unit.leave()  # what an interrupt kept the first from
+                unit.leave()  # finishes what an interrupt cut off
 
-    def turn(self, *, writes: bool) -> threading.RLock | None:
-        """What those hold who cannot go on side by side.
+    def queue_lock(self, *, writes: bool) -> threading.RLock | None:
+        """Return the lock that a unit must hold; None for one that may run beside others.
 
         Raises:
-            ConfigError: What would be written is lost: its file was deleted or replaced.
+            ConfigError: The file was deleted or replaced, and a write would be lost.
         """
-        self._see_to_forks()
+        self._check_fork()
         if writes and self._file is not None and self._file != _identity(self.path):
             raise ConfigError(
                 f"{Path(self.path).name!r} was moved, deleted or replaced while this store was "
@@ -115,10 +151,10 @@ class Database:
         return self._alone or (self._writing if writes else None)
 
     def take(self) -> sqlite3.Connection:
-        """A connection that is the caller's alone until it is given back.
+        """Return a connection for the caller's exclusive use until it is given back.
 
         Raises:
-            StoreError: There is no database to be had.
+            StoreError: The database cannot be opened.
         """
         if self._alone is not None:
             self._only = self._only or self._connect()
@@ -129,18 +165,18 @@ class Database:
         return self._connect()
 
     def give_back(self, connection: sqlite3.Connection) -> None:
-        """Ends what `take` began; one that cannot leave its transaction is of no use any more."""
+        """Return a connection to the pool; close one that cannot leave its transaction."""
         if self._alone is not None:
             return
         with self._lock:
-            kept = self._users > 0 and not connection.in_transaction
-            if kept:
+            is_reusable = self._users > 0 and not connection.in_transaction
+            if is_reusable:
                 self._idle.append(connection)
-        if not kept:
+        if not is_reusable:
             self._close(connection)
 
     def close_idle(self) -> None:
-        """Closes what nobody uses at the moment; it is opened again when it is wanted."""
+        """Close the connections that no unit uses; later units open new ones."""
         if self._alone is None:
             with self._lock:
                 idle, self._idle = self._idle, []
@@ -151,12 +187,12 @@ class Database:
         connection.close()
         self._open.discard(connection)
 
-    def _see_to_forks(self) -> None:
-        """Leaves alone what another process has open: neither used nor closed here.
+    def _check_fork(self) -> None:
+        """Set aside the connections that were inherited by a fork, neither using nor closing them.
 
         Raises:
-            ConfigError: Another thread was using this database when the process was forked. SQLite
-                then takes the other process's locks for its own, and what is written can be lost.
+            ConfigError: Another thread was using the database when the process was forked. SQLite
+                then takes the parent's locks for its own, and writes could be lost.
         """
         if self._pid != os.getpid():
             self._make_locks()
@@ -183,7 +219,7 @@ class Database:
             if connection is not None:
                 connection.close()
             if isinstance(error, sqlite3.Error):
-                raise meaning(error, self.path) from error
+                raise translate(error, self.path) from error
             raise
         if self._alone is None:
             self._open.add(connection)
@@ -194,21 +230,21 @@ class Database:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         with self._preparing:
-            self._see_to_tables(connection)
+            self._prepare_tables(connection)
         patience = int(1000 * min(self.timeout, _PATIENCE))
         connection.execute(f"PRAGMA busy_timeout = {patience}").fetchone()
 
-    def _see_to_tables(self, connection: sqlite3.Connection) -> None:
+    def _prepare_tables(self, connection: sqlite3.Connection) -> None:
         if self._current and self._alone is None:
             return
-        _require_what_is_needed(connection)
+        _require_features(connection)
         if self._alone is None:
             _write_ahead(connection, time.monotonic() + self.timeout)
         statements = statements_of(SQLITE)
-        if not run(is_current(statements), lambda query: _carried_out(connection, query)):
+        if not run(is_current(statements), lambda query: _execute(connection, query)):
             connection.execute("BEGIN IMMEDIATE")
             with _ending(connection):
-                run(upgrade(statements), lambda query: _carried_out(connection, query))
+                run(upgrade(statements), lambda query: _execute(connection, query))
         self._file = _identity(self.path)
         self._current = True
 
@@ -217,7 +253,7 @@ _DATABASES: Final[weakref.WeakSet[Database]] = weakref.WeakSet()
 
 
 def _before_fork() -> None:
-    """Keeps a child from inheriting connections, whose locks it would take for its own."""
+    """Close idle connections, whose locks a child would take for its own."""
     for database in [*_DATABASES]:
         database.close_idle()
 
@@ -227,7 +263,7 @@ if hasattr(os, "register_at_fork"):
 
 
 class Ticket:
-    """Lets a unit be cancelled from another thread."""
+    """Cancellation of a unit from another thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -235,23 +271,23 @@ class Ticket:
         self.cancelled = False
 
     def cancel(self) -> None:
-        """Ends the unit at its next statement, or where it reads, in the midst of one."""
+        """Stop the unit before its next statement; while it only reads, in the midst of one."""
         with self._lock:
             self.cancelled = True
             if self._connection is not None:
                 self._connection.interrupt()
 
-    def give(self, connection: sqlite3.Connection | None) -> None:
-        """Says what the unit reads on; None when it has ended.
+    def set_connection(self, connection: sqlite3.Connection | None) -> None:
+        """Set the connection to interrupt: that of a reading unit, or None once it has ended.
 
-        One that writes is not to be torn off: within a transaction SQLite may stay interrupted, and
-        then takes no ROLLBACK either.
+        A writing unit is never interrupted: within a transaction SQLite may then refuse even the
+        ROLLBACK.
         """
         with self._lock:
             self._connection = connection
 
     def check(self) -> None:
-        """Looks whether the unit may go on.
+        """Check whether the unit may continue.
 
         Raises:
             Cancelled: It was cancelled.
@@ -267,67 +303,67 @@ class _Unit:
         self._database = database
         self._ticket = ticket
         self._waits = self._pauses()
-        self._turn: threading.RLock | None = None
+        self._queue_lock: threading.RLock | None = None
         self._connection: sqlite3.Connection | None = None
 
     def send(self, query: Query) -> Reply:
         connection = self._connection or self._begin(writes=query.writes)
         self._ticket.check()
-        return self._patiently(lambda: _carried_out(connection, query))
+        return self._retry(lambda: _execute(connection, query))
 
     def commit(self) -> None:
-        """Makes fast what was written.
+        """Commit the unit's transaction, if it has one.
 
         Raises:
-            Cancelled: Nobody wants it any more.
+            Cancelled: The unit was cancelled before.
         """
         connection = self._connection
         if connection is not None and connection.in_transaction:
             self._ticket.check()
-            self._patiently(lambda: connection.execute("COMMIT"))
+            self._retry(lambda: connection.execute("COMMIT"))
 
     def leave(self) -> None:
-        """Rolls back what was not committed, and lets go of everything; twice does no harm."""
+        """Roll back what was not committed, and release everything; a second call is harmless."""
         connection = self._connection
         if connection is not None:
             if connection.in_transaction:
                 _roll_back(connection)
-            self._ticket.give(None)
+            self._ticket.set_connection(None)
             self._connection = None
             self._database.give_back(connection)
-        if self._turn is not None:
-            with suppress(RuntimeError):  # it had not come yet
-                self._turn.release()
-            self._turn = None
+        if self._queue_lock is not None:
+            with suppress(RuntimeError):  # it was not acquired yet
+                self._queue_lock.release()
+            self._queue_lock = None
 
     def _begin(self, *, writes: bool) -> sqlite3.Connection:
-        self._turn = self._database.turn(writes=writes)
-        if self._turn is not None:
-            self._await(self._turn)
+        self._queue_lock = self._database.queue_lock(writes=writes)
+        if self._queue_lock is not None:
+            self._acquire(self._queue_lock)
         connection = self._connection = self._database.take()
         if writes:
-            self._patiently(lambda: connection.execute("BEGIN IMMEDIATE"))
+            self._retry(lambda: connection.execute("BEGIN IMMEDIATE"))
         else:
-            self._ticket.give(connection)
+            self._ticket.set_connection(connection)
         return connection
 
-    def _await(self, turn: threading.RLock) -> None:
+    def _acquire(self, lock: threading.RLock) -> None:
         for seconds in self._waits:
-            if turn.acquire(timeout=seconds):
+            if lock.acquire(timeout=seconds):
                 return
         raise busy()
 
-    def _patiently(self, work: Callable[[], T]) -> T:
-        """Does what other processes may keep from being done for a while."""
+    def _retry(self, work: Callable[[], T]) -> T:
+        """Retry the work while other processes hold the file's lock."""
         while True:
             try:
                 return work()
             except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
                 if not is_busy(error) or next(self._waits, None) is None:
-                    raise meaning(error, self._database.path) from error
+                    raise translate(error, self._database.path) from error
 
     def _pauses(self) -> Iterator[float]:
-        """How long to wait each time, from the first time on until the database's timeout is over.
+        """Yield the seconds of each wait until the database's timeout is over.
 
         Raises:
             Cancelled: The unit was cancelled meanwhile.
@@ -343,15 +379,15 @@ class _Unit:
 
 
 def _identity(path: str) -> tuple[int, int] | None:
-    """What tells a file from another one that has its name; None where there is none."""
+    """Return device and inode of a file; None if it does not exist."""
     try:
-        found = os.stat(path)  # noqa: PTH116  # looked at for each write: a third of the time
+        status = os.stat(path)  # noqa: PTH116  # a third of the time of Path.stat, at each write
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
-def _carried_out(connection: sqlite3.Connection, query: Query) -> Reply:
+def _execute(connection: sqlite3.Connection, query: Query) -> Reply:
     if query.many:
         cursor = connection.executemany(query.sql, query.values)
     else:
@@ -370,25 +406,25 @@ def _ending(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
-    """Ends a transaction without a trace; SQLite may have done so already."""
+    """Roll back a transaction, unless SQLite has done so already."""
     with suppress(sqlite3.Error):
         if connection.in_transaction:
             connection.execute("ROLLBACK")
 
 
-def _require_what_is_needed(connection: sqlite3.Connection) -> None:
+def _require_features(connection: sqlite3.Connection) -> None:
     options = {row[0] for row in connection.execute("PRAGMA compile_options")}
     if sqlite3.sqlite_version_info < _OLDEST or "ENABLE_FTS5" not in options:
-        wanted = ".".join(map(str, _OLDEST))
+        oldest = ".".join(map(str, _OLDEST))
         raise ConfigError(
             f"this Python's SQLite is {sqlite3.sqlite_version}, "
             f"{'with' if 'ENABLE_FTS5' in options else 'without'} FTS5: convostore-sql needs "
-            f"{wanted} or newer, with FTS5"
+            f"{oldest} or newer, with FTS5"
         )
 
 
 def _write_ahead(connection: sqlite3.Connection, until: float) -> None:
-    """Lets readers read while another one writes; the file remembers it."""
+    """Switch the file to writing ahead, so that readers do not wait for a writer."""
     while True:
         try:
             (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
@@ -396,7 +432,7 @@ def _write_ahead(connection: sqlite3.Connection, until: float) -> None:
                 connection.execute("PRAGMA journal_mode = WAL").fetchone()
             return
         except sqlite3.OperationalError as error:
-            # SQLite does not wait here by itself while another process does the same.
+            # Here SQLite does not wait for another process that does the same.
             if not is_busy(error) or time.monotonic() > until:
                 raise
             time.sleep(_PAUSE)

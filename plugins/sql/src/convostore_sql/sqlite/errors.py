@@ -1,4 +1,4 @@
-"""What SQLite's errors mean to a caller; no connection may be known here."""
+"""Mapping of SQLite's errors to the library's. No connection may be known here."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from convostore.errors import (
 )
 
 
-class Cancelled(StoreError):  # noqa: N818  # it is no error
-    """The unit was cancelled, and has left nothing behind."""
+class Cancelled(StoreError):  # noqa: N818  # it is not an error
+    """The unit was cancelled, and nothing of it was stored."""
 
 
 def busy() -> UnavailableError:
-    """The error of a wait that was too long."""
+    """Make the error of a wait beyond the option timeout."""
     return UnavailableError(
         "others have been writing to this SQLite database for longer than the option timeout "
         "allows: try again, or raise it"
@@ -36,30 +36,30 @@ def is_busy(error: Exception) -> bool:
     return _primary(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 
 
-_MEANINGS: Final[dict[int, tuple[type[StoreError], str]]] = {
+_BY_CODE: Final[dict[int, tuple[type[StoreError], str]]] = {
     sqlite3.SQLITE_CANTOPEN: (
         ConfigError,
-        "SQLite cannot open {name!r}: does its folder exist, and may you write there?",
+        "SQLite cannot open {name!r}: check that its folder exists and is writable",
     ),
     sqlite3.SQLITE_READONLY: (
         AuthError,
-        "SQLite may only read {name!r}: look at the rights of the file and its folder",
+        "SQLite may only read {name!r}: check the permissions of the file and its folder",
     ),
-    sqlite3.SQLITE_PERM: (AuthError, "SQLite may not use {name!r}: look at its rights"),
-    sqlite3.SQLITE_NOTADB: (ConfigError, "{name!r} is no SQLite database"),
+    sqlite3.SQLITE_PERM: (AuthError, "SQLite may not use {name!r}: check its permissions"),
+    sqlite3.SQLITE_NOTADB: (ConfigError, "{name!r} is not a SQLite database"),
     sqlite3.SQLITE_CORRUPT: (ProtocolError, "the SQLite database {name!r} is damaged: {error}"),
-    sqlite3.SQLITE_FULL: (UnavailableError, "there is no room to write to {name!r}"),
+    sqlite3.SQLITE_FULL: (UnavailableError, "there is no space left to write to {name!r}"),
     sqlite3.SQLITE_IOERR: (UnavailableError, "the disk failed under {name!r}: {error}"),
-    sqlite3.SQLITE_TOOBIG: (InvalidError, "this is larger than SQLite keeps in one row"),
+    sqlite3.SQLITE_TOOBIG: (InvalidError, "a value is larger than SQLite stores in one row"),
 }
 
 
-def meaning(error: Exception, path: str) -> StoreError:
-    """The error of ours that says what a caller can do about one of SQLite's."""
+def translate(error: Exception, path: str) -> StoreError:
+    """Return the library's error for one of SQLite's."""
     if isinstance(error, UnicodeEncodeError):
-        return InvalidError("a cursor holds what is no text: pass page.cursor as it is")
+        return InvalidError("invalid cursor: pass page.cursor unchanged")
     if not isinstance(error, sqlite3.Error):
-        return InvalidError("a number is larger than SQLite's largest")
+        return InvalidError("a number must be within SQLite's range of 64 bits")
     if is_busy(error):
         return busy()
     code = _primary(error)
@@ -67,7 +67,5 @@ def meaning(error: Exception, path: str) -> StoreError:
         return Cancelled("cancelled")
     if isinstance(error, sqlite3.DataError):
         return InvalidError(f"SQLite refuses a value: {error}")
-    kind, told = _MEANINGS.get(
-        code, (ProtocolError, "SQLite could not carry this out on {name!r}: {error}")
-    )
-    return kind(told.format(name=Path(path).name, error=error))
+    kind, text = _BY_CODE.get(code, (ProtocolError, "SQLite failed on {name!r}: {error}"))
+    return kind(text.format(name=Path(path).name, error=error))

@@ -24,6 +24,7 @@ from convostore.serialization import (
     dumps,
     load_conversation,
     load_message,
+    message_json,
     to_json,
     trusted_conversation,
     trusted_message,
@@ -279,3 +280,13 @@ def test_a_part_of_an_unknown_kind_becomes_another_part_whole(kind):
     for read in (load_message(data), trusted_message(data)):
         assert read.parts == (OtherPart(type=str(kind), data=part), TextPart(text="hi"))
         assert load_message(json.loads(dumps(read))) == read
+
+
+@pytest.mark.parametrize("message", [user(), everything(), user(parts=(TextPart(text="\ud800"),))])
+def test_a_message_written_fast_reads_back_the_same(message):
+    assert load_message(json.loads(message_json(message))) == message
+
+
+def test_what_is_no_json_is_refused_however_it_is_written():
+    with pytest.raises(InvalidError):
+        message_json(user(raw=object()))

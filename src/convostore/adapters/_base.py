@@ -34,7 +34,7 @@ from ..models import (
     Transcript,
     Unset,
 )
-from ..serialization import dumps
+from ..serialization import message_json
 from ._transport import AsyncIncomingReply as AsyncIncomingReply
 from ._transport import AsyncTransport as AsyncTransport
 from ._transport import IncomingReply as IncomingReply
@@ -194,13 +194,13 @@ class Adapter(ABC, Generic[Q, R]):
         """
 
     def messages_as_json(self, conversation_id: str, listing: Listing) -> Flow[Q, R, Page[str]]:
-        """As `list_messages`, each message as JSON; overridden where messages are kept as that.
+        """Return the page of `list_messages`, each message as JSON.
 
-        It is what `codec.dumps` writes, or the same in UTF-8.
+        Override it where messages are kept as JSON. Fields that hold their default may be absent.
         """
         page = yield from self.list_messages(conversation_id, listing)
         return Page(
-            items=tuple([dumps(each) for each in page.items]), cursor=page.cursor, total=page.total
+            items=tuple(map(message_json, page.items)), cursor=page.cursor, total=page.total
         )
 
     def read_transcript(

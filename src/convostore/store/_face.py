@@ -40,11 +40,6 @@ class BaseStore:
         return frozenset(self._operations.adapter.ReplyOptions.model_fields)
 
     @property
-    def keeps_json(self) -> bool:
-        """Whether the backend keeps messages as JSON, so that `messages_as_json` saves work."""
-        return type(self._operations.adapter).messages_as_json is not Adapter.messages_as_json
-
-    @property
     def _chat(self) -> ChatOperations:
         from ._chat_operations import ChatOperations
 

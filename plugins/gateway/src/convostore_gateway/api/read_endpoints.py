@@ -40,8 +40,7 @@ async def _info(call: Call) -> Any:
 
 
 async def _messages(call: Call) -> Any:
-    listed = call.store.messages_as_json if call.store.keeps_json else call.store.list_messages
-    return await listed(**call.ids, **call.query)
+    return await call.store.messages_as_json(**call.ids, **call.query)
 
 
 async def _search(call: Call) -> Any:

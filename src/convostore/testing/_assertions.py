@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -59,8 +60,25 @@ def rule_in_errors(clause: Callable[..., object]) -> Iterator[None]:
         raise
     except Exception as error:
         if rule := inspect.getdoc(clause):
-            error.add_note(f"\nThe clause: {rule}")
+            error.add_note("\nThe clause: " + rule.replace("\n\n", "\n"))
         raise
+
+
+def rules_in_errors(contract: type[T]) -> type[T]:
+    """Add to each test of a class that its errors have its rule."""
+    for name, test in list(vars(contract).items()):
+        if name.startswith("test_"):
+            setattr(contract, name, _with_rule(test))
+    return contract
+
+
+def _with_rule(test: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(test)
+    def with_rule(*args: object, **kwargs: object) -> None:
+        with rule_in_errors(test):
+            test(*args, **kwargs)
+
+    return with_rule
 
 
 def require(store: AsyncConversationStore, *operations: Operation) -> None:

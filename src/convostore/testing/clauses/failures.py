@@ -65,10 +65,18 @@ class FaultClauses:
     """What holds of every backend over HTTP."""
 
     async def test_a_refused_credential_raises_auth_error(self, kit: Kit) -> None:
+        """401 and 403 are an `AuthError` of the operation.
+
+        The user must change the key; nothing else helps.
+        """
         for status in (401, 403):
             await _each_raises(kit, answer(status), AuthError)
 
     async def test_what_the_service_calls_absent_is_not_found(self, kit: Kit) -> None:
+        """404 with the service's own JSON is a `NotFoundError`; for a delete it is done.
+
+        Only what the service says itself proves that something is gone.
+        """
         ground = await prepare(kit)
         for operation in ground.operations:
             store = kit.open(service=answer(404), retries=0)
@@ -82,6 +90,10 @@ class FaultClauses:
                     await ground.call(store, operation)
 
     async def test_a_page_of_another_program_is_no_absence(self, kit: Kit) -> None:
+        """404 with an HTML page is a `ProtocolError` that points to the base URL.
+
+        A wrong address must not look as if all conversations were deleted.
+        """
         ground = await prepare(kit)
         for operation in ground.operations:
             store = kit.open(service=html(404), retries=0)
@@ -90,6 +102,10 @@ class FaultClauses:
             assert "base URL" in str(caught.error)
 
     async def test_too_many_requests_say_how_long_to_wait(self, kit: Kit) -> None:
+        """429 is a retryable `RateLimitError` with the seconds of `Retry-After`.
+
+        Callers wait by it.
+        """
         caught = await _each_raises(kit, answer(429, retry_after="7"), RateLimitError)
         for error in caught:
             assert isinstance(error, RateLimitError)
@@ -97,6 +113,10 @@ class FaultClauses:
             assert error.retryable
 
     async def test_a_service_out_of_order_is_unavailable(self, kit: Kit) -> None:
+        """500, 502, 503, a dropped connection and a time-out are an `UnavailableError`.
+
+        It is retryable but for 500, which the same request is likely to meet again.
+        """
         assert not any(
             error.retryable for error in await _each_raises(kit, answer(500), UnavailableError)
         )
@@ -105,10 +125,18 @@ class FaultClauses:
             assert all(error.retryable for error in caught)
 
     async def test_an_answer_that_is_no_json_is_a_protocol_error(self, kit: Kit) -> None:
+        """200 with HTML or with broken JSON is a `ProtocolError`.
+
+        A login page or half an answer must not be read as an empty list.
+        """
         await _each_raises(kit, html(200), ProtocolError)
         await _each_raises(kit, truncated, ProtocolError, or_in_a_stream=UnavailableError)
 
     async def test_a_harmless_request_is_repeated(self, kit: Kit) -> None:
+        """A read that the service refuses for a while is sent again, as `retries` says.
+
+        Short outages must not reach the caller.
+        """
         ground = await prepare(kit)
         for operation in ground.operations:
             if operation not in _READS:
@@ -123,6 +151,10 @@ class FaultClauses:
             assert operation is not Operation.LIST_CONVERSATIONS or expected == 3
 
     async def test_a_repeated_read_succeeds_once_the_service_is_back(self, kit: Kit) -> None:
+        """A read succeeds when the service answers the second time.
+
+        Retrying is of use only if its result is the caller's.
+        """
         await prepare(kit)
         service = kit.backend.service
         assert service is not None
@@ -138,6 +170,10 @@ class FaultClauses:
         assert [each.id for each in await collected(store.conversations())] == listed
 
     async def test_a_request_that_changes_something_is_never_repeated(self, kit: Kit) -> None:
+        """A request that changes something is sent once, whatever `retries` says.
+
+        The first may have arrived: a question asked twice costs money and shows twice.
+        """
         ground = await prepare(kit)
         service = kit.backend.service
         assert service is not None
@@ -156,6 +192,10 @@ class FaultClauses:
             assert all(writes.count(each) == 1 for each in writes), operation
 
     async def test_no_secret_shows_in_an_error(self, kit: Kit) -> None:
+        """No secret shows in an error, its notes or its causes, even if the service repeats it.
+
+        Errors are logged and pasted into issues.
+        """
         ground = await prepare(kit)
         for operation in ground.operations:
             for echo in (answer(500, SECRET), answer(403, SECRET), _secret_html):

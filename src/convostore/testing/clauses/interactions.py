@@ -24,6 +24,10 @@ class AnsweringClauses:
     """What holds of a backend whose flows ask."""
 
     async def test_a_flow_that_asks_waits(self, kit: Kit) -> None:
+        """A flow that asks ends its reply with an open interaction, which the last message holds.
+
+        An app that restarts finds the question by the stored message.
+        """
         store, prompts = answering(kit, Operation.REPLY, Operation.ANSWER)
         for prompt in _asking(prompts):
             reply = await store.reply(None, prompt, **prompts.options)
@@ -34,6 +38,10 @@ class AnsweringClauses:
             assert pending_interaction(await _last(store, reply)) == asked
 
     async def test_an_answer_goes_on_with_the_flow(self, kit: Kit) -> None:
+        """An answer goes on with the same message and turn, and marks the question answered.
+
+        It is no new turn: ids stay, parts are added.
+        """
         store, prompts = answering(kit, Operation.REPLY, Operation.ANSWER)
         for prompt in _asking(prompts):
             asking = await store.reply(None, prompt, **prompts.options)
@@ -50,6 +58,10 @@ class AnsweringClauses:
             assert shown[-1].portable() == reply.message.portable()
 
     async def test_a_streamed_answer_folds_to_what_the_flow_added(self, kit: Kit) -> None:
+        """The events of a streamed answer add up to the parts that the flow added.
+
+        What was there before the question must not stream again.
+        """
         store, prompts = answering(kit, Operation.REPLY, Operation.STREAM_ANSWER)
         for prompt in _asking(prompts):
             asking = await store.reply(None, prompt, **prompts.options)
@@ -62,6 +74,10 @@ class AnsweringClauses:
             assert folded(events).parts == added
 
     async def test_an_answer_that_does_not_fit_changes_nothing(self, kit: Kit) -> None:
+        """An answer that is no option or no field is an `InvalidError`, and nothing changes.
+
+        The question stays open, and the right answer still works.
+        """
         store, prompts = answering(kit, Operation.REPLY, Operation.ANSWER)
         for prompt in _asking(prompts):
             asking = await store.reply(None, prompt, **prompts.options)
@@ -75,6 +91,10 @@ class AnsweringClauses:
             assert reply.interaction is None
 
     async def test_an_answer_that_nothing_waits_for_is_a_conflict(self, kit: Kit) -> None:
+        """An answer where nothing is asked, or asked no more, is a `ConflictError`.
+
+        A form that is sent twice must not start another turn.
+        """
         store, prompts = answering(kit, Operation.REPLY, Operation.ANSWER)
         reply = await store.reply(None, QUESTION, **prompts.options)
         await _assert_nothing_waits(store, reply, "a", prompts)
@@ -85,6 +105,10 @@ class AnsweringClauses:
             await _assert_nothing_waits(store, asking, fitting, prompts)
 
     async def test_an_answer_is_found_by_the_turn_that_asked(self, kit: Kit) -> None:
+        """After an answer, `get_reply` of the turn that asked returns the whole message.
+
+        The app knows no other turn.
+        """
         store, prompts = answering(
             kit, Operation.REPLY, Operation.STREAM_ANSWER, Operation.GET_REPLY
         )

@@ -58,6 +58,10 @@ class KeepingClauses:
     # Put
 
     async def test_a_put_conversation_is_kept_with_every_field(self, kit: Kit) -> None:
+        """`put_conversation` stores every field as given, and replaces all of them.
+
+        Copies are compared field by field; one that is not kept is written again each time.
+        """
         store = kit.open()
         require(store, Operation.PUT_CONVERSATION)
         whole = whole_conversation("put")
@@ -70,6 +74,10 @@ class KeepingClauses:
         assert await store.get_conversation("put") == bare
 
     async def test_a_put_title_comes_back_the_same(self, kit: Kit) -> None:
+        """A title that was put comes back character for character, None included.
+
+        A copy whose title differs is taken for changed at each run.
+        """
         store = kit.open()
         require(store, Operation.PUT_CONVERSATION)
         for title in (None, *HOSTILE_TEXTS, *BEYOND_UTF8):
@@ -77,6 +85,10 @@ class KeepingClauses:
             assert (await store.get_conversation("put")).title == title
 
     async def test_putting_a_conversation_leaves_its_messages_alone(self, kit: Kit) -> None:
+        """`put_conversation` does not touch messages.
+
+        A mirror puts the conversation first and its messages after; neither may undo the other.
+        """
         store = await filled(kit, several(2, messages=3))
         require(store, Operation.PUT_CONVERSATION)
         before = await collected(store.messages("c0000"))
@@ -89,6 +101,11 @@ class KeepingClauses:
             assert await collected(store.messages("c0000")) == [*before, new]
 
     async def test_a_put_conversation_takes_its_place_in_the_list(self, kit: Kit) -> None:
+        """A conversation that is put moves to where its times and its pin belong.
+
+        It holds where `traits.order` is `pinned_then_active`; a copied list must read as its
+        source's does.
+        """
         store = kit.open()
         require(store, Operation.PUT_CONVERSATION)
         if store.traits.order != "pinned_then_active":
@@ -106,6 +123,10 @@ class KeepingClauses:
         assert await pages(lambda at: store.list_conversations(limit=1, cursor=at)) == listed
 
     async def test_ids_beyond_utf8_survive(self, kit: Kit) -> None:
+        """Ids of any text, also not UTF-8, are kept and told apart.
+
+        Copies keep the ids of other programs; careless escaping would make two ids one.
+        """
         store = kit.open()
         require(store, Operation.CREATE_CONVERSATION, Operation.APPEND_MESSAGES)
         messages = tuple(
@@ -124,6 +145,10 @@ class KeepingClauses:
             assert [each.id for each in read] == list(_AWKWARD_IDS)
 
     async def test_what_has_an_id_beyond_utf8_is_written_to(self, kit: Kit) -> None:
+        """Every write works under any id.
+
+        An id that can be stored but not deleted stays for ever.
+        """
         store = kit.open()
         require(store, Operation.CREATE_CONVERSATION, Operation.APPEND_MESSAGES)
         require(store, Operation.SET_FEEDBACK, Operation.DELETE_MESSAGE)
@@ -149,6 +174,10 @@ class KeepingClauses:
     # Fork
 
     async def test_a_fork_has_the_messages_up_to_the_one_that_is_named(self, kit: Kit) -> None:
+        """A fork has the messages up to the named one, the title, and its `origin`.
+
+        The original stays as it is: a fork is how users try another way.
+        """
         store = await _forkable(kit)
         before = await collected(store.messages("c0000"))
         original = await store.get_conversation("c0000")
@@ -163,6 +192,10 @@ class KeepingClauses:
         assert len(await collected(store.conversations())) == 5
 
     async def test_a_fork_and_its_original_go_separate_ways(self, kit: Kit) -> None:
+        """What is written to a fork or deleted from its original does not show in the other.
+
+        Shared rows would lose a user's branch with the original.
+        """
         store = await _forkable(kit)
         before = await collected(store.messages("c0000"))
         fork = (await store.fork_conversation("c0000", before[-1].id)).id
@@ -180,6 +213,10 @@ class KeepingClauses:
             assert await collected(store.messages(fork)) == [*before, new]
 
     async def test_a_fork_has_the_id_and_the_title_it_is_given(self, kit: Kit) -> None:
+        """A fork has the id and the title that were passed, None included.
+
+        The app may have linked to it already.
+        """
         store = await _forkable(kit)
         tip = (await collected(store.messages("c0000")))[-1].id
         for number, title in enumerate(("a fork", "", None)):
@@ -188,6 +225,10 @@ class KeepingClauses:
             assert await store.get_conversation(fork.id) == fork
 
     async def test_forking_to_an_id_that_is_taken_is_a_conflict(self, kit: Kit) -> None:
+        """Forking to an id that is taken is a `ConflictError`, and changes nothing.
+
+        It would write into somebody's conversation.
+        """
         store = await _forkable(kit)
         tip = (await collected(store.messages("c0000")))[-1].id
         before = await collected(store.transcripts())
@@ -197,6 +238,10 @@ class KeepingClauses:
         assert await collected(store.transcripts()) == before
 
     async def test_forking_what_is_absent_raises_not_found(self, kit: Kit) -> None:
+        """Forking an absent conversation, or at a message of another one, is a `NotFoundError`.
+
+        An empty fork would be left behind.
+        """
         store = await _forkable(kit)
         tip = (await collected(store.messages("c0000")))[-1].id
         await store.append_messages("c0001", [text_message("elsewhere", "user", 950)])
@@ -213,6 +258,10 @@ class KeepingClauses:
     # Age
 
     async def test_a_list_by_age_is_of_what_was_last_active_before(self, kit: Kit) -> None:
+        """A list with `older_than` has what was last active before that time, in the list's order.
+
+        What has no time is never old: it would be deleted by mistake.
+        """
         store = await _of_ages(kit)
         listed = await collected(store.conversations())
         times = sorted({each.last_active_at for each in listed if each.last_active_at})
@@ -222,6 +271,10 @@ class KeepingClauses:
             assert await pages(_listing(store, age)) == older
 
     async def test_an_age_without_a_time_zone_is_refused(self, kit: Kit) -> None:
+        """A time without a time zone is an `InvalidError`, for lists and for deletions.
+
+        Read as local time it would delete some hours too much.
+        """
         store = await _of_ages(kit)
         with raises(InvalidError):
             await store.list_conversations(older_than=_NAIVE)
@@ -233,6 +286,10 @@ class KeepingClauses:
         assert len(await collected(store.conversations())) == 5
 
     async def test_a_cursor_is_of_one_age(self, kit: Kit) -> None:
+        """A cursor of a list by age works for the same instant, and for no other list.
+
+        Taken for another age it would skip or repeat without a word.
+        """
         store = await _of_ages(kit)
         of_age = (await store.list_conversations(limit=2, older_than=_LATER)).cursor
         of_all = (await store.list_conversations(limit=2)).cursor
@@ -248,6 +305,10 @@ class KeepingClauses:
         await store.list_conversations(cursor=of_age, older_than=the_same)
 
     async def test_a_deletion_by_age_takes_what_a_list_by_age_shows(self, kit: Kit) -> None:
+        """`delete_conversations` deletes what the same `older_than` lists, and returns how many.
+
+        Apps show the list before they ask whether to delete it.
+        """
         store = await _of_ages(kit)
         require(store, Operation.DELETE_CONVERSATIONS)
         listed = await collected(store.conversations())

@@ -38,6 +38,11 @@ class ReadingClauses:
     # Values
 
     async def test_hostile_texts_come_back_the_same(self, kit: Kit) -> None:
+        """A message's text comes back character for character.
+
+        People paste code, control characters and every script; a store that trims or escapes them
+        changes what was said.
+        """
         sample = dialogue("hostile", HOSTILE_TEXTS)
         store = await filled(kit, [sample])
         assert role_text_pairs(await collected(store.messages("hostile"))) == role_text_pairs(
@@ -45,6 +50,10 @@ class ReadingClauses:
         )
 
     async def test_titles_come_back_the_same(self, kit: Kit) -> None:
+        """A title comes back character for character.
+
+        Titles are what people look for; one that was trimmed or escaped is not found again.
+        """
         titles = [text for text in HOSTILE_TEXTS if len(text) < 1000]
         samples = [dialogue(f"t{place}", ["hi"], title) for place, title in enumerate(titles)]
         store = await filled(kit, samples)
@@ -52,6 +61,10 @@ class ReadingClauses:
         assert found == {f"t{place}": title for place, title in enumerate(titles)}
 
     async def test_times_are_utc_or_unknown(self, kit: Kit) -> None:
+        """Every time is in UTC, or None.
+
+        Times of several stores are compared; a local or made-up one would sort wrongly.
+        """
         store = await filled(kit, several(2))
         for transcript in await collected(store.transcripts()):
             assert transcript.conversation is not None
@@ -63,6 +76,10 @@ class ReadingClauses:
     # Order
 
     async def test_messages_come_in_the_order_they_were_written(self, kit: Kit) -> None:
+        """Messages are listed in the order in which they were written.
+
+        Read in another order, a conversation has another meaning.
+        """
         sample = dialogue("long", [f"message {number}" for number in range(25)])
         store = await filled(kit, [sample])
         assert role_text_pairs(await collected(store.messages("long"))) == role_text_pairs(
@@ -70,6 +87,10 @@ class ReadingClauses:
         )
 
     async def test_newest_first_is_the_whole_sequence_reversed(self, kit: Kit) -> None:
+        """`newest_first` reverses the whole sequence, not each page.
+
+        An app shows the end of a long conversation from one page of it.
+        """
         store = await filled(kit, [dialogue("long", [f"message {each}" for each in range(12)])])
         forwards = await collected(store.messages("long"))
         backwards = await collected(store.messages("long", order="newest_first"))
@@ -78,6 +99,10 @@ class ReadingClauses:
         assert list(page.items) == backwards[:3]
 
     async def test_conversations_come_in_the_promised_order(self, kit: Kit) -> None:
+        """Conversations are listed in a stable order, the one that `traits.order` promises.
+
+        Apps show the list as it comes, and merge lists by that order.
+        """
         store = await filled(kit, several(6))
         listed = await collected(store.conversations())
         assert [each.id for each in listed] == [
@@ -92,6 +117,10 @@ class ReadingClauses:
     # Paging
 
     async def test_pages_of_conversations_join_to_the_whole(self, kit: Kit) -> None:
+        """Pages of conversations, put together, are the whole list.
+
+        A mistake at a page's edge loses a conversation, or shows it twice.
+        """
         store = await filled(kit, several(7))
         whole = await collected(store.conversations())
         read = await pages(lambda cursor: store.list_conversations(limit=3, cursor=cursor))
@@ -99,6 +128,10 @@ class ReadingClauses:
         assert len(whole) == 7
 
     async def test_pages_of_messages_join_to_the_whole(self, kit: Kit) -> None:
+        """Pages of messages, put together, are the whole conversation, in both orders.
+
+        A mistake at a page's edge loses a message, or shows it twice.
+        """
         store = await filled(kit, several(1, messages=7))
         for order in _ORDERS:
             whole = await collected(store.messages("c0000", order=order))
@@ -111,6 +144,10 @@ class ReadingClauses:
             assert len(whole) == 7
 
     async def test_a_page_holds_no_more_than_its_limit(self, kit: Kit) -> None:
+        """A page is as full as its limit and `traits.max_page` allow, and no fuller.
+
+        Callers size their memory and their screens by the limit.
+        """
         store = await filled(kit, several(5, messages=5))
         for limit in (1, 3, 1000):
             most = min(limit, store.traits.max_page or limit)
@@ -120,6 +157,10 @@ class ReadingClauses:
             assert len(messages.items) == min(5, most)
 
     async def test_a_list_that_comes_whole_is_asked_for_once(self, kit: Kit) -> None:
+        """A service that sends a list whole is asked for it once, not once a page.
+
+        Asking again for each page would cost the square of the list's length.
+        """
         store = await filled(kit, several(6))
         if store.traits.paging != "whole" or kit.backend.service is None:
             raise NotOffered("its pages cannot be counted, or there are several")
@@ -128,6 +169,10 @@ class ReadingClauses:
         assert len(kit.backend.requests) == 1
 
     async def test_a_limit_below_one_is_refused(self, kit: Kit) -> None:
+        """A limit below one is an `InvalidError`.
+
+        A page of nothing would have a cursor that never ends.
+        """
         store = await filled(kit, several(1))
         for limit in (0, -1):
             with raises(InvalidError):
@@ -136,6 +181,10 @@ class ReadingClauses:
                 await store.list_messages("c0000", limit=limit)
 
     async def test_a_cursor_works_in_a_store_opened_later(self, kit: Kit) -> None:
+        """A cursor works in a store that is opened later.
+
+        Web apps keep it in a link, and answer the next request in another process.
+        """
         store = await filled(kit, several(4, messages=4))
         conversations = await store.list_conversations(limit=2)
         messages = await store.list_messages("c0000", limit=2)
@@ -149,6 +198,10 @@ class ReadingClauses:
         )
 
     async def test_a_cursor_of_another_list_is_refused(self, kit: Kit) -> None:
+        """A cursor of another list, or of another order, is an `InvalidError`.
+
+        Taken for one of this list, it would skip or repeat without a word.
+        """
         store = await filled(kit, several(4, messages=4))
         of_messages = (await store.list_messages("c0000", limit=2)).cursor
         with raises(InvalidError):
@@ -159,12 +212,20 @@ class ReadingClauses:
             await store.list_messages("c0000", cursor=of_messages, order="newest_first")
 
     async def test_what_is_no_cursor_is_refused(self, kit: Kit) -> None:
+        """Any other text in the place of a cursor is an `InvalidError`.
+
+        Cursors come back from links and clients, so anybody may have changed them.
+        """
         store = await filled(kit, several(1))
         for cursor in ("", "x", "!!!", "bnVsbA", "ʻ", "\ud800"):
             with raises(InvalidError):
                 await store.list_conversations(cursor=cursor)
 
     async def test_a_walk_survives_the_deletion_of_what_it_showed(self, kit: Kit) -> None:
+        """Paging goes on although conversations of the last page were deleted.
+
+        An app that deletes while it iterates must neither fail nor miss the rest.
+        """
         store = await filled(kit, several(6))
         require(store, Operation.DELETE_CONVERSATION)
         first = await store.list_conversations(limit=3)
@@ -177,12 +238,20 @@ class ReadingClauses:
     # Identity
 
     async def test_message_ids_are_unique_within_a_conversation(self, kit: Kit) -> None:
+        """Within a conversation every message has an id of its own, which is not empty.
+
+        Feedback, deletion and copies name a message by its id.
+        """
         store = await filled(kit, several(1, messages=9))
         ids = [each.id for each in await collected(store.messages("c0000"))]
         assert len(set(ids)) == len(ids) == 9
         assert all(ids)
 
     async def test_every_read_shows_the_same(self, kit: Kit) -> None:
+        """Two reads of an unchanged store show the same.
+
+        Copies compare what they read with what they have; noise would be copied each time.
+        """
         store = await filled(kit, several(2, messages=3))
         once = await collected(store.transcripts())
         again = await collected(kit.open().transcripts())
@@ -191,6 +260,10 @@ class ReadingClauses:
         ]
 
     async def test_ids_still_work_in_a_store_opened_later(self, kit: Kit) -> None:
+        """Ids of conversations work in a store that is opened later.
+
+        Apps store them in links and in databases of their own.
+        """
         store = await filled(kit, several(3))
         ids = [each.id for each in await collected(store.conversations())]
         await store.aclose()
@@ -200,6 +273,10 @@ class ReadingClauses:
             assert len(await collected(later.messages(each))) == 2
 
     async def test_a_listed_conversation_is_the_one_that_is_got(self, kit: Kit) -> None:
+        """`get_conversation` returns what the list shows of a conversation.
+
+        An app may read either, and must not see two truths.
+        """
         store = await filled(kit, several(3))
         for listed in await collected(store.conversations()):
             got = await store.get_conversation(listed.id)
@@ -207,6 +284,10 @@ class ReadingClauses:
             assert got.id == listed.id
 
     async def test_transcripts_come_in_the_order_of_the_list(self, kit: Kit) -> None:
+        """Transcripts come in the order of the list, or of the ids that were passed.
+
+        They are matched with the list by their place, and hold the same messages.
+        """
         store = await filled(kit, several(9))
         read = await collected(store.transcripts())
         listed = [each.id for each in await collected(store.conversations())]
@@ -222,6 +303,10 @@ class ReadingClauses:
     # Absence
 
     async def test_reading_what_is_absent_raises_not_found(self, kit: Kit) -> None:
+        """Reading an absent conversation is a `NotFoundError`, not an empty result.
+
+        A caller could not tell a lost conversation from an empty one.
+        """
         store = await filled(kit, several(1))
         with raises(NotFoundError):
             await store.get_conversation(_ABSENT)
@@ -231,6 +316,10 @@ class ReadingClauses:
             await collected(store.transcripts([_ABSENT]))
 
     async def test_an_absent_conversation_does_not_end_transcripts(self, kit: Kit) -> None:
+        """With `on_error="yield"`, an absent conversation is one transcript with an error.
+
+        One conversation that is gone must not cost an export of thousands.
+        """
         store = await filled(kit, several(2))
         asked = ["c0000", _ABSENT, "c0001"]
         read = await collected(store.transcripts(asked, on_error="yield"))
@@ -239,6 +328,10 @@ class ReadingClauses:
         assert len(read[2].messages) == 2
 
     async def test_an_empty_id_is_refused_before_any_request(self, kit: Kit) -> None:
+        """An empty id is an `InvalidError` before any request.
+
+        In a URL it would name the whole collection, and a delete would delete all of it.
+        """
         store = kit.open_refusing()
         for operation in store_operations(store):
             if operation in _WITH_AN_ID:
@@ -248,6 +341,10 @@ class ReadingClauses:
     # Refusal
 
     async def test_what_is_not_offered_is_refused_before_any_request(self, kit: Kit) -> None:
+        """An operation that is not offered is an `UnsupportedError` before any request.
+
+        Callers may try, and be sure that nothing has happened.
+        """
         store = kit.open_refusing()
         for operation in Operation:
             if not store.offers(operation):
@@ -256,6 +353,10 @@ class ReadingClauses:
                 assert caught.error.operation == operation
 
     async def test_what_is_offered_is_not_unsupported(self, kit: Kit) -> None:
+        """An operation that is offered does not raise `UnsupportedError`.
+
+        Apps show and hide buttons by `offers`.
+        """
         store = await filled(kit, several(1))
         message = (await collected(store.messages("c0000")))[-1]
         for operation in _HARMLESS:
@@ -263,6 +364,10 @@ class ReadingClauses:
                 await call(store, operation, "c0000", message.id)
 
     async def test_an_error_says_where_it_happened(self, kit: Kit) -> None:
+        """An error names its adapter and its operation, and has a message.
+
+        With several stores open, a log line must say which of them failed, and at what.
+        """
         store = await filled(kit, several(1))
         with raises(NotFoundError) as caught:
             await store.get_conversation(_ABSENT)
@@ -273,6 +378,10 @@ class ReadingClauses:
     # Closing
 
     async def test_a_closed_store_refuses_every_call(self, kit: Kit) -> None:
+        """A closed store raises `InvalidError`; closing twice is harmless.
+
+        Work that goes on after the end is a bug that must show, and clean-up code runs twice.
+        """
         store = await filled(kit, several(1))
         await store.aclose()
         await store.aclose()
@@ -284,6 +393,10 @@ class ReadingClauses:
     # Side by side
 
     async def test_readers_side_by_side_see_the_same(self, kit: Kit) -> None:
+        """Reads made at the same time, in threads or tasks, see the same.
+
+        Servers share one store among all their requests.
+        """
         store = await filled(kit, several(4, messages=4))
         read = await kit.at_once([lambda: _read_all(store)] * 8)
         assert all(each == read[0] for each in read)

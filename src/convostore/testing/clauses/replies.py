@@ -38,6 +38,10 @@ class ReplyingClauses:
     # What is stored
 
     async def test_a_reply_is_what_the_list_of_messages_shows(self, kit: Kit) -> None:
+        """A reply's message and question are those that the store lists.
+
+        An app shows the reply at once and the list later; both must be the same.
+        """
         store, prompts = answering(kit, Operation.REPLY)
         reply = await store.reply(None, QUESTION, **prompts.options)
         shown = await collected(store.messages(reply.conversation_id))
@@ -46,6 +50,10 @@ class ReplyingClauses:
         assert reply.question is None or kept(shown[0]) == kept(reply.question)
 
     async def test_a_new_conversation_is_in_the_list(self, kit: Kit) -> None:
+        """A turn without a conversation begins one, which is listed.
+
+        Its id is on the reply, for the next turn.
+        """
         store, prompts = answering(kit, Operation.REPLY)
         reply = await store.reply(None, QUESTION, **prompts.options)
         assert [each.id for each in await collected(store.conversations())] == [
@@ -54,6 +62,10 @@ class ReplyingClauses:
         assert (await store.get_conversation(reply.conversation_id)).id == reply.conversation_id
 
     async def test_each_turn_adds_a_question_and_its_answer(self, kit: Kit) -> None:
+        """A turn adds its question and its answer, and changes nothing before them.
+
+        Copies and links go by the ids of earlier messages.
+        """
         store, prompts = answering(kit, Operation.REPLY)
         first = await store.reply(None, "one", **prompts.options)
         before = await collected(store.messages(first.conversation_id))
@@ -71,6 +83,10 @@ class ReplyingClauses:
         assert len({each.id for each in shown}) == 4
 
     async def test_a_turn_goes_on_with_a_conversation_that_was_there(self, kit: Kit) -> None:
+        """A turn may go on with a conversation that was not begun by a reply.
+
+        Imported conversations are gone on with, and no other one is touched.
+        """
         answering(kit, Operation.REPLY)
         store, options = await filled(kit, several(2)), given_prompts(kit).options
         before = role_text_pairs(await collected(store.messages("c0000")))
@@ -81,6 +97,10 @@ class ReplyingClauses:
         assert len(await collected(store.messages("c0001"))) == 2
 
     async def test_hostile_texts_are_asked_as_they_are(self, kit: Kit) -> None:
+        """A question is sent and stored character for character.
+
+        A prompt that was trimmed or escaped asks something else.
+        """
         store, prompts = answering(kit, Operation.REPLY)
         for text in filter(str.strip, HOSTILE_TEXTS):
             reply = await store.reply(None, text, **prompts.options)
@@ -88,6 +108,10 @@ class ReplyingClauses:
             assert role_text_pairs(shown) == [("user", text), ("assistant", reply.text)]
 
     async def test_an_answer_takes_feedback_at_once(self, kit: Kit) -> None:
+        """The id on a reply takes feedback at once.
+
+        Users rate what they have just read.
+        """
         store, prompts = answering(kit, Operation.REPLY, Operation.SET_FEEDBACK)
         reply = await store.reply(None, QUESTION, **prompts.options)
         good = Feedback(rating="good")
@@ -96,6 +120,10 @@ class ReplyingClauses:
         assert [each.feedback for each in shown] == [None, good]
 
     async def test_an_answer_is_deleted_at_once(self, kit: Kit) -> None:
+        """The id on a reply deletes its message at once.
+
+        Users take back what they have just read; earlier turns stay.
+        """
         store, prompts = answering(kit, Operation.REPLY, Operation.DELETE_MESSAGE)
         first = await store.reply(None, "one", **prompts.options)
         second = await store.reply(first.conversation_id, "two", **prompts.options)
@@ -108,6 +136,10 @@ class ReplyingClauses:
     # Ids and finding again
 
     async def test_a_reply_is_found_by_its_turn_in_a_store_opened_later(self, kit: Kit) -> None:
+        """`get_reply` finds a reply by its conversation and turn, in any store.
+
+        It is how an app recovers after a lost connection or a restart.
+        """
         store, prompts = answering(kit, Operation.REPLY, Operation.GET_REPLY)
         first = await store.reply(None, "one", **prompts.options)
         second = await store.reply(first.conversation_id, "two", **prompts.options)
@@ -118,6 +150,10 @@ class ReplyingClauses:
             assert identity(found) == identity(reply)
 
     async def test_a_turn_that_never_arrived_is_not_found(self, kit: Kit) -> None:
+        """A turn that was never sent, or is another conversation's, is a `NotFoundError`.
+
+        It is the proof that sending it again asks nothing twice.
+        """
         store, prompts = answering(kit, Operation.REPLY, Operation.GET_REPLY)
         never = kit.open_refusing().stream_reply(None, QUESTION, **prompts.options)
         reply = await store.reply(None, QUESTION, **prompts.options)
@@ -137,6 +173,10 @@ class ReplyingClauses:
     # Refusal
 
     async def test_what_is_no_content_is_refused_before_any_request(self, kit: Kit) -> None:
+        """Content other than texts and files is an `InvalidError` before any request.
+
+        A service would answer to nothing, at a price.
+        """
         answering(kit, Operation.STREAM_REPLY)
         store, options = kit.open_refusing(), given_prompts(kit).options
         for content in _NO_CONTENT:
@@ -146,6 +186,10 @@ class ReplyingClauses:
                 await store.reply(None, content, **options)
 
     async def test_an_unknown_option_is_refused_before_any_request(self, kit: Kit) -> None:
+        """An option that the adapter does not know is an `InvalidError` that names it.
+
+        A typing mistake must not be ignored, least of all after the request.
+        """
         answering(kit, Operation.STREAM_REPLY)
         store, options = kit.open_refusing(), given_prompts(kit).options
         unknown = dict(options) | {"no_such_option": 1}
@@ -161,6 +205,10 @@ class ReplyingClauses:
     # What comes next
 
     async def test_suggested_questions_are_texts_and_change_nothing(self, kit: Kit) -> None:
+        """Suggested questions are texts that are not empty, and nothing is stored.
+
+        They are shown as buttons; who asks for them has not said anything.
+        """
         store, prompts = answering(kit, Operation.REPLY, Operation.SUGGEST_QUESTIONS)
         reply = await store.reply(None, QUESTION, **prompts.options)
         questions = await store.suggest_questions(reply.conversation_id)

@@ -39,6 +39,10 @@ class SearchingClauses:
     # What is found
 
     async def test_a_search_finds_titles_and_texts(self, kit: Kit) -> None:
+        """A search finds titles and texts, and returns the stored conversation and message.
+
+        An app opens what was found without reading it again.
+        """
         sample = dialogue("tides", ["waves at noon", "calm at night"], "Tides of Hilo")
         store = await searchable(kit, sample, dialogue("other", ["nothing"]))
         title = await only_hit(store, "Hilo")
@@ -53,6 +57,10 @@ class SearchingClauses:
         assert text.where == "text"
 
     async def test_a_search_finds_titles_of_sources(self, kit: Kit) -> None:
+        """A search finds titles of cited sources, but not their URLs.
+
+        People remember what an answer was based on; parts of URLs would be hits without a meaning.
+        """
         store = await searchable(kit, dialogue("c", ["a question"]))
         require(store, Operation.APPEND_MESSAGES)
         sources = (Source(url="https://example.org/reefs"), Source(title="Almanac of moons"))
@@ -64,12 +72,20 @@ class SearchingClauses:
         assert await found_by(store, "reefs") == []
 
     async def test_words_of_a_title_and_of_a_text_make_no_hit_together(self, kit: Kit) -> None:
+        """All words of a query must be in one title or in one message.
+
+        Words from here and there would make hits that nobody looked for.
+        """
         store = await searchable(kit, dialogue("c", ["waves at noon", "calm"], "Tides of Hilo"))
         assert await found_by(store, "Hilo noon") == []
         assert await found_by(store, "noon calm") == []
         assert await found_by(store, "Tides Hilo") == [("title", "c")]
 
     async def test_every_word_of_a_query_must_be_there_as_a_whole(self, kit: Kit) -> None:
+        """Every word of a query must be there, as a whole word.
+
+        Searches mean the same in every store, so results can be merged.
+        """
         await shows(
             kit,
             {
@@ -85,6 +101,10 @@ class SearchingClauses:
         )
 
     async def test_a_phrase_in_quotes_must_be_there_as_it_is(self, kit: Kit) -> None:
+        """Quoted words must stand together, in their order.
+
+        A phrase is how to find a sentence that one remembers.
+        """
         await shows(
             kit,
             {
@@ -101,6 +121,10 @@ class SearchingClauses:
         )
 
     async def test_case_accents_and_width_do_not_matter(self, kit: Kit) -> None:
+        """Case, accents and width do not matter.
+
+        People type what their keyboard has, and expect to find what they read.
+        """
         await shows(
             kit,
             {
@@ -119,6 +143,10 @@ class SearchingClauses:
         )
 
     async def test_scripts_without_spaces_are_found_from_one_character_up(self, kit: Kit) -> None:
+        """Scripts without spaces are found by any run of characters.
+
+        A tokenizer made for spaces finds nothing in Chinese, Japanese, Korean or Thai.
+        """
         await shows(
             kit,
             {
@@ -148,6 +176,10 @@ class SearchingClauses:
         )
 
     async def test_identifiers_are_found_and_so_are_their_parts(self, kit: Kit) -> None:
+        """Identifiers are found whole and by their parts, and so are names with signs.
+
+        Chats are full of code: `getUserName` is looked for as `user`, and C++ is not C.
+        """
         await shows(
             kit,
             {
@@ -176,6 +208,10 @@ class SearchingClauses:
         )
 
     async def test_a_word_at_the_end_of_a_long_text_is_found(self, kit: Kit) -> None:
+        """The last word of a text of a megabyte is found, and the snippet stays short.
+
+        Indexes that cut long texts lose the end of every long answer.
+        """
         long = f"{'Lorem ipsum dolor sit amet. ' * 45_000}needle {LONG_WORD} 針"
         store = await searchable(kit, dialogue("c", [long, "short"]))
         hit = await only_hit(store, f'needle 針 "needle" {LONG_WORD}')  # each of them is there
@@ -184,6 +220,10 @@ class SearchingClauses:
         assert len(hit.snippet.text) < 1000
 
     async def test_no_query_is_wrong(self, kit: Kit) -> None:
+        """Any text is a valid query, and finds exactly what the words of it say.
+
+        Users type quotes, operators and wildcards; a query language of the database must not show.
+        """
         sample = dialogue("hostile", [*HOSTILE_TEXTS, LONG_WORD], "plain -- 'title'")
         store = await searchable(kit, sample)
         messages = await collected(store.messages("hostile"))
@@ -197,6 +237,10 @@ class SearchingClauses:
             assert titles == ["title"] * search.find("plain -- 'title'")
 
     async def test_texts_beyond_utf8_are_found(self, kit: Kit) -> None:
+        """Texts with NUL or lone surrogates are found, whole and by their words.
+
+        What can be stored must not be lost to search.
+        """
         store = await searchable(kit, dialogue("c", ["a question"]))
         require(store, Operation.APPEND_MESSAGES)
         sent = [text_message(text, "user", 700 + n) for n, text in enumerate(BEYOND_UTF8)]
@@ -206,6 +250,10 @@ class SearchingClauses:
             assert await found_by(store, f'"{text}"') == [("text", text)]
 
     async def test_a_snippet_marks_what_was_looked_for(self, kit: Kit) -> None:
+        """A snippet is short, on one line, and marks exactly the words of the query.
+
+        Apps highlight by these marks.
+        """
         filler = "lorem ipsum " * 100
         texts = [f"{filler}the Quíck fox{filler}", "夏威夷 quick 大学", "quick"]
         store = await searchable(kit, dialogue("c", texts, "a quick title"))
@@ -220,6 +268,10 @@ class SearchingClauses:
     # What restricts it
 
     async def test_a_search_keeps_to_its_conversation(self, kit: Kit) -> None:
+        """A search within a conversation finds nothing outside it.
+
+        An absent conversation has no hits.
+        """
         texts = ["the same words", "the same answer"]
         store = await searchable(kit, *(dialogue(each, texts, "same") for each in ("a", "b")))
         for each in ("a", "b"):
@@ -230,6 +282,11 @@ class SearchingClauses:
         assert len(await found_by(store, "same")) == 6
 
     async def test_a_search_by_role_shows_messages_of_that_role(self, kit: Kit) -> None:
+        """A search by role finds messages of that role, and no titles.
+
+        Who looks for an own question does not want the answers; an unknown role is an
+        `InvalidError`.
+        """
         store = await searchable(kit, dialogue("c", ["same question", "same answer"], "same"))
         roles: dict[Role, list[tuple[str, str]]] = {
             "user": [("text", "same question")],
@@ -242,6 +299,10 @@ class SearchingClauses:
             await store.search("same", role="nobody")  # type: ignore[arg-type]
 
     async def test_a_search_keeps_within_its_times(self, kit: Kit) -> None:
+        """`since` is included, `until` is not; titles count by their conversation's creation.
+
+        Ranges put side by side then show each hit once.
+        """
         store = await searchable(kit, dialogue("c", [f"same {each}" for each in range(5)]))
         every = [("text", f"same {each}") for each in (4, 3, 2, 1, 0)]
         at = [START + each * SECOND for each in range(6)]
@@ -255,6 +316,10 @@ class SearchingClauses:
         assert await found_by(store, "title", until=START) == []
 
     async def test_a_time_of_a_search_without_a_time_zone_is_refused(self, kit: Kit) -> None:
+        """A time without a time zone is an `InvalidError`.
+
+        Read as local time it would move the range by hours.
+        """
         store = await searchable(kit, dialogue("c", ["same"]))
         naive = START.replace(tzinfo=None)
         with raises(InvalidError):
@@ -265,10 +330,18 @@ class SearchingClauses:
     # Order and pages
 
     async def test_titles_come_first_and_then_the_newest(self, kit: Kit) -> None:
+        """Hits in titles come first, then messages, the newest first.
+
+        Results of several stores are merged by that order.
+        """
         store = await many(kit)
         assert await found_by(store, "same") == due_of_many()
 
     async def test_pages_of_hits_join_to_the_whole(self, kit: Kit) -> None:
+        """Pages of hits, put together, are the whole result.
+
+        A mistake at a page's edge loses a hit, or shows it twice.
+        """
         store = await many(kit)
         whole = list((await store.search("same", limit=100)).items)
         assert len(whole) == len(due_of_many())
@@ -279,6 +352,10 @@ class SearchingClauses:
             await store.search("same", limit=0)
 
     async def test_a_cursor_holds_while_hits_come_and_go(self, kit: Kit) -> None:
+        """A cursor goes on after the last hit although hits were added or deleted before it.
+
+        Paging by number would skip as many as were deleted.
+        """
         store = await many(kit)
         require(store, Operation.APPEND_MESSAGES, Operation.DELETE_MESSAGE)
         whole = [place_of(hit) for hit in (await store.search("same", limit=100)).items]
@@ -291,6 +368,10 @@ class SearchingClauses:
         assert [place_of(hit) for hit in (*first.items, *rest)] == whole
 
     async def test_a_cursor_is_of_one_search(self, kit: Kit) -> None:
+        """A cursor of another search or list is an `InvalidError`.
+
+        Taken for this one it would skip or repeat without a word.
+        """
         store = await many(kit)
         cursor = (await store.search("same", limit=2)).cursor
         others: list[tuple[str, dict[str, Any]]] = [
@@ -311,6 +392,10 @@ class SearchingClauses:
     # What changes
 
     async def test_what_is_rewritten_is_found_by_its_new_words(self, kit: Kit) -> None:
+        """A replaced message is found by its new words, and no more by its old ones.
+
+        An index that lags shows what was taken back.
+        """
         store = await searchable(kit, dialogue("c", ["first words", "second words"]))
         require(store, Operation.APPEND_MESSAGES, Operation.REPLACE_MESSAGES)
         new = text_message("third thoughts", "assistant", 90)
@@ -324,6 +409,10 @@ class SearchingClauses:
         assert await found_by(store, "fourth") == [("text", "fourth")]
 
     async def test_what_is_renamed_is_found_by_its_new_title(self, kit: Kit) -> None:
+        """A renamed conversation is found by its new title, and no more by its old one.
+
+        Its messages stay found, and pinning changes nothing.
+        """
         store = await searchable(kit, dialogue("c", ["hello"], "old name"))
         if store.offers(Operation.UPDATE_CONVERSATION):
             await store.update_conversation("c", pinned=True)
@@ -340,6 +429,10 @@ class SearchingClauses:
             assert await found_by(store, "put") == []
 
     async def test_what_is_deleted_is_found_no_more(self, kit: Kit) -> None:
+        """What was deleted is not found, however it was deleted.
+
+        Deleted words must not live on in an index.
+        """
         store = await many(kit)
         read = await collected(store.messages("c1"))
         deletions: dict[Operation, Callable[[], Awaitable[object]]] = {
@@ -357,6 +450,10 @@ class SearchingClauses:
                 assert sorted(await found_by(store, "same")) == due
 
     async def test_a_fork_is_found_beside_its_original(self, kit: Kit) -> None:
+        """A fork's title and messages are found, as those of its original.
+
+        Copied rows are forgotten by indexes that hang on to the append.
+        """
         store = await searchable(kit, dialogue("c", ["same", "other", "same again"], "name"))
         require(store, Operation.FORK_CONVERSATION)
         tip = (await collected(store.messages("c")))[1].id

@@ -34,6 +34,10 @@ class StreamingClauses:
     # What streams is what is stored
 
     async def test_a_streamed_reply_folds_to_the_stored_message(self, kit: Kit) -> None:
+        """The events of a stream add up to the parts of the finished message.
+
+        What a user saw arrive must be what is stored.
+        """
         store, prompts = answering(kit, Operation.STREAM_REPLY)
         for text in filter(None, (QUESTION, prompts.thinking, prompts.choice, prompts.form)):
             events = await read_to_its_end(store.stream_reply(None, text, **prompts.options))
@@ -42,6 +46,10 @@ class StreamingClauses:
             assert reply.message.parts, text
 
     async def test_what_a_model_thinks_streams_before_its_text(self, kit: Kit) -> None:
+        """Reasoning streams before the text, and is a part of the message.
+
+        Apps show it apart, and close it when the text begins.
+        """
         store, prompts = answering(kit, Operation.STREAM_REPLY)
         text = require_prompt(prompts.thinking, "makes it think")
         events = await read_to_its_end(store.stream_reply(None, text, **prompts.options))
@@ -52,6 +60,10 @@ class StreamingClauses:
         assert thought.text
 
     async def test_the_last_event_and_no_other_is_the_finished_reply(self, kit: Kit) -> None:
+        """The last event, and no other, is `ReplyFinished`, with the stream's `reply`.
+
+        It is how a reader knows that nothing is missing.
+        """
         store, prompts = answering(kit, Operation.STREAM_REPLY)
         async with store.stream_reply(None, QUESTION, **prompts.options) as stream:
             events = await collected(stream)
@@ -60,6 +72,10 @@ class StreamingClauses:
         assert stream.reply == finished(events)
 
     async def test_a_whole_reply_and_a_streamed_one_say_the_same(self, kit: Kit) -> None:
+        """`reply` and `stream_reply` give the same message for the same question.
+
+        Apps choose between them by what they can show.
+        """
         store, prompts = answering(kit, Operation.REPLY, Operation.STREAM_REPLY)
         whole = await store.reply(None, QUESTION, **prompts.options)
         streamed = await read_to_its_end(store.stream_reply(None, QUESTION, **prompts.options))
@@ -69,6 +85,10 @@ class StreamingClauses:
     # Before and after
 
     async def test_ids_are_known_before_anything_is_sent(self, kit: Kit) -> None:
+        """A stream's conversation and turn are known before it is entered, and are the sent ones.
+
+        An app stores them first, to find the reply if it crashes.
+        """
         store, prompts = answering(kit, Operation.STREAM_REPLY)
         unsent = [
             kit.open_refusing().stream_reply(None, QUESTION, **prompts.options) for _ in range(2)
@@ -87,6 +107,10 @@ class StreamingClauses:
         assert await collected(store.messages(drawn.conversation_id))
 
     async def test_a_reply_that_is_over_is_resumed_to_its_end(self, kit: Kit) -> None:
+        """Resuming a reply that is over ends with the stored reply.
+
+        A reader that comes back late still gets it.
+        """
         store, prompts = answering(kit, Operation.REPLY, Operation.RESUME_REPLY)
         reply = await store.reply(None, QUESTION, **prompts.options)
         assert reply.turn_id is not None
@@ -98,6 +122,10 @@ class StreamingClauses:
     # Left, broken off, misused
 
     async def test_what_is_left_early_is_stored_whole(self, kit: Kit) -> None:
+        """A stream that is left early is stored whole, and `so_far` has what had arrived.
+
+        Users close the window; the answer must be there when they come back.
+        """
         store, prompts = answering(kit, Operation.STREAM_REPLY)
         whole = finished(
             await read_to_its_end(store.stream_reply(None, QUESTION, **prompts.options))
@@ -118,6 +146,10 @@ class StreamingClauses:
             assert kept(found.message) == kept(shown[1])
 
     async def test_a_reply_that_breaks_off_raises_with_what_had_arrived(self, kit: Kit) -> None:
+        """A reply that breaks off raises a `StoreError` whose `partial` holds what had arrived.
+
+        The user has read it already; afterwards the store answers as before.
+        """
         store, prompts = answering(kit, Operation.STREAM_REPLY)
         text = require_prompt(prompts.failing, "makes it fail")
         stream = store.stream_reply(None, text, **prompts.options)
@@ -142,6 +174,10 @@ class StreamingClauses:
         assert (await store.reply(None, QUESTION, **prompts.options)).text
 
     async def test_a_reply_that_failed_is_a_failure_later(self, kit: Kit) -> None:
+        """`get_reply` of a failed turn is an error of `get_reply`, not an empty reply.
+
+        An app that recovers must not show half an answer as a whole one.
+        """
         store, prompts = answering(kit, Operation.REPLY, Operation.GET_REPLY)
         text = require_prompt(prompts.failing, "makes it fail")
         with raises(StoreError) as caught:
@@ -155,6 +191,10 @@ class StreamingClauses:
         assert later.error.operation == "get_reply"
 
     async def test_a_stream_is_used_once(self, kit: Kit) -> None:
+        """Entering a stream a second time is an `InvalidError`.
+
+        It would ask the question twice.
+        """
         store, prompts = answering(kit, Operation.STREAM_REPLY)
         stream = store.stream_reply(None, QUESTION, **prompts.options)
         await read_to_its_end(stream)
@@ -163,6 +203,10 @@ class StreamingClauses:
         assert len(await collected(store.messages(stream.conversation_id))) == 2
 
     async def test_a_stream_is_read_while_it_is_open_and_no_other_time(self, kit: Kit) -> None:
+        """Reading before a stream is entered or after it is left is an `InvalidError`.
+
+        So is `reply` before the end; nothing is sent until a stream is entered.
+        """
         store, prompts = answering(kit, Operation.STREAM_REPLY)
         unsent = store.stream_reply(None, QUESTION, **prompts.options)
         with raises(InvalidError):
@@ -179,6 +223,10 @@ class StreamingClauses:
     # Side by side
 
     async def test_replies_side_by_side_do_not_mix(self, kit: Kit) -> None:
+        """Streams read at the same time, in threads or tasks, each get their own answer.
+
+        A mix-up shows one user's answer to another.
+        """
         store, prompts = answering(kit, Operation.STREAM_REPLY)
         texts = [f"question {number}" for number in range(8)]
 
@@ -189,6 +237,10 @@ class StreamingClauses:
             await assert_it_is_of(store, text, events)
 
     async def test_two_streams_are_read_in_turn(self, kit: Kit) -> None:
+        """Two streams read by turns each get their own answer.
+
+        Interleaved reading is how one program shows two models side by side.
+        """
         store, prompts = answering(kit, Operation.STREAM_REPLY)
         one: list[ReplyEvent] = []
         other: list[ReplyEvent] = []

@@ -27,6 +27,10 @@ class WritingClauses:
     # Write, then read
 
     async def test_a_created_conversation_is_there(self, kit: Kit) -> None:
+        """A created conversation is there, with its values and an id of its own.
+
+        The returned conversation must be the stored one, or the next call fails.
+        """
         store = kit.open()
         require(store, Operation.CREATE_CONVERSATION)
         origin = Origin(store="elsewhere://", conversation_id="x")
@@ -40,6 +44,10 @@ class WritingClauses:
             await store.create_conversation(id="")
 
     async def test_appended_messages_are_there(self, kit: Kit) -> None:
+        """Appended messages stand at the end, as they were returned.
+
+        The caller goes on with the returned ids.
+        """
         store = await _with_one(kit, Operation.APPEND_MESSAGES)
         before = await collected(store.messages("c0000"))
         new = [text_message(f"new {each}", "user", 100 + each) for each in range(3)]
@@ -48,6 +56,10 @@ class WritingClauses:
         assert await collected(store.messages("c0000")) == [*before, *stored]
 
     async def test_replaced_messages_take_the_place_of_the_tail(self, kit: Kit) -> None:
+        """`replace_messages` replaces all messages after the named one, or all.
+
+        An edited question must take the answers to the old one with it.
+        """
         store = await _with_one(kit, Operation.REPLACE_MESSAGES, messages=5)
         before = await collected(store.messages("c0000"))
         new = [text_message("rewritten", "assistant", 100)]
@@ -58,6 +70,10 @@ class WritingClauses:
         assert role_text_pairs(await collected(store.messages("c0000"))) == role_text_pairs(new)
 
     async def test_an_update_changes_what_is_named_and_no_more(self, kit: Kit) -> None:
+        """An update changes the fields that are passed, and no other.
+
+        Pinning a conversation must not lose its title.
+        """
         store = await _with_one(kit, Operation.UPDATE_CONVERSATION)
         await store.update_conversation("c0000", title="renamed")
         assert (await store.get_conversation("c0000")).title == "renamed"
@@ -68,6 +84,11 @@ class WritingClauses:
         assert not (await store.get_conversation("c0000")).pinned
 
     async def test_a_deleted_conversation_is_gone(self, kit: Kit) -> None:
+        """A deleted conversation is neither listed nor found, and no other is touched.
+
+        What users delete is personal; its messages may be read only where `traits.deleted_readable`
+        says so.
+        """
         store = await filled(kit, several(3))
         require(store, Operation.DELETE_CONVERSATION)
         await store.delete_conversation("c0001")
@@ -80,6 +101,10 @@ class WritingClauses:
                 await store.list_messages("c0001")
 
     async def test_cleared_conversations_are_gone(self, kit: Kit) -> None:
+        """After `clear_conversations` the list is empty; clearing again is harmless.
+
+        A caller who is not sure that it was done repeats it.
+        """
         store = await filled(kit, several(3))
         require(store, Operation.CLEAR_CONVERSATIONS)
         await store.clear_conversations()
@@ -87,6 +112,10 @@ class WritingClauses:
         await store.clear_conversations()
 
     async def test_a_clear_takes_what_is_listed_or_says_that_it_takes_more(self, kit: Kit) -> None:
+        """A clear leaves alone what the store does not list, or `traits.clears` says otherwise.
+
+        Apps warn before a clear that takes other users' conversations as well.
+        """
         store = await filled(kit, several(2))
         require(store, Operation.CLEAR_CONVERSATIONS)
         if kit.backend.beside is None:
@@ -100,6 +129,10 @@ class WritingClauses:
             assert count() == before
 
     async def test_a_deleted_message_is_gone(self, kit: Kit) -> None:
+        """A deleted message is gone, alone or with its turn as `traits.deletes` says.
+
+        Deleting it again changes nothing, and the total follows.
+        """
         store = await _with_one(kit, Operation.DELETE_MESSAGE, messages=6)
         before = await collected(store.messages("c0000"))
         gone = before[3]
@@ -115,6 +148,10 @@ class WritingClauses:
         assert (await store.list_messages("c0000", limit=1)).total in {None, len(left)}
 
     async def test_feedback_is_set_and_cleared(self, kit: Kit) -> None:
+        """Feedback is stored, replaced and cleared, and does not change the fingerprint.
+
+        The fingerprint decides whether a copy is up to date; a thumb is no new content.
+        """
         store = await _with_one(kit, Operation.SET_FEEDBACK)
         answer = (await collected(store.messages("c0000")))[1]
         for feedback in (
@@ -128,6 +165,10 @@ class WritingClauses:
             assert read.fingerprint() == answer.fingerprint()
 
     async def test_the_update_time_moves_as_promised(self, kit: Kit) -> None:
+        """`updated_at` moves with new messages, and by nothing else than `traits.updated_at` says.
+
+        Lists are sorted, and copies skipped, by it.
+        """
         store = await _with_one(kit, Operation.APPEND_MESSAGES)
         before = (await store.get_conversation("c0000")).updated_at
         if store.traits.updated_at == "none":
@@ -145,6 +186,10 @@ class WritingClauses:
     # Absence
 
     async def test_deleting_what_is_absent_is_done(self, kit: Kit) -> None:
+        """Deleting what is not there succeeds.
+
+        A delete whose answer was lost is repeated.
+        """
         store = await filled(kit, several(1))
         require(store, Operation.DELETE_CONVERSATION)
         await store.delete_conversation(_ABSENT)
@@ -154,6 +199,11 @@ class WritingClauses:
             await store.delete_message(_ABSENT, "a-message")
 
     async def test_writing_to_what_is_absent_raises_where_the_service_tells(self, kit: Kit) -> None:
+        """Writing to an absent conversation is a `NotFoundError`, and does not create it.
+
+        It holds where `traits.reports_absent`: a write that goes nowhere must not look like one
+        that was stored.
+        """
         store = await filled(kit, several(1))
         writes: dict[Operation, Callable[[], Awaitable[Any]]] = {
             Operation.APPEND_MESSAGES: lambda: store.append_messages(_ABSENT, _two()),
@@ -175,6 +225,10 @@ class WritingClauses:
     # Idempotence and conflicts
 
     async def test_appending_the_same_again_changes_nothing(self, kit: Kit) -> None:
+        """Appending messages that are stored already returns them and changes nothing.
+
+        A caller who does not know whether a write arrived can simply repeat it.
+        """
         store = await _with_one(kit, Operation.APPEND_MESSAGES)
         tip = (await collected(store.messages("c0000")))[-1].id
         first = await store.append_messages("c0000", _two(), after=tip)
@@ -193,6 +247,10 @@ class WritingClauses:
         assert (await store.list_messages("c0000", limit=1)).total in {None, len(whole)}
 
     async def test_another_content_under_a_stored_id_is_a_conflict(self, kit: Kit) -> None:
+        """Other content under a stored id is a `ConflictError`, and nothing is written.
+
+        A write is all or nothing, and never overwrites a message silently.
+        """
         store = await _with_one(kit, Operation.APPEND_MESSAGES)
         await store.append_messages("c0000", _two())
         before = await collected(store.messages("c0000"))
@@ -203,6 +261,10 @@ class WritingClauses:
         assert await collected(store.messages("c0000")) == before
 
     async def test_appending_behind_a_tip_that_moved_is_a_conflict(self, kit: Kit) -> None:
+        """Appending after a message that is not the last is a `ConflictError`.
+
+        Somebody else has written meanwhile; two answers to one question would be mixed.
+        """
         store = await _with_one(kit, Operation.APPEND_MESSAGES, messages=3)
         before = await collected(store.messages("c0000"))
         for stale in (before[0].id, None, "never seen"):
@@ -213,6 +275,10 @@ class WritingClauses:
         assert len(stored) == 2
 
     async def test_replacing_behind_a_message_that_is_gone_is_a_conflict(self, kit: Kit) -> None:
+        """Replacing after a message that is not there is a `ConflictError`.
+
+        Without its anchor a replacement would delete what nobody meant.
+        """
         store = await _with_one(kit, Operation.REPLACE_MESSAGES, messages=3)
         before = await collected(store.messages("c0000"))
         with raises(ConflictError):
@@ -222,6 +288,10 @@ class WritingClauses:
         assert await collected(store.messages("c0000")) == before
 
     async def test_creating_the_same_again_returns_it(self, kit: Kit) -> None:
+        """Creating a conversation again with the same values returns it.
+
+        A lost answer is repeated; other values under the same id are a `ConflictError`.
+        """
         store = kit.open()
         require(store, Operation.CREATE_CONVERSATION)
         made = await store.create_conversation(id="mine", title="a", created_at=START)
@@ -235,6 +305,10 @@ class WritingClauses:
     # Isolation
 
     async def test_conversations_do_not_mix(self, kit: Kit) -> None:
+        """Messages of one conversation never show in another, and deleting one leaves others.
+
+        A mix-up shows one person's words to another.
+        """
         samples = [dialogue("one", ["1a", "1b"]), dialogue("two", ["2a", "2b"])]
         store = await filled(kit, samples)
         for sample in samples:
@@ -247,6 +321,10 @@ class WritingClauses:
             )
 
     async def test_a_message_id_is_free_in_every_conversation(self, kit: Kit) -> None:
+        """The same message id may be used in several conversations.
+
+        Forks and copies keep their messages' ids.
+        """
         store = await filled(kit, several(2))
         require(store, Operation.APPEND_MESSAGES)
         same = text_message("first", "user", 500)
@@ -259,6 +337,10 @@ class WritingClauses:
     # Side by side
 
     async def test_writers_side_by_side_lose_nothing(self, kit: Kit) -> None:
+        """Appends made at the same time all arrive, each batch in one piece.
+
+        Servers write to one conversation from several requests.
+        """
         store = await _with_one(kit, Operation.APPEND_MESSAGES)
         before = await collected(store.messages("c0000"))
         batches = [
@@ -278,6 +360,10 @@ class WritingClauses:
         assert len(read) == 40
 
     async def test_one_of_two_writers_behind_the_same_tip_is_told(self, kit: Kit) -> None:
+        """Of several writers after the same message one succeeds; the others get a `ConflictError`.
+
+        The check and the write must be one step, or two answers follow one question.
+        """
         store = await _with_one(kit, Operation.APPEND_MESSAGES)
         tip = (await collected(store.messages("c0000")))[-1].id
 
@@ -295,6 +381,10 @@ class WritingClauses:
         assert len(await collected(store.messages("c0000"))) == 3
 
     async def test_a_walk_neither_repeats_nor_drops_while_others_write(self, kit: Kit) -> None:
+        """Iterating shows each conversation once although others write meanwhile.
+
+        A mirror would lose what moved to the front while it was reading.
+        """
         count = 2 * min(100, kit.open().traits.max_page or 100) + 10
         store = await filled(kit, several(count, messages=1))
         require(store, Operation.APPEND_MESSAGES, Operation.DELETE_CONVERSATION)
@@ -313,6 +403,10 @@ class WritingClauses:
     # Losslessness
 
     async def test_every_field_of_a_message_survives(self, kit: Kit) -> None:
+        """Every field and every kind of part comes back as it was appended.
+
+        What an archive drops is lost for good.
+        """
         store = await _with_one(kit, Operation.APPEND_MESSAGES)
         sent = everything()
         await store.append_messages("c0000", [sent])
@@ -322,6 +416,10 @@ class WritingClauses:
         assert (read.id, read.parent_id) == (sent.id, sent.parent_id)
 
     async def test_raw_survives(self, kit: Kit) -> None:
+        """The backend's own object, `raw`, comes back as it was appended.
+
+        It holds what the schema has no field for.
+        """
         store = await _with_one(kit, Operation.APPEND_MESSAGES)
         sent = everything()
         await store.append_messages("c0000", [sent])
@@ -330,6 +428,10 @@ class WritingClauses:
         assert [source.raw for source in read.sources] == [source.raw for source in sent.sources]
 
     async def test_texts_beyond_utf8_survive(self, kit: Kit) -> None:
+        """NUL and lone surrogates in a text survive.
+
+        Services have sent both; a store of your own must not be the place where they are lost.
+        """
         store = await _with_one(kit, Operation.APPEND_MESSAGES)
         sent = [text_message(text, "user", 700 + n) for n, text in enumerate(BEYOND_UTF8)]
         await store.append_messages("c0000", sent)

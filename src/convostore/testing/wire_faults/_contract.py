@@ -37,7 +37,7 @@ from ...errors import ProtocolError, RateLimitError, StoreError, UnavailableErro
 from ...http import Exchange, Request
 from ...store import AsyncConversationStore
 from .. import _rewriting as rewriting  # noqa: F401  # before what it names is imported
-from .._assertions import NotOffered, collected, raises
+from .._assertions import NotOffered, collected, raises, rules_in_errors
 from .._backend import Backend, Kit
 from .._faces import FACES, Face, StoreFace, drive
 from ..clock import AutojumpClock
@@ -120,6 +120,7 @@ def _each(*faults: Fault) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("fault", faults, ids=lambda fault: fault.name)
 
 
+@rules_in_errors
 class FaultContract:
     """Subclass it as ``Test…`` and give it a `backend` fixture; see the module."""
 
@@ -145,6 +146,10 @@ class FaultContract:
     def test_a_fault_ends_in_its_error(
         self, backend: Backend, fault: Fault, face: Face, caplog: pytest.LogCaptureFixture
     ) -> None:
+        """Every fault of a connection ends in its error, within the time-out, without a secret.
+
+        Afterwards the store works again, and nothing is left open.
+        """
         ground = _prepared(backend)
         ((error, retryable),) = [told for faults, told in FAULT_ERRORS.items() if fault in faults]
         server = FaultServer(fault, service=backend.service)
@@ -174,6 +179,10 @@ class FaultContract:
 
     @_each_face
     def test_a_refused_connection_is_unavailable(self, backend: Backend, face: Face) -> None:
+        """A refused connection is a retryable `UnavailableError`.
+
+        The service is down for a while, and no request has arrived.
+        """
         ground = _prepared(backend)
 
         async def clause(kit: Kit) -> None:
@@ -192,6 +201,10 @@ class FaultContract:
     def test_a_redirect_leads_nothing_to_another_host(
         self, backend: Backend, status: int, face: Face
     ) -> None:
+        """A redirect to another host is a `ProtocolError`, and that host is not asked.
+
+        Following it would send the key to strangers.
+        """
         ground = _prepared(backend)
         elsewhere = FaultServer(None, service=backend.service)
         server = FaultServer(None, service=backend.service)
@@ -212,6 +225,10 @@ class FaultContract:
     @_each_face
     @_each(*_AGAINST_WRITES)
     def test_no_write_is_repeated(self, backend: Backend, fault: Fault, face: Face) -> None:
+        """A request that changes something leaves once, whatever breaks.
+
+        The first may have arrived: a question asked twice costs money and shows twice.
+        """
         ground = _prepared(backend)
         clock = AutojumpClock() if fault in DELAYS else None
         for operation in filter(WRITES.__contains__, ground.operations):
@@ -227,6 +244,10 @@ class FaultContract:
     def test_a_read_is_repeated_as_often_as_is_permitted(
         self, backend: Backend, face: Face
     ) -> None:
+        """A read is sent again as often as `retries` permits, and not more often.
+
+        Too few tries show every hiccup; too many keep a service down.
+        """
         ground = _prepared(backend)
         for operation in ground.operations:
             server = FaultServer(_BUSY, service=backend.service)
@@ -240,6 +261,10 @@ class FaultContract:
 
     @_each_face
     def test_a_read_gets_over_one_broken_connection(self, backend: Backend, face: Face) -> None:
+        """A read succeeds although one connection broke.
+
+        Servers close idle connections just as they are used again.
+        """
         ground = _prepared(backend)
         for fault in (_NAMED["reset-at-once"], _NAMED["truncated-body"]):
             first = iter([True])
@@ -254,6 +279,10 @@ class FaultContract:
             assert len(server.struck) == 1
 
     def test_a_cancelled_operation_leaves_a_store_that_works(self, backend: Backend) -> None:
+        """A cancelled operation closes its flow, and the store works on.
+
+        Web frameworks cancel the request of every client that leaves.
+        """
         ground = _prepared(backend)
         for stall in _stalls(ground, backend):
             with served(stall.server) as url:
@@ -263,6 +292,10 @@ class FaultContract:
     def test_an_interrupted_operation_leaves_a_store_that_works(
         self, backend: Backend, face: Face
     ) -> None:
+        """Ctrl-C during an operation closes its flow, and the store works on.
+
+        A terminal program goes on after its user interrupted one request.
+        """
         if not hasattr(signal, "pthread_kill"):
             pytest.skip("a thread cannot be interrupted here")
         ground = _prepared(backend)
@@ -284,6 +317,10 @@ class FaultContract:
     def test_a_stream_that_breaks_off_raises_with_what_had_arrived(
         self, backend: Backend, breaking: Breaking, face: Face
     ) -> None:
+        """A stream cut at any place is an error with what had arrived, unless nothing is missing.
+
+        Half an answer must not be taken for a whole one, and the turn is sent once.
+        """
         clock = AutojumpClock() if breaking == "stall" else None
         self._strike_a_stream(partial(breaks_off, breaking=breaking), backend, face, clock)
 
@@ -291,25 +328,45 @@ class FaultContract:
     def test_a_garbled_stream_is_an_error_or_the_stored_reply(
         self, backend: Backend, face: Face
     ) -> None:
+        """Garbage in a stream is an error with what had arrived, or the whole stored reply.
+
+        Words must not be lost without a sign.
+        """
         self._strike_a_stream(is_garbled, backend, face)
 
     @_each_face
     def test_a_stream_that_is_left_has_no_connection(self, backend: Backend, face: Face) -> None:
+        """A stream that is left closes its connection.
+
+        The service notices that nobody listens, and pools do not run dry.
+        """
         self._strike_a_stream(is_left, backend, face)
 
     def test_a_cancelled_stream_leaves_a_store_that_works(self, backend: Backend) -> None:
+        """A cancelled stream closes its connection, and the store works on.
+
+        Web frameworks cancel the request of every client that leaves.
+        """
         self._strike_a_stream(is_cancelled, backend, "async")
 
     @_each_face
     def test_an_interrupted_stream_leaves_a_store_that_works(
         self, backend: Backend, face: Face
     ) -> None:
+        """Ctrl-C during a stream closes its connection, and the store works on.
+
+        It is how users stop a long answer at a terminal.
+        """
         if not hasattr(signal, "pthread_kill"):
             pytest.skip("a thread cannot be interrupted here")
         self._strike_a_stream(is_interrupted, backend, face)
 
     @_each_face
     def test_streams_side_by_side_do_not_mix(self, backend: Backend, face: Face) -> None:
+        """Streams over several connections each get their own answer.
+
+        A mix-up shows one user's answer to another.
+        """
         self._strike_a_stream(does_not_mix, backend, face)
 
     def _strike_a_stream(

@@ -8,7 +8,7 @@ from hypothesis import example, given
 import convostore
 from convostore.errors import InvalidError, NotFoundError
 from convostore.serialization import dump, load_message
-from convostore.testing.samples import everything
+from convostore.testing.samples import full_message
 from convostore.testing.value_strategies import Values
 
 STORES = ["memory://", "sqlite://"]
@@ -17,7 +17,7 @@ MESSAGES = Values().messages()
 
 @pytest.mark.parametrize("target", STORES)
 @given(message=MESSAGES)
-@example(message=everything())
+@example(message=full_message())
 def test_a_message_as_json_is_the_one_that_the_list_has(target, message):
     with convostore.open(target) as store:
         store.create_conversation(id="c")

@@ -22,7 +22,7 @@ __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
 T = TypeVar("T")
 
-Reading: TypeAlias = Callable[[str | None], Awaitable[Page[T]]]
+PageReader: TypeAlias = Callable[[str | None], Awaitable[Page[T]]]
 """Reads the page at a cursor."""
 
 
@@ -88,7 +88,7 @@ def require(store: AsyncConversationStore, *operations: Operation) -> None:
             raise NotOffered(f"{operation} is not offered")
 
 
-async def filled(kit: Kit, samples: Sequence[Transcript]) -> AsyncConversationStore:
+async def open_filled(kit: Kit, samples: Sequence[Transcript]) -> AsyncConversationStore:
     """Opens a store of the backend that holds the samples."""
     store = kit.open()
     if kit.backend.seed is not None:
@@ -106,24 +106,24 @@ async def filled(kit: Kit, samples: Sequence[Transcript]) -> AsyncConversationSt
     return store
 
 
-async def collected(items: AsyncIterator[T]) -> list[T]:
+async def collect(items: AsyncIterator[T]) -> list[T]:
     """The items of an async iterator."""
     return [item async for item in items]
 
 
-async def read_to_its_end(stream: AsyncReplyStream) -> list[ReplyEvent]:
+async def read_stream(stream: AsyncReplyStream) -> list[ReplyEvent]:
     """Enters a stream and reads all its events."""
     async with stream:
-        return await collected(stream)
+        return await collect(stream)
 
 
-def shown(error: BaseException) -> str:
+def full_error_text(error: BaseException) -> str:
     """All that a traceback shows of an error and of those behind it, but for the lines of code."""
     own = [str(error), repr(error), repr(vars(error)), *getattr(error, "__notes__", ())]
     context = None if error.__suppress_context__ else error.__context__
     grouped = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
     behind = [each for each in (error.__cause__, context, *grouped) if each is not None]
-    return "\n".join([*own, *map(shown, behind)])
+    return "\n".join([*own, *map(full_error_text, behind)])
 
 
 def role_text_pairs(messages: Sequence[Message]) -> list[tuple[str, str]]:
@@ -131,7 +131,7 @@ def role_text_pairs(messages: Sequence[Message]) -> list[tuple[str, str]]:
     return [(message.role, message.text) for message in messages]
 
 
-async def pages(read: Reading[T]) -> list[T]:
+async def read_pages(read: PageReader[T]) -> list[T]:
     """Reads a list page by page, to its end."""
     found: list[T] = []
     cursor: str | None = None
@@ -144,7 +144,7 @@ async def pages(read: Reading[T]) -> list[T]:
     raise AssertionError("the pages do not end")
 
 
-def pinned_then_active(row: Conversation) -> tuple[bool, float, str]:
+def pinned_then_active_key(row: Conversation) -> tuple[bool, float, str]:
     """Sorts as `traits.order` of that name promises."""
     active = row.last_active_at
     return (not row.pinned, -active.timestamp() if active else 0.0, row.id)

@@ -24,12 +24,12 @@ from . import _rewriting as rewriting  # noqa: F401  # before what it names is i
 from ._assertions import NotOffered, rule_in_errors
 from ._backend import Backend, Kit
 from ._faces import FACES, Face, StoreFace
-from .clauses.failures import FaultClauses
-from .clauses.interactions import AnsweringClauses
-from .clauses.put_fork_age import KeepingClauses
+from .clauses.failures import FailureClauses
+from .clauses.interactions import InteractionClauses
+from .clauses.put_fork_age import PutForkAgeClauses
 from .clauses.reading import ReadingClauses
-from .clauses.replies import ReplyingClauses
-from .clauses.search import SearchingClauses
+from .clauses.replies import ReplyClauses
+from .clauses.search import SearchClauses
 from .clauses.streaming import StreamingClauses
 from .clauses.writing import WritingClauses
 
@@ -64,12 +64,12 @@ def never(reason: str) -> Waiver:
 class _Clauses(
     ReadingClauses,
     WritingClauses,
-    KeepingClauses,
-    SearchingClauses,
-    ReplyingClauses,
+    PutForkAgeClauses,
+    SearchClauses,
+    ReplyClauses,
     StreamingClauses,
-    AnsweringClauses,
-    FaultClauses,
+    InteractionClauses,
+    FailureClauses,
 ):
     """All clauses, as coroutines."""
 

@@ -43,7 +43,7 @@ class AutojumpClock(deadlines.Clock):
         self._stalled: set[Address] = set()
 
     @contextmanager
-    def kept(self) -> Iterator[AutojumpClock]:
+    def installed(self) -> Iterator[AutojumpClock]:
         """Keeps this clock for the block."""
         with deadlines.use_clock(self):
             yield self

@@ -20,13 +20,13 @@ from ..models import Transcript
 from ..serialization import to_json
 from ..store import AsyncConversationStore
 
-__all__ = ["incoming", "seeding", "serving"]
+__all__ = ["dialect_service", "incoming_request", "store_seeder"]
 
 T = TypeVar("T")
 
 
 @contextmanager
-def serving(
+def dialect_service(
     dialect: Dialect,
     target: str,
     *,
@@ -45,12 +45,12 @@ def serving(
         store = aopen(target, **options)
         served = wrapped(store)
         try:
-            yield lambda request: run(_answered(dialect, served, incoming(request)))
+            yield lambda request: run(_answered(dialect, served, incoming_request(request)))
         finally:
             run(store.aclose())
 
 
-def seeding(target: str) -> Callable[[Sequence[Transcript]], None]:
+def store_seeder(target: str) -> Callable[[Sequence[Transcript]], None]:
     """Gives a function that puts conversations into a store that can create and append."""
 
     def seed(samples: Sequence[Transcript]) -> None:
@@ -67,7 +67,7 @@ def seeding(target: str) -> Callable[[Sequence[Transcript]], None]:
     return seed
 
 
-def incoming(request: Request) -> IncomingRequest:
+def incoming_request(request: Request) -> IncomingRequest:
     """A request of an adapter as a server receives it."""
     content = b"" if request.json is None else to_json(request.json).encode("ascii")
     of_content = {"content-type": "application/json"} if content else {}

@@ -24,20 +24,30 @@ from ..http import Method, Request, Response
 from ..models import JSON
 from ..parsing import decode_json
 
-__all__ = ["FRAMING", "Handler", "LoopbackServer", "Spoken", "closed_network", "replay", "serve"]
+__all__ = [
+    "FRAMING_HEADERS",
+    "Handler",
+    "LoopbackServer",
+    "WireAnswer",
+    "closed_network",
+    "replay",
+    "serve",
+]
 
 
-class Spoken(Protocol):
+class WireAnswer(Protocol):
     """An answer that speaks to the client itself, in bytes: what no `Response` can say."""
 
-    def speak(self, connection: socket.socket) -> bool:
+    def write_to(self, connection: socket.socket) -> bool:
         """Writes to the client; says whether its next request is waited for."""
 
 
-Handler: TypeAlias = Callable[[Request], Response | Spoken]
+Handler: TypeAlias = Callable[[Request], Response | WireAnswer]
 """Answers a request; several threads may call it at a time."""
 
-FRAMING: Final = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
+FRAMING_HEADERS: Final = frozenset(
+    {"connection", "content-length", "keep-alive", "transfer-encoding"}
+)
 _WITHOUT_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1"})
 
@@ -106,7 +116,7 @@ class LoopbackServer:
         with self._changed:
             self._changed.notify_all()
 
-    def answer(self, request: Request) -> Response | Spoken:
+    def answer(self, request: Request) -> Response | WireAnswer:
         """Answers one request after the latency; a handler that raises is a 500 and an error."""
         with self._changed:
             self.requests += 1
@@ -269,13 +279,13 @@ class _Connection(BaseHTTPRequestHandler):
         is_json = self.headers.get_content_subtype().rpartition("+")[2] == "json"
         return decode_json(body, "the request's body") if body and is_json else None
 
-    def _send(self, response: Response | Spoken) -> None:
+    def _send(self, response: Response | WireAnswer) -> None:
         if not isinstance(response, Response):
-            self.close_connection = not response.speak(self.connection)
+            self.close_connection = not response.write_to(self.connection)
             return
         self.send_response_only(response.status)
         for name, value in response.headers.items():
-            if name not in FRAMING:
+            if name not in FRAMING_HEADERS:
                 self.send_header(name, value)
         if response.status not in _WITHOUT_BODY:
             self.send_header("content-length", str(len(response.content)))

@@ -30,8 +30,8 @@ __all__ = [
     "HOSTILE_TEXTS",
     "START",
     "dialogue",
-    "everything",
-    "several",
+    "full_message",
+    "numbered_conversations",
     "text_message",
 ]
 
@@ -84,7 +84,7 @@ def dialogue(conversation_id: str, texts: Iterable[str], title: str = "a title")
     )
 
 
-def several(count: int, messages: int = 2) -> Sequence[Transcript]:
+def numbered_conversations(count: int, messages: int = 2) -> Sequence[Transcript]:
     """Conversations with ids and texts by their numbers."""
     return [
         dialogue(f"c{number:04}", [f"text {number}.{each}" for each in range(messages)])
@@ -92,7 +92,7 @@ def several(count: int, messages: int = 2) -> Sequence[Transcript]:
     ]
 
 
-def everything() -> Message:
+def full_message() -> Message:
     """A message that uses every field and every kind of part."""
     return Message(
         id="everything",

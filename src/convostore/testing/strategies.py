@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ..models import JSON
 
-__all__ = ["json_values", "nested", "spoilt", "texts"]
+__all__ = ["corrupted", "json_values", "nested", "texts"]
 
 _AWKWARD: Final[tuple[JSON, ...]] = (
     None,
@@ -68,7 +68,7 @@ def nested(depth: int) -> JSON:
 
 
 @st.composite
-def spoilt(draw: st.DrawFn, document: JSON, places: int = 2) -> JSON:
+def corrupted(draw: st.DrawFn, document: JSON, places: int = 2) -> JSON:
     """A copy of a JSON document in which some places hold any other JSON, or are missing."""
     changed = copy.deepcopy(document)
     for _ in range(draw(st.integers(1, places))):

@@ -36,7 +36,7 @@ from ..models import (
 )
 from . import strategies
 
-__all__ = ["Values", "several"]
+__all__ = ["Values", "tuples"]
 
 T = TypeVar("T")
 
@@ -66,8 +66,8 @@ class Values:
             updated_at=_times(),
             pinned=st.booleans(),
             origin=st.none() | st.builds(Origin, store=self.texts, conversation_id=self.texts),
-            files=several(self._files()),
-            problems=several(self._problems()),
+            files=tuples(self._files()),
+            problems=tuples(self._problems()),
             raw=self.json,
         )
 
@@ -77,15 +77,15 @@ class Values:
             Message,
             id=self._ids(),
             role=st.sampled_from(get_args(Role)),
-            parts=several(self.parts(), 4),
+            parts=tuples(self.parts(), 4),
             created_at=_times(),
-            sources=several(self.sources(), 3),
+            sources=tuples(self.sources(), 3),
             feedback=st.none()
             | st.builds(Feedback, rating=st.sampled_from(["good", "bad"]), comment=self._maybe()),
             status=st.none() | st.sampled_from(get_args(Status)),
             model=self._maybe(),
             parent_id=self._maybe(),
-            problems=several(self._problems()),
+            problems=tuples(self._problems()),
             raw=self.json,
         )
 
@@ -102,7 +102,7 @@ class Values:
         )
 
     def _interactions(self) -> st.SearchStrategy[InteractionPart]:
-        options = several(st.builds(InteractionOption, value=self.texts, label=self._maybe()))
+        options = tuples(st.builds(InteractionOption, value=self.texts, label=self._maybe()))
         fields = st.builds(
             InteractionField,
             key=self.texts,
@@ -117,7 +117,7 @@ class Values:
             type=self.texts,
             prompt=self._maybe(),
             options=options,
-            fields=several(fields),
+            fields=tuples(fields),
             answered=st.booleans(),
             answer=self._maybe(),
         )
@@ -148,7 +148,7 @@ class Values:
         return st.none() | self.texts
 
 
-def several(of: st.SearchStrategy[T], most: int = 2) -> st.SearchStrategy[tuple[T, ...]]:
+def tuples(of: st.SearchStrategy[T], most: int = 2) -> st.SearchStrategy[tuple[T, ...]]:
     """Up to so many values, as a tuple."""
     return st.lists(of, max_size=most).map(tuple)
 

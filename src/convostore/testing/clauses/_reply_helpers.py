@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ...adapters import Operation
 from ...models import Message
 from ...store import AsyncConversationStore
-from .._assertions import NotOffered, collected, require, role_text_pairs
+from .._assertions import NotOffered, collect, require, role_text_pairs
 from .._backend import Kit, Prompts
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 QUESTION: Final = "What is a tide?"
 
 
-def given_prompts(kit: Kit) -> Prompts:
+def require_prompts(kit: Kit) -> Prompts:
     """What makes the backend answer.
 
     Raises:
@@ -41,21 +41,21 @@ def require_prompt(prompt: str | None, what: str) -> str:
     return prompt
 
 
-def answering(kit: Kit, *operations: Operation) -> tuple[AsyncConversationStore, Prompts]:
+def open_replying(kit: Kit, *operations: Operation) -> tuple[AsyncConversationStore, Prompts]:
     """Opens a store for clauses of these operations, and gives what makes it answer."""
     store = kit.open()
     require(store, *operations)
-    return store, given_prompts(kit)
+    return store, require_prompts(kit)
 
 
-def finished(events: list[ReplyEvent]) -> Reply:
+def finished_reply(events: list[ReplyEvent]) -> Reply:
     """The reply that a stream ended with."""
     last = events[-1]
     assert last.kind == "reply_finished"
     return last.reply
 
 
-def folded(events: list[ReplyEvent]) -> ReplyAccumulator:
+def accumulate(events: list[ReplyEvent]) -> ReplyAccumulator:
     """What the events make when they are put together."""
     from ...adapters import ReplyAccumulator
 
@@ -65,7 +65,7 @@ def folded(events: list[ReplyEvent]) -> ReplyAccumulator:
     return accumulator
 
 
-def begins(whole: tuple[Part, ...], parts: tuple[Part, ...]) -> bool:
+def is_beginning(whole: tuple[Part, ...], parts: tuple[Part, ...]) -> bool:
     """Whether parts are the beginning of other ones; the last may be cut off within its text."""
     *before, last = parts or (None,)
     if last is None:
@@ -84,20 +84,20 @@ def _is_cut_off(whole: Part, part: Part) -> bool:
     return whole == part
 
 
-def kept(message: Message) -> tuple[str, dict[str, Any]]:
+def id_and_content(message: Message) -> tuple[str, dict[str, Any]]:
     """What a message is; its `raw` may differ between two ways to read it."""
     return message.id, message.portable()
 
 
-def identity(reply: Reply) -> tuple[object, ...]:
-    question = reply.question and kept(reply.question)
-    return reply.conversation_id, reply.turn_id, kept(reply.message), question
+def reply_content(reply: Reply) -> tuple[object, ...]:
+    question = reply.question and id_and_content(reply.question)
+    return reply.conversation_id, reply.turn_id, id_and_content(reply.message), question
 
 
-async def assert_it_is_of(
+async def assert_stored_turn(
     store: AsyncConversationStore, text: str, events: list[ReplyEvent]
 ) -> None:
-    reply = finished(events)
-    assert folded(events).parts == reply.message.parts
-    shown = await collected(store.messages(reply.conversation_id))
+    reply = finished_reply(events)
+    assert accumulate(events).parts == reply.message.parts
+    shown = await collect(store.messages(reply.conversation_id))
     assert role_text_pairs(shown) == [("user", text), ("assistant", reply.text)]

@@ -10,13 +10,13 @@ from ...adapters import Operation
 from ...models import Conversation, Message, TextPart, Transcript
 from ...search import Hit
 from ...store import AsyncConversationStore
-from .._assertions import Reading, collected, filled, require
+from .._assertions import PageReader, collect, open_filled, require
 from .._backend import Kit
 from ..samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue
 
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
-Found: TypeAlias = list[tuple[str, str]]
+Matches: TypeAlias = list[tuple[str, str]]
 """Where something was found, and in what: a conversation's id, or a message's text."""
 
 SECOND: Final = timedelta(seconds=1)
@@ -83,25 +83,26 @@ TEXTS_BY_NAME: Final = {
 """What the messages of a conversation say, each by a name for it."""
 
 
-async def searchable(kit: Kit, *samples: Transcript) -> AsyncConversationStore:
+async def open_searchable(kit: Kit, *samples: Transcript) -> AsyncConversationStore:
     """A store that holds the samples, for a clause of searching."""
     require(kit.open(), Operation.SEARCH)
-    return await filled(kit, samples)
+    return await open_filled(kit, samples)
 
 
-async def shows(kit: Kit, queries: dict[str, list[str]]) -> None:
+async def assert_finds(kit: Kit, queries: dict[str, list[str]]) -> None:
     """Each query must find these of the texts, and no more."""
-    store = await searchable(kit, dialogue("c", TEXTS_BY_NAME.values()))
+    store = await open_searchable(kit, dialogue("c", TEXTS_BY_NAME.values()))
     names = {text: name for name, text in TEXTS_BY_NAME.items()}
     found = {
-        query: sorted(names[text] for _, text in await found_by(store, query)) for query in queries
+        query: sorted(names[text] for _, text in await search_matches(store, query))
+        for query in queries
     }
     assert found == {query: sorted(due) for query, due in queries.items()}
 
 
-async def many(kit: Kit) -> AsyncConversationStore:
+async def open_with_many_hits(kit: Kit) -> AsyncConversationStore:
     """A store with three conversations whose hits are not in the order of their making."""
-    return await searchable(kit, *_many_samples())
+    return await open_searchable(kit, *_many_samples())
 
 
 def _many_samples() -> list[Transcript]:
@@ -126,34 +127,34 @@ def _many_samples() -> list[Transcript]:
     return samples
 
 
-def due_of_many() -> Found:
+def expected_of_many_hits() -> Matches:
     """What a search for the word of all of them finds, in order."""
     titles = [("title", each) for each in ("c1", "c0", "c2")]
     return titles + [("text", f"same {day}.{each}") for day in (3, 2, 1) for each in (5, 3, 1)]
 
 
-async def only_hit(store: AsyncConversationStore, query: str) -> Hit:
+async def single_hit(store: AsyncConversationStore, query: str) -> Hit:
     """The one thing that a query finds."""
     items = (await store.search(query)).items
     assert len(items) == 1
     return items[0]
 
 
-def place_of(hit: Hit) -> tuple[str, str]:
+def match_of(hit: Hit) -> tuple[str, str]:
     """Where a hit was found, and in what."""
     return hit.where, hit.message.text if hit.message else hit.conversation.id
 
 
-async def found_by(store: AsyncConversationStore, query: str, **within: Any) -> Found:
+async def search_matches(store: AsyncConversationStore, query: str, **within: Any) -> Matches:
     """What a query finds, in order."""
     page = await store.search(query, limit=100, **within)
-    return [place_of(hit) for hit in page.items]
+    return [match_of(hit) for hit in page.items]
 
 
-async def holding(store: AsyncConversationStore, word: str) -> Found:
+async def read_matches(store: AsyncConversationStore, word: str) -> Matches:
     """What holds a word, looked for by reading everything."""
-    held: Found = []
-    for each in await collected(store.transcripts()):
+    held: Matches = []
+    for each in await collect(store.transcripts()):
         assert each.conversation is not None
         if word in (each.conversation.title or ""):
             held.append(("title", each.conversation_id))
@@ -161,8 +162,8 @@ async def holding(store: AsyncConversationStore, word: str) -> Found:
     return held
 
 
-def searching(
+def hit_pages(
     store: AsyncConversationStore, query: str, *, limit: int, cursor: str | None = None
-) -> Reading[Hit]:
+) -> PageReader[Hit]:
     """Reads pages of hits, from a cursor on."""
     return lambda at: store.search(query, limit=limit, cursor=at or cursor)

@@ -8,11 +8,11 @@ from ...adapters import AnswerContent, Operation
 from ...errors import ConflictError, InvalidError
 from ...models import InteractionPart, Message, Reply, pending_interaction
 from ...store import AsyncConversationStore
-from .._assertions import NotOffered, collected, raises, read_to_its_end
+from .._assertions import NotOffered, collect, raises, read_stream
 from .._backend import Kit, Prompts
-from ._reply_helpers import QUESTION, answering, finished, folded
+from ._reply_helpers import QUESTION, accumulate, finished_reply, open_replying
 
-__all__ = ["AnsweringClauses"]
+__all__ = ["InteractionClauses"]
 
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
@@ -20,7 +20,7 @@ _NO_FIELD = "there-is-no-such-field"
 _NO_OPTION = "there is no such option"
 
 
-class AnsweringClauses:
+class InteractionClauses:
     """What holds of a backend whose flows ask."""
 
     async def test_a_flow_that_asks_waits(self, kit: Kit) -> None:
@@ -28,7 +28,7 @@ class AnsweringClauses:
 
         An app that restarts finds the question by the stored message.
         """
-        store, prompts = answering(kit, Operation.REPLY, Operation.ANSWER)
+        store, prompts = open_replying(kit, Operation.REPLY, Operation.ANSWER)
         for prompt in _asking(prompts):
             reply = await store.reply(None, prompt, **prompts.options)
             asked = reply.interaction
@@ -42,10 +42,10 @@ class AnsweringClauses:
 
         It is no new turn: ids stay, parts are added.
         """
-        store, prompts = answering(kit, Operation.REPLY, Operation.ANSWER)
+        store, prompts = open_replying(kit, Operation.REPLY, Operation.ANSWER)
         for prompt in _asking(prompts):
             asking = await store.reply(None, prompt, **prompts.options)
-            before = await collected(store.messages(asking.conversation_id))
+            before = await collect(store.messages(asking.conversation_id))
             filled_in = _fitting(asking, prompts)
             reply = await store.answer(asking.conversation_id, filled_in, **prompts.options)
             assert reply.interaction is None
@@ -53,7 +53,7 @@ class AnsweringClauses:
             assert reply.turn_id == asking.turn_id
             _assert_it_was_answered(reply, len(asking.message.parts) - 1, filled_in)
             assert len(reply.message.parts) > len(asking.message.parts)
-            shown = await collected(store.messages(asking.conversation_id))
+            shown = await collect(store.messages(asking.conversation_id))
             assert [each.id for each in shown] == [each.id for each in before]
             assert shown[-1].portable() == reply.message.portable()
 
@@ -62,30 +62,30 @@ class AnsweringClauses:
 
         What was there before the question must not stream again.
         """
-        store, prompts = answering(kit, Operation.REPLY, Operation.STREAM_ANSWER)
+        store, prompts = open_replying(kit, Operation.REPLY, Operation.STREAM_ANSWER)
         for prompt in _asking(prompts):
             asking = await store.reply(None, prompt, **prompts.options)
             filled_in = _fitting(asking, prompts)
-            events = await read_to_its_end(
+            events = await read_stream(
                 store.stream_answer(asking.conversation_id, filled_in, **prompts.options)
             )
-            added = finished(events).message.parts[len(asking.message.parts) :]
+            added = finished_reply(events).message.parts[len(asking.message.parts) :]
             assert added
-            assert folded(events).parts == added
+            assert accumulate(events).parts == added
 
     async def test_an_answer_that_does_not_fit_changes_nothing(self, kit: Kit) -> None:
         """An answer that is no option or no field is an `InvalidError`, and nothing changes.
 
         The question stays open, and the right answer still works.
         """
-        store, prompts = answering(kit, Operation.REPLY, Operation.ANSWER)
+        store, prompts = open_replying(kit, Operation.REPLY, Operation.ANSWER)
         for prompt in _asking(prompts):
             asking = await store.reply(None, prompt, **prompts.options)
-            before = await collected(store.messages(asking.conversation_id))
+            before = await collect(store.messages(asking.conversation_id))
             for misfit in _misfits(asking):
                 with raises(InvalidError):
                     await store.answer(asking.conversation_id, misfit, **prompts.options)
-            assert await collected(store.messages(asking.conversation_id)) == before
+            assert await collect(store.messages(asking.conversation_id)) == before
             fitting = _fitting(asking, prompts)
             reply = await store.answer(asking.conversation_id, fitting, **prompts.options)
             assert reply.interaction is None
@@ -95,7 +95,7 @@ class AnsweringClauses:
 
         A form that is sent twice must not start another turn.
         """
-        store, prompts = answering(kit, Operation.REPLY, Operation.ANSWER)
+        store, prompts = open_replying(kit, Operation.REPLY, Operation.ANSWER)
         reply = await store.reply(None, QUESTION, **prompts.options)
         await _assert_nothing_waits(store, reply, "a", prompts)
         for prompt in _asking(prompts):
@@ -109,7 +109,7 @@ class AnsweringClauses:
 
         The app knows no other turn.
         """
-        store, prompts = answering(
+        store, prompts = open_replying(
             kit, Operation.REPLY, Operation.STREAM_ANSWER, Operation.GET_REPLY
         )
         for prompt in _asking(prompts):
@@ -117,7 +117,7 @@ class AnsweringClauses:
             stream = store.stream_answer(
                 asking.conversation_id, _fitting(asking, prompts), **prompts.options
             )
-            reply = finished(await read_to_its_end(stream))
+            reply = finished_reply(await read_stream(stream))
             assert asking.turn_id is not None
             assert stream.turn_id == asking.turn_id
             found = await kit.open().get_reply(asking.conversation_id, asking.turn_id)
@@ -132,7 +132,7 @@ def _asking(prompts: Prompts) -> Iterator[str]:
 
 
 async def _last(store: AsyncConversationStore, reply: Reply) -> Message:
-    return (await collected(store.messages(reply.conversation_id)))[-1]
+    return (await collect(store.messages(reply.conversation_id)))[-1]
 
 
 def _asked(reply: Reply) -> InteractionPart:
@@ -165,7 +165,7 @@ def _assert_it_was_answered(reply: Reply, place: int, filled_in: AnswerContent) 
 async def _assert_nothing_waits(
     store: AsyncConversationStore, reply: Reply, answer: AnswerContent, prompts: Prompts
 ) -> None:
-    before = await collected(store.messages(reply.conversation_id))
+    before = await collect(store.messages(reply.conversation_id))
     with raises(ConflictError):
         await store.answer(reply.conversation_id, answer, **prompts.options)
-    assert await collected(store.messages(reply.conversation_id)) == before
+    assert await collect(store.messages(reply.conversation_id)) == before

@@ -10,18 +10,25 @@ from ...models import Conversation, Feedback, FilePart, Message, Origin, Problem
 from ...store import AsyncConversationStore
 from .._assertions import (
     NotOffered,
-    Reading,
-    collected,
-    filled,
-    pages,
-    pinned_then_active,
+    PageReader,
+    collect,
+    open_filled,
+    pinned_then_active_key,
     raises,
+    read_pages,
     require,
 )
 from .._backend import Kit
-from ..samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue, several, text_message
+from ..samples import (
+    BEYOND_UTF8,
+    HOSTILE_TEXTS,
+    START,
+    dialogue,
+    numbered_conversations,
+    text_message,
+)
 
-__all__ = ["KeepingClauses", "whole_conversation"]
+__all__ = ["PutForkAgeClauses", "full_conversation"]
 
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
@@ -52,7 +59,7 @@ _AWKWARD_IDS = (
 """Ids of which some become one where they are escaped carelessly."""
 
 
-class KeepingClauses:
+class PutForkAgeClauses:
     """What holds of the operations by which a store of one's own keeps copies in order."""
 
     # Put
@@ -64,11 +71,11 @@ class KeepingClauses:
         """
         store = kit.open()
         require(store, Operation.PUT_CONVERSATION)
-        whole = whole_conversation("put")
+        whole = full_conversation("put")
         await store.put_conversation(whole)
         assert await store.get_conversation("put") == whole
-        assert await collected(store.conversations()) == [whole]
-        assert await collected(store.messages("put")) == []
+        assert await collect(store.conversations()) == [whole]
+        assert await collect(store.messages("put")) == []
         bare = Conversation(id="put")
         await store.put_conversation(bare)
         assert await store.get_conversation("put") == bare
@@ -89,16 +96,16 @@ class KeepingClauses:
 
         A mirror puts the conversation first and its messages after; neither may undo the other.
         """
-        store = await filled(kit, several(2, messages=3))
+        store = await open_filled(kit, numbered_conversations(2, messages=3))
         require(store, Operation.PUT_CONVERSATION)
-        before = await collected(store.messages("c0000"))
-        await store.put_conversation(whole_conversation("c0000"))
-        assert await collected(store.messages("c0000")) == before
-        assert len(await collected(store.messages("c0001"))) == 3
+        before = await collect(store.messages("c0000"))
+        await store.put_conversation(full_conversation("c0000"))
+        assert await collect(store.messages("c0000")) == before
+        assert len(await collect(store.messages("c0001"))) == 3
         if store.offers(Operation.APPEND_MESSAGES):
             new = text_message("new", "user", 900)
             await store.append_messages("c0000", [new], after=before[-1].id)
-            assert await collected(store.messages("c0000")) == [*before, new]
+            assert await collect(store.messages("c0000")) == [*before, new]
 
     async def test_a_put_conversation_takes_its_place_in_the_list(self, kit: Kit) -> None:
         """A conversation that is put moves to where its times and its pin belong.
@@ -117,10 +124,10 @@ class KeepingClauses:
         await store.put_conversation(Conversation(id="c5", created_at=START - _DAY))
         await store.put_conversation(Conversation(id="c4", updated_at=START + 2 * _DAY))
         await store.put_conversation(Conversation(id="c1", pinned=True))
-        listed = await collected(store.conversations())
+        listed = await collect(store.conversations())
         assert [each.id for each in listed] == ["c1", "c0", "c3", "c2", "c4", "c5"]
-        assert listed == sorted(listed, key=pinned_then_active)
-        assert await pages(lambda at: store.list_conversations(limit=1, cursor=at)) == listed
+        assert listed == sorted(listed, key=pinned_then_active_key)
+        assert await read_pages(lambda at: store.list_conversations(limit=1, cursor=at)) == listed
 
     async def test_ids_beyond_utf8_survive(self, kit: Kit) -> None:
         """Ids of any text, also not UTF-8, are kept and told apart.
@@ -136,12 +143,12 @@ class KeepingClauses:
         for name in _AWKWARD_IDS:
             assert (await store.create_conversation(id=name, title=name)).id == name
             assert await store.append_messages(name, messages) == messages
-        listed = await pages(lambda cursor: store.list_conversations(limit=3, cursor=cursor))
+        listed = await read_pages(lambda cursor: store.list_conversations(limit=3, cursor=cursor))
         assert sorted(each.id for each in listed) == sorted(_AWKWARD_IDS)
         for name in _AWKWARD_IDS:
             got = await store.get_conversation(name)
             assert (got.id, got.title) == (name, name)
-            read = await pages(_reading(store, name))
+            read = await read_pages(_reading(store, name))
             assert [each.id for each in read] == list(_AWKWARD_IDS)
 
     async def test_what_has_an_id_beyond_utf8_is_written_to(self, kit: Kit) -> None:
@@ -163,13 +170,13 @@ class KeepingClauses:
             await store.append_messages(name, [second], after=name)
             await store.set_feedback(name, name, Feedback(rating="good", comment=name))
             await store.replace_messages(name, [], after=name)
-            (kept,) = await collected(store.messages(name))
+            (kept,) = await collect(store.messages(name))
             assert (kept.id, kept.feedback) == (name, Feedback(rating="good", comment=name))
             await store.delete_message(name, name)
-            assert await collected(store.messages(name)) == []
+            assert await collect(store.messages(name)) == []
             await store.delete_conversation(name)
             left.remove(name)
-            assert {each.id for each in await collected(store.conversations())} == left
+            assert {each.id for each in await collect(store.conversations())} == left
 
     # Fork
 
@@ -179,17 +186,17 @@ class KeepingClauses:
         The original stays as it is: a fork is how users try another way.
         """
         store = await _forkable(kit)
-        before = await collected(store.messages("c0000"))
+        before = await collect(store.messages("c0000"))
         original = await store.get_conversation("c0000")
         for place in (0, 2, 4):
             fork = await store.fork_conversation("c0000", before[place].id)
-            assert await collected(store.messages(fork.id)) == before[: place + 1]
+            assert await collect(store.messages(fork.id)) == before[: place + 1]
             assert await store.get_conversation(fork.id) == fork
             assert fork.title == original.title
             assert fork.origin == Origin(store=store.label, conversation_id="c0000")
-        assert await collected(store.messages("c0000")) == before
+        assert await collect(store.messages("c0000")) == before
         assert await store.get_conversation("c0000") == original
-        assert len(await collected(store.conversations())) == 5
+        assert len(await collect(store.conversations())) == 5
 
     async def test_a_fork_and_its_original_go_separate_ways(self, kit: Kit) -> None:
         """What is written to a fork or deleted from its original does not show in the other.
@@ -197,20 +204,20 @@ class KeepingClauses:
         Shared rows would lose a user's branch with the original.
         """
         store = await _forkable(kit)
-        before = await collected(store.messages("c0000"))
+        before = await collect(store.messages("c0000"))
         fork = (await store.fork_conversation("c0000", before[-1].id)).id
         new = text_message("only in the fork", "user", 900)
         await store.append_messages(fork, [new], after=before[-1].id)
-        assert await collected(store.messages("c0000")) == before
+        assert await collect(store.messages("c0000")) == before
         other = text_message("only in the original", "user", 901)
         await store.append_messages("c0000", [other], after=before[-1].id)
-        assert await collected(store.messages(fork)) == [*before, new]
+        assert await collect(store.messages(fork)) == [*before, new]
         if store.offers(Operation.DELETE_MESSAGE):
             await store.delete_message("c0000", before[0].id)
-            assert await collected(store.messages(fork)) == [*before, new]
+            assert await collect(store.messages(fork)) == [*before, new]
         if store.offers(Operation.DELETE_CONVERSATION):
             await store.delete_conversation("c0000")
-            assert await collected(store.messages(fork)) == [*before, new]
+            assert await collect(store.messages(fork)) == [*before, new]
 
     async def test_a_fork_has_the_id_and_the_title_it_is_given(self, kit: Kit) -> None:
         """A fork has the id and the title that were passed, None included.
@@ -218,7 +225,7 @@ class KeepingClauses:
         The app may have linked to it already.
         """
         store = await _forkable(kit)
-        tip = (await collected(store.messages("c0000")))[-1].id
+        tip = (await collect(store.messages("c0000")))[-1].id
         for number, title in enumerate(("a fork", "", None)):
             fork = await store.fork_conversation("c0000", tip, id=f"fork {number}", title=title)
             assert (fork.id, fork.title) == (f"fork {number}", title)
@@ -230,12 +237,12 @@ class KeepingClauses:
         It would write into somebody's conversation.
         """
         store = await _forkable(kit)
-        tip = (await collected(store.messages("c0000")))[-1].id
-        before = await collected(store.transcripts())
+        tip = (await collect(store.messages("c0000")))[-1].id
+        before = await collect(store.transcripts())
         for taken in ("c0001", "c0000"):
             with raises(ConflictError):
                 await store.fork_conversation("c0000", tip, id=taken)
-        assert await collected(store.transcripts()) == before
+        assert await collect(store.transcripts()) == before
 
     async def test_forking_what_is_absent_raises_not_found(self, kit: Kit) -> None:
         """Forking an absent conversation, or at a message of another one, is a `NotFoundError`.
@@ -243,9 +250,9 @@ class KeepingClauses:
         An empty fork would be left behind.
         """
         store = await _forkable(kit)
-        tip = (await collected(store.messages("c0000")))[-1].id
+        tip = (await collect(store.messages("c0000")))[-1].id
         await store.append_messages("c0001", [text_message("elsewhere", "user", 950)])
-        elsewhere = (await collected(store.messages("c0001")))[-1].id
+        elsewhere = (await collect(store.messages("c0001")))[-1].id
         for conversation_id, message_id in (
             (_ABSENT, tip),
             ("c0000", "no such message"),
@@ -253,7 +260,7 @@ class KeepingClauses:
         ):
             with raises(NotFoundError):
                 await store.fork_conversation(conversation_id, message_id, id="fork")
-        assert {each.id for each in await collected(store.conversations())} == {"c0000", "c0001"}
+        assert {each.id for each in await collect(store.conversations())} == {"c0000", "c0001"}
 
     # Age
 
@@ -263,12 +270,12 @@ class KeepingClauses:
         What has no time is never old: it would be deleted by mistake.
         """
         store = await _of_ages(kit)
-        listed = await collected(store.conversations())
+        listed = await collect(store.conversations())
         times = sorted({each.last_active_at for each in listed if each.last_active_at})
         for age in (START - _DAY, *times, _LATER):
             older = [each for each in listed if each.last_active_at and each.last_active_at < age]
-            assert await collected(store.conversations(older_than=age)) == older
-            assert await pages(_listing(store, age)) == older
+            assert await collect(store.conversations(older_than=age)) == older
+            assert await read_pages(_listing(store, age)) == older
 
     async def test_an_age_without_a_time_zone_is_refused(self, kit: Kit) -> None:
         """A time without a time zone is an `InvalidError`, for lists and for deletions.
@@ -279,11 +286,11 @@ class KeepingClauses:
         with raises(InvalidError):
             await store.list_conversations(older_than=_NAIVE)
         with raises(InvalidError):
-            await collected(store.conversations(older_than=_NAIVE))
+            await collect(store.conversations(older_than=_NAIVE))
         if store.offers(Operation.DELETE_CONVERSATIONS):
             with raises(InvalidError):
                 await store.delete_conversations(older_than=_NAIVE)
-        assert len(await collected(store.conversations())) == 5
+        assert len(await collect(store.conversations())) == 5
 
     async def test_a_cursor_is_of_one_age(self, kit: Kit) -> None:
         """A cursor of a list by age works for the same instant, and for no other list.
@@ -311,24 +318,24 @@ class KeepingClauses:
         """
         store = await _of_ages(kit)
         require(store, Operation.DELETE_CONVERSATIONS)
-        listed = await collected(store.conversations())
+        listed = await collect(store.conversations())
         times = sorted({each.last_active_at for each in listed if each.last_active_at})
         if not times:
             raise NotOffered("it tells no times")
         age = times[len(times) // 2]
-        old = await collected(store.conversations(older_than=age))
+        old = await collect(store.conversations(older_than=age))
         left = [each for each in listed if each not in old]
-        messages = [await collected(store.messages(each.id)) for each in left]
+        messages = [await collect(store.messages(each.id)) for each in left]
         assert await store.delete_conversations(older_than=age) == len(old)
-        assert await collected(store.conversations()) == left
-        assert [await collected(store.messages(each.id)) for each in left] == messages
+        assert await collect(store.conversations()) == left
+        assert [await collect(store.messages(each.id)) for each in left] == messages
         for each in old:
             with raises(NotFoundError):
                 await store.get_conversation(each.id)
         assert await store.delete_conversations(older_than=age) == 0
 
 
-def whole_conversation(conversation_id: str) -> Conversation:
+def full_conversation(conversation_id: str) -> Conversation:
     """A conversation that uses every field."""
     return Conversation(
         id=conversation_id,
@@ -344,7 +351,7 @@ def whole_conversation(conversation_id: str) -> Conversation:
 
 
 async def _forkable(kit: Kit) -> AsyncConversationStore:
-    store = await filled(kit, several(2, messages=5))
+    store = await open_filled(kit, numbered_conversations(2, messages=5))
     require(store, Operation.FORK_CONVERSATION, Operation.APPEND_MESSAGES)
     return store
 
@@ -352,7 +359,7 @@ async def _forkable(kit: Kit) -> AsyncConversationStore:
 async def _of_ages(kit: Kit) -> AsyncConversationStore:
     """A store with five conversations; days apart and one of them pinned, where that can be."""
     samples = [dialogue(f"c{number}", [f"text {number}"]) for number in range(5)]
-    store = await filled(kit, samples)
+    store = await open_filled(kit, samples)
     if store.offers(Operation.PUT_CONVERSATION):
         for number in range(5):
             time = START + number * _DAY
@@ -362,11 +369,11 @@ async def _of_ages(kit: Kit) -> AsyncConversationStore:
     return store
 
 
-def _listing(store: AsyncConversationStore, age: datetime) -> Reading[Conversation]:
+def _listing(store: AsyncConversationStore, age: datetime) -> PageReader[Conversation]:
     """Reads pages of two by age."""
     return lambda cursor: store.list_conversations(limit=2, cursor=cursor, older_than=age)
 
 
-def _reading(store: AsyncConversationStore, conversation_id: str) -> Reading[Message]:
+def _reading(store: AsyncConversationStore, conversation_id: str) -> PageReader[Message]:
     """Reads pages of seven messages."""
     return lambda cursor: store.list_messages(conversation_id, limit=7, cursor=cursor)

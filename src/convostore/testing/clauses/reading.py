@@ -12,19 +12,19 @@ from ...models import Conversation, Feedback, Order
 from ...store import AsyncConversationStore
 from .._assertions import (
     NotOffered,
-    collected,
-    filled,
-    pages,
-    pinned_then_active,
+    collect,
+    open_filled,
+    pinned_then_active_key,
     raises,
-    read_to_its_end,
+    read_pages,
+    read_stream,
     require,
     role_text_pairs,
 )
 from .._backend import Kit
-from ..samples import HOSTILE_TEXTS, START, dialogue, several
+from ..samples import HOSTILE_TEXTS, START, dialogue, numbered_conversations
 
-__all__ = ["ReadingClauses", "call", "store_operations"]
+__all__ = ["ReadingClauses", "call_operation", "offered_operations"]
 
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
@@ -44,8 +44,8 @@ class ReadingClauses:
         changes what was said.
         """
         sample = dialogue("hostile", HOSTILE_TEXTS)
-        store = await filled(kit, [sample])
-        assert role_text_pairs(await collected(store.messages("hostile"))) == role_text_pairs(
+        store = await open_filled(kit, [sample])
+        assert role_text_pairs(await collect(store.messages("hostile"))) == role_text_pairs(
             sample.messages
         )
 
@@ -56,8 +56,8 @@ class ReadingClauses:
         """
         titles = [text for text in HOSTILE_TEXTS if len(text) < 1000]
         samples = [dialogue(f"t{place}", ["hi"], title) for place, title in enumerate(titles)]
-        store = await filled(kit, samples)
-        found = {each.id: each.title for each in await collected(store.conversations())}
+        store = await open_filled(kit, samples)
+        found = {each.id: each.title for each in await collect(store.conversations())}
         assert found == {f"t{place}": title for place, title in enumerate(titles)}
 
     async def test_times_are_utc_or_unknown(self, kit: Kit) -> None:
@@ -65,8 +65,8 @@ class ReadingClauses:
 
         Times of several stores are compared; a local or made-up one would sort wrongly.
         """
-        store = await filled(kit, several(2))
-        for transcript in await collected(store.transcripts()):
+        store = await open_filled(kit, numbered_conversations(2))
+        for transcript in await collect(store.transcripts()):
             assert transcript.conversation is not None
             times = [each.created_at for each in transcript.messages]
             times += [transcript.conversation.created_at, transcript.conversation.updated_at]
@@ -81,8 +81,8 @@ class ReadingClauses:
         Read in another order, a conversation has another meaning.
         """
         sample = dialogue("long", [f"message {number}" for number in range(25)])
-        store = await filled(kit, [sample])
-        assert role_text_pairs(await collected(store.messages("long"))) == role_text_pairs(
+        store = await open_filled(kit, [sample])
+        assert role_text_pairs(await collect(store.messages("long"))) == role_text_pairs(
             sample.messages
         )
 
@@ -91,9 +91,11 @@ class ReadingClauses:
 
         An app shows the end of a long conversation from one page of it.
         """
-        store = await filled(kit, [dialogue("long", [f"message {each}" for each in range(12)])])
-        forwards = await collected(store.messages("long"))
-        backwards = await collected(store.messages("long", order="newest_first"))
+        store = await open_filled(
+            kit, [dialogue("long", [f"message {each}" for each in range(12)])]
+        )
+        forwards = await collect(store.messages("long"))
+        backwards = await collect(store.messages("long", order="newest_first"))
         assert backwards == forwards[::-1]
         page = await store.list_messages("long", limit=3, order="newest_first")
         assert list(page.items) == backwards[:3]
@@ -103,15 +105,15 @@ class ReadingClauses:
 
         Apps show the list as it comes, and merge lists by that order.
         """
-        store = await filled(kit, several(6))
-        listed = await collected(store.conversations())
+        store = await open_filled(kit, numbered_conversations(6))
+        listed = await collect(store.conversations())
         assert [each.id for each in listed] == [
-            each.id for each in await collected(store.conversations())
+            each.id for each in await collect(store.conversations())
         ]
         if store.traits.order == "pinned_then_active":
             await store.update_conversation("c0002", pinned=True)
-            listed = await collected(store.conversations())
-            assert listed == sorted(listed, key=pinned_then_active)
+            listed = await collect(store.conversations())
+            assert listed == sorted(listed, key=pinned_then_active_key)
             assert listed[0].id == "c0002"
 
     # Paging
@@ -121,9 +123,9 @@ class ReadingClauses:
 
         A mistake at a page's edge loses a conversation, or shows it twice.
         """
-        store = await filled(kit, several(7))
-        whole = await collected(store.conversations())
-        read = await pages(lambda cursor: store.list_conversations(limit=3, cursor=cursor))
+        store = await open_filled(kit, numbered_conversations(7))
+        whole = await collect(store.conversations())
+        read = await read_pages(lambda cursor: store.list_conversations(limit=3, cursor=cursor))
         assert read == whole
         assert len(whole) == 7
 
@@ -132,10 +134,10 @@ class ReadingClauses:
 
         A mistake at a page's edge loses a message, or shows it twice.
         """
-        store = await filled(kit, several(1, messages=7))
+        store = await open_filled(kit, numbered_conversations(1, messages=7))
         for order in _ORDERS:
-            whole = await collected(store.messages("c0000", order=order))
-            read = await pages(
+            whole = await collect(store.messages("c0000", order=order))
+            read = await read_pages(
                 lambda cursor, order=order: store.list_messages(  # type: ignore[misc]
                     "c0000", limit=2, cursor=cursor, order=order
                 )
@@ -148,7 +150,7 @@ class ReadingClauses:
 
         Callers size their memory and their screens by the limit.
         """
-        store = await filled(kit, several(5, messages=5))
+        store = await open_filled(kit, numbered_conversations(5, messages=5))
         for limit in (1, 3, 1000):
             most = min(limit, store.traits.max_page or limit)
             conversations = await store.list_conversations(limit=limit)
@@ -161,11 +163,11 @@ class ReadingClauses:
 
         Asking again for each page would cost the square of the list's length.
         """
-        store = await filled(kit, several(6))
+        store = await open_filled(kit, numbered_conversations(6))
         if store.traits.paging != "whole" or kit.backend.service is None:
             raise NotOffered("its pages cannot be counted, or there are several")
         kit.backend.requests.clear()
-        assert len(await collected(store.conversations())) == 6
+        assert len(await collect(store.conversations())) == 6
         assert len(kit.backend.requests) == 1
 
     async def test_a_limit_below_one_is_refused(self, kit: Kit) -> None:
@@ -173,7 +175,7 @@ class ReadingClauses:
 
         A page of nothing would have a cursor that never ends.
         """
-        store = await filled(kit, several(1))
+        store = await open_filled(kit, numbered_conversations(1))
         for limit in (0, -1):
             with raises(InvalidError):
                 await store.list_conversations(limit=limit)
@@ -185,7 +187,7 @@ class ReadingClauses:
 
         Web apps keep it in a link, and answer the next request in another process.
         """
-        store = await filled(kit, several(4, messages=4))
+        store = await open_filled(kit, numbered_conversations(4, messages=4))
         conversations = await store.list_conversations(limit=2)
         messages = await store.list_messages("c0000", limit=2)
         later = kit.open()
@@ -194,7 +196,7 @@ class ReadingClauses:
         assert len(rest.items) == 2
         tail = await later.list_messages("c0000", limit=9, cursor=messages.cursor)
         assert role_text_pairs((*messages.items, *tail.items)) == role_text_pairs(
-            await collected(later.messages("c0000"))
+            await collect(later.messages("c0000"))
         )
 
     async def test_a_cursor_of_another_list_is_refused(self, kit: Kit) -> None:
@@ -202,7 +204,7 @@ class ReadingClauses:
 
         Taken for one of this list, it would skip or repeat without a word.
         """
-        store = await filled(kit, several(4, messages=4))
+        store = await open_filled(kit, numbered_conversations(4, messages=4))
         of_messages = (await store.list_messages("c0000", limit=2)).cursor
         with raises(InvalidError):
             await store.list_conversations(cursor=of_messages)
@@ -216,7 +218,7 @@ class ReadingClauses:
 
         Cursors come back from links and clients, so anybody may have changed them.
         """
-        store = await filled(kit, several(1))
+        store = await open_filled(kit, numbered_conversations(1))
         for cursor in ("", "x", "!!!", "bnVsbA", "ʻ", "\ud800"):
             with raises(InvalidError):
                 await store.list_conversations(cursor=cursor)
@@ -226,7 +228,7 @@ class ReadingClauses:
 
         An app that deletes while it iterates must neither fail nor miss the rest.
         """
-        store = await filled(kit, several(6))
+        store = await open_filled(kit, numbered_conversations(6))
         require(store, Operation.DELETE_CONVERSATION)
         first = await store.list_conversations(limit=3)
         for each in first.items[1:]:
@@ -242,8 +244,8 @@ class ReadingClauses:
 
         Feedback, deletion and copies name a message by its id.
         """
-        store = await filled(kit, several(1, messages=9))
-        ids = [each.id for each in await collected(store.messages("c0000"))]
+        store = await open_filled(kit, numbered_conversations(1, messages=9))
+        ids = [each.id for each in await collect(store.messages("c0000"))]
         assert len(set(ids)) == len(ids) == 9
         assert all(ids)
 
@@ -252,9 +254,9 @@ class ReadingClauses:
 
         Copies compare what they read with what they have; noise would be copied each time.
         """
-        store = await filled(kit, several(2, messages=3))
-        once = await collected(store.transcripts())
-        again = await collected(kit.open().transcripts())
+        store = await open_filled(kit, numbered_conversations(2, messages=3))
+        once = await collect(store.transcripts())
+        again = await collect(kit.open().transcripts())
         assert [(each.conversation, each.messages) for each in once] == [
             (each.conversation, each.messages) for each in again
         ]
@@ -264,21 +266,21 @@ class ReadingClauses:
 
         Apps store them in links and in databases of their own.
         """
-        store = await filled(kit, several(3))
-        ids = [each.id for each in await collected(store.conversations())]
+        store = await open_filled(kit, numbered_conversations(3))
+        ids = [each.id for each in await collect(store.conversations())]
         await store.aclose()
         later = kit.open()
         for each in ids:
             assert (await later.get_conversation(each)).id == each
-            assert len(await collected(later.messages(each))) == 2
+            assert len(await collect(later.messages(each))) == 2
 
     async def test_a_listed_conversation_is_the_one_that_is_got(self, kit: Kit) -> None:
         """`get_conversation` returns what the list shows of a conversation.
 
         An app may read either, and must not see two truths.
         """
-        store = await filled(kit, several(3))
-        for listed in await collected(store.conversations()):
+        store = await open_filled(kit, numbered_conversations(3))
+        for listed in await collect(store.conversations()):
             got = await store.get_conversation(listed.id)
             assert got.portable() == listed.portable()
             assert got.id == listed.id
@@ -288,16 +290,16 @@ class ReadingClauses:
 
         They are matched with the list by their place, and hold the same messages.
         """
-        store = await filled(kit, several(9))
-        read = await collected(store.transcripts())
-        listed = [each.id for each in await collected(store.conversations())]
+        store = await open_filled(kit, numbered_conversations(9))
+        read = await collect(store.transcripts())
+        listed = [each.id for each in await collect(store.conversations())]
         assert [each.conversation_id for each in read] == listed
         for each in read:
             assert role_text_pairs(each.messages) == role_text_pairs(
-                await collected(store.messages(each.conversation_id))
+                await collect(store.messages(each.conversation_id))
             )
         asked = ["c0005", "c0001"]
-        named = await collected(store.transcripts(asked))
+        named = await collect(store.transcripts(asked))
         assert [each.conversation_id for each in named] == asked
 
     # Absence
@@ -307,22 +309,22 @@ class ReadingClauses:
 
         A caller could not tell a lost conversation from an empty one.
         """
-        store = await filled(kit, several(1))
+        store = await open_filled(kit, numbered_conversations(1))
         with raises(NotFoundError):
             await store.get_conversation(_ABSENT)
         with raises(NotFoundError):
             await store.list_messages(_ABSENT)
         with raises(NotFoundError):
-            await collected(store.transcripts([_ABSENT]))
+            await collect(store.transcripts([_ABSENT]))
 
     async def test_an_absent_conversation_does_not_end_transcripts(self, kit: Kit) -> None:
         """With `on_error="yield"`, an absent conversation is one transcript with an error.
 
         One conversation that is gone must not cost an export of thousands.
         """
-        store = await filled(kit, several(2))
+        store = await open_filled(kit, numbered_conversations(2))
         asked = ["c0000", _ABSENT, "c0001"]
-        read = await collected(store.transcripts(asked, on_error="yield"))
+        read = await collect(store.transcripts(asked, on_error="yield"))
         assert [each.conversation_id for each in read] == asked
         assert [type(each.error) for each in read] == [type(None), NotFoundError, type(None)]
         assert len(read[2].messages) == 2
@@ -333,10 +335,10 @@ class ReadingClauses:
         In a URL it would name the whole collection, and a delete would delete all of it.
         """
         store = kit.open_refusing()
-        for operation in store_operations(store):
+        for operation in offered_operations(store):
             if operation in _WITH_AN_ID:
                 with raises(InvalidError):
-                    await call(store, operation, "")
+                    await call_operation(store, operation, "")
 
     # Refusal
 
@@ -349,7 +351,7 @@ class ReadingClauses:
         for operation in Operation:
             if not store.offers(operation):
                 with raises(UnsupportedError) as caught:
-                    await call(store, operation, "an-id")
+                    await call_operation(store, operation, "an-id")
                 assert caught.error.operation == operation
 
     async def test_what_is_offered_is_not_unsupported(self, kit: Kit) -> None:
@@ -357,18 +359,18 @@ class ReadingClauses:
 
         Apps show and hide buttons by `offers`.
         """
-        store = await filled(kit, several(1))
-        message = (await collected(store.messages("c0000")))[-1]
+        store = await open_filled(kit, numbered_conversations(1))
+        message = (await collect(store.messages("c0000")))[-1]
         for operation in _HARMLESS:
             if store.offers(operation):
-                await call(store, operation, "c0000", message.id)
+                await call_operation(store, operation, "c0000", message.id)
 
     async def test_an_error_says_where_it_happened(self, kit: Kit) -> None:
         """An error names its adapter and its operation, and has a message.
 
         With several stores open, a log line must say which of them failed, and at what.
         """
-        store = await filled(kit, several(1))
+        store = await open_filled(kit, numbered_conversations(1))
         with raises(NotFoundError) as caught:
             await store.get_conversation(_ABSENT)
         assert caught.error.operation == "get_conversation"
@@ -382,13 +384,13 @@ class ReadingClauses:
 
         Work that goes on after the end is a bug that must show, and clean-up code runs twice.
         """
-        store = await filled(kit, several(1))
+        store = await open_filled(kit, numbered_conversations(1))
         await store.aclose()
         await store.aclose()
         for operation in Operation:
             if store.offers(operation):
                 with raises(InvalidError):
-                    await call(store, operation, "c0000")
+                    await call_operation(store, operation, "c0000")
 
     # Side by side
 
@@ -397,7 +399,7 @@ class ReadingClauses:
 
         Servers share one store among all their requests.
         """
-        store = await filled(kit, several(4, messages=4))
+        store = await open_filled(kit, numbered_conversations(4, messages=4))
         read = await kit.at_once([lambda: _read_all(store)] * 8)
         assert all(each == read[0] for each in read)
         assert len(read[0]) == 16
@@ -406,7 +408,7 @@ class ReadingClauses:
 async def _read_all(store: AsyncConversationStore) -> list[tuple[str, str]]:
     return [
         line
-        for each in await collected(store.transcripts())
+        for each in await collect(store.transcripts())
         for line in role_text_pairs(each.messages)
     ]
 
@@ -429,12 +431,12 @@ _WITH_AN_ID = frozenset(Operation) - {
 }
 
 
-def store_operations(store: AsyncConversationStore) -> list[Operation]:
+def offered_operations(store: AsyncConversationStore) -> list[Operation]:
     """What a store offers."""
     return [operation for operation in Operation if store.offers(operation)]
 
 
-async def call(
+async def call_operation(
     store: AsyncConversationStore,
     operation: Operation,
     conversation_id: str,
@@ -463,7 +465,7 @@ def _with_a_text(method: Any, conversation_id: str, _: str) -> Any:
 
 def _to_its_end(arguments: Callable[[Any, str, str], Any]) -> Callable[[Any, str, str], Any]:
     """Of an operation that gives a stream."""
-    return lambda method, *ids: read_to_its_end(arguments(method, *ids))
+    return lambda method, *ids: read_stream(arguments(method, *ids))
 
 
 _ARGUMENTS: dict[Operation, Callable[[Any, str, str], Any]] = {

@@ -9,9 +9,16 @@ from ...adapters import Operation
 from ...errors import ConflictError, InvalidError, NotFoundError
 from ...models import Feedback, Message, Origin, TextPart
 from ...store import AsyncConversationStore
-from .._assertions import NotOffered, collected, filled, raises, require, role_text_pairs
+from .._assertions import NotOffered, collect, open_filled, raises, require, role_text_pairs
 from .._backend import Kit
-from ..samples import BEYOND_UTF8, START, dialogue, everything, several, text_message
+from ..samples import (
+    BEYOND_UTF8,
+    START,
+    dialogue,
+    full_message,
+    numbered_conversations,
+    text_message,
+)
 
 __all__ = ["WritingClauses"]
 
@@ -37,7 +44,7 @@ class WritingClauses:
         made = await store.create_conversation(title="ʻ", created_at=START, origin=origin)
         assert (made.title, made.created_at, made.origin) == ("ʻ", START, origin)
         assert await store.get_conversation(made.id) == made
-        assert await collected(store.messages(made.id)) == []
+        assert await collect(store.messages(made.id)) == []
         other = await store.create_conversation(title="ʻ")
         assert other.id != made.id
         with raises(InvalidError):
@@ -49,11 +56,11 @@ class WritingClauses:
         The caller goes on with the returned ids.
         """
         store = await _with_one(kit, Operation.APPEND_MESSAGES)
-        before = await collected(store.messages("c0000"))
+        before = await collect(store.messages("c0000"))
         new = [text_message(f"new {each}", "user", 100 + each) for each in range(3)]
         stored = await store.append_messages("c0000", new)
         assert role_text_pairs(stored) == role_text_pairs(new)
-        assert await collected(store.messages("c0000")) == [*before, *stored]
+        assert await collect(store.messages("c0000")) == [*before, *stored]
 
     async def test_replaced_messages_take_the_place_of_the_tail(self, kit: Kit) -> None:
         """`replace_messages` replaces all messages after the named one, or all.
@@ -61,13 +68,13 @@ class WritingClauses:
         An edited question must take the answers to the old one with it.
         """
         store = await _with_one(kit, Operation.REPLACE_MESSAGES, messages=5)
-        before = await collected(store.messages("c0000"))
+        before = await collect(store.messages("c0000"))
         new = [text_message("rewritten", "assistant", 100)]
         await store.replace_messages("c0000", new, after=before[1].id)
-        after = await collected(store.messages("c0000"))
+        after = await collect(store.messages("c0000"))
         assert role_text_pairs(after) == [*role_text_pairs(before[:2]), ("assistant", "rewritten")]
         await store.replace_messages("c0000", new, after=None)
-        assert role_text_pairs(await collected(store.messages("c0000"))) == role_text_pairs(new)
+        assert role_text_pairs(await collect(store.messages("c0000"))) == role_text_pairs(new)
 
     async def test_an_update_changes_what_is_named_and_no_more(self, kit: Kit) -> None:
         """An update changes the fields that are passed, and no other.
@@ -89,10 +96,10 @@ class WritingClauses:
         What users delete is personal; its messages may be read only where `traits.deleted_readable`
         says so.
         """
-        store = await filled(kit, several(3))
+        store = await open_filled(kit, numbered_conversations(3))
         require(store, Operation.DELETE_CONVERSATION)
         await store.delete_conversation("c0001")
-        listed = {each.id for each in await collected(store.conversations())}
+        listed = {each.id for each in await collect(store.conversations())}
         assert listed == {"c0000", "c0002"}
         with raises(NotFoundError):
             await store.get_conversation("c0001")
@@ -105,10 +112,10 @@ class WritingClauses:
 
         A caller who is not sure that it was done repeats it.
         """
-        store = await filled(kit, several(3))
+        store = await open_filled(kit, numbered_conversations(3))
         require(store, Operation.CLEAR_CONVERSATIONS)
         await store.clear_conversations()
-        assert await collected(store.conversations()) == []
+        assert await collect(store.conversations()) == []
         await store.clear_conversations()
 
     async def test_a_clear_takes_what_is_listed_or_says_that_it_takes_more(self, kit: Kit) -> None:
@@ -116,7 +123,7 @@ class WritingClauses:
 
         Apps warn before a clear that takes other users' conversations as well.
         """
-        store = await filled(kit, several(2))
+        store = await open_filled(kit, numbered_conversations(2))
         require(store, Operation.CLEAR_CONVERSATIONS)
         if kit.backend.beside is None:
             raise NotOffered("there is nothing beside what the store lists")
@@ -124,7 +131,7 @@ class WritingClauses:
         before = count()
         assert before > 0
         await store.clear_conversations()
-        assert await collected(store.conversations()) == []
+        assert await collect(store.conversations()) == []
         if store.traits.clears == "listed":
             assert count() == before
 
@@ -134,17 +141,17 @@ class WritingClauses:
         Deleting it again changes nothing, and the total follows.
         """
         store = await _with_one(kit, Operation.DELETE_MESSAGE, messages=6)
-        before = await collected(store.messages("c0000"))
+        before = await collect(store.messages("c0000"))
         gone = before[3]
         await store.delete_message("c0000", gone.id)
-        left = await collected(store.messages("c0000"))
+        left = await collect(store.messages("c0000"))
         assert gone.id not in {each.id for each in left}
         if store.traits.deletes == "message":
             assert left == [each for each in before if each != gone]
         else:
             assert len(before) - 2 <= len(left) < len(before)
         await store.delete_message("c0000", gone.id)
-        assert await collected(store.messages("c0000")) == left
+        assert await collect(store.messages("c0000")) == left
         assert (await store.list_messages("c0000", limit=1)).total in {None, len(left)}
 
     async def test_feedback_is_set_and_cleared(self, kit: Kit) -> None:
@@ -153,14 +160,14 @@ class WritingClauses:
         The fingerprint decides whether a copy is up to date; a thumb is no new content.
         """
         store = await _with_one(kit, Operation.SET_FEEDBACK)
-        answer = (await collected(store.messages("c0000")))[1]
+        answer = (await collect(store.messages("c0000")))[1]
         for feedback in (
             Feedback(rating="good"),
             Feedback(rating="bad", comment="not ʻhelpful"),
             None,
         ):
             await store.set_feedback("c0000", answer.id, feedback)
-            read = (await collected(store.messages("c0000")))[1]
+            read = (await collect(store.messages("c0000")))[1]
             assert read.feedback == feedback
             assert read.fingerprint() == answer.fingerprint()
 
@@ -190,7 +197,7 @@ class WritingClauses:
 
         A delete whose answer was lost is repeated.
         """
-        store = await filled(kit, several(1))
+        store = await open_filled(kit, numbered_conversations(1))
         require(store, Operation.DELETE_CONVERSATION)
         await store.delete_conversation(_ABSENT)
         await store.delete_conversation("c0000")
@@ -204,7 +211,7 @@ class WritingClauses:
         It holds where `traits.reports_absent`: a write that goes nowhere must not look like one
         that was stored.
         """
-        store = await filled(kit, several(1))
+        store = await open_filled(kit, numbered_conversations(1))
         writes: dict[Operation, Callable[[], Awaitable[Any]]] = {
             Operation.APPEND_MESSAGES: lambda: store.append_messages(_ABSENT, _two()),
             Operation.REPLACE_MESSAGES: lambda: store.replace_messages(_ABSENT, _two(), after=None),
@@ -230,12 +237,12 @@ class WritingClauses:
         A caller who does not know whether a write arrived can simply repeat it.
         """
         store = await _with_one(kit, Operation.APPEND_MESSAGES)
-        tip = (await collected(store.messages("c0000")))[-1].id
+        tip = (await collect(store.messages("c0000")))[-1].id
         first = await store.append_messages("c0000", _two(), after=tip)
-        before = await collected(store.messages("c0000"))
+        before = await collect(store.messages("c0000"))
         again = await store.append_messages("c0000", _two(), after=tip)
         assert again == first
-        assert await collected(store.messages("c0000")) == before
+        assert await collect(store.messages("c0000")) == before
         more = text_message("more", "user", 400)
         appended = await store.append_messages("c0000", [*_two(), more], after=tip)
         assert (appended[:-1], appended[-1].id) == (first, more.id)
@@ -243,7 +250,7 @@ class WritingClauses:
         appended += await store.append_messages("c0000", [*_two(), even_more])
         assert appended[3:5] == first
         whole = [*before, appended[2], appended[5]]
-        assert await collected(store.messages("c0000")) == whole
+        assert await collect(store.messages("c0000")) == whole
         assert (await store.list_messages("c0000", limit=1)).total in {None, len(whole)}
 
     async def test_another_content_under_a_stored_id_is_a_conflict(self, kit: Kit) -> None:
@@ -253,12 +260,12 @@ class WritingClauses:
         """
         store = await _with_one(kit, Operation.APPEND_MESSAGES)
         await store.append_messages("c0000", _two())
-        before = await collected(store.messages("c0000"))
+        before = await collect(store.messages("c0000"))
         other = _two()[0].model_copy(update={"parts": (TextPart(text="something else"),)})
         new = text_message("new", "user", 300)
         with raises(ConflictError):
             await store.append_messages("c0000", [new, other])
-        assert await collected(store.messages("c0000")) == before
+        assert await collect(store.messages("c0000")) == before
 
     async def test_appending_behind_a_tip_that_moved_is_a_conflict(self, kit: Kit) -> None:
         """Appending after a message that is not the last is a `ConflictError`.
@@ -266,11 +273,11 @@ class WritingClauses:
         Somebody else has written meanwhile; two answers to one question would be mixed.
         """
         store = await _with_one(kit, Operation.APPEND_MESSAGES, messages=3)
-        before = await collected(store.messages("c0000"))
+        before = await collect(store.messages("c0000"))
         for stale in (before[0].id, None, "never seen"):
             with raises(ConflictError):
                 await store.append_messages("c0000", _two(), after=stale)
-        assert await collected(store.messages("c0000")) == before
+        assert await collect(store.messages("c0000")) == before
         stored = await store.append_messages("c0000", _two(), after=before[-1].id)
         assert len(stored) == 2
 
@@ -280,12 +287,12 @@ class WritingClauses:
         Without its anchor a replacement would delete what nobody meant.
         """
         store = await _with_one(kit, Operation.REPLACE_MESSAGES, messages=3)
-        before = await collected(store.messages("c0000"))
+        before = await collect(store.messages("c0000"))
         with raises(ConflictError):
             await store.replace_messages("c0000", _two(), after="never seen")
         with raises(ConflictError):
             await store.replace_messages("c0000", [before[0]], after=before[0].id)
-        assert await collected(store.messages("c0000")) == before
+        assert await collect(store.messages("c0000")) == before
 
     async def test_creating_the_same_again_returns_it(self, kit: Kit) -> None:
         """Creating a conversation again with the same values returns it.
@@ -297,7 +304,7 @@ class WritingClauses:
         made = await store.create_conversation(id="mine", title="a", created_at=START)
         again = await store.create_conversation(id="mine", title="a", created_at=START)
         assert again.id == made.id
-        assert len(await collected(store.conversations())) == 1
+        assert len(await collect(store.conversations())) == 1
         with raises(ConflictError):
             await store.create_conversation(id="mine", title="another")
         assert (await store.get_conversation("mine")).title == "a"
@@ -310,13 +317,13 @@ class WritingClauses:
         A mix-up shows one person's words to another.
         """
         samples = [dialogue("one", ["1a", "1b"]), dialogue("two", ["2a", "2b"])]
-        store = await filled(kit, samples)
+        store = await open_filled(kit, samples)
         for sample in samples:
-            read = await collected(store.messages(sample.conversation_id))
+            read = await collect(store.messages(sample.conversation_id))
             assert role_text_pairs(read) == role_text_pairs(sample.messages)
         if store.offers("delete_conversation"):
             await store.delete_conversation("one")
-            assert role_text_pairs(await collected(store.messages("two"))) == role_text_pairs(
+            assert role_text_pairs(await collect(store.messages("two"))) == role_text_pairs(
                 samples[1].messages
             )
 
@@ -325,14 +332,14 @@ class WritingClauses:
 
         Forks and copies keep their messages' ids.
         """
-        store = await filled(kit, several(2))
+        store = await open_filled(kit, numbered_conversations(2))
         require(store, Operation.APPEND_MESSAGES)
         same = text_message("first", "user", 500)
         other = same.model_copy(update={"parts": (TextPart(text="second"),)})
         await store.append_messages("c0000", [same])
         await store.append_messages("c0001", [other])
-        assert (await collected(store.messages("c0000")))[-1].text == "first"
-        assert (await collected(store.messages("c0001")))[-1].text == "second"
+        assert (await collect(store.messages("c0000")))[-1].text == "first"
+        assert (await collect(store.messages("c0001")))[-1].text == "second"
 
     # Side by side
 
@@ -342,7 +349,7 @@ class WritingClauses:
         Servers write to one conversation from several requests.
         """
         store = await _with_one(kit, Operation.APPEND_MESSAGES)
-        before = await collected(store.messages("c0000"))
+        before = await collect(store.messages("c0000"))
         batches = [
             [text_message(f"{writer}.{each}", "user", 1000 * writer + each) for each in range(5)]
             for writer in range(1, 9)
@@ -352,7 +359,7 @@ class WritingClauses:
             return lambda: store.append_messages("c0000", batch)
 
         await kit.at_once([writing(batch) for batch in batches])
-        read = [each.id for each in (await collected(store.messages("c0000")))[len(before) :]]
+        read = [each.id for each in (await collect(store.messages("c0000")))[len(before) :]]
         for batch in batches:
             ids = [each.id for each in batch]
             start = read.index(ids[0])
@@ -365,7 +372,7 @@ class WritingClauses:
         The check and the write must be one step, or two answers follow one question.
         """
         store = await _with_one(kit, Operation.APPEND_MESSAGES)
-        tip = (await collected(store.messages("c0000")))[-1].id
+        tip = (await collect(store.messages("c0000")))[-1].id
 
         async def write(number: int) -> bool:
             try:
@@ -378,7 +385,7 @@ class WritingClauses:
 
         won = await kit.at_once([lambda n=n: write(n) for n in range(100, 108)])  # type: ignore[misc]
         assert sum(won) == 1
-        assert len(await collected(store.messages("c0000"))) == 3
+        assert len(await collect(store.messages("c0000"))) == 3
 
     async def test_a_walk_neither_repeats_nor_drops_while_others_write(self, kit: Kit) -> None:
         """Iterating shows each conversation once although others write meanwhile.
@@ -386,9 +393,9 @@ class WritingClauses:
         A mirror would lose what moved to the front while it was reading.
         """
         count = 2 * min(100, kit.open().traits.max_page or 100) + 10
-        store = await filled(kit, several(count, messages=1))
+        store = await open_filled(kit, numbered_conversations(count, messages=1))
         require(store, Operation.APPEND_MESSAGES, Operation.DELETE_CONVERSATION)
-        listed = [each.id for each in await collected(store.conversations())]
+        listed = [each.id for each in await collect(store.conversations())]
         touched, deleted, made = listed[-5], listed[-7], "made-meanwhile"
         seen: list[str] = []
         async for conversation in store.conversations():
@@ -408,9 +415,9 @@ class WritingClauses:
         What an archive drops is lost for good.
         """
         store = await _with_one(kit, Operation.APPEND_MESSAGES)
-        sent = everything()
+        sent = full_message()
         await store.append_messages("c0000", [sent])
-        read = (await collected(store.messages("c0000")))[-1]
+        read = (await collect(store.messages("c0000")))[-1]
         assert read.portable() == sent.portable()
         assert read.fingerprint() == sent.fingerprint()
         assert (read.id, read.parent_id) == (sent.id, sent.parent_id)
@@ -421,9 +428,9 @@ class WritingClauses:
         It holds what the schema has no field for.
         """
         store = await _with_one(kit, Operation.APPEND_MESSAGES)
-        sent = everything()
+        sent = full_message()
         await store.append_messages("c0000", [sent])
-        read = (await collected(store.messages("c0000")))[-1]
+        read = (await collect(store.messages("c0000")))[-1]
         assert read.raw == sent.raw
         assert [source.raw for source in read.sources] == [source.raw for source in sent.sources]
 
@@ -436,13 +443,13 @@ class WritingClauses:
         sent = [text_message(text, "user", 700 + n) for n, text in enumerate(BEYOND_UTF8)]
         await store.append_messages("c0000", sent)
         assert role_text_pairs(
-            (await collected(store.messages("c0000")))[-len(sent) :]
+            (await collect(store.messages("c0000")))[-len(sent) :]
         ) == role_text_pairs(sent)
 
 
 async def _with_one(kit: Kit, operation: Operation, messages: int = 2) -> AsyncConversationStore:
     """A store with one conversation, for a clause of this operation."""
-    store = await filled(kit, several(1, messages=messages))
+    store = await open_filled(kit, numbered_conversations(1, messages=messages))
     require(store, operation)
     return store
 

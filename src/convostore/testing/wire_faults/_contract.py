@@ -37,32 +37,32 @@ from ...errors import ProtocolError, RateLimitError, StoreError, UnavailableErro
 from ...http import Exchange, Request
 from ...store import AsyncConversationStore
 from .. import _rewriting as rewriting  # noqa: F401  # before what it names is imported
-from .._assertions import NotOffered, collected, raises, rules_in_errors
+from .._assertions import NotOffered, collect, raises, rules_in_errors
 from .._backend import Backend, Kit
 from .._faces import FACES, Face, StoreFace, drive
 from ..clock import AutojumpClock
-from ._cuts import BREAKINGS, Breaking
+from ._cuts import CUT_KINDS, CutKind
 from ._fixture import SECRET, STREAMED, WRITES, FaultFixture, prepare
 from ._guards import (
     LONG,
     SHORT,
     assert_no_secret_in,
     assert_no_secret_shows,
-    guarded,
-    interrupted,
-    served,
+    fail_on_hang,
+    interrupt_when,
+    run_server,
     short_timeout_store,
 )
 from ._streams import (
+    StreamCheck,
     StreamedReply,
-    Strike,
-    breaks_off,
-    does_not_mix,
-    is_cancelled,
-    is_garbled,
-    is_interrupted,
-    is_left,
-    streamed_reply,
+    check_cancelled,
+    check_cut,
+    check_garbled,
+    check_interrupted,
+    check_left,
+    check_no_mixing,
+    record_streamed_reply,
 )
 from .server import (
     BREAKS,
@@ -150,7 +150,7 @@ class FaultContract:
 
         Afterwards the store works again, and nothing is left open.
         """
-        ground = _prepared(backend)
+        fixture = _prepare(backend)
         ((error, retryable),) = [told for faults, told in FAULT_ERRORS.items() if fault in faults]
         server = FaultServer(fault, service=backend.service)
         clock = AutojumpClock() if fault in DELAYS else None
@@ -158,11 +158,11 @@ class FaultContract:
 
         async def clause(kit: Kit) -> None:
             store = short_timeout_store(kit, timeout)
-            for operation in ground.operations:
+            for operation in fixture.operations:
                 ahead = clock.ahead if clock else 0.0
                 may_seem_cut = operation in STREAMED and fault in _MAY_SEEM_CUT
                 with raises(error, *((UnavailableError,) if may_seem_cut else ())) as caught:
-                    await ground.call(store, operation)
+                    await fixture.call(store, operation)
                 if fault is _WITH_A_REST:
                     store = short_timeout_store(kit, timeout)
                 assert caught.error.operation == operation
@@ -171,9 +171,9 @@ class FaultContract:
                 assert waited < 2 * timeout, f"{operation} waited {waited:.1f} s, not {timeout:g}"
                 assert_no_secret_shows(kit, caught.error)
             server.fault = None
-            await _assert_it_is_well(store, ground)
+            await _assert_lists_conversations(store, fixture)
 
-        with caplog.at_level("DEBUG"), served(server) as url:
+        with caplog.at_level("DEBUG"), run_server(server) as url:
             self._carry_out(clause, backend, url, face, clock)
         assert_no_secret_in(caplog.text, self.adapter_at(backend, url))
 
@@ -183,13 +183,13 @@ class FaultContract:
 
         The service is down for a while, and no request has arrived.
         """
-        ground = _prepared(backend)
+        fixture = _prepare(backend)
 
         async def clause(kit: Kit) -> None:
             store = kit.open(timeout=LONG, retries=0)
-            for operation in ground.operations:
+            for operation in fixture.operations:
                 with raises(UnavailableError) as caught:
-                    await ground.call(store, operation)
+                    await fixture.call(store, operation)
                 assert caught.error.retryable, operation
                 assert_no_secret_shows(kit, caught.error)
 
@@ -205,21 +205,21 @@ class FaultContract:
 
         Following it would send the key to strangers.
         """
-        ground = _prepared(backend)
+        fixture = _prepare(backend)
         elsewhere = FaultServer(None, service=backend.service)
         server = FaultServer(None, service=backend.service)
 
         async def clause(kit: Kit) -> None:
             store = kit.open(timeout=LONG, retries=2)
-            for operation in ground.operations:
+            for operation in fixture.operations:
                 with raises(ProtocolError) as caught:
-                    await ground.call(store, operation)
+                    await fixture.call(store, operation)
                 assert_no_secret_shows(kit, caught.error)
 
-        with elsewhere as other, served(server) as url:
+        with elsewhere as other, run_server(server) as url:
             server.fault = redirect(status, f"{other}/elsewhere")
             self._carry_out(clause, backend, url, face)
-        assert server.struck, "nothing was redirected"
+        assert server.faulted, "nothing was redirected"
         assert elsewhere.connections == 0, "another host was connected to"
 
     @_each_face
@@ -229,14 +229,14 @@ class FaultContract:
 
         The first may have arrived: a question asked twice costs money and shows twice.
         """
-        ground = _prepared(backend)
+        fixture = _prepare(backend)
         clock = AutojumpClock() if fault in DELAYS else None
-        for operation in filter(WRITES.__contains__, ground.operations):
-            server = FaultServer(fault, service=backend.service, strikes=ground.changes)
-            clause = partial(_fails, ground, operation, seconds=SHORT if clock else LONG)
-            with served(server) as url:
+        for operation in filter(WRITES.__contains__, fixture.operations):
+            server = FaultServer(fault, service=backend.service, applies_to=fixture.changes)
+            clause = partial(_assert_fails, fixture, operation, seconds=SHORT if clock else LONG)
+            with run_server(server) as url:
                 self._carry_out(clause, backend, url, face, clock)
-            sent = Counter(map(_identity, server.struck))
+            sent = Counter(map(_request_key, server.faulted))
             assert sent, f"{operation} sent nothing that changes something"
             assert max(sent.values()) == 1, f"{operation} was repeated: {sent}"
 
@@ -248,16 +248,16 @@ class FaultContract:
 
         Too few tries show every hiccup; too many keep a service down.
         """
-        ground = _prepared(backend)
-        for operation in ground.operations:
+        fixture = _prepare(backend)
+        for operation in fixture.operations:
             server = FaultServer(_BUSY, service=backend.service)
-            clause = partial(_fails, ground, operation, seconds=LONG)
-            with served(server) as url:
+            clause = partial(_assert_fails, fixture, operation, seconds=LONG)
+            with run_server(server) as url:
                 self._carry_out(clause, backend, url, face, AutojumpClock())
-            for request, times in Counter(map(_identity, server.struck)).items():
+            for request, times in Counter(map(_request_key, server.faulted)).items():
                 assert times <= 3, f"{operation} sent {request} {times} times"
             if operation is Operation.LIST_CONVERSATIONS:
-                assert len(server.struck) == 3
+                assert len(server.faulted) == 3
 
     @_each_face
     def test_a_read_gets_over_one_broken_connection(self, backend: Backend, face: Face) -> None:
@@ -265,28 +265,28 @@ class FaultContract:
 
         Servers close idle connections just as they are used again.
         """
-        ground = _prepared(backend)
+        fixture = _prepare(backend)
         for fault in (_NAMED["reset-at-once"], _NAMED["truncated-body"]):
             first = iter([True])
-            strikes = partial(_next_of, first)
-            server = FaultServer(fault, service=backend.service, strikes=strikes)
+            applies_to = partial(_next_answer, first)
+            server = FaultServer(fault, service=backend.service, applies_to=applies_to)
 
             async def clause(kit: Kit) -> None:
-                await _assert_it_is_well(kit.open(timeout=LONG, retries=1), ground)
+                await _assert_lists_conversations(kit.open(timeout=LONG, retries=1), fixture)
 
-            with served(server) as url:
+            with run_server(server) as url:
                 self._carry_out(clause, backend, url, face, AutojumpClock())
-            assert len(server.struck) == 1
+            assert len(server.faulted) == 1
 
     def test_a_cancelled_operation_leaves_a_store_that_works(self, backend: Backend) -> None:
         """A cancelled operation closes its flow, and the store works on.
 
         Web frameworks cancel the request of every client that leaves.
         """
-        ground = _prepared(backend)
-        for stall in _stalls(ground, backend):
-            with served(stall.server) as url:
-                self._carry_out(partial(_is_cancelled, ground, stall), backend, url, "async")
+        fixture = _prepare(backend)
+        for stall in _stalls(fixture, backend):
+            with run_server(stall.server) as url:
+                self._carry_out(partial(_cancel, fixture, stall), backend, url, "async")
 
     @_each_face
     def test_an_interrupted_operation_leaves_a_store_that_works(
@@ -298,31 +298,31 @@ class FaultContract:
         """
         if not hasattr(signal, "pthread_kill"):
             pytest.skip("a thread cannot be interrupted here")
-        ground = _prepared(backend)
-        for stall in _stalls(ground, backend):
-            clause = partial(_is_interrupted, ground, stall)
-            with served(stall.server) as url:
+        fixture = _prepare(backend)
+        for stall in _stalls(fixture, backend):
+            clause = partial(_interrupt, fixture, stall)
+            with run_server(stall.server) as url:
                 if face == "sync":
                     self._carry_out(clause, backend, url, face)
                 else:
                     with (
-                        interrupted(stall.server.wait_until_struck),
+                        interrupt_when(stall.server.wait_until_faulted),
                         pytest.raises(KeyboardInterrupt),
                     ):
                         self._carry_out(clause, backend, url, face)
                     stall.assert_flows_were_closed()
 
     @_each_face
-    @pytest.mark.parametrize("breaking", BREAKINGS)
+    @pytest.mark.parametrize("breaking", CUT_KINDS)
     def test_a_stream_that_breaks_off_raises_with_what_had_arrived(
-        self, backend: Backend, breaking: Breaking, face: Face
+        self, backend: Backend, breaking: CutKind, face: Face
     ) -> None:
         """A stream cut at any place is an error with what had arrived, unless nothing is missing.
 
         Half an answer must not be taken for a whole one, and the turn is sent once.
         """
         clock = AutojumpClock() if breaking == "stall" else None
-        self._strike_a_stream(partial(breaks_off, breaking=breaking), backend, face, clock)
+        self._check_stream(partial(check_cut, breaking=breaking), backend, face, clock)
 
     @_each_face
     def test_a_garbled_stream_is_an_error_or_the_stored_reply(
@@ -332,7 +332,7 @@ class FaultContract:
 
         Words must not be lost without a sign.
         """
-        self._strike_a_stream(is_garbled, backend, face)
+        self._check_stream(check_garbled, backend, face)
 
     @_each_face
     def test_a_stream_that_is_left_has_no_connection(self, backend: Backend, face: Face) -> None:
@@ -340,14 +340,14 @@ class FaultContract:
 
         The service notices that nobody listens, and pools do not run dry.
         """
-        self._strike_a_stream(is_left, backend, face)
+        self._check_stream(check_left, backend, face)
 
     def test_a_cancelled_stream_leaves_a_store_that_works(self, backend: Backend) -> None:
         """A cancelled stream closes its connection, and the store works on.
 
         Web frameworks cancel the request of every client that leaves.
         """
-        self._strike_a_stream(is_cancelled, backend, "async")
+        self._check_stream(check_cancelled, backend, "async")
 
     @_each_face
     def test_an_interrupted_stream_leaves_a_store_that_works(
@@ -359,7 +359,7 @@ class FaultContract:
         """
         if not hasattr(signal, "pthread_kill"):
             pytest.skip("a thread cannot be interrupted here")
-        self._strike_a_stream(is_interrupted, backend, face)
+        self._check_stream(check_interrupted, backend, face)
 
     @_each_face
     def test_streams_side_by_side_do_not_mix(self, backend: Backend, face: Face) -> None:
@@ -367,22 +367,22 @@ class FaultContract:
 
         A mix-up shows one user's answer to another.
         """
-        self._strike_a_stream(does_not_mix, backend, face)
+        self._check_stream(check_no_mixing, backend, face)
 
-    def _strike_a_stream(
+    def _check_stream(
         self,
-        strike: Strike,
+        check: StreamCheck,
         backend: Backend,
         face: Face,
         clock: AutojumpClock | None = None,
     ) -> None:
         """Carries out what goes wrong with a stream, on a server that is right so far."""
-        streamed = _streamed(backend)
+        streamed = _record_stream(backend)
         server = FaultServer(None, service=backend.service)
-        with served(server) as url:
-            carry_out = partial(self._carry_out, partial(strike, streamed, server), backend, url)
-            if strike is is_interrupted and face == "async":
-                with interrupted(streamed.has_begun), pytest.raises(KeyboardInterrupt):
+        with run_server(server) as url:
+            carry_out = partial(self._carry_out, partial(check, streamed, server), backend, url)
+            if check is check_interrupted and face == "async":
+                with interrupt_when(streamed.has_begun), pytest.raises(KeyboardInterrupt):
                     carry_out(face)
             else:
                 carry_out(face, clock)
@@ -413,11 +413,15 @@ class FaultContract:
             if face == "async":
                 assert asyncio.all_tasks() == {asyncio.current_task()}, "a task is left"
 
-        with guarded(), clock.kept() if clock else nullcontext(), StoreFace(face) as opened:
+        with (
+            fail_on_hang(),
+            clock.installed() if clock else nullcontext(),
+            StoreFace(face) as opened,
+        ):
             opened.run(whole())
 
 
-def _prepared(backend: Backend) -> FaultFixture:
+def _prepare(backend: Backend) -> FaultFixture:
     kit = Kit(backend, "sync")
     try:
         return drive(prepare(kit))
@@ -427,10 +431,10 @@ def _prepared(backend: Backend) -> FaultFixture:
         drive(kit.close())
 
 
-def _streamed(backend: Backend) -> StreamedReply:
-    ground = _prepared(backend)
+def _record_stream(backend: Backend) -> StreamedReply:
+    fixture = _prepare(backend)
     try:
-        return drive(streamed_reply(backend, ground))
+        return drive(record_streamed_reply(backend, fixture))
     except NotOffered as reason:
         pytest.skip(str(reason))
 
@@ -452,64 +456,64 @@ class _Stall:
         assert any(exchange.status is None for exchange in self.told)
 
 
-def _stalls(ground: FaultFixture, backend: Backend) -> Iterator[_Stall]:
+def _stalls(fixture: FaultFixture, backend: Backend) -> Iterator[_Stall]:
     """At each operation's first request, and at a writing one's first write."""
-    for operation in ground.operations:
+    for operation in fixture.operations:
         yield _Stall(operation, FaultServer(_STALL, service=backend.service))
         if operation in WRITES:
-            server = FaultServer(_STALL, service=backend.service, strikes=ground.changes)
+            server = FaultServer(_STALL, service=backend.service, applies_to=fixture.changes)
             yield _Stall(operation, server)
 
 
-async def _is_cancelled(ground: FaultFixture, stall: _Stall, kit: Kit) -> None:
+async def _cancel(fixture: FaultFixture, stall: _Stall, kit: Kit) -> None:
     store = stall.open(kit)
-    task = asyncio.create_task(_called(ground, store, stall.operation))
-    await asyncio.to_thread(stall.server.wait_until_struck)
+    task = asyncio.create_task(_call(fixture, store, stall.operation))
+    await asyncio.to_thread(stall.server.wait_until_faulted)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await _assert_it_goes_on(ground, stall, store)
+    await _assert_store_works_on(fixture, stall, store)
 
 
-async def _is_interrupted(ground: FaultFixture, stall: _Stall, kit: Kit) -> None:
+async def _interrupt(fixture: FaultFixture, stall: _Stall, kit: Kit) -> None:
     store = stall.open(kit)
     if kit.face == "async":  # the loop cancels what it runs, and ends
-        await ground.call(store, stall.operation)
-    with interrupted(stall.server.wait_until_struck), pytest.raises(KeyboardInterrupt):
-        await ground.call(store, stall.operation)
-    await _assert_it_goes_on(ground, stall, store)
+        await fixture.call(store, stall.operation)
+    with interrupt_when(stall.server.wait_until_faulted), pytest.raises(KeyboardInterrupt):
+        await fixture.call(store, stall.operation)
+    await _assert_store_works_on(fixture, stall, store)
 
 
-async def _assert_it_goes_on(
-    ground: FaultFixture, stall: _Stall, store: AsyncConversationStore
+async def _assert_store_works_on(
+    fixture: FaultFixture, stall: _Stall, store: AsyncConversationStore
 ) -> None:
     stall.assert_flows_were_closed()
-    stall.server.strikes = ground.changes  # a write that was still on its way stays undone
-    await _assert_it_is_well(store, ground)
+    stall.server.applies_to = fixture.changes  # a write that was still on its way stays undone
+    await _assert_lists_conversations(store, fixture)
 
 
-def _next_of(answers: Iterator[bool], _: Request) -> bool:
+def _next_answer(answers: Iterator[bool], _: Request) -> bool:
     return next(answers, False)
 
 
-def _identity(request: Request) -> str:
+def _request_key(request: Request) -> str:
     """What makes two requests the same one, sent again."""
     return json.dumps([request.method, request.path, request.query, request.json], sort_keys=True)
 
 
-async def _called(
-    ground: FaultFixture, store: AsyncConversationStore, operation: Operation
+async def _call(fixture: FaultFixture, store: AsyncConversationStore, operation: Operation) -> None:
+    await fixture.call(store, operation)
+
+
+async def _assert_fails(
+    fixture: FaultFixture, operation: Operation, kit: Kit, *, seconds: float
 ) -> None:
-    await ground.call(store, operation)
-
-
-async def _fails(ground: FaultFixture, operation: Operation, kit: Kit, *, seconds: float) -> None:
     store = short_timeout_store(kit, seconds, retries=2)
     with raises(UnavailableError, RateLimitError) as caught:
-        await ground.call(store, operation)
+        await fixture.call(store, operation)
     assert_no_secret_shows(kit, caught.error)
 
 
-async def _assert_it_is_well(store: AsyncConversationStore, ground: FaultFixture) -> None:
-    listed = await collected(store.conversations())
-    assert {each.id for each in listed} == ground.conversations
+async def _assert_lists_conversations(store: AsyncConversationStore, fixture: FaultFixture) -> None:
+    listed = await collect(store.conversations())
+    assert {each.id for each in listed} == fixture.conversations

@@ -12,7 +12,7 @@ from typing import Final
 from ...adapters import Adapter
 from ...errors import StoreError
 from ...store import AsyncConversationStore
-from .._assertions import shown
+from .._assertions import full_error_text
 from .._backend import Kit
 from ._fixture import SECRET
 from .server import FaultServer
@@ -23,7 +23,7 @@ SHORT: Final = 1.0
 """Seconds of the time-out where it is to be reached, by a clock that jumps there."""
 LONG: Final = 60.0
 """Seconds of the time-out where it is not to be reached."""
-GUARD = 60.0
+HANG_SECONDS = 60.0
 """Seconds after which something hangs."""
 PATIENCE = 30.0
 """Seconds after which a connection that is not closed stays open."""
@@ -35,7 +35,7 @@ def short_timeout_store(kit: Kit, seconds: float, *, retries: int = 0) -> AsyncC
 
 
 def assert_no_secret_shows(kit: Kit, error: StoreError) -> None:
-    assert_no_secret_in(shown(error), kit.backend.adapter())
+    assert_no_secret_in(full_error_text(error), kit.backend.adapter())
 
 
 def assert_no_secret_in(text: str, adapter: Adapter) -> None:
@@ -44,7 +44,7 @@ def assert_no_secret_in(text: str, adapter: Adapter) -> None:
 
 
 @contextmanager
-def served(server: FaultServer) -> Iterator[str]:
+def run_server(server: FaultServer) -> Iterator[str]:
     """Runs the server; in the end no connection to it may be open, and no thread be left."""
     before = set(threading.enumerate())
     with server as url:
@@ -55,7 +55,7 @@ def served(server: FaultServer) -> Iterator[str]:
 
 
 @contextmanager
-def interrupted(is_time: Callable[[], bool]) -> Iterator[None]:
+def interrupt_when(is_time: Callable[[], bool]) -> Iterator[None]:
     """Does to this thread what Ctrl-C does.
 
     Args:
@@ -89,17 +89,17 @@ def interrupted(is_time: Callable[[], bool]) -> Iterator[None]:
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
+def fail_on_hang() -> Iterator[None]:
     """Fails what hangs, where the system has an alarm clock."""
     if not hasattr(signal, "setitimer") or threading.current_thread() != threading.main_thread():
         yield
         return
 
     def fail(number: int, frame: FrameType | None) -> None:
-        raise AssertionError(f"it did not end within {GUARD:g} s")
+        raise AssertionError(f"it did not end within {HANG_SECONDS:g} s")
 
     before = signal.signal(signal.SIGALRM, fail)
-    signal.setitimer(signal.ITIMER_REAL, GUARD)
+    signal.setitimer(signal.ITIMER_REAL, HANG_SECONDS)
     try:
         yield
     finally:

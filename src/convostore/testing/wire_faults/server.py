@@ -20,7 +20,7 @@ from typing import Final, Literal, TypeAlias
 
 from ...http import Request, Response
 from .. import clock
-from ..loopback import FRAMING, LoopbackServer, Spoken
+from ..loopback import FRAMING_HEADERS, LoopbackServer, WireAnswer
 from ..transports import Service
 
 __all__ = [
@@ -31,15 +31,15 @@ __all__ = [
     "NO_HTTP",
     "NO_JSON",
     "REFUSALS",
-    "Again",
     "Ending",
     "Fault",
     "FaultServer",
     "RefusingServer",
-    "answered",
-    "head_of",
-    "in_chunks",
+    "Repeat",
+    "encode_chunks",
     "redirect",
+    "response_head",
+    "whole_answer",
 ]
 
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
@@ -53,7 +53,7 @@ Ending: TypeAlias = Literal["close", "reset", "stall", "keep"]
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Repeat:
     """Sends the same bytes again and again, until the client has gone.
 
     Attributes:
@@ -79,12 +79,12 @@ class Fault:
 
     name: str
     sent: bytes = field(default=b"", repr=False)
-    then: Ending | Again = "close"
+    then: Ending | Repeat = "close"
 
-    def speak(self, connection: socket.socket) -> bool:
+    def write_to(self, connection: socket.socket) -> bool:
         """Carries the fault out; says whether the connection goes on."""
         connection.sendall(self.sent)
-        if isinstance(self.then, Again):
+        if isinstance(self.then, Repeat):
             _repeat(connection, self.then)
         elif self.then == "stall":
             _wait_for_departure(connection)
@@ -93,7 +93,7 @@ class Fault:
         return self.then == "keep"
 
 
-def _repeat(connection: socket.socket, again: Again) -> None:
+def _repeat(connection: socket.socket, again: Repeat) -> None:
     kept = clock.current()
     while True:
         connection.sendall(again.content)
@@ -135,9 +135,9 @@ class _Noted:
         self._fault = fault
         self._note = note
 
-    def speak(self, connection: socket.socket) -> bool:
+    def write_to(self, connection: socket.socket) -> bool:
         try:
-            return self._fault.speak(connection)
+            return self._fault.write_to(connection)
         finally:
             self._note()
 
@@ -163,35 +163,35 @@ class FaultServer(LoopbackServer):
         fault: Fault | Callable[[Response], Fault] | None,
         *,
         service: Service | None = None,
-        strikes: Callable[[Request], bool] = lambda _: True,
+        applies_to: Callable[[Request], bool] = lambda _: True,
     ) -> None:
         super().__init__(self._answer)
         self.fault = fault
         self.received: list[Request] = []
-        self.struck: list[Request] = []
-        self.over = 0
+        self.faulted: list[Request] = []
+        self.ended = 0
         self._service = service or _absent
-        self.strikes = strikes
+        self.applies_to = applies_to
 
-    def _answer(self, request: Request) -> Response | Spoken:
-        fault = self.fault if self.strikes(request) else None
+    def _answer(self, request: Request) -> Response | WireAnswer:
+        fault = self.fault if self.applies_to(request) else None
         if callable(fault):
             fault = fault(self._service(request))
         with self._changed:
             self.received.append(request)
             if fault is not None:
-                self.struck.append(request)
+                self.faulted.append(request)
             self._changed.notify_all()
         return self._service(request) if fault is None else _Noted(fault, self._note_end)
 
     def _note_end(self) -> None:
         with self._changed:
-            self.over += 1
+            self.ended += 1
             self._changed.notify_all()
 
-    def wait_until_struck(self, *, seconds: float = 10.0) -> bool:
+    def wait_until_faulted(self, *, seconds: float = 10.0) -> bool:
         """Waits until the fault has struck a request; says whether it has."""
-        return self.wait_until(lambda: bool(self.struck), seconds=seconds)
+        return self.wait_until(lambda: bool(self.faulted), seconds=seconds)
 
     def wait_until_left(self, *, seconds: float = 10.0) -> bool:
         """Waits until every client has closed its connections; says whether they have."""
@@ -230,23 +230,23 @@ def _head(status: int, *lines: str, media_type: str = _JSON) -> bytes:
     return "\r\n".join([first, f"Content-Type: {media_type}", *lines, "", ""]).encode("latin-1")
 
 
-def head_of(response: Response) -> bytes:
+def response_head(response: Response) -> bytes:
     """The head of an answer whose body comes in chunks."""
     lines = [
         f"{name}: {value}"
         for name, value in response.headers.items()
-        if name not in FRAMING and name != "content-type"
+        if name not in FRAMING_HEADERS and name != "content-type"
     ]
     media_type = response.headers.get("content-type", "application/octet-stream")
     return _head(response.status, "Transfer-Encoding: chunked", *lines, media_type=media_type)
 
 
-def in_chunks(pieces: Iterable[bytes]) -> bytes:
+def encode_chunks(pieces: Iterable[bytes]) -> bytes:
     """Pieces of a body as chunks; an empty one is the last."""
     return b"".join([b"%x\r\n%b\r\n" % (len(each), each) for each in pieces])
 
 
-def answered(
+def whole_answer(
     name: str, status: int, body: bytes = b"{}", *lines: str, media_type: str = _JSON
 ) -> Fault:
     """A fault that is a whole answer, rightly framed; `lines` are further lines of its head."""
@@ -256,7 +256,7 @@ def answered(
 
 def redirect(status: int, location: str) -> Fault:
     """A redirect, with nothing in its body."""
-    return answered(f"redirect-{status}", status, b"", f"Location: {location}")
+    return whole_answer(f"redirect-{status}", status, b"", f"Location: {location}")
 
 
 def _length(value: object) -> bytes:
@@ -284,12 +284,12 @@ DELAYS: Final = (
     Fault("stalled-before-the-body", _length(len(_BODY)), "stall"),
     Fault("stalled-in-the-body", _length(len(_BODY)) + _BODY[:50], "stall"),
     Fault("length-too-large", _length(len(_BODY) + 1) + _BODY, "stall"),
-    Fault("slow-head", _length(2)[:-2] + b"X-Slow: ", Again(b"s", 0.1)),
-    Fault("slow-body", _length(10**6), Again(b" ", 0.1)),
-    Fault("slow-chunks", _CHUNKED, Again(b"1\r\n \r\n", 0.1)),
-    Fault("endless-body", _CHUNKED, Again(b"400\r\n" + b" " * 1024 + b"\r\n", 0)),
-    Fault("endless-body-without-a-length", _head(200), Again(b" " * 1024, 0)),
-    Fault("endless-informing", b"", Again(b"HTTP/1.1 102 Processing\r\n\r\n", 0)),
+    Fault("slow-head", _length(2)[:-2] + b"X-Slow: ", Repeat(b"s", 0.1)),
+    Fault("slow-body", _length(10**6), Repeat(b" ", 0.1)),
+    Fault("slow-chunks", _CHUNKED, Repeat(b"1\r\n \r\n", 0.1)),
+    Fault("endless-body", _CHUNKED, Repeat(b"400\r\n" + b" " * 1024 + b"\r\n", 0)),
+    Fault("endless-body-without-a-length", _head(200), Repeat(b" " * 1024, 0)),
+    Fault("endless-informing", b"", Repeat(b"HTTP/1.1 102 Processing\r\n\r\n", 0)),
 )
 """The answer does not come to an end: it stalls, drips, or goes on for ever."""
 
@@ -305,27 +305,27 @@ NO_HTTP: Final = (
 """The answer's frame is none."""
 
 NO_JSON: Final = (
-    answered("page-200", 200, _PAGE, media_type=_HTML),
-    answered("page-404", 404, _PAGE, media_type=_HTML),
-    answered("broken-json", 200, _BODY[:-1]),
-    answered("empty", 200, b""),
+    whole_answer("page-200", 200, _PAGE, media_type=_HTML),
+    whole_answer("page-404", 404, _PAGE, media_type=_HTML),
+    whole_answer("broken-json", 200, _BODY[:-1]),
+    whole_answer("empty", 200, b""),
     Fault("length-too-small", _length(len(_BODY) - 1) + _BODY, "keep"),
     Fault("broken-gzip", _GZIPPED + b"this is none", "keep"),
 )
 """The answer is whole, and nothing that could be read."""
 
 REFUSALS: Final = (
-    answered("page-502", 502, _PAGE, media_type=_HTML),
-    answered("status-503", 503),
-    answered("status-503-retry-after", 503, b"{}", "Retry-After: 0"),
-    answered("status-504", 504),
+    whole_answer("page-502", 502, _PAGE, media_type=_HTML),
+    whole_answer("status-503", 503),
+    whole_answer("status-503-retry-after", 503, b"{}", "Retry-After: 0"),
+    whole_answer("status-504", 504),
 )
 """The service, or what stands before it, is out of order for a while."""
 
 LIMITS: Final = (
-    answered("status-429", 429),
-    answered("status-429-retry-after", 429, b"{}", "Retry-After: 0"),
-    answered("status-429-retry-after-an-hour", 429, b"{}", "Retry-After: 3600"),
+    whole_answer("status-429", 429),
+    whole_answer("status-429-retry-after", 429, b"{}", "Retry-After: 0"),
+    whole_answer("status-429-retry-after-an-hour", 429, b"{}", "Retry-After: 3600"),
 )
 """The service asks for patience."""
 

@@ -253,7 +253,8 @@ def _without_chunks(
     cycle: RequestResponseCycle,
 ) -> Callable[[ASGISendEvent], Coroutine[Any, Any, None]]:
     """Sends to a client of HTTP/1.0, which knows no chunks: what has no length ends with the
-    connection."""
+    connection.
+    """
     send_on = cycle.send
     is_endless = False
 

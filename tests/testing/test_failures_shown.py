@@ -1,4 +1,4 @@
-"""What the author of an adapter sees of a clause that fails: the rule, his frame, none of the kit's."""
+"""What an author sees of a clause that fails: the rule, his own frame, and no frame of the kit."""
 
 import re
 import subprocess

@@ -1,4 +1,7 @@
-"""What clauses are written with: a filled backend, an error asked for, what does not apply."""
+"""Helpers of the clauses: expected errors, filled stores, and lists read to their end.
+
+No clause may be here, and no case of one.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +30,22 @@ PageReader: TypeAlias = Callable[[str | None], Awaitable[Page[T]]]
 
 
 class NotOffered(Exception):  # noqa: N818  # it is no error: the clause does not apply
-    """A clause is of something that the backend does not offer, or does not say."""
+    """Raised to skip a clause that does not apply to the backend."""
 
 
 class Caught:
-    """Holds the error that a `raises` block ended in."""
+    """The error that a `raises` block ended in."""
 
     error: StoreError
 
 
 @contextmanager
 def raises(*kinds: type[StoreError]) -> Iterator[Caught]:
-    """Asks for an error of one of these classes; any other outcome is a failed clause."""
+    """Expect an error of one of these classes.
+
+    Raises:
+        AssertionError: Another `StoreError` was raised, or none.
+    """
     caught = Caught()
     names = " or ".join(kind.__name__ for kind in kinds)
     try:
@@ -53,7 +60,7 @@ def raises(*kinds: type[StoreError]) -> Iterator[Caught]:
 
 @contextmanager
 def rule_in_errors(clause: Callable[..., object]) -> Iterator[None]:
-    """Add a clause's docstring to the error that the block ends in, for who reads the failure."""
+    """Add a clause's docstring, as a note, to the error that the block ends in."""
     try:
         yield
     except NotOffered:
@@ -65,7 +72,7 @@ def rule_in_errors(clause: Callable[..., object]) -> Iterator[None]:
 
 
 def rules_in_errors(contract: type[T]) -> type[T]:
-    """Add to each test of a class that its errors have its rule."""
+    """Return the class with `rule_in_errors` around each of its tests."""
     for name, test in list(vars(contract).items()):
         if name.startswith("test_"):
             setattr(contract, name, _with_rule(test))
@@ -82,14 +89,18 @@ def _with_rule(test: Callable[..., None]) -> Callable[..., None]:
 
 
 def require(store: AsyncConversationStore, *operations: Operation) -> None:
-    """Ends the clause where the store does not offer what it is of."""
+    """Skip the clause unless the store offers these operations.
+
+    Raises:
+        NotOffered: It lacks one.
+    """
     for operation in operations:
         if not store.offers(operation):
             raise NotOffered(f"{operation} is not offered")
 
 
 async def open_filled(kit: Kit, samples: Sequence[Transcript]) -> AsyncConversationStore:
-    """Opens a store of the backend that holds the samples."""
+    """Open a store of the backend and put the samples into it."""
     store = kit.open()
     if kit.backend.seed is not None:
         kit.backend.seed(samples)
@@ -107,18 +118,18 @@ async def open_filled(kit: Kit, samples: Sequence[Transcript]) -> AsyncConversat
 
 
 async def collect(items: AsyncIterator[T]) -> list[T]:
-    """The items of an async iterator."""
+    """Return the items of an async iterator."""
     return [item async for item in items]
 
 
 async def read_stream(stream: AsyncReplyStream) -> list[ReplyEvent]:
-    """Enters a stream and reads all its events."""
+    """Enter a stream and return all its events."""
     async with stream:
         return await collect(stream)
 
 
 def full_error_text(error: BaseException) -> str:
-    """All that a traceback shows of an error and of those behind it, but for the lines of code."""
+    """Return what a traceback shows of an error and its causes, but for the lines of code."""
     own = [str(error), repr(error), repr(vars(error)), *getattr(error, "__notes__", ())]
     context = None if error.__suppress_context__ else error.__context__
     grouped = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
@@ -127,12 +138,12 @@ def full_error_text(error: BaseException) -> str:
 
 
 def role_text_pairs(messages: Sequence[Message]) -> list[tuple[str, str]]:
-    """What was said by whom: what any backend keeps of a message."""
+    """Return role and text of each message, which every backend keeps."""
     return [(message.role, message.text) for message in messages]
 
 
 async def read_pages(read: PageReader[T]) -> list[T]:
-    """Reads a list page by page, to its end."""
+    """Return the items of all pages of a list."""
     found: list[T] = []
     cursor: str | None = None
     for _ in range(1000):
@@ -145,6 +156,6 @@ async def read_pages(read: PageReader[T]) -> list[T]:
 
 
 def pinned_then_active_key(row: Conversation) -> tuple[bool, float, str]:
-    """Sorts as `traits.order` of that name promises."""
+    """Return the sort key of the order `pinned_then_active`; see `Traits.order`."""
     active = row.last_active_at
     return (not row.pinned, -active.timestamp() if active else 0.0, row.id)

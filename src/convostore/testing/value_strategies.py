@@ -1,7 +1,6 @@
-"""Hypothesis strategies for whole values of the schema, every field of theirs and every kind.
+"""Hypothesis strategies for whole values of the schema, with every field and every kind.
 
-What texts and what JSON they are made of is the caller's choice; hostile ones stand in
-`strategies`.
+The caller chooses their texts and their JSON; hostile ones are in `strategies`.
 """
 
 from __future__ import annotations
@@ -47,8 +46,8 @@ class Values:
 
     Attributes:
         texts: For every field that holds text.
-        json: For `raw`, an `OtherPart`'s data and a field's value. What is not equal to itself, as
-            NaN, makes values that are not equal to themselves.
+        json: For `raw`, an `OtherPart`'s data and a field's value. A value that is not equal to
+            itself, such as NaN, makes values that are not equal to themselves.
         marks: For the marks of sources.
     """
 
@@ -57,7 +56,7 @@ class Values:
     marks: st.SearchStrategy[str] = field(default_factory=strategies.texts)
 
     def conversations(self) -> st.SearchStrategy[Conversation]:
-        """Conversations, without regard to whether their times make sense."""
+        """Draw conversations; their times need not make sense."""
         return st.builds(
             Conversation,
             id=self._ids(),
@@ -72,7 +71,7 @@ class Values:
         )
 
     def messages(self) -> st.SearchStrategy[Message]:
-        """Messages; the ids of several need not differ."""
+        """Draw messages; the ids of several need not differ."""
         return st.builds(
             Message,
             id=self._ids(),
@@ -90,7 +89,7 @@ class Values:
         )
 
     def parts(self) -> st.SearchStrategy[Part]:
-        """Parts of every kind."""
+        """Draw parts of every kind."""
         return st.one_of(
             st.builds(TextPart, text=self.texts),
             st.builds(ReasoningPart, text=self.texts),
@@ -123,7 +122,7 @@ class Values:
         )
 
     def sources(self) -> st.SearchStrategy[Source]:
-        """Sources of every kind."""
+        """Draw sources of every kind."""
         return st.builds(
             Source,
             title=self._maybe(),
@@ -149,7 +148,7 @@ class Values:
 
 
 def tuples(of: st.SearchStrategy[T], most: int = 2) -> st.SearchStrategy[tuple[T, ...]]:
-    """Up to so many values, as a tuple."""
+    """Draw tuples of up to `most` values."""
     return st.lists(of, max_size=most).map(tuple)
 
 

@@ -1,4 +1,4 @@
-"""What clauses of replies are written with: what makes a backend answer, and how it is compared."""
+"""Helpers of the clauses of replies: prompts, and replies made comparable."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ QUESTION: Final = "What is a tide?"
 
 
 def require_prompts(kit: Kit) -> Prompts:
-    """What makes the backend answer.
+    """Return what makes the backend answer.
 
     Raises:
-        NotOffered: It is not told.
+        NotOffered: The backend has no `Prompts`.
     """
     if kit.backend.prompts is None:
         raise NotOffered("what makes the backend answer is not told: Backend(prompts=…)")
@@ -31,10 +31,10 @@ def require_prompts(kit: Kit) -> Prompts:
 
 
 def require_prompt(prompt: str | None, what: str) -> str:
-    """A prompt that a clause is about.
+    """Return a prompt of the backend, or skip the clause.
 
     Raises:
-        NotOffered: There is none.
+        NotOffered: It is None.
     """
     if prompt is None:
         raise NotOffered(f"no prompt {what}")
@@ -42,21 +42,21 @@ def require_prompt(prompt: str | None, what: str) -> str:
 
 
 def open_replying(kit: Kit, *operations: Operation) -> tuple[AsyncConversationStore, Prompts]:
-    """Opens a store for clauses of these operations, and gives what makes it answer."""
+    """Open a store that offers these operations, and return it with the prompts."""
     store = kit.open()
     require(store, *operations)
     return store, require_prompts(kit)
 
 
 def finished_reply(events: list[ReplyEvent]) -> Reply:
-    """The reply that a stream ended with."""
+    """Return the reply that a stream ended with."""
     last = events[-1]
     assert last.kind == "reply_finished"
     return last.reply
 
 
 def accumulate(events: list[ReplyEvent]) -> ReplyAccumulator:
-    """What the events make when they are put together."""
+    """Return an accumulator that has got the events."""
     from ...adapters import ReplyAccumulator
 
     accumulator = ReplyAccumulator()
@@ -66,7 +66,7 @@ def accumulate(events: list[ReplyEvent]) -> ReplyAccumulator:
 
 
 def is_beginning(whole: tuple[Part, ...], parts: tuple[Part, ...]) -> bool:
-    """Whether parts are the beginning of other ones; the last may be cut off within its text."""
+    """Return whether parts are the beginning of others; the last may be cut off in its text."""
     *before, last = parts or (None,)
     if last is None:
         return True
@@ -85,7 +85,7 @@ def _is_cut_off(whole: Part, part: Part) -> bool:
 
 
 def id_and_content(message: Message) -> tuple[str, dict[str, Any]]:
-    """What a message is; its `raw` may differ between two ways to read it."""
+    """Return what identifies a message; `raw` may differ between two ways to read it."""
     return message.id, message.portable()
 
 

@@ -1,4 +1,4 @@
-"""What clauses of searching are written with: texts, queries that break things, and searches."""
+"""Cases of the clauses of search: texts, hostile queries, and expected matches."""
 
 from __future__ import annotations
 
@@ -84,13 +84,13 @@ TEXTS_BY_NAME: Final = {
 
 
 async def open_searchable(kit: Kit, *samples: Transcript) -> AsyncConversationStore:
-    """A store that holds the samples, for a clause of searching."""
+    """Open a store that can search and holds the samples."""
     require(kit.open(), Operation.SEARCH)
     return await open_filled(kit, samples)
 
 
 async def assert_finds(kit: Kit, queries: dict[str, list[str]]) -> None:
-    """Each query must find these of the texts, and no more."""
+    """Check that each query finds these of the texts, and no others."""
     store = await open_searchable(kit, dialogue("c", TEXTS_BY_NAME.values()))
     names = {text: name for name, text in TEXTS_BY_NAME.items()}
     found = {
@@ -101,7 +101,7 @@ async def assert_finds(kit: Kit, queries: dict[str, list[str]]) -> None:
 
 
 async def open_with_many_hits(kit: Kit) -> AsyncConversationStore:
-    """A store with three conversations whose hits are not in the order of their making."""
+    """Open a store of three conversations whose hits are not in the order of their creation."""
     return await open_searchable(kit, *_many_samples())
 
 
@@ -128,31 +128,31 @@ def _many_samples() -> list[Transcript]:
 
 
 def expected_of_many_hits() -> Matches:
-    """What a search for the word of all of them finds, in order."""
+    """Return the matches of the word that all of them hold, in order."""
     titles = [("title", each) for each in ("c1", "c0", "c2")]
     return titles + [("text", f"same {day}.{each}") for day in (3, 2, 1) for each in (5, 3, 1)]
 
 
 async def single_hit(store: AsyncConversationStore, query: str) -> Hit:
-    """The one thing that a query finds."""
+    """Return the only hit of a query."""
     items = (await store.search(query)).items
     assert len(items) == 1
     return items[0]
 
 
 def match_of(hit: Hit) -> tuple[str, str]:
-    """Where a hit was found, and in what."""
+    """Return where a hit was found, and in what."""
     return hit.where, hit.message.text if hit.message else hit.conversation.id
 
 
 async def search_matches(store: AsyncConversationStore, query: str, **within: Any) -> Matches:
-    """What a query finds, in order."""
+    """Return the matches of a query, in order."""
     page = await store.search(query, limit=100, **within)
     return [match_of(hit) for hit in page.items]
 
 
 async def read_matches(store: AsyncConversationStore, word: str) -> Matches:
-    """What holds a word, looked for by reading everything."""
+    """Return the matches of a word, by reading everything."""
     held: Matches = []
     for each in await collect(store.transcripts()):
         assert each.conversation is not None
@@ -165,5 +165,5 @@ async def read_matches(store: AsyncConversationStore, word: str) -> Matches:
 def hit_pages(
     store: AsyncConversationStore, query: str, *, limit: int, cursor: str | None = None
 ) -> PageReader[Hit]:
-    """Reads pages of hits, from a cursor on."""
+    """Return a reader of pages of hits, beginning after a cursor."""
     return lambda at: store.search(query, limit=limit, cursor=at or cursor)

@@ -1,7 +1,7 @@
 """Clauses of failure: every offered operation meets every way in which a service can fail.
 
-For backends over HTTP with a stand-in of their service; faults take its place, so no socket and no
-clock is needed.
+They are for backends over HTTP with a stand-in of their service; faults take its place, so no
+socket and no clock is needed.
 """
 
 from __future__ import annotations
@@ -42,34 +42,34 @@ _DELETES = (Operation.DELETE_CONVERSATION, Operation.DELETE_MESSAGE)
 
 
 def json_service(status: int, message: str = "no", **headers: str) -> Service:
-    """A service that answers everything with one status and a JSON message."""
+    """Return a service that answers everything with one status and a JSON message."""
     body = json.dumps({"message": message}).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda _: Response(status, _JSON | named, body)
 
 
 def html_service(status: int) -> Service:
-    """A service that answers everything with an HTML page."""
+    """Return a service that answers everything with an HTML page."""
     return lambda _: Response(status, _HTML, _PAGE)
 
 
 def truncated_json(_: Request) -> Response:
-    """A service whose JSON ends in the middle."""
+    """Return JSON that ends in the middle."""
     return Response(200, _JSON, b'{"half": [1, 2, {"an')
 
 
 def dropped_connection(request: Request) -> Response:
-    """A service that drops the connection."""
+    """Raise what a transport raises when the connection drops."""
     raise UnavailableError(f"{request.method} {request.path}: the connection was dropped")
 
 
 def timed_out(request: Request) -> Response:
-    """A service that does not answer in time."""
+    """Raise what a transport raises when no answer comes in time."""
     raise UnavailableError(f"{request.method} {request.path}: no answer within 30 s (read)")
 
 
 class FailureClauses:
-    """What holds of every backend over HTTP."""
+    """The clauses of every backend over HTTP."""
 
     async def test_a_refused_credential_raises_auth_error(self, kit: Kit) -> None:
         """401 and 403 are an `AuthError` of the operation.
@@ -235,7 +235,7 @@ async def _each_raises(
     *,
     or_in_a_stream: type[StoreError] | None = None,
 ) -> Sequence[StoreError]:
-    """Calls every offered operation on a failing service, and asks each for the same error."""
+    """Call every offered operation on a failing service, and return the errors."""
     errors = []
     fixture = await prepare(kit)
     for operation in fixture.operations:

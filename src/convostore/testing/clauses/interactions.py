@@ -1,4 +1,4 @@
-"""Clauses of flows that ask their user: what is asked, answered, refused, and goes on."""
+"""Clauses of flows that ask their user: what is asked, answered and refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NO_OPTION = "there is no such option"
 
 
 class InteractionClauses:
-    """What holds of a backend whose flows ask."""
+    """The clauses of a backend whose flows ask."""
 
     async def test_a_flow_that_asks_waits(self, kit: Kit) -> None:
         """A flow that asks ends its reply with an open interaction, which the last message holds.
@@ -141,13 +141,13 @@ def _asked(reply: Reply) -> InteractionPart:
 
 
 def _fitting(reply: Reply, prompts: Prompts) -> AnswerContent:
-    """An answer that fits what was asked."""
+    """Return an answer that fits the interaction of a reply."""
     asked = _asked(reply)
     return asked.options[0].value if asked.options else prompts.filled_in
 
 
 def _misfits(reply: Reply) -> list[AnswerContent]:
-    """Answers of which none fits what was asked."""
+    """Return answers that do not fit the interaction of a reply."""
     asked = _asked(reply)
     return [_NO_OPTION, {_NO_FIELD: "x"}] if asked.options else [{_NO_FIELD: "x"}]
 

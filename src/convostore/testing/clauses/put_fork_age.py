@@ -1,4 +1,4 @@
-"""Clauses of keeping: conversations put whole, forked, listed and deleted by age, with any id."""
+"""Clauses of put, fork, `older_than`, and ids of any text."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _AWKWARD_IDS = (
 
 
 class PutForkAgeClauses:
-    """What holds of the operations by which a store of one's own keeps copies in order."""
+    """The clauses of the operations that copies and clean-up need."""
 
     # Put
 
@@ -336,7 +336,7 @@ class PutForkAgeClauses:
 
 
 def full_conversation(conversation_id: str) -> Conversation:
-    """A conversation that uses every field."""
+    """Return a conversation that uses every field."""
     return Conversation(
         id=conversation_id,
         title="ʻ \x00 \ud800 \\ 夏威夷",
@@ -357,7 +357,7 @@ async def _forkable(kit: Kit) -> AsyncConversationStore:
 
 
 async def _of_ages(kit: Kit) -> AsyncConversationStore:
-    """A store with five conversations; days apart and one of them pinned, where that can be."""
+    """Open a store of five conversations; a day apart and one pinned, if it can put."""
     samples = [dialogue(f"c{number}", [f"text {number}"]) for number in range(5)]
     store = await open_filled(kit, samples)
     if store.offers(Operation.PUT_CONVERSATION):
@@ -370,10 +370,10 @@ async def _of_ages(kit: Kit) -> AsyncConversationStore:
 
 
 def _listing(store: AsyncConversationStore, age: datetime) -> PageReader[Conversation]:
-    """Reads pages of two by age."""
+    """Return a reader of pages of two, by age."""
     return lambda cursor: store.list_conversations(limit=2, cursor=cursor, older_than=age)
 
 
 def _reading(store: AsyncConversationStore, conversation_id: str) -> PageReader[Message]:
-    """Reads pages of seven messages."""
+    """Return a reader of pages of seven messages."""
     return lambda cursor: store.list_messages(conversation_id, limit=7, cursor=cursor)

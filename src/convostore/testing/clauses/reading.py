@@ -1,4 +1,4 @@
-"""Clauses of reading: values, order, paging, identity, absence, refusal, closing, side by side."""
+"""Clauses of reading: values, order, paging, identity, absence, refusal, closing, concurrency."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ORDERS: tuple[Order, Order] = ("oldest_first", "newest_first")
 
 
 class ReadingClauses:
-    """What holds of any backend that can be filled."""
+    """The clauses of every backend that can be filled."""
 
     # Values
 
@@ -432,7 +432,7 @@ _WITH_AN_ID = frozenset(Operation) - {
 
 
 def offered_operations(store: AsyncConversationStore) -> list[Operation]:
-    """What a store offers."""
+    """Return the operations that a store offers."""
     return [operation for operation in Operation if store.offers(operation)]
 
 
@@ -442,7 +442,7 @@ async def call_operation(
     conversation_id: str,
     message_id: str = "a-message",
 ) -> object:
-    """Calls an operation with arguments that its signature takes."""
+    """Call an operation with arguments that its signature accepts."""
     arguments = _ARGUMENTS.get(operation, _with_an_id)
     return await arguments(getattr(store, operation), conversation_id, message_id)
 
@@ -464,7 +464,7 @@ def _with_a_text(method: Any, conversation_id: str, _: str) -> Any:
 
 
 def _to_its_end(arguments: Callable[[Any, str, str], Any]) -> Callable[[Any, str, str], Any]:
-    """Of an operation that gives a stream."""
+    """Return a caller that reads the operation's stream to its end."""
     return lambda method, *ids: read_stream(arguments(method, *ids))
 
 

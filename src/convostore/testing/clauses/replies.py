@@ -1,7 +1,7 @@
 """Clauses of replies: what is stored, found again and refused.
 
-What a backend is told, and with which options, its `Prompts` say. How replies stream is
-`stream_clauses`' business, flows that ask are that of `answer_clauses`.
+The backend's `Prompts` say what to ask and with which options. How replies stream is in
+`streaming`, flows that ask are in `interactions`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NO_CONTENT: Final[tuple[Any, ...]] = (
 
 
 class ReplyClauses:
-    """What holds of a backend that answers."""
+    """The clauses of a backend that answers."""
 
     # What is stored
 

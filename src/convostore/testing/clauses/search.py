@@ -1,4 +1,4 @@
-"""Clauses of searching: what is found and what is not, where, in which order, page by page."""
+"""Clauses of search: what is found and what is not, where, in which order, page by page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
 
 class SearchClauses:
-    """What holds of `search`, wherever it is offered."""
+    """The clauses of `search`."""
 
     # What is found
 

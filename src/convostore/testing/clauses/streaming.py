@@ -1,4 +1,4 @@
-"""Clauses of streamed replies: they are what is stored, are left, break off, and do not mix."""
+"""Clauses of streamed replies: stored, left, broken off, and side by side."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
 
 class StreamingClauses:
-    """What holds of a backend whose replies stream."""
+    """The clauses of a backend whose replies stream."""
 
     # What streams is what is stored
 

@@ -29,7 +29,7 @@ _DELETED_MESSAGE = "m00001"
 
 
 class WritingClauses:
-    """What holds of the writing operations that a backend offers."""
+    """The clauses of the writing operations."""
 
     # Write, then read
 
@@ -448,7 +448,7 @@ class WritingClauses:
 
 
 async def _with_one(kit: Kit, operation: Operation, messages: int = 2) -> AsyncConversationStore:
-    """A store with one conversation, for a clause of this operation."""
+    """Open a store that offers an operation and has one conversation."""
     store = await open_filled(kit, numbered_conversations(1, messages=messages))
     require(store, operation)
     return store

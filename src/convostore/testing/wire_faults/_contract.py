@@ -1,19 +1,19 @@
 """FaultContract: what every backend over HTTP must do when a real server fails it on the wire.
 
-Beside a plugin's `StoreContract` it is one more class, with the same fixture:
+It is one more class beside a plugin's `StoreContract`, with the same fixture:
 
     class TestMineOnTheWire(FaultContract):
         @pytest.fixture
         def backend(self) -> Backend:
             return Backend("mine+http://mine.test", service=…, seed=…)
 
-The backend's stand-in is put behind a `FaultServer`, and its adapter, with its own transports, is
-pointed there. Every fault meets every offered operation on both faces: the error is the right one,
-no write is repeated, nothing hangs past its time-out, no connection, task or thread stays behind,
-and no secret shows in an error or a log. So it is when an operation is cancelled or interrupted.
+The backend's stand-in runs behind a `FaultServer`, to which its adapter is pointed, with its own
+transports. Every fault meets every offered operation on both faces: the error is the right one, no
+write is repeated, nothing hangs past its time-out, no connection, task or thread is left, and no
+secret shows in an error or a log. The same holds when an operation is cancelled or interrupted.
 
 A streamed reply, where the backend's `Prompts` say what makes it, is broken at each of its pieces:
-the error has what had arrived, the turn was sent once, and what is stored is found all the same.
+the error has what had arrived, the turn was sent once, and what is stored is found.
 """
 
 from __future__ import annotations
@@ -122,17 +122,17 @@ def _each(*faults: Fault) -> pytest.MarkDecorator:
 
 @rules_in_errors
 class FaultContract:
-    """Subclass it as ``Test…`` and give it a `backend` fixture; see the module."""
+    """The contract on the wire: subclass it as ``Test…`` with a `backend` fixture."""
 
     @pytest.fixture
     def backend(self) -> Backend:
-        """As for a `StoreContract`, with the stand-in of a service; a subclass must give one."""
+        """Return a backend with the stand-in of a service; every subclass must override it."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture named backend")
 
     def adapter_at(self, backend: Backend, url: str, **options: object) -> Adapter:
-        """Makes the backend's adapter on another address.
+        """Return the backend's adapter for another address.
 
-        Override it where the backend's target is no DSN, or its path or user matters.
+        Override it where the backend's target is not a DSN, or its path or user matters.
         """
         if not isinstance(backend.target, str):
             raise NotImplementedError(f"{type(self).__name__} needs a method adapter_at")
@@ -376,7 +376,7 @@ class FaultContract:
         face: Face,
         clock: AutojumpClock | None = None,
     ) -> None:
-        """Carries out what goes wrong with a stream, on a server that is right so far."""
+        """Run a check of streams on a server that has no fault yet."""
         streamed = _record_stream(backend)
         server = FaultServer(None, service=backend.service)
         with run_server(server) as url:
@@ -395,10 +395,9 @@ class FaultContract:
         face: Face,
         clock: AutojumpClock | None = None,
     ) -> None:
-        """Carries a clause out on the adapter at a URL; no task may be left.
+        """Run a clause on the adapter at a URL, and check that no task is left.
 
-        Args:
-            clock: Jumps to the time-outs, where they are to be reached, and over pauses.
+        A clock, if given, jumps to the time-outs and over pauses.
         """
         pointed = Backend(
             partial(self.adapter_at, backend, url), options={"headers": {"x-api-key": SECRET}}
@@ -441,7 +440,7 @@ def _record_stream(backend: Backend) -> StreamedReply:
 
 @dataclass(frozen=True)
 class _Stall:
-    """An operation in whose middle the server stalls; `told` is what its trace was told."""
+    """An operation during which the server stalls, and what its trace has reported."""
 
     operation: Operation
     server: FaultServer
@@ -451,13 +450,13 @@ class _Stall:
         return kit.open(timeout=LONG, retries=2, trace=self.told.append)
 
     def assert_flows_were_closed(self) -> None:
-        """A flow tells of its exchange as it ends, however that is."""
+        """Check that every flow has ended: as it ends it reports its exchange."""
         assert len(self.told) >= len(self.server.received)
         assert any(exchange.status is None for exchange in self.told)
 
 
 def _stalls(fixture: FaultFixture, backend: Backend) -> Iterator[_Stall]:
-    """At each operation's first request, and at a writing one's first write."""
+    """Yield a stall at each operation's first request, and at each first write."""
     for operation in fixture.operations:
         yield _Stall(operation, FaultServer(_STALL, service=backend.service))
         if operation in WRITES:
@@ -497,7 +496,7 @@ def _next_answer(answers: Iterator[bool], _: Request) -> bool:
 
 
 def _request_key(request: Request) -> str:
-    """What makes two requests the same one, sent again."""
+    """Return what two requests share if one repeats the other."""
     return json.dumps([request.method, request.path, request.query, request.json], sort_keys=True)
 
 

@@ -1,6 +1,6 @@
-"""How a streamed answer is broken: at each of its pieces, in each way; values only.
+"""Cuts of a streamed response: at each of its pieces, in each way; values only.
 
-What must follow is `stream_faults`' business.
+What must follow is checked in `_streams`.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _SEPARATORS: Final = (b"\r\n\r\n", b"\n\n", b"\n")
 
 @dataclass(frozen=True, slots=True)
 class CutPoint:
-    """A place in a stream: behind so many pieces, or in the middle of the one after these."""
+    """A place in a stream: after so many pieces, or in the middle of the next one."""
 
     pieces: int
     in_the_middle: bool = False
 
 
 def split_pieces(content: bytes) -> list[bytes]:
-    """A stream's pieces: its server-sent events, or its lines."""
+    """Return a stream's pieces: its server-sent events, or its lines."""
     separator = _separator(content)
     *whole, rest = content.split(separator)
     return [each + separator for each in whole] + ([rest] if rest else [])
@@ -42,7 +42,7 @@ def _separator(content: bytes) -> bytes:
 
 
 def cut_points(content: bytes) -> Iterator[CutPoint]:
-    """Every place of a stream, from before its first piece to behind its last."""
+    """Yield every place of a stream, from before its first piece to after its last."""
     count = len(split_pieces(content))
     for number in range(count):
         yield CutPoint(number)
@@ -51,7 +51,7 @@ def cut_points(content: bytes) -> Iterator[CutPoint]:
 
 
 def split_at(place: CutPoint, content: bytes) -> tuple[bytes, bytes]:
-    """What of a stream stands before a place, and what behind it."""
+    """Return what comes before a place of a stream, and what comes after it."""
     pieces = split_pieces(content)
     end = sum(map(len, pieces[: place.pieces]))
     if place.in_the_middle:
@@ -60,7 +60,7 @@ def split_at(place: CutPoint, content: bytes) -> tuple[bytes, bytes]:
 
 
 def cut_response(response: Response, place: CutPoint, breaking: CutKind) -> Fault:
-    """An answer that comes to a place and no further."""
+    """Return a response that comes to a place and no further."""
     sent, _ = split_at(place, response.content)
     start = response_head(response) + encode_chunks(split_pieces(sent))
     if breaking == "end":
@@ -69,7 +69,7 @@ def cut_response(response: Response, place: CutPoint, breaking: CutKind) -> Faul
 
 
 def garbled_response(response: Response, place: CutPoint) -> Fault:
-    """An answer of which garbage takes the place of a piece's rest, or is a piece more."""
+    """Return a response with garbage for the rest of a piece, or as a piece more."""
     sent, behind = split_at(place, response.content)
     garbage = _GARBAGE + _separator(response.content)
     left = split_pieces(behind)[1:] if place.in_the_middle else split_pieces(behind)

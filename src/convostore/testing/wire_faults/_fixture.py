@@ -1,4 +1,4 @@
-"""Ground: what faults meet, a filled service that has also answered, and how it is called."""
+"""The service that faults meet: filled, with a reply and an open interaction."""
 
 from __future__ import annotations
 
@@ -55,16 +55,16 @@ STREAMED: Final = _OF_TURNS | _OF_ANSWERS
 
 @dataclass(frozen=True, kw_only=True)
 class FaultFixture:
-    """What faults meet: a filled service, and what is known of it.
+    """A filled service, and what is known of it.
 
     Attributes:
-        operations: Those that are offered, and that it is known how to call.
-        conversations: The ids of those that are there.
-        message_id: Of a message that feedback and run details can be of.
-        turn: The conversation and the turn of a reply that is there; None where nothing answers.
-        asking: The reply that waits for an answer, and one that fits; None where nothing asks.
-        options: Those of turns.
-        reads: Method and path of each request of those operations that only read.
+        operations: Those that are offered and can be called.
+        conversations: The ids of its conversations.
+        message_id: The id of a message that may have feedback and run details.
+        turn: The conversation and the turn of a stored reply; None where nothing answers.
+        asking: The conversation that waits for an answer, and a valid one; None where nothing asks.
+        options: The options of turns.
+        reads: Method and path of each request of the operations that only read.
     """
 
     operations: tuple[Operation, ...]
@@ -76,16 +76,16 @@ class FaultFixture:
     reads: frozenset[tuple[str, str]] = frozenset()
 
     def changes(self, request: Request) -> bool:
-        """Whether a request is one that only writing operations make."""
+        """Return whether only writing operations make such a request."""
         return (request.method, request.path) not in self.reads
 
     def stream(self, store: AsyncConversationStore) -> AsyncReplyStream:
-        """A new turn in the conversation that a turn has begun."""
+        """Return the stream of a new turn in the conversation of `turn`."""
         begun = self.turn[0] if self.turn else None
         return store.stream_reply(begun, QUESTION, **self.options)
 
     async def call(self, store: AsyncConversationStore, operation: Operation) -> object:
-        """Calls an operation on what is there."""
+        """Call an operation on what is there."""
         match operation:
             case Operation.REPLY:
                 return await store.reply("c0000", QUESTION, **self.options)
@@ -104,7 +104,7 @@ class FaultFixture:
 
 
 async def prepare(kit: Kit) -> FaultFixture:
-    """Fills the service with two conversations, and with replies, and looks at what it is asked.
+    """Fill the service with conversations and replies, and record the requests of all reads.
 
     Raises:
         NotOffered: There is no stand-in of a service.
@@ -130,7 +130,7 @@ async def prepare(kit: Kit) -> FaultFixture:
 
 
 async def _reads(kit: Kit, fixture: FaultFixture) -> list[Request]:
-    """What is asked by all that only reads, what stands around a stream included."""
+    """Return the requests of all that only reads, those before and after a stream included."""
     asked = kit.backend.requests
     asked.clear()
     kit.backend.streamed.clear()

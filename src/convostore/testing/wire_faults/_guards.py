@@ -1,4 +1,4 @@
-"""What a test over sockets is guarded by: nothing hangs, nothing stays behind, no secret shows."""
+"""Guards of tests over sockets: nothing hangs, nothing is left, no secret shows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PATIENCE = 30.0
 
 
 def short_timeout_store(kit: Kit, seconds: float, *, retries: int = 0) -> AsyncConversationStore:
-    """A store in which a model, too, has no more time than this."""
+    """Open a store that waits no longer than this, for replies as well."""
     return kit.open(timeout=seconds, reply_timeout=seconds, retries=retries)
 
 
@@ -45,7 +45,7 @@ def assert_no_secret_in(text: str, adapter: Adapter) -> None:
 
 @contextmanager
 def run_server(server: FaultServer) -> Iterator[str]:
-    """Runs the server; in the end no connection to it may be open, and no thread be left."""
+    """Run the server, and check that no connection to it and no thread is left."""
     before = set(threading.enumerate())
     with server as url:
         yield url
@@ -56,10 +56,10 @@ def run_server(server: FaultServer) -> Iterator[str]:
 
 @contextmanager
 def interrupt_when(is_time: Callable[[], bool]) -> Iterator[None]:
-    """Does to this thread what Ctrl-C does.
+    """Send this thread the signal of Ctrl-C.
 
     Args:
-        is_time: Waits, in another thread, until it is time; says whether it has come to that.
+        is_time: Waits, in another thread, for the moment; returns whether it has come.
     """
     here = threading.get_ident()
     over = threading.Event()
@@ -90,7 +90,7 @@ def interrupt_when(is_time: Callable[[], bool]) -> Iterator[None]:
 
 @contextmanager
 def fail_on_hang() -> Iterator[None]:
-    """Fails what hangs, where the system has an alarm clock."""
+    """Fail the block if it hangs, where the system has an alarm clock."""
     if not hasattr(signal, "setitimer") or threading.current_thread() != threading.main_thread():
         yield
         return

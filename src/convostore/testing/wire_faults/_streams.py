@@ -1,7 +1,7 @@
-"""What goes wrong with a streamed reply on the wire, at each of its pieces, and what must follow.
+"""Checks of a streamed reply that fails on the wire, at each of its pieces.
 
-The stand-in's own answer is what is broken: it is sent up to a place and then ends, resets, stalls
-or turns to garbage. `FaultContract` has the tests; here is what they carry out.
+The stand-in's own response is sent up to a place and then ends, resets, stalls or turns to garbage.
+`FaultContract` has the tests; here is what they run.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ class StreamedReply:
     """A streamed reply as a stand-in gives it.
 
     Attributes:
-        fixture: What else is there.
-        request: What asks for it.
+        fixture: The service that it comes from.
+        request: The request for it.
         content: Its body.
-        conversation_id: Where it was asked for.
-        turn_id: Which turn it was.
-        begun: Is set when one that is broken has brought an event.
+        conversation_id: The conversation of its turn.
+        turn_id: Its turn.
+        begun: Is set when a broken stream has brought an event.
     """
 
     fixture: FaultFixture
@@ -74,15 +74,15 @@ class StreamedReply:
     begun: threading.Event = field(default_factory=threading.Event)
 
     def has_begun(self) -> bool:
-        """Waits until a stream has brought an event; says whether one has."""
+        """Wait until a stream has brought an event, and return whether one has."""
         return self.begun.wait(LONG)
 
     def stream(self, store: AsyncConversationStore) -> AsyncReplyStream:
-        """The same turn again: a new one, with ids of its own."""
+        """Return the stream of the same question, asked in a new turn."""
         return self.fixture.stream(store)
 
     def is_asked_by(self, stream: AsyncReplyStream, request: Request) -> bool:
-        """Whether a request is the one that asks for a stream."""
+        """Return whether a request is the one for a stream."""
         ids = (stream.conversation_id, stream.turn_id)
         return _shape(request, *ids) == _shape(self.request, self.conversation_id, self.turn_id)
 
@@ -95,10 +95,10 @@ def _shape(request: Request, *ids: str | None) -> tuple[str, str]:
 
 
 async def record_streamed_reply(backend: Backend, fixture: FaultFixture) -> StreamedReply:
-    """Looks how a reply streams.
+    """Read a streamed reply, and return its request and its response.
 
     Raises:
-        NotOffered: It does not, or nothing makes it.
+        NotOffered: No reply streams, or nothing makes one.
     """
     if Operation.STREAM_REPLY not in fixture.operations:
         raise NotOffered("stream_reply is not offered, or nothing makes it answer")
@@ -115,7 +115,7 @@ async def record_streamed_reply(backend: Backend, fixture: FaultFixture) -> Stre
 
 @dataclass
 class _Outcome:
-    """What became of a stream: what was seen of it, and how it ended."""
+    """A stream that was read: its events, and how it ended."""
 
     stream: AsyncReplyStream
     seen: ReplyAccumulator
@@ -129,7 +129,7 @@ async def _read_with_fault(
     store: AsyncConversationStore,
     fault: Callable[[Response], Fault],
 ) -> _Outcome:
-    """Reads a stream that a fault strikes, which is sent once."""
+    """Read a stream whose request meets a fault, and check that it was sent once."""
     stream = streamed.stream(store)
     outcome = _Outcome(stream, ReplyAccumulator())
     before = len(server.faulted)
@@ -148,7 +148,7 @@ async def _read_with_fault(
 
 
 async def _stored_message(store: AsyncConversationStore, outcome: _Outcome) -> Message:
-    """What the service has stored of the reply."""
+    """Return the message that the service has stored for a stream."""
     conversation_id, turn_id = outcome.stream.conversation_id, outcome.stream.turn_id
     if turn_id is not None and store.offers(Operation.GET_REPLY):
         return (await store.get_reply(conversation_id, turn_id)).message
@@ -158,7 +158,7 @@ async def _stored_message(store: AsyncConversationStore, outcome: _Outcome) -> M
 async def check_cut(
     streamed: StreamedReply, server: FaultServer, kit: Kit, *, breaking: CutKind
 ) -> None:
-    """At every place: an error with what had arrived, or nothing was missing."""
+    """Check at every place: an error with what had arrived, or nothing was missing."""
     patience = SHORT if breaking == "stall" else LONG
     store = kit.open(timeout=LONG, reply_timeout=patience, retries=2)
     for place in cut_points(streamed.content):
@@ -175,7 +175,7 @@ async def check_cut(
 
 
 async def check_garbled(streamed: StreamedReply, server: FaultServer, kit: Kit) -> None:
-    """At every place: an error with what had arrived, or all of the reply as it is stored."""
+    """Check at every place: an error with what had arrived, or the whole stored reply."""
     store = kit.open(timeout=LONG, reply_timeout=LONG, retries=2)
     for place in cut_points(streamed.content):
         with fail_on_hang():
@@ -203,14 +203,14 @@ def _assert_it_tells_what_had_arrived(kit: Kit, outcome: _Outcome, stored: Messa
 
 
 def _stall_at_end(streamed: StreamedReply, server: FaultServer, stream: AsyncReplyStream) -> None:
-    """Lets a stream stall behind all its pieces: what was said has been said, and no end comes."""
+    """Let a stream stall after all its pieces, so that no end comes."""
     place = CutPoint(len(split_pieces(streamed.content)))
     server.applies_to = partial(streamed.is_asked_by, stream)
     server.fault = partial(cut_response, place=place, breaking="stall")
 
 
 async def check_left(streamed: StreamedReply, server: FaultServer, kit: Kit) -> None:
-    """A stream that is left in the middle: its connection is closed, the store goes on."""
+    """Check that leaving a stream closes its connection, and the store works on."""
     store = kit.open(timeout=LONG, reply_timeout=LONG, retries=2)
     stream = streamed.stream(store)
     _stall_at_end(streamed, server, stream)
@@ -220,7 +220,7 @@ async def check_left(streamed: StreamedReply, server: FaultServer, kit: Kit) -> 
 
 
 async def check_cancelled(streamed: StreamedReply, server: FaultServer, kit: Kit) -> None:
-    """A task that reads a stream is cancelled in its middle; only on the async face."""
+    """Check that a cancelled task leaves a store that works; on the async face only."""
     store = kit.open(timeout=LONG, reply_timeout=LONG, retries=2)
     stream = streamed.stream(store)
     _stall_at_end(streamed, server, stream)
@@ -236,7 +236,7 @@ async def check_cancelled(streamed: StreamedReply, server: FaultServer, kit: Kit
 
 
 async def check_interrupted(streamed: StreamedReply, server: FaultServer, kit: Kit) -> None:
-    """Ctrl-C in the middle of a stream; on the async face it ends the loop."""
+    """Check that Ctrl-C leaves a store that works; on the async face it ends the loop."""
     store = kit.open(timeout=LONG, reply_timeout=LONG, retries=2)
     stream = streamed.stream(store)
     _stall_at_end(streamed, server, stream)
@@ -248,7 +248,7 @@ async def check_interrupted(streamed: StreamedReply, server: FaultServer, kit: K
 
 
 async def _read_and_signal(streamed: StreamedReply, stream: AsyncReplyStream) -> None:
-    """Reads a stream, and tells when it is in its middle."""
+    """Read a stream, and set `begun` after its first event."""
     async with stream:
         await anext(stream)
         streamed.begun.set()
@@ -268,7 +268,7 @@ async def _assert_it_goes_on(
 
 
 async def check_no_mixing(streamed: StreamedReply, server: FaultServer, kit: Kit) -> None:
-    """Several streams at a time, each over a connection of its own."""
+    """Check several streams at a time, each over a connection of its own."""
     store = kit.open(timeout=LONG, reply_timeout=LONG, retries=0, concurrency=2)
     texts = [f"question {number}" for number in range(8)]
 

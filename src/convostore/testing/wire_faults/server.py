@@ -1,7 +1,7 @@
 """A real server that fails on the wire: it resets, breaks off, drips, stalls, lies about lengths.
 
-What a stand-in in the same process cannot show: that nothing hangs past its time-out, that no
-connection stays behind, that a write leaves once. A fault is a value, what is sent and how it ends;
+It shows what a stand-in in the same process cannot: that nothing hangs past its time-out, that no
+connection is left, that a write leaves once. A fault is a value: what is sent and how it ends.
 `FAULTS` has those that every client meets some day.
 """
 
@@ -54,11 +54,12 @@ Ending: TypeAlias = Literal["close", "reset", "stall", "keep"]
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """Sends the same bytes again and again, until the client has gone.
+    """An ending that sends the same bytes again and again, until the client has gone.
 
     Attributes:
+        content: The bytes.
         every: Seconds between them; 0 sends them as fast as they are read. Where an `AutojumpClock`
-            is kept, it is by this clock, and each takes some time of it.
+            is installed they are its seconds, and each sending takes some of its time.
     """
 
     content: bytes
@@ -70,8 +71,8 @@ class Fault:
     """One way to answer wrongly.
 
     Attributes:
-        name: For the tests' ids.
-        sent: What is sent first, byte for byte.
+        name: The id in the tests' names.
+        sent: The bytes that are sent first.
         then: Whether the connection is then closed, reset (so that the client's next read or write
             fails), stalled until the client has gone, or kept for its next request; or what is sent
             for ever.
@@ -82,7 +83,7 @@ class Fault:
     then: Ending | Repeat = "close"
 
     def write_to(self, connection: socket.socket) -> bool:
-        """Carries the fault out; says whether the connection goes on."""
+        """Send the fault, and return whether the connection stays open."""
         connection.sendall(self.sent)
         if isinstance(self.then, Repeat):
             _repeat(connection, self.then)
@@ -122,14 +123,14 @@ def _wait_for_departure(connection: socket.socket) -> None:
 
 
 def _reset(connection: socket.socket) -> None:
-    """Ends a connection by RST, at once: the readers and writers of it would put a close off."""
+    """End a connection by RST, at once; closing it would wait for its readers and writers."""
     shorts_or_ints = "hh" if os.name == "nt" else "ii"
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(shorts_or_ints, 1, 0))
     socket.close(connection.detach())
 
 
 class _Noted:
-    """A fault that its server notes the end of."""
+    """A fault whose end its server counts."""
 
     def __init__(self, fault: Fault, note: Callable[[], None]) -> None:
         self._fault = fault
@@ -146,16 +147,15 @@ class FaultServer(LoopbackServer):
     """A server on 127.0.0.1 that has one fault, used in a ``with`` that gives its URL.
 
     Args:
-        fault: What is wrong, or a function that makes it of the service's own answer; None for
-            nothing.
-        service: Answers what the fault does not strike; without one, a 404.
-        strikes: Which requests the fault strikes; by default, all. Both it and the fault may be set
-            anew while the server runs.
+        fault: The fault, or a function that makes it of the service's own response; None for none.
+        service: Answers the requests that the fault does not apply to; without one, they are a 404.
+        applies_to: Which requests meet the fault; by default, all. Both it and the fault may be
+            changed while the server runs.
 
     Attributes:
         received: The requests, in the order in which they came.
-        struck: Those that the fault struck.
-        over: How many faults are over: of one that stalls, the client has gone.
+        faulted: Those that met the fault.
+        ended: How many faults have ended; one that stalls ends when its client has gone.
     """
 
     def __init__(
@@ -190,11 +190,11 @@ class FaultServer(LoopbackServer):
             self._changed.notify_all()
 
     def wait_until_faulted(self, *, seconds: float = 10.0) -> bool:
-        """Waits until the fault has struck a request; says whether it has."""
+        """Wait until a request has met the fault, and return whether one has."""
         return self.wait_until(lambda: bool(self.faulted), seconds=seconds)
 
     def wait_until_left(self, *, seconds: float = 10.0) -> bool:
-        """Waits until every client has closed its connections; says whether they have."""
+        """Wait until every client has closed its connections, and return whether they have."""
         return self.wait_until(self.is_left, seconds=seconds)
 
 
@@ -231,7 +231,7 @@ def _head(status: int, *lines: str, media_type: str = _JSON) -> bytes:
 
 
 def response_head(response: Response) -> bytes:
-    """The head of an answer whose body comes in chunks."""
+    """Return the head of a response whose body comes in chunks."""
     lines = [
         f"{name}: {value}"
         for name, value in response.headers.items()
@@ -242,20 +242,20 @@ def response_head(response: Response) -> bytes:
 
 
 def encode_chunks(pieces: Iterable[bytes]) -> bytes:
-    """Pieces of a body as chunks; an empty one is the last."""
+    """Encode pieces of a body as chunks; an empty one is the last."""
     return b"".join([b"%x\r\n%b\r\n" % (len(each), each) for each in pieces])
 
 
 def whole_answer(
     name: str, status: int, body: bytes = b"{}", *lines: str, media_type: str = _JSON
 ) -> Fault:
-    """A fault that is a whole answer, rightly framed; `lines` are further lines of its head."""
+    """Return a fault that is a whole, rightly framed answer; `lines` are added to its head."""
     head = _head(status, f"Content-Length: {len(body)}", *lines, media_type=media_type)
     return Fault(name, head + body, "keep")
 
 
 def redirect(status: int, location: str) -> Fault:
-    """A redirect, with nothing in its body."""
+    """Return a redirect with an empty body."""
     return whole_answer(f"redirect-{status}", status, b"", f"Location: {location}")
 
 

@@ -97,7 +97,7 @@ def test_a_task_that_is_left_is_an_error():
 
 
 def test_nothing_is_waited_for_on_the_sync_face():
-    with pytest.raises(AssertionError, match="waited"), StoreFace("sync") as face:
+    with pytest.raises(AssertionError, match="must not wait"), StoreFace("sync") as face:
         face.run(asyncio.sleep(0))
 
 

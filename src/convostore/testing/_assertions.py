@@ -53,9 +53,9 @@ def raises(*kinds: type[StoreError]) -> Iterator[Caught]:
     except kinds as error:
         caught.error = error
     except StoreError as error:
-        raise AssertionError(f"{type(error).__name__} was raised, not {names}: {error}") from error
+        raise AssertionError(f"expected {names}, got {type(error).__name__}: {error}") from error
     else:
-        raise AssertionError(f"nothing was raised, {names} was due")
+        raise AssertionError(f"expected {names}, but nothing was raised")
 
 
 @contextmanager
@@ -122,6 +122,11 @@ async def collect(items: AsyncIterator[T]) -> list[T]:
     return [item async for item in items]
 
 
+async def conversation_ids(store: AsyncConversationStore) -> list[str]:
+    """Return the ids of all conversations, in the list's order."""
+    return [conversation.id for conversation in await collect(store.conversations())]
+
+
 async def read_stream(stream: AsyncReplyStream) -> list[ReplyEvent]:
     """Enter a stream and return all its events."""
     async with stream:
@@ -130,11 +135,11 @@ async def read_stream(stream: AsyncReplyStream) -> list[ReplyEvent]:
 
 def full_error_text(error: BaseException) -> str:
     """Return what a traceback shows of an error and its causes, but for the lines of code."""
-    own = [str(error), repr(error), repr(vars(error)), *getattr(error, "__notes__", ())]
+    texts = [str(error), repr(error), repr(vars(error)), *getattr(error, "__notes__", ())]
     context = None if error.__suppress_context__ else error.__context__
-    grouped = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
-    behind = [each for each in (error.__cause__, context, *grouped) if each is not None]
-    return "\n".join([*own, *map(full_error_text, behind)])
+    group = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    causes = [error for error in (error.__cause__, context, *group) if error is not None]
+    return "\n".join([*texts, *map(full_error_text, causes)])
 
 
 def role_text_pairs(messages: Sequence[Message]) -> list[tuple[str, str]]:
@@ -144,15 +149,15 @@ def role_text_pairs(messages: Sequence[Message]) -> list[tuple[str, str]]:
 
 async def read_pages(read: PageReader[T]) -> list[T]:
     """Return the items of all pages of a list."""
-    found: list[T] = []
+    items: list[T] = []
     cursor: str | None = None
     for _ in range(1000):
         page = await read(cursor)
-        found += page.items
+        items += page.items
         cursor = page.cursor
         if cursor is None:
-            return found
-    raise AssertionError("the pages do not end")
+            return items
+    raise AssertionError("the pages must end, got 1000 of them")
 
 
 def pinned_then_active_key(row: Conversation) -> tuple[bool, float, str]:

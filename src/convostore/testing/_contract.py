@@ -100,9 +100,9 @@ class StoreContract:
         super().__init_subclass__(**kwargs)
         known = list_clauses()
         if redefined := sorted(known.keys() & vars(cls).keys()):
-            raise TypeError(f"{cls.__name__} redefines {redefined[0]}: waive it, with a reason")
+            raise TypeError(f"{cls.__name__} must not redefine {redefined[0]}: waive it, with a reason")
         if unknown := sorted(cls.waivers.keys() - known.keys()):
-            raise TypeError(f"{cls.__name__} waives {unknown[0]}, which is no clause")
+            raise TypeError(f"{cls.__name__} waives {unknown[0]}, which is not a clause")
         for name, clause in known.items():
             setattr(cls, name, _as_test(clause, cls.waivers.get(name)))
 

@@ -109,8 +109,10 @@ class StoreFace:
         if self.name == "sync":
             return drive(result)
         if self._runner is None:  # made on first use: by then a clock may be kept
-            kept = clock.current()
-            self._runner = asyncio.Runner(loop_factory=kept.new_event_loop if kept else None)
+            autojump = clock.current()
+            self._runner = asyncio.Runner(
+                loop_factory=autojump.new_event_loop if autojump else None
+            )
         return self._runner.run(_awaited(result))
 
     async def at_once(self, calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
@@ -200,7 +202,7 @@ def drive(awaitable: Awaitable[T]) -> T:
     except StopIteration as stop:
         return cast("T", stop.value)
     coroutine.close()
-    raise AssertionError("a sync call waited")
+    raise AssertionError("a call on the sync face must not wait")
 
 
 def awaitable_store(store: ConversationStore | AsyncConversationStore) -> AsyncConversationStore:

@@ -81,7 +81,7 @@ class AutojumpClock(deadlines.Clock):
             with self._lock:
                 self._stalled.discard(client)
 
-    def is_waited_for_in_vain(self) -> bool:
+    def has_stalled_connection(self) -> bool:
         """Return whether some open connection stalls."""
         with self._lock:
             return not self._open.isdisjoint(self._stalled)
@@ -165,8 +165,8 @@ class AutojumpClock(deadlines.Clock):
 
 def current() -> AutojumpClock | None:
     """Return the installed clock, if it is an `AutojumpClock`."""
-    kept = deadlines.clock()
-    return kept if isinstance(kept, AutojumpClock) else None
+    clock_in_use = deadlines.clock()
+    return clock_in_use if isinstance(clock_in_use, AutojumpClock) else None
 
 
 # Any, below: backends and streams are of httpcore's types, and httpcore is not imported.
@@ -263,7 +263,7 @@ class _Selector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         # In this order: what a server sent before it stalled can be read by now.
-        is_stalled = self._clock.is_waited_for_in_vain()
+        is_stalled = self._clock.has_stalled_connection()
         events = super().select(0)
         if events or timeout == 0:
             return events

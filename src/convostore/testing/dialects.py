@@ -41,11 +41,11 @@ def dialect_service(
         wrapped: Returns the store to serve instead of the opened one, such as a read-only one.
         options: The options of the store.
     """
-    with _loop_of_its_own() as run:
+    with _loop_in_thread() as run:
         store = aopen(target, **options)
         served = wrapped(store)
         try:
-            yield lambda request: run(_answered(dialect, served, incoming_request(request)))
+            yield lambda request: run(_answer(dialect, served, incoming_request(request)))
         finally:
             run(store.aclose())
 
@@ -55,14 +55,14 @@ def store_seeder(target: str) -> Callable[[Sequence[Transcript]], None]:
 
     def seed(samples: Sequence[Transcript]) -> None:
         with open(target) as store:
-            for each in samples:
-                assert each.conversation is not None
+            for sample in samples:
+                assert sample.conversation is not None
                 store.create_conversation(
-                    id=each.conversation_id,
-                    title=each.conversation.title,
-                    created_at=each.conversation.created_at,
+                    id=sample.conversation_id,
+                    title=sample.conversation.title,
+                    created_at=sample.conversation.created_at,
                 )
-                store.append_messages(each.conversation_id, each.messages)
+                store.append_messages(sample.conversation_id, sample.messages)
 
     return seed
 
@@ -80,7 +80,7 @@ def incoming_request(request: Request) -> IncomingRequest:
     )
 
 
-async def _answered(
+async def _answer(
     dialect: Dialect, store: AsyncConversationStore, request: IncomingRequest
 ) -> Response:
     """Return a dialect's response; a stream is read to its end."""
@@ -88,12 +88,12 @@ async def _answered(
         return Response(404, {"content-type": "text/plain; charset=utf-8"}, b"Not Found")
     try:
         answer = await run_dialect(dialect, request, store)
-        return await _read(answer, store) if isinstance(answer, StreamedResponse) else answer
+        return await _read_whole(answer, store) if isinstance(answer, StreamedResponse) else answer
     except StoreError as error:
         return dialect.failed(request, error)
 
 
-async def _read(answer: StreamedResponse, store: AsyncConversationStore) -> Response:
+async def _read_whole(answer: StreamedResponse, store: AsyncConversationStore) -> Response:
     """Return a streamed response as a whole; an error on entering it is the caller's."""
     content = b""
     async with answer.begin(store) as stream:
@@ -106,7 +106,7 @@ async def _read(answer: StreamedResponse, store: AsyncConversationStore) -> Resp
 
 
 @contextmanager
-def _loop_of_its_own() -> Iterator[Callable[[Coroutine[Any, Any, T]], T]]:
+def _loop_in_thread() -> Iterator[Callable[[Coroutine[Any, Any, T]], T]]:
     """Yield a function that runs a coroutine in an event loop of another thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="served store")

@@ -155,9 +155,15 @@ def replay(cassettes: Iterable[Mapping[str, Any]], *, by_field: str | None = Non
     recorded: defaultdict[tuple[str, str, object], deque[Response]] = defaultdict(deque)
     for cassette in cassettes:
         for exchange in cassette["interactions"]:
-            asked = exchange["request"]
-            body = decode_json(asked["body"]) if by_field and asked.get("body") else None
-            key = (asked["method"], urlsplit(asked["uri"]).path, _field(body, by_field))
+            request_data = exchange["request"]
+            body = (
+                decode_json(request_data["body"]) if by_field and request_data.get("body") else None
+            )
+            key = (
+                request_data["method"],
+                urlsplit(request_data["uri"]).path,
+                _field(body, by_field),
+            )
             recorded[key].append(_recorded_response(exchange["response"]))
     lock = threading.Lock()
 

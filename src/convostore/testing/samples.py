@@ -87,7 +87,7 @@ def dialogue(conversation_id: str, texts: Iterable[str], title: str = "a title")
 def numbered_conversations(count: int, messages: int = 2) -> Sequence[Transcript]:
     """Return conversations with ids and texts by their numbers."""
     return [
-        dialogue(f"c{number:04}", [f"text {number}.{each}" for each in range(messages)])
+        dialogue(f"c{number:04}", [f"text {number}.{place}" for place in range(messages)])
         for number in range(count)
     ]
 

@@ -93,8 +93,8 @@ def _paths(value: JSON, above: tuple[str | int, ...] = ()) -> list[tuple[str | i
         items = list(value.items())
     elif isinstance(value, list):
         items = list(enumerate(value))
-    found = []
+    paths = []
     for step, inner in items:
-        found.append((*above, step))
-        found += _paths(inner, (*above, step))
-    return found
+        paths.append((*above, step))
+        paths += _paths(inner, (*above, step))
+    return paths

@@ -26,7 +26,7 @@ def require_prompts(kit: Kit) -> Prompts:
         NotOffered: The backend has no `Prompts`.
     """
     if kit.backend.prompts is None:
-        raise NotOffered("what makes the backend answer is not told: Backend(prompts=…)")
+        raise NotOffered("nothing makes the backend answer: pass Backend(prompts=…)")
     return kit.backend.prompts
 
 
@@ -79,8 +79,8 @@ def _is_cut_off(whole: Part, part: Part) -> bool:
     if whole.kind != part.kind:
         return False
     for name in ("text", "arguments", "content"):
-        if isinstance(said_here := getattr(part, name, None), str):
-            return str(getattr(whole, name)).startswith(said_here)
+        if isinstance(text := getattr(part, name, None), str):
+            return str(getattr(whole, name)).startswith(text)
     return whole == part
 
 
@@ -99,5 +99,5 @@ async def assert_stored_turn(
 ) -> None:
     reply = finished_reply(events)
     assert accumulate(events).parts == reply.message.parts
-    shown = await collect(store.messages(reply.conversation_id))
-    assert role_text_pairs(shown) == [("user", text), ("assistant", reply.text)]
+    messages = await collect(store.messages(reply.conversation_id))
+    assert role_text_pairs(messages) == [("user", text), ("assistant", reply.text)]

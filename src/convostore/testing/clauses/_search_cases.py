@@ -111,12 +111,12 @@ def _many_samples() -> list[Transcript]:
         time = START + timedelta(days=day)
         messages = tuple(
             Message(
-                id=f"{number}.{each}",
+                id=f"{number}.{place}",
                 role="user",
-                parts=(TextPart(text=f"same {day}.{each}" if each % 2 else "other"),),
-                created_at=time + each * SECOND,
+                parts=(TextPart(text=f"same {day}.{place}" if place % 2 else "other"),),
+                created_at=time + place * SECOND,
             )
-            for each in range(7)
+            for place in range(7)
         )
         conversation = Conversation(id=f"c{number}", title=f"same {number}", created_at=time)
         samples.append(
@@ -129,8 +129,8 @@ def _many_samples() -> list[Transcript]:
 
 def expected_of_many_hits() -> Matches:
     """Return the matches of the word that all of them hold, in order."""
-    titles = [("title", each) for each in ("c1", "c0", "c2")]
-    return titles + [("text", f"same {day}.{each}") for day in (3, 2, 1) for each in (5, 3, 1)]
+    titles = [("title", conversation_id) for conversation_id in ("c1", "c0", "c2")]
+    return titles + [("text", f"same {day}.{number}") for day in (3, 2, 1) for number in (5, 3, 1)]
 
 
 async def single_hit(store: AsyncConversationStore, query: str) -> Hit:
@@ -153,13 +153,15 @@ async def search_matches(store: AsyncConversationStore, query: str, **within: An
 
 async def read_matches(store: AsyncConversationStore, word: str) -> Matches:
     """Return the matches of a word, by reading everything."""
-    held: Matches = []
-    for each in await collect(store.transcripts()):
-        assert each.conversation is not None
-        if word in (each.conversation.title or ""):
-            held.append(("title", each.conversation_id))
-        held += [("text", message.text) for message in each.messages if word in message.text]
-    return held
+    matches: Matches = []
+    for transcript in await collect(store.transcripts()):
+        assert transcript.conversation is not None
+        if word in (transcript.conversation.title or ""):
+            matches.append(("title", transcript.conversation_id))
+        matches += [
+            ("text", message.text) for message in transcript.messages if word in message.text
+        ]
+    return matches
 
 
 def hit_pages(

@@ -19,7 +19,7 @@ from ...errors import (
     UnavailableError,
 )
 from ...http import Request, Response
-from .._assertions import collect, full_error_text, raises
+from .._assertions import conversation_ids, full_error_text, raises
 from .._backend import Kit
 from ..transports import Service
 from ..wire_faults._fixture import SECRET, STREAMED, WRITES, prepare
@@ -173,9 +173,9 @@ class FailureClauses:
                 return json_service(503, retry_after="0")(request)
             return service(request)
 
-        listed = [each.id for each in await collect(kit.open().conversations())]
+        listed = await conversation_ids(kit.open())
         store = kit.open(service=recovering, retries=1)
-        assert [each.id for each in await collect(store.conversations())] == listed
+        assert await conversation_ids(store) == listed
 
     async def test_a_request_that_changes_something_is_never_repeated(self, kit: Kit) -> None:
         """A request that changes something is sent once, whatever `retries` says.
@@ -197,7 +197,7 @@ class FailureClauses:
                 await fixture.call(store, operation)
             writes = list(filter(fixture.changes, kit.backend.requests))
             assert writes, operation
-            assert all(writes.count(each) == 1 for each in writes), operation
+            assert all(writes.count(request) == 1 for request in writes), operation
 
     async def test_no_secret_shows_in_an_error(self, kit: Kit) -> None:
         """No secret shows in an error, its notes or its causes, even if the service repeats it.

@@ -12,6 +12,7 @@ from .._assertions import (
     NotOffered,
     PageReader,
     collect,
+    conversation_ids,
     open_filled,
     pinned_then_active_key,
     raises,
@@ -116,7 +117,7 @@ class PutForkAgeClauses:
         store = kit.open()
         require(store, Operation.PUT_CONVERSATION)
         if store.traits.order != "pinned_then_active":
-            raise NotOffered("its order is its own")
+            raise NotOffered("traits.order is not pinned_then_active")
         for number in range(6):
             time = START + number * _DAY
             await store.put_conversation(Conversation(id=f"c{number}", updated_at=time))
@@ -125,7 +126,7 @@ class PutForkAgeClauses:
         await store.put_conversation(Conversation(id="c4", updated_at=START + 2 * _DAY))
         await store.put_conversation(Conversation(id="c1", pinned=True))
         listed = await collect(store.conversations())
-        assert [each.id for each in listed] == ["c1", "c0", "c3", "c2", "c4", "c5"]
+        assert [conversation.id for conversation in listed] == ["c1", "c0", "c3", "c2", "c4", "c5"]
         assert listed == sorted(listed, key=pinned_then_active_key)
         assert await read_pages(lambda at: store.list_conversations(limit=1, cursor=at)) == listed
 
@@ -144,12 +145,12 @@ class PutForkAgeClauses:
             assert (await store.create_conversation(id=name, title=name)).id == name
             assert await store.append_messages(name, messages) == messages
         listed = await read_pages(lambda cursor: store.list_conversations(limit=3, cursor=cursor))
-        assert sorted(each.id for each in listed) == sorted(_AWKWARD_IDS)
+        assert sorted(conversation.id for conversation in listed) == sorted(_AWKWARD_IDS)
         for name in _AWKWARD_IDS:
             got = await store.get_conversation(name)
             assert (got.id, got.title) == (name, name)
-            read = await read_pages(_reading(store, name))
-            assert [each.id for each in read] == list(_AWKWARD_IDS)
+            read = await read_pages(_message_pages(store, name))
+            assert [message.id for message in read] == list(_AWKWARD_IDS)
 
     async def test_what_has_an_id_beyond_utf8_is_written_to(self, kit: Kit) -> None:
         """Every write works under any id.
@@ -176,7 +177,7 @@ class PutForkAgeClauses:
             assert await collect(store.messages(name)) == []
             await store.delete_conversation(name)
             left.remove(name)
-            assert {each.id for each in await collect(store.conversations())} == left
+            assert set(await conversation_ids(store)) == left
 
     # Fork
 
@@ -185,7 +186,7 @@ class PutForkAgeClauses:
 
         The original stays as it is: a fork is how users try another way.
         """
-        store = await _forkable(kit)
+        store = await _open_forkable(kit)
         before = await collect(store.messages("c0000"))
         original = await store.get_conversation("c0000")
         for place in (0, 2, 4):
@@ -203,7 +204,7 @@ class PutForkAgeClauses:
 
         Shared rows would lose a user's branch with the original.
         """
-        store = await _forkable(kit)
+        store = await _open_forkable(kit)
         before = await collect(store.messages("c0000"))
         fork = (await store.fork_conversation("c0000", before[-1].id)).id
         new = text_message("only in the fork", "user", 900)
@@ -224,7 +225,7 @@ class PutForkAgeClauses:
 
         The app may have linked to it already.
         """
-        store = await _forkable(kit)
+        store = await _open_forkable(kit)
         tip = (await collect(store.messages("c0000")))[-1].id
         for number, title in enumerate(("a fork", "", None)):
             fork = await store.fork_conversation("c0000", tip, id=f"fork {number}", title=title)
@@ -236,12 +237,12 @@ class PutForkAgeClauses:
 
         It would write into somebody's conversation.
         """
-        store = await _forkable(kit)
+        store = await _open_forkable(kit)
         tip = (await collect(store.messages("c0000")))[-1].id
         before = await collect(store.transcripts())
-        for taken in ("c0001", "c0000"):
+        for used_id in ("c0001", "c0000"):
             with raises(ConflictError):
-                await store.fork_conversation("c0000", tip, id=taken)
+                await store.fork_conversation("c0000", tip, id=used_id)
         assert await collect(store.transcripts()) == before
 
     async def test_forking_what_is_absent_raises_not_found(self, kit: Kit) -> None:
@@ -249,7 +250,7 @@ class PutForkAgeClauses:
 
         An empty fork would be left behind.
         """
-        store = await _forkable(kit)
+        store = await _open_forkable(kit)
         tip = (await collect(store.messages("c0000")))[-1].id
         await store.append_messages("c0001", [text_message("elsewhere", "user", 950)])
         elsewhere = (await collect(store.messages("c0001")))[-1].id
@@ -260,7 +261,10 @@ class PutForkAgeClauses:
         ):
             with raises(NotFoundError):
                 await store.fork_conversation(conversation_id, message_id, id="fork")
-        assert {each.id for each in await collect(store.conversations())} == {"c0000", "c0001"}
+        assert set(await conversation_ids(store)) == {
+            "c0000",
+            "c0001",
+        }
 
     # Age
 
@@ -269,20 +273,26 @@ class PutForkAgeClauses:
 
         What has no time is never old: it would be deleted by mistake.
         """
-        store = await _of_ages(kit)
+        store = await _open_with_ages(kit)
         listed = await collect(store.conversations())
-        times = sorted({each.last_active_at for each in listed if each.last_active_at})
+        times = sorted(
+            {conversation.last_active_at for conversation in listed if conversation.last_active_at}
+        )
         for age in (START - _DAY, *times, _LATER):
-            older = [each for each in listed if each.last_active_at and each.last_active_at < age]
+            older = [
+                conversation
+                for conversation in listed
+                if conversation.last_active_at and conversation.last_active_at < age
+            ]
             assert await collect(store.conversations(older_than=age)) == older
-            assert await read_pages(_listing(store, age)) == older
+            assert await read_pages(_pages_by_age(store, age)) == older
 
     async def test_an_age_without_a_time_zone_is_refused(self, kit: Kit) -> None:
         """A time without a time zone is an `InvalidError`, for lists and for deletions.
 
         Read as local time it would delete some hours too much.
         """
-        store = await _of_ages(kit)
+        store = await _open_with_ages(kit)
         with raises(InvalidError):
             await store.list_conversations(older_than=_NAIVE)
         with raises(InvalidError):
@@ -297,11 +307,11 @@ class PutForkAgeClauses:
 
         Taken for another age it would skip or repeat without a word.
         """
-        store = await _of_ages(kit)
+        store = await _open_with_ages(kit)
         of_age = (await store.list_conversations(limit=2, older_than=_LATER)).cursor
         of_all = (await store.list_conversations(limit=2)).cursor
         if of_age is None:
-            raise NotOffered("it tells no times")
+            raise NotOffered("its conversations have no times")
         with raises(InvalidError):
             await store.list_conversations(cursor=of_age)
         with raises(InvalidError):
@@ -316,22 +326,24 @@ class PutForkAgeClauses:
 
         Apps show the list before they ask whether to delete it.
         """
-        store = await _of_ages(kit)
+        store = await _open_with_ages(kit)
         require(store, Operation.DELETE_CONVERSATIONS)
         listed = await collect(store.conversations())
-        times = sorted({each.last_active_at for each in listed if each.last_active_at})
+        times = sorted(
+            {conversation.last_active_at for conversation in listed if conversation.last_active_at}
+        )
         if not times:
-            raise NotOffered("it tells no times")
+            raise NotOffered("its conversations have no times")
         age = times[len(times) // 2]
         old = await collect(store.conversations(older_than=age))
-        left = [each for each in listed if each not in old]
-        messages = [await collect(store.messages(each.id)) for each in left]
+        left = [conversation for conversation in listed if conversation not in old]
+        messages = [await collect(store.messages(conversation.id)) for conversation in left]
         assert await store.delete_conversations(older_than=age) == len(old)
         assert await collect(store.conversations()) == left
-        assert [await collect(store.messages(each.id)) for each in left] == messages
-        for each in old:
+        assert [await collect(store.messages(conversation.id)) for conversation in left] == messages
+        for conversation in old:
             with raises(NotFoundError):
-                await store.get_conversation(each.id)
+                await store.get_conversation(conversation.id)
         assert await store.delete_conversations(older_than=age) == 0
 
 
@@ -350,13 +362,13 @@ def full_conversation(conversation_id: str) -> Conversation:
     )
 
 
-async def _forkable(kit: Kit) -> AsyncConversationStore:
+async def _open_forkable(kit: Kit) -> AsyncConversationStore:
     store = await open_filled(kit, numbered_conversations(2, messages=5))
     require(store, Operation.FORK_CONVERSATION, Operation.APPEND_MESSAGES)
     return store
 
 
-async def _of_ages(kit: Kit) -> AsyncConversationStore:
+async def _open_with_ages(kit: Kit) -> AsyncConversationStore:
     """Open a store of five conversations; a day apart and one pinned, if it can put."""
     samples = [dialogue(f"c{number}", [f"text {number}"]) for number in range(5)]
     store = await open_filled(kit, samples)
@@ -369,11 +381,11 @@ async def _of_ages(kit: Kit) -> AsyncConversationStore:
     return store
 
 
-def _listing(store: AsyncConversationStore, age: datetime) -> PageReader[Conversation]:
+def _pages_by_age(store: AsyncConversationStore, age: datetime) -> PageReader[Conversation]:
     """Return a reader of pages of two, by age."""
     return lambda cursor: store.list_conversations(limit=2, cursor=cursor, older_than=age)
 
 
-def _reading(store: AsyncConversationStore, conversation_id: str) -> PageReader[Message]:
+def _message_pages(store: AsyncConversationStore, conversation_id: str) -> PageReader[Message]:
     """Return a reader of pages of seven messages."""
     return lambda cursor: store.list_messages(conversation_id, limit=7, cursor=cursor)

@@ -13,6 +13,7 @@ from ...store import AsyncConversationStore
 from .._assertions import (
     NotOffered,
     collect,
+    conversation_ids,
     open_filled,
     pinned_then_active_key,
     raises,
@@ -57,7 +58,10 @@ class ReadingClauses:
         titles = [text for text in HOSTILE_TEXTS if len(text) < 1000]
         samples = [dialogue(f"t{place}", ["hi"], title) for place, title in enumerate(titles)]
         store = await open_filled(kit, samples)
-        found = {each.id: each.title for each in await collect(store.conversations())}
+        found = {
+            conversation.id: conversation.title
+            for conversation in await collect(store.conversations())
+        }
         assert found == {f"t{place}": title for place, title in enumerate(titles)}
 
     async def test_times_are_utc_or_unknown(self, kit: Kit) -> None:
@@ -68,7 +72,7 @@ class ReadingClauses:
         store = await open_filled(kit, numbered_conversations(2))
         for transcript in await collect(store.transcripts()):
             assert transcript.conversation is not None
-            times = [each.created_at for each in transcript.messages]
+            times = [message.created_at for message in transcript.messages]
             times += [transcript.conversation.created_at, transcript.conversation.updated_at]
             for time in times:
                 assert time is None or time.utcoffset() == timedelta(0)
@@ -92,7 +96,7 @@ class ReadingClauses:
         An app shows the end of a long conversation from one page of it.
         """
         store = await open_filled(
-            kit, [dialogue("long", [f"message {each}" for each in range(12)])]
+            kit, [dialogue("long", [f"message {number}" for number in range(12)])]
         )
         forwards = await collect(store.messages("long"))
         backwards = await collect(store.messages("long", order="newest_first"))
@@ -107,9 +111,7 @@ class ReadingClauses:
         """
         store = await open_filled(kit, numbered_conversations(6))
         listed = await collect(store.conversations())
-        assert [each.id for each in listed] == [
-            each.id for each in await collect(store.conversations())
-        ]
+        assert [conversation.id for conversation in listed] == await conversation_ids(store)
         if store.traits.order == "pinned_then_active":
             await store.update_conversation("c0002", pinned=True)
             listed = await collect(store.conversations())
@@ -165,7 +167,7 @@ class ReadingClauses:
         """
         store = await open_filled(kit, numbered_conversations(6))
         if store.traits.paging != "whole" or kit.backend.service is None:
-            raise NotOffered("its pages cannot be counted, or there are several")
+            raise NotOffered("its list has pages, or its requests cannot be counted")
         kit.backend.requests.clear()
         assert len(await collect(store.conversations())) == 6
         assert len(kit.backend.requests) == 1
@@ -192,7 +194,7 @@ class ReadingClauses:
         messages = await store.list_messages("c0000", limit=2)
         later = kit.open()
         rest = await later.list_conversations(limit=9, cursor=conversations.cursor)
-        assert len({each.id for each in (*conversations.items, *rest.items)}) == 4
+        assert len({conversation.id for conversation in (*conversations.items, *rest.items)}) == 4
         assert len(rest.items) == 2
         tail = await later.list_messages("c0000", limit=9, cursor=messages.cursor)
         assert role_text_pairs((*messages.items, *tail.items)) == role_text_pairs(
@@ -231,11 +233,13 @@ class ReadingClauses:
         store = await open_filled(kit, numbered_conversations(6))
         require(store, Operation.DELETE_CONVERSATION)
         first = await store.list_conversations(limit=3)
-        for each in first.items[1:]:
-            await store.delete_conversation(each.id)
+        for conversation in first.items[1:]:
+            await store.delete_conversation(conversation.id)
         rest = await store.list_conversations(limit=9, cursor=first.cursor)
-        assert len({each.id for each in (*first.items, *rest.items)}) == 6
-        assert not {each.id for each in first.items} & {each.id for each in rest.items}
+        assert len({conversation.id for conversation in (*first.items, *rest.items)}) == 6
+        assert not {conversation.id for conversation in first.items} & {
+            conversation.id for conversation in rest.items
+        }
 
     # Identity
 
@@ -245,7 +249,7 @@ class ReadingClauses:
         Feedback, deletion and copies name a message by its id.
         """
         store = await open_filled(kit, numbered_conversations(1, messages=9))
-        ids = [each.id for each in await collect(store.messages("c0000"))]
+        ids = [message.id for message in await collect(store.messages("c0000"))]
         assert len(set(ids)) == len(ids) == 9
         assert all(ids)
 
@@ -257,8 +261,8 @@ class ReadingClauses:
         store = await open_filled(kit, numbered_conversations(2, messages=3))
         once = await collect(store.transcripts())
         again = await collect(kit.open().transcripts())
-        assert [(each.conversation, each.messages) for each in once] == [
-            (each.conversation, each.messages) for each in again
+        assert [(transcript.conversation, transcript.messages) for transcript in once] == [
+            (transcript.conversation, transcript.messages) for transcript in again
         ]
 
     async def test_ids_still_work_in_a_store_opened_later(self, kit: Kit) -> None:
@@ -267,12 +271,12 @@ class ReadingClauses:
         Apps store them in links and in databases of their own.
         """
         store = await open_filled(kit, numbered_conversations(3))
-        ids = [each.id for each in await collect(store.conversations())]
+        ids = await conversation_ids(store)
         await store.aclose()
         later = kit.open()
-        for each in ids:
-            assert (await later.get_conversation(each)).id == each
-            assert len(await collect(later.messages(each))) == 2
+        for conversation_id in ids:
+            assert (await later.get_conversation(conversation_id)).id == conversation_id
+            assert len(await collect(later.messages(conversation_id))) == 2
 
     async def test_a_listed_conversation_is_the_one_that_is_got(self, kit: Kit) -> None:
         """`get_conversation` returns what the list shows of a conversation.
@@ -292,15 +296,15 @@ class ReadingClauses:
         """
         store = await open_filled(kit, numbered_conversations(9))
         read = await collect(store.transcripts())
-        listed = [each.id for each in await collect(store.conversations())]
-        assert [each.conversation_id for each in read] == listed
-        for each in read:
-            assert role_text_pairs(each.messages) == role_text_pairs(
-                await collect(store.messages(each.conversation_id))
+        listed = await conversation_ids(store)
+        assert [transcript.conversation_id for transcript in read] == listed
+        for transcript in read:
+            assert role_text_pairs(transcript.messages) == role_text_pairs(
+                await collect(store.messages(transcript.conversation_id))
             )
-        asked = ["c0005", "c0001"]
-        named = await collect(store.transcripts(asked))
-        assert [each.conversation_id for each in named] == asked
+        ids = ["c0005", "c0001"]
+        named = await collect(store.transcripts(ids))
+        assert [transcript.conversation_id for transcript in named] == ids
 
     # Absence
 
@@ -323,10 +327,14 @@ class ReadingClauses:
         One conversation that is gone must not cost an export of thousands.
         """
         store = await open_filled(kit, numbered_conversations(2))
-        asked = ["c0000", _ABSENT, "c0001"]
-        read = await collect(store.transcripts(asked, on_error="yield"))
-        assert [each.conversation_id for each in read] == asked
-        assert [type(each.error) for each in read] == [type(None), NotFoundError, type(None)]
+        ids = ["c0000", _ABSENT, "c0001"]
+        read = await collect(store.transcripts(ids, on_error="yield"))
+        assert [transcript.conversation_id for transcript in read] == ids
+        assert [type(transcript.error) for transcript in read] == [
+            type(None),
+            NotFoundError,
+            type(None),
+        ]
         assert len(read[2].messages) == 2
 
     async def test_an_empty_id_is_refused_before_any_request(self, kit: Kit) -> None:
@@ -401,15 +409,15 @@ class ReadingClauses:
         """
         store = await open_filled(kit, numbered_conversations(4, messages=4))
         read = await kit.at_once([lambda: _read_all(store)] * 8)
-        assert all(each == read[0] for each in read)
+        assert all(transcript == read[0] for transcript in read)
         assert len(read[0]) == 16
 
 
 async def _read_all(store: AsyncConversationStore) -> list[tuple[str, str]]:
     return [
         line
-        for each in await collect(store.transcripts())
-        for line in role_text_pairs(each.messages)
+        for transcript in await collect(store.transcripts())
+        for line in role_text_pairs(transcript.messages)
     ]
 
 
@@ -463,7 +471,7 @@ def _with_a_text(method: Any, conversation_id: str, _: str) -> Any:
     return method(conversation_id, "a text")
 
 
-def _to_its_end(arguments: Callable[[Any, str, str], Any]) -> Callable[[Any, str, str], Any]:
+def _reading_stream(arguments: Callable[[Any, str, str], Any]) -> Callable[[Any, str, str], Any]:
     """Return a caller that reads the operation's stream to its end."""
     return lambda method, *ids: read_stream(arguments(method, *ids))
 
@@ -485,11 +493,11 @@ _ARGUMENTS: dict[Operation, Callable[[Any, str, str], Any]] = {
     Operation.DELETE_CONVERSATIONS: lambda method, *_: method(older_than=START),
     Operation.SEARCH: lambda method, *_: method("text"),
     Operation.REPLY: _with_a_text,
-    Operation.STREAM_REPLY: _to_its_end(_with_a_text),
+    Operation.STREAM_REPLY: _reading_stream(_with_a_text),
     Operation.ANSWER: _with_a_text,
-    Operation.STREAM_ANSWER: _to_its_end(_with_a_text),
+    Operation.STREAM_ANSWER: _reading_stream(_with_a_text),
     Operation.GET_REPLY: _with_both_ids,
-    Operation.RESUME_REPLY: _to_its_end(_with_both_ids),
+    Operation.RESUME_REPLY: _reading_stream(_with_both_ids),
     Operation.SET_FEEDBACK: lambda method, one, message: method(
         one, message, Feedback(rating="good")
     ),

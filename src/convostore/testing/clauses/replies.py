@@ -11,7 +11,14 @@ from typing import Any, Final
 from ...adapters import Operation
 from ...errors import InvalidError, NotFoundError
 from ...models import Feedback, ReasoningPart, TextPart, ToolCallPart
-from .._assertions import collect, open_filled, raises, read_stream, role_text_pairs
+from .._assertions import (
+    collect,
+    conversation_ids,
+    open_filled,
+    raises,
+    read_stream,
+    role_text_pairs,
+)
 from .._backend import Kit
 from ..samples import HOSTILE_TEXTS, numbered_conversations
 from ._reply_helpers import QUESTION, id_and_content, open_replying, reply_content, require_prompts
@@ -44,10 +51,12 @@ class ReplyClauses:
         """
         store, prompts = open_replying(kit, Operation.REPLY)
         reply = await store.reply(None, QUESTION, **prompts.options)
-        shown = await collect(store.messages(reply.conversation_id))
-        assert role_text_pairs(shown) == [("user", QUESTION), ("assistant", reply.text)]
-        assert id_and_content(shown[1]) == id_and_content(reply.message)
-        assert reply.question is None or id_and_content(shown[0]) == id_and_content(reply.question)
+        messages = await collect(store.messages(reply.conversation_id))
+        assert role_text_pairs(messages) == [("user", QUESTION), ("assistant", reply.text)]
+        assert id_and_content(messages[1]) == id_and_content(reply.message)
+        assert reply.question is None or id_and_content(messages[0]) == id_and_content(
+            reply.question
+        )
 
     async def test_a_new_conversation_is_in_the_list(self, kit: Kit) -> None:
         """A turn without a conversation begins one, which is listed.
@@ -56,7 +65,7 @@ class ReplyClauses:
         """
         store, prompts = open_replying(kit, Operation.REPLY)
         reply = await store.reply(None, QUESTION, **prompts.options)
-        assert [each.id for each in await collect(store.conversations())] == [reply.conversation_id]
+        assert await conversation_ids(store) == [reply.conversation_id]
         assert (await store.get_conversation(reply.conversation_id)).id == reply.conversation_id
 
     async def test_each_turn_adds_a_question_and_its_answer(self, kit: Kit) -> None:
@@ -69,16 +78,16 @@ class ReplyClauses:
         before = await collect(store.messages(first.conversation_id))
         parts = [TextPart(text="two")]
         second = await store.reply(first.conversation_id, parts, **prompts.options)
-        shown = await collect(store.messages(first.conversation_id))
+        messages = await collect(store.messages(first.conversation_id))
         assert second.conversation_id == first.conversation_id
-        assert role_text_pairs(shown) == [
+        assert role_text_pairs(messages) == [
             ("user", "one"),
             ("assistant", first.text),
             ("user", "two"),
             ("assistant", second.text),
         ]
-        assert [each.id for each in shown[:2]] == [each.id for each in before]
-        assert len({each.id for each in shown}) == 4
+        assert [message.id for message in messages[:2]] == [message.id for message in before]
+        assert len({message.id for message in messages}) == 4
 
     async def test_a_turn_goes_on_with_a_conversation_that_was_there(self, kit: Kit) -> None:
         """A turn may go on with a conversation that was not begun by a reply.
@@ -92,8 +101,8 @@ class ReplyClauses:
         )
         before = role_text_pairs(await collect(store.messages("c0000")))
         reply = await store.reply("c0000", QUESTION, **options)
-        shown = role_text_pairs(await collect(store.messages("c0000")))
-        assert shown == [*before, ("user", QUESTION), ("assistant", reply.text)]
+        messages = role_text_pairs(await collect(store.messages("c0000")))
+        assert messages == [*before, ("user", QUESTION), ("assistant", reply.text)]
         assert len(await collect(store.conversations())) == 2
         assert len(await collect(store.messages("c0001"))) == 2
 
@@ -105,8 +114,8 @@ class ReplyClauses:
         store, prompts = open_replying(kit, Operation.REPLY)
         for text in filter(str.strip, HOSTILE_TEXTS):
             reply = await store.reply(None, text, **prompts.options)
-            shown = await collect(store.messages(reply.conversation_id))
-            assert role_text_pairs(shown) == [("user", text), ("assistant", reply.text)]
+            messages = await collect(store.messages(reply.conversation_id))
+            assert role_text_pairs(messages) == [("user", text), ("assistant", reply.text)]
 
     async def test_an_answer_takes_feedback_at_once(self, kit: Kit) -> None:
         """The id on a reply takes feedback at once.
@@ -117,8 +126,8 @@ class ReplyClauses:
         reply = await store.reply(None, QUESTION, **prompts.options)
         good = Feedback(rating="good")
         await store.set_feedback(reply.conversation_id, reply.message.id, good)
-        shown = await collect(store.messages(reply.conversation_id))
-        assert [each.feedback for each in shown] == [None, good]
+        messages = await collect(store.messages(reply.conversation_id))
+        assert [message.feedback for message in messages] == [None, good]
 
     async def test_an_answer_is_deleted_at_once(self, kit: Kit) -> None:
         """The id on a reply deletes its message at once.
@@ -131,7 +140,7 @@ class ReplyClauses:
         await store.delete_message(first.conversation_id, second.message.id)
         left = await collect(store.messages(first.conversation_id))
         assert len(left) == 3 or (len(left) == 2 and store.traits.deletes == "may_delete_turn")
-        assert second.message.id not in {each.id for each in left}
+        assert second.message.id not in {message.id for message in left}
         assert role_text_pairs(left[:2]) == [("user", "one"), ("assistant", first.text)]
 
     # Ids and finding again
@@ -147,8 +156,8 @@ class ReplyClauses:
         later = kit.open()
         for reply in (first, second):
             assert reply.turn_id is not None
-            found = await later.get_reply(reply.conversation_id, reply.turn_id)
-            assert reply_content(found) == reply_content(reply)
+            stored_reply = await later.get_reply(reply.conversation_id, reply.turn_id)
+            assert reply_content(stored_reply) == reply_content(reply)
 
     async def test_a_turn_that_never_arrived_is_not_found(self, kit: Kit) -> None:
         """A turn that was never sent, or is another conversation's, is a `NotFoundError`.
@@ -214,7 +223,7 @@ class ReplyClauses:
         reply = await store.reply(None, QUESTION, **prompts.options)
         questions = await store.suggest_questions(reply.conversation_id)
         assert questions
-        assert [type(each) for each in questions] == [str] * len(questions)
+        assert [type(question) for question in questions] == [str] * len(questions)
         assert all(questions)
-        shown = await collect(store.messages(reply.conversation_id))
-        assert role_text_pairs(shown) == [("user", QUESTION), ("assistant", reply.text)]
+        messages = await collect(store.messages(reply.conversation_id))
+        assert role_text_pairs(messages) == [("user", QUESTION), ("assistant", reply.text)]

@@ -66,7 +66,7 @@ class SearchClauses:
         sources = (Source(url="https://example.org/reefs"), Source(title="Almanac of moons"))
         answer = text_message("waves at noon", "assistant", 7)
         await store.append_messages("c", [answer.model_copy(update={"sources": sources})])
-        assert [each.where for each in (await store.search("Almanac")).items] == ["source"]
+        assert [hit.where for hit in (await store.search("Almanac")).items] == ["source"]
         assert await search_matches(store, "noon moons") == [("text", "waves at noon")]
         assert await search_matches(store, '"noon Almanac"') == []
         assert await search_matches(store, "reefs") == []
@@ -232,10 +232,10 @@ class SearchClauses:
         for query in HOSTILE_QUERIES:
             read = await read_pages(hit_pages(store, query, limit=50))
             search = Search(query)
-            due = [each.text for each in messages if search.find(searchable_text(each))]
-            found = [each.message.text for each in read if each.message]
+            due = [message.text for message in messages if search.find(searchable_text(message))]
+            found = [hit.message.text for hit in read if hit.message]
             assert found == due[::-1], query[:50]
-            titles = [each.where for each in read if each.message is None]
+            titles = [hit.where for hit in read if hit.message is None]
             assert titles == ["title"] * search.find("plain -- 'title'")
 
     async def test_texts_beyond_utf8_are_found(self, kit: Kit) -> None:
@@ -264,10 +264,10 @@ class SearchClauses:
         read = (await store.search("QUICK")).items
         assert len(read) == 4
         for hit in read:
-            shown, marks = hit.snippet.text, hit.snippet.marks
-            assert 0 < len(shown) < 1000
-            assert "\n" not in shown
-            assert [fold(shown[start:end]) for start, end in marks] == ["quick"]
+            text, marks = hit.snippet.text, hit.snippet.marks
+            assert 0 < len(text) < 1000
+            assert "\n" not in text
+            assert [fold(text[start:end]) for start, end in marks] == ["quick"]
 
     # What restricts it
 
@@ -277,10 +277,12 @@ class SearchClauses:
         An absent conversation has no hits.
         """
         texts = ["the same words", "the same answer"]
-        store = await open_searchable(kit, *(dialogue(each, texts, "same") for each in ("a", "b")))
-        for each in ("a", "b"):
-            read = (await store.search("same", conversation_id=each)).items
-            assert {hit.conversation.id for hit in read} == {each}
+        store = await open_searchable(
+            kit, *(dialogue(conversation_id, texts, "same") for conversation_id in ("a", "b"))
+        )
+        for conversation_id in ("a", "b"):
+            read = (await store.search("same", conversation_id=conversation_id)).items
+            assert {hit.conversation.id for hit in read} == {conversation_id}
             assert len(read) == 3
         assert await search_matches(store, "same", conversation_id="absent") == []
         assert len(await search_matches(store, "same")) == 6
@@ -307,9 +309,9 @@ class SearchClauses:
 
         Ranges put side by side then show each hit once.
         """
-        store = await open_searchable(kit, dialogue("c", [f"same {each}" for each in range(5)]))
-        every = [("text", f"same {each}") for each in (4, 3, 2, 1, 0)]
-        at = [START + each * SECOND for each in range(6)]
+        store = await open_searchable(kit, dialogue("c", [f"same {number}" for number in range(5)]))
+        every = [("text", f"same {number}") for number in (4, 3, 2, 1, 0)]
+        at = [START + number * SECOND for number in range(6)]
         assert await search_matches(store, "same", since=at[2]) == every[:3]
         assert await search_matches(store, "same", until=at[2]) == every[3:]
         assert await search_matches(store, "same", since=at[1], until=at[3]) == every[2:4]
@@ -403,12 +405,12 @@ class SearchClauses:
         store = await open_searchable(kit, dialogue("c", ["first words", "second words"]))
         require(store, Operation.APPEND_MESSAGES, Operation.REPLACE_MESSAGES)
         new = text_message("third thoughts", "assistant", 90)
-        kept = (await collect(store.messages("c")))[0]
-        await store.replace_messages("c", [new], after=kept.id)
+        first = (await collect(store.messages("c")))[0]
+        await store.replace_messages("c", [new], after=first.id)
         assert await search_matches(store, "words") == [("text", "first words")]
         assert await search_matches(store, "third") == [("text", "third thoughts")]
         same_id = new.model_copy(update={"parts": (TextPart(text="fourth"),)})
-        await store.replace_messages("c", [same_id], after=kept.id)
+        await store.replace_messages("c", [same_id], after=first.id)
         assert await search_matches(store, "thoughts") == []
         assert await search_matches(store, "fourth") == [("text", "fourth")]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...adapters import Operation
 from ...errors import InvalidError, StoreError, UnsupportedError
-from .._assertions import collect, raises, read_stream, role_text_pairs
+from .._assertions import collect, conversation_ids, raises, read_stream, role_text_pairs
 from .._backend import Kit
 from ._reply_helpers import (
     QUESTION,
@@ -53,7 +53,7 @@ class StreamingClauses:
         store, prompts = open_replying(kit, Operation.STREAM_REPLY)
         text = require_prompt(prompts.thinking, "makes it think")
         events = await read_stream(store.stream_reply(None, text, **prompts.options))
-        kinds = [each.kind for each in events if each.kind in {"reasoning_delta", "text_delta"}]
+        kinds = [event.kind for event in events if event.kind in {"reasoning_delta", "text_delta"}]
         assert kinds[:1] == ["reasoning_delta"]
         assert kinds[-1:] == ["text_delta"]
         thought, *_ = [
@@ -70,7 +70,7 @@ class StreamingClauses:
         async with store.stream_reply(None, QUESTION, **prompts.options) as stream:
             events = await collect(stream)
             assert await collect(stream) == []
-        assert [each.kind for each in events].index("reply_finished") == len(events) - 1
+        assert [event.kind for event in events].index("reply_finished") == len(events) - 1
         assert stream.reply == finished_reply(events)
 
     async def test_a_whole_reply_and_a_streamed_one_say_the_same(self, kit: Kit) -> None:
@@ -95,18 +95,18 @@ class StreamingClauses:
         unsent = [
             kit.open_refusing().stream_reply(None, QUESTION, **prompts.options) for _ in range(2)
         ]
-        drawn, other = unsent
-        assert drawn.turn_id is not None
-        assert drawn.turn_id != other.turn_id
-        assert drawn.conversation_id != other.conversation_id
+        first, other = unsent
+        assert first.turn_id is not None
+        assert first.turn_id != other.turn_id
+        assert first.conversation_id != other.conversation_id
         events = await read_stream(
             store.stream_reply(
-                drawn.conversation_id, QUESTION, turn_id=drawn.turn_id, **prompts.options
+                first.conversation_id, QUESTION, turn_id=first.turn_id, **prompts.options
             )
         )
         reply = finished_reply(events)
-        assert (reply.conversation_id, reply.turn_id) == (drawn.conversation_id, drawn.turn_id)
-        assert await collect(store.messages(drawn.conversation_id))
+        assert (reply.conversation_id, reply.turn_id) == (first.conversation_id, first.turn_id)
+        assert await collect(store.messages(first.conversation_id))
 
     async def test_a_reply_that_is_over_is_resumed_to_its_end(self, kit: Kit) -> None:
         """Resuming a reply that is over ends with the stored reply.
@@ -140,12 +140,12 @@ class StreamingClauses:
         assert so_far.conversation_id == stream.conversation_id
         assert so_far.text
         assert whole.text.startswith(so_far.text)
-        shown = await collect(store.messages(stream.conversation_id))
-        assert role_text_pairs(shown) == [("user", QUESTION), ("assistant", whole.text)]
+        messages = await collect(store.messages(stream.conversation_id))
+        assert role_text_pairs(messages) == [("user", QUESTION), ("assistant", whole.text)]
         if store.offers(Operation.GET_REPLY):
             assert stream.turn_id is not None
-            found = await kit.open().get_reply(stream.conversation_id, stream.turn_id)
-            assert id_and_content(found.message) == id_and_content(shown[1])
+            stored_reply = await kit.open().get_reply(stream.conversation_id, stream.turn_id)
+            assert id_and_content(stored_reply.message) == id_and_content(messages[1])
 
     async def test_a_reply_that_breaks_off_raises_with_what_had_arrived(self, kit: Kit) -> None:
         """A reply that breaks off raises a `StoreError` whose `partial` holds what had arrived.
@@ -219,7 +219,7 @@ class StreamingClauses:
                 _ = stream.reply
         with raises(InvalidError):
             await anext(stream)
-        listed = [each.id for each in await collect(store.conversations())]
+        listed = await conversation_ids(store)
         assert listed == [stream.conversation_id]
 
     # Side by side

@@ -9,7 +9,15 @@ from ...adapters import Operation
 from ...errors import ConflictError, InvalidError, NotFoundError
 from ...models import Feedback, Message, Origin, TextPart
 from ...store import AsyncConversationStore
-from .._assertions import NotOffered, collect, open_filled, raises, require, role_text_pairs
+from .._assertions import (
+    NotOffered,
+    collect,
+    conversation_ids,
+    open_filled,
+    raises,
+    require,
+    role_text_pairs,
+)
 from .._backend import Kit
 from ..samples import (
     BEYOND_UTF8,
@@ -55,9 +63,9 @@ class WritingClauses:
 
         The caller goes on with the returned ids.
         """
-        store = await _with_one(kit, Operation.APPEND_MESSAGES)
+        store = await _open_with_conversation(kit, Operation.APPEND_MESSAGES)
         before = await collect(store.messages("c0000"))
-        new = [text_message(f"new {each}", "user", 100 + each) for each in range(3)]
+        new = [text_message(f"new {number}", "user", 100 + number) for number in range(3)]
         stored = await store.append_messages("c0000", new)
         assert role_text_pairs(stored) == role_text_pairs(new)
         assert await collect(store.messages("c0000")) == [*before, *stored]
@@ -67,7 +75,7 @@ class WritingClauses:
 
         An edited question must take the answers to the old one with it.
         """
-        store = await _with_one(kit, Operation.REPLACE_MESSAGES, messages=5)
+        store = await _open_with_conversation(kit, Operation.REPLACE_MESSAGES, messages=5)
         before = await collect(store.messages("c0000"))
         new = [text_message("rewritten", "assistant", 100)]
         await store.replace_messages("c0000", new, after=before[1].id)
@@ -81,7 +89,7 @@ class WritingClauses:
 
         Pinning a conversation must not lose its title.
         """
-        store = await _with_one(kit, Operation.UPDATE_CONVERSATION)
+        store = await _open_with_conversation(kit, Operation.UPDATE_CONVERSATION)
         await store.update_conversation("c0000", title="renamed")
         assert (await store.get_conversation("c0000")).title == "renamed"
         await store.update_conversation("c0000", pinned=True)
@@ -99,7 +107,7 @@ class WritingClauses:
         store = await open_filled(kit, numbered_conversations(3))
         require(store, Operation.DELETE_CONVERSATION)
         await store.delete_conversation("c0001")
-        listed = {each.id for each in await collect(store.conversations())}
+        listed = set(await conversation_ids(store))
         assert listed == {"c0000", "c0002"}
         with raises(NotFoundError):
             await store.get_conversation("c0001")
@@ -126,7 +134,7 @@ class WritingClauses:
         store = await open_filled(kit, numbered_conversations(2))
         require(store, Operation.CLEAR_CONVERSATIONS)
         if kit.backend.beside is None:
-            raise NotOffered("there is nothing beside what the store lists")
+            raise NotOffered("the store lists everything: see Backend(beside=…)")
         count = kit.backend.beside()
         before = count()
         assert before > 0
@@ -140,17 +148,17 @@ class WritingClauses:
 
         Deleting it again changes nothing, and the total follows.
         """
-        store = await _with_one(kit, Operation.DELETE_MESSAGE, messages=6)
+        store = await _open_with_conversation(kit, Operation.DELETE_MESSAGE, messages=6)
         before = await collect(store.messages("c0000"))
-        gone = before[3]
-        await store.delete_message("c0000", gone.id)
+        deleted = before[3]
+        await store.delete_message("c0000", deleted.id)
         left = await collect(store.messages("c0000"))
-        assert gone.id not in {each.id for each in left}
+        assert deleted.id not in {message.id for message in left}
         if store.traits.deletes == "message":
-            assert left == [each for each in before if each != gone]
+            assert left == [message for message in before if message != deleted]
         else:
             assert len(before) - 2 <= len(left) < len(before)
-        await store.delete_message("c0000", gone.id)
+        await store.delete_message("c0000", deleted.id)
         assert await collect(store.messages("c0000")) == left
         assert (await store.list_messages("c0000", limit=1)).total in {None, len(left)}
 
@@ -159,7 +167,7 @@ class WritingClauses:
 
         The fingerprint decides whether a copy is up to date; a thumb is no new content.
         """
-        store = await _with_one(kit, Operation.SET_FEEDBACK)
+        store = await _open_with_conversation(kit, Operation.SET_FEEDBACK)
         answer = (await collect(store.messages("c0000")))[1]
         for feedback in (
             Feedback(rating="good"),
@@ -176,7 +184,7 @@ class WritingClauses:
 
         Lists are sorted, and copies skipped, by it.
         """
-        store = await _with_one(kit, Operation.APPEND_MESSAGES)
+        store = await _open_with_conversation(kit, Operation.APPEND_MESSAGES)
         before = (await store.get_conversation("c0000")).updated_at
         if store.traits.updated_at == "none":
             assert before is None
@@ -213,8 +221,10 @@ class WritingClauses:
         """
         store = await open_filled(kit, numbered_conversations(1))
         writes: dict[Operation, Callable[[], Awaitable[Any]]] = {
-            Operation.APPEND_MESSAGES: lambda: store.append_messages(_ABSENT, _two()),
-            Operation.REPLACE_MESSAGES: lambda: store.replace_messages(_ABSENT, _two(), after=None),
+            Operation.APPEND_MESSAGES: lambda: store.append_messages(_ABSENT, _two_messages()),
+            Operation.REPLACE_MESSAGES: lambda: store.replace_messages(
+                _ABSENT, _two_messages(), after=None
+            ),
             Operation.UPDATE_CONVERSATION: lambda: store.update_conversation(_ABSENT, title="x"),
             Operation.SET_FEEDBACK: lambda: store.set_feedback(
                 _ABSENT, "m", Feedback(rating="good")
@@ -222,7 +232,7 @@ class WritingClauses:
         }
         offered = [write for operation, write in writes.items() if store.offers(operation)]
         if not offered or not store.traits.reports_absent:
-            raise NotOffered("no write tells whether the conversation is there")
+            raise NotOffered("no write reports an absent conversation")
         for write in offered:
             with raises(NotFoundError):
                 await write()
@@ -236,18 +246,18 @@ class WritingClauses:
 
         A caller who does not know whether a write arrived can simply repeat it.
         """
-        store = await _with_one(kit, Operation.APPEND_MESSAGES)
+        store = await _open_with_conversation(kit, Operation.APPEND_MESSAGES)
         tip = (await collect(store.messages("c0000")))[-1].id
-        first = await store.append_messages("c0000", _two(), after=tip)
+        first = await store.append_messages("c0000", _two_messages(), after=tip)
         before = await collect(store.messages("c0000"))
-        again = await store.append_messages("c0000", _two(), after=tip)
+        again = await store.append_messages("c0000", _two_messages(), after=tip)
         assert again == first
         assert await collect(store.messages("c0000")) == before
         more = text_message("more", "user", 400)
-        appended = await store.append_messages("c0000", [*_two(), more], after=tip)
+        appended = await store.append_messages("c0000", [*_two_messages(), more], after=tip)
         assert (appended[:-1], appended[-1].id) == (first, more.id)
         even_more = text_message("even more", "user", 401)
-        appended += await store.append_messages("c0000", [*_two(), even_more])
+        appended += await store.append_messages("c0000", [*_two_messages(), even_more])
         assert appended[3:5] == first
         whole = [*before, appended[2], appended[5]]
         assert await collect(store.messages("c0000")) == whole
@@ -258,10 +268,10 @@ class WritingClauses:
 
         A write is all or nothing, and never overwrites a message silently.
         """
-        store = await _with_one(kit, Operation.APPEND_MESSAGES)
-        await store.append_messages("c0000", _two())
+        store = await _open_with_conversation(kit, Operation.APPEND_MESSAGES)
+        await store.append_messages("c0000", _two_messages())
         before = await collect(store.messages("c0000"))
-        other = _two()[0].model_copy(update={"parts": (TextPart(text="something else"),)})
+        other = _two_messages()[0].model_copy(update={"parts": (TextPart(text="something else"),)})
         new = text_message("new", "user", 300)
         with raises(ConflictError):
             await store.append_messages("c0000", [new, other])
@@ -272,13 +282,13 @@ class WritingClauses:
 
         Somebody else has written meanwhile; two answers to one question would be mixed.
         """
-        store = await _with_one(kit, Operation.APPEND_MESSAGES, messages=3)
+        store = await _open_with_conversation(kit, Operation.APPEND_MESSAGES, messages=3)
         before = await collect(store.messages("c0000"))
         for stale in (before[0].id, None, "never seen"):
             with raises(ConflictError):
-                await store.append_messages("c0000", _two(), after=stale)
+                await store.append_messages("c0000", _two_messages(), after=stale)
         assert await collect(store.messages("c0000")) == before
-        stored = await store.append_messages("c0000", _two(), after=before[-1].id)
+        stored = await store.append_messages("c0000", _two_messages(), after=before[-1].id)
         assert len(stored) == 2
 
     async def test_replacing_behind_a_message_that_is_gone_is_a_conflict(self, kit: Kit) -> None:
@@ -286,10 +296,10 @@ class WritingClauses:
 
         Without its anchor a replacement would delete what nobody meant.
         """
-        store = await _with_one(kit, Operation.REPLACE_MESSAGES, messages=3)
+        store = await _open_with_conversation(kit, Operation.REPLACE_MESSAGES, messages=3)
         before = await collect(store.messages("c0000"))
         with raises(ConflictError):
-            await store.replace_messages("c0000", _two(), after="never seen")
+            await store.replace_messages("c0000", _two_messages(), after="never seen")
         with raises(ConflictError):
             await store.replace_messages("c0000", [before[0]], after=before[0].id)
         assert await collect(store.messages("c0000")) == before
@@ -348,10 +358,13 @@ class WritingClauses:
 
         Servers write to one conversation from several requests.
         """
-        store = await _with_one(kit, Operation.APPEND_MESSAGES)
+        store = await _open_with_conversation(kit, Operation.APPEND_MESSAGES)
         before = await collect(store.messages("c0000"))
         batches = [
-            [text_message(f"{writer}.{each}", "user", 1000 * writer + each) for each in range(5)]
+            [
+                text_message(f"{writer}.{number}", "user", 1000 * writer + number)
+                for number in range(5)
+            ]
             for writer in range(1, 9)
         ]
 
@@ -359,9 +372,9 @@ class WritingClauses:
             return lambda: store.append_messages("c0000", batch)
 
         await kit.at_once([writing(batch) for batch in batches])
-        read = [each.id for each in (await collect(store.messages("c0000")))[len(before) :]]
+        read = [message.id for message in (await collect(store.messages("c0000")))[len(before) :]]
         for batch in batches:
-            ids = [each.id for each in batch]
+            ids = [message.id for message in batch]
             start = read.index(ids[0])
             assert read[start : start + 5] == ids
         assert len(read) == 40
@@ -371,7 +384,7 @@ class WritingClauses:
 
         The check and the write must be one step, or two answers follow one question.
         """
-        store = await _with_one(kit, Operation.APPEND_MESSAGES)
+        store = await _open_with_conversation(kit, Operation.APPEND_MESSAGES)
         tip = (await collect(store.messages("c0000")))[-1].id
 
         async def write(number: int) -> bool:
@@ -383,8 +396,8 @@ class WritingClauses:
                 return False
             return True
 
-        won = await kit.at_once([lambda n=n: write(n) for n in range(100, 108)])  # type: ignore[misc]
-        assert sum(won) == 1
+        results = await kit.at_once([lambda n=n: write(n) for n in range(100, 108)])  # type: ignore[misc]
+        assert sum(results) == 1
         assert len(await collect(store.messages("c0000"))) == 3
 
     async def test_a_walk_neither_repeats_nor_drops_while_others_write(self, kit: Kit) -> None:
@@ -395,7 +408,7 @@ class WritingClauses:
         count = 2 * min(100, kit.open().traits.max_page or 100) + 10
         store = await open_filled(kit, numbered_conversations(count, messages=1))
         require(store, Operation.APPEND_MESSAGES, Operation.DELETE_CONVERSATION)
-        listed = [each.id for each in await collect(store.conversations())]
+        listed = await conversation_ids(store)
         touched, deleted, made = listed[-5], listed[-7], "made-meanwhile"
         seen: list[str] = []
         async for conversation in store.conversations():
@@ -414,7 +427,7 @@ class WritingClauses:
 
         What an archive drops is lost for good.
         """
-        store = await _with_one(kit, Operation.APPEND_MESSAGES)
+        store = await _open_with_conversation(kit, Operation.APPEND_MESSAGES)
         sent = full_message()
         await store.append_messages("c0000", [sent])
         read = (await collect(store.messages("c0000")))[-1]
@@ -427,7 +440,7 @@ class WritingClauses:
 
         It holds what the schema has no field for.
         """
-        store = await _with_one(kit, Operation.APPEND_MESSAGES)
+        store = await _open_with_conversation(kit, Operation.APPEND_MESSAGES)
         sent = full_message()
         await store.append_messages("c0000", [sent])
         read = (await collect(store.messages("c0000")))[-1]
@@ -439,7 +452,7 @@ class WritingClauses:
 
         Services have sent both; a store of your own must not be the place where they are lost.
         """
-        store = await _with_one(kit, Operation.APPEND_MESSAGES)
+        store = await _open_with_conversation(kit, Operation.APPEND_MESSAGES)
         sent = [text_message(text, "user", 700 + n) for n, text in enumerate(BEYOND_UTF8)]
         await store.append_messages("c0000", sent)
         assert role_text_pairs(
@@ -447,12 +460,14 @@ class WritingClauses:
         ) == role_text_pairs(sent)
 
 
-async def _with_one(kit: Kit, operation: Operation, messages: int = 2) -> AsyncConversationStore:
+async def _open_with_conversation(
+    kit: Kit, operation: Operation, messages: int = 2
+) -> AsyncConversationStore:
     """Open a store that offers an operation and has one conversation."""
     store = await open_filled(kit, numbered_conversations(1, messages=messages))
     require(store, operation)
     return store
 
 
-def _two() -> list[Message]:
+def _two_messages() -> list[Message]:
     return [text_message("a new question", "user", 200), text_message("yes", "assistant", 201)]

@@ -515,4 +515,4 @@ async def _assert_fails(
 
 async def _assert_lists_conversations(store: AsyncConversationStore, fixture: FaultFixture) -> None:
     listed = await collect(store.conversations())
-    assert {each.id for each in listed} == fixture.conversations
+    assert {conversation.id for conversation in listed} == fixture.conversations

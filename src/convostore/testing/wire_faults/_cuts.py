@@ -34,11 +34,11 @@ def split_pieces(content: bytes) -> list[bytes]:
     """Return a stream's pieces: its server-sent events, or its lines."""
     separator = _separator(content)
     *whole, rest = content.split(separator)
-    return [each + separator for each in whole] + ([rest] if rest else [])
+    return [piece + separator for piece in whole] + ([rest] if rest else [])
 
 
 def _separator(content: bytes) -> bytes:
-    return next((each for each in _SEPARATORS if each in content), b"\n")
+    return next((separator for separator in _SEPARATORS if separator in content), b"\n")
 
 
 def cut_points(content: bytes) -> Iterator[CutPoint]:

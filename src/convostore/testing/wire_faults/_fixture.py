@@ -9,7 +9,7 @@ from typing import Any, Final
 from ...adapters import Operation
 from ...http import Request
 from ...store import AsyncConversationStore, AsyncReplyStream
-from .._assertions import NotOffered, collect, open_filled, read_stream
+from .._assertions import NotOffered, collect, conversation_ids, open_filled, read_stream
 from .._backend import Kit, Prompts
 from ..clauses._reply_helpers import QUESTION
 from ..clauses.reading import call_operation, offered_operations
@@ -110,7 +110,7 @@ async def prepare(kit: Kit) -> FaultFixture:
         NotOffered: There is no stand-in of a service.
     """
     if kit.backend.service is None:
-        raise NotOffered("there is no stand-in of an HTTP service to fail")
+        raise NotOffered("no stand-in of an HTTP service can fail: pass Backend(service=…)")
     store = await open_filled(kit, numbered_conversations(2))
     message_id = (await collect(store.messages("c0000")))[-1].id
     prompts = kit.backend.prompts
@@ -118,21 +118,23 @@ async def prepare(kit: Kit) -> FaultFixture:
     asking = await _make_interaction(store, prompts)
     unknown = (_OF_TURNS if turn is None else set()) | (_OF_ANSWERS if asking is None else set())
     fixture = FaultFixture(
-        operations=tuple([each for each in offered_operations(store) if each not in unknown]),
-        conversations=frozenset([each.id for each in await collect(store.conversations())]),
+        operations=tuple(
+            [operation for operation in offered_operations(store) if operation not in unknown]
+        ),
+        conversations=frozenset(await conversation_ids(store)),
         message_id=message_id,
         turn=turn,
         asking=asking,
         options=prompts.options if prompts else {},
     )
     reads = await _reads(kit, fixture)
-    return replace(fixture, reads=frozenset([(each.method, each.path) for each in reads]))
+    return replace(fixture, reads=frozenset([(request.method, request.path) for request in reads]))
 
 
 async def _reads(kit: Kit, fixture: FaultFixture) -> list[Request]:
     """Return the requests of all that only reads, those before and after a stream included."""
-    asked = kit.backend.requests
-    asked.clear()
+    requests = kit.backend.requests
+    requests.clear()
     kit.backend.streamed.clear()
     for operation in fixture.operations:  # each in a store that has asked nothing before
         if operation not in WRITES:
@@ -142,7 +144,7 @@ async def _reads(kit: Kit, fixture: FaultFixture) -> list[Request]:
     if Operation.STREAM_REPLY in fixture.operations:
         await read_stream(fixture.stream(kit.open()))
     streamed = [request for request, _ in kit.backend.streamed]
-    return [each for each in asked if each not in streamed]
+    return [request for request in requests if request not in streamed]
 
 
 async def _make_turn(

@@ -49,7 +49,7 @@ def run_server(server: FaultServer) -> Iterator[str]:
     before = set(threading.enumerate())
     with server as url:
         yield url
-        assert server.wait_until_left(seconds=PATIENCE), "a connection stays open"
+        assert server.wait_until_left(seconds=PATIENCE), "a connection is left open"
     assert server.errors == []
     assert set(threading.enumerate()) <= before, "a thread is left"
 
@@ -96,7 +96,7 @@ def fail_on_hang() -> Iterator[None]:
         return
 
     def fail(number: int, frame: FrameType | None) -> None:
-        raise AssertionError(f"it did not end within {HANG_SECONDS:g} s")
+        raise AssertionError(f"the test must end within {HANG_SECONDS:g} s")
 
     before = signal.signal(signal.SIGALRM, fail)
     signal.setitimer(signal.ITIMER_REAL, HANG_SECONDS)

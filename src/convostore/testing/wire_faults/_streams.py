@@ -89,8 +89,8 @@ class StreamedReply:
 
 def _shape(request: Request, *ids: str | None) -> tuple[str, str]:
     shape = request.path
-    for each in filter(None, ids):
-        shape = shape.replace(quote(each, safe=""), "{}")
+    for id_ in filter(None, ids):
+        shape = shape.replace(quote(id_, safe=""), "{}")
     return request.method, shape
 
 
@@ -141,7 +141,7 @@ async def _read_with_fault(
         outcome.reply = stream.reply
     except StoreError as error:
         outcome.error = error
-    assert server.wait_until(lambda: len(server.faulted) > before, seconds=LONG), "nothing was sent"
+    assert server.wait_until(lambda: len(server.faulted) > before, seconds=LONG), "no request was sent"
     server.fault = None
     assert len(server.faulted) == before + 1, "it was sent twice"
     return outcome
@@ -232,7 +232,7 @@ async def check_cancelled(streamed: StreamedReply, server: FaultServer, kit: Kit
     except asyncio.CancelledError:
         await _assert_it_goes_on(store, server, _Outcome(stream, accumulate([])))
     else:
-        raise AssertionError("a cancelled task went on")
+        raise AssertionError("a cancelled task must end, got a result")
 
 
 async def check_interrupted(streamed: StreamedReply, server: FaultServer, kit: Kit) -> None:
@@ -259,7 +259,7 @@ async def _assert_it_goes_on(
     store: AsyncConversationStore, server: FaultServer, outcome: _Outcome
 ) -> None:
     assert server.wait_until(lambda: server.ended == len(server.faulted), seconds=LONG), (
-        "the connection stays open"
+        "the connection is left open"
     )
     assert len(server.faulted) == 1
     server.fault = None

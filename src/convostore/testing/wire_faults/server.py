@@ -95,12 +95,12 @@ class Fault:
 
 
 def _repeat(connection: socket.socket, again: Repeat) -> None:
-    kept = clock.current()
+    autojump = clock.current()
     while True:
         connection.sendall(again.content)
-        if kept is not None:
-            kept.advance(again.every or _INSTANT)
-        pause = again.every if kept is None else min(again.every, _GLANCE)
+        if autojump is not None:
+            autojump.advance(again.every or _INSTANT)
+        pause = again.every if autojump is None else min(again.every, _GLANCE)
         if pause and _has_left_within(connection, pause):
             return
 
@@ -116,8 +116,8 @@ def _has_left_within(connection: socket.socket, seconds: float) -> bool:
 
 
 def _wait_for_departure(connection: socket.socket) -> None:
-    kept = clock.current()
-    with contextlib.nullcontext() if kept is None else kept.stalled(connection):
+    autojump = clock.current()
+    with contextlib.nullcontext() if autojump is None else autojump.stalled(connection):
         while connection.recv(4096):
             pass
 
@@ -243,7 +243,7 @@ def response_head(response: Response) -> bytes:
 
 def encode_chunks(pieces: Iterable[bytes]) -> bytes:
     """Encode pieces of a body as chunks; an empty one is the last."""
-    return b"".join([b"%x\r\n%b\r\n" % (len(each), each) for each in pieces])
+    return b"".join([b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces])
 
 
 def whole_answer(

@@ -46,7 +46,7 @@ from convostore.models import (
 from convostore.store._iteration import PageIterator
 from convostore.store._operations import Operations
 
-from .registry import NAMES, behind_plan, in_memory, over_http
+from .registry import NAMES, with_operations, in_memory, over_http
 from .sample_service import SampleAdapter
 
 
@@ -206,13 +206,13 @@ class LooksBeforeItLists(SampleAdapter):
         return (yield from super().list_conversations(listing))
 
 
-@behind_plan("test_a_limit_below_one_is_refused")
+@with_operations("test_a_limit_below_one_is_refused")
 class TakesAnyLimit(Operations):
     def _bounded(self, listing: Listing) -> Listing:
         return replace(listing, limit=abs(listing.limit or 1))
 
 
-@behind_plan(
+@with_operations(
     "test_a_cursor_of_another_list_is_refused",
     "test_what_is_no_cursor_is_refused",
 )
@@ -225,7 +225,7 @@ class StartsAgainAtABadCursor(Operations):
             return (yield from super().page(operation, scope, from_head, make))
 
 
-@behind_plan("test_a_walk_neither_repeats_nor_drops_while_others_write")
+@with_operations("test_a_walk_neither_repeats_nor_drops_while_others_write")
 class WalksOnlyOnce(Operations):
     def walk_conversations(self, older_than: datetime | None = None) -> PageIterator[Conversation]:
         return PageIterator(
@@ -278,7 +278,7 @@ class SwallowsNotFound(MemoryAdapter):
             return Page(items=())
 
 
-@behind_plan("test_an_empty_id_is_refused_before_any_request")
+@with_operations("test_an_empty_id_is_refused_before_any_request")
 class TakesEmptyIds(Operations):
     def get_conversation(self, conversation_id: str) -> Any:
         return self.named(
@@ -289,7 +289,7 @@ class TakesEmptyIds(Operations):
 # Refusal, closing, side by side
 
 
-@behind_plan(
+@with_operations(
     "test_what_is_not_offered_is_refused_before_any_request",
     "test_a_closed_store_refuses_every_call",
 )
@@ -298,7 +298,7 @@ class RefusesNothing(Operations):
         return lambda: self.adapter.wrap(make())
 
 
-@behind_plan("test_an_error_says_where_it_happened")
+@with_operations("test_an_error_says_where_it_happened")
 class HidesWhereItHappened(Operations):
     def named(self, operation: Operation, make: Any) -> Any:
         named = super().named(operation, make)

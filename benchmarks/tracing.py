@@ -25,7 +25,7 @@ from readers import opened
 import convostore
 from convostore import Message, TextPart
 from convostore.plugins import dialects
-from convostore.testing.dialects import serving
+from convostore.testing.dialects import dialect_service
 from convostore.testing.loopback import serve
 from convostore_gateway import create_app
 
@@ -106,7 +106,7 @@ def service(scheme: str) -> Iterator[tuple[str, str]]:
     """Serve an echoing store in a service's dialect; yield the URL, and the DSN of the store."""
     dialect = dialects()[0][scheme]()
     target = f"echo://{uuid.uuid4().hex}"
-    with serving(dialect, target) as handler, serve(handler) as url:
+    with dialect_service(dialect, target) as handler, serve(handler) as url:
         yield url.removeprefix("http"), target
 
 

@@ -28,7 +28,7 @@ from convostore import (
 from convostore.adapters import AdapterOptions
 from convostore.adapters.echo import EchoAdapter
 from convostore.http import Request, Response
-from convostore.testing.loopback import LoopbackServer, Spoken
+from convostore.testing.loopback import LoopbackServer, WireAnswer
 
 from .test_docs import DOCS, blocks, run_blocks
 
@@ -84,14 +84,14 @@ class Browser:
             self.left.set()
 
 
-class Pausing(Spoken):
+class Pausing(WireAnswer):
     """Says the first line of an answer, and the rest when it may go on or nobody listens."""
 
     def __init__(self, response: Response, go_on: threading.Event) -> None:
         self.response = response
         self.go_on = go_on
 
-    def speak(self, connection: socket.socket) -> bool:
+    def write_to(self, connection: socket.socket) -> bool:
         first, rest = self.response.content.split(b"\n", 1)
         head = f"HTTP/1.1 200 OK\r\ncontent-type: {self.response.media_type}\r\n\r\n"
         connection.sendall(head.encode() + first + b"\n")
@@ -114,7 +114,7 @@ class Answering:
         self.server = LoopbackServer(self.answer)
         self.page["HEARTBEAT"] = 0.01
 
-    def answer(self, request: Request) -> Response | Spoken:
+    def answer(self, request: Request) -> Response | WireAnswer:
         response: Response = self.notes["notes"](request)
         return Pausing(response, self.go_on) if request.method == "POST" else response
 

@@ -24,12 +24,13 @@ from convostore.serialization import (
     dumps,
     load_conversation,
     load_message,
+    message_json,
     to_json,
     trusted_conversation,
     trusted_message,
 )
-from convostore.testing.samples import everything
-from convostore.testing.strategies import nested, spoilt, texts
+from convostore.testing.samples import full_message
+from convostore.testing.strategies import corrupted, nested, texts
 from convostore.testing.value_strategies import Values
 
 from .support.naming import naming
@@ -82,14 +83,14 @@ def test_a_conversation_comes_back_the_same(conversation):
 
 
 def test_a_message_with_every_field_comes_back_the_same():
-    message = everything()
+    message = full_message()
     assert set(dump(message)) == set(Message.model_fields)
     assert load_message(json.loads(dumps(message))) == message
     assert trusted_message(json.loads(dumps(message))) == message
 
 
 def test_what_is_read_back_unseen_is_frozen_and_takes_every_method():
-    read = trusted_message(json.loads(dumps(everything())))
+    read = trusted_message(json.loads(dumps(full_message())))
     assert [citation.mark for citation in read.citations()] == ["1"]
     assert read.text == "text [1]"
     with pytest.raises(ValueError, match="frozen"):
@@ -97,7 +98,7 @@ def test_what_is_read_back_unseen_is_frozen_and_takes_every_method():
 
 
 def test_to_read_data_leaves_it_as_it_is():
-    data = json.loads(dumps(everything()))
+    data = json.loads(dumps(full_message()))
     before = json.dumps(data)
     load_message(data)
     trusted_message(data)
@@ -149,7 +150,7 @@ def test_times_are_iso_8601_in_utc():
 
 
 def test_without_raw_it_is_gone_at_every_depth_and_data_is_not():
-    message = everything()
+    message = full_message()
     without = dump(message, raw=False)
     assert '"raw"' not in to_json(without)
     read = load_message(without)
@@ -258,14 +259,14 @@ def test_an_error_shows_nothing_of_what_was_read():
     assert "secret" not in str(caught.value)
 
 
-@given(spoilt(json.loads(dumps(everything())), places=3))
+@given(corrupted(json.loads(dumps(full_message())), places=3))
 def test_spoilt_data_is_read_or_refused_and_nothing_else(data):
     with suppress(InvalidError):
         read = load_message(data)
         assert load_message(dump(read)) == read
 
 
-@given(spoilt({"id": "c", "title": "t", "files": [{"name": "f"}], "origin": None}, places=3))
+@given(corrupted({"id": "c", "title": "t", "files": [{"name": "f"}], "origin": None}, places=3))
 def test_a_spoilt_conversation_is_read_or_refused_and_nothing_else(data):
     with suppress(InvalidError):
         read = load_conversation(data)
@@ -279,3 +280,15 @@ def test_a_part_of_an_unknown_kind_becomes_another_part_whole(kind):
     for read in (load_message(data), trusted_message(data)):
         assert read.parts == (OtherPart(type=str(kind), data=part), TextPart(text="hi"))
         assert load_message(json.loads(dumps(read))) == read
+
+
+@pytest.mark.parametrize(
+    "message", [user(), full_message(), user(parts=(TextPart(text="\ud800"),))]
+)
+def test_a_message_written_fast_reads_back_the_same(message):
+    assert load_message(json.loads(message_json(message))) == message
+
+
+def test_what_is_no_json_is_refused_however_it_is_written():
+    with pytest.raises(InvalidError):
+        message_json(user(raw=object()))

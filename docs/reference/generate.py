@@ -463,8 +463,8 @@ def kit_clauses() -> str:
     made = []
     for family, module in _FAMILIES.items():
         found = sorted(by_module.pop(module), key=lambda each: inspect.getsourcelines(each)[1])
-        names = "".join(f"* `{each.__name__}`\n" for each in found)
-        made.append(f"### {family}\n\n{names}")
+        rules = "".join(map(_rule, found))
+        made.append(f"### {family}\n\n{rules}")
     assert not by_module, f"clauses of no family: {sorted(by_module)}"
     return "\n".join(made)
 
@@ -472,7 +472,11 @@ def kit_clauses() -> str:
 def fault_clauses() -> str:
     found = [each for name, each in vars(FaultContract).items() if name.startswith("test_")]
     in_order = sorted(found, key=lambda each: inspect.getsourcelines(each)[1])
-    return "".join(f"* `{each.__name__}`\n" for each in in_order)
+    return "".join(map(_rule, in_order))
+
+
+def _rule(clause: Callable[..., object]) -> str:
+    return f"* `{clause.__name__}`: {_one_line(clause)}\n"
 
 
 def faults() -> str:

@@ -192,5 +192,4 @@ async def run_dialect(
     Raises:
         StoreError: What the flow let through: `Dialect.failed` answers it.
     """
-
     return await arun(dialect.handle(request), lambda call: call.arun(store))

@@ -313,7 +313,7 @@ def test_a_reference_of_an_odd_type_is_no_source(kind):
     assert (message.text, message.sources) == ("x", ())
 
 
-@given(strategies.spoilt(json.loads(NEW), places=3))
+@given(strategies.corrupted(json.loads(NEW), places=3))
 def test_a_spoilt_export_is_read_as_far_as_it_can_be(document):
     try:
         text = json.dumps(document)

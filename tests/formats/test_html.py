@@ -30,7 +30,7 @@ from convostore.models import (
     ToolResultPart,
 )
 from convostore.testing import samples
-from convostore.testing.value_strategies import several
+from convostore.testing.value_strategies import tuples
 
 from ..support.formats import CONVERSATIONS, EVERYTHING, HOSTILE, MESSAGES, said, written
 
@@ -131,7 +131,7 @@ def page_of(*conversations, only=None):
     return page
 
 
-@given(CONVERSATIONS, several(MESSAGES, 3))
+@given(CONVERSATIONS, tuples(MESSAGES, 3))
 def test_whatever_a_conversation_holds_the_page_is_safe(conversation, messages):
     page_of((conversation, messages), (conversation, []), only=conversation)
 

@@ -22,7 +22,7 @@ from convostore.models import (
     ToolResultPart,
 )
 from convostore.testing import samples
-from convostore.testing.value_strategies import several
+from convostore.testing.value_strategies import tuples
 
 from ..support.formats import CONVERSATIONS, EVERYTHING, HOSTILE, MESSAGES, SOURCES, said, written
 
@@ -230,7 +230,7 @@ def test_other_texts_are_written_as_they_are(text):
     assert f"\n\n{text}\n\n" in written("markdown", (Conversation(id="c"), [said(text)]))
 
 
-@given(several(MESSAGES, 3))
+@given(tuples(MESSAGES, 3))
 def test_each_footnote_is_defined_once_and_each_reference_leads_to_one(messages):
     text = written("markdown", (Conversation(id="c"), messages))
     definitions = note_definitions(text)
@@ -256,7 +256,7 @@ def test_a_text_cannot_define_a_footnote_of_ours():
     assert "\n\\[^source-1]: https://evil.example" in made
 
 
-@given(st.lists(HOSTILE, max_size=3), several(SOURCES, 3))
+@given(st.lists(HOSTILE, max_size=3), tuples(SOURCES, 3))
 def test_marks_in_code_are_no_citations(texts, sources):
     text = "```\nx[1]\n```\n\n`y[2]` and ``z[12] ` ``"
     made = written("markdown", (Conversation(id="c"), [said(text, sources=sources)]))

@@ -18,7 +18,7 @@ from convostore.models import (
     ToolCallPart,
     ToolResultPart,
 )
-from convostore.testing.value_strategies import several
+from convostore.testing.value_strategies import tuples
 
 from ..support.formats import CONVERSATIONS, EVERYTHING, MESSAGES, read, said, sample, written
 
@@ -119,7 +119,7 @@ def test_a_message_of_nothing_that_is_held_is_still_a_turn():
     ]
 
 
-@given(CONVERSATIONS, several(MESSAGES, 4))
+@given(CONVERSATIONS, tuples(MESSAGES, 4))
 def test_each_conversation_is_one_line_of_json_in_ascii(conversation, messages):
     text = written("openai", (conversation, messages), (conversation, messages))
     assert text.isascii()
@@ -131,7 +131,7 @@ def test_each_conversation_is_one_line_of_json_in_ascii(conversation, messages):
         assert row["role"] == "assistant" or "tool_calls" not in row
 
 
-@given(several(MESSAGES, 4))
+@given(tuples(MESSAGES, 4))
 def test_what_was_written_is_read_and_written_again_the_same(messages):
     text = written("openai", (Conversation(id="c"), messages))
     (again,) = read("openai", text)

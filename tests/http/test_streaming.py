@@ -22,8 +22,14 @@ from convostore import (
 from convostore.http import Response
 from convostore.testing import FACES, StoreFace
 from convostore.testing.clock import AutojumpClock
-from convostore.testing.wire_faults._guards import guarded, interrupted
-from convostore.testing.wire_faults.server import DELAYS, FAULTS, RefusingServer, answered, redirect
+from convostore.testing.wire_faults._guards import fail_on_hang, interrupt_when
+from convostore.testing.wire_faults.server import (
+    DELAYS,
+    FAULTS,
+    RefusingServer,
+    redirect,
+    whole_answer,
+)
 
 from ..support.naming import naming
 from ..support.streams import (
@@ -48,14 +54,14 @@ JSON = {"content-type": "application/json"}
 
 @pytest.fixture(params=FACES)
 def face(request):
-    with guarded(), StoreFace(request.param) as face:
+    with fail_on_hang(), StoreFace(request.param) as face:
         yield face
 
 
 @pytest.fixture
 def clock():
     """Time that is over as soon as nothing more comes."""
-    with AutojumpClock().kept() as autojump:
+    with AutojumpClock().installed() as autojump:
         yield autojump
 
 
@@ -190,7 +196,7 @@ def test_streams_do_not_count_as_requests_under_way():
             assert [getattr(event, "text", event.kind) async for event in stream] == TOLD[1:]
         await store.aclose()
 
-    with StoreFace("async") as face, guarded(), server:
+    with StoreFace("async") as face, fail_on_hang(), server:
         face.run(main(face))
     assert server.sent == ["/chat"] * 3
 
@@ -206,7 +212,7 @@ def test_a_hundred_and_twenty_streams_are_open_at_once():
         await store.aclose()
         assert [task.result() for task in tasks] == [TOLD] * 120
 
-    with StoreFace("async") as face, guarded(), server:
+    with StoreFace("async") as face, fail_on_hang(), server:
         face.run(main(face))
 
 
@@ -331,7 +337,7 @@ def test_a_refusal_is_read_whole_and_is_the_error_of_its_status(face):
         503: UnavailableError,
     }
     for status, error in errors.items():
-        server = ChatServer(answered("refused", status, body))
+        server = ChatServer(whole_answer("refused", status, body))
         exchanges = []
         with naming(status), server:
             texts, caught = ask(face, server, error=error, retries=2, trace=exchanges.append)
@@ -353,7 +359,7 @@ def test_a_refusal_that_breaks_off_is_told_once(face):
 
 
 def test_a_refusal_may_not_be_larger_than_other_answers(face):
-    server = ChatServer(answered("refused", 400, b"x" * 1000))
+    server = ChatServer(whole_answer("refused", 400, b"x" * 1000))
     with server:
         _, error = ask(face, server, error=ProtocolError, max_body=999)
     assert "exceeds 999 bytes" in str(error)
@@ -382,7 +388,7 @@ def test_a_refusal_in_a_body_is_read_by_the_adapter(face):
 
 def test_a_secret_that_the_service_repeats_does_not_show(face):
     key = "sk-0123456789"
-    server = ChatServer(answered("refused", 400, f'{{"message": "bad {key}"}}'.encode()))
+    server = ChatServer(whole_answer("refused", 400, f'{{"message": "bad {key}"}}'.encode()))
     with server:
         _, error = ask(face, server, error=InvalidError, headers={"x-key": key})
     assert key not in f"{error!r} {error.detail}"
@@ -462,7 +468,7 @@ def test_a_cancellation_hangs_up_where_the_service_stalls(steps):
         await cancelled(task, server)
         await store.aclose()
 
-    with StoreFace("async") as face, guarded(), server:
+    with StoreFace("async") as face, fail_on_hang(), server:
         face.run(main(face))
     assert server.sent == ["/chat"]
 
@@ -485,7 +491,7 @@ def test_a_cancellation_between_two_pieces_hangs_up():
         assert stream.so_far.text == "one "
         await store.aclose()
 
-    with StoreFace("async") as face, guarded(), server:
+    with StoreFace("async") as face, fail_on_hang(), server:
         face.run(main(face))
     assert server.sent == ["/chat"]
 
@@ -515,7 +521,7 @@ def test_leaving_early_leaves_no_task():
         assert asyncio.all_tasks() == {asyncio.current_task()}
         await store.aclose()
 
-    with StoreFace("async") as face, guarded(), server:
+    with StoreFace("async") as face, fail_on_hang(), server:
         face.run(main(face))
     assert complaints == []
 
@@ -531,7 +537,7 @@ def test_closing_ends_the_thread_that_waits_for_the_next_piece():
         except InvalidError as error:
             errors.append(str(error))
 
-    with guarded(), server:
+    with fail_on_hang(), server:
         adapter = chat(server.url)
         with ConversationStore(adapter, adapter.transport()) as store:
             with store.stream_reply("c", "hi") as stream:
@@ -548,12 +554,12 @@ def test_closing_ends_the_thread_that_waits_for_the_next_piece():
 def test_an_interrupt_hangs_up_wherever_the_service_stalls(steps):
     reached = threading.Event()
     server = ChatServer(Speaking(*steps, reached.set, then="stall"))
-    with guarded(), server:
+    with fail_on_hang(), server:
         adapter = chat(server.url)
         with ConversationStore(adapter, adapter.transport()) as store:
             stream = store.stream_reply("c", "hi")
             reaches = partial(reached.wait, PATIENCE)
-            with interrupted(reaches), pytest.raises(KeyboardInterrupt), stream:
+            with interrupt_when(reaches), pytest.raises(KeyboardInterrupt), stream:
                 for _ in stream:
                     pass
             assert server.wait_until(server.is_left, seconds=PATIENCE)
@@ -562,7 +568,7 @@ def test_an_interrupt_hangs_up_wherever_the_service_stalls(steps):
 
 def test_a_stream_that_is_dropped_hangs_up():
     server = ChatServer(Speaking(EVENTS, PIECES[0], then="stall"))
-    with guarded(), server:
+    with fail_on_hang(), server:
         adapter = chat(server.url)
         with ConversationStore(adapter, adapter.transport()) as store:
             stream = store.stream_reply("c", "hi")
@@ -584,7 +590,7 @@ def test_an_async_stream_that_is_dropped_hangs_up():
         assert await asyncio.to_thread(server.wait_until, server.is_left, seconds=PATIENCE)
         await store.aclose()
 
-    with StoreFace("async") as face, guarded(), server:
+    with StoreFace("async") as face, fail_on_hang(), server:
         face.run(main(face))
 
 

@@ -41,7 +41,7 @@ from convostore.http._deadlines import BoundedBackend, BoundedStream, ClosingBac
 from convostore.http._redirects import follow_redirect
 from convostore.models import Page
 from convostore.testing.clock import AutojumpClock, current
-from convostore.testing.wire_faults._guards import guarded
+from convostore.testing.wire_faults._guards import fail_on_hang
 from convostore.testing.wire_faults.server import DELAYS, FaultServer
 
 from ..support.naming import naming
@@ -528,14 +528,14 @@ def test_broken_compression_is_a_protocol_error(serve, fetch):
 @pytest.fixture
 def in_time():
     """Fails what hangs, rather than to hang with it."""
-    with guarded():
+    with fail_on_hang():
         yield
 
 
 @pytest.fixture
 def clock(in_time):
     """Time that is over as soon as nothing more comes."""
-    with AutojumpClock().kept() as autojump:
+    with AutojumpClock().installed() as autojump:
         yield autojump
 
 

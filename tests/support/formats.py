@@ -82,5 +82,5 @@ MESSAGES = _VALUES.messages()
 CONVERSATIONS = _VALUES.conversations()
 EVERYTHING = (
     Conversation(id="c", title="Everything", created_at=samples.START, pinned=True),
-    [samples.everything()],
+    [samples.full_message()],
 )

@@ -240,13 +240,13 @@ class Speaking:
     def __init__(self, *steps, then="keep"):
         self._steps, self._end = steps, Fault("end", then=then)
 
-    def speak(self, connection):
+    def write_to(self, connection):
         for step in self._steps:
             if callable(step):
                 step()
             else:
                 connection.sendall(step)
-        return self._end.speak(connection)
+        return self._end.write_to(connection)
 
 
 class ChatServer(LoopbackServer):

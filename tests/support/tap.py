@@ -116,7 +116,7 @@ class Tap:
         self.asked.append(request.json["text"])
         return self
 
-    def speak(self, connection):
+    def write_to(self, connection):
         connection.sendall(_HEAD)
         for piece in self.pieces:
             connection.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))

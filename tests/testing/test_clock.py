@@ -25,7 +25,7 @@ class Sync:
         self.clock = clock
 
     def run(self, url, ask, **options):
-        with self.clock.kept():
+        with self.clock.installed():
             transport = HTTPTransport(url, HTTPOptions(timeout=HOUR, **options))
             try:
                 return ask(transport.send)
@@ -42,7 +42,7 @@ class Async(Sync):
             finally:
                 await transport.aclose()
 
-        with self.clock.kept(), asyncio.Runner(loop_factory=self.clock.new_event_loop) as loop:
+        with self.clock.installed(), asyncio.Runner(loop_factory=self.clock.new_event_loop) as loop:
             return loop.run(carry_out())
 
 
@@ -76,7 +76,7 @@ def test_the_time_out_of_a_server_that_stalls_comes_at_once(face, clock, name):
 
 @pytest.mark.parametrize("name", ["slow-head", "slow-body", "slow-chunks", "endless-body"])
 def test_the_time_out_of_a_server_that_drips_comes_while_it_does(clock, name):
-    with FaultServer(NAMED[name]) as url, clock.kept():
+    with FaultServer(NAMED[name]) as url, clock.installed():
         transport = HTTPTransport(url, HTTPOptions(timeout=2.0))
         given_up(transport.send)
         transport.close()
@@ -131,9 +131,9 @@ def test_only_what_is_waited_for_in_vain_makes_time_jump(clock):
         return WHOLE
 
     server = FaultServer(
-        NAMED["stalled"], service=service, strikes=lambda request: request.path == "/stalls"
+        NAMED["stalled"], service=service, applies_to=lambda request: request.path == "/stalls"
     )
-    with server as url, clock.kept():
+    with server as url, clock.installed():
         transport = HTTPTransport(url, HTTPOptions(timeout=HOUR))
         got = []
         thread = threading.Thread(
@@ -152,7 +152,7 @@ def test_only_what_is_waited_for_in_vain_makes_time_jump(clock):
 
 
 def test_pauses_pass_at_once(clock):
-    with clock.kept():
+    with clock.installed():
         deadlines.clock().sleep(HOUR)
         with asyncio.Runner(loop_factory=clock.new_event_loop) as loop:
             loop.run(deadlines.clock().async_sleep(HOUR))
@@ -162,9 +162,9 @@ def test_pauses_pass_at_once(clock):
 def test_a_store_that_is_closed_while_it_waits_ends_its_waiting(clock):
     server = FaultServer(None, service=lambda _: WHOLE)
     holding = threading.Event()
-    server.strikes = lambda _: holding.wait(60) and False
+    server.applies_to = lambda _: holding.wait(60) and False
     errors = []
-    with server as url, clock.kept():
+    with server as url, clock.installed():
         transport = HTTPTransport(url, HTTPOptions(timeout=HOUR))
 
         def ask():
@@ -186,7 +186,7 @@ def test_a_store_that_is_closed_while_it_waits_ends_its_waiting(clock):
 
 def test_the_clock_is_kept_within_its_block_and_no_longer(clock):
     before = deadlines.clock()
-    with clock.kept():
+    with clock.installed():
         assert (deadlines.clock(), current()) == (clock, clock)
         clock.advance(HOUR)
         assert deadlines.clock().monotonic() - time.monotonic() == pytest.approx(HOUR)

@@ -16,7 +16,7 @@ def text(value):
     return json.dumps(value)
 
 
-@given(st.lists(strategies.spoilt(DOCUMENT, places=6), min_size=3, max_size=3))
+@given(st.lists(strategies.corrupted(DOCUMENT, places=6), min_size=3, max_size=3))
 def test_what_is_spoilt_is_a_copy_down_to_the_values_put_in(several):
     assert all(spoilt is not DOCUMENT for spoilt in several)
     assert text(DOCUMENT) == text({"row": {"id": "a", "inner": []}})

@@ -27,12 +27,12 @@ from convostore.testing.wire_faults import _guards as guards
 from convostore.testing.wire_faults.server import (
     DELAYS,
     FAULTS,
-    Again,
     Fault,
     FaultServer,
     RefusingServer,
-    answered,
+    Repeat,
     redirect,
+    whole_answer,
 )
 
 from ..contract.mutants.replying_service import (
@@ -90,7 +90,7 @@ def test_a_reset_is_one(ask):
 
 
 def test_a_connection_that_is_kept_takes_the_next_request(ask):
-    server = FaultServer(answered("any", 200, b"{}"))
+    server = FaultServer(whole_answer("any", 200, b"{}"))
     with server as url:
         connection = connected(url)
         for _ in range(2):
@@ -102,7 +102,7 @@ def test_a_connection_that_is_kept_takes_the_next_request(ask):
 
 @pytest.mark.parametrize("every", [0, 0.001])
 def test_what_is_sent_again_has_no_end(ask, every):
-    with FaultServer(Fault("any", b"a", Again(b"bc", every))) as url:
+    with FaultServer(Fault("any", b"a", Repeat(b"bc", every))) as url:
         connection = ask(url)
         received = b""
         while len(received) < 100:
@@ -117,7 +117,7 @@ def test_a_server_that_is_left_ends_whatever_it_is_at(ask):
         with naming(fault.name):
             with server as url:
                 ask(url)
-                assert server.wait_until_struck(seconds=PATIENCE)
+                assert server.wait_until_faulted(seconds=PATIENCE)
             assert server.errors == []
             assert set(threading.enumerate()) <= before
 
@@ -128,7 +128,7 @@ def test_a_server_notes_that_its_client_has_gone():
         with naming(fault.name), server as url:
             connection = connected(url)
             connection.request("GET", "/")
-            assert server.wait_until_struck(seconds=PATIENCE)
+            assert server.wait_until_faulted(seconds=PATIENCE)
             assert not server.is_left()
             connection.close()
             assert server.wait_until_left(seconds=PATIENCE)
@@ -137,7 +137,7 @@ def test_a_server_notes_that_its_client_has_gone():
 def test_waiting_for_what_does_not_come_says_so():
     with (server := FaultServer(None)) as url:
         connection = connected(url)
-        assert not server.wait_until_struck(seconds=0.01)
+        assert not server.wait_until_faulted(seconds=0.01)
         assert server.wait_until(lambda: server.connections == 1, seconds=PATIENCE)
         assert not server.wait_until_left(seconds=0.01)
         connection.close()
@@ -147,13 +147,13 @@ def test_a_fault_strikes_what_it_is_to_strike_and_leaves_the_rest_to_the_service
     server = FaultServer(
         Fault("any"),
         service=lambda request: Response(200, {}, request.path.encode()),
-        strikes=lambda request: request.method == "DELETE",
+        applies_to=lambda request: request.method == "DELETE",
     )
     with server as url:
         assert ask(url, "GET", "/a").recv(4096).endswith(b"/a")
         assert read_all(ask(url, "DELETE", "/b")) == b""
     assert [each.path for each in server.received] == ["/a", "/b"]
-    assert [each.path for each in server.struck] == ["/b"]
+    assert [each.path for each in server.faulted] == ["/b"]
 
 
 def test_a_server_can_be_mended_and_broken_while_it_runs(ask):
@@ -304,7 +304,7 @@ def test_what_hangs_is_found(backend, face, caplog):
             signal.setitimer(signal.ITIMER_REAL, 0.001)  # what it would end after is over
             threading.Event().wait()
 
-    with pytest.raises(AssertionError, match="did not end"):
+    with pytest.raises(AssertionError, match="must end within"):
         Contract(Hangs).test_a_fault_ends_in_its_error(backend, NAMED["page-502"], face, caplog)
 
 
@@ -322,7 +322,7 @@ def test_a_connection_that_stays_open_is_found(backend, caplog, monkeypatch):
 
     contract = Contract(KeepsItsConnections)
     try:
-        with pytest.raises(AssertionError, match="connection stays open"):
+        with pytest.raises(AssertionError, match="left open"):
             contract.test_a_fault_ends_in_its_error(backend, NAMED["status-503"], "sync", caplog)
     finally:
         for close in kept:
@@ -637,7 +637,7 @@ class Impatient(FaultServer):
     """A server that waits for nothing once its fault has struck."""
 
     def wait_until(self, condition, *, seconds):
-        return super().wait_until(condition, seconds=0.05 if self.struck else seconds)
+        return super().wait_until(condition, seconds=0.05 if self.faulted else seconds)
 
 
 class KeepsConnections(AnsweringAdapter):
@@ -666,7 +666,7 @@ class _KeepsAsync(AsyncHTTPTransport):
 
 def test_a_stream_that_keeps_its_connection_when_it_is_left_is_found(face, monkeypatch):
     monkeypatch.setattr(fault_contract, "FaultServer", Impatient)
-    with pytest.raises(AssertionError, match="connection stays open"):
+    with pytest.raises(AssertionError, match="left open"):
         AnsweringContract(KeepsConnections).test_a_stream_that_is_left_has_no_connection(
             answering(), face
         )
@@ -719,7 +719,7 @@ def test_a_stream_that_takes_a_cancellation_for_an_error_is_found():
 def test_a_stream_that_takes_an_interrupt_for_an_error_is_found(monkeypatch):
     monkeypatch.setattr(fault_contract, "FaultServer", Impatient)
     # Where Ctrl-C does not meet the stream itself, its connection stays open.
-    with pytest.raises((UnavailableError, AssertionError), match=r"interrupted|stays open"):
+    with pytest.raises((UnavailableError, AssertionError), match=r"interrupted|left open"):
         AnsweringContract(TakesNoForTheEnd).test_an_interrupted_stream_leaves_a_store_that_works(
             answering(), "sync"
         )
@@ -765,12 +765,13 @@ EVENTS = b'event: say\ndata: {"a": 1}\n\ndata: [DONE]\n\ndata: {"b": 2}'
     ],
 )
 def test_a_stream_is_broken_at_its_events_or_at_its_lines(content, pieces):
-    assert stream_breaking.pieces_of(content) == pieces
+    assert stream_breaking.split_pieces(content) == pieces
 
 
 def test_the_places_of_a_stream_are_before_within_and_behind_its_pieces():
     cuts = [
-        stream_breaking.cut_at(each, b"abcd\nef\n") for each in stream_breaking.places_of(b"a\nb\n")
+        stream_breaking.split_at(each, b"abcd\nef\n")
+        for each in stream_breaking.cut_points(b"a\nb\n")
     ]
     assert cuts == [
         (b"", b"abcd\nef\n"),
@@ -799,21 +800,21 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunk
     ],
 )
 def test_a_stream_breaks_off_where_and_how_it_is_to(lines, breaking, sent, then):
-    place = stream_breaking.Place(1, in_the_middle=True)
-    fault = stream_breaking.broken_off(lines, place, breaking)
+    place = stream_breaking.CutPoint(1, in_the_middle=True)
+    fault = stream_breaking.cut_response(lines, place, breaking)
     assert (fault.sent, fault.then) == (sent, then)
 
 
 @pytest.mark.parametrize(
     ("place", "body"),
     [
-        (stream_breaking.Place(0), b'\xff\x00{"garbage": [\nabcd\nef\n'),
-        (stream_breaking.Place(0, in_the_middle=True), b'ab\xff\x00{"garbage": [\nef\n'),
-        (stream_breaking.Place(2), b'abcd\nef\n\xff\x00{"garbage": [\n'),
+        (stream_breaking.CutPoint(0), b'\xff\x00{"garbage": [\nabcd\nef\n'),
+        (stream_breaking.CutPoint(0, in_the_middle=True), b'ab\xff\x00{"garbage": [\nef\n'),
+        (stream_breaking.CutPoint(2), b'abcd\nef\n\xff\x00{"garbage": [\n'),
     ],
 )
 def test_garbage_takes_the_place_of_a_piece_and_the_rest_follows(lines, place, body):
-    fault = stream_breaking.garbled(lines, place)
+    fault = stream_breaking.garbled_response(lines, place)
     with FaultServer(fault) as url:
         connection = connected(url)
         connection.request("GET", "/")
@@ -828,15 +829,15 @@ def test_a_fault_may_be_made_of_the_services_own_answer(ask):
     )
     with server as url:
         assert read_all(ask(url, "GET", "/there")) == b"not /there"
-        assert server.wait_until(lambda: server.over == 1, seconds=PATIENCE)
-    assert [each.path for each in server.struck] == ["/there"]
+        assert server.wait_until(lambda: server.ended == 1, seconds=PATIENCE)
+    assert [each.path for each in server.faulted] == ["/there"]
 
 
 def test_a_fault_that_stalls_is_over_when_its_client_has_gone():
     with (server := FaultServer(Fault("any", then="stall"))) as url:
         connection = connected(url)
         connection.request("GET", "/")
-        assert server.wait_until_struck(seconds=PATIENCE)
-        assert server.over == 0
+        assert server.wait_until_faulted(seconds=PATIENCE)
+        assert server.ended == 0
         connection.close()
-        assert server.wait_until(lambda: server.over == 1, seconds=PATIENCE)
+        assert server.wait_until(lambda: server.ended == 1, seconds=PATIENCE)

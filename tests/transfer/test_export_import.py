@@ -24,7 +24,7 @@ from convostore.errors import (
 from convostore.models import Conversation, Message, Origin, Page, TextPart
 from convostore.store import AsyncConversationStore, ConversationStore
 from convostore.testing import samples
-from convostore.testing.value_strategies import several
+from convostore.testing.value_strategies import tuples
 from convostore.transfer import (
     TransferProgress,
     aexport_conversations,
@@ -115,7 +115,7 @@ def import_to(face, place, source, **options):
 @pytest.fixture
 def full():
     place = Place()
-    place.fill(*samples.several(3))
+    place.fill(*samples.numbered_conversations(3))
     place.put(
         Conversation(
             id="all",
@@ -128,7 +128,7 @@ def full():
             problems=(convostore.Problem(where="w", what="x"),),
             raw={"\ud800": 1},
         ),
-        [samples.everything()],
+        [samples.full_message()],
     )
     return place
 
@@ -173,7 +173,7 @@ def test_what_was_exported_is_imported_the_same(face, full, tmp_path):
 
 @given(
     st.lists(
-        st.tuples(CONVERSATIONS, several(MESSAGES, 3).map(lambda each: unique(each))),
+        st.tuples(CONVERSATIONS, tuples(MESSAGES, 3).map(lambda each: unique(each))),
         max_size=3,
         unique_by=lambda each: each[0].id,
     )

@@ -21,7 +21,7 @@ from convostore.adapters import Adapter, AdapterOptions, AsyncTransport, Transpo
 from convostore.http import HTTPOptions, Response
 from convostore.store import AsyncConversationStore
 from convostore.testing import Backend
-from convostore.testing.samples import everything, several
+from convostore.testing.samples import full_message, numbered_conversations
 from convostore.transfer import MirrorReport, amirror, mirror
 
 from ..contract.mutants.sample_service import SampleAdapter, SampleService
@@ -38,7 +38,7 @@ def sample(**options):
 @pytest.fixture
 def service():
     made = SampleService()
-    made.seed(several(5))
+    made.seed(numbered_conversations(5))
     return made
 
 
@@ -51,7 +51,7 @@ class TestAServiceThatDoesNotPage:
     """Its list and each conversation come whole, and tell no time of a change."""
 
     def test_a_run_takes_the_list_and_one_request_for_each_conversation(self, service, target):
-        service.seed(several(3, messages=700))
+        service.seed(numbered_conversations(3, messages=700))
         backend = Backend(sample, service=service.handle)
         with backend.open() as source:
             assert mirror(source, target.store) == MirrorReport(copied=5, messages=3 * 700 + 4)
@@ -73,7 +73,7 @@ class TestAServiceThatDoesNotPage:
     def test_what_changed_in_the_middle_is_found(self, service, target):
         with Backend(sample, service=service.handle).open() as source:
             mirror(source, target.store)
-            changed = several(5)[2]
+            changed = numbered_conversations(5)[2]
             texts = ["text 2.0", "another answer", "more"]
             messages = [
                 Message(id=f"m{number:05}", role="user", parts=(TextPart(text=text),))
@@ -230,19 +230,19 @@ class TestThroughput:
 
     def test_a_service_whose_answers_are_whole_never_waits(self, target):
         service = SampleService()
-        service.seed(several(200))
+        service.seed(numbered_conversations(200))
         ticks, bound = self.ticks(sample(), service.handle, target)
         assert ticks <= bound
         assert len(copies_of(target, NAME)) == 200
 
     def test_a_service_that_pages_never_waits_for_its_list_or_a_long_conversation(self, target):
         transcripts = [
-            *several(1, messages=100),
+            *numbered_conversations(1, messages=100),
             *[
                 Transcript(
                     conversation_id=f"x{number}",
                     conversation=Conversation(id=f"x{number}"),
-                    messages=several(1)[0].messages,
+                    messages=numbered_conversations(1)[0].messages,
                 )
                 for number in range(300)
             ],
@@ -253,7 +253,7 @@ class TestThroughput:
 
     def test_a_target_that_takes_as_long_does_not_hold_the_source_up(self, target):
         service = SampleService()
-        service.seed(several(200))
+        service.seed(numbered_conversations(200))
         ticks, bound = self.ticks(sample(), service.handle, target, target_ticks=True)
         assert ticks <= bound
         assert len(copies_of(target, NAME)) == 200
@@ -336,7 +336,7 @@ class TestATargetOfAThirdParty:
 
     def test_it_gets_what_it_can_hold_and_the_rest_is_told(self):
         source = Place()
-        put(source, "c", [everything()], created_at=later(0), pinned=True)
+        put(source, "c", [full_message()], created_at=later(0), pinned=True)
         put(source, "d", numbered(1, 2), updated_at=None)
         with self.open() as notebook:
             report = mirror(source.store, notebook)

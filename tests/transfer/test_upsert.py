@@ -20,7 +20,7 @@ from convostore import (
 )
 from convostore.adapters.memory import MemoryAdapter
 from convostore.flow import run
-from convostore.testing.samples import everything
+from convostore.testing.samples import full_message
 from convostore.transfer._steps import pages_of, pages_of_store
 from convostore.transfer._target import UNFINISHED, UNSETTLED, UpsertPolicy, UpsertResult
 from convostore.transfer._upsert import require, upsert
@@ -101,7 +101,7 @@ class TestAFirstCopy:
         put(
             source,
             "c",
-            [said("a NUL \x00, a surrogate \ud800", id="\ud800"), everything()],
+            [said("a NUL \x00, a surrogate \ud800", id="\ud800"), full_message()],
             created_at=START,
             pinned=True,
             files=(FilePart(name="f", url="https://example.org/f"),),

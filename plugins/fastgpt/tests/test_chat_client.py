@@ -469,7 +469,7 @@ STALLED = Fault("stalled", then="stall")
 )
 def test_a_model_has_a_time_out_of_its_own(options, method, arguments, client):
     with (
-        AutojumpClock().kept() as kept,
+        AutojumpClock().installed() as kept,
         FaultServer(STALLED) as url,
         client(url, **options) as chat,
     ):

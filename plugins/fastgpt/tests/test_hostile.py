@@ -19,7 +19,7 @@ from convostore.http import Request, Response
 from convostore.models import Listing, RunStep
 from convostore.parsing import MAX_NESTING
 from convostore.testing import Backend
-from convostore.testing.strategies import json_values, nested, spoilt
+from convostore.testing.strategies import corrupted, json_values, nested
 from convostore_fastgpt.schema import records
 
 from .support.service import APP, JSON_TYPE, OPTIONS, FastGPTService
@@ -143,7 +143,7 @@ STEPS = [
 
 
 def lists(document: list[Any]) -> st.SearchStrategy[list[Any]]:
-    return spoilt(document, places=3).filter(lambda rows: isinstance(rows, list))
+    return corrupted(document, places=3).filter(lambda rows: isinstance(rows, list))
 
 
 # Readers
@@ -362,7 +362,9 @@ def test_any_json_in_place_of_an_answers_data_gives_a_value_or_a_protocol_error(
     everything(json.dumps({"code": 200, "data": data}).encode())
 
 
-@given(spoilt({"code": 200, "statusText": "", "message": "", "data": {"list": ITEMS, "total": 2}}))
+@given(
+    corrupted({"code": 200, "statusText": "", "message": "", "data": {"list": ITEMS, "total": 2}})
+)
 def test_any_json_at_any_place_of_an_answer_gives_a_value_or_a_store_error(body):
     content = json.dumps(body).encode()
     store = opened(getHistories=content, getHistoryStatus=content)

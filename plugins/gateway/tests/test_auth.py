@@ -125,7 +125,7 @@ def test_a_reader_has_no_way_around_that():
     """Whatever else a store can do by name is built of operations, or reads."""
     harmless = {"aclose", "label", "offers", "traits", "reply_options"}
     harmless |= {"conversations", "messages", "transcripts"}  # they go through lists page by page
-    harmless |= {"keeps_json", "messages_as_json"}  # as list_messages
+    harmless |= {"messages_as_json"}  # as list_messages
     more = {
         name
         for name, _ in inspect.getmembers(ReadOnlyStore)

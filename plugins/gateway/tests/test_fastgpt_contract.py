@@ -23,9 +23,9 @@ from convostore.testing import (
     never,
     run_clause,
 )
-from convostore.testing.clauses.replies import ReplyingClauses
+from convostore.testing.clauses.replies import ReplyClauses
 from convostore.testing.clauses.streaming import StreamingClauses
-from convostore.testing.dialects import seeding, serving
+from convostore.testing.dialects import dialect_service, store_seeder
 from convostore.testing.transports import Service
 from convostore_fastgpt.server.dialect import FastGPTDialect
 from convostore_gateway import streams
@@ -46,7 +46,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def service(target: str) -> Iterator[Service]:
-    with serving(FastGPTDialect(), target) as service:
+    with dialect_service(FastGPTDialect(), target) as service:
         yield service
 
 
@@ -64,7 +64,7 @@ class TestSQLiteInTheFastGPTDialect(StoreContract):
         return Backend(
             "fastgpt+http://chat.test",
             service=service,
-            seed=seeding(target),
+            seed=store_seeder(target),
             options=dict(OPTIONS),
         )
 
@@ -79,7 +79,7 @@ OF_REPLIES = [
         if name == SUGGESTIONS
         else (),
     )
-    for kind in (ReplyingClauses, StreamingClauses)
+    for kind in (ReplyClauses, StreamingClauses)
     for name in vars(kind)
     if name.startswith("test_") and name != LEFT_EARLY
 ]
@@ -113,7 +113,7 @@ def url(gateway: str, target: str) -> Iterator[str]:
 def test_replies_of_a_model_keep_the_contract_over_a_real_gateway(clause, face, url, target):
     backend = Backend(
         f"fastgpt+{url}",
-        seed=seeding(target),
+        seed=store_seeder(target),
         options=OPTIONS | {"verify": False},
         prompts=Prompts(thinking="think of a tide", failing="fail"),
     )

@@ -15,8 +15,8 @@ from convostore.adapters import Operation
 from convostore.config import open_adapter
 from convostore.errors import AuthError, ProtocolError
 from convostore.testing import FACES, Backend, Face, StoreContract, list_clauses, run_clause
-from convostore.testing.dialects import seeding, serving
-from convostore.testing.samples import dialogue, several
+from convostore.testing.dialects import dialect_service, store_seeder
+from convostore.testing.samples import dialogue, numbered_conversations
 from convostore.testing.transports import Service
 from convostore_gateway import Token
 from convostore_perplexica.server.dialect import PerplexicaDialect
@@ -34,7 +34,7 @@ its own says how it ends.
 READER = Token(value=SecretStr("who-may-read-and-no-more"), rights="read")
 WRITER = Token(value=SecretStr("who-may-do-everything"))
 MODELS = {"chat_model": "provider/model", "embedding_model": "provider/embedding"}
-SAMPLES = [*several(1), dialogue("a/b?c", ["q", "a"])]
+SAMPLES = [*numbered_conversations(1), dialogue("a/b?c", ["q", "a"])]
 
 
 def keeping(url: str, **options: Any) -> Any:
@@ -67,7 +67,7 @@ def target(kept: str) -> str:
 
 @pytest.fixture(scope="module")
 def service(kept: str) -> Iterator[Service]:
-    with serving(PerplexicaDialect(), kept) as service:
+    with dialect_service(PerplexicaDialect(), kept) as service:
         yield service
 
 
@@ -77,7 +77,7 @@ class TestInProcess(StoreContract):
         return Backend(
             lambda **options: keeping("http://search.test", **options),
             service=service,
-            seed=seeding(target),
+            seed=store_seeder(target),
         )
 
 
@@ -111,13 +111,13 @@ class TestOverHTTP:
     def test_what_is_served_keeps_the_contract(
         self, open_url: str, target: str, clause: str, face: Face
     ) -> None:
-        backend = Backend(lambda **options: keeping(open_url, **options), seed=seeding(target))
+        backend = Backend(lambda **options: keeping(open_url, **options), seed=store_seeder(target))
         run_clause(list_clauses()[clause], backend, face)
 
     @pytest.fixture
     def url(self, guarded: str, target: str) -> str:
         """Where a token is needed to see the samples."""
-        seeding(target)(SAMPLES)
+        store_seeder(target)(SAMPLES)
         return guarded
 
     def test_without_a_token_nothing_is_told(self, url: str) -> None:

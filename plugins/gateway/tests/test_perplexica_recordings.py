@@ -25,7 +25,7 @@ from convostore.errors import UnavailableError
 from convostore.http import Request, Response
 from convostore.parsing import read_time
 from convostore.testing import Backend
-from convostore.testing.dialects import incoming, serving
+from convostore.testing.dialects import dialect_service, incoming_request
 from convostore_perplexica.schema import chats
 from convostore_perplexica.server.dialect import PerplexicaDialect
 
@@ -163,7 +163,7 @@ def differences_of(
 ) -> Iterator[Callable[[str], Found]]:
     """Replays a case, once, and gives what differs: its name, what was recorded, what came."""
     target = f"sqlite:///{tmp_path_factory.mktemp('served').as_posix()}/served.db"
-    with serving(PerplexicaDialect(), target) as service:
+    with dialect_service(PerplexicaDialect(), target) as service:
 
         @cache
         def replayed(case: str) -> Found:
@@ -295,7 +295,7 @@ def answer(service: Callable[[Request], Response], exchange: Exchange) -> Respon
     request = Request(exchange.method, exchange.path, query=exchange.query, headers=unchanged)
     if exchange.status == 500:
         error = UnavailableError("the disk is full", adapter="sqlite")
-        return PerplexicaDialect().failed(incoming(request), error)
+        return PerplexicaDialect().failed(incoming_request(request), error)
     return service(request)
 
 

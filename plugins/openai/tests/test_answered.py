@@ -437,7 +437,7 @@ AFTER_THE_LAST_WORD = FRAMES.index(STOP) + 1
 @pytest.fixture
 def hurried_talk(talk):
     """Opens a store for which the time that a model stalls is over at once."""
-    with AutojumpClock().kept():
+    with AutojumpClock().installed():
         yield partial(talk, reply_timeout=30)
 
 

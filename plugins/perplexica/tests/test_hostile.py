@@ -14,7 +14,7 @@ from convostore.adapters import Transport, Turn
 from convostore.http import Request, Response
 from convostore.models import TextPart
 from convostore.parsing import MAX_NESTING
-from convostore.testing.strategies import json_values, nested, spoilt
+from convostore.testing.strategies import corrupted, json_values, nested
 from convostore_perplexica.api.versions import Generation
 from convostore_perplexica.options import PerplexicaOptions, PerplexicaReplyOptions
 from convostore_perplexica.replies.history import parse_history
@@ -114,13 +114,13 @@ def rows_in(messages: list[convostore.Message]) -> list[object]:
     return list(seen.values())
 
 
-@given(spoilt(DETAIL))
+@given(corrupted(DETAIL))
 def test_any_json_at_any_place_of_a_chat_gives_a_value_or_a_protocol_error(body):
     for result in read(body):
         repr(result)
 
 
-@given(spoilt(DETAIL | {"messages": [*ROWS, UNANSWERED]}, places=2))
+@given(corrupted(DETAIL | {"messages": [*ROWS, UNANSWERED]}, places=2))
 @example({"chat": CHAT, "messages": [UNANSWERED | {"status": []}]})
 def test_any_json_at_any_place_of_a_chat_gives_replies_or_store_errors(body):
     store = opened(body)
@@ -133,7 +133,7 @@ def test_any_json_at_any_place_of_a_chat_gives_replies_or_store_errors(body):
             assert reply.message.id
 
 
-@given(spoilt(DETAIL, places=2))
+@given(corrupted(DETAIL, places=2))
 def test_any_json_at_any_place_of_a_chat_goes_along_with_a_turn_as_texts(body):
     try:
         past = parse_history(body)
@@ -149,7 +149,7 @@ def test_any_json_at_any_place_of_a_chat_goes_along_with_a_turn_as_texts(body):
         assert {type(text) for text in texts} <= {str}
 
 
-@given(spoilt(LIST))
+@given(corrupted(LIST))
 def test_any_json_at_any_place_of_a_list_gives_a_value_or_a_protocol_error(body):
     for result in read(body):
         repr(result)
@@ -168,7 +168,7 @@ def test_any_bytes_in_place_of_an_answer_give_a_value_or_a_protocol_error(body):
     read(body)
 
 
-@given(spoilt(ROWS, places=3).filter(lambda rows: isinstance(rows, list)))
+@given(corrupted(ROWS, places=3).filter(lambda rows: isinstance(rows, list)))
 def test_every_row_stays_whole_in_the_raw_of_some_message(rows):
     try:
         messages = list(opened({"chat": CHAT, "messages": rows}).messages("chat"))
@@ -181,7 +181,7 @@ def test_every_row_stays_whole_in_the_raw_of_some_message(rows):
             assert json.dumps(row) in kept
 
 
-@given(spoilt(ROWS, places=3).filter(lambda rows: isinstance(rows, list)))
+@given(corrupted(ROWS, places=3).filter(lambda rows: isinstance(rows, list)))
 def test_messages_can_be_compared_exported_and_told_apart(rows):
     try:
         messages = list(opened({"chat": CHAT, "messages": rows}).messages("chat"))

@@ -7,8 +7,8 @@ from hypothesis import example, given
 
 import convostore
 from convostore.errors import InvalidError, NotFoundError
-from convostore.serialization import dumps
-from convostore.testing.samples import everything
+from convostore.serialization import dump, load_message
+from convostore.testing.samples import full_message
 from convostore.testing.value_strategies import Values
 
 STORES = ["memory://", "sqlite://"]
@@ -17,18 +17,19 @@ MESSAGES = Values().messages()
 
 @pytest.mark.parametrize("target", STORES)
 @given(message=MESSAGES)
-@example(message=everything())
+@example(message=full_message())
 def test_a_message_as_json_is_the_one_that_the_list_has(target, message):
     with convostore.open(target) as store:
         store.create_conversation(id="c")
         store.append_messages("c", [message])
         (text,) = store.messages_as_json("c").items
-        assert sorted_json(text) == sorted_json(dumps(store.list_messages("c").items[0]))
+        read = load_message(json.loads(text.encode()))
+        # Written again, as NaN is not equal to itself.
+        assert sorted_json(read) == sorted_json(store.list_messages("c").items[0])
 
 
-def sorted_json(text):
-    """Return a text's JSON, encoded again, as NaN is not equal to itself."""
-    return json.dumps(json.loads(text.encode()), sort_keys=True)
+def sorted_json(message):
+    return json.dumps(dump(message), sort_keys=True)
 
 
 @pytest.mark.parametrize("target", STORES)
@@ -54,9 +55,3 @@ def test_what_is_not_there_and_a_wrong_cursor_are_refused_as_by_the_list(target)
         store.create_conversation(id="c")
         with pytest.raises(InvalidError):
             store.messages_as_json("c", cursor="wrong")
-
-
-def test_only_a_store_that_keeps_json_says_so():
-    with convostore.open("memory://") as memory, convostore.open("sqlite://") as database:
-        assert not memory.keeps_json
-        assert database.keeps_json

@@ -27,7 +27,7 @@ from convostore import (
 from convostore.adapters import Operation
 from convostore.config import open_adapter
 from convostore.testing import Backend, Kit, raises, run_clause
-from convostore.testing._assertions import collected
+from convostore.testing._assertions import collect
 from convostore_sql.rows import namespace_mark
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
@@ -56,7 +56,7 @@ async def state(store: AsyncConversationStore) -> object:
     page = await store.list_conversations(limit=100)
     return (
         page.total,
-        [(item.conversation, item.messages) for item in await collected(store.transcripts())],
+        [(item.conversation, item.messages) for item in await collect(store.transcripts())],
         (await store.search("shared", limit=100)).items,
         (await store.search("title", limit=100)).items,
     )
@@ -92,8 +92,8 @@ class Cases:
         page = await both.see(both.alice.list_conversations(limit=100))
         assert [item.id for item in page.items] == ["only-alice", "d", "c"]
         assert page.total in {3, None}
-        assert len(await both.see(collected(both.alice.conversations(older_than=FAR)))) == 3
-        assert len(await both.see(collected(both.alice.transcripts()))) == 3
+        assert len(await both.see(collect(both.alice.conversations(older_than=FAR)))) == 3
+        assert len(await both.see(collect(both.alice.transcripts()))) == 3
         cursor = (await both.bob.list_conversations(limit=1)).cursor
         await both.see_or(InvalidError, both.alice.list_conversations(cursor=cursor))
 
@@ -116,7 +116,7 @@ class Cases:
     async def create_conversation(self, both: Both) -> None:
         await both.see(both.alice.create_conversation(id="only-bob", title="new"))
         assert (await both.alice.get_conversation("only-bob")).title == "new"
-        assert await collected(both.alice.messages("only-bob")) == []
+        assert await collect(both.alice.messages("only-bob")) == []
         with raises(ConflictError):
             await both.alice.create_conversation(id="c", title="a title of bob")
 
@@ -128,7 +128,7 @@ class Cases:
         with raises(ConflictError):
             await both.alice.append_messages("c", [told("m1", "bob")])
         await both.see(both.alice.append_messages("c", [told("bob's", "alice")], after="alice's"))
-        assert len(await both.see(collected(both.alice.messages("c")))) == 5
+        assert len(await both.see(collect(both.alice.messages("c")))) == 5
 
     async def replace_messages(self, both: Both) -> None:
         with raises(NotFoundError):
@@ -137,7 +137,7 @@ class Cases:
             await both.alice.replace_messages("c", [told("m9", "alice")], after="bob's")
         await both.see(both.alice.replace_messages("c", [told("bob's", "alice")], after="m1"))
         await both.see(both.alice.replace_messages("d", [], after=None))
-        ids = [item.id for item in await collected(both.alice.messages("c"))]
+        ids = [item.id for item in await collect(both.alice.messages("c"))]
         assert ids == ["m1", "bob's"]
 
     async def update_conversation(self, both: Both) -> None:
@@ -154,8 +154,8 @@ class Cases:
             )
             got = await both.see(both.alice.get_conversation(conversation_id))
             assert (got.title, got.updated_at) == ("put", FAR)
-        assert await collected(both.alice.messages("only-bob")) == []
-        assert len(await collected(both.alice.messages("c"))) == 4
+        assert await collect(both.alice.messages("only-bob")) == []
+        assert len(await collect(both.alice.messages("c"))) == 4
 
     async def fork_conversation(self, both: Both) -> None:
         with raises(NotFoundError):
@@ -163,7 +163,7 @@ class Cases:
         with raises(NotFoundError):
             await both.alice.fork_conversation("c", "bob's")
         fork = await both.see(both.alice.fork_conversation("c", "m2", id="only-bob", title="fork"))
-        assert len(await both.see(collected(both.alice.messages(fork.id)))) == 2
+        assert len(await both.see(collect(both.alice.messages(fork.id)))) == 2
 
     async def delete_conversation(self, both: Both) -> None:
         await both.alice.delete_conversation("only-bob")
@@ -173,17 +173,17 @@ class Cases:
 
     async def delete_conversations(self, both: Both) -> None:
         assert await both.alice.delete_conversations(older_than=FAR) == 3
-        assert await collected(both.alice.conversations()) == []
+        assert await collect(both.alice.conversations()) == []
 
     async def clear_conversations(self, both: Both) -> None:
         await both.alice.clear_conversations()
-        assert await collected(both.alice.conversations()) == []
+        assert await collect(both.alice.conversations()) == []
 
     async def delete_message(self, both: Both) -> None:
         for message_id in ("m2", "bob's", "alice's"):
             await both.alice.delete_message("c", message_id)
         await both.alice.delete_message("only-bob", "m1")
-        assert [item.id for item in await collected(both.alice.messages("c"))] == ["m1", "m3"]
+        assert [item.id for item in await collect(both.alice.messages("c"))] == ["m1", "m3"]
 
     async def set_feedback(self, both: Both) -> None:
         good = Feedback(rating="good", comment="alice liked it")
@@ -191,7 +191,7 @@ class Cases:
             with raises(NotFoundError):
                 await both.alice.set_feedback(conversation_id, message_id, good)
         await both.alice.set_feedback("c", "m1", good)
-        (first, *_) = await both.see(collected(both.alice.messages("c")))
+        (first, *_) = await both.see(collect(both.alice.messages("c")))
         assert first.feedback == good
 
     async def search(self, both: Both) -> None:

@@ -25,7 +25,7 @@ from convostore import (
     TextPart,
     ToolCallPart,
 )
-from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, everything
+from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, full_message
 from convostore.testing.strategies import nested
 
 TEXTS = [
@@ -118,7 +118,7 @@ def a_text_comes_back_the_same(store: ConversationStore, text: str) -> None:
 
 
 def test_feedback_keeps_any_comment_and_changes_nothing_else(database):
-    sent = everything()
+    sent = full_message()
     with convostore.open(database.dsn()) as store:
         store.create_conversation(id="c")
         store.append_messages("c", [sent])

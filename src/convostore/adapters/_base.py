@@ -33,7 +33,7 @@ from ..models import (
     Transcript,
     Unset,
 )
-from ..serialization import dumps
+from ..serialization import message_json
 from ._operation_table import STREAMED_BY, Operation
 from ._transport import AsyncTransport, Transport
 from ._types import Q, R
@@ -184,15 +184,13 @@ class Adapter(ABC, Generic[Q, R]):
         """
 
     def messages_as_json(self, conversation_id: str, listing: Listing) -> Flow[Q, R, Page[str]]:
-        """Return the page of `list_messages` as JSON; override it if messages are stored as JSON.
+        """Return the page of `list_messages`, each message as JSON.
 
-        Each item is the output of `serialization.dumps`, or the same in UTF-8.
+        Override it where messages are kept as JSON. Fields that hold their default may be absent.
         """
         page = yield from self.list_messages(conversation_id, listing)
         return Page(
-            items=tuple([dumps(message) for message in page.items]),
-            cursor=page.cursor,
-            total=page.total,
+            items=tuple(map(message_json, page.items)), cursor=page.cursor, total=page.total
         )
 
     def read_transcript(

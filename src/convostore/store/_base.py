@@ -52,11 +52,6 @@ class BaseStore:
         """The number of requests that may be under way at a time; 1 of a sync store."""
         return 1
 
-    @property
-    def keeps_json(self) -> bool:
-        """Whether the backend keeps messages as JSON, so that `messages_as_json` saves work."""
-        return self._operations.adapter.implements("messages_as_json")
-
     def is_same_store(self, other: BaseStore) -> bool:
         """Return whether another store, of either class, holds the same conversations."""
         return self._operations.adapter.store_key == other._operations.adapter.store_key

@@ -1,7 +1,7 @@
-"""The contract kit: what a backend's author tests it with; the public names, loaded on use.
+"""The contract kit: what the author of a backend tests it with.
 
-`StoreContract` and `FaultContract` need pytest: ``pip install 'convostore[testing]'``. Beside them
-stand `strategies` (needs Hypothesis), `saboteurs`, `loopback`, `fault_server` and `pytest_plugin`.
+The public names are loaded on use. `StoreContract`, `FaultContract` and `both_faces` need pytest:
+``pip install 'convostore[testing]'``; `strategies` and `value_strategies` need Hypothesis.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a contract test is run on: where the store is opened, what makes it answer, its stand-in.
+"""The backend under test: where its stores are opened, its service, and what makes it answer.
 
-A backend over HTTP is tested against a stand-in of its service, a function from request to reply in
-the same process: it is counted, and faults take its place, without a socket.
+A backend over HTTP is tested against a stand-in of its service, a function from request to response
+in the same process. The kit counts its requests and puts faults in its place, without a socket.
 """
 
 from __future__ import annotations
@@ -31,19 +31,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Prompts:
-    """What a backend that answers is told, so that it does what a clause is about.
+    """The texts that make a backend do what the clauses of replies are about.
 
-    Every other text must be answered with a text of several pieces, the same each time.
+    Every other text must be answered with a text of several pieces, the same each time. A clause
+    whose prompt is None is skipped.
 
     Attributes:
         thinking: Is answered with reasoning and a text.
         choice: Makes the backend ask for one of several options.
         form: Makes it ask for the fields of a form.
-        filled_in: What the form's fields are filled in with, by key.
-        failing: Makes it break off.
-        options: Those of every turn and answer, such as the name of a model.
-
-    A clause whose prompt is None is skipped.
+        filled_in: The values of the form's fields, by key.
+        failing: Makes the reply break off.
+        options: The options of every turn and answer, such as the name of a model.
     """
 
     thinking: str | None = None
@@ -55,26 +54,26 @@ class Prompts:
 
 
 class Backend:
-    """Where the kit opens stores.
+    """A backend under test.
 
     Args:
-        target: A DSN; every opening of it must reach the same data. Or a function that takes
-            options to an adapter.
-        service: The stand-in of an HTTP service; None for a backend that is no HTTP service, or
-            is a real one.
+        target: A DSN; every opening of it must reach the same data. Or a function from options to
+            an adapter.
+        service: The stand-in of an HTTP service; None for a backend without HTTP, or for a real
+            service.
         seed: Puts sample conversations into a backend that cannot create and append: each
             `Transcript` has a conversation (id, title, created_at) and messages (id, role, one text
-            part, created_at). The conversations' ids are to be kept, the messages' need not.
-        options: Options of every opening.
+            part, created_at). It must keep the conversations' ids; it need not keep the messages'.
+        options: The options of every opening.
         beside: Puts conversations beside those that the store lists, such as another user's in the
-            same place, and returns a function that counts those still there. None where a store is
-            all that there is.
-        prompts: What makes a backend with `reply` answer, and that it does; without them, the
-            clauses of replies are skipped.
+            same place, and returns a function that counts those still there. None where the store
+            lists everything.
+        prompts: What makes a backend with `reply` answer; without them the clauses of replies are
+            skipped.
 
     Attributes:
-        requests: What the stand-in was asked.
-        streamed: Which of that was asked for piece by piece, and what was answered.
+        requests: The requests that the stand-in has received.
+        streamed: Those of them that asked for a stream, each with its response.
     """
 
     def __init__(
@@ -97,7 +96,7 @@ class Backend:
         self.streamed: list[tuple[Request, Response]] = []
 
     def adapter(self, **options: object) -> Adapter:
-        """Makes an adapter as a store of this backend has it."""
+        """Return a new adapter with the backend's options and these."""
         merged = self.options | options
         if callable(self.target):
             return self.target(**merged)
@@ -110,7 +109,7 @@ class Backend:
         transport: Transport | None = None,
         **options: object,
     ) -> ConversationStore:
-        """Opens the sync face, on another service or transport than its own where given."""
+        """Open a sync store, with another service or transport if given."""
         adapter = self.adapter(**options)
         used = service or self.service
         if transport is None and used is not None:
@@ -124,7 +123,7 @@ class Backend:
         transport: AsyncTransport | None = None,
         **options: object,
     ) -> AsyncConversationStore:
-        """Opens the async face, on another service or transport than its own where given."""
+        """Open an async store, with another service or transport if given."""
         adapter = self.adapter(**options)
         used = service or self.service
         if transport is None and used is not None:
@@ -141,11 +140,11 @@ class Backend:
 
 @dataclass
 class Kit:
-    """What a clause is given: the backend on one face.
+    """The backend on one face, as a clause gets it.
 
     Attributes:
         backend: Where stores are opened.
-        face: Whether they are sync ones, wrapped so that they are awaited all the same.
+        face: Whether they are sync stores, which are then called as async ones.
     """
 
     backend: Backend
@@ -153,7 +152,7 @@ class Kit:
     _opened: list[AsyncConversationStore] = field(default_factory=list)
 
     def open(self, *, service: Service | None = None, **options: Any) -> AsyncConversationStore:
-        """Opens a store; it is closed when the clause has ended."""
+        """Open a store; it is closed at the end of the clause."""
         if self.face == "async":
             store = self.backend.aopen(service=service, **options)
         else:

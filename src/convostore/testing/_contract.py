@@ -1,4 +1,4 @@
-"""StoreContract: what every backend must do, each clause written once and run on both faces.
+"""StoreContract: what every backend must do, as clauses that run on both faces.
 
 A plugin's whole contract test is a subclass with one fixture:
 
@@ -7,7 +7,8 @@ A plugin's whole contract test is a subclass with one fixture:
         def backend(self) -> Backend:
             return Backend("mine+http://mine.test", service=…, seed=…)
 
-A clause that a backend cannot keep is waived with a word and a reason; it must then fail.
+A clause that a backend cannot keep is waived with a word and a reason; it must then fail. The
+clauses themselves are in `clauses`.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from . import _rewriting as rewriting  # noqa: F401  # before what it names is i
 from ._assertions import NotOffered, rule_in_errors
 from ._backend import Backend, Kit
 from ._faces import FACES, Face, StoreFace
-from .clauses.failures import FaultClauses
-from .clauses.interactions import AnsweringClauses
-from .clauses.put_fork_age import KeepingClauses
+from .clauses.failures import FailureClauses
+from .clauses.interactions import InteractionClauses
+from .clauses.put_fork_age import PutForkAgeClauses
 from .clauses.reading import ReadingClauses
-from .clauses.replies import ReplyingClauses
-from .clauses.search import SearchingClauses
+from .clauses.replies import ReplyClauses
+from .clauses.search import SearchClauses
 from .clauses.streaming import StreamingClauses
 from .clauses.writing import WritingClauses
 
@@ -40,58 +41,58 @@ Clause: TypeAlias = Callable[[Any, Kit], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True)
 class Waiver:
-    """Why a clause need not hold."""
+    """The reason why a clause need not hold."""
 
     word: Literal["notimpl", "notyet", "never"]
     reason: str
 
 
 def notimpl(reason: str) -> Waiver:
-    """The service could, the adapter does not."""
+    """Waive a clause that the service permits but the adapter does not implement."""
     return Waiver("notimpl", reason)
 
 
 def notyet(reason: str) -> Waiver:
-    """The service cannot yet, a later version may."""
+    """Waive a clause that a later version of the service may permit."""
     return Waiver("notyet", reason)
 
 
 def never(reason: str) -> Waiver:
-    """The service is not made for it."""
+    """Waive a clause that the service is not made for."""
     return Waiver("never", reason)
 
 
 class _Clauses(
     ReadingClauses,
     WritingClauses,
-    KeepingClauses,
-    SearchingClauses,
-    ReplyingClauses,
+    PutForkAgeClauses,
+    SearchClauses,
+    ReplyClauses,
     StreamingClauses,
-    AnsweringClauses,
-    FaultClauses,
+    InteractionClauses,
+    FailureClauses,
 ):
     """All clauses, as coroutines."""
 
 
 def list_clauses() -> Mapping[str, Clause]:
-    """The clauses of the contract by name."""
+    """Return the clauses of the contract by name."""
     names = [name for name in dir(_Clauses) if name.startswith("test_")]
     return {name: getattr(_Clauses, name) for name in names}
 
 
 class StoreContract:
-    """Subclass it as ``Test…`` and give it a `backend` fixture; see the module.
+    """The contract of every backend: subclass it as ``Test…`` with a `backend` fixture.
 
     Attributes:
-        waivers: By a clause's name, why it need not hold. It is a strict expected failure: once the
-            clause holds, the waiver is an error.
+        waivers: Why clauses need not hold, by the clause's name. A waived clause is a strict
+            expected failure: once it holds, the waiver is an error.
     """
 
     waivers: ClassVar[Mapping[str, Waiver]] = {}
 
     def __init_subclass__(cls, **kwargs: object) -> None:
-        """Makes a test of each clause.
+        """Make a test of each clause.
 
         Raises:
             TypeError: The subclass redefines a clause, or waives one that does not exist.
@@ -99,15 +100,17 @@ class StoreContract:
         super().__init_subclass__(**kwargs)
         known = list_clauses()
         if redefined := sorted(known.keys() & vars(cls).keys()):
-            raise TypeError(f"{cls.__name__} redefines {redefined[0]}: waive it, with a reason")
+            raise TypeError(
+                f"{cls.__name__} must not redefine {redefined[0]}: waive it, with a reason"
+            )
         if unknown := sorted(cls.waivers.keys() - known.keys()):
-            raise TypeError(f"{cls.__name__} waives {unknown[0]}, which is no clause")
+            raise TypeError(f"{cls.__name__} waives {unknown[0]}, which is not a clause")
         for name, clause in known.items():
             setattr(cls, name, _as_test(clause, cls.waivers.get(name)))
 
     @pytest.fixture
     def backend(self) -> Backend:
-        """What the clauses run on; a subclass must give one that starts empty."""
+        """Return a backend that starts empty; every subclass must override it."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture named backend")
 
 
@@ -141,8 +144,8 @@ def run_clause(clause: Clause, backend: Backend, face: Face) -> None:
     """Run one clause on one face; an error that it ends in has the clause's rule as a note.
 
     Raises:
-        NotOffered: The clause is of an operation that the backend does not offer.
-        AssertionError: It does not hold.
+        NotOffered: The backend does not offer an operation of the clause.
+        AssertionError: The clause does not hold.
     """
 
     async def carried_out() -> None:

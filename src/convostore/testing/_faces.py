@@ -1,7 +1,7 @@
-"""One test for both faces of a store: a sync store is called as an async one, so it is written once.
+"""Tests for both faces: a sync store is called as an async one, so a test is written once.
 
-A sync call never waits, so its coroutines need no event loop; the async face has one per test.
-No backend and no clause is known here.
+A sync call never waits, so its coroutines need no event loop; the async face has one loop per test.
+No backend and no clause may be known here.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ _TURNS: Final = 100
 
 
 class StoreFace:
-    """One face of the stores, with all that a test does on it; used in a ``with``.
+    """The sync or the async stores, for one test; used in a ``with``.
 
-    Stores of either face are handed out as `AsyncConversationStore`s. When the block ends they are
+    Stores of either face are returned as `AsyncConversationStore`. At the end of the block they are
     closed, and on the async face no task may be left.
 
     Args:
@@ -71,9 +71,9 @@ class StoreFace:
         """Open a store on this face; it is closed with the face.
 
         Args:
-            target: A DSN, a profile, or an adapter.
+            target: A DSN, the name of a profile, or an adapter.
             service: Answers the requests of an HTTP adapter in this process, without a socket.
-            options: Those of the adapter; and ``transport``, of this face, in place of its own.
+            options: The options of the adapter; and ``transport``, in place of its own one.
         """
         transport = options.pop("transport", None)
         adapter = open_adapter(target, **options) if isinstance(target, str) else target
@@ -89,7 +89,7 @@ class StoreFace:
         return self.wrap(ConversationStore(adapter, transport or adapter.transport()))
 
     def wrap(self, store: ConversationStore | AsyncConversationStore) -> AsyncConversationStore:
-        """Return a store that was opened elsewhere as one of this face; closed with it as well."""
+        """Return an open store of this face to be called as an async one; closed with the face."""
         wrapped = awaitable_store(store)
         self._opened.append(wrapped)
         return wrapped
@@ -99,7 +99,7 @@ class StoreFace:
     @overload
     def run(self, result: AsyncIterable[T]) -> list[T]: ...
     def run(self, result: Awaitable[T] | AsyncIterable[T]) -> T | list[T]:
-        """Return the result of a coroutine, or the items of an async iterator, as a list.
+        """Return the result of a coroutine, or the items of an async iterator as a list.
 
         Raises:
             AssertionError: On the sync face, something waited.
@@ -109,8 +109,10 @@ class StoreFace:
         if self.name == "sync":
             return drive(result)
         if self._runner is None:  # made on first use: by then a clock may be kept
-            kept = clock.current()
-            self._runner = asyncio.Runner(loop_factory=kept.new_event_loop if kept else None)
+            autojump = clock.current()
+            self._runner = asyncio.Runner(
+                loop_factory=autojump.new_event_loop if autojump else None
+            )
         return self._runner.run(_awaited(result))
 
     async def at_once(self, calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
@@ -189,7 +191,7 @@ async def _check_no_task_is_left() -> None:
 
 
 def drive(awaitable: Awaitable[T]) -> T:
-    """Run a coroutine of the sync face, which never waits, without an event loop.
+    """Run a coroutine of the sync face, without an event loop.
 
     Raises:
         AssertionError: It waits.
@@ -200,7 +202,7 @@ def drive(awaitable: Awaitable[T]) -> T:
     except StopIteration as stop:
         return cast("T", stop.value)
     coroutine.close()
-    raise AssertionError("a sync call waited")
+    raise AssertionError("a call on the sync face must not wait")
 
 
 def awaitable_store(store: ConversationStore | AsyncConversationStore) -> AsyncConversationStore:

@@ -1,6 +1,6 @@
-"""What a failed clause compared is shown: pytest is told of the kit's modules before their import.
+"""Register the kit's modules with pytest, so that a failed clause shows what it compared.
 
-Whoever brings clauses imports this first; nothing else lives here.
+Whoever imports clauses imports this first; nothing else may be here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A clock that jumps over waiting, so that a test reaches a time-out at once and by nothing else.
 
-It is real time and what was added to it. Where a server of this process stalls, and what it has
-sent is read, whoever waits for more finds that his time is over; what is read in time never depends
-on how busy the machine is.
+It is real time plus what was jumped over. Where a server of this process stalls and what it has
+sent is read, the time-out of whoever waits for more is over. What is read in time never depends on
+how busy the machine is.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _Wake: TypeAlias = Callable[[], object]
 
 
 class AutojumpClock(deadlines.Clock):
-    """Real time, and what was jumped over.
+    """Real time plus what was jumped over.
 
-    HTTP clients that are made while it is `kept` go by it; async ones need a loop of
-    `new_event_loop` besides.
+    HTTP clients that are made while it is `installed` use it; async ones also need a loop of
+    `new_event_loop`.
 
     Attributes:
         ahead: How many seconds were jumped over.
@@ -43,8 +43,8 @@ class AutojumpClock(deadlines.Clock):
         self._stalled: set[Address] = set()
 
     @contextmanager
-    def kept(self) -> Iterator[AutojumpClock]:
-        """Keeps this clock for the block."""
+    def installed(self) -> Iterator[AutojumpClock]:
+        """Install this clock for the block."""
         with deadlines.use_clock(self):
             yield self
 
@@ -59,14 +59,14 @@ class AutojumpClock(deadlines.Clock):
         await asyncio.sleep(0)
 
     def advance(self, seconds: float) -> None:
-        """Lets time pass at once."""
+        """Jump ahead by some seconds."""
         with self._lock:
             self.ahead += seconds
         self.wake()
 
     @contextmanager
     def stalled(self, connection: socket.socket) -> Iterator[None]:
-        """Holds while a server says nothing more on a connection: waiting for it takes no time."""
+        """Note, for the block, that a server says nothing more on a connection."""
         try:
             client = connection.getpeername()
         except OSError:  # it has gone
@@ -81,8 +81,8 @@ class AutojumpClock(deadlines.Clock):
             with self._lock:
                 self._stalled.discard(client)
 
-    def is_waited_for_in_vain(self) -> bool:
-        """Whether some connection that is open stalls."""
+    def has_stalled_connection(self) -> bool:
+        """Return whether some open connection stalls."""
         with self._lock:
             return not self._open.isdisjoint(self._stalled)
 
@@ -93,11 +93,11 @@ class AutojumpClock(deadlines.Clock):
         return _AsyncBackend(backend, self)
 
     def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        """An event loop that keeps this time."""
+        """Return an event loop that runs by this clock."""
         return _Loop(self)
 
     def count(self, address: Address) -> None:
-        """Notes that a connection from this address is open."""
+        """Note that a connection from this address is open."""
         with self._lock:
             self._open.add(address)
 
@@ -106,10 +106,10 @@ class AutojumpClock(deadlines.Clock):
             self._open.discard(address)
 
     def await_readable(self, connection: socket.socket, seconds: float | None) -> None:
-        """Waits until something can be read, or the other side has hung up.
+        """Wait until something can be read, or the other side has hung up.
 
         Raises:
-            TimeoutError: It did not come to that in this time.
+            TimeoutError: Neither happened in time.
         """
         address = connection.getsockname()
         until = None if seconds is None else self.monotonic() + seconds
@@ -147,7 +147,7 @@ class AutojumpClock(deadlines.Clock):
 
     @contextmanager
     def waking(self, wake: _Wake) -> Iterator[None]:
-        """Wakes somebody, within the block, whenever time has jumped or a server stalls."""
+        """Call a function, within the block, whenever time has jumped or a server stalls."""
         with self._lock:
             self._wakes.add(wake)
         try:
@@ -157,23 +157,23 @@ class AutojumpClock(deadlines.Clock):
                 self._wakes.discard(wake)
 
     def wake(self) -> None:
-        """Lets whoever waits look again."""
+        """Let whoever waits look again."""
         with self._lock:
             for wake in self._wakes:
                 wake()
 
 
 def current() -> AutojumpClock | None:
-    """The clock that is kept, where it is one that jumps."""
-    kept = deadlines.clock()
-    return kept if isinstance(kept, AutojumpClock) else None
+    """Return the installed clock, if it is an `AutojumpClock`."""
+    clock_in_use = deadlines.clock()
+    return clock_in_use if isinstance(clock_in_use, AutojumpClock) else None
 
 
 # Any, below: backends and streams are of httpcore's types, and httpcore is not imported.
 
 
 class _Backend:
-    """A blocking network backend whose connections wait by the clock; not while they encrypt."""
+    """A blocking network backend whose connections wait by the clock; TLS ones do not."""
 
     def __init__(self, backend: Any, clock: AutojumpClock) -> None:
         self._backend = backend
@@ -239,7 +239,7 @@ class _AsyncStream:
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """Where it would wait, and a connection stalls, its time is that of the next thing to do."""
+    """A loop that jumps to its next timer where it would wait and a connection stalls."""
 
     def __init__(self, clock: AutojumpClock) -> None:
         super().__init__(_Selector(clock))
@@ -263,7 +263,7 @@ class _Selector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         # In this order: what a server sent before it stalled can be read by now.
-        is_stalled = self._clock.is_waited_for_in_vain()
+        is_stalled = self._clock.has_stalled_connection()
         events = super().select(0)
         if events or timeout == 0:
             return events

@@ -1,7 +1,7 @@
-"""A dialect in the place of a service, in the same process: what its adapter asks, a store answers.
+"""A dialect as a service in the same process: a store answers the requests of an adapter.
 
-The contract kit takes it for the stand-in of the service (`convostore.testing.Service`). Tokens and
-HTTP are the gateway's own, and not here.
+The contract kit takes it as the stand-in of the service, `Backend(service=…)`. Tokens and HTTP are
+the gateway's, and not here.
 """
 
 from __future__ import annotations
@@ -20,55 +20,55 @@ from ..models import Transcript
 from ..serialization import to_json
 from ..store import AsyncConversationStore
 
-__all__ = ["incoming", "seeding", "serving"]
+__all__ = ["dialect_service", "incoming_request", "store_seeder"]
 
 T = TypeVar("T")
 
 
 @contextmanager
-def serving(
+def dialect_service(
     dialect: Dialect,
     target: str,
     *,
     wrapped: Callable[[AsyncConversationStore], AsyncConversationStore] = lambda store: store,
     **options: Any,  # as `open` takes them
 ) -> Iterator[Callable[[Request], Response]]:
-    """Gives a function that answers requests in a dialect; threads may share it.
+    """Yield a function that answers requests in a dialect; threads may share it.
 
     Args:
-        dialect: In which.
-        target: The DSN of the store that is served; it is opened here, and closed at the end.
-        wrapped: Takes the store to the one that is served, such as a reader's.
-        options: Those of the store.
+        dialect: The dialect.
+        target: The DSN of the served store; it is opened here, and closed at the end.
+        wrapped: Returns the store to serve instead of the opened one, such as a read-only one.
+        options: The options of the store.
     """
-    with _loop_of_its_own() as run:
+    with _loop_in_thread() as run:
         store = aopen(target, **options)
         served = wrapped(store)
         try:
-            yield lambda request: run(_answered(dialect, served, incoming(request)))
+            yield lambda request: run(_answer(dialect, served, incoming_request(request)))
         finally:
             run(store.aclose())
 
 
-def seeding(target: str) -> Callable[[Sequence[Transcript]], None]:
-    """Gives a function that puts conversations into a store that can create and append."""
+def store_seeder(target: str) -> Callable[[Sequence[Transcript]], None]:
+    """Return a `Backend.seed` that creates the conversations in another store."""
 
     def seed(samples: Sequence[Transcript]) -> None:
         with open(target) as store:
-            for each in samples:
-                assert each.conversation is not None
+            for sample in samples:
+                assert sample.conversation is not None
                 store.create_conversation(
-                    id=each.conversation_id,
-                    title=each.conversation.title,
-                    created_at=each.conversation.created_at,
+                    id=sample.conversation_id,
+                    title=sample.conversation.title,
+                    created_at=sample.conversation.created_at,
                 )
-                store.append_messages(each.conversation_id, each.messages)
+                store.append_messages(sample.conversation_id, sample.messages)
 
     return seed
 
 
-def incoming(request: Request) -> IncomingRequest:
-    """A request of an adapter as a server receives it."""
+def incoming_request(request: Request) -> IncomingRequest:
+    """Convert an adapter's request to what a server receives."""
     content = b"" if request.json is None else to_json(request.json).encode("ascii")
     of_content = {"content-type": "application/json"} if content else {}
     return IncomingRequest(
@@ -80,21 +80,21 @@ def incoming(request: Request) -> IncomingRequest:
     )
 
 
-async def _answered(
+async def _answer(
     dialect: Dialect, store: AsyncConversationStore, request: IncomingRequest
 ) -> Response:
-    """What a dialect answers out of a store; a stream is read to its end."""
+    """Return a dialect's response; a stream is read to its end."""
     if not dialect.serves(request):
         return Response(404, {"content-type": "text/plain; charset=utf-8"}, b"Not Found")
     try:
         answer = await run_dialect(dialect, request, store)
-        return await _read(answer, store) if isinstance(answer, StreamedResponse) else answer
+        return await _read_whole(answer, store) if isinstance(answer, StreamedResponse) else answer
     except StoreError as error:
         return dialect.failed(request, error)
 
 
-async def _read(answer: StreamedResponse, store: AsyncConversationStore) -> Response:
-    """A streamed answer as a whole; where entering it fails, the error is the caller's."""
+async def _read_whole(answer: StreamedResponse, store: AsyncConversationStore) -> Response:
+    """Return a streamed response as a whole; an error on entering it is the caller's."""
     content = b""
     async with answer.begin(store) as stream:
         try:
@@ -106,8 +106,8 @@ async def _read(answer: StreamedResponse, store: AsyncConversationStore) -> Resp
 
 
 @contextmanager
-def _loop_of_its_own() -> Iterator[Callable[[Coroutine[Any, Any, T]], T]]:
-    """An event loop in a thread, and what runs a coroutine there and waits for it."""
+def _loop_in_thread() -> Iterator[Callable[[Coroutine[Any, Any, T]], T]]:
+    """Yield a function that runs a coroutine in an event loop of another thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="served store")
     thread.start()

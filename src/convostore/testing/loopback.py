@@ -1,7 +1,7 @@
 """A small real HTTP server on 127.0.0.1, for what only a socket shows; and no other network.
 
-A test or a demonstration says what is answered, as a function of values; how it goes over the wire
-is this module's business. No service's paths or fields here, and no HTTP client.
+A test or a demonstration says what is answered, as a function from request to response. No
+service's paths or fields may be here, and no HTTP client.
 """
 
 from __future__ import annotations
@@ -24,20 +24,30 @@ from ..http import Method, Request, Response
 from ..models import JSON
 from ..parsing import decode_json
 
-__all__ = ["FRAMING", "Handler", "LoopbackServer", "Spoken", "closed_network", "replay", "serve"]
+__all__ = [
+    "FRAMING_HEADERS",
+    "Handler",
+    "LoopbackServer",
+    "WireAnswer",
+    "closed_network",
+    "replay",
+    "serve",
+]
 
 
-class Spoken(Protocol):
-    """An answer that speaks to the client itself, in bytes: what no `Response` can say."""
+class WireAnswer(Protocol):
+    """An answer that writes its bytes itself, where no `Response` will do."""
 
-    def speak(self, connection: socket.socket) -> bool:
-        """Writes to the client; says whether its next request is waited for."""
+    def write_to(self, connection: socket.socket) -> bool:
+        """Write to the client, and return whether to wait for its next request."""
 
 
-Handler: TypeAlias = Callable[[Request], Response | Spoken]
+Handler: TypeAlias = Callable[[Request], Response | WireAnswer]
 """Answers a request; several threads may call it at a time."""
 
-FRAMING: Final = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
+FRAMING_HEADERS: Final = frozenset(
+    {"connection", "content-length", "keep-alive", "transfer-encoding"}
+)
 _WITHOUT_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1"})
 
@@ -85,7 +95,7 @@ class LoopbackServer:
         self._listener.server_close()
 
     def wait_until(self, condition: Callable[[], bool], *, seconds: float) -> bool:
-        """Waits until something holds of this server, which is looked at whenever it changes.
+        """Wait until a condition holds; it is checked whenever the server changes.
 
         Returns:
             Whether it came to hold within the time.
@@ -94,7 +104,7 @@ class LoopbackServer:
             return self._changed.wait_for(condition, seconds)
 
     def is_left(self) -> bool:
-        """Whether no client is connected."""
+        """Return whether no client is connected."""
         return not self._listener.open_connections
 
     def count_connection(self) -> None:
@@ -106,8 +116,8 @@ class LoopbackServer:
         with self._changed:
             self._changed.notify_all()
 
-    def answer(self, request: Request) -> Response | Spoken:
-        """Answers one request after the latency; a handler that raises is a 500 and an error."""
+    def answer(self, request: Request) -> Response | WireAnswer:
+        """Answer one request after the latency; a handler that raises is a 500 and an error."""
         with self._changed:
             self.requests += 1
             self._changed.notify_all()
@@ -121,33 +131,39 @@ class LoopbackServer:
 
 
 def serve(handler: Handler, *, latency: float = 0.0) -> LoopbackServer:
-    """A server to be used in a ``with``, which gives its URL.
+    """Return a server to be used in a ``with``, which gives its URL.
 
     Args:
-        handler: Takes each request to its answer. `Request.path` is percent-encoded as it came,
-            header names are lower-case, and a body of JSON is decoded.
+        handler: Answers each request. `Request.path` is percent-encoded as it came, header names
+            are lower-case, and a JSON body is decoded.
         latency: Seconds to wait before each answer.
     """
     return LoopbackServer(handler, latency=latency)
 
 
 def replay(cassettes: Iterable[Mapping[str, Any]], *, by_field: str | None = None) -> Handler:
-    """A handler that answers with recordings, by method and path in the order that they were made.
+    """Return a handler that answers from recordings, by method and path, in their order.
 
     The last answer of a method and path repeats, so that a thing can be read twice; the query does
     not count. What was not recorded raises `LookupError`, which a server keeps in its `errors`.
 
     Args:
-        cassettes: In the format of vcrpy, parsed: the reading of YAML is the caller's.
-        by_field: A field of JSON bodies that tells requests to one path apart, such as a service's
-            name of the conversation's id.
+        cassettes: In the format of vcrpy, parsed: reading the YAML is the caller's.
+        by_field: A field of JSON bodies that distinguishes requests to one path, such as the
+            service's name for the conversation's id.
     """
     recorded: defaultdict[tuple[str, str, object], deque[Response]] = defaultdict(deque)
     for cassette in cassettes:
         for exchange in cassette["interactions"]:
-            asked = exchange["request"]
-            body = decode_json(asked["body"]) if by_field and asked.get("body") else None
-            key = (asked["method"], urlsplit(asked["uri"]).path, _field(body, by_field))
+            request_data = exchange["request"]
+            body = (
+                decode_json(request_data["body"]) if by_field and request_data.get("body") else None
+            )
+            key = (
+                request_data["method"],
+                urlsplit(request_data["uri"]).path,
+                _field(body, by_field),
+            )
             recorded[key].append(_recorded_response(exchange["response"]))
     lock = threading.Lock()
 
@@ -176,7 +192,7 @@ def _recorded_response(response: Mapping[str, Any]) -> Response:
 
 
 class _Listener(ThreadingHTTPServer):
-    """Gives each connection a thread, and knows the open ones so that it can end them."""
+    """A listener with one thread per connection, which can end the open ones."""
 
     daemon_threads = False  # so that closing waits for them
     request_queue_size = 128
@@ -189,7 +205,7 @@ class _Listener(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Connection)
 
     def accept_all(self) -> None:
-        """Accepts connections until it is stopped, which takes no time as `shutdown` would."""
+        """Accept connections until stopped; unlike `shutdown`, stopping takes no time."""
         with selectors.DefaultSelector() as selector:
             selector.register(self, selectors.EVENT_READ)
             selector.register(self._stopped, selectors.EVENT_READ)
@@ -216,16 +232,17 @@ class _Listener(ThreadingHTTPServer):
         self.loopback.note_end_of_connection()
 
     def hang_up(self) -> None:
-        """Ends the connections that clients keep alive, and with them their threads."""
+        """End the connections that clients keep alive, and with them their threads."""
         self.hung_up = True
         for connection in tuple(self.open_connections):
             with contextlib.suppress(OSError):  # its thread may have closed it just now
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keeps what went wrong here; a client that goes away in the middle is nothing wrong.
+        """Keep what went wrong here.
 
-        Nor is what a connection meets that is ended from here.
+        A client that goes away in the middle is no error, nor is what a connection meets that is
+        ended from here.
         """
         error = sys.exception()
         harmless = (OSError, ValueError) if self.hung_up else ConnectionError
@@ -234,7 +251,7 @@ class _Listener(ThreadingHTTPServer):
 
 
 class _Connection(BaseHTTPRequestHandler):
-    """The wire's side of one connection: bytes to a `Request`, a `Response` to bytes."""
+    """One connection: bytes to a `Request`, a `Response` to bytes."""
 
     server: _Listener
     protocol_version = "HTTP/1.1"
@@ -269,13 +286,13 @@ class _Connection(BaseHTTPRequestHandler):
         is_json = self.headers.get_content_subtype().rpartition("+")[2] == "json"
         return decode_json(body, "the request's body") if body and is_json else None
 
-    def _send(self, response: Response | Spoken) -> None:
+    def _send(self, response: Response | WireAnswer) -> None:
         if not isinstance(response, Response):
-            self.close_connection = not response.speak(self.connection)
+            self.close_connection = not response.write_to(self.connection)
             return
         self.send_response_only(response.status)
         for name, value in response.headers.items():
-            if name not in FRAMING:
+            if name not in FRAMING_HEADERS:
                 self.send_header(name, value)
         if response.status not in _WITHOUT_BODY:
             self.send_header("content-length", str(len(response.content)))
@@ -284,24 +301,24 @@ class _Connection(BaseHTTPRequestHandler):
             self.wfile.write(response.content)
 
     def finish(self) -> None:
-        """Closes both ends, even where the last of an answer cannot be sent any more."""
+        """Close both ends, even where the last of an answer cannot be sent any more."""
         try:
             super().finish()
         finally:
             self.rfile.close()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing."""
+        """Log nothing."""
 
 
 @contextlib.contextmanager
 def closed_network(*ports: int) -> Iterator[None]:
-    """Fails the test that looks a host up or connects to one, whoever catches what.
+    """Fail the test that looks a host up or connects to one, whatever catches the error.
 
     Connections within this machine stay open, as some event loops wake themselves by one.
 
     Args:
-        *ports: Those of this machine that are closed all the same, such as a recorded server's.
+        *ports: Ports of this machine that are closed all the same, such as a recorded server's.
     """
     import pytest
 

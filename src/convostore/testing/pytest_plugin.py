@@ -1,4 +1,4 @@
-"""A pytest plugin for apps, taken up where a conftest asks for it.
+"""A pytest plugin for apps, loaded where a conftest asks for it.
 
 pytest_plugins = ["convostore.testing.pytest_plugin"]
 """
@@ -17,6 +17,6 @@ __all__ = ["memory_store"]
 
 @pytest.fixture
 def memory_store() -> Iterator[ConversationStore]:
-    """An empty in-memory store, for tests of an app that takes one; closed at the end."""
+    """Yield an empty in-memory store for the test of an app; it is closed at the end."""
     with open_store("memory://") as store:
         yield store

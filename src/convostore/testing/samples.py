@@ -1,4 +1,4 @@
-"""The conversations that the kit fills a backend with: ordinary ones, and texts that break."""
+"""Sample conversations that the kit fills a backend with: ordinary ones, and hostile texts."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ __all__ = [
     "HOSTILE_TEXTS",
     "START",
     "dialogue",
-    "everything",
-    "several",
+    "full_message",
+    "numbered_conversations",
     "text_message",
 ]
 
@@ -63,7 +63,7 @@ BEYOND_UTF8: Final = ("NUL \x00 inside", "a lone surrogate \ud800 inside")
 
 
 def text_message(text: str, role: Role, number: int) -> Message:
-    """A message of one text, with an id and a time by its number."""
+    """Return a message of one text, with an id and a time by its number."""
     return Message(
         id=f"m{number:05}",
         role=role,
@@ -73,7 +73,7 @@ def text_message(text: str, role: Role, number: int) -> Message:
 
 
 def dialogue(conversation_id: str, texts: Iterable[str], title: str = "a title") -> Transcript:
-    """A conversation in which the texts are questions and answers in turn."""
+    """Return a conversation in which the texts are questions and answers in turn."""
     roles: tuple[Role, Role] = ("user", "assistant")
     return Transcript(
         conversation_id=conversation_id,
@@ -84,16 +84,16 @@ def dialogue(conversation_id: str, texts: Iterable[str], title: str = "a title")
     )
 
 
-def several(count: int, messages: int = 2) -> Sequence[Transcript]:
-    """Conversations with ids and texts by their numbers."""
+def numbered_conversations(count: int, messages: int = 2) -> Sequence[Transcript]:
+    """Return conversations with ids and texts by their numbers."""
     return [
-        dialogue(f"c{number:04}", [f"text {number}.{each}" for each in range(messages)])
+        dialogue(f"c{number:04}", [f"text {number}.{place}" for place in range(messages)])
         for number in range(count)
     ]
 
 
-def everything() -> Message:
-    """A message that uses every field and every kind of part."""
+def full_message() -> Message:
+    """Return a message that uses every field and every kind of part."""
     return Message(
         id="everything",
         role="assistant",

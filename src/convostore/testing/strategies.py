@@ -1,4 +1,4 @@
-"""Hypothesis strategies for hostile input: JSON of any kind, and documents spoilt in one place."""
+"""Hypothesis strategies for hostile input: any JSON, and documents corrupted in one place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ..models import JSON
 
-__all__ = ["json_values", "nested", "spoilt", "texts"]
+__all__ = ["corrupted", "json_values", "nested", "texts"]
 
 _AWKWARD: Final[tuple[JSON, ...]] = (
     None,
@@ -43,12 +43,12 @@ _AWKWARD: Final[tuple[JSON, ...]] = (
 
 
 def texts() -> st.SearchStrategy[str]:
-    """Any text, lone surrogates and control characters included."""
+    """Draw any text, lone surrogates and control characters included."""
     return st.text(st.characters(codec=None), max_size=30)
 
 
 def json_values() -> st.SearchStrategy[JSON]:
-    """Any JSON value, with those in front that have broken readers before."""
+    """Draw any JSON value, beginning with those that have broken readers before."""
     # Copied, as a test may change what it draws: another draw must not see that.
     awkward = st.sampled_from(_AWKWARD).map(copy.deepcopy)
     scalars = st.one_of(awkward, st.none(), st.booleans(), st.integers(), st.floats(), texts())
@@ -60,7 +60,7 @@ def json_values() -> st.SearchStrategy[JSON]:
 
 
 def nested(depth: int) -> JSON:
-    """A list within a list, `depth` levels deep."""
+    """Return a list within a list, `depth` levels deep."""
     value: JSON = []
     for _ in range(depth - 1):
         value = [value]
@@ -68,8 +68,8 @@ def nested(depth: int) -> JSON:
 
 
 @st.composite
-def spoilt(draw: st.DrawFn, document: JSON, places: int = 2) -> JSON:
-    """A copy of a JSON document in which some places hold any other JSON, or are missing."""
+def corrupted(draw: st.DrawFn, document: JSON, places: int = 2) -> JSON:
+    """Draw a copy of a JSON document in which some places hold other JSON, or are missing."""
     changed = copy.deepcopy(document)
     for _ in range(draw(st.integers(1, places))):
         paths = list(_paths(changed))
@@ -87,14 +87,14 @@ def spoilt(draw: st.DrawFn, document: JSON, places: int = 2) -> JSON:
 
 
 def _paths(value: JSON, above: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    """The ways to every place of a document, below its top."""
+    """Return the paths of all places of a document, below its top."""
     items: list[tuple[str | int, JSON]] = []
     if isinstance(value, dict):
         items = list(value.items())
     elif isinstance(value, list):
         items = list(enumerate(value))
-    found = []
+    paths = []
     for step, inner in items:
-        found.append((*above, step))
-        found += _paths(inner, (*above, step))
-    return found
+        paths.append((*above, step))
+        paths += _paths(inner, (*above, step))
+    return paths

@@ -1,7 +1,7 @@
-"""The transports to a stand-in of a service, which is a function in the same process.
+"""Transports to a stand-in of a service: a function from request to response in this process.
 
-They bring what it answers, whole or in pieces, as a transport over HTTP would; or let nothing
-through. No socket here: that is `fault_server`.
+They return its responses, whole or in pieces, as a transport over HTTP would; or refuse every
+request. No socket may be here: that is `wire_faults.server`.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ _PIECE: Final = 61
 
 
 def _comes_whole(response: Response) -> bool:
-    """Whether a transport would read an answer to its end, though it was to be streamed."""
+    """Return whether a transport reads a response to its end, though a stream was asked for."""
     return response.status >= 300 or response.media_type in {"application/json", "text/html"}
 
 
@@ -80,7 +80,7 @@ async def _one_after_the_other(items: Iterable[T]) -> AsyncIterator[T]:
 
 
 class RefusingTransport(Transport):
-    """Lets no request leave: to show that something is refused before there is one."""
+    """A transport that fails at any request: what is refused must be refused before."""
 
     def send(self, request: Any) -> Any:
         raise AssertionError(f"a request left: {request!r}")

@@ -1,7 +1,6 @@
-"""Hypothesis strategies for whole values of the schema, every field of theirs and every kind.
+"""Hypothesis strategies for whole values of the schema, with every field and every kind.
 
-What texts and what JSON they are made of is the caller's choice; hostile ones stand in
-`strategies`.
+The caller chooses their texts and their JSON; hostile ones are in `strategies`.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from ..models import (
 )
 from . import strategies
 
-__all__ = ["Values", "several"]
+__all__ = ["Values", "tuples"]
 
 T = TypeVar("T")
 
@@ -47,8 +46,8 @@ class Values:
 
     Attributes:
         texts: For every field that holds text.
-        json: For `raw`, an `OtherPart`'s data and a field's value. What is not equal to itself, as
-            NaN, makes values that are not equal to themselves.
+        json: For `raw`, an `OtherPart`'s data and a field's value. A value that is not equal to
+            itself, such as NaN, makes values that are not equal to themselves.
         marks: For the marks of sources.
     """
 
@@ -57,7 +56,7 @@ class Values:
     marks: st.SearchStrategy[str] = field(default_factory=strategies.texts)
 
     def conversations(self) -> st.SearchStrategy[Conversation]:
-        """Conversations, without regard to whether their times make sense."""
+        """Draw conversations; their times need not make sense."""
         return st.builds(
             Conversation,
             id=self._ids(),
@@ -66,31 +65,31 @@ class Values:
             updated_at=_times(),
             pinned=st.booleans(),
             origin=st.none() | st.builds(Origin, store=self.texts, conversation_id=self.texts),
-            files=several(self._files()),
-            problems=several(self._problems()),
+            files=tuples(self._files()),
+            problems=tuples(self._problems()),
             raw=self.json,
         )
 
     def messages(self) -> st.SearchStrategy[Message]:
-        """Messages; the ids of several need not differ."""
+        """Draw messages; the ids of several need not differ."""
         return st.builds(
             Message,
             id=self._ids(),
             role=st.sampled_from(get_args(Role)),
-            parts=several(self.parts(), 4),
+            parts=tuples(self.parts(), 4),
             created_at=_times(),
-            sources=several(self.sources(), 3),
+            sources=tuples(self.sources(), 3),
             feedback=st.none()
             | st.builds(Feedback, rating=st.sampled_from(["good", "bad"]), comment=self._maybe()),
             status=st.none() | st.sampled_from(get_args(Status)),
             model=self._maybe(),
             parent_id=self._maybe(),
-            problems=several(self._problems()),
+            problems=tuples(self._problems()),
             raw=self.json,
         )
 
     def parts(self) -> st.SearchStrategy[Part]:
-        """Parts of every kind."""
+        """Draw parts of every kind."""
         return st.one_of(
             st.builds(TextPart, text=self.texts),
             st.builds(ReasoningPart, text=self.texts),
@@ -102,7 +101,7 @@ class Values:
         )
 
     def _interactions(self) -> st.SearchStrategy[InteractionPart]:
-        options = several(st.builds(InteractionOption, value=self.texts, label=self._maybe()))
+        options = tuples(st.builds(InteractionOption, value=self.texts, label=self._maybe()))
         fields = st.builds(
             InteractionField,
             key=self.texts,
@@ -117,13 +116,13 @@ class Values:
             type=self.texts,
             prompt=self._maybe(),
             options=options,
-            fields=several(fields),
+            fields=tuples(fields),
             answered=st.booleans(),
             answer=self._maybe(),
         )
 
     def sources(self) -> st.SearchStrategy[Source]:
-        """Sources of every kind."""
+        """Draw sources of every kind."""
         return st.builds(
             Source,
             title=self._maybe(),
@@ -148,8 +147,8 @@ class Values:
         return st.none() | self.texts
 
 
-def several(of: st.SearchStrategy[T], most: int = 2) -> st.SearchStrategy[tuple[T, ...]]:
-    """Up to so many values, as a tuple."""
+def tuples(of: st.SearchStrategy[T], most: int = 2) -> st.SearchStrategy[tuple[T, ...]]:
+    """Draw tuples of up to `most` values."""
     return st.lists(of, max_size=most).map(tuple)
 
 

@@ -15,7 +15,7 @@ from convostore.flow import Flow
 from convostore.models import UNSET, Conversation, Listing, NewConversation, Page, Unset
 from convostore.store._operations import Operations
 
-from .registry import behind_plan, in_memory
+from .registry import in_memory, with_operations
 
 # Put
 
@@ -153,7 +153,7 @@ class TakesADayForYoung(MemoryAdapter):
         return super()._older(age and age - timedelta(days=1))
 
 
-@behind_plan("test_an_age_without_a_time_zone_is_refused")
+@with_operations("test_an_age_without_a_time_zone_is_refused")
 class TakesNaiveAges(Operations):
     def list_conversations(self, listing: Listing) -> Any:
         age = listing.older_than and _aware(listing.older_than)
@@ -167,7 +167,7 @@ def _aware(time: datetime) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-@behind_plan("test_a_cursor_is_of_one_age")
+@with_operations("test_a_cursor_is_of_one_age")
 class ForgetsTheAgeOfCursors(Operations):
     def page(self, operation: Operation, scope: str, listing: Listing, make: Any) -> Any:
         known = "" if operation is Operation.LIST_CONVERSATIONS else scope

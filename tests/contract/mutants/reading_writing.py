@@ -47,7 +47,7 @@ from convostore.models import (
 from convostore.store._iteration import PageIterator
 from convostore.store._operations import Operations
 
-from .registry import NAMES, behind_plan, in_memory, over_http
+from .registry import NAMES, in_memory, over_http, with_operations
 from .sample_service import SampleAdapter
 
 
@@ -207,14 +207,14 @@ class LooksBeforeItLists(SampleAdapter):
         return (yield from super().list_conversations(listing))
 
 
-@behind_plan("test_a_limit_below_one_is_refused")
+@with_operations("test_a_limit_below_one_is_refused")
 class TakesAnyLimit(Operations):
     def page(self, operation: Any, scope: Any, listing: Listing, read: Any) -> Any:
         any_limit = replace(listing, limit=abs(listing.limit or 1))
         return (yield from super().page(operation, scope, any_limit, read))
 
 
-@behind_plan(
+@with_operations(
     "test_a_cursor_of_another_list_is_refused",
     "test_what_is_no_cursor_is_refused",
 )
@@ -227,7 +227,7 @@ class StartsAgainAtABadCursor(Operations):
             return (yield from super().page(operation, scope, from_head, make))
 
 
-@behind_plan("test_a_walk_neither_repeats_nor_drops_while_others_write")
+@with_operations("test_a_walk_neither_repeats_nor_drops_while_others_write")
 class WalksOnlyOnce(Operations):
     def walk_conversations(self, older_than: datetime | None = None) -> PageIterator[Conversation]:
         return PageIterator(
@@ -280,7 +280,7 @@ class SwallowsNotFound(MemoryAdapter):
             return Page(items=())
 
 
-@behind_plan("test_an_empty_id_is_refused_before_any_request")
+@with_operations("test_an_empty_id_is_refused_before_any_request")
 class TakesEmptyIds(Operations):
     def get_conversation(self, conversation_id: str) -> Any:
         return self.bind(
@@ -291,7 +291,7 @@ class TakesEmptyIds(Operations):
 # Refusal, closing, side by side
 
 
-@behind_plan(
+@with_operations(
     "test_what_is_not_offered_is_refused_before_any_request",
     "test_a_closed_store_refuses_every_call",
 )
@@ -300,7 +300,7 @@ class RefusesNothing(Operations):
         return lambda: self.adapter.wrap(make())
 
 
-@behind_plan("test_an_error_says_where_it_happened")
+@with_operations("test_an_error_says_where_it_happened")
 class HidesWhereItHappened(Operations):
     def bind(self, operation: Operation, make: Any) -> Any:
         bound = super().bind(operation, make)

@@ -102,7 +102,7 @@ def in_echo(*caught_by: str) -> Callable[[type[EchoAdapter]], type[EchoAdapter]]
     return register
 
 
-class SpoiltStream:
+class MutantStream:
     """A stream that is what a right one is, but for what a mutant spoils; of either face.
 
     Attributes:
@@ -133,27 +133,27 @@ class SpoiltStream:
     ) -> None:
         await self.stream.__aexit__(kind, error, traceback)
 
-    def __aiter__(self) -> SpoiltStream:
+    def __aiter__(self) -> MutantStream:
         return self
 
     async def __anext__(self) -> ReplyEvent:
         return await anext(self.stream)
 
 
-def behind_streams(*caught_by: str) -> Callable[[type[SpoiltStream]], type[SpoiltStream]]:
+def with_streams(*caught_by: str) -> Callable[[type[MutantStream]], type[MutantStream]]:
     """Registers a spoilt stream: what is wrong is what the store does around its adapter."""
 
-    def register(spoilt: type[SpoiltStream]) -> type[SpoiltStream]:
-        ALL.append(Mutant(spoilt.__name__, lambda: _SpoiltStreams(spoilt), caught_by))
+    def register(spoilt: type[MutantStream]) -> type[MutantStream]:
+        ALL.append(Mutant(spoilt.__name__, lambda: _StreamsBackend(spoilt), caught_by))
         return spoilt
 
     return register
 
 
-class _SpoiltStreams(Backend):
+class _StreamsBackend(Backend):
     """Opens right stores whose `stream_reply` gives wrong streams."""
 
-    def __init__(self, spoilt: type[SpoiltStream]) -> None:
+    def __init__(self, spoilt: type[MutantStream]) -> None:
         super().__init__(f"echo://mutant-{next(NAMES)}", prompts=ECHO_PROMPTS)
         self._spoilt = spoilt
 
@@ -167,8 +167,8 @@ class _SpoiltStreams(Backend):
         vars(store)["stream_reply"] = self._spoiling(store.stream_reply)
         return store
 
-    def _spoiling(self, stream_reply: Callable[..., Any]) -> Callable[..., SpoiltStream]:
-        def spoilt(conversation_id: str | None, content: object, **options: Any) -> SpoiltStream:
+    def _spoiling(self, stream_reply: Callable[..., Any]) -> Callable[..., MutantStream]:
+        def spoilt(conversation_id: str | None, content: object, **options: Any) -> MutantStream:
             said = self._spoilt.content(content)
             return self._spoilt(
                 lambda: awaitable_stream(stream_reply(conversation_id, said, **options))
@@ -199,17 +199,17 @@ def over_http(*caught_by: str) -> Callable[[type[SampleAdapter]], type[SampleAda
     return register
 
 
-def behind_plan(*caught_by: str) -> Callable[[type[Operations]], type[Operations]]:
+def with_operations(*caught_by: str) -> Callable[[type[Operations]], type[Operations]]:
     """Registers a spoilt plan: what is wrong is what the store does around its adapter."""
 
     def register(plan: type[Operations]) -> type[Operations]:
-        ALL.append(Mutant(plan.__name__, lambda: _SpoiltPlan(plan), caught_by))
+        ALL.append(Mutant(plan.__name__, lambda: _OperationsBackend(plan), caught_by))
         return plan
 
     return register
 
 
-class _SpoiltPlan(Backend):
+class _OperationsBackend(Backend):
     """Opens right adapters behind a wrong plan; its transports stay open."""
 
     def __init__(self, plan: type[Operations]) -> None:

@@ -18,7 +18,7 @@ from convostore.models import Conversation, ConversationChange, Listing, Message
 from convostore.search import Hit, Search, fold, searchable_text, tokenize
 from convostore.store._operations import Operations
 
-from .registry import behind_plan, in_memory
+from .registry import in_memory, with_operations
 
 Ranked: TypeAlias = tuple[tuple[int, float, str, int], Hit]
 
@@ -168,7 +168,7 @@ class IncludesTheEnd(MemoryAdapter):
         return super()._found(replace(search, until=until))
 
 
-@behind_plan("test_a_time_of_a_search_without_a_time_zone_is_refused")
+@with_operations("test_a_time_of_a_search_without_a_time_zone_is_refused")
 class TakesNaiveTimes(Operations):
     def search(self, search: Search, listing: Listing) -> Any:
         since = search.since and search.since.replace(tzinfo=UTC)
@@ -202,7 +202,7 @@ class CountsItsWayThroughHits(MemoryAdapter):
         return Page(items=whole.items[start:end], cursor=cursor)
 
 
-@behind_plan("test_a_cursor_is_of_one_search")
+@with_operations("test_a_cursor_is_of_one_search")
 class TakesAnySearchForTheSame(Operations):
     def page(self, operation: Operation, scope: str, listing: Listing, make: Any) -> Any:
         known = "" if operation is Operation.SEARCH else scope

@@ -22,7 +22,7 @@ from convostore.models import (
     TextPart,
 )
 
-from .registry import SpoiltStream, behind_streams, in_echo
+from .registry import MutantStream, in_echo, with_streams
 
 _Pieces = list[ReplyEvent | str]
 
@@ -130,8 +130,8 @@ def _halved(request: Call) -> Call:
 # What a store does around an adapter
 
 
-@behind_streams("test_a_reply_that_breaks_off_raises_with_what_had_arrived")
-class LosesWhatHadArrived(SpoiltStream):
+@with_streams("test_a_reply_that_breaks_off_raises_with_what_had_arrived")
+class LosesWhatHadArrived(MutantStream):
     async def __anext__(self) -> ReplyEvent:
         try:
             return await super().__anext__()
@@ -140,15 +140,15 @@ class LosesWhatHadArrived(SpoiltStream):
             raise
 
 
-@behind_streams("test_a_stream_is_used_once")
-class SendsAgainWhenEnteredAgain(SpoiltStream):
+@with_streams("test_a_stream_is_used_once")
+class SendsAgainWhenEnteredAgain(MutantStream):
     async def __aenter__(self) -> Self:
         self.stream = self.make()
         return await super().__aenter__()
 
 
-@behind_streams("test_a_stream_is_read_while_it_is_open_and_no_other_time")
-class EntersWhenRead(SpoiltStream):
+@with_streams("test_a_stream_is_read_while_it_is_open_and_no_other_time")
+class EntersWhenRead(MutantStream):
     async def __anext__(self) -> ReplyEvent:
         try:
             return await super().__anext__()
@@ -158,8 +158,8 @@ class EntersWhenRead(SpoiltStream):
                 return await super().__anext__()
 
 
-@behind_streams("test_what_is_no_content_is_refused_before_any_request")
-class TakesAnythingForAText(SpoiltStream):
+@with_streams("test_what_is_no_content_is_refused_before_any_request")
+class TakesAnythingForAText(MutantStream):
     @staticmethod
     def content(value: object) -> str:
         return str(value)

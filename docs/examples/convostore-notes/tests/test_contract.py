@@ -8,8 +8,8 @@ from urllib.parse import unquote
 import pytest
 
 from convostore.http import Request, Response
-from convostore.models import Message, Transcript
-from convostore.testing import Backend, StoreContract
+from convostore.models import Conversation, Message, Transcript
+from convostore.testing import Backend, StoreContract, StoreFace, both_faces
 
 Row = dict[str, Any]
 
@@ -82,3 +82,11 @@ class TestNotes(StoreContract):
             seed=service.seed,
             options={"api_key": "not a real one"},
         )
+
+
+@both_faces
+async def test_a_thread_without_a_subject_has_no_title(face: StoreFace) -> None:
+    service = NotesService()
+    service.seed([Transcript(conversation_id="t1", conversation=Conversation(id="t1"))])
+    store = face.open("notes+http://notes.test", service=service.handle, api_key="not a real one")
+    assert (await store.get_conversation("t1")).title is None

@@ -7,17 +7,17 @@ import pytest
 from convostore_notes.dialect import NotesDialect
 
 from convostore.testing import Backend, StoreContract
-from convostore.testing.dialects import seeding, serving
+from convostore.testing.dialects import dialect_service, store_seeder
 
 
 class TestNotesServed(StoreContract):
     @pytest.fixture
     def backend(self) -> Iterator[Backend]:
         store = f"memory://{secrets.token_hex(8)}"
-        with serving(NotesDialect(), store) as service:
+        with dialect_service(NotesDialect(), store) as service:
             yield Backend(
                 "notes+http://notes.test",
                 service=service,
-                seed=seeding(store),
+                seed=store_seeder(store),
                 options={"api_key": "not a real one"},
             )

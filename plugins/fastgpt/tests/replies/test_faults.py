@@ -78,7 +78,7 @@ class Faulty:
     def __init__(self, generation):
         self.generation = generation
         self.prompt = PROMPTS[generation]
-        self.server = FaultServer(None, service=self._handle, strikes=self._strikes)
+        self.server = FaultServer(None, service=self._handle, applies_to=self._strikes)
 
     def fails(self, sent, then, *, arrives=True):
         """From now on answers this to every turn; nobody has taken one yet."""
@@ -276,7 +276,7 @@ def test_a_stream_that_stalls_at_any_chunk_is_given_up(read):
     def stalled(place):
         return HEAD + chunked(frames_of("4.16")[:place])
 
-    with AutojumpClock().kept(), faulty("4.16") as made:
+    with AutojumpClock().installed(), faulty("4.16") as made:
         for place, frames in at_each_place(made, stalled, "stall"):
             with naming("place", place):
                 outcome = read(made, reply_timeout=TIMEOUT)
@@ -307,7 +307,7 @@ def test_a_stream_that_is_garbled_at_any_chunk_is_a_protocol_error(read, generat
 
 @for_each("then", ["close", "reset", "stall"])
 def test_a_turn_that_never_arrived_is_not_found(read, then):
-    with AutojumpClock().kept(), failing("4.16", b"", then, arrives=False) as made:
+    with AutojumpClock().installed(), failing("4.16", b"", then, arrives=False) as made:
         outcome = read(made, reply_timeout=TIMEOUT)
     assert isinstance(outcome.error, UnavailableError)
     assert outcome.partial.parts == ()

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from convostore.testing import Backend, StoreContract, Waiver, never
-from convostore.testing.dialects import serving
+from convostore.testing.dialects import dialect_service
 from convostore_fastgpt.server.dialect import FastGPTDialect
 
 from ..support.apps import PROMPTS
@@ -36,7 +36,9 @@ class TestFastGPTInItsOwnDialect(StoreContract):
         def wrapped(_: Any) -> Any:
             return behind.aopen()
 
-        with serving(FastGPTDialect(), f"memory://{uuid.uuid4().hex}", wrapped=wrapped) as front:
+        with dialect_service(
+            FastGPTDialect(), f"memory://{uuid.uuid4().hex}", wrapped=wrapped
+        ) as front:
             yield Backend(
                 "fastgpt+http://front.test",
                 service=front,

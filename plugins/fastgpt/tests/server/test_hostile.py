@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.support.cases import for_each
 
 from convostore.models import Message
-from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, everything
-from convostore.testing.strategies import json_values, spoilt, texts
+from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, full_message
+from convostore.testing.strategies import corrupted, json_values, texts
 
 from ..support.dialects import APP, CHAT, V1, V2, Served, request_of, user
 
@@ -42,7 +42,7 @@ SHARE = max(5, settings().max_examples // 4)
 
 def filled() -> Served:
     served = Served("echo")
-    served.fill("c", [Message(id="q", role="user"), everything()], title="a title")
+    served.fill("c", [Message(id="q", role="user"), full_message()], title="a title")
     return served
 
 
@@ -59,7 +59,7 @@ def assert_it_is_an_answer(response):
 @settings(max_examples=SHARE, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_spoilt_body_is_answered(path, data):
-    body = data.draw(spoilt(BODIES[path]))
+    body = data.draw(corrupted(BODIES[path]))
     try:
         request = request_of(path, body)
     except ValueError:  # it is no JSON that could be sent

@@ -27,7 +27,7 @@ from convostore.models import (
     ToolResultPart,
 )
 from convostore.serialization import to_json
-from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, everything
+from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, full_message
 from convostore.testing.strategies import json_values, texts
 from convostore_fastgpt.schema.message_ids import record_ids
 from convostore_fastgpt.schema.records import read_conversations, read_messages, read_run_steps
@@ -234,10 +234,10 @@ def test_hostile_texts_are_read_back_the_same_wherever_they_stand(text):
 
 
 def test_a_message_with_every_field_is_shown_whole_as_far_as_the_shape_goes():
-    again = read(record_row(everything()))
+    again = read(record_row(full_message()))
     kinds = [part.kind for part in again.parts]
-    assert kinds == [part.kind for part in everything().parts]
-    assert again.feedback == everything().feedback
+    assert kinds == [part.kind for part in full_message().parts]
+    assert again.feedback == full_message().feedback
     assert [source.kind for source in again.sources] == ["quote", "researched", "researched"]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import convostore
 from convostore import Feedback, MirrorReport
-from convostore.testing.samples import everything, several
+from convostore.testing.samples import full_message, numbered_conversations
 
 from ..support.gateway import served
 
@@ -44,11 +44,11 @@ def full(tmp_path: Path) -> str:
     """A store with 3 conversations, of which one has everything in it and many messages."""
     target = f"sqlite:///{tmp_path.as_posix()}/full.db"
     with convostore.open(target) as store:
-        for each in several(3):
+        for each in numbered_conversations(3):
             store.create_conversation(id=each.conversation_id, title="Tides ʻ")
             store.append_messages(each.conversation_id, each.messages)
-        store.append_messages("c0001", [everything()])
-        (many,) = several(1, messages=700)
+        store.append_messages("c0001", [full_message()])
+        (many,) = numbered_conversations(1, messages=700)
         store.append_messages("c0002", many.messages[2:])
         store.update_conversation("c0000", pinned=True)
     return target

@@ -23,7 +23,7 @@ from convostore.errors import (
     UnsupportedError,
 )
 from convostore.testing import Backend
-from convostore.testing.samples import HOSTILE_TEXTS, several
+from convostore.testing.samples import HOSTILE_TEXTS, numbered_conversations
 from convostore.testing.transports import Service
 from convostore_gateway import Limits, Token
 
@@ -52,7 +52,7 @@ def said(text: str, message_id: str) -> Message:
 
 
 def filled(store: ConversationStore) -> None:
-    for each in several(7):
+    for each in numbered_conversations(7):
         store.create_conversation(id=each.conversation_id)
         store.append_messages(each.conversation_id, each.messages)
 

@@ -98,7 +98,7 @@ class Waiting:
     def _answer(self, _: Request) -> Waiting:
         return self
 
-    def speak(self, connection: socket.socket) -> bool:
+    def write_to(self, connection: socket.socket) -> bool:
         connection.sendall(
             b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
             b'data: {"choices": [{"index": 0, "delta": {"content": "At "}}]}\n\n'

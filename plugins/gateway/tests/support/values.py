@@ -36,7 +36,7 @@ from convostore.models import (
 )
 from convostore.search import Hit, Snippet
 from convostore.testing.strategies import json_values, texts
-from convostore.testing.value_strategies import Values, several
+from convostore.testing.value_strategies import Values, tuples
 from convostore_gateway import schema
 
 
@@ -65,11 +65,11 @@ run_steps: Final = st.recursive(
         error=MAYBE,
         raw=JSON,
     ),
-    lambda inner: st.builds(RunStep, name=texts(), steps=several(inner)),
+    lambda inner: st.builds(RunStep, name=texts(), steps=tuples(inner)),
     max_leaves=3,
 )
 usages: Final = st.builds(Usage, input_tokens=st.none() | COUNTS, output_tokens=st.none() | COUNTS)
-snippets: Final = st.builds(Snippet, text=texts(), marks=several(st.tuples(COUNTS, COUNTS)))
+snippets: Final = st.builds(Snippet, text=texts(), marks=tuples(st.tuples(COUNTS, COUNTS)))
 hits: Final = st.builds(
     Hit,
     conversation=VALUES.conversations(),
@@ -85,7 +85,7 @@ replies: Final = st.builds(
     question=st.none() | VALUES.messages(),
     title=MAYBE,
     variables=st.none() | OPTIONS,
-    run_details=several(run_steps),
+    run_details=tuples(run_steps),
     usage=st.none() | usages,
 )
 interactions: Final = VALUES.parts().filter(lambda part: isinstance(part, InteractionPart))
@@ -96,13 +96,13 @@ events: Final = st.one_of(
     st.builds(ToolCallArgumentsDelta, id=texts(), arguments=texts()),
     st.builds(ToolResultDelta, id=texts(), content=texts()),
     st.builds(PartAdded, part=VALUES.parts()),
-    st.builds(PartsReplaced, parts=several(VALUES.parts())),
-    st.builds(SourcesFound, sources=several(VALUES.sources())),
+    st.builds(PartsReplaced, parts=tuples(VALUES.parts())),
+    st.builds(SourcesFound, sources=tuples(VALUES.sources())),
     st.builds(StatusChanged, name=texts(), status=texts()),
     st.builds(InteractionRequested, interaction=interactions),
     st.builds(TitleChanged, title=texts()),
     st.builds(VariablesUpdated, variables=OPTIONS),
-    st.builds(RunDetailsReported, steps=several(run_steps)),
+    st.builds(RunDetailsReported, steps=tuples(run_steps)),
     st.builds(UsageReported, usage=usages),
     st.builds(ReplyFinished, reply=replies),
     st.builds(OtherEvent, type=MAYBE, data=JSON),
@@ -111,14 +111,14 @@ partials: Final = st.builds(
     PartialReply,
     conversation_id=texts(),
     turn_id=MAYBE,
-    parts=several(VALUES.parts()),
-    sources=several(VALUES.sources()),
+    parts=tuples(VALUES.parts()),
+    sources=tuples(VALUES.sources()),
 )
 
 # `model_construct`, as what is absent is nothing that pydantic would take.
 _ABSENT_OR: Final = st.just(UNSET) | MAYBE
-_messages: Final = several(VALUES.messages())
-_said: Final = several(st.builds(TextPart, text=texts()) | st.builds(FilePart, url=MAYBE))
+_messages: Final = tuples(VALUES.messages())
+_said: Final = tuples(st.builds(TextPart, text=texts()) | st.builds(FilePart, url=MAYBE))
 bodies: Final = st.one_of(
     st.builds(
         lambda of, title: schema.CreateBody(

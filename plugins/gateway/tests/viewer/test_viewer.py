@@ -172,7 +172,7 @@ def test_a_citation_opens_its_source(look, target):
 
 
 def test_problems_and_files_of_a_conversation_are_told(look, target):
-    everything = samples.everything()
+    everything = samples.full_message()
     conversation = Conversation(
         id="c",
         files=everything.parts[4:5],

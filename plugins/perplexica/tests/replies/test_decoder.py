@@ -24,7 +24,7 @@ from convostore.models import (
     TextDelta,
     TextPart,
 )
-from convostore.testing.strategies import spoilt
+from convostore.testing.strategies import corrupted
 from convostore_perplexica.replies.decoder import ChatDecoder
 from convostore_perplexica.schema import chats
 from convostore_perplexica.schema.turn_rows import Blocks
@@ -592,7 +592,7 @@ def test_whatever_becomes_of_the_blocks_the_fold_is_what_is_read_of_them(changes
 STREAM = [*streamed_lines("think", "a")[:-1], *streamed_blocks("think")]
 
 
-@given(spoilt(STREAM, places=3))
+@given(corrupted(STREAM, places=3))
 def test_any_json_at_any_place_of_a_stream_gives_events_or_a_store_error(rows):
     content = (
         b"".join([json.dumps(row).encode() + b"\n" for row in rows])

@@ -112,7 +112,7 @@ def test_a_connection_that_is_reset_is_unavailable_with_a_beginning_of_it(case, 
 
 @for_each("case", CASES)
 def test_a_stream_that_stalls_is_unavailable_and_names_its_own_time_out(case, talk):
-    with AutojumpClock().kept():
+    with AutojumpClock().installed():
         for server, chunks, place in at_each_place(talk, case):
             with naming("place", place):
                 error = server.broken(chunks[:place], "stall", reply_timeout=TIMEOUT)
@@ -138,7 +138,7 @@ def stalled():
 @for_each("case", stalled)
 def test_a_model_that_failed_is_a_silence_that_times_out(case, talk):
     chunks = recorded(case).chunks
-    with AutojumpClock().kept(), breaking(talk, case) as server:
+    with AutojumpClock().installed(), breaking(talk, case) as server:
         error = server.broken(chunks, "stall", reply_timeout=TIMEOUT)
     assert type(error) is convostore.UnavailableError
     assert "reply_timeout" in str(error)

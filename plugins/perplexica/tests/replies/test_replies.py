@@ -135,7 +135,7 @@ def test_a_turn_id_that_is_an_answers_is_refused(shape, talk):
 def test_an_answer_that_is_stored_late_is_waited_for(shape, talk):
     service = ChatsService(shape)
     service.reads_until_stored = 2
-    with AutojumpClock().kept() as clock, talking(talk, service.handle) as store:
+    with AutojumpClock().installed() as clock, talking(talk, service.handle) as store:
         assert store.reply(None, "one").text == answer_to("one")[1]
         assert clock.ahead > 0
     assert service.reads_until_stored == 0
@@ -378,7 +378,7 @@ def test_no_stream_in_the_place_of_a_stream_is_a_store_error(answer, talk):
 def test_a_reply_that_is_never_stored_says_so(talk):
     service = Replayed("next-1.12.1/chat_calc", after=answered({"chat": {}, "messages": []}))
     with (
-        AutojumpClock().kept() as clock,
+        AutojumpClock().installed() as clock,
         talking(talk, service, timeout=30.0) as store,
         pytest.raises(convostore.UnavailableError, match="came whole, but it is not stored") as got,
     ):

@@ -25,7 +25,7 @@ from convostore.models import Conversation, FilePart, Message, Source, TextPart,
 from convostore.parsing import decode_json
 from convostore.plugins import dialects
 from convostore.store import AsyncConversationStore
-from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, dialogue, several
+from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, dialogue, numbered_conversations
 from convostore_perplexica.schema.chats import read_messages
 from convostore_perplexica.server.dialect import PerplexicaDialect
 
@@ -163,7 +163,9 @@ def test_an_empty_store_is_an_empty_list():
 def test_a_list_of_several_pages_comes_whole_and_in_the_stores_order():
     target = "memory://chats-of-several-pages"
     store = convostore.aopen(target)
-    (answer,) = answers(asked("GET", "/api/chats"), kept=several(205, messages=1), store=store)
+    (answer,) = answers(
+        asked("GET", "/api/chats"), kept=numbered_conversations(205, messages=1), store=store
+    )
     with convostore.open(target) as same:
         expected = [conversation.id for conversation in same.conversations()]
     assert [chat["id"] for chat in answer.json()["chats"]] == expected

@@ -22,7 +22,7 @@ from convostore.models import (
 )
 from convostore.parsing import decode_json
 from convostore.serialization import dump
-from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, everything
+from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, full_message
 from convostore.testing.strategies import json_values, texts
 from convostore_perplexica.schema import chats
 from convostore_perplexica.server.render import chat_row, encode_json, message_row
@@ -137,7 +137,7 @@ PARTS = st.one_of(
 
 
 @given(st.lists(PARTS, max_size=4))
-@example(list(everything().parts))
+@example(list(full_message().parts))
 def test_whatever_a_message_holds_its_text_is_read_back_and_no_other(parts):
     (read,) = messages_back([Message(role="assistant", parts=tuple(parts))])
     assert read.text == joined("\n".join([item.text for item in parts if item.kind == "text"]))

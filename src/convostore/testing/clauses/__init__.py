@@ -1,1 +1,1 @@
-"""The clauses of the contract, a family a module."""
+"""The clauses of the contract, one family per module."""

@@ -1,4 +1,4 @@
-"""What clauses of replies are written with: what makes a backend answer, and how it is compared."""
+"""Helpers of the clauses of replies: prompts, and replies made comparable."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ...adapters import Operation
 from ...models import Message
 from ...store import AsyncConversationStore
-from .._assertions import NotOffered, collected, require, role_text_pairs
+from .._assertions import NotOffered, collect, require, role_text_pairs
 from .._backend import Kit, Prompts
 
 if TYPE_CHECKING:
@@ -19,44 +19,44 @@ __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 QUESTION: Final = "What is a tide?"
 
 
-def given_prompts(kit: Kit) -> Prompts:
-    """What makes the backend answer.
+def require_prompts(kit: Kit) -> Prompts:
+    """Return what makes the backend answer.
 
     Raises:
-        NotOffered: It is not told.
+        NotOffered: The backend has no `Prompts`.
     """
     if kit.backend.prompts is None:
-        raise NotOffered("what makes the backend answer is not told: Backend(prompts=…)")
+        raise NotOffered("nothing makes the backend answer: pass Backend(prompts=…)")
     return kit.backend.prompts
 
 
 def require_prompt(prompt: str | None, what: str) -> str:
-    """A prompt that a clause is about.
+    """Return a prompt of the backend, or skip the clause.
 
     Raises:
-        NotOffered: There is none.
+        NotOffered: It is None.
     """
     if prompt is None:
         raise NotOffered(f"no prompt {what}")
     return prompt
 
 
-def answering(kit: Kit, *operations: Operation) -> tuple[AsyncConversationStore, Prompts]:
-    """Opens a store for clauses of these operations, and gives what makes it answer."""
+def open_replying(kit: Kit, *operations: Operation) -> tuple[AsyncConversationStore, Prompts]:
+    """Open a store that offers these operations, and return it with the prompts."""
     store = kit.open()
     require(store, *operations)
-    return store, given_prompts(kit)
+    return store, require_prompts(kit)
 
 
-def finished(events: list[ReplyEvent]) -> Reply:
-    """The reply that a stream ended with."""
+def finished_reply(events: list[ReplyEvent]) -> Reply:
+    """Return the reply that a stream ended with."""
     last = events[-1]
     assert last.kind == "reply_finished"
     return last.reply
 
 
-def folded(events: list[ReplyEvent]) -> ReplyAccumulator:
-    """What the events make when they are put together."""
+def accumulate(events: list[ReplyEvent]) -> ReplyAccumulator:
+    """Return an accumulator that has got the events."""
     from ...adapters import ReplyAccumulator
 
     accumulator = ReplyAccumulator()
@@ -65,8 +65,8 @@ def folded(events: list[ReplyEvent]) -> ReplyAccumulator:
     return accumulator
 
 
-def begins(whole: tuple[Part, ...], parts: tuple[Part, ...]) -> bool:
-    """Whether parts are the beginning of other ones; the last may be cut off within its text."""
+def is_beginning(whole: tuple[Part, ...], parts: tuple[Part, ...]) -> bool:
+    """Return whether parts are the beginning of others; the last may be cut off in its text."""
     *before, last = parts or (None,)
     if last is None:
         return True
@@ -79,25 +79,25 @@ def _is_cut_off(whole: Part, part: Part) -> bool:
     if whole.kind != part.kind:
         return False
     for name in ("text", "arguments", "content"):
-        if isinstance(said_here := getattr(part, name, None), str):
-            return str(getattr(whole, name)).startswith(said_here)
+        if isinstance(text := getattr(part, name, None), str):
+            return str(getattr(whole, name)).startswith(text)
     return whole == part
 
 
-def kept(message: Message) -> tuple[str, dict[str, Any]]:
-    """What a message is; its `raw` may differ between two ways to read it."""
+def id_and_content(message: Message) -> tuple[str, dict[str, Any]]:
+    """Return what identifies a message; `raw` may differ between two ways to read it."""
     return message.id, message.portable()
 
 
-def identity(reply: Reply) -> tuple[object, ...]:
-    question = reply.question and kept(reply.question)
-    return reply.conversation_id, reply.turn_id, kept(reply.message), question
+def reply_content(reply: Reply) -> tuple[object, ...]:
+    question = reply.question and id_and_content(reply.question)
+    return reply.conversation_id, reply.turn_id, id_and_content(reply.message), question
 
 
-async def assert_it_is_of(
+async def assert_stored_turn(
     store: AsyncConversationStore, text: str, events: list[ReplyEvent]
 ) -> None:
-    reply = finished(events)
-    assert folded(events).parts == reply.message.parts
-    shown = await collected(store.messages(reply.conversation_id))
-    assert role_text_pairs(shown) == [("user", text), ("assistant", reply.text)]
+    reply = finished_reply(events)
+    assert accumulate(events).parts == reply.message.parts
+    messages = await collect(store.messages(reply.conversation_id))
+    assert role_text_pairs(messages) == [("user", text), ("assistant", reply.text)]

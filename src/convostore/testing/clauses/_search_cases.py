@@ -1,4 +1,4 @@
-"""What clauses of searching are written with: texts, queries that break things, and searches."""
+"""Cases of the clauses of search: texts, hostile queries, and expected matches."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ...adapters import Operation
 from ...models import Conversation, Message, TextPart, Transcript
 from ...search import Hit
 from ...store import AsyncConversationStore
-from .._assertions import Reading, collected, filled, require
+from .._assertions import PageReader, collect, open_filled, require
 from .._backend import Kit
 from ..samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue
 
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
-Found: TypeAlias = list[tuple[str, str]]
+Matches: TypeAlias = list[tuple[str, str]]
 """Where something was found, and in what: a conversation's id, or a message's text."""
 
 SECOND: Final = timedelta(seconds=1)
@@ -83,25 +83,26 @@ TEXTS_BY_NAME: Final = {
 """What the messages of a conversation say, each by a name for it."""
 
 
-async def searchable(kit: Kit, *samples: Transcript) -> AsyncConversationStore:
-    """A store that holds the samples, for a clause of searching."""
+async def open_searchable(kit: Kit, *samples: Transcript) -> AsyncConversationStore:
+    """Open a store that can search and holds the samples."""
     require(kit.open(), Operation.SEARCH)
-    return await filled(kit, samples)
+    return await open_filled(kit, samples)
 
 
-async def shows(kit: Kit, queries: dict[str, list[str]]) -> None:
-    """Each query must find these of the texts, and no more."""
-    store = await searchable(kit, dialogue("c", TEXTS_BY_NAME.values()))
+async def assert_finds(kit: Kit, queries: dict[str, list[str]]) -> None:
+    """Check that each query finds these of the texts, and no others."""
+    store = await open_searchable(kit, dialogue("c", TEXTS_BY_NAME.values()))
     names = {text: name for name, text in TEXTS_BY_NAME.items()}
     found = {
-        query: sorted(names[text] for _, text in await found_by(store, query)) for query in queries
+        query: sorted(names[text] for _, text in await search_matches(store, query))
+        for query in queries
     }
     assert found == {query: sorted(due) for query, due in queries.items()}
 
 
-async def many(kit: Kit) -> AsyncConversationStore:
-    """A store with three conversations whose hits are not in the order of their making."""
-    return await searchable(kit, *_many_samples())
+async def open_with_many_hits(kit: Kit) -> AsyncConversationStore:
+    """Open a store of three conversations whose hits are not in the order of their creation."""
+    return await open_searchable(kit, *_many_samples())
 
 
 def _many_samples() -> list[Transcript]:
@@ -110,12 +111,12 @@ def _many_samples() -> list[Transcript]:
         time = START + timedelta(days=day)
         messages = tuple(
             Message(
-                id=f"{number}.{each}",
+                id=f"{number}.{place}",
                 role="user",
-                parts=(TextPart(text=f"same {day}.{each}" if each % 2 else "other"),),
-                created_at=time + each * SECOND,
+                parts=(TextPart(text=f"same {day}.{place}" if place % 2 else "other"),),
+                created_at=time + place * SECOND,
             )
-            for each in range(7)
+            for place in range(7)
         )
         conversation = Conversation(id=f"c{number}", title=f"same {number}", created_at=time)
         samples.append(
@@ -126,43 +127,45 @@ def _many_samples() -> list[Transcript]:
     return samples
 
 
-def due_of_many() -> Found:
-    """What a search for the word of all of them finds, in order."""
-    titles = [("title", each) for each in ("c1", "c0", "c2")]
-    return titles + [("text", f"same {day}.{each}") for day in (3, 2, 1) for each in (5, 3, 1)]
+def expected_of_many_hits() -> Matches:
+    """Return the matches of the word that all of them hold, in order."""
+    titles = [("title", conversation_id) for conversation_id in ("c1", "c0", "c2")]
+    return titles + [("text", f"same {day}.{number}") for day in (3, 2, 1) for number in (5, 3, 1)]
 
 
-async def only_hit(store: AsyncConversationStore, query: str) -> Hit:
-    """The one thing that a query finds."""
+async def single_hit(store: AsyncConversationStore, query: str) -> Hit:
+    """Return the only hit of a query."""
     items = (await store.search(query)).items
     assert len(items) == 1
     return items[0]
 
 
-def place_of(hit: Hit) -> tuple[str, str]:
-    """Where a hit was found, and in what."""
+def match_of(hit: Hit) -> tuple[str, str]:
+    """Return where a hit was found, and in what."""
     return hit.where, hit.message.text if hit.message else hit.conversation.id
 
 
-async def found_by(store: AsyncConversationStore, query: str, **within: Any) -> Found:
-    """What a query finds, in order."""
+async def search_matches(store: AsyncConversationStore, query: str, **within: Any) -> Matches:
+    """Return the matches of a query, in order."""
     page = await store.search(query, limit=100, **within)
-    return [place_of(hit) for hit in page.items]
+    return [match_of(hit) for hit in page.items]
 
 
-async def holding(store: AsyncConversationStore, word: str) -> Found:
-    """What holds a word, looked for by reading everything."""
-    held: Found = []
-    for each in await collected(store.transcripts()):
-        assert each.conversation is not None
-        if word in (each.conversation.title or ""):
-            held.append(("title", each.conversation_id))
-        held += [("text", message.text) for message in each.messages if word in message.text]
-    return held
+async def read_matches(store: AsyncConversationStore, word: str) -> Matches:
+    """Return the matches of a word, by reading everything."""
+    matches: Matches = []
+    for transcript in await collect(store.transcripts()):
+        assert transcript.conversation is not None
+        if word in (transcript.conversation.title or ""):
+            matches.append(("title", transcript.conversation_id))
+        matches += [
+            ("text", message.text) for message in transcript.messages if word in message.text
+        ]
+    return matches
 
 
-def searching(
+def hit_pages(
     store: AsyncConversationStore, query: str, *, limit: int, cursor: str | None = None
-) -> Reading[Hit]:
-    """Reads pages of hits, from a cursor on."""
+) -> PageReader[Hit]:
+    """Return a reader of pages of hits, beginning after a cursor."""
     return lambda at: store.search(query, limit=limit, cursor=at or cursor)

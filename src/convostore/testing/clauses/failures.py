@@ -1,7 +1,7 @@
 """Clauses of failure: every offered operation meets every way in which a service can fail.
 
-For backends over HTTP with a stand-in of their service; faults take its place, so no socket and no
-clock is needed.
+They are for backends over HTTP with a stand-in of their service; faults take its place, so no
+socket and no clock is needed.
 """
 
 from __future__ import annotations
@@ -19,12 +19,19 @@ from ...errors import (
     UnavailableError,
 )
 from ...http import Request, Response
-from .._assertions import collected, raises, shown
+from .._assertions import conversation_ids, full_error_text, raises
 from .._backend import Kit
 from ..transports import Service
 from ..wire_faults._fixture import SECRET, STREAMED, WRITES, prepare
 
-__all__ = ["FaultClauses", "answer", "dropped", "html", "timed_out", "truncated"]
+__all__ = [
+    "FailureClauses",
+    "dropped_connection",
+    "html_service",
+    "json_service",
+    "timed_out",
+    "truncated_json",
+]
 
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
@@ -34,95 +41,128 @@ _PAGE = b"<!DOCTYPE html><html><body>another program</body></html>"
 _DELETES = (Operation.DELETE_CONVERSATION, Operation.DELETE_MESSAGE)
 
 
-def answer(status: int, message: str = "no", **headers: str) -> Service:
-    """A service that answers everything with one status and a JSON message."""
+def json_service(status: int, message: str = "no", **headers: str) -> Service:
+    """Return a service that answers everything with one status and a JSON message."""
     body = json.dumps({"message": message}).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda _: Response(status, _JSON | named, body)
 
 
-def html(status: int) -> Service:
-    """A service that answers everything with an HTML page."""
+def html_service(status: int) -> Service:
+    """Return a service that answers everything with an HTML page."""
     return lambda _: Response(status, _HTML, _PAGE)
 
 
-def truncated(_: Request) -> Response:
-    """A service whose JSON ends in the middle."""
+def truncated_json(_: Request) -> Response:
+    """Return JSON that ends in the middle."""
     return Response(200, _JSON, b'{"half": [1, 2, {"an')
 
 
-def dropped(request: Request) -> Response:
-    """A service that drops the connection."""
+def dropped_connection(request: Request) -> Response:
+    """Raise what a transport raises when the connection drops."""
     raise UnavailableError(f"{request.method} {request.path}: the connection was dropped")
 
 
 def timed_out(request: Request) -> Response:
-    """A service that does not answer in time."""
+    """Raise what a transport raises when no answer comes in time."""
     raise UnavailableError(f"{request.method} {request.path}: no answer within 30 s (read)")
 
 
-class FaultClauses:
-    """What holds of every backend over HTTP."""
+class FailureClauses:
+    """The clauses of every backend over HTTP."""
 
     async def test_a_refused_credential_raises_auth_error(self, kit: Kit) -> None:
+        """401 and 403 are an `AuthError` of the operation.
+
+        The user must change the key; nothing else helps.
+        """
         for status in (401, 403):
-            await _each_raises(kit, answer(status), AuthError)
+            await _each_raises(kit, json_service(status), AuthError)
 
     async def test_what_the_service_calls_absent_is_not_found(self, kit: Kit) -> None:
-        ground = await prepare(kit)
-        for operation in ground.operations:
-            store = kit.open(service=answer(404), retries=0)
+        """404 with the service's own JSON is a `NotFoundError`; for a delete it is done.
+
+        Only what the service says itself proves that something is gone.
+        """
+        fixture = await prepare(kit)
+        for operation in fixture.operations:
+            store = kit.open(service=json_service(404), retries=0)
             if operation in _DELETES:
-                await ground.call(store, operation)
+                await fixture.call(store, operation)
             elif operation in {Operation.GET_CONVERSATION, Operation.LIST_MESSAGES}:
                 with raises(NotFoundError):
-                    await ground.call(store, operation)
+                    await fixture.call(store, operation)
             else:
                 with raises(NotFoundError, ProtocolError):
-                    await ground.call(store, operation)
+                    await fixture.call(store, operation)
 
     async def test_a_page_of_another_program_is_no_absence(self, kit: Kit) -> None:
-        ground = await prepare(kit)
-        for operation in ground.operations:
-            store = kit.open(service=html(404), retries=0)
+        """404 with an HTML page is a `ProtocolError` that points to the base URL.
+
+        A wrong address must not look as if all conversations were deleted.
+        """
+        fixture = await prepare(kit)
+        for operation in fixture.operations:
+            store = kit.open(service=html_service(404), retries=0)
             with raises(ProtocolError) as caught:
-                await ground.call(store, operation)
+                await fixture.call(store, operation)
             assert "base URL" in str(caught.error)
 
     async def test_too_many_requests_say_how_long_to_wait(self, kit: Kit) -> None:
-        caught = await _each_raises(kit, answer(429, retry_after="7"), RateLimitError)
+        """429 is a retryable `RateLimitError` with the seconds of `Retry-After`.
+
+        Callers wait by it.
+        """
+        caught = await _each_raises(kit, json_service(429, retry_after="7"), RateLimitError)
         for error in caught:
             assert isinstance(error, RateLimitError)
             assert error.retry_after == 7
             assert error.retryable
 
     async def test_a_service_out_of_order_is_unavailable(self, kit: Kit) -> None:
+        """500, 502, 503, a dropped connection and a time-out are an `UnavailableError`.
+
+        It is retryable but for 500, which the same request is likely to meet again.
+        """
         assert not any(
-            error.retryable for error in await _each_raises(kit, answer(500), UnavailableError)
+            error.retryable
+            for error in await _each_raises(kit, json_service(500), UnavailableError)
         )
-        for broken in (answer(503), answer(502), dropped, timed_out):
+        for broken in (json_service(503), json_service(502), dropped_connection, timed_out):
             caught = await _each_raises(kit, broken, UnavailableError)
             assert all(error.retryable for error in caught)
 
     async def test_an_answer_that_is_no_json_is_a_protocol_error(self, kit: Kit) -> None:
-        await _each_raises(kit, html(200), ProtocolError)
-        await _each_raises(kit, truncated, ProtocolError, or_in_a_stream=UnavailableError)
+        """200 with HTML or with broken JSON is a `ProtocolError`.
+
+        A login page or half an answer must not be read as an empty list.
+        """
+        await _each_raises(kit, html_service(200), ProtocolError)
+        await _each_raises(kit, truncated_json, ProtocolError, or_in_a_stream=UnavailableError)
 
     async def test_a_harmless_request_is_repeated(self, kit: Kit) -> None:
-        ground = await prepare(kit)
-        for operation in ground.operations:
+        """A read that the service refuses for a while is sent again, as `retries` says.
+
+        Short outages must not reach the caller.
+        """
+        fixture = await prepare(kit)
+        for operation in fixture.operations:
             if operation not in _READS:
                 continue
             kit.backend.requests.clear()
-            store = kit.open(service=answer(503, retry_after="0"), retries=2)
+            store = kit.open(service=json_service(503, retry_after="0"), retries=2)
             with raises(UnavailableError):
-                await ground.call(store, operation)
+                await fixture.call(store, operation)
             first = kit.backend.requests[0]
             expected = 3 if first.repeatable else 1
             assert len(kit.backend.requests) == expected
             assert operation is not Operation.LIST_CONVERSATIONS or expected == 3
 
     async def test_a_repeated_read_succeeds_once_the_service_is_back(self, kit: Kit) -> None:
+        """A read succeeds when the service answers the second time.
+
+        Retrying is of use only if its result is the caller's.
+        """
         await prepare(kit)
         service = kit.backend.service
         assert service is not None
@@ -130,39 +170,47 @@ class FaultClauses:
 
         def recovering(request: Request) -> Response:
             if next(failures, False):
-                return answer(503, retry_after="0")(request)
+                return json_service(503, retry_after="0")(request)
             return service(request)
 
-        listed = [each.id for each in await collected(kit.open().conversations())]
+        listed = await conversation_ids(kit.open())
         store = kit.open(service=recovering, retries=1)
-        assert [each.id for each in await collected(store.conversations())] == listed
+        assert await conversation_ids(store) == listed
 
     async def test_a_request_that_changes_something_is_never_repeated(self, kit: Kit) -> None:
-        ground = await prepare(kit)
+        """A request that changes something is sent once, whatever `retries` says.
+
+        The first may have arrived: a question asked twice costs money and shows twice.
+        """
+        fixture = await prepare(kit)
         service = kit.backend.service
         assert service is not None
 
         def refusing_writes(request: Request) -> Response:
-            busy = answer(503, retry_after="0")
-            return (busy if ground.changes(request) else service)(request)
+            busy = json_service(503, retry_after="0")
+            return (busy if fixture.changes(request) else service)(request)
 
-        for operation in filter(WRITES.__contains__, ground.operations):
+        for operation in filter(WRITES.__contains__, fixture.operations):
             kit.backend.requests.clear()
             store = kit.open(service=refusing_writes, retries=3)
             with raises(UnavailableError):
-                await ground.call(store, operation)
-            writes = list(filter(ground.changes, kit.backend.requests))
+                await fixture.call(store, operation)
+            writes = list(filter(fixture.changes, kit.backend.requests))
             assert writes, operation
-            assert all(writes.count(each) == 1 for each in writes), operation
+            assert all(writes.count(request) == 1 for request in writes), operation
 
     async def test_no_secret_shows_in_an_error(self, kit: Kit) -> None:
-        ground = await prepare(kit)
-        for operation in ground.operations:
-            for echo in (answer(500, SECRET), answer(403, SECRET), _secret_html):
+        """No secret shows in an error, its notes or its causes, even if the service repeats it.
+
+        Errors are logged and pasted into issues.
+        """
+        fixture = await prepare(kit)
+        for operation in fixture.operations:
+            for echo in (json_service(500, SECRET), json_service(403, SECRET), _secret_html):
                 store = kit.open(service=echo, retries=0, headers={"x-api-key": SECRET})
                 with raises(StoreError) as caught:
-                    await ground.call(store, operation)
-                assert SECRET not in shown(caught.error)
+                    await fixture.call(store, operation)
+                assert SECRET not in full_error_text(caught.error)
 
 
 _READS = frozenset(
@@ -187,14 +235,14 @@ async def _each_raises(
     *,
     or_in_a_stream: type[StoreError] | None = None,
 ) -> Sequence[StoreError]:
-    """Calls every offered operation on a failing service, and asks each for the same error."""
+    """Call every offered operation on a failing service, and return the errors."""
     errors = []
-    ground = await prepare(kit)
-    for operation in ground.operations:
+    fixture = await prepare(kit)
+    for operation in fixture.operations:
         store = kit.open(service=service, retries=0)
         other = or_in_a_stream if operation in STREAMED else None
         with raises(kind, *filter(None, [other])) as caught:
-            await ground.call(store, operation)
+            await fixture.call(store, operation)
         assert caught.error.operation == operation, operation
         errors.append(caught.error)
     return errors

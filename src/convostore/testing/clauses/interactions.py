@@ -1,4 +1,4 @@
-"""Clauses of flows that ask their user: what is asked, answered, refused, and goes on."""
+"""Clauses of flows that ask their user: what is asked, answered and refused."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ...adapters import AnswerContent, Operation
 from ...errors import ConflictError, InvalidError
 from ...models import InteractionPart, Message, Reply, pending_interaction
 from ...store import AsyncConversationStore
-from .._assertions import NotOffered, collected, raises, read_to_its_end
+from .._assertions import NotOffered, collect, raises, read_stream
 from .._backend import Kit, Prompts
-from ._reply_helpers import QUESTION, answering, finished, folded
+from ._reply_helpers import QUESTION, accumulate, finished_reply, open_replying
 
-__all__ = ["AnsweringClauses"]
+__all__ = ["InteractionClauses"]
 
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
@@ -20,112 +20,144 @@ _NO_FIELD = "there-is-no-such-field"
 _NO_OPTION = "there is no such option"
 
 
-class AnsweringClauses:
-    """What holds of a backend whose flows ask."""
+class InteractionClauses:
+    """The clauses of a backend whose flows ask."""
 
     async def test_a_flow_that_asks_waits(self, kit: Kit) -> None:
-        store, prompts = answering(kit, Operation.REPLY, Operation.ANSWER)
-        for prompt in _asking(prompts):
+        """A flow that asks ends its reply with an open interaction, which the last message holds.
+
+        An app that restarts finds the question by the stored message.
+        """
+        store, prompts = open_replying(kit, Operation.REPLY, Operation.ANSWER)
+        for prompt in _asking_prompts(prompts):
             reply = await store.reply(None, prompt, **prompts.options)
-            asked = reply.interaction
-            assert asked is not None
-            assert not asked.answered
-            assert asked.options or asked.fields
-            assert pending_interaction(await _last(store, reply)) == asked
+            interaction = reply.interaction
+            assert interaction is not None
+            assert not interaction.answered
+            assert interaction.options or interaction.fields
+            assert pending_interaction(await _last_message(store, reply)) == interaction
 
     async def test_an_answer_goes_on_with_the_flow(self, kit: Kit) -> None:
-        store, prompts = answering(kit, Operation.REPLY, Operation.ANSWER)
-        for prompt in _asking(prompts):
-            asking = await store.reply(None, prompt, **prompts.options)
-            before = await collected(store.messages(asking.conversation_id))
-            filled_in = _fitting(asking, prompts)
-            reply = await store.answer(asking.conversation_id, filled_in, **prompts.options)
+        """An answer goes on with the same message and turn, and marks the question answered.
+
+        It is no new turn: ids stay, parts are added.
+        """
+        store, prompts = open_replying(kit, Operation.REPLY, Operation.ANSWER)
+        for prompt in _asking_prompts(prompts):
+            question_reply = await store.reply(None, prompt, **prompts.options)
+            before = await collect(store.messages(question_reply.conversation_id))
+            filled_in = _valid_answer(question_reply, prompts)
+            reply = await store.answer(question_reply.conversation_id, filled_in, **prompts.options)
             assert reply.interaction is None
-            assert reply.message.id == asking.message.id
-            assert reply.turn_id == asking.turn_id
-            _assert_it_was_answered(reply, len(asking.message.parts) - 1, filled_in)
-            assert len(reply.message.parts) > len(asking.message.parts)
-            shown = await collected(store.messages(asking.conversation_id))
-            assert [each.id for each in shown] == [each.id for each in before]
-            assert shown[-1].portable() == reply.message.portable()
+            assert reply.message.id == question_reply.message.id
+            assert reply.turn_id == question_reply.turn_id
+            _assert_it_was_answered(reply, len(question_reply.message.parts) - 1, filled_in)
+            assert len(reply.message.parts) > len(question_reply.message.parts)
+            messages = await collect(store.messages(question_reply.conversation_id))
+            assert [message.id for message in messages] == [message.id for message in before]
+            assert messages[-1].portable() == reply.message.portable()
 
     async def test_a_streamed_answer_folds_to_what_the_flow_added(self, kit: Kit) -> None:
-        store, prompts = answering(kit, Operation.REPLY, Operation.STREAM_ANSWER)
-        for prompt in _asking(prompts):
-            asking = await store.reply(None, prompt, **prompts.options)
-            filled_in = _fitting(asking, prompts)
-            events = await read_to_its_end(
-                store.stream_answer(asking.conversation_id, filled_in, **prompts.options)
+        """The events of a streamed answer add up to the parts that the flow added.
+
+        What was there before the question must not stream again.
+        """
+        store, prompts = open_replying(kit, Operation.REPLY, Operation.STREAM_ANSWER)
+        for prompt in _asking_prompts(prompts):
+            question_reply = await store.reply(None, prompt, **prompts.options)
+            filled_in = _valid_answer(question_reply, prompts)
+            events = await read_stream(
+                store.stream_answer(question_reply.conversation_id, filled_in, **prompts.options)
             )
-            added = finished(events).message.parts[len(asking.message.parts) :]
+            added = finished_reply(events).message.parts[len(question_reply.message.parts) :]
             assert added
-            assert folded(events).parts == added
+            assert accumulate(events).parts == added
 
     async def test_an_answer_that_does_not_fit_changes_nothing(self, kit: Kit) -> None:
-        store, prompts = answering(kit, Operation.REPLY, Operation.ANSWER)
-        for prompt in _asking(prompts):
-            asking = await store.reply(None, prompt, **prompts.options)
-            before = await collected(store.messages(asking.conversation_id))
-            for misfit in _misfits(asking):
+        """An answer that is no option or no field is an `InvalidError`, and nothing changes.
+
+        The question stays open, and the right answer still works.
+        """
+        store, prompts = open_replying(kit, Operation.REPLY, Operation.ANSWER)
+        for prompt in _asking_prompts(prompts):
+            question_reply = await store.reply(None, prompt, **prompts.options)
+            before = await collect(store.messages(question_reply.conversation_id))
+            for invalid_answer in _invalid_answers(question_reply):
                 with raises(InvalidError):
-                    await store.answer(asking.conversation_id, misfit, **prompts.options)
-            assert await collected(store.messages(asking.conversation_id)) == before
-            fitting = _fitting(asking, prompts)
-            reply = await store.answer(asking.conversation_id, fitting, **prompts.options)
+                    await store.answer(
+                        question_reply.conversation_id, invalid_answer, **prompts.options
+                    )
+            assert await collect(store.messages(question_reply.conversation_id)) == before
+            valid_answer = _valid_answer(question_reply, prompts)
+            reply = await store.answer(
+                question_reply.conversation_id, valid_answer, **prompts.options
+            )
             assert reply.interaction is None
 
     async def test_an_answer_that_nothing_waits_for_is_a_conflict(self, kit: Kit) -> None:
-        store, prompts = answering(kit, Operation.REPLY, Operation.ANSWER)
+        """An answer where nothing is asked, or asked no more, is a `ConflictError`.
+
+        A form that is sent twice must not start another turn.
+        """
+        store, prompts = open_replying(kit, Operation.REPLY, Operation.ANSWER)
         reply = await store.reply(None, QUESTION, **prompts.options)
         await _assert_nothing_waits(store, reply, "a", prompts)
-        for prompt in _asking(prompts):
-            asking = await store.reply(None, prompt, **prompts.options)
-            fitting = _fitting(asking, prompts)
-            await store.answer(asking.conversation_id, fitting, **prompts.options)
-            await _assert_nothing_waits(store, asking, fitting, prompts)
+        for prompt in _asking_prompts(prompts):
+            question_reply = await store.reply(None, prompt, **prompts.options)
+            valid_answer = _valid_answer(question_reply, prompts)
+            await store.answer(question_reply.conversation_id, valid_answer, **prompts.options)
+            await _assert_nothing_waits(store, question_reply, valid_answer, prompts)
 
     async def test_an_answer_is_found_by_the_turn_that_asked(self, kit: Kit) -> None:
-        store, prompts = answering(
+        """After an answer, `get_reply` of the turn that asked returns the whole message.
+
+        The app knows no other turn.
+        """
+        store, prompts = open_replying(
             kit, Operation.REPLY, Operation.STREAM_ANSWER, Operation.GET_REPLY
         )
-        for prompt in _asking(prompts):
-            asking = await store.reply(None, prompt, **prompts.options)
+        for prompt in _asking_prompts(prompts):
+            question_reply = await store.reply(None, prompt, **prompts.options)
             stream = store.stream_answer(
-                asking.conversation_id, _fitting(asking, prompts), **prompts.options
+                question_reply.conversation_id,
+                _valid_answer(question_reply, prompts),
+                **prompts.options,
             )
-            reply = finished(await read_to_its_end(stream))
-            assert asking.turn_id is not None
-            assert stream.turn_id == asking.turn_id
-            found = await kit.open().get_reply(asking.conversation_id, asking.turn_id)
-            assert found.message.portable() == reply.message.portable()
+            reply = finished_reply(await read_stream(stream))
+            assert question_reply.turn_id is not None
+            assert stream.turn_id == question_reply.turn_id
+            stored_reply = await kit.open().get_reply(
+                question_reply.conversation_id, question_reply.turn_id
+            )
+            assert stored_reply.message.portable() == reply.message.portable()
 
 
-def _asking(prompts: Prompts) -> Iterator[str]:
-    asking = [prompt for prompt in (prompts.choice, prompts.form) if prompt is not None]
-    if not asking:
+def _asking_prompts(prompts: Prompts) -> Iterator[str]:
+    texts = [prompt for prompt in (prompts.choice, prompts.form) if prompt is not None]
+    if not texts:
         raise NotOffered("no prompt makes it ask")
-    return iter(asking)
+    return iter(texts)
 
 
-async def _last(store: AsyncConversationStore, reply: Reply) -> Message:
-    return (await collected(store.messages(reply.conversation_id)))[-1]
+async def _last_message(store: AsyncConversationStore, reply: Reply) -> Message:
+    return (await collect(store.messages(reply.conversation_id)))[-1]
 
 
-def _asked(reply: Reply) -> InteractionPart:
+def _interaction_of(reply: Reply) -> InteractionPart:
     assert reply.interaction is not None
     return reply.interaction
 
 
-def _fitting(reply: Reply, prompts: Prompts) -> AnswerContent:
-    """An answer that fits what was asked."""
-    asked = _asked(reply)
-    return asked.options[0].value if asked.options else prompts.filled_in
+def _valid_answer(reply: Reply, prompts: Prompts) -> AnswerContent:
+    """Return an answer that fits the interaction of a reply."""
+    interaction = _interaction_of(reply)
+    return interaction.options[0].value if interaction.options else prompts.filled_in
 
 
-def _misfits(reply: Reply) -> list[AnswerContent]:
-    """Answers of which none fits what was asked."""
-    asked = _asked(reply)
-    return [_NO_OPTION, {_NO_FIELD: "x"}] if asked.options else [{_NO_FIELD: "x"}]
+def _invalid_answers(reply: Reply) -> list[AnswerContent]:
+    """Return answers that do not fit the interaction of a reply."""
+    interaction = _interaction_of(reply)
+    return [_NO_OPTION, {_NO_FIELD: "x"}] if interaction.options else [{_NO_FIELD: "x"}]
 
 
 def _assert_it_was_answered(reply: Reply, place: int, filled_in: AnswerContent) -> None:
@@ -135,13 +167,13 @@ def _assert_it_was_answered(reply: Reply, place: int, filled_in: AnswerContent) 
     if isinstance(filled_in, str):
         assert part.answer == filled_in
     else:
-        assert {each.key: each.value for each in part.fields} == dict(filled_in)
+        assert {field.key: field.value for field in part.fields} == dict(filled_in)
 
 
 async def _assert_nothing_waits(
     store: AsyncConversationStore, reply: Reply, answer: AnswerContent, prompts: Prompts
 ) -> None:
-    before = await collected(store.messages(reply.conversation_id))
+    before = await collect(store.messages(reply.conversation_id))
     with raises(ConflictError):
         await store.answer(reply.conversation_id, answer, **prompts.options)
-    assert await collected(store.messages(reply.conversation_id)) == before
+    assert await collect(store.messages(reply.conversation_id)) == before

@@ -1,7 +1,7 @@
 """Clauses of replies: what is stored, found again and refused.
 
-What a backend is told, and with which options, its `Prompts` say. How replies stream is
-`stream_clauses`' business, flows that ask are that of `answer_clauses`.
+The backend's `Prompts` say what to ask and with which options. How replies stream is in
+`streaming`, flows that ask are in `interactions`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,19 @@ from typing import Any, Final
 from ...adapters import Operation
 from ...errors import InvalidError, NotFoundError
 from ...models import Feedback, ReasoningPart, TextPart, ToolCallPart
-from .._assertions import collected, filled, raises, read_to_its_end, role_text_pairs
+from .._assertions import (
+    collect,
+    conversation_ids,
+    open_filled,
+    raises,
+    read_stream,
+    role_text_pairs,
+)
 from .._backend import Kit
-from ..samples import HOSTILE_TEXTS, several
-from ._reply_helpers import QUESTION, answering, given_prompts, identity, kept
+from ..samples import HOSTILE_TEXTS, numbered_conversations
+from ._reply_helpers import QUESTION, id_and_content, open_replying, reply_content, require_prompts
 
-__all__ = ["ReplyingClauses"]
+__all__ = ["ReplyClauses"]
 
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
@@ -32,93 +39,132 @@ _NO_CONTENT: Final[tuple[Any, ...]] = (
 )
 
 
-class ReplyingClauses:
-    """What holds of a backend that answers."""
+class ReplyClauses:
+    """The clauses of a backend that answers."""
 
     # What is stored
 
     async def test_a_reply_is_what_the_list_of_messages_shows(self, kit: Kit) -> None:
-        store, prompts = answering(kit, Operation.REPLY)
+        """A reply's message and question are those that the store lists.
+
+        An app shows the reply at once and the list later; both must be the same.
+        """
+        store, prompts = open_replying(kit, Operation.REPLY)
         reply = await store.reply(None, QUESTION, **prompts.options)
-        shown = await collected(store.messages(reply.conversation_id))
-        assert role_text_pairs(shown) == [("user", QUESTION), ("assistant", reply.text)]
-        assert kept(shown[1]) == kept(reply.message)
-        assert reply.question is None or kept(shown[0]) == kept(reply.question)
+        messages = await collect(store.messages(reply.conversation_id))
+        assert role_text_pairs(messages) == [("user", QUESTION), ("assistant", reply.text)]
+        assert id_and_content(messages[1]) == id_and_content(reply.message)
+        assert reply.question is None or id_and_content(messages[0]) == id_and_content(
+            reply.question
+        )
 
     async def test_a_new_conversation_is_in_the_list(self, kit: Kit) -> None:
-        store, prompts = answering(kit, Operation.REPLY)
+        """A turn without a conversation begins one, which is listed.
+
+        Its id is on the reply, for the next turn.
+        """
+        store, prompts = open_replying(kit, Operation.REPLY)
         reply = await store.reply(None, QUESTION, **prompts.options)
-        assert [each.id for each in await collected(store.conversations())] == [
-            reply.conversation_id
-        ]
+        assert await conversation_ids(store) == [reply.conversation_id]
         assert (await store.get_conversation(reply.conversation_id)).id == reply.conversation_id
 
     async def test_each_turn_adds_a_question_and_its_answer(self, kit: Kit) -> None:
-        store, prompts = answering(kit, Operation.REPLY)
+        """A turn adds its question and its answer, and changes nothing before them.
+
+        Copies and links go by the ids of earlier messages.
+        """
+        store, prompts = open_replying(kit, Operation.REPLY)
         first = await store.reply(None, "one", **prompts.options)
-        before = await collected(store.messages(first.conversation_id))
+        before = await collect(store.messages(first.conversation_id))
         parts = [TextPart(text="two")]
         second = await store.reply(first.conversation_id, parts, **prompts.options)
-        shown = await collected(store.messages(first.conversation_id))
+        messages = await collect(store.messages(first.conversation_id))
         assert second.conversation_id == first.conversation_id
-        assert role_text_pairs(shown) == [
+        assert role_text_pairs(messages) == [
             ("user", "one"),
             ("assistant", first.text),
             ("user", "two"),
             ("assistant", second.text),
         ]
-        assert [each.id for each in shown[:2]] == [each.id for each in before]
-        assert len({each.id for each in shown}) == 4
+        assert [message.id for message in messages[:2]] == [message.id for message in before]
+        assert len({message.id for message in messages}) == 4
 
     async def test_a_turn_goes_on_with_a_conversation_that_was_there(self, kit: Kit) -> None:
-        answering(kit, Operation.REPLY)
-        store, options = await filled(kit, several(2)), given_prompts(kit).options
-        before = role_text_pairs(await collected(store.messages("c0000")))
+        """A turn may go on with a conversation that was not begun by a reply.
+
+        Imported conversations are gone on with, and no other one is touched.
+        """
+        open_replying(kit, Operation.REPLY)
+        store, options = (
+            await open_filled(kit, numbered_conversations(2)),
+            require_prompts(kit).options,
+        )
+        before = role_text_pairs(await collect(store.messages("c0000")))
         reply = await store.reply("c0000", QUESTION, **options)
-        shown = role_text_pairs(await collected(store.messages("c0000")))
-        assert shown == [*before, ("user", QUESTION), ("assistant", reply.text)]
-        assert len(await collected(store.conversations())) == 2
-        assert len(await collected(store.messages("c0001"))) == 2
+        messages = role_text_pairs(await collect(store.messages("c0000")))
+        assert messages == [*before, ("user", QUESTION), ("assistant", reply.text)]
+        assert len(await collect(store.conversations())) == 2
+        assert len(await collect(store.messages("c0001"))) == 2
 
     async def test_hostile_texts_are_asked_as_they_are(self, kit: Kit) -> None:
-        store, prompts = answering(kit, Operation.REPLY)
+        """A question is sent and stored character for character.
+
+        A prompt that was trimmed or escaped asks something else.
+        """
+        store, prompts = open_replying(kit, Operation.REPLY)
         for text in filter(str.strip, HOSTILE_TEXTS):
             reply = await store.reply(None, text, **prompts.options)
-            shown = await collected(store.messages(reply.conversation_id))
-            assert role_text_pairs(shown) == [("user", text), ("assistant", reply.text)]
+            messages = await collect(store.messages(reply.conversation_id))
+            assert role_text_pairs(messages) == [("user", text), ("assistant", reply.text)]
 
     async def test_an_answer_takes_feedback_at_once(self, kit: Kit) -> None:
-        store, prompts = answering(kit, Operation.REPLY, Operation.SET_FEEDBACK)
+        """The id on a reply takes feedback at once.
+
+        Users rate what they have just read.
+        """
+        store, prompts = open_replying(kit, Operation.REPLY, Operation.SET_FEEDBACK)
         reply = await store.reply(None, QUESTION, **prompts.options)
         good = Feedback(rating="good")
         await store.set_feedback(reply.conversation_id, reply.message.id, good)
-        shown = await collected(store.messages(reply.conversation_id))
-        assert [each.feedback for each in shown] == [None, good]
+        messages = await collect(store.messages(reply.conversation_id))
+        assert [message.feedback for message in messages] == [None, good]
 
     async def test_an_answer_is_deleted_at_once(self, kit: Kit) -> None:
-        store, prompts = answering(kit, Operation.REPLY, Operation.DELETE_MESSAGE)
+        """The id on a reply deletes its message at once.
+
+        Users take back what they have just read; earlier turns stay.
+        """
+        store, prompts = open_replying(kit, Operation.REPLY, Operation.DELETE_MESSAGE)
         first = await store.reply(None, "one", **prompts.options)
         second = await store.reply(first.conversation_id, "two", **prompts.options)
         await store.delete_message(first.conversation_id, second.message.id)
-        left = await collected(store.messages(first.conversation_id))
+        left = await collect(store.messages(first.conversation_id))
         assert len(left) == 3 or (len(left) == 2 and store.traits.deletes == "may_delete_turn")
-        assert second.message.id not in {each.id for each in left}
+        assert second.message.id not in {message.id for message in left}
         assert role_text_pairs(left[:2]) == [("user", "one"), ("assistant", first.text)]
 
     # Ids and finding again
 
     async def test_a_reply_is_found_by_its_turn_in_a_store_opened_later(self, kit: Kit) -> None:
-        store, prompts = answering(kit, Operation.REPLY, Operation.GET_REPLY)
+        """`get_reply` finds a reply by its conversation and turn, in any store.
+
+        It is how an app recovers after a lost connection or a restart.
+        """
+        store, prompts = open_replying(kit, Operation.REPLY, Operation.GET_REPLY)
         first = await store.reply(None, "one", **prompts.options)
         second = await store.reply(first.conversation_id, "two", **prompts.options)
         later = kit.open()
         for reply in (first, second):
             assert reply.turn_id is not None
-            found = await later.get_reply(reply.conversation_id, reply.turn_id)
-            assert identity(found) == identity(reply)
+            stored_reply = await later.get_reply(reply.conversation_id, reply.turn_id)
+            assert reply_content(stored_reply) == reply_content(reply)
 
     async def test_a_turn_that_never_arrived_is_not_found(self, kit: Kit) -> None:
-        store, prompts = answering(kit, Operation.REPLY, Operation.GET_REPLY)
+        """A turn that was never sent, or is another conversation's, is a `NotFoundError`.
+
+        It is the proof that sending it again asks nothing twice.
+        """
+        store, prompts = open_replying(kit, Operation.REPLY, Operation.GET_REPLY)
         never = kit.open_refusing().stream_reply(None, QUESTION, **prompts.options)
         reply = await store.reply(None, QUESTION, **prompts.options)
         other = await store.reply(None, QUESTION, **prompts.options)
@@ -132,25 +178,33 @@ class ReplyingClauses:
                 await store.get_reply(conversation_id, turn_id)
             if store.offers(Operation.RESUME_REPLY):
                 with raises(NotFoundError):
-                    await read_to_its_end(store.resume_reply(conversation_id, turn_id))
+                    await read_stream(store.resume_reply(conversation_id, turn_id))
 
     # Refusal
 
     async def test_what_is_no_content_is_refused_before_any_request(self, kit: Kit) -> None:
-        answering(kit, Operation.STREAM_REPLY)
-        store, options = kit.open_refusing(), given_prompts(kit).options
+        """Content other than texts and files is an `InvalidError` before any request.
+
+        A service would answer to nothing, at a price.
+        """
+        open_replying(kit, Operation.STREAM_REPLY)
+        store, options = kit.open_refusing(), require_prompts(kit).options
         for content in _NO_CONTENT:
             with raises(InvalidError):
-                await read_to_its_end(store.stream_reply(None, content, **options))
+                await read_stream(store.stream_reply(None, content, **options))
             with raises(InvalidError):
                 await store.reply(None, content, **options)
 
     async def test_an_unknown_option_is_refused_before_any_request(self, kit: Kit) -> None:
-        answering(kit, Operation.STREAM_REPLY)
-        store, options = kit.open_refusing(), given_prompts(kit).options
+        """An option that the adapter does not know is an `InvalidError` that names it.
+
+        A typing mistake must not be ignored, least of all after the request.
+        """
+        open_replying(kit, Operation.STREAM_REPLY)
+        store, options = kit.open_refusing(), require_prompts(kit).options
         unknown = dict(options) | {"no_such_option": 1}
         with raises(InvalidError) as caught:
-            await read_to_its_end(store.stream_reply(None, QUESTION, **unknown))
+            await read_stream(store.stream_reply(None, QUESTION, **unknown))
         assert "no_such_option" in str(caught.error)
         with raises(InvalidError):
             await store.reply(None, QUESTION, **unknown)
@@ -161,11 +215,15 @@ class ReplyingClauses:
     # What comes next
 
     async def test_suggested_questions_are_texts_and_change_nothing(self, kit: Kit) -> None:
-        store, prompts = answering(kit, Operation.REPLY, Operation.SUGGEST_QUESTIONS)
+        """Suggested questions are texts that are not empty, and nothing is stored.
+
+        They are shown as buttons; who asks for them has not said anything.
+        """
+        store, prompts = open_replying(kit, Operation.REPLY, Operation.SUGGEST_QUESTIONS)
         reply = await store.reply(None, QUESTION, **prompts.options)
         questions = await store.suggest_questions(reply.conversation_id)
         assert questions
-        assert [type(each) for each in questions] == [str] * len(questions)
+        assert [type(question) for question in questions] == [str] * len(questions)
         assert all(questions)
-        shown = await collected(store.messages(reply.conversation_id))
-        assert role_text_pairs(shown) == [("user", QUESTION), ("assistant", reply.text)]
+        messages = await collect(store.messages(reply.conversation_id))
+        assert role_text_pairs(messages) == [("user", QUESTION), ("assistant", reply.text)]

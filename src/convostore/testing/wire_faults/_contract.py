@@ -1,19 +1,19 @@
 """FaultContract: what every backend over HTTP must do when a real server fails it on the wire.
 
-Beside a plugin's `StoreContract` it is one more class, with the same fixture:
+It is one more class beside a plugin's `StoreContract`, with the same fixture:
 
     class TestMineOnTheWire(FaultContract):
         @pytest.fixture
         def backend(self) -> Backend:
             return Backend("mine+http://mine.test", service=…, seed=…)
 
-The backend's stand-in is put behind a `FaultServer`, and its adapter, with its own transports, is
-pointed there. Every fault meets every offered operation on both faces: the error is the right one,
-no write is repeated, nothing hangs past its time-out, no connection, task or thread stays behind,
-and no secret shows in an error or a log. So it is when an operation is cancelled or interrupted.
+The backend's stand-in runs behind a `FaultServer`, to which its adapter is pointed, with its own
+transports. Every fault meets every offered operation on both faces: the error is the right one, no
+write is repeated, nothing hangs past its time-out, no connection, task or thread is left, and no
+secret shows in an error or a log. The same holds when an operation is cancelled or interrupted.
 
 A streamed reply, where the backend's `Prompts` say what makes it, is broken at each of its pieces:
-the error has what had arrived, the turn was sent once, and what is stored is found all the same.
+the error has what had arrived, the turn was sent once, and what is stored is found.
 """
 
 from __future__ import annotations
@@ -37,32 +37,32 @@ from ...errors import ProtocolError, RateLimitError, StoreError, UnavailableErro
 from ...http import Exchange, Request
 from ...store import AsyncConversationStore
 from .. import _rewriting as rewriting  # noqa: F401  # before what it names is imported
-from .._assertions import NotOffered, collected, raises
+from .._assertions import NotOffered, collect, raises, rules_in_errors
 from .._backend import Backend, Kit
 from .._faces import FACES, Face, StoreFace, drive
 from ..clock import AutojumpClock
-from ._cuts import BREAKINGS, Breaking
+from ._cuts import CUT_KINDS, CutKind
 from ._fixture import SECRET, STREAMED, WRITES, FaultFixture, prepare
 from ._guards import (
     LONG,
     SHORT,
     assert_no_secret_in,
     assert_no_secret_shows,
-    guarded,
-    interrupted,
-    served,
+    fail_on_hang,
+    interrupt_when,
+    run_server,
     short_timeout_store,
 )
 from ._streams import (
+    StreamCheck,
     StreamedReply,
-    Strike,
-    breaks_off,
-    does_not_mix,
-    is_cancelled,
-    is_garbled,
-    is_interrupted,
-    is_left,
-    streamed_reply,
+    check_cancelled,
+    check_cut,
+    check_garbled,
+    check_interrupted,
+    check_left,
+    check_no_mixing,
+    record_streamed_reply,
 )
 from .server import (
     BREAKS,
@@ -120,18 +120,19 @@ def _each(*faults: Fault) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("fault", faults, ids=lambda fault: fault.name)
 
 
+@rules_in_errors
 class FaultContract:
-    """Subclass it as ``Test…`` and give it a `backend` fixture; see the module."""
+    """The contract on the wire: subclass it as ``Test…`` with a `backend` fixture."""
 
     @pytest.fixture
     def backend(self) -> Backend:
-        """As for a `StoreContract`, with the stand-in of a service; a subclass must give one."""
+        """Return a backend with the stand-in of a service; every subclass must override it."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture named backend")
 
     def adapter_at(self, backend: Backend, url: str, **options: object) -> Adapter:
-        """Makes the backend's adapter on another address.
+        """Return the backend's adapter for another address.
 
-        Override it where the backend's target is no DSN, or its path or user matters.
+        Override it where the backend's target is not a DSN, or its path or user matters.
         """
         if not isinstance(backend.target, str):
             raise NotImplementedError(f"{type(self).__name__} needs a method adapter_at")
@@ -145,7 +146,11 @@ class FaultContract:
     def test_a_fault_ends_in_its_error(
         self, backend: Backend, fault: Fault, face: Face, caplog: pytest.LogCaptureFixture
     ) -> None:
-        ground = _prepared(backend)
+        """Every fault of a connection ends in its error, within the time-out, without a secret.
+
+        Afterwards the store works again, and nothing is left open.
+        """
+        fixture = _prepare(backend)
         ((error, retryable),) = [told for faults, told in FAULT_ERRORS.items() if fault in faults]
         server = FaultServer(fault, service=backend.service)
         clock = AutojumpClock() if fault in DELAYS else None
@@ -153,11 +158,11 @@ class FaultContract:
 
         async def clause(kit: Kit) -> None:
             store = short_timeout_store(kit, timeout)
-            for operation in ground.operations:
+            for operation in fixture.operations:
                 ahead = clock.ahead if clock else 0.0
                 may_seem_cut = operation in STREAMED and fault in _MAY_SEEM_CUT
                 with raises(error, *((UnavailableError,) if may_seem_cut else ())) as caught:
-                    await ground.call(store, operation)
+                    await fixture.call(store, operation)
                 if fault is _WITH_A_REST:
                     store = short_timeout_store(kit, timeout)
                 assert caught.error.operation == operation
@@ -166,21 +171,25 @@ class FaultContract:
                 assert waited < 2 * timeout, f"{operation} waited {waited:.1f} s, not {timeout:g}"
                 assert_no_secret_shows(kit, caught.error)
             server.fault = None
-            await _assert_it_is_well(store, ground)
+            await _assert_lists_conversations(store, fixture)
 
-        with caplog.at_level("DEBUG"), served(server) as url:
+        with caplog.at_level("DEBUG"), run_server(server) as url:
             self._carry_out(clause, backend, url, face, clock)
         assert_no_secret_in(caplog.text, self.adapter_at(backend, url))
 
     @_each_face
     def test_a_refused_connection_is_unavailable(self, backend: Backend, face: Face) -> None:
-        ground = _prepared(backend)
+        """A refused connection is a retryable `UnavailableError`.
+
+        The service is down for a while, and no request has arrived.
+        """
+        fixture = _prepare(backend)
 
         async def clause(kit: Kit) -> None:
             store = kit.open(timeout=LONG, retries=0)
-            for operation in ground.operations:
+            for operation in fixture.operations:
                 with raises(UnavailableError) as caught:
-                    await ground.call(store, operation)
+                    await fixture.call(store, operation)
                 assert caught.error.retryable, operation
                 assert_no_secret_shows(kit, caught.error)
 
@@ -192,34 +201,42 @@ class FaultContract:
     def test_a_redirect_leads_nothing_to_another_host(
         self, backend: Backend, status: int, face: Face
     ) -> None:
-        ground = _prepared(backend)
+        """A redirect to another host is a `ProtocolError`, and that host is not asked.
+
+        Following it would send the key to strangers.
+        """
+        fixture = _prepare(backend)
         elsewhere = FaultServer(None, service=backend.service)
         server = FaultServer(None, service=backend.service)
 
         async def clause(kit: Kit) -> None:
             store = kit.open(timeout=LONG, retries=2)
-            for operation in ground.operations:
+            for operation in fixture.operations:
                 with raises(ProtocolError) as caught:
-                    await ground.call(store, operation)
+                    await fixture.call(store, operation)
                 assert_no_secret_shows(kit, caught.error)
 
-        with elsewhere as other, served(server) as url:
+        with elsewhere as other, run_server(server) as url:
             server.fault = redirect(status, f"{other}/elsewhere")
             self._carry_out(clause, backend, url, face)
-        assert server.struck, "nothing was redirected"
+        assert server.faulted, "nothing was redirected"
         assert elsewhere.connections == 0, "another host was connected to"
 
     @_each_face
     @_each(*_AGAINST_WRITES)
     def test_no_write_is_repeated(self, backend: Backend, fault: Fault, face: Face) -> None:
-        ground = _prepared(backend)
+        """A request that changes something leaves once, whatever breaks.
+
+        The first may have arrived: a question asked twice costs money and shows twice.
+        """
+        fixture = _prepare(backend)
         clock = AutojumpClock() if fault in DELAYS else None
-        for operation in filter(WRITES.__contains__, ground.operations):
-            server = FaultServer(fault, service=backend.service, strikes=ground.changes)
-            clause = partial(_fails, ground, operation, seconds=SHORT if clock else LONG)
-            with served(server) as url:
+        for operation in filter(WRITES.__contains__, fixture.operations):
+            server = FaultServer(fault, service=backend.service, applies_to=fixture.changes)
+            clause = partial(_assert_fails, fixture, operation, seconds=SHORT if clock else LONG)
+            with run_server(server) as url:
                 self._carry_out(clause, backend, url, face, clock)
-            sent = Counter(map(_identity, server.struck))
+            sent = Counter(map(_request_key, server.faulted))
             assert sent, f"{operation} sent nothing that changes something"
             assert max(sent.values()) == 1, f"{operation} was repeated: {sent}"
 
@@ -227,105 +244,145 @@ class FaultContract:
     def test_a_read_is_repeated_as_often_as_is_permitted(
         self, backend: Backend, face: Face
     ) -> None:
-        ground = _prepared(backend)
-        for operation in ground.operations:
+        """A read is sent again as often as `retries` permits, and not more often.
+
+        Too few tries show every hiccup; too many keep a service down.
+        """
+        fixture = _prepare(backend)
+        for operation in fixture.operations:
             server = FaultServer(_BUSY, service=backend.service)
-            clause = partial(_fails, ground, operation, seconds=LONG)
-            with served(server) as url:
+            clause = partial(_assert_fails, fixture, operation, seconds=LONG)
+            with run_server(server) as url:
                 self._carry_out(clause, backend, url, face, AutojumpClock())
-            for request, times in Counter(map(_identity, server.struck)).items():
+            for request, times in Counter(map(_request_key, server.faulted)).items():
                 assert times <= 3, f"{operation} sent {request} {times} times"
             if operation is Operation.LIST_CONVERSATIONS:
-                assert len(server.struck) == 3
+                assert len(server.faulted) == 3
 
     @_each_face
     def test_a_read_gets_over_one_broken_connection(self, backend: Backend, face: Face) -> None:
-        ground = _prepared(backend)
+        """A read succeeds although one connection broke.
+
+        Servers close idle connections just as they are used again.
+        """
+        fixture = _prepare(backend)
         for fault in (_NAMED["reset-at-once"], _NAMED["truncated-body"]):
             first = iter([True])
-            strikes = partial(_next_of, first)
-            server = FaultServer(fault, service=backend.service, strikes=strikes)
+            applies_to = partial(_next_answer, first)
+            server = FaultServer(fault, service=backend.service, applies_to=applies_to)
 
             async def clause(kit: Kit) -> None:
-                await _assert_it_is_well(kit.open(timeout=LONG, retries=1), ground)
+                await _assert_lists_conversations(kit.open(timeout=LONG, retries=1), fixture)
 
-            with served(server) as url:
+            with run_server(server) as url:
                 self._carry_out(clause, backend, url, face, AutojumpClock())
-            assert len(server.struck) == 1
+            assert len(server.faulted) == 1
 
     def test_a_cancelled_operation_leaves_a_store_that_works(self, backend: Backend) -> None:
-        ground = _prepared(backend)
-        for stall in _stalls(ground, backend):
-            with served(stall.server) as url:
-                self._carry_out(partial(_is_cancelled, ground, stall), backend, url, "async")
+        """A cancelled operation closes its flow, and the store works on.
+
+        Web frameworks cancel the request of every client that leaves.
+        """
+        fixture = _prepare(backend)
+        for stall in _stalls(fixture, backend):
+            with run_server(stall.server) as url:
+                self._carry_out(partial(_cancel, fixture, stall), backend, url, "async")
 
     @_each_face
     def test_an_interrupted_operation_leaves_a_store_that_works(
         self, backend: Backend, face: Face
     ) -> None:
+        """Ctrl-C during an operation closes its flow, and the store works on.
+
+        A terminal program goes on after its user interrupted one request.
+        """
         if not hasattr(signal, "pthread_kill"):
             pytest.skip("a thread cannot be interrupted here")
-        ground = _prepared(backend)
-        for stall in _stalls(ground, backend):
-            clause = partial(_is_interrupted, ground, stall)
-            with served(stall.server) as url:
+        fixture = _prepare(backend)
+        for stall in _stalls(fixture, backend):
+            clause = partial(_interrupt, fixture, stall)
+            with run_server(stall.server) as url:
                 if face == "sync":
                     self._carry_out(clause, backend, url, face)
                 else:
                     with (
-                        interrupted(stall.server.wait_until_struck),
+                        interrupt_when(stall.server.wait_until_faulted),
                         pytest.raises(KeyboardInterrupt),
                     ):
                         self._carry_out(clause, backend, url, face)
                     stall.assert_flows_were_closed()
 
     @_each_face
-    @pytest.mark.parametrize("breaking", BREAKINGS)
+    @pytest.mark.parametrize("breaking", CUT_KINDS)
     def test_a_stream_that_breaks_off_raises_with_what_had_arrived(
-        self, backend: Backend, breaking: Breaking, face: Face
+        self, backend: Backend, breaking: CutKind, face: Face
     ) -> None:
+        """A stream cut at any place is an error with what had arrived, unless nothing is missing.
+
+        Half an answer must not be taken for a whole one, and the turn is sent once.
+        """
         clock = AutojumpClock() if breaking == "stall" else None
-        self._strike_a_stream(partial(breaks_off, breaking=breaking), backend, face, clock)
+        self._check_stream(partial(check_cut, breaking=breaking), backend, face, clock)
 
     @_each_face
     def test_a_garbled_stream_is_an_error_or_the_stored_reply(
         self, backend: Backend, face: Face
     ) -> None:
-        self._strike_a_stream(is_garbled, backend, face)
+        """Garbage in a stream is an error with what had arrived, or the whole stored reply.
+
+        Words must not be lost without a sign.
+        """
+        self._check_stream(check_garbled, backend, face)
 
     @_each_face
     def test_a_stream_that_is_left_has_no_connection(self, backend: Backend, face: Face) -> None:
-        self._strike_a_stream(is_left, backend, face)
+        """A stream that is left closes its connection.
+
+        The service notices that nobody listens, and pools do not run dry.
+        """
+        self._check_stream(check_left, backend, face)
 
     def test_a_cancelled_stream_leaves_a_store_that_works(self, backend: Backend) -> None:
-        self._strike_a_stream(is_cancelled, backend, "async")
+        """A cancelled stream closes its connection, and the store works on.
+
+        Web frameworks cancel the request of every client that leaves.
+        """
+        self._check_stream(check_cancelled, backend, "async")
 
     @_each_face
     def test_an_interrupted_stream_leaves_a_store_that_works(
         self, backend: Backend, face: Face
     ) -> None:
+        """Ctrl-C during a stream closes its connection, and the store works on.
+
+        It is how users stop a long answer at a terminal.
+        """
         if not hasattr(signal, "pthread_kill"):
             pytest.skip("a thread cannot be interrupted here")
-        self._strike_a_stream(is_interrupted, backend, face)
+        self._check_stream(check_interrupted, backend, face)
 
     @_each_face
     def test_streams_side_by_side_do_not_mix(self, backend: Backend, face: Face) -> None:
-        self._strike_a_stream(does_not_mix, backend, face)
+        """Streams over several connections each get their own answer.
 
-    def _strike_a_stream(
+        A mix-up shows one user's answer to another.
+        """
+        self._check_stream(check_no_mixing, backend, face)
+
+    def _check_stream(
         self,
-        strike: Strike,
+        check: StreamCheck,
         backend: Backend,
         face: Face,
         clock: AutojumpClock | None = None,
     ) -> None:
-        """Carries out what goes wrong with a stream, on a server that is right so far."""
-        streamed = _streamed(backend)
+        """Run a check of streams on a server that has no fault yet."""
+        streamed = _record_stream(backend)
         server = FaultServer(None, service=backend.service)
-        with served(server) as url:
-            carry_out = partial(self._carry_out, partial(strike, streamed, server), backend, url)
-            if strike is is_interrupted and face == "async":
-                with interrupted(streamed.has_begun), pytest.raises(KeyboardInterrupt):
+        with run_server(server) as url:
+            carry_out = partial(self._carry_out, partial(check, streamed, server), backend, url)
+            if check is check_interrupted and face == "async":
+                with interrupt_when(streamed.has_begun), pytest.raises(KeyboardInterrupt):
                     carry_out(face)
             else:
                 carry_out(face, clock)
@@ -338,10 +395,9 @@ class FaultContract:
         face: Face,
         clock: AutojumpClock | None = None,
     ) -> None:
-        """Carries a clause out on the adapter at a URL; no task may be left.
+        """Run a clause on the adapter at a URL, and check that no task is left.
 
-        Args:
-            clock: Jumps to the time-outs, where they are to be reached, and over pauses.
+        A clock, if given, jumps to the time-outs and over pauses.
         """
         pointed = Backend(
             partial(self.adapter_at, backend, url), options={"headers": {"x-api-key": SECRET}}
@@ -356,11 +412,15 @@ class FaultContract:
             if face == "async":
                 assert asyncio.all_tasks() == {asyncio.current_task()}, "a task is left"
 
-        with guarded(), clock.kept() if clock else nullcontext(), StoreFace(face) as opened:
+        with (
+            fail_on_hang(),
+            clock.installed() if clock else nullcontext(),
+            StoreFace(face) as opened,
+        ):
             opened.run(whole())
 
 
-def _prepared(backend: Backend) -> FaultFixture:
+def _prepare(backend: Backend) -> FaultFixture:
     kit = Kit(backend, "sync")
     try:
         return drive(prepare(kit))
@@ -370,17 +430,17 @@ def _prepared(backend: Backend) -> FaultFixture:
         drive(kit.close())
 
 
-def _streamed(backend: Backend) -> StreamedReply:
-    ground = _prepared(backend)
+def _record_stream(backend: Backend) -> StreamedReply:
+    fixture = _prepare(backend)
     try:
-        return drive(streamed_reply(backend, ground))
+        return drive(record_streamed_reply(backend, fixture))
     except NotOffered as reason:
         pytest.skip(str(reason))
 
 
 @dataclass(frozen=True)
 class _Stall:
-    """An operation in whose middle the server stalls; `told` is what its trace was told."""
+    """An operation during which the server stalls, and what its trace has reported."""
 
     operation: Operation
     server: FaultServer
@@ -390,69 +450,69 @@ class _Stall:
         return kit.open(timeout=LONG, retries=2, trace=self.told.append)
 
     def assert_flows_were_closed(self) -> None:
-        """A flow tells of its exchange as it ends, however that is."""
+        """Check that every flow has ended: as it ends it reports its exchange."""
         assert len(self.told) >= len(self.server.received)
         assert any(exchange.status is None for exchange in self.told)
 
 
-def _stalls(ground: FaultFixture, backend: Backend) -> Iterator[_Stall]:
-    """At each operation's first request, and at a writing one's first write."""
-    for operation in ground.operations:
+def _stalls(fixture: FaultFixture, backend: Backend) -> Iterator[_Stall]:
+    """Yield a stall at each operation's first request, and at each first write."""
+    for operation in fixture.operations:
         yield _Stall(operation, FaultServer(_STALL, service=backend.service))
         if operation in WRITES:
-            server = FaultServer(_STALL, service=backend.service, strikes=ground.changes)
+            server = FaultServer(_STALL, service=backend.service, applies_to=fixture.changes)
             yield _Stall(operation, server)
 
 
-async def _is_cancelled(ground: FaultFixture, stall: _Stall, kit: Kit) -> None:
+async def _cancel(fixture: FaultFixture, stall: _Stall, kit: Kit) -> None:
     store = stall.open(kit)
-    task = asyncio.create_task(_called(ground, store, stall.operation))
-    await asyncio.to_thread(stall.server.wait_until_struck)
+    task = asyncio.create_task(_call(fixture, store, stall.operation))
+    await asyncio.to_thread(stall.server.wait_until_faulted)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await _assert_it_goes_on(ground, stall, store)
+    await _assert_store_works_on(fixture, stall, store)
 
 
-async def _is_interrupted(ground: FaultFixture, stall: _Stall, kit: Kit) -> None:
+async def _interrupt(fixture: FaultFixture, stall: _Stall, kit: Kit) -> None:
     store = stall.open(kit)
     if kit.face == "async":  # the loop cancels what it runs, and ends
-        await ground.call(store, stall.operation)
-    with interrupted(stall.server.wait_until_struck), pytest.raises(KeyboardInterrupt):
-        await ground.call(store, stall.operation)
-    await _assert_it_goes_on(ground, stall, store)
+        await fixture.call(store, stall.operation)
+    with interrupt_when(stall.server.wait_until_faulted), pytest.raises(KeyboardInterrupt):
+        await fixture.call(store, stall.operation)
+    await _assert_store_works_on(fixture, stall, store)
 
 
-async def _assert_it_goes_on(
-    ground: FaultFixture, stall: _Stall, store: AsyncConversationStore
+async def _assert_store_works_on(
+    fixture: FaultFixture, stall: _Stall, store: AsyncConversationStore
 ) -> None:
     stall.assert_flows_were_closed()
-    stall.server.strikes = ground.changes  # a write that was still on its way stays undone
-    await _assert_it_is_well(store, ground)
+    stall.server.applies_to = fixture.changes  # a write that was still on its way stays undone
+    await _assert_lists_conversations(store, fixture)
 
 
-def _next_of(answers: Iterator[bool], _: Request) -> bool:
+def _next_answer(answers: Iterator[bool], _: Request) -> bool:
     return next(answers, False)
 
 
-def _identity(request: Request) -> str:
-    """What makes two requests the same one, sent again."""
+def _request_key(request: Request) -> str:
+    """Return what two requests share if one repeats the other."""
     return json.dumps([request.method, request.path, request.query, request.json], sort_keys=True)
 
 
-async def _called(
-    ground: FaultFixture, store: AsyncConversationStore, operation: Operation
+async def _call(fixture: FaultFixture, store: AsyncConversationStore, operation: Operation) -> None:
+    await fixture.call(store, operation)
+
+
+async def _assert_fails(
+    fixture: FaultFixture, operation: Operation, kit: Kit, *, seconds: float
 ) -> None:
-    await ground.call(store, operation)
-
-
-async def _fails(ground: FaultFixture, operation: Operation, kit: Kit, *, seconds: float) -> None:
     store = short_timeout_store(kit, seconds, retries=2)
     with raises(UnavailableError, RateLimitError) as caught:
-        await ground.call(store, operation)
+        await fixture.call(store, operation)
     assert_no_secret_shows(kit, caught.error)
 
 
-async def _assert_it_is_well(store: AsyncConversationStore, ground: FaultFixture) -> None:
-    listed = await collected(store.conversations())
-    assert {each.id for each in listed} == ground.conversations
+async def _assert_lists_conversations(store: AsyncConversationStore, fixture: FaultFixture) -> None:
+    listed = await collect(store.conversations())
+    assert {conversation.id for conversation in listed} == fixture.conversations

@@ -1,6 +1,6 @@
-"""How a streamed answer is broken: at each of its pieces, in each way; values only.
+"""Cuts of a streamed response: at each of its pieces, in each way; values only.
 
-What must follow is `stream_faults`' business.
+What must follow is checked in `_streams`.
 """
 
 from __future__ import annotations
@@ -10,68 +10,68 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
 from ...http import Response
-from .server import Fault, head_of, in_chunks
+from .server import Fault, encode_chunks, response_head
 
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
-Breaking: TypeAlias = Literal["end", "close", "reset", "stall"]
+CutKind: TypeAlias = Literal["end", "close", "reset", "stall"]
 """How a stream breaks off: it ends as if it were whole, or its connection breaks, or nothing comes.
 """
-BREAKINGS: Final[tuple[Breaking, ...]] = get_args(Breaking)
+CUT_KINDS: Final[tuple[CutKind, ...]] = get_args(CutKind)
 _GARBAGE: Final = b'\xff\x00{"garbage": ['
 _SEPARATORS: Final = (b"\r\n\r\n", b"\n\n", b"\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A place in a stream: behind so many pieces, or in the middle of the one after these."""
+class CutPoint:
+    """A place in a stream: after so many pieces, or in the middle of the next one."""
 
     pieces: int
     in_the_middle: bool = False
 
 
-def pieces_of(content: bytes) -> list[bytes]:
-    """A stream's pieces: its server-sent events, or its lines."""
+def split_pieces(content: bytes) -> list[bytes]:
+    """Return a stream's pieces: its server-sent events, or its lines."""
     separator = _separator(content)
     *whole, rest = content.split(separator)
-    return [each + separator for each in whole] + ([rest] if rest else [])
+    return [piece + separator for piece in whole] + ([rest] if rest else [])
 
 
 def _separator(content: bytes) -> bytes:
-    return next((each for each in _SEPARATORS if each in content), b"\n")
+    return next((separator for separator in _SEPARATORS if separator in content), b"\n")
 
 
-def places_of(content: bytes) -> Iterator[Place]:
-    """Every place of a stream, from before its first piece to behind its last."""
-    count = len(pieces_of(content))
+def cut_points(content: bytes) -> Iterator[CutPoint]:
+    """Yield every place of a stream, from before its first piece to after its last."""
+    count = len(split_pieces(content))
     for number in range(count):
-        yield Place(number)
-        yield Place(number, in_the_middle=True)
-    yield Place(count)
+        yield CutPoint(number)
+        yield CutPoint(number, in_the_middle=True)
+    yield CutPoint(count)
 
 
-def cut_at(place: Place, content: bytes) -> tuple[bytes, bytes]:
-    """What of a stream stands before a place, and what behind it."""
-    pieces = pieces_of(content)
+def split_at(place: CutPoint, content: bytes) -> tuple[bytes, bytes]:
+    """Return what comes before a place of a stream, and what comes after it."""
+    pieces = split_pieces(content)
     end = sum(map(len, pieces[: place.pieces]))
     if place.in_the_middle:
         end += len(pieces[place.pieces]) // 2
     return content[:end], content[end:]
 
 
-def broken_off(response: Response, place: Place, breaking: Breaking) -> Fault:
-    """An answer that comes to a place and no further."""
-    sent, _ = cut_at(place, response.content)
-    start = head_of(response) + in_chunks(pieces_of(sent))
+def cut_response(response: Response, place: CutPoint, breaking: CutKind) -> Fault:
+    """Return a response that comes to a place and no further."""
+    sent, _ = split_at(place, response.content)
+    start = response_head(response) + encode_chunks(split_pieces(sent))
     if breaking == "end":
-        return Fault("ends", start + in_chunks([b""]), "keep")
+        return Fault("ends", start + encode_chunks([b""]), "keep")
     return Fault(breaking, start, breaking)
 
 
-def garbled(response: Response, place: Place) -> Fault:
-    """An answer of which garbage takes the place of a piece's rest, or is a piece more."""
-    sent, behind = cut_at(place, response.content)
+def garbled_response(response: Response, place: CutPoint) -> Fault:
+    """Return a response with garbage for the rest of a piece, or as a piece more."""
+    sent, behind = split_at(place, response.content)
     garbage = _GARBAGE + _separator(response.content)
-    left = pieces_of(behind)[1:] if place.in_the_middle else pieces_of(behind)
-    pieces = [*pieces_of(sent + garbage), *left, b""]
-    return Fault("garbage", head_of(response) + in_chunks(pieces), "keep")
+    left = split_pieces(behind)[1:] if place.in_the_middle else split_pieces(behind)
+    pieces = [*split_pieces(sent + garbage), *left, b""]
+    return Fault("garbage", response_head(response) + encode_chunks(pieces), "keep")

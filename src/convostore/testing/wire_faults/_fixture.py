@@ -1,4 +1,4 @@
-"""Ground: what faults meet, a filled service that has also answered, and how it is called."""
+"""The service that faults meet: filled, with a reply and an open interaction."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, Final
 from ...adapters import Operation
 from ...http import Request
 from ...store import AsyncConversationStore, AsyncReplyStream
-from .._assertions import NotOffered, collected, filled, read_to_its_end
+from .._assertions import NotOffered, collect, conversation_ids, open_filled, read_stream
 from .._backend import Kit, Prompts
 from ..clauses._reply_helpers import QUESTION
-from ..clauses.reading import call, store_operations
-from ..samples import several
+from ..clauses.reading import call_operation, offered_operations
+from ..samples import numbered_conversations
 
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
@@ -55,16 +55,16 @@ STREAMED: Final = _OF_TURNS | _OF_ANSWERS
 
 @dataclass(frozen=True, kw_only=True)
 class FaultFixture:
-    """What faults meet: a filled service, and what is known of it.
+    """A filled service, and what is known of it.
 
     Attributes:
-        operations: Those that are offered, and that it is known how to call.
-        conversations: The ids of those that are there.
-        message_id: Of a message that feedback and run details can be of.
-        turn: The conversation and the turn of a reply that is there; None where nothing answers.
-        asking: The reply that waits for an answer, and one that fits; None where nothing asks.
-        options: Those of turns.
-        reads: Method and path of each request of those operations that only read.
+        operations: Those that are offered and can be called.
+        conversations: The ids of its conversations.
+        message_id: The id of a message that may have feedback and run details.
+        turn: The conversation and the turn of a stored reply; None where nothing answers.
+        asking: The conversation that waits for an answer, and a valid one; None where nothing asks.
+        options: The options of turns.
+        reads: Method and path of each request of the operations that only read.
     """
 
     operations: tuple[Operation, ...]
@@ -76,76 +76,78 @@ class FaultFixture:
     reads: frozenset[tuple[str, str]] = frozenset()
 
     def changes(self, request: Request) -> bool:
-        """Whether a request is one that only writing operations make."""
+        """Return whether only writing operations make such a request."""
         return (request.method, request.path) not in self.reads
 
     def stream(self, store: AsyncConversationStore) -> AsyncReplyStream:
-        """A new turn in the conversation that a turn has begun."""
+        """Return the stream of a new turn in the conversation of `turn`."""
         begun = self.turn[0] if self.turn else None
         return store.stream_reply(begun, QUESTION, **self.options)
 
     async def call(self, store: AsyncConversationStore, operation: Operation) -> object:
-        """Calls an operation on what is there."""
+        """Call an operation on what is there."""
         match operation:
             case Operation.REPLY:
                 return await store.reply("c0000", QUESTION, **self.options)
             case Operation.STREAM_REPLY:
                 stream = store.stream_reply("c0000", QUESTION, **self.options)
-                return await read_to_its_end(stream)
+                return await read_stream(stream)
             case Operation.ANSWER if self.asking is not None:
                 return await store.answer(*self.asking, **self.options)
             case Operation.STREAM_ANSWER if self.asking is not None:
-                return await read_to_its_end(store.stream_answer(*self.asking, **self.options))
+                return await read_stream(store.stream_answer(*self.asking, **self.options))
             case Operation.GET_REPLY if self.turn is not None:
                 return await store.get_reply(*self.turn)
             case Operation.RESUME_REPLY if self.turn is not None:
-                return await read_to_its_end(store.resume_reply(*self.turn))
-        return await call(store, operation, "c0000", self.message_id)
+                return await read_stream(store.resume_reply(*self.turn))
+        return await call_operation(store, operation, "c0000", self.message_id)
 
 
 async def prepare(kit: Kit) -> FaultFixture:
-    """Fills the service with two conversations, and with replies, and looks at what it is asked.
+    """Fill the service with conversations and replies, and record the requests of all reads.
 
     Raises:
         NotOffered: There is no stand-in of a service.
     """
     if kit.backend.service is None:
-        raise NotOffered("there is no stand-in of an HTTP service to fail")
-    store = await filled(kit, several(2))
-    message_id = (await collected(store.messages("c0000")))[-1].id
+        raise NotOffered("no stand-in of an HTTP service can fail: pass Backend(service=…)")
+    store = await open_filled(kit, numbered_conversations(2))
+    message_id = (await collect(store.messages("c0000")))[-1].id
     prompts = kit.backend.prompts
-    turn = await _replied(store, prompts)
-    asking = await _asked(store, prompts)
+    turn = await _make_turn(store, prompts)
+    asking = await _make_interaction(store, prompts)
     unknown = (_OF_TURNS if turn is None else set()) | (_OF_ANSWERS if asking is None else set())
-    ground = FaultFixture(
-        operations=tuple([each for each in store_operations(store) if each not in unknown]),
-        conversations=frozenset([each.id for each in await collected(store.conversations())]),
+    fixture = FaultFixture(
+        operations=tuple(
+            [operation for operation in offered_operations(store) if operation not in unknown]
+        ),
+        conversations=frozenset(await conversation_ids(store)),
         message_id=message_id,
         turn=turn,
         asking=asking,
         options=prompts.options if prompts else {},
     )
-    reads = await _reads(kit, ground)
-    return replace(ground, reads=frozenset([(each.method, each.path) for each in reads]))
+    reads = await _reads(kit, fixture)
+    return replace(fixture, reads=frozenset([(request.method, request.path) for request in reads]))
 
 
-async def _reads(kit: Kit, ground: FaultFixture) -> list[Request]:
-    """What is asked by all that only reads, what stands around a stream included."""
-    asked = kit.backend.requests
-    asked.clear()
+async def _reads(kit: Kit, fixture: FaultFixture) -> list[Request]:
+    """Return the requests of all that only reads, those before and after a stream included."""
+    requests = kit.backend.requests
+    requests.clear()
     kit.backend.streamed.clear()
-    for operation in ground.operations:  # each in a store that has asked nothing before
+    for operation in fixture.operations:  # each in a store that has asked nothing before
         if operation not in WRITES:
-            await ground.call(kit.open(), operation)
-    for conversation_id in ground.conversations:
-        await collected(kit.open().messages(conversation_id))
-    if Operation.STREAM_REPLY in ground.operations:
-        await read_to_its_end(ground.stream(kit.open()))
+            await fixture.call(kit.open(), operation)
+    for conversation_id in fixture.conversations:
+        await collect(kit.open().messages(conversation_id))
+    if Operation.STREAM_REPLY in fixture.operations:
+        await read_stream(fixture.stream(kit.open()))
     streamed = [request for request, _ in kit.backend.streamed]
-    return [each for each in asked if each not in streamed]
+    return [request for request in requests if request not in streamed]
 
 
-async def _replied(
+async def _make_turn(
     store: AsyncConversationStore, prompts: Prompts | None
 ) -> tuple[str, str] | None:
     if prompts is None or not store.offers(Operation.REPLY):
@@ -154,7 +156,9 @@ async def _replied(
     return reply.conversation_id, str(reply.turn_id)
 
 
-async def _asked(store: AsyncConversationStore, prompts: Prompts | None) -> tuple[str, str] | None:
+async def _make_interaction(
+    store: AsyncConversationStore, prompts: Prompts | None
+) -> tuple[str, str] | None:
     if prompts is None or prompts.choice is None or not store.offers(Operation.ANSWER):
         return None
     reply = await store.reply(None, prompts.choice, **prompts.options)

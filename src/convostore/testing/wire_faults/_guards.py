@@ -1,4 +1,4 @@
-"""What a test over sockets is guarded by: nothing hangs, nothing stays behind, no secret shows."""
+"""Guards of tests over sockets: nothing hangs, nothing is left, no secret shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final
 from ...adapters import Adapter
 from ...errors import StoreError
 from ...store import AsyncConversationStore
-from .._assertions import shown
+from .._assertions import full_error_text
 from .._backend import Kit
 from ._fixture import SECRET
 from .server import FaultServer
@@ -23,19 +23,19 @@ SHORT: Final = 1.0
 """Seconds of the time-out where it is to be reached, by a clock that jumps there."""
 LONG: Final = 60.0
 """Seconds of the time-out where it is not to be reached."""
-GUARD = 60.0
+HANG_SECONDS = 60.0
 """Seconds after which something hangs."""
 PATIENCE = 30.0
 """Seconds after which a connection that is not closed stays open."""
 
 
 def short_timeout_store(kit: Kit, seconds: float, *, retries: int = 0) -> AsyncConversationStore:
-    """A store in which a model, too, has no more time than this."""
+    """Open a store that waits no longer than this, for replies as well."""
     return kit.open(timeout=seconds, reply_timeout=seconds, retries=retries)
 
 
 def assert_no_secret_shows(kit: Kit, error: StoreError) -> None:
-    assert_no_secret_in(shown(error), kit.backend.adapter())
+    assert_no_secret_in(full_error_text(error), kit.backend.adapter())
 
 
 def assert_no_secret_in(text: str, adapter: Adapter) -> None:
@@ -44,22 +44,22 @@ def assert_no_secret_in(text: str, adapter: Adapter) -> None:
 
 
 @contextmanager
-def served(server: FaultServer) -> Iterator[str]:
-    """Runs the server; in the end no connection to it may be open, and no thread be left."""
+def run_server(server: FaultServer) -> Iterator[str]:
+    """Run the server, and check that no connection to it and no thread is left."""
     before = set(threading.enumerate())
     with server as url:
         yield url
-        assert server.wait_until_left(seconds=PATIENCE), "a connection stays open"
+        assert server.wait_until_left(seconds=PATIENCE), "a connection is left open"
     assert server.errors == []
     assert set(threading.enumerate()) <= before, "a thread is left"
 
 
 @contextmanager
-def interrupted(is_time: Callable[[], bool]) -> Iterator[None]:
-    """Does to this thread what Ctrl-C does.
+def interrupt_when(is_time: Callable[[], bool]) -> Iterator[None]:
+    """Send this thread the signal of Ctrl-C.
 
     Args:
-        is_time: Waits, in another thread, until it is time; says whether it has come to that.
+        is_time: Waits, in another thread, for the moment; returns whether it has come.
     """
     here = threading.get_ident()
     over = threading.Event()
@@ -89,17 +89,17 @@ def interrupted(is_time: Callable[[], bool]) -> Iterator[None]:
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
-    """Fails what hangs, where the system has an alarm clock."""
+def fail_on_hang() -> Iterator[None]:
+    """Fail the block if it hangs, where the system has an alarm clock."""
     if not hasattr(signal, "setitimer") or threading.current_thread() != threading.main_thread():
         yield
         return
 
     def fail(number: int, frame: FrameType | None) -> None:
-        raise AssertionError(f"it did not end within {GUARD:g} s")
+        raise AssertionError(f"the test must end within {HANG_SECONDS:g} s")
 
     before = signal.signal(signal.SIGALRM, fail)
-    signal.setitimer(signal.ITIMER_REAL, GUARD)
+    signal.setitimer(signal.ITIMER_REAL, HANG_SECONDS)
     try:
         yield
     finally:

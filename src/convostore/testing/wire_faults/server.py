@@ -1,7 +1,7 @@
 """A real server that fails on the wire: it resets, breaks off, drips, stalls, lies about lengths.
 
-What a stand-in in the same process cannot show: that nothing hangs past its time-out, that no
-connection stays behind, that a write leaves once. A fault is a value, what is sent and how it ends;
+It shows what a stand-in in the same process cannot: that nothing hangs past its time-out, that no
+connection is left, that a write leaves once. A fault is a value: what is sent and how it ends.
 `FAULTS` has those that every client meets some day.
 """
 
@@ -20,7 +20,7 @@ from typing import Final, Literal, TypeAlias
 
 from ...http import Request, Response
 from .. import clock
-from ..loopback import FRAMING, LoopbackServer, Spoken
+from ..loopback import FRAMING_HEADERS, LoopbackServer, WireAnswer
 from ..transports import Service
 
 __all__ = [
@@ -31,15 +31,15 @@ __all__ = [
     "NO_HTTP",
     "NO_JSON",
     "REFUSALS",
-    "Again",
     "Ending",
     "Fault",
     "FaultServer",
     "RefusingServer",
-    "answered",
-    "head_of",
-    "in_chunks",
+    "Repeat",
+    "encode_chunks",
     "redirect",
+    "response_head",
+    "whole_answer",
 ]
 
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
@@ -53,12 +53,13 @@ Ending: TypeAlias = Literal["close", "reset", "stall", "keep"]
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
-    """Sends the same bytes again and again, until the client has gone.
+class Repeat:
+    """An ending that sends the same bytes again and again, until the client has gone.
 
     Attributes:
+        content: The bytes.
         every: Seconds between them; 0 sends them as fast as they are read. Where an `AutojumpClock`
-            is kept, it is by this clock, and each takes some time of it.
+            is installed they are its seconds, and each sending takes some of its time.
     """
 
     content: bytes
@@ -70,8 +71,8 @@ class Fault:
     """One way to answer wrongly.
 
     Attributes:
-        name: For the tests' ids.
-        sent: What is sent first, byte for byte.
+        name: The id in the tests' names.
+        sent: The bytes that are sent first.
         then: Whether the connection is then closed, reset (so that the client's next read or write
             fails), stalled until the client has gone, or kept for its next request; or what is sent
             for ever.
@@ -79,12 +80,12 @@ class Fault:
 
     name: str
     sent: bytes = field(default=b"", repr=False)
-    then: Ending | Again = "close"
+    then: Ending | Repeat = "close"
 
-    def speak(self, connection: socket.socket) -> bool:
-        """Carries the fault out; says whether the connection goes on."""
+    def write_to(self, connection: socket.socket) -> bool:
+        """Send the fault, and return whether the connection stays open."""
         connection.sendall(self.sent)
-        if isinstance(self.then, Again):
+        if isinstance(self.then, Repeat):
             _repeat(connection, self.then)
         elif self.then == "stall":
             _wait_for_departure(connection)
@@ -93,13 +94,13 @@ class Fault:
         return self.then == "keep"
 
 
-def _repeat(connection: socket.socket, again: Again) -> None:
-    kept = clock.current()
+def _repeat(connection: socket.socket, again: Repeat) -> None:
+    autojump = clock.current()
     while True:
         connection.sendall(again.content)
-        if kept is not None:
-            kept.advance(again.every or _INSTANT)
-        pause = again.every if kept is None else min(again.every, _GLANCE)
+        if autojump is not None:
+            autojump.advance(again.every or _INSTANT)
+        pause = again.every if autojump is None else min(again.every, _GLANCE)
         if pause and _has_left_within(connection, pause):
             return
 
@@ -115,29 +116,29 @@ def _has_left_within(connection: socket.socket, seconds: float) -> bool:
 
 
 def _wait_for_departure(connection: socket.socket) -> None:
-    kept = clock.current()
-    with contextlib.nullcontext() if kept is None else kept.stalled(connection):
+    autojump = clock.current()
+    with contextlib.nullcontext() if autojump is None else autojump.stalled(connection):
         while connection.recv(4096):
             pass
 
 
 def _reset(connection: socket.socket) -> None:
-    """Ends a connection by RST, at once: the readers and writers of it would put a close off."""
+    """End a connection by RST, at once; closing it would wait for its readers and writers."""
     shorts_or_ints = "hh" if os.name == "nt" else "ii"
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(shorts_or_ints, 1, 0))
     socket.close(connection.detach())
 
 
 class _Noted:
-    """A fault that its server notes the end of."""
+    """A fault whose end its server counts."""
 
     def __init__(self, fault: Fault, note: Callable[[], None]) -> None:
         self._fault = fault
         self._note = note
 
-    def speak(self, connection: socket.socket) -> bool:
+    def write_to(self, connection: socket.socket) -> bool:
         try:
-            return self._fault.speak(connection)
+            return self._fault.write_to(connection)
         finally:
             self._note()
 
@@ -146,16 +147,15 @@ class FaultServer(LoopbackServer):
     """A server on 127.0.0.1 that has one fault, used in a ``with`` that gives its URL.
 
     Args:
-        fault: What is wrong, or a function that makes it of the service's own answer; None for
-            nothing.
-        service: Answers what the fault does not strike; without one, a 404.
-        strikes: Which requests the fault strikes; by default, all. Both it and the fault may be set
-            anew while the server runs.
+        fault: The fault, or a function that makes it of the service's own response; None for none.
+        service: Answers the requests that the fault does not apply to; without one, they are a 404.
+        applies_to: Which requests meet the fault; by default, all. Both it and the fault may be
+            changed while the server runs.
 
     Attributes:
         received: The requests, in the order in which they came.
-        struck: Those that the fault struck.
-        over: How many faults are over: of one that stalls, the client has gone.
+        faulted: Those that met the fault.
+        ended: How many faults have ended; one that stalls ends when its client has gone.
     """
 
     def __init__(
@@ -163,38 +163,38 @@ class FaultServer(LoopbackServer):
         fault: Fault | Callable[[Response], Fault] | None,
         *,
         service: Service | None = None,
-        strikes: Callable[[Request], bool] = lambda _: True,
+        applies_to: Callable[[Request], bool] = lambda _: True,
     ) -> None:
         super().__init__(self._answer)
         self.fault = fault
         self.received: list[Request] = []
-        self.struck: list[Request] = []
-        self.over = 0
+        self.faulted: list[Request] = []
+        self.ended = 0
         self._service = service or _absent
-        self.strikes = strikes
+        self.applies_to = applies_to
 
-    def _answer(self, request: Request) -> Response | Spoken:
-        fault = self.fault if self.strikes(request) else None
+    def _answer(self, request: Request) -> Response | WireAnswer:
+        fault = self.fault if self.applies_to(request) else None
         if callable(fault):
             fault = fault(self._service(request))
         with self._changed:
             self.received.append(request)
             if fault is not None:
-                self.struck.append(request)
+                self.faulted.append(request)
             self._changed.notify_all()
         return self._service(request) if fault is None else _Noted(fault, self._note_end)
 
     def _note_end(self) -> None:
         with self._changed:
-            self.over += 1
+            self.ended += 1
             self._changed.notify_all()
 
-    def wait_until_struck(self, *, seconds: float = 10.0) -> bool:
-        """Waits until the fault has struck a request; says whether it has."""
-        return self.wait_until(lambda: bool(self.struck), seconds=seconds)
+    def wait_until_faulted(self, *, seconds: float = 10.0) -> bool:
+        """Wait until a request has met the fault, and return whether one has."""
+        return self.wait_until(lambda: bool(self.faulted), seconds=seconds)
 
     def wait_until_left(self, *, seconds: float = 10.0) -> bool:
-        """Waits until every client has closed its connections; says whether they have."""
+        """Wait until every client has closed its connections, and return whether they have."""
         return self.wait_until(self.is_left, seconds=seconds)
 
 
@@ -230,33 +230,33 @@ def _head(status: int, *lines: str, media_type: str = _JSON) -> bytes:
     return "\r\n".join([first, f"Content-Type: {media_type}", *lines, "", ""]).encode("latin-1")
 
 
-def head_of(response: Response) -> bytes:
-    """The head of an answer whose body comes in chunks."""
+def response_head(response: Response) -> bytes:
+    """Return the head of a response whose body comes in chunks."""
     lines = [
         f"{name}: {value}"
         for name, value in response.headers.items()
-        if name not in FRAMING and name != "content-type"
+        if name not in FRAMING_HEADERS and name != "content-type"
     ]
     media_type = response.headers.get("content-type", "application/octet-stream")
     return _head(response.status, "Transfer-Encoding: chunked", *lines, media_type=media_type)
 
 
-def in_chunks(pieces: Iterable[bytes]) -> bytes:
-    """Pieces of a body as chunks; an empty one is the last."""
-    return b"".join([b"%x\r\n%b\r\n" % (len(each), each) for each in pieces])
+def encode_chunks(pieces: Iterable[bytes]) -> bytes:
+    """Encode pieces of a body as chunks; an empty one is the last."""
+    return b"".join([b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces])
 
 
-def answered(
+def whole_answer(
     name: str, status: int, body: bytes = b"{}", *lines: str, media_type: str = _JSON
 ) -> Fault:
-    """A fault that is a whole answer, rightly framed; `lines` are further lines of its head."""
+    """Return a fault that is a whole, rightly framed answer; `lines` are added to its head."""
     head = _head(status, f"Content-Length: {len(body)}", *lines, media_type=media_type)
     return Fault(name, head + body, "keep")
 
 
 def redirect(status: int, location: str) -> Fault:
-    """A redirect, with nothing in its body."""
-    return answered(f"redirect-{status}", status, b"", f"Location: {location}")
+    """Return a redirect with an empty body."""
+    return whole_answer(f"redirect-{status}", status, b"", f"Location: {location}")
 
 
 def _length(value: object) -> bytes:
@@ -284,12 +284,12 @@ DELAYS: Final = (
     Fault("stalled-before-the-body", _length(len(_BODY)), "stall"),
     Fault("stalled-in-the-body", _length(len(_BODY)) + _BODY[:50], "stall"),
     Fault("length-too-large", _length(len(_BODY) + 1) + _BODY, "stall"),
-    Fault("slow-head", _length(2)[:-2] + b"X-Slow: ", Again(b"s", 0.1)),
-    Fault("slow-body", _length(10**6), Again(b" ", 0.1)),
-    Fault("slow-chunks", _CHUNKED, Again(b"1\r\n \r\n", 0.1)),
-    Fault("endless-body", _CHUNKED, Again(b"400\r\n" + b" " * 1024 + b"\r\n", 0)),
-    Fault("endless-body-without-a-length", _head(200), Again(b" " * 1024, 0)),
-    Fault("endless-informing", b"", Again(b"HTTP/1.1 102 Processing\r\n\r\n", 0)),
+    Fault("slow-head", _length(2)[:-2] + b"X-Slow: ", Repeat(b"s", 0.1)),
+    Fault("slow-body", _length(10**6), Repeat(b" ", 0.1)),
+    Fault("slow-chunks", _CHUNKED, Repeat(b"1\r\n \r\n", 0.1)),
+    Fault("endless-body", _CHUNKED, Repeat(b"400\r\n" + b" " * 1024 + b"\r\n", 0)),
+    Fault("endless-body-without-a-length", _head(200), Repeat(b" " * 1024, 0)),
+    Fault("endless-informing", b"", Repeat(b"HTTP/1.1 102 Processing\r\n\r\n", 0)),
 )
 """The answer does not come to an end: it stalls, drips, or goes on for ever."""
 
@@ -305,27 +305,27 @@ NO_HTTP: Final = (
 """The answer's frame is none."""
 
 NO_JSON: Final = (
-    answered("page-200", 200, _PAGE, media_type=_HTML),
-    answered("page-404", 404, _PAGE, media_type=_HTML),
-    answered("broken-json", 200, _BODY[:-1]),
-    answered("empty", 200, b""),
+    whole_answer("page-200", 200, _PAGE, media_type=_HTML),
+    whole_answer("page-404", 404, _PAGE, media_type=_HTML),
+    whole_answer("broken-json", 200, _BODY[:-1]),
+    whole_answer("empty", 200, b""),
     Fault("length-too-small", _length(len(_BODY) - 1) + _BODY, "keep"),
     Fault("broken-gzip", _GZIPPED + b"this is none", "keep"),
 )
 """The answer is whole, and nothing that could be read."""
 
 REFUSALS: Final = (
-    answered("page-502", 502, _PAGE, media_type=_HTML),
-    answered("status-503", 503),
-    answered("status-503-retry-after", 503, b"{}", "Retry-After: 0"),
-    answered("status-504", 504),
+    whole_answer("page-502", 502, _PAGE, media_type=_HTML),
+    whole_answer("status-503", 503),
+    whole_answer("status-503-retry-after", 503, b"{}", "Retry-After: 0"),
+    whole_answer("status-504", 504),
 )
 """The service, or what stands before it, is out of order for a while."""
 
 LIMITS: Final = (
-    answered("status-429", 429),
-    answered("status-429-retry-after", 429, b"{}", "Retry-After: 0"),
-    answered("status-429-retry-after-an-hour", 429, b"{}", "Retry-After: 3600"),
+    whole_answer("status-429", 429),
+    whole_answer("status-429-retry-after", 429, b"{}", "Retry-After: 0"),
+    whole_answer("status-429-retry-after-an-hour", 429, b"{}", "Retry-After: 3600"),
 )
 """The service asks for patience."""
 

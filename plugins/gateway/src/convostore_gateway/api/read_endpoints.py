@@ -47,15 +47,13 @@ async def _conversations(call: Call) -> Page[Conversation]:
     )
 
 
-async def _messages(call: Call) -> Page[Message] | Page[str]:
-    store, conversation_id = call.store, call.ids["conversation_id"]
-    limit, order = call.value(parameters.LIMIT), call.value(parameters.ORDER)
-    cursor = call.optional(parameters.CURSOR)
-    if store.keeps_json:
-        return await store.messages_as_json(
-            conversation_id, limit=limit, cursor=cursor, order=order
-        )
-    return await store.list_messages(conversation_id, limit=limit, cursor=cursor, order=order)
+async def _messages(call: Call) -> Page[str]:
+    return await call.store.messages_as_json(
+        call.ids["conversation_id"],
+        limit=call.value(parameters.LIMIT),
+        cursor=call.optional(parameters.CURSOR),
+        order=call.value(parameters.ORDER),
+    )
 
 
 async def _search(call: Call) -> Page[Hit]:

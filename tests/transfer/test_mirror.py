@@ -137,18 +137,14 @@ class TestIdentity:
 
     @pytest.mark.parametrize("name", ["", 5])
     def test_a_name_that_is_none_is_refused(self, face, source, target, name):
-        with pytest.raises(InvalidError, match="a name is a text that is not empty"):
+        with pytest.raises(InvalidError, match=r"^name "):
             mirrored(face, source, target, name=name)
         assert source.watch.operations == []
 
     def test_a_store_of_the_other_face_is_refused(self, source, target):
-        with pytest.raises(
-            InvalidError, match=r"type ConversationStore is needed, as convostore\.open"
-        ):
+        with pytest.raises(InvalidError, match=r" ConversationStore, as convostore\.open"):
             mirror(source.store, target.open_async())
-        with pytest.raises(
-            InvalidError, match=r"AsyncConversationStore is needed, as convostore\.aopen"
-        ):
+        with pytest.raises(InvalidError, match=r" AsyncConversationStore, as convostore\.aopen"):
             asyncio.run(amirror(source.store, target.store))
 
 
@@ -225,7 +221,7 @@ class TestARun:
 
     @pytest.mark.parametrize("concurrency", [0, -1, 1.5, "4", True])
     def test_less_than_one_in_flight_is_refused(self, source, target, concurrency):
-        with pytest.raises(InvalidError, match="concurrency is a whole number"):
+        with pytest.raises(InvalidError, match="concurrency must be a positive integer"):
             mirrored("async", source, target, concurrency=concurrency)
 
     def test_both_faces_take_the_same_arguments(self):

@@ -17,7 +17,19 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_PLAIN: Final = frozenset({"keeps_json", "reply_options", "offers", "traits", "label"})
+_PLAIN: Final = frozenset(
+    {
+        "closed",
+        "concurrency",
+        "is_same_store",
+        "keeps_json",
+        "label",
+        "offers",
+        "reply_options",
+        "require",
+        "traits",
+    }
+)
 _ITERATORS: Final = frozenset({"conversations", "messages", "transcripts"})
 _STREAMS: Final = frozenset({"stream_reply", "stream_answer", "resume_reply"})
 

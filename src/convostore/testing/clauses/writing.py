@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from ...adapters import Operation
-from ...errors import ConflictError, InvalidError, NotFoundError
+from ...errors import ConflictError, InvalidError, NotFoundError, UnsupportedError
 from ...models import Feedback, Message, Origin, TextPart
-from ...store import AsyncConversationStore
+from ...store import AsyncConversationStore, WriteCall
 from .._assertions import NotOffered, collected, filled, raises, require, role_text_pairs
 from .._backend import Kit
 from ..samples import BEYOND_UTF8, START, dialogue, everything, several, text_message
@@ -229,6 +229,23 @@ class WritingClauses:
         with raises(ConflictError):
             await store.create_conversation(id="mine", title="another")
         assert (await store.get_conversation("mine")).title == "a"
+
+    # Batches
+
+    async def test_a_batch_is_stored_as_a_whole_or_not_at_all(self, kit: Kit) -> None:
+        store = await _with_one(kit, Operation.APPEND_MESSAGES)
+        before = await collected(store.messages("c0000"))
+        first = WriteCall("append_messages", "c0000", _two())
+        stale = WriteCall("append_messages", "c0000", [everything()], after="never seen")
+        atomic = store.traits.batches == "atomic"
+        with raises(ConflictError if atomic else UnsupportedError):
+            await store.write_batch([first, stale])
+        assert await collected(store.messages("c0000")) == before
+        more = WriteCall("append_messages", "c0000", [text_message("more", "user", 300)])
+        results = await store.write_batch([first, more], atomic=atomic)
+        stored = [message for result in results for message in cast("list[Message]", result)]
+        assert role_text_pairs(stored[-1:]) == [("user", "more")]
+        assert await collected(store.messages("c0000")) == [*before, *stored]
 
     # Isolation
 

@@ -123,7 +123,7 @@ class GatewayAdapter(HTTPAdapter):
     def _learn(self, info: schema.Info) -> None:
         self._offer(info.operations)
         # Pages of the gateway's own size, however the store behind makes its answers.
-        self.traits = replace(info.known_traits, paging="native")
+        self.traits = replace(info.known_traits, paging="native", batches="none")
         self.ReplyOptions = reply_options(frozenset(info.reply_options))  # type: ignore[misc]  # this store's
 
     def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:

@@ -440,6 +440,41 @@ class TestADryRun:
         assert kept(source, target, dry_run=True) == UpsertResult(outcome="copied", messages=120)
 
 
+class TestAnAtomicTarget:
+    """What is written of one conversation at a time is stored as a whole or not at all."""
+
+    @pytest.fixture
+    def target(self):
+        return Place(adapter=MemoryAdapter)
+
+    def test_it_is_copied_and_followed(self, source, target):
+        put(source, "c", numbered(*range(620)), pinned=True)
+        assert kept(source, target) == UpsertResult(outcome="copied", messages=620)
+        assert_kept(source, target)
+        put(source, "c", [*numbered(*range(600)), said("new", id="m700")], updated_at=later(1))
+        assert kept(source, target, delete=True).outcome == "updated"
+        assert_kept(source, target)
+
+    def test_more_deletions_than_one_batch_holds_are_several(self, source, target):
+        put(source, "c", numbered(*range(1_400)))
+        kept(source, target)
+        put(source, "c", numbered(*range(200), 1_399), updated_at=later(1))
+        assert kept(source, target, delete=True).outcome == "updated"
+        assert_kept(source, target)
+
+    def test_a_conflict_within_a_batch_leaves_nothing_of_it(self, source):
+        class Full(MemoryAdapter):
+            def append_messages(self, conversation_id, messages, after):
+                yield lambda: None
+                raise ConflictError("full")
+
+        target = Place(adapter=Full)
+        put(source, "c", numbered(1))
+        with pytest.raises(ConflictError, match="full"):
+            kept(source, target)
+        assert list(target.store.conversations()) == []
+
+
 class TestOtherWriters:
     def test_one_who_came_between_makes_it_look_again(self, source, target):
         put(source, "c", numbered(1, 2))

@@ -208,9 +208,22 @@ class Site:
     modules: list[str] = field(default_factory=list)
 
     def install(
-        self, distribution: str, schemes: Mapping[str, str], *requires: str, version: str = "1.0"
+        self,
+        distribution: str,
+        modules: Mapping[str, str],
+        *requires: str,
+        version: str = "1.0",
+        group: str = "convostore",
     ) -> None:
-        """Installs a distribution with a plugin module for each scheme, given by its source."""
+        """Install a distribution with a plugin module for each entry point.
+
+        Args:
+            distribution: Its name.
+            modules: The modules' sources by the names of the entry points, such as a scheme.
+            *requires: What it requires.
+            version: Its version.
+            group: The group of the entry points.
+        """
         info = self.folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
         info.mkdir()
         lines = [
@@ -220,13 +233,13 @@ class Site:
             *(f"Requires-Dist: {each}" for each in requires),
         ]
         (info / "METADATA").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        points = ["[convostore]"]
-        for scheme, source in schemes.items():
-            module = f"{distribution}_{scheme}".replace("-", "_").replace(".", "_")
+        points = [f"[{group}]"]
+        for name, source in modules.items():
+            module = f"{distribution}_{name}".replace("-", "_").replace(".", "_")
             (self.folder / f"{module}.py").write_text(source, encoding="utf-8")
             self.modules.append(module)
-            points.append(f"{scheme} = {module}")
-        if schemes:
+            points.append(f"{name} = {module}")
+        if modules:
             (info / "entry_points.txt").write_text("\n".join(points) + "\n", encoding="utf-8")
 
 

@@ -264,7 +264,7 @@ def test_without_that_variable_profiles_stand_in_the_platform_s_folder(monkeypat
 
 def test_a_missing_file_of_profiles_says_what_was_looked_for():
     message = refused("work")
-    assert "'work' is no DSN" in message
+    assert "'work' is not a DSN" in message
     assert str(config_file()) in message
 
 

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 import convostore
-from convostore import ConfigError, PluginError
-from convostore.plugins import adapter_for, dialects, installed
+from convostore import DSN, ConfigError, PluginError
+from convostore.plugins import MODELS_GROUP, adapter_for, dialects, installed, model_for
 
 GOOD = """
 from convostore.adapters.memory import MemoryAdapter
@@ -271,3 +271,106 @@ def test_a_plugin_whose_dialects_do_not_load_is_told_of_beside_the_others(site, 
 def test_a_plugin_without_dialects_is_no_failure(site):
     site.install("acme-good", {"good": GOOD})
     assert dialects() == ({}, ())
+
+
+# Models before a store
+
+MODELS = """
+from convostore.adapters import WrappedAdapter
+from convostore.plugins import hookimpl
+
+class Model(WrappedAdapter):
+    def __init__(self, inner, **options):
+        super().__init__(inner)
+        self.given = options
+
+@hookimpl
+def convostore_models():
+    return {"parrot": Model}
+"""
+
+
+def install_model(site, distribution, source, *requires):
+    site.install(distribution, {"parrot": source}, *requires, group=MODELS_GROUP)
+
+
+def refused_model(kind, error=PluginError):
+    with pytest.raises(error) as caught:
+        model_for(kind)
+    return caught.value
+
+
+def test_an_installed_plugin_puts_a_model_before_a_store(site):
+    install_model(site, "acme-parrot", MODELS)
+    adapter = adapter_for("memory")(DSN.parse("memory://"), None)
+    wrapped = model_for("parrot")(adapter, url="http://x.test/v1", model="m")
+    assert wrapped.inner is adapter
+    assert wrapped.given == {"url": "http://x.test/v1", "model": "m"}
+
+
+def test_a_plugin_of_models_is_no_backend(site):
+    install_model(site, "acme-parrot", MODELS)
+    assert "parrot" not in [each.scheme for each in installed()]
+    refused("parrot", ConfigError)
+
+
+def test_a_kind_of_ours_that_is_not_installed_gets_its_pip_line(site):
+    assert "pip install convostore-openai" in str(refused_model("openai", ConfigError))
+
+
+def test_an_unknown_kind_of_models_is_named(site):
+    error = refused_model("nonsense", ConfigError)
+    assert not isinstance(error, PluginError)
+    assert "nonsense" in str(error)
+    assert "pip install" not in str(error)
+
+
+def test_two_distributions_of_one_kind_of_models_are_both_named(site):
+    install_model(site, "acme-parrot", MODELS)
+    install_model(site, "zeta-parrot", MODELS)
+    error = refused_model("parrot")
+    assert "acme-parrot" in str(error)
+    assert "zeta-parrot" in str(error)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [BROKEN, "1 / 0", hook("import a_module_that_nobody_has", "convostore_models")],
+    ids=["on import", "another error", "in its hook"],
+)
+def test_a_plugin_of_models_that_fails_is_a_named_and_chained_error(site, source):
+    install_model(site, "acme-parrot", source)
+    error = refused_model("parrot")
+    assert "acme-parrot" in str(error)
+    assert isinstance(error.__cause__, ModuleNotFoundError | ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["", hook("return {}", "convostore_models"), hook("return {'other': 5}", "convostore_models")],
+    ids=["no hook", "none", "of another kind"],
+)
+def test_a_plugin_that_brings_no_models_says_so(site, source):
+    install_model(site, "acme-parrot", source)
+    error = refused_model("parrot")
+    assert "acme-parrot" in str(error)
+    assert "convostore_models()" in str(error)
+
+
+@pytest.mark.parametrize(
+    "returned", ["5", "None", "{'parrot': None}", "{'parrot': 'Model'}"], ids=str
+)
+def test_what_is_no_function_puts_no_model_before_a_store(site, returned):
+    install_model(site, "acme-parrot", hook(f"return {returned}", "convostore_models"))
+    assert "acme-parrot" in str(refused_model("parrot"))
+
+
+def test_a_plugin_of_models_that_needs_a_newer_core_says_so(site):
+    install_model(site, "acme-parrot", MODELS, "convostore>=99")
+    assert "convostore>=99" in str(refused_model("parrot"))
+
+
+def test_a_plugin_of_models_that_does_not_load_spoils_no_backend(site):
+    install_model(site, "acme-parrot", BROKEN)
+    site.install("acme-good", {"good": GOOD})
+    assert adapter_for("good").name == "good"

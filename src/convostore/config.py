@@ -1,13 +1,15 @@
-"""Opening a store: from a DSN or a profile's name, with options from five places.
+"""Open stores: from a DSN or the name of a profile, with options from five sources.
 
-Precedence: argument > DSN > environment > profile > default. The environment's variable of an
-option is ``CONVOSTORE_<SCHEME>_<OPTION>``. Profiles stand in ``config.toml`` in the platform's
-folder for convostore, or in the file that ``CONVOSTORE_CONFIG`` names:
+Precedence: argument > DSN > environment > profile > default. The environment variable of an option
+is ``CONVOSTORE_<SCHEME>_<OPTION>``. Profiles are read from ``config.toml`` in the platform's folder
+for convostore, or from the file that ``CONVOSTORE_CONFIG`` names:
 
     [profiles.work]
     dsn = "fastgpt+https://chat.example.org"
     app_id = "0123456789abcdef01234567"
     api_key = { env = "WORK_KEY" }            # or { command = ["pass", "show", "work"] }
+
+No backend may be known here.
 """
 
 from __future__ import annotations
@@ -34,15 +36,16 @@ _COMMAND_TIMEOUT: Final = 60.0
 def open(
     target: str, *, transport: Transport | None = None, **options: object
 ) -> ConversationStore:
-    """Opens a store; nothing is asked of the backend yet.
+    """Open a store; no request is sent yet.
 
     Args:
         target: A DSN, or the name of a profile.
-        transport: Takes the place of the adapter's own transport; its requests are the adapter's.
-        **options: The adapter's options; they win over those of the DSN.
+        transport: Used in place of the adapter's transport; it carries the adapter's requests.
+        **options: The adapter's options; they override those of the DSN.
 
     Raises:
-        ConfigError: The target, an option or the profile is wrong; says which, and how to mend it.
+        ConfigError: The target, an option or the profile is wrong; the message says which, and what
+            to do.
         PluginError: The backend's plugin is installed but did not load.
     """
     adapter = open_adapter(target, **options)
@@ -52,13 +55,13 @@ def open(
 def aopen(
     target: str, *, transport: AsyncTransport | None = None, **options: object
 ) -> AsyncConversationStore:
-    """Opens a store for asyncio: a plain call, with the arguments and the errors of `open`."""
+    """Open a store for asyncio: a plain call, with the arguments and the errors of `open`."""
     adapter = open_adapter(target, **options)
     return AsyncConversationStore(adapter, transport or adapter.async_transport())
 
 
 def open_adapter(target: str, **options: object) -> Adapter:
-    """Makes the adapter that a DSN or a profile names; `open` and `aopen` put a store around it."""
+    """Create the adapter that a DSN or a profile names; `open` and `aopen` build a store on it."""
     from .plugins import adapter_for
 
     profile: Mapping[str, object] = {}
@@ -66,33 +69,31 @@ def open_adapter(target: str, **options: object) -> Adapter:
         profile = _profile(target)
     dsn = DSN.parse(str(profile["dsn"]) if profile else target)
     adapter = adapter_for(dsn.scheme)
-    near: dict[str, object] = {}
-    near |= _environment(dsn.scheme, adapter.Options)
-    near |= dict(dsn.options)
-    near |= options
-    far = {
+    overrides = _environment(dsn.scheme, adapter.Options) | dict(dsn.options) | options
+    # Only what is used is resolved: a command may ask the user for a password.
+    defaults = {
         name: resolve_secret(name, value)
         for name, value in profile.items()
-        if name != "dsn" and name not in near
+        if name != "dsn" and name not in overrides
     }
     checked = validate_options(
         adapter.Options,
-        far | near,
+        defaults | overrides,
         lambda complaint: ConfigError(f"{dsn.scheme}: {complaint}"),
     )
     return adapter(dsn, checked)
 
 
-def _environment(scheme: str, options: type[AdapterOptions]) -> dict[str, str]:
+def _environment(scheme: str, options: type[AdapterOptions]) -> dict[str, object]:
     prefix = f"CONVOSTORE_{scheme.upper().replace('-', '_')}_"
     names = {name: prefix + name.upper() for name in options.model_fields}
     return {name: os.environ[key] for name, key in names.items() if os.environ.get(key)}
 
 
 def config_file() -> Path:
-    """Where profiles are read from."""
-    if named := os.environ.get("CONVOSTORE_CONFIG"):
-        return Path(named)
+    """Return the path of the file that profiles are read from."""
+    if file := os.environ.get("CONVOSTORE_CONFIG"):
+        return Path(file)
     import platformdirs
 
     return platformdirs.user_config_path("convostore") / "config.toml"
@@ -107,12 +108,12 @@ def _profile(name: str) -> Mapping[str, object]:
             profiles = tomllib.load(stream).get("profiles", {})
     except FileNotFoundError:
         raise ConfigError(
-            f"{name!r} is no DSN (scheme://…), and there are no profiles: {file} does not exist"
+            f"{name!r} is not a DSN (scheme://…), and there are no profiles: {file} does not exist"
         ) from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"the profiles in {file} cannot be read: {error}") from None
     if not isinstance(profiles, dict):
-        raise ConfigError(f"profiles in {file} is no table: write [profiles.{name}]")
+        raise ConfigError(f"profiles in {file} must be a table: write [profiles.{name}]")
     if name not in profiles:
         known = ", ".join(sorted(profiles)) or "none"
         raise ConfigError(f"there is no profile {name!r} in {file}; there are: {known}")
@@ -123,19 +124,19 @@ def _profile(name: str) -> Mapping[str, object]:
 
 
 def resolve_secret(name: str, value: object) -> object:
-    """Fetches a secret from where a file says that it is kept: ``{env = …}`` or ``{command = …}``.
+    """Return the secret that ``{env = …}`` or ``{command = …}`` in a file refers to.
 
     Args:
-        name: What it is, for errors.
-        value: As it stands in the file; what names no such place is returned as it is.
+        name: The name of the option, for errors.
+        value: The value in the file; returned unchanged unless it is such a reference.
 
     Raises:
-        ConfigError: It is not there.
+        ConfigError: The variable is not set, or the command failed.
     """
     if not isinstance(value, dict):
         return value
     if len(value) != 1 or not _SECRET_SOURCES & set(value):
-        return {key: resolve_secret(name, each) for key, each in value.items()}
+        return {key: resolve_secret(name, item) for key, item in value.items()}
     if "env" in value:
         variable = str(value["env"])
         if variable not in os.environ:
@@ -156,9 +157,9 @@ def _output(name: str, command: object) -> str:
         )
         return done.stdout.decode("utf-8").strip()
     except (OSError, IndexError, ValueError, subprocess.SubprocessError) as error:
-        failed = type(error).__name__
-    raise ConfigError(f"{name}: the command {words[:1]} gave no secret ({failed})")
+        reason = type(error).__name__
+    raise ConfigError(f"{name}: the command {words[:1]} gave no secret ({reason})")
 
 
 def _words(value: object) -> list[str]:
-    return [str(each) for each in value] if isinstance(value, list) else []
+    return [str(word) for word in value] if isinstance(value, list) else []

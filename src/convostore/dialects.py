@@ -1,8 +1,8 @@
-"""Dialect: the server half of a service's API, sans-IO, as an adapter is its client half.
+"""Dialects: the server half of a service's API, sans-IO, as an adapter is its client half.
 
-The types live here, and what carries a dialect's flow out on a store. A backend's plugin brings its
-dialect beside its adapter, so that both share one `wire`; a gateway serves any store in it. No
-server and no service may be known here.
+A backend's plugin has its dialect next to its adapter, so that both share one schema; a gateway
+serves any store in it. A dialect asks the store by `convostore.store.ask` and `look`. No server and
+no service may be known here.
 """
 
 from __future__ import annotations
@@ -58,16 +58,16 @@ class IncomingRequest:
         """The path's parts, decoded one by one, so that an id may hold a slash.
 
         Raises:
-            InvalidError: One is no UTF-8.
+            InvalidError: One is not UTF-8.
         """
         try:
-            return tuple([unquote(each, errors="strict") for each in self.path[1:].split("/")])
+            return tuple([unquote(part, errors="strict") for part in self.path[1:].split("/")])
         except UnicodeDecodeError:
-            raise InvalidError("the path is no UTF-8") from None
+            raise InvalidError("the path must be UTF-8") from None
 
     @cached_property
     def parameters(self) -> Mapping[str, str]:
-        """The query by name; of one that is repeated, the last."""
+        """The query by name; the last value of a name that is repeated."""
         return dict(self.query)
 
     @property
@@ -75,7 +75,7 @@ class IncomingRequest:
         """The body, decoded.
 
         Raises:
-            InvalidError: It is no JSON, or out of the bounds of `reading.decode_json`.
+            InvalidError: It is not JSON, or out of the bounds of `parsing.decode_json`.
         """
         decoded, fault = self._decoded
         if fault is not None:
@@ -84,7 +84,7 @@ class IncomingRequest:
 
     @cached_property
     def _decoded(self) -> tuple[JSON, str | None]:
-        """The body and what is wrong with it, looked at once, however large it is."""
+        """The body and what is wrong with it, decoded once, however large it is."""
         try:
             return decode_json(self.content, "the body"), None
         except ProtocolError as error:
@@ -92,7 +92,7 @@ class IncomingRequest:
 
     @cached_property
     def fields(self) -> Mapping[str, JSON]:
-        """The body, where it is an object; empty where it is none, or no JSON."""
+        """The body, where it is a JSON object; else empty."""
         try:
             body = self.json if self.content else None
         except InvalidError:
@@ -101,31 +101,31 @@ class IncomingRequest:
 
 
 class AbsentScopeError(NotFoundError):
-    """What a request names as its scope, as FastGPT's requests name an app, is not served."""
+    """The scope that a request names, as FastGPT's requests name an app, is not served."""
 
 
 class ReplyEncoder(ABC):
-    """Writes a reply's events as a service streams them: what a `Decoder` reads. Does no I/O."""
+    """Encodes a reply's events as a service streams them, for a `Decoder` to read; does no I/O."""
 
     @abstractmethod
     def feed(self, event: ReplyEvent) -> bytes:
-        """Writes one event; the last is `ReplyFinished`, whose bytes end the stream."""
+        """Encode one event; the last is `ReplyFinished`, whose bytes end the stream."""
 
     @abstractmethod
     def failed(self, error: StoreError) -> bytes:
-        """Writes that the reply broke off; nothing follows."""
+        """Encode the error that ended the reply; nothing follows."""
 
     def idle(self) -> bytes:
-        """What is sent while nothing happens, so that nobody on the way gives up; may be empty."""
+        """Return what is sent while nothing happens, so that no proxy gives up; may be empty."""
         return b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamedResponse:
-    """An answer whose body is a reply as it arrives.
+    """A response whose body is a reply as it arrives.
 
     Attributes:
-        begin: Takes the store to the stream; where entering it fails, `Dialect.failed` answers.
+        begin: Returns the store's stream; where entering it fails, `Dialect.failed` answers.
         headers: By lower-case name.
     """
 
@@ -141,13 +141,13 @@ DialectFlow: TypeAlias = Flow[StoreCall[Any], Any, T]  # Any: each call has a ty
 
 
 def bearer(headers: Mapping[str, str]) -> tuple[str, ...]:
-    """What follows ``Bearer`` in the header ``Authorization``, if anything does."""
+    """Return what follows ``Bearer`` in the header ``Authorization``, if anything does."""
     scheme, _, value = headers.get("authorization", "").partition(" ")
     return (value.strip(),) if scheme.lower() == "bearer" and value.strip() else ()
 
 
 class Dialect(ABC):
-    """Answers a service's requests out of any store.
+    """Answers a service's requests from any store.
 
     Attributes:
         name: The scheme of the adapter that speaks it.
@@ -157,27 +157,26 @@ class Dialect(ABC):
 
     @abstractmethod
     def serves(self, request: IncomingRequest) -> bool:
-        """Whether the request is one of this service's, by its method and path; pure."""
+        """Return whether the request is one of this service's, by its method and path; pure."""
 
     def credentials(self, request: IncomingRequest) -> tuple[str, ...]:
-        """What may be the request's token, likeliest first; none where it brings none.
+        """Return what may be the request's token, likeliest first; by default a bearer token.
 
-        It is asked for before the body is read: only the method, path and headers are there. By
-        default what follows ``Bearer`` in the header ``Authorization``.
+        It is called before the body is read: only the method, path and headers are there.
         """
         return bearer(request.headers)
 
     def scope(self, request: IncomingRequest) -> str | None:  # noqa: ARG002
-        """What the service's requests name of several that one server holds; None of none."""
+        """Return which of several scopes that one server holds a request names; None for none."""
         return None
 
     @abstractmethod
     def handle(self, request: IncomingRequest) -> DialectFlow[DialectResponse]:
-        """Answers one request; a `StoreError` that it lets through goes to `failed`."""
+        """Answer one request; a `StoreError` that it lets through goes to `failed`."""
 
     @abstractmethod
     def failed(self, request: IncomingRequest, error: StoreError) -> Response:
-        """Says in the service's own way what went wrong; nothing of what is inside may show.
+        """Return the service's response to an error; it must not show what is inside.
 
         Besides the store's errors there are an `AuthError` of a request without the right token,
         `ForbiddenError`, `AbsentScopeError`, and `InvalidError` of one out of the server's bounds.
@@ -187,9 +186,9 @@ class Dialect(ABC):
 async def run_dialect(
     dialect: Dialect, request: IncomingRequest, store: AsyncConversationStore
 ) -> DialectResponse:
-    """Carries a dialect's flow out on a store.
+    """Run a dialect's flow on a store.
 
     Raises:
-        StoreError: What the flow let through: `Dialect.failed` answers it.
+        StoreError: The flow let it through: `Dialect.failed` answers it.
     """
     return await arun(dialect.handle(request), lambda call: call.arun(store))

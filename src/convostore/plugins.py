@@ -1,8 +1,9 @@
-"""Plugins: finding the installed backends and loading one at a time.
+"""Plugins: find the installed backends and load one at a time.
 
 A backend is a distribution with an entry point in the group ``convostore``: its name is the DSN
 scheme, its value a module that implements the hooks below. Opening one backend imports one plugin;
-what does not load is an error when, and only when, its scheme is asked for.
+one that does not load is an error when, and only when, its scheme is opened. No plugin may be known
+here but by the name of its distribution.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ _OURS: Final = {
 _OUR_MODELS: Final = {"openai": "convostore-openai"}
 
 ModelWrapper: TypeAlias = "Callable[..., Adapter]"
-"""Takes a store's adapter, and ``url``, ``model``, ``api_key`` and options of its own by name;
+"""Called with a store's adapter and, by name, ``url``, ``model``, ``api_key`` and further options;
 returns an adapter of the same store whose replies the model makes."""
 
 hookspec: Final = pluggy.HookspecMarker("convostore")
@@ -72,11 +73,11 @@ class Hooks:
 
     @hookspec
     def convostore_adapters(self) -> Mapping[str, type[Adapter]]:  # type: ignore[empty-body]
-        """Returns the module's adapters by the schemes that they serve."""
+        """Return the module's adapters by the schemes that they serve."""
 
     @hookspec
     def convostore_dialects(self) -> Mapping[str, type[Dialect]]:  # type: ignore[empty-body]
-        """Returns the module's dialects by the schemes of the adapters that speak them."""
+        """Return the module's dialects by the schemes of the adapters that speak them."""
 
     @hookspec
     def convostore_models(self) -> Mapping[str, ModelWrapper]:  # type: ignore[empty-body]
@@ -88,17 +89,18 @@ class Hooks:
 
     @hookspec
     def convostore_commands(self) -> Mapping[str, Any]:  # type: ignore[empty-body]
-        """Returns commands of the command line by name.
+        """Return commands of the command line by name.
 
         Each is a function with Typer's annotations, whose docstring is its help, or a Typer
-        application, which is a command with commands of its own. What they raise is told as for
-        ours. A module with commands is imported when somebody asks for help: let its imports wait.
+        application, which is a command with subcommands. What they raise is reported as for our
+        commands. A module with commands is imported when somebody asks for help: keep heavy imports
+        inside its functions.
         """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """A scheme that is installed, whether it loads or not."""
+    """An installed scheme, whether it loads or not."""
 
     scheme: str
     distribution: str
@@ -106,37 +108,37 @@ class Installed:
 
 
 def installed() -> tuple[Installed, ...]:
-    """The schemes that are installed, by name; imports none of them."""
-    found = [
+    """Return the installed schemes, sorted by name, without importing any of them."""
+    schemes = [
         Installed(scheme=point.name, distribution=_name(point), version=_version(point))
         for points in _entry_points().values()
         for point in points
     ]
     ours = metadata.version("convostore")
-    found += [
+    schemes += [
         Installed(scheme=scheme, distribution="convostore", version=ours) for scheme in _BUILT_IN
     ]
-    return tuple(sorted(found, key=lambda each: (each.scheme, each.distribution)))
+    return tuple(sorted(schemes, key=lambda entry: (entry.scheme, entry.distribution)))
 
 
 def adapter_for(scheme: str) -> type[Adapter]:
-    """Loads the adapter of a scheme.
+    """Load the adapter of a scheme.
 
     Raises:
         ConfigError: No installed plugin serves it; the message lists those that are installed.
         PluginError: The plugin did not load, or two distributions claim the scheme.
     """
     if scheme in _BUILT_IN:
-        if claimed := _entry_points().get(scheme):
+        if points := _entry_points().get(scheme):
             raise PluginError(
-                f"{_name(claimed[0])} claims {scheme}://, which convostore has built in"
+                f"{_name(points[0])} claims {scheme}://, which convostore has built in"
             )
         module, name = _BUILT_IN[scheme]
         return cast("type[Adapter]", getattr(importlib.import_module(module), name))
     point = _entry_point(scheme)
-    for found in _asked(_load(point, f"{scheme}://"), point, scheme):
-        if _is_adapter(found):
-            return cast("type[Adapter]", found)
+    for value in _hook_values("convostore_adapters", point, f"{scheme}://"):
+        if _is_adapter(value):
+            return cast("type[Adapter]", value)
     raise PluginError(
         f"{_name(point)} is installed but brings no adapter of {scheme}://: "
         "its convostore_adapters() must return a dict with the adapter's class under that name"
@@ -158,24 +160,19 @@ def model_for(kind: str) -> ModelWrapper:
         pip = f": pip install {_OUR_MODELS[kind]}" if kind in _OUR_MODELS else ""
         raise ConfigError(f"no installed plugin puts a model of {kind} before a store{pip}")
     point = _only(points, f"models of {kind}")
-    hooks = _load(point, f"models of {kind}")
-    try:
-        found = [each[kind] for each in hooks.convostore_models() if kind in each]
-    except Exception as error:
-        failed = f"{_name(point)} failed in convostore_models()"
-        raise PluginError(f"{failed}: {_described(error)}") from error
-    if not found:
-        raise PluginError(
-            f"{_name(point)} is installed but brings no models of {kind}: its "
-            "convostore_models() must return a dict with a function under that name"
-        )
-    return cast("ModelWrapper", found[0])
+    for value in _hook_values("convostore_models", point, f"models of {kind}"):
+        if callable(value):
+            return cast("ModelWrapper", value)
+    raise PluginError(
+        f"{_name(point)} is installed but brings no models of {kind}: its "
+        "convostore_models() must return a dict with a function under that name"
+    )
 
 
 def lazy_attributes(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """Makes a package's ``__getattr__``, which imports a public name's module when it is asked for.
+    """Return a ``__getattr__`` for a package that imports a public name's module on first use.
 
-    A plugin is loaded to look what it brings; what it brings need not be loaded for that.
+    A plugin is imported to see what it brings; with this, that does not import what it brings.
 
     Args:
         package: Its ``__name__``.
@@ -191,53 +188,57 @@ def lazy_attributes(package: str, homes: Mapping[str, str]) -> Callable[[str], A
 
 
 def dialects() -> tuple[Mapping[str, type[Dialect]], tuple[PluginError, ...]]:
-    """Loads every installed plugin, and returns their dialects by scheme.
+    """Load every installed plugin and return their dialects by scheme.
 
-    What did not load is returned beside them: the others serve all the same.
+    The errors of those that did not load are returned as well: the others serve all the same.
     """
-    return _brought("convostore_dialects")
+    return _all_hook_values("convostore_dialects")
 
 
 def commands() -> tuple[Mapping[str, Any], tuple[PluginError, ...]]:
-    """Loads every installed plugin, and returns their commands by name, as the hook has them.
+    """Load every installed plugin and return their commands by name, as the hook has them.
 
-    What did not load is returned beside them.
+    The errors of those that did not load are returned as well.
     """
-    return _brought("convostore_commands")
+    return _all_hook_values("convostore_commands")
 
 
-def _brought(hook: str) -> tuple[dict[str, Any], tuple[PluginError, ...]]:
-    """What each plugin's hook returns, by name; of a name that two bring, the first one's."""
-    brought: dict[str, Any] = {}
-    failed: list[PluginError] = []
+def _all_hook_values(hook: str) -> tuple[dict[str, Any], tuple[PluginError, ...]]:
+    """Return what all plugins' hooks return, by name; of a name that two bring, the first's."""
+    values_by_name: dict[str, Any] = {}
+    failures: list[PluginError] = []
     for scheme, points in sorted(_entry_points().items()):
         for point in points:
             try:
-                for each in getattr(_load(point, f"{scheme}://"), hook)():
-                    brought = dict(each) | brought
+                for values in getattr(_load(point, f"{scheme}://"), hook)():
+                    values_by_name = dict(values) | values_by_name
             except PluginError as error:
-                failed.append(error)
+                failures.append(error)
             except Exception as error:
-                told = PluginError(f"{_name(point)} failed in {hook}(): {_described(error)}")
-                told.__cause__ = error
-                failed.append(told)
-    return brought, tuple(failed)
+                failure = _failed_in(hook, point, error)
+                failure.__cause__ = error
+                failures.append(failure)
+    return values_by_name, tuple(failures)
 
 
-def _is_adapter(found: object) -> bool:
+def _is_adapter(value: object) -> bool:
     from .adapters import Adapter
 
-    return isinstance(found, type) and issubclass(found, Adapter)
+    return isinstance(value, type) and issubclass(value, Adapter)
 
 
-def _asked(hooks: Any, point: metadata.EntryPoint, scheme: str) -> list[object]:
-    """What the plugin's hooks return for the scheme."""
+def _hook_values(hook: str, point: metadata.EntryPoint, served: str) -> list[object]:
+    """Return what a plugin's hook returns under the name of its entry point."""
+    hooks = _load(point, served)
     try:
-        returned = hooks.convostore_adapters()
-        return [each.get(scheme) for each in returned if isinstance(each, Mapping)]
+        mappings = getattr(hooks, hook)()
+        return [values.get(point.name) for values in mappings if isinstance(values, Mapping)]
     except Exception as error:
-        told = f"{_name(point)} failed in convostore_adapters()"
-        raise PluginError(f"{told}: {_described(error)}") from error
+        raise _failed_in(hook, point, error) from error
+
+
+def _failed_in(hook: str, point: metadata.EntryPoint, error: Exception) -> PluginError:
+    return PluginError(f"{_name(point)} failed in {hook}(): {_description(error)}")
 
 
 def _entry_point(scheme: str) -> metadata.EntryPoint:
@@ -256,9 +257,9 @@ def _only(points: Sequence[metadata.EntryPoint], served: str) -> metadata.EntryP
 
 @cache
 def _load(point: metadata.EntryPoint, served: str) -> Any:
-    """Imports one plugin and returns its hooks (pluggy's relay is untyped).
+    """Import one plugin and return its hooks (pluggy's relay is untyped).
 
-    Looked up once: to read its metadata takes longer than to open a store.
+    The result is cached: to read the plugin's metadata takes longer than to open a store.
     """
     manager = pluggy.PluginManager("convostore")
     manager.add_hookspecs(Hooks)
@@ -266,38 +267,39 @@ def _load(point: metadata.EntryPoint, served: str) -> Any:
         manager.register(point.load())
         manager.check_pending()
     except Exception as error:
-        told = f"{_name(point)} {_version(point)}, which serves {served}, did not load"
-        raise PluginError(f"{told}: {_too_new(point) or _described(error)}") from error
+        reason = _too_new(point) or _description(error)
+        raise PluginError(
+            f"{_name(point)} {_version(point)}, which serves {served}, did not load: {reason}"
+        ) from error
     if too_new := _too_new(point):
         raise PluginError(f"{_name(point)} {_version(point)} cannot serve {served}: {too_new}")
     return manager.hook
 
 
-def _described(error: Exception) -> str:
+def _description(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
 def _too_new(point: metadata.EntryPoint) -> str | None:
-    """Says so when the plugin's own metadata asks for another convostore than this one."""
+    """Return a complaint where the plugin's metadata requires another convostore than this."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     ours = metadata.version("convostore")
     for line in (point.dist.requires if point.dist else None) or ():
         try:
-            wanted = Requirement(line)
+            requirement = Requirement(line)
         except InvalidRequirement:
             continue
-        if _normalised(wanted.name) != "convostore" or (
-            wanted.marker and not wanted.marker.evaluate()
-        ):
+        marker, specifier = requirement.marker, requirement.specifier
+        if _normalised(requirement.name) != "convostore" or (marker and not marker.evaluate()):
             continue
-        if not wanted.specifier.contains(ours, prereleases=True):
-            return f"it needs convostore{wanted.specifier}, this is {ours}: upgrade convostore"
+        if not specifier.contains(ours, prereleases=True):
+            return f"it needs convostore{specifier}, this is {ours}: upgrade convostore"
     return None
 
 
 def _unknown(scheme: str) -> ConfigError:
-    names = sorted({each.scheme for each in installed()})
+    names = sorted({entry.scheme for entry in installed()})
     message = f"no installed plugin serves {scheme}://"
     if scheme in _OURS:
         return ConfigError(f"{message}: pip install {_OURS[scheme]}")
@@ -307,18 +309,21 @@ def _unknown(scheme: str) -> ConfigError:
 
 
 def forget() -> None:
-    """Looks for what is installed anew when it is next asked for."""
+    """Forget which plugins are installed; they are looked up again on next use."""
     _entry_points.cache_clear()
     _load.cache_clear()
 
 
 @cache
 def _entry_points(group: str = GROUP) -> dict[str, tuple[metadata.EntryPoint, ...]]:
-    """The entry points of a group by name; one distribution found twice on the path counts once."""
-    found: dict[str, dict[str, metadata.EntryPoint]] = {}
+    """Return the entry points of a group by name.
+
+    A distribution that is found twice on the path counts once.
+    """
+    by_name: dict[str, dict[str, metadata.EntryPoint]] = {}
     for point in metadata.entry_points(group=group):
-        found.setdefault(point.name, {}).setdefault(_normalised(_name(point)), point)
-    return {scheme: tuple(points.values()) for scheme, points in found.items()}
+        by_name.setdefault(point.name, {}).setdefault(_normalised(_name(point)), point)
+    return {name: tuple(points.values()) for name, points in by_name.items()}
 
 
 def _name(point: metadata.EntryPoint) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -89,6 +89,12 @@ class WatchedAsyncTransport(AsyncTransport):
         return await self.inner.send(request)
 
 
+class SteppedMemory(MemoryAdapter):
+    """A memory without batches, so that each write can be watched, and be the last one."""
+
+    traits = replace(MemoryAdapter.traits, batches="none")
+
+
 class Place:
     """A memory that both faces open, with a label of its own; it may be unable to do some things.
 
@@ -97,7 +103,7 @@ class Place:
         adapter: What it is made of.
     """
 
-    def __init__(self, *lacks: str, adapter: type[Adapter] = MemoryAdapter) -> None:
+    def __init__(self, *lacks: str, adapter: type[Adapter] = SteppedMemory) -> None:
         self.adapter = adapter(DSN.parse(f"memory://{next(_names)}-place"), AdapterOptions())
         self.adapter.offers -= {Operation(each) for each in lacks}
         self.watch = Watch()

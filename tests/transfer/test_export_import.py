@@ -143,7 +143,7 @@ def test_a_store_of_the_other_face_is_refused(tmp_path):
         lambda: asyncio.run(aexport_conversations(place.sync, path)),
         lambda: asyncio.run(aimport_conversations(path, place.sync)),
     ):
-        with pytest.raises(InvalidError, match=r"Store is needed, as convostore\.a?open gives"):
+        with pytest.raises(InvalidError, match=r"must be a .*Store, as convostore\.a?open returns"):
             call()
     assert list(tmp_path.iterdir()) == []
 
@@ -409,7 +409,7 @@ def test_what_a_format_cannot_hold_is_reported(face, full):
 
 
 def test_a_stream_needs_a_format_and_a_name_may_tell_none(full, tmp_path):
-    with pytest.raises(InvalidError, match="a stream tells no format: pass format="):
+    with pytest.raises(InvalidError, match="pass format="):
         export_conversations(full.sync, io.StringIO())
     with pytest.raises(InvalidError, match="must end in one of"):
         export_conversations(full.sync, tmp_path / "x.txt")
@@ -417,7 +417,7 @@ def test_a_stream_needs_a_format_and_a_name_may_tell_none(full, tmp_path):
 
 
 def test_an_unknown_way_with_errors_is_refused(full):
-    with pytest.raises(InvalidError, match="on_error is raise or skip, not 'yield'"):
+    with pytest.raises(InvalidError, match=r"on_error.*'yield'"):
         export_conversations(full.sync, io.StringIO(), format="jsonl", on_error="yield")
 
 

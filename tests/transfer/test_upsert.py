@@ -21,9 +21,10 @@ from convostore import (
 from convostore.adapters.memory import MemoryAdapter
 from convostore.flow import run
 from convostore.testing.samples import full_message
-from convostore.transfer._steps import pages_of, pages_of_store
+from convostore.transfer._calls import SourceCall, TargetCall, sender
+from convostore.transfer._pages import file_pages, source_pages
 from convostore.transfer._target import UNFINISHED, UNSETTLED, UpsertPolicy, UpsertResult
-from convostore.transfer._upsert import require, upsert
+from convostore.transfer._upsert import require_writable, upsert
 
 from ..support.mirror import (
     START,
@@ -45,38 +46,27 @@ GOOD = Feedback(rating="good")
 
 def carry_out(steps, source, target):
     """Drives steps as the mirror does, on the sync face."""
-
-    def send(step):
-        return (source if step.where == "source" else target).store._run(step.make)
-
-    return run(steps, send)
+    return run(steps, sender({SourceCall: source.store, TargetCall: target.store}))
 
 
 def kept(source, target, **policy):
     """Keeps the conversation `c` of one place as `copy` in another."""
-    plan = source.store._operations
     wanted = source.store.get_conversation("c").model_copy(update={"id": "copy", "origin": ORIGIN})
     source.watch.clear()
     target.watch.operations.clear()
-    steps = upsert(
-        target.store._operations, wanted, lambda: pages_of_store(plan, "c"), UpsertPolicy(**policy)
-    )
-    return carry_out(steps, source, target)
+    pages = lambda: source_pages(source.store, "c")  # noqa: E731
+    return carry_out(upsert(target.store, wanted, pages, UpsertPolicy(**policy)), source, target)
 
 
 def imported(messages, target, conversation=None, **policy):
     """Keeps messages that come from no store, as an import does."""
     steps = upsert(
-        target.store._operations,
+        target.store,
         conversation or Conversation(id="copy", title="a title", updated_at=START),
-        lambda: pages_of(messages),
+        lambda: file_pages(messages),
         UpsertPolicy(**{"rewrite": False, "attempts": 1} | policy),
     )
-
-    def send(step):
-        return step.make() if step.where == "source" else target.store._run(step.make)
-
-    return run(steps, send)
+    return run(steps, sender({TargetCall: target.store}))
 
 
 def assert_kept(source, target):
@@ -129,27 +119,17 @@ class TestAFirstCopy:
         wanted = source.store.get_conversation("c").model_copy(
             update={"id": "copy", "origin": ORIGIN}
         )
-        plan = source.store._operations
-        steps = upsert(
-            target.store._operations, wanted, lambda: pages_of_store(plan, "c"), UpsertPolicy()
-        )
-        sides = []
+        pages = lambda: source_pages(source.store, "c")  # noqa: E731
+        steps = upsert(target.store, wanted, pages, UpsertPolicy())
+        send = sender({SourceCall: source.store, TargetCall: target.store})
+        calls = []
 
-        def watched():
-            resume, value = steps.send, None
-            while True:
-                try:
-                    step = resume(value)
-                except StopIteration as stop:
-                    return stop.value
-                sides.append(step.where)
-                try:
-                    value, resume = (yield step), steps.send
-                except NotFoundError as error:
-                    value, resume = error, steps.throw
+        def watched(call):
+            calls.append(type(call))
+            return send(call)
 
-        assert carry_out(watched(), source, target) == UpsertResult(outcome="copied", messages=2)
-        assert sides.count("target") == 2  # a look, and all that is written
+        assert run(steps, watched) == UpsertResult(outcome="copied", messages=2)
+        assert calls.count(TargetCall) == 2  # a look, and all that is written
         assert_kept(source, target)
 
     def test_pages_are_written_before_all_are_asked_for(self, source, target):
@@ -162,13 +142,13 @@ class TestAFirstCopy:
     def test_a_write_is_never_of_more_messages_than_one_transaction_should_hold(self, target):
         sizes = []
         steps = upsert(
-            target.store._operations,
+            target.store,
             Conversation(id="copy"),
-            lambda: pages_of(numbered(*range(1_200))),
+            lambda: file_pages(numbered(*range(1_200))),
             UpsertPolicy(attempts=1),
-            written=sizes.append,
+            report=sizes.append,
         )
-        run(steps, lambda s: s.make() if s.where == "source" else target.store._run(s.make))
+        run(steps, sender({TargetCall: target.store}))
         assert [each for each in sizes if each] == [500, 500, 200]
 
     def test_no_more_than_some_pages_are_held_however_long_it_is(self):
@@ -196,14 +176,10 @@ class TestAFirstCopy:
                 return ()
 
         references: list[object] = []
-        plan = Place(adapter=Long).store._operations
-        steps = upsert(
-            Place(adapter=Forgetting).store._operations,
-            Conversation(id="copy"),
-            lambda: pages_of_store(plan, "c"),
-            UpsertPolicy(),
-        )
-        assert run(steps, lambda step: run(step.make(), lambda call: call())).messages == 20_000
+        source, target = Place(adapter=Long), Place(adapter=Forgetting)
+        pages = lambda: source_pages(source.store, "c")  # noqa: E731
+        steps = upsert(target.store, Conversation(id="copy"), pages, UpsertPolicy())
+        assert carry_out(steps, source, target).messages == 20_000
         assert most <= 1_500
 
     def test_a_message_that_a_shifted_page_shows_again_is_copied_once(self, target):
@@ -464,6 +440,41 @@ class TestADryRun:
         assert kept(source, target, dry_run=True) == UpsertResult(outcome="copied", messages=120)
 
 
+class TestAnAtomicTarget:
+    """What is written of one conversation at a time is stored as a whole or not at all."""
+
+    @pytest.fixture
+    def target(self):
+        return Place(adapter=MemoryAdapter)
+
+    def test_it_is_copied_and_followed(self, source, target):
+        put(source, "c", numbered(*range(620)), pinned=True)
+        assert kept(source, target) == UpsertResult(outcome="copied", messages=620)
+        assert_kept(source, target)
+        put(source, "c", [*numbered(*range(600)), said("new", id="m700")], updated_at=later(1))
+        assert kept(source, target, delete=True).outcome == "updated"
+        assert_kept(source, target)
+
+    def test_more_deletions_than_one_batch_holds_are_several(self, source, target):
+        put(source, "c", numbered(*range(1_400)))
+        kept(source, target)
+        put(source, "c", numbered(*range(200), 1_399), updated_at=later(1))
+        assert kept(source, target, delete=True).outcome == "updated"
+        assert_kept(source, target)
+
+    def test_a_conflict_within_a_batch_leaves_nothing_of_it(self, source):
+        class Full(MemoryAdapter):
+            def append_messages(self, conversation_id, messages, after):
+                yield lambda: None
+                raise ConflictError("full")
+
+        target = Place(adapter=Full)
+        put(source, "c", numbered(1))
+        with pytest.raises(ConflictError, match="full"):
+            kept(source, target)
+        assert list(target.store.conversations()) == []
+
+
 class TestOtherWriters:
     def test_one_who_came_between_makes_it_look_again(self, source, target):
         put(source, "c", numbered(1, 2))
@@ -512,12 +523,11 @@ class TestOtherWriters:
 
         def run_another(operation):
             if operation == "append_messages" and next(others, None):
-                plan = source.store._operations
                 wanted = source.store.get_conversation("c").model_copy(
                     update={"id": "copy", "origin": ORIGIN}
                 )
-                pages = lambda: pages_of_store(plan, "c")  # noqa: E731
-                steps = upsert(target.store._operations, wanted, pages, UpsertPolicy())
+                pages = lambda: source_pages(source.store, "c")  # noqa: E731
+                steps = upsert(target.store, wanted, pages, UpsertPolicy())
                 assert carry_out(steps, source, target).messages == 250
 
         target.watch.before = run_another
@@ -535,10 +545,8 @@ class TestOtherWriters:
         put(source, "c", numbered(1))
         wanted = source.store.get_conversation("c")
         source.store.delete_conversation("c")
-        plan = source.store._operations
-        steps = upsert(
-            target.store._operations, wanted, lambda: pages_of_store(plan, "c"), UpsertPolicy()
-        )
+        pages = lambda: source_pages(source.store, "c")  # noqa: E731
+        steps = upsert(target.store, wanted, pages, UpsertPolicy())
         with pytest.raises(NotFoundError):
             carry_out(steps, source, target)
         assert target.watch.writes == []
@@ -593,10 +601,10 @@ class TestTargetsThatCanDoLess:
     @pytest.mark.parametrize("missing", ["create_conversation", "append_messages"])
     def test_one_that_cannot_be_written_to_is_refused(self, missing):
         with pytest.raises(UnsupportedError, match=missing):
-            require(Place(missing).store._operations)
+            require_writable(Place(missing).store)
 
     def test_one_that_can_is_not(self, target):
-        require(target.store._operations)
+        require_writable(target.store)
 
     def test_without_put_it_gets_what_create_takes_and_the_rest_is_told(self, source):
         target = Place("put_conversation")

@@ -1,18 +1,19 @@
 """Who may do what: tokens, namespaces, scopes, and the store as a reader gets it."""
 
 import asyncio
-import inspect
+from datetime import UTC, datetime
 
 import pytest
 from pydantic import SecretStr
 
 import convostore
-from convostore import AuthError, ConfigError
-from convostore.adapters import Operation
+from convostore import AuthError, ConfigError, InvalidError
+from convostore.adapters import READING, Operation
 from convostore.dialects import AbsentScopeError
 from convostore.errors import ForbiddenError
+from convostore.store import WriteCall
 from convostore_gateway import Token, create_app
-from convostore_gateway.auth import READING, Access, Grant, ReadOnlyStore
+from convostore_gateway.auth import Access, Grant, read_only_view
 from convostore_gateway.stores import Stores
 
 FIRST, SECOND = "the-first-of-the-tokens", "the-second-of-the-tokens"
@@ -109,39 +110,98 @@ def test_a_scope_that_is_not_served_or_not_reached_is_refused(stores):
         some.store_of(Grant(name="a", namespace="n"), "other")
 
 
-def test_a_reader_gets_no_operation_that_changes_anything():
+@pytest.fixture
+def reader():
+    return read_only_view(convostore.aopen("echo://"))
+
+
+def test_a_reader_is_offered_what_changes_nothing(reader):
     store = convostore.aopen("echo://")
-    reader = ReadOnlyStore(store)
     for operation in Operation:
-        if operation in READING:
-            assert reader.offers(operation) is store.offers(operation)
-        else:
-            assert not reader.offers(operation)
-            with pytest.raises(ForbiddenError, match=operation.value):
-                getattr(reader, operation.value)("c")
+        assert reader.offers(operation) is (store.offers(operation) and operation in READING)
 
 
-def test_a_reader_has_no_way_around_that():
-    """Whatever else a store can do by name is built of operations, or reads."""
-    harmless = {"aclose", "label", "offers", "traits", "reply_options"}
-    harmless |= {"conversations", "messages", "transcripts"}  # they go through lists page by page
-    harmless |= {"messages_as_json"}  # as list_messages
-    more = {
-        name
-        for name, _ in inspect.getmembers(ReadOnlyStore)
-        if not name.startswith("_") and name not in {each.value for each in Operation}
-    }
-    assert more <= harmless, more - harmless
+WRITES = {
+    "create_conversation": (),
+    "put_conversation": (convostore.Conversation(id="c"),),
+    "fork_conversation": ("c", "m"),
+    "append_messages": ("c", []),
+    "replace_messages": ("c", [], None),
+    "update_conversation": ("c",),
+    "delete_conversation": ("c",),
+    "delete_conversations": (datetime(2025, 1, 1, tzinfo=UTC),),
+    "clear_conversations": (),
+    "delete_message": ("c", "m"),
+    "set_feedback": ("c", "m", None),
+    "reply": ("c", "hello"),
+    "answer": ("c", "yes"),
+}
+STREAMED = {"stream_reply": ("c", "hello"), "stream_answer": ("c", "yes")}
+
+
+def called(reader, operation, arguments):
+    """Calls a method by its positional arguments; one that replaces messages needs `after`."""
+    *head, last = arguments or (None,)
+    if operation == "replace_messages":
+        return reader.replace_messages(*head, after=last)
+    if operation == "delete_conversations":
+        return reader.delete_conversations(older_than=last)
+    return getattr(reader, operation)(*arguments)
+
+
+@pytest.mark.parametrize(("operation", "arguments"), WRITES.items(), ids=WRITES.keys())
+def test_a_reader_is_refused_whatever_changes_anything(reader, operation, arguments):
+    with pytest.raises(ForbiddenError, match="this token may only read") as caught:
+        asyncio.run(called(reader, operation, arguments))
+    assert caught.value.operation == operation
+
+
+@pytest.mark.parametrize(("operation", "arguments"), STREAMED.items(), ids=STREAMED.keys())
+def test_a_reader_is_refused_a_stream_before_it_is_entered(reader, operation, arguments):
+    with pytest.raises(ForbiddenError):
+        called(reader, operation, arguments)
+
+
+def test_every_operation_that_changes_anything_is_refused_above():
+    assert WRITES.keys() | STREAMED.keys() == set(Operation) - READING
+
+
+def test_a_reader_has_no_way_around_that(tmp_path):
+    """Batches, views, mirrors and imports go through the same adapter."""
+
+    async def trying():
+        store = convostore.aopen("memory://")
+        reader = read_only_view(store)
+        source = convostore.aopen("memory://")
+        await source.create_conversation(id="c")
+        path = tmp_path / "c.jsonl"
+        await convostore.aexport_conversations(source, path)
+        call = WriteCall("create_conversation", id="c")
+        for attempt in (
+            lambda: reader.write_batch([call]),
+            lambda: reader.write_batch([call], atomic=False),
+            lambda: reader.view(lambda adapter: adapter).create_conversation(id="c"),
+            lambda: convostore.amirror(source, reader),
+            lambda: convostore.aimport_conversations(path, reader),
+        ):
+            with pytest.raises(ForbiddenError):
+                await attempt()
+        assert (await store.list_conversations()).items == ()
+
+    asyncio.run(trying())
 
 
 def test_a_reader_reads_and_leaves_the_store_open():
     async def reading():
         store = convostore.aopen("memory://")
         await store.create_conversation(id="c")
-        reader = ReadOnlyStore(store)
+        reader = read_only_view(store)
         assert (await reader.get_conversation("c")).id == "c"
         await reader.aclose()
         assert (await store.get_conversation("c")).id == "c"
         await store.aclose()
+        assert reader.closed
+        with pytest.raises(InvalidError):
+            await reader.get_conversation("c")
 
     asyncio.run(reading())

@@ -6,11 +6,8 @@ a single write does so in a batch. Nothing is carried out here.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from ..adapters import READING, Adapter, Operation, Transport
@@ -34,44 +31,36 @@ _BATCHED: Final = frozenset(Operation) - READING - _REPLYING
 class WriteCall:
     """One write of a batch: ``WriteCall("append_messages", "c", [message], after=None)``.
 
-    The arguments are those of the store's method of that name. A list among them is copied.
+    The arguments are those of the store's method of that name; a list among them is copied. What
+    the method does not take is a TypeError when the batch is written, before its first write.
 
     Attributes:
-        arguments: By name.
+        arguments: The positional ones.
+        options: Those by name.
 
     Raises:
-        InvalidError: The operation is unknown or does not write, or the arguments do not fit it.
+        InvalidError: The operation is unknown or does not write.
     """
 
     operation: Operation
-    arguments: Mapping[str, object]
+    arguments: tuple[object, ...]
+    options: Mapping[str, object]
 
     def __init__(
         self, operation: Operation | str, /, *arguments: object, **options: object
     ) -> None:
-        checked = _checked_operation(operation)
-        try:
-            bound = _signature(checked).bind(None, *arguments, **options)
-        except TypeError as error:
-            raise InvalidError(f"{checked.value} cannot be called like this: {error}") from None
-        _, *named = bound.arguments.items()  # without the store itself
-        fixed = {name: tuple(item) if isinstance(item, list) else item for name, item in named}
-        object.__setattr__(self, "operation", checked)
-        object.__setattr__(self, "arguments", MappingProxyType(fixed))
+        if operation not in _BATCHED:
+            names = ", ".join(sorted(_BATCHED))
+            raise InvalidError(f"a batch must hold writes ({names}), got {operation!r}")
+        object.__setattr__(self, "operation", Operation(operation))
+        object.__setattr__(self, "arguments", tuple(_fixed(arguments)))
+        object.__setattr__(
+            self, "options", dict(zip(options, _fixed(options.values()), strict=True))
+        )
 
 
-def _checked_operation(operation: Operation | str) -> Operation:
-    if operation not in _BATCHED:
-        names = ", ".join(sorted(_BATCHED))
-        raise InvalidError(f"a batch holds writes ({names}), got {operation!r}")
-    return Operation(operation)
-
-
-@cache
-def _signature(operation: Operation) -> inspect.Signature:
-    from ._sync import ConversationStore
-
-    return inspect.signature(getattr(ConversationStore, operation.value))
+def _fixed(arguments: Iterable[object]) -> list[object]:
+    return [tuple(item) if isinstance(item, list) else item for item in arguments]
 
 
 def batch_flow(
@@ -83,14 +72,20 @@ def batch_flow(
         InvalidError: There are too many calls, or something else than a call is among them.
     """
     batch = _checked_calls(calls)
-    writes = _flow_factories(operations.adapter, batch)
+    adapter = operations.adapter
+    writes = _flow_factories(adapter, batch)
 
     def flow() -> AnyFlow[tuple[object, ...]]:
         # Refused as a whole, before the first write is sent.
-        for call in batch:
-            with operations.error_context(call.operation):
+        for operation in dict.fromkeys([call.operation for call in batch]):
+            with operations.error_context(operation):
                 pass
-        return (yield from _run_all(operations.adapter, writes, atomic=atomic))
+        flows = [write() for write in writes]
+        if adapter.traits.batches == "atomic":
+            return (yield from adapter.batch(flows))
+        if atomic:
+            raise _not_atomic(adapter)
+        return (yield from Adapter.batch(adapter, flows))
 
     return flow
 
@@ -110,7 +105,7 @@ def _flow_factories(adapter: Adapter, calls: Sequence[WriteCall]) -> list[FlowFa
     from ._sync import ConversationStore
 
     recorder = ConversationStore(adapter, _Recorder())
-    return [getattr(recorder, call.operation.value)(**call.arguments) for call in calls]
+    return [getattr(recorder, call.operation)(*call.arguments, **call.options) for call in calls]
 
 
 class _Recorder(Transport):
@@ -123,17 +118,10 @@ class _Recorder(Transport):
         raise NotImplementedError(request)  # no write sends a request but by its flow
 
 
-def _run_all(
-    adapter: Adapter, writes: Sequence[FlowFactory[object]], *, atomic: bool
-) -> AnyFlow[tuple[object, ...]]:
-    flows = [write() for write in writes]
-    if adapter.traits.batches == "atomic":
-        return (yield from adapter.batch(flows))
-    if atomic:
-        raise UnsupportedError(
-            f"{adapter.name} stores no batch as a whole: pass atomic=False to write its calls one "
-            "after the other",
-            adapter=adapter.name,
-            operation="write_batch",
-        )
-    return (yield from Adapter.batch(adapter, flows))
+def _not_atomic(adapter: Adapter) -> UnsupportedError:
+    return UnsupportedError(
+        f"{adapter.name} stores no batch as a whole: pass atomic=False to write its calls one "
+        "after the other",
+        adapter=adapter.name,
+        operation="write_batch",
+    )

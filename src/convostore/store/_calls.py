@@ -46,7 +46,7 @@ StoreFlow: TypeAlias = Flow[StoreCall[Any], Any, T]  # Any: each call has a type
 
 
 def ask(make: Callable[[AsyncConversationStore], Awaitable[T]]) -> StoreFlow[T]:
-    """Call one operation: ``page = yield from ask(lambda store: store.search(text))``."""
+    """Ask a store for the result of one operation: ``ask(lambda store: store.search(text))``."""
     return cast("T", (yield StoreCall(make)))
 
 

@@ -1,7 +1,7 @@
 """Transfer: mirror, export and import conversations, sync and async, and their reports.
 
-The work is written once, as steps on a source and a target; only `_drivers` carries them out. No
-backend may be known here.
+The work is written once, as flows of calls on a source, a target and a file; a store is called by
+its public methods, so that whatever guards those guards a transfer. No backend may be known here.
 """
 
 from __future__ import annotations

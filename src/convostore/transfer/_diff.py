@@ -1,7 +1,7 @@
-"""Following: a copy's messages made equal to the source's, with no more writes than it takes.
+"""Diff: the messages of a copy made equal to the source's, with as few writes as that takes.
 
-Both sides are read in step. While they are alike nothing is held; from where they differ their ids
-are, to tell what the source has lost from what it has rewritten.
+Both sides are read in step. While they are alike nothing is held; from where they first differ the
+ids of both sides are, to tell apart what the source has lost and what it has rewritten.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from ..adapters import Operation
 from ..errors import ConflictError
 from ..models import Message
-from ._steps import MergedMessages, MessageReader, Pages, Steps
-from ._target import TargetConversation, WriteMessages
+from ..store import WriteCall
+from ._calls import Steps
+from ._pages import MergedMessages, MessageReader, Pages
+from ._target import TargetConversation
 
 
 @dataclass(frozen=True, slots=True)
 class _Ahead:
-    """The ids that come on either side from where the two first differ."""
+    """The ids that follow on either side from where the two first differ."""
 
     ours: set[str]
     theirs: set[str]
@@ -29,11 +31,11 @@ class Synchronizer:
     """Brings a copy's messages up to the source's.
 
     Args:
-        copy: What is written to.
+        copy: The conversation to write to.
         begin: Begins the source's messages anew.
 
     Attributes:
-        generating: Whether an answer was met that is still being made.
+        generating: Whether one of the source's answers is still being made.
     """
 
     def __init__(self, copy: TargetConversation, begin: Callable[[], Pages]) -> None:
@@ -44,7 +46,7 @@ class Synchronizer:
         self._replaces = target.offers(Operation.REPLACE_MESSAGES)
         self._sets_feedback = target.offers(Operation.SET_FEEDBACK)
         self._deletes = (
-            target.offers(Operation.DELETE_MESSAGE) and target.adapter.traits.deletes == "message"
+            target.offers(Operation.DELETE_MESSAGE) and target.traits.deletes == "message"
         )
         self._ours = MessageReader(begin)
         self._theirs = MessageReader(copy.pages)
@@ -52,117 +54,122 @@ class Synchronizer:
         self.generating = False
 
     def run(self) -> Steps[None]:
-        """Goes along both sides while they are alike, and writes from where they are not.
+        """Compare both sides from the beginning, and write from where they differ.
 
         Raises:
-            ConflictError: The copy has another message, and may not be rewritten.
-            UnsupportedError: The target cannot do what is to be done.
+            ConflictError: The copy has another message, and must not be rewritten.
+            UnsupportedError: The target lacks an operation that is needed.
         """
-        ours, theirs = self._ours, self._theirs
         ahead: _Ahead | None = None
-        while True:
-            message, there = (yield from ours.peek()), (yield from theirs.peek())
-            if message is None or there is None:
-                break
-            if self._are_alike(message, there):
-                yield from self._go_past(ours.take(), theirs.take())
+        while (yield from self._fill()):
+            message, existing = self._ours.held[0], self._theirs.held[0]
+            if self._are_alike(message, existing):
+                yield from self._keep_next()
                 continue
             if not self._policy.rewrite:
                 raise self._another(message)
-            ahead = ahead or _Ahead((yield from ours.ids()), (yield from theirs.ids()))
-            if not self._may_pass(there, message, ahead):
+            ahead = ahead or _Ahead((yield from self._ours.ids()), (yield from self._theirs.ids()))
+            if not self._is_lost(existing, message, ahead):
                 yield from self._rewrite(ahead)
                 return
-            yield from self._pass(theirs.take())
-        if message is not None:
-            yield from self._write_out(ours, self._target.append_messages)
-        elif there is not None and self._policy.delete:
+            yield from self._pass_lost()
+        if self._ours.held:
+            yield from self._write_all(self._ours, Operation.APPEND_MESSAGES)
+        elif self._theirs.held and self._policy.delete:
             yield from self._cut()
+
+    def _fill(self) -> Steps[bool]:
+        """Read on where nothing is held, and return whether both sides have a message."""
+        for reader in (self._ours, self._theirs):
+            if not reader.held:
+                yield from reader.fill()
+        return bool(self._ours.held and self._theirs.held)
 
     # What can stay
 
-    def _are_alike(self, message: Message, there: Message) -> bool:
-        """Whether the one there can stay; its feedback may still have to be set."""
-        if message == there:
+    def _are_alike(self, message: Message, existing: Message) -> bool:
+        """Return whether the existing one can stay; its feedback may still have to be set."""
+        if message == existing:
             return True
-        if message.id != there.id or message.status != there.status:
+        if message.id != existing.id or message.status != existing.status:
             return False
-        if message.feedback != there.feedback and self._replaces and not self._sets_feedback:
+        if message.feedback != existing.feedback and self._replaces and not self._sets_feedback:
             return not self._policy.rewrite
-        return message.fingerprint() == there.fingerprint()
+        return message.fingerprint() == existing.fingerprint()
 
-    def _go_past(self, message: Message, there: Message) -> Steps[None]:
+    def _keep_next(self) -> Steps[None]:
+        message, existing = self._ours.held.popleft(), self._theirs.held.popleft()
         self.generating |= message.status == "generating"
-        self._tip = there.id
-        if message.feedback == there.feedback or not self._policy.rewrite:
+        self._tip = existing.id
+        if message.feedback == existing.feedback or not self._policy.rewrite:
             return
         if self._sets_feedback:
-            make = self._target.set_feedback(self._copy.wanted.id, message.id, message.feedback)
-            yield from self._copy.change(make, messages=1)
+            identity = (self._copy.wanted.id, message.id)
+            call = WriteCall(Operation.SET_FEEDBACK, *identity, message.feedback)
+            yield from self._copy.change(call, messages=1)
         else:
-            self._copy.tally.lose("message.feedback")
+            self._copy.stats.lose("message.feedback")
 
     # What the source has lost
 
-    def _may_pass(self, there: Message, message: Message, ahead: _Ahead) -> bool:
-        """Whether the source has merely lost this one, and the two sides meet again behind it."""
-        lost = there.id not in ahead.ours and message.id in ahead.theirs
+    def _is_lost(self, existing: Message, message: Message, ahead: _Ahead) -> bool:
+        """Return whether the source has merely lost the existing one, and both sides meet again."""
+        lost = existing.id not in ahead.ours and message.id in ahead.theirs
         return lost and (self._deletes or not self._policy.delete)
 
-    def _pass(self, there: Message) -> Steps[None]:
+    def _pass_lost(self) -> Steps[None]:
         if self._policy.delete:
-            yield from self._delete(there)
+            yield from self._delete_next()
         else:
-            self._tip = there.id
+            self._tip = self._theirs.held.popleft().id
 
-    def _delete(self, there: Message) -> Steps[None]:
-        make = self._target.delete_message(self._copy.wanted.id, there.id)
-        yield from self._copy.change(make)
+    def _delete_next(self) -> Steps[None]:
+        message_id = self._theirs.held.popleft().id
+        call = WriteCall(Operation.DELETE_MESSAGE, self._copy.wanted.id, message_id)
+        yield from self._copy.change(call)
 
     def _cut(self) -> Steps[None]:
-        """Deletes what is left of the copy."""
+        """Delete the rest of the copy."""
         if self._replaces or not self._deletes:
-            yield from self._copy.store(self._replacing(), (), self._tip)
+            self._target.require(Operation.REPLACE_MESSAGES)
+            yield from self._copy.store(Operation.REPLACE_MESSAGES, (), self._tip)
             return
-        while (yield from self._theirs.peek()) is not None:
-            yield from self._delete(self._theirs.take())
+        while self._theirs.held:
+            yield from self._delete_next()
+            yield from self._theirs.fill()
 
     # What is written
 
     def _rewrite(self, ahead: _Ahead) -> Steps[None]:
-        """Replaces the rest; what only the copy has stays, unless it is to be deleted."""
-        replacing = self._replacing()
+        """Replace the rest; what only the copy has stays, unless it is to be deleted."""
+        self._target.require(Operation.REPLACE_MESSAGES)
         surplus: Mapping[str | None, Sequence[Message]] = {}
         if not self._policy.delete and ahead.theirs - ahead.ours:
             surplus = yield from self._surplus(ahead)
-        yield from self._write_out(MergedMessages(self._ours, ahead.theirs, surplus), replacing)
+        merged = MergedMessages(self._ours, ahead.theirs, surplus)
+        yield from self._write_all(merged, Operation.REPLACE_MESSAGES)
 
     def _surplus(self, ahead: _Ahead) -> Steps[Mapping[str | None, Sequence[Message]]]:
-        """What only the copy has, by the id of the message before it."""
-        behind: defaultdict[str | None, list[Message]] = defaultdict(list)
+        """Return what only the copy has, by the id of the message before it."""
+        surplus: defaultdict[str | None, list[Message]] = defaultdict(list)
         before: str | None = None
-        while (yield from self._theirs.peek()) is not None:
-            there = self._theirs.take()
-            if there.id in ahead.ours:
-                before = there.id
-            else:
-                behind[before].append(there)
-        return behind
+        while chunk := (yield from self._theirs.chunk()):
+            for existing in chunk:
+                if existing.id in ahead.ours:
+                    before = existing.id
+                else:
+                    surplus[before].append(existing)
+        return surplus
 
-    def _replacing(self) -> WriteMessages:
-        if not self._replaces:
-            raise self._target.adapter.unsupported(Operation.REPLACE_MESSAGES)
-        return self._target.replace_messages
-
-    def _write_out(
-        self, messages: MessageReader | MergedMessages, first: WriteMessages
+    def _write_all(
+        self, messages: MessageReader | MergedMessages, operation: Operation
     ) -> Steps[None]:
-        write = first
+        """Write all that follow: the first chunk by the operation, the others by appends."""
         while chunk := (yield from messages.chunk()):
-            self.generating |= any(each.status == "generating" for each in chunk)
-            yield from self._copy.store(write, chunk, self._tip)
+            self.generating |= any(message.status == "generating" for message in chunk)
+            yield from self._copy.store(operation, chunk, self._tip)
             self._tip = chunk[-1].id
-            write = self._target.append_messages
+            operation = Operation.APPEND_MESSAGES
 
     def _another(self, message: Message) -> ConflictError:
         return ConflictError(

@@ -1,7 +1,6 @@
-"""Export as a flow: conversations are read page by page, and written as a format puts them.
+"""Export as a flow: conversations are read page by page and written to a file in some format.
 
-Steps on the source are the store's, steps on the target the file's. Nothing is carried out here;
-what the text looks like stands in `formats`.
+What a format's text looks like is known in `formats` alone.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -18,17 +18,17 @@ from ..formats import Writer, format_of, writer
 from ..formats._files import FileFailedError, PathOrText, Sink, sink_to
 from ..models import Conversation, Message
 from ..store._arguments import check_ids
-from ..store._operations import Operations
+from ._calls import Steps, Store, ask_source, call_file
+from ._pages import ConversationReader, source_pages
 from ._progress import Progress, ProgressCounter
 from ._skipped import Skipped, concerns_only_one, skipped
-from ._steps import Step, Steps, pages_of_store
 
 OnBroken: TypeAlias = Literal["raise", "skip"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportReport:
-    """What an export wrote.
+    """The result of an export.
 
     Attributes:
         skipped: What could not be read; nothing of it is in the file.
@@ -43,11 +43,11 @@ class ExportReport:
 
 
 class Export:
-    """One export; `flow` carries it out and returns the report."""
+    """One export; `flow` is all of it and returns the report."""
 
     def __init__(
         self,
-        plan: Operations,
+        store: Store,
         destination: PathOrText,
         format: str | None,
         ids: Iterable[str] | None,
@@ -56,8 +56,8 @@ class Export:
         progress: Progress | None,
     ) -> None:
         if on_error not in {"raise", "skip"}:
-            raise InvalidError(f"on_error is raise or skip, not {on_error!r}")
-        self._operations = plan
+            raise InvalidError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
+        self._store = store
         self._sink: Sink = sink_to(destination)
         self._writer = _writer(destination, format, raw)
         self._ids = None if ids is None else list(dict.fromkeys(check_ids(ids)))
@@ -67,17 +67,16 @@ class Export:
         self._skipped: list[Skipped] = []
 
     def flow(self) -> Steps[ExportReport]:
-        """The whole of it; broken off, it leaves no file."""
+        """Export everything; broken off, it leaves no file."""
         sink = self._sink
         try:
-            yield Step("target", sink.open)
+            yield from call_file(sink.open)
             if self._ids is None:
-                yield from self._write(self._writer.start)
-                yield from self._all()
+                yield from self._write_all()
             else:
-                yield from self._named(self._ids)
+                yield from self._write_named(self._ids)
             yield from self._write(self._writer.end)
-            yield Step("target", sink.commit)
+            yield from call_file(sink.commit)
         finally:
             sink.discard()
         return ExportReport(
@@ -88,34 +87,33 @@ class Export:
         )
 
     def _write(self, make: Callable[[], str]) -> Steps[None]:
-        yield Step("target", lambda: self._sink.write(make()))
+        yield from call_file(lambda: self._sink.write(make()))
 
-    def _all(self) -> Steps[None]:
-        walk = self._operations.walk_conversations()
-        while walk.listing is not None:
-            page = yield Step("source", self._operations.list_conversations(walk.listing))
-            self._progress.total = page.total
-            for conversation in walk.accept(page):
-                yield from self._guarded(conversation.id, conversation)
+    def _write_all(self) -> Steps[None]:
+        yield from self._write(self._writer.start)
+        reader = ConversationReader(self._store, ask_source)
+        while (page := (yield from reader.next_page())) is not None:
+            self._progress.total = reader.total
+            for conversation in page:
+                yield from self._write_or_skip(conversation.id, conversation)
 
-    def _named(self, ids: Sequence[str]) -> Steps[None]:
+    def _write_named(self, ids: Sequence[str]) -> Steps[None]:
         self._progress.total = len(ids)
         first: Conversation | None = None
         if len(ids) == 1 and not self._skips:
-            first = yield Step("source", self._operations.get_conversation(ids[0]))
+            first = yield from self._conversation(ids[0])
         yield from self._write(lambda: self._writer.start(first))
         for conversation_id in ids:
-            yield from self._guarded(conversation_id, first)
+            yield from self._write_or_skip(conversation_id, first)
 
-    def _guarded(self, conversation_id: str, known: Conversation | None) -> Steps[None]:
-        """Writes one conversation, or what its failing asks for."""
+    def _write_or_skip(self, conversation_id: str, known: Conversation | None) -> Steps[None]:
         try:
             if self._skips:
-                yield Step("target", self._sink.begin)
-            messages = yield from self._one(conversation_id, known)
-            yield Step("target", self._sink.keep)
+                yield from call_file(self._sink.begin)
+            messages = yield from self._write_one(conversation_id, known)
+            yield from call_file(self._sink.keep)
         except StoreError as error:
-            yield Step("target", self._sink.drop)
+            yield from call_file(self._sink.drop)
             if not self._skips or not self._may_go_on(error):
                 raise
             self._skipped.append(skipped(conversation_id, error))
@@ -125,15 +123,16 @@ class Export:
         self._progress.add(conversations=1)
 
     def _may_go_on(self, error: StoreError) -> bool:
-        return not isinstance(error, FileFailedError) and concerns_only_one(error, self._operations)
+        return not isinstance(error, FileFailedError) and concerns_only_one(error, self._store)
 
-    def _one(self, conversation_id: str, known: Conversation | None) -> Steps[int | None]:
-        """Writes one conversation; None where it was deleted after the list showed it."""
-        writer, sink = self._writer, self._sink
-        conversation = known
-        if conversation is None:
-            conversation = yield Step("source", self._operations.get_conversation(conversation_id))
-        pages = pages_of_store(self._operations, conversation_id)
+    def _write_one(self, conversation_id: str, known: Conversation | None) -> Steps[int | None]:
+        """Write one conversation and return the number of its messages.
+
+        None is returned for one that was deleted after the list showed it.
+        """
+        writer = self._writer
+        conversation = known or (yield from self._conversation(conversation_id))
+        pages = source_pages(self._store, conversation_id)
         try:
             page = yield from pages()
         except NotFoundError:
@@ -143,25 +142,24 @@ class Export:
         yield from self._write(lambda: writer.conversation(conversation))
         count = 0
         while page is not None:
-            yield Step("target", _writing(page, writer, sink))
+            yield from call_file(partial(self._write_messages, page))
             count += len(page)
             self._progress.add(messages=len(page))
             page = yield from pages()
         yield from self._write(writer.end_conversation)
         return count
 
+    def _conversation(self, conversation_id: str) -> Steps[Conversation]:
+        return ask_source(lambda store: store.get_conversation(conversation_id))
+
+    def _write_messages(self, page: Sequence[Message]) -> None:
+        for message in page:
+            self._sink.write(self._writer.message(message))
+
 
 def _writer(destination: PathOrText, format: str | None, raw: bool) -> Writer:
     if format is None:
         if not isinstance(destination, str | PathLike):
-            raise InvalidError("a stream tells no format: pass format=")
+            raise InvalidError("a stream has no name to tell the format by: pass format=")
         format = format_of(Path(destination))
     return writer(format, raw=raw)
-
-
-def _writing(page: Sequence[Message], writer: Writer, sink: Sink) -> Callable[[], None]:
-    def write() -> None:
-        for message in page:
-            sink.write(writer.message(message))
-
-    return write

@@ -1,6 +1,6 @@
-"""Export and import, sync and async: what callers call, and how its steps are carried out.
+"""Export and import as functions, sync and async.
 
-What is done is the same on both faces, and stands in `exporting` and `importing`.
+The work itself is a flow, of `_export` and `_import`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from ..flow import arun, run
 from ..formats._files import PathOrBytes, PathOrText
 from ..store import AsyncConversationStore, ConversationStore
-from ._drivers import async_plan_of, async_sender, plan_of, sender
+from ._calls import SourceCall, TargetCall, async_sender, sender
 from ._export import Export, ExportReport, OnBroken
 from ._import import Import, ImportReport
 from ._progress import Progress, TransferProgress
@@ -36,18 +36,18 @@ def export_conversations(
     on_error: OnBroken = "raise",
     progress: Progress | None = None,
 ) -> ExportReport:
-    """Writes conversations to a file: ``jsonl`` (lossless), ``markdown``, ``html`` or ``openai``.
+    """Write conversations to a file: ``jsonl`` (lossless), ``markdown``, ``html`` or ``openai``.
 
-    A file appears under its name when it is whole, and takes the place of one that was there. Only
-    a page of messages is held at a time.
+    A file appears under its name when it is whole, and replaces one that was there. Only a page of
+    messages is held at a time.
 
     Args:
-        store: What is read.
+        store: The store to read.
         destination: A path, or a text stream.
         format: None for the one that the path ends in: ``.jsonl``, ``.md`` or ``.html``.
-        ids: Whose; None for all that `conversations` yields.
+        ids: The conversations to export; None for all that `conversations` yields.
         raw: Whether the backends' own objects are written too (JSONL only).
-        on_error: ``"skip"`` leaves out what cannot be read, and goes on.
+        on_error: ``"skip"`` leaves out what cannot be read and goes on.
         progress: Called after each page of messages.
 
     Raises:
@@ -55,8 +55,8 @@ def export_conversations(
         ConfigError: The format needs libraries that are not installed.
         StoreError: The store cannot be read; no file is left.
     """
-    work = Export(plan_of(store), destination, format, ids, raw, on_error, progress)
-    return run(work.flow(), sender({"source": store}))
+    send = sender({SourceCall: store})
+    return run(Export(store, destination, format, ids, raw, on_error, progress).flow(), send)
 
 
 async def aexport_conversations(
@@ -69,10 +69,10 @@ async def aexport_conversations(
     on_error: OnBroken = "raise",
     progress: Progress | None = None,
 ) -> ExportReport:
-    """Does as `export_conversations`; the file is written in threads.
+    """Export as `export_conversations` does; the file is written in threads.
 
     Args:
-        store: What is read.
+        store: The store to read.
         destination: As `export_conversations`.
         format: As `export_conversations`.
         ids: As `export_conversations`.
@@ -83,8 +83,8 @@ async def aexport_conversations(
     Raises:
         StoreError: As `export_conversations`.
     """
-    work = Export(async_plan_of(store), destination, format, ids, raw, on_error, progress)
-    return await arun(work.flow(), async_sender({"source": store}))
+    send = async_sender({SourceCall: store})
+    return await arun(Export(store, destination, format, ids, raw, on_error, progress).flow(), send)
 
 
 def import_conversations(
@@ -96,30 +96,31 @@ def import_conversations(
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Writes the conversations of a file into a store; doing it twice changes nothing.
+    """Write the conversations of a file into a store; doing it twice changes nothing.
 
-    Read are this library's JSONL, a ChatGPT export (the zip, its folder, or a `conversations.json`)
+    It reads this library's JSONL, a ChatGPT export (the zip, its folder, or a `conversations.json`)
     and OpenAI-style messages. What the store has under the same id is continued where it is the
     beginning of the same conversation, and otherwise left alone and reported as skipped.
 
     Args:
         source: A path, or a binary stream.
-        store: What is written to; it must be able to create conversations and append messages.
+        store: The store to write to; it must offer `create_conversation` and `append_messages`.
         format: ``jsonl``, ``chatgpt`` or ``openai``; None to look at the file.
         name: The store that the conversations' `origin` is to name, where the format is not this
-            library's own; ``"chatgpt"`` when None, and none for OpenAI-style messages.
+            library's own; when None, ``"chatgpt"``, and no origin for OpenAI-style messages.
         dry_run: Write nothing, and report what would be written.
         progress: Called after each write and each conversation.
 
     Raises:
-        InvalidError: The file is broken, or nothing in it can be imported. What stood before the
+        InvalidError: The file is broken, or nothing in it can be imported. What came before the
             place where it is broken has been imported.
         UnsupportedError: The store cannot be written to.
+        ForbiddenError: The store is read-only.
         StoreError: The store is out of reach. What was written until then stays; importing again
             goes on from there.
     """
-    work = Import(plan_of(store), source, format, name, dry_run, progress)
-    return run(work.flow(), sender({"target": store}))
+    send = sender({TargetCall: store})
+    return run(Import(store, source, format, name, dry_run, progress).flow(), send)
 
 
 async def aimport_conversations(
@@ -131,11 +132,11 @@ async def aimport_conversations(
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Does as `import_conversations`; the file is read in threads.
+    """Import as `import_conversations` does; the file is read in threads.
 
     Args:
         source: As `import_conversations`.
-        store: What is written to.
+        store: The store to write to.
         format: As `import_conversations`.
         name: As `import_conversations`.
         dry_run: As `import_conversations`.
@@ -144,5 +145,5 @@ async def aimport_conversations(
     Raises:
         StoreError: As `import_conversations`.
     """
-    work = Import(async_plan_of(store), source, format, name, dry_run, progress)
-    return await arun(work.flow(), async_sender({"target": store}))
+    send = async_sender({TargetCall: store})
+    return await arun(Import(store, source, format, name, dry_run, progress).flow(), send)

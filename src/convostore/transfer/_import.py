@@ -1,7 +1,6 @@
 """Import as a flow: conversations of a file are written into a store, and counted there.
 
-Steps on the source are the file's, steps on the target the store's. Nothing is carried out here;
-how one conversation is written stands in `keeping`, what a file holds in `formats`.
+How one conversation is written is known in `_upsert`, what a file holds in `formats`.
 """
 
 from __future__ import annotations
@@ -13,18 +12,18 @@ from dataclasses import dataclass, field
 from ..errors import InvalidError, ProtocolError, StoreError
 from ..formats import Entry
 from ..formats._files import PathOrBytes, entries_of
-from ..models import Listing, Message
-from ..store._operations import Operations
+from ..models import Message
+from ._calls import Steps, Store, ask_target, call_file
+from ._pages import file_pages, target_pages
 from ._progress import Progress, ProgressCounter
 from ._skipped import Skipped, concerns_only_one, skipped
-from ._steps import Step, Steps, pages_of, pages_of_store
 from ._target import UpsertPolicy
-from ._upsert import require, upsert
+from ._upsert import require_writable, upsert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
-    """What an import did or, in a dry run, would have done.
+    """The result of an import or, in a dry run, what it would have been.
 
     Attributes:
         imported: Conversations that were not there before.
@@ -44,19 +43,19 @@ class ImportReport:
 
 
 class Import:
-    """One import; `flow` carries it out and returns the report."""
+    """One import; `flow` is all of it and returns the report."""
 
     def __init__(
         self,
-        plan: Operations,
+        store: Store,
         source: PathOrBytes,
         format: str | None,
         name: str | None,
         dry_run: bool,
         progress: Progress | None,
     ) -> None:
-        require(plan)
-        self._operations = plan
+        require_writable(store)
+        self._store = store
         self._entries = entries_of(source, format, name)
         # One attempt: a file cannot be read anew from the middle.
         self._policy = UpsertPolicy(full=True, rewrite=False, dry_run=dry_run, attempts=1)
@@ -66,10 +65,10 @@ class Import:
         self._skipped: list[Skipped] = []
 
     def flow(self) -> Steps[ImportReport]:
-        """The whole of it; broken off and begun anew, it goes on."""
+        """Import everything; broken off and begun anew, it goes on."""
         try:
             while (entry := (yield from self._next())) is not None:
-                yield from self._take(entry)
+                yield from self._import_or_skip(entry)
         finally:
             self._entries.close()
         self._refuse_nothing()
@@ -84,59 +83,56 @@ class Import:
 
     def _next(self) -> Steps[Entry | None]:
         try:
-            entry: Entry | None = yield Step("source", lambda: next(self._entries, None))
+            return (yield from call_file(lambda: next(self._entries, None)))
         except InvalidError as error:
             raise self._broken(error) from error
-        return entry
 
     def _broken(self, error: StoreError) -> InvalidError:
         done = self._counts.total()
         before = f" (conversations imported before that: {done})" if done else ""
         return InvalidError(f"{error}{before}")
 
-    def _take(self, entry: Entry) -> Steps[None]:
+    def _import_or_skip(self, entry: Entry) -> Steps[None]:
         if entry.conversation is None or entry.error is not None:
             self._skip(entry, entry.error or ProtocolError("there is no conversation"))
             return
         messages = _Counted(entry.messages)
         wanted = entry.conversation
         try:
-            kept = yield from upsert(
-                self._operations,
+            result = yield from upsert(
+                self._store,
                 wanted,
-                lambda: pages_of(messages),
+                lambda: file_pages(messages),
                 self._policy,
-                written=self._count_messages,
+                report=self._count_messages,
             )
             if not self._policy.dry_run:
                 yield from self._verify(wanted.id, messages.count)
         except StoreError as error:
             if messages.failure is not None:
                 raise self._broken(messages.failure) from error
-            if not concerns_only_one(error, self._operations):
+            if not concerns_only_one(error, self._store):
                 raise
             self._skip(entry, error)
         else:
-            self._counts[kept.outcome] += 1
-            self._losses.update(kept.losses)
+            self._counts[result.outcome] += 1
+            self._losses.update(result.losses)
             self._progress.add(conversations=1)
 
     def _count_messages(self, messages: int) -> None:
         self._progress.add(messages=messages)
 
     def _verify(self, conversation_id: str, count: int) -> Steps[None]:
-        """Asks the store how many messages it holds.
+        """Check that the store holds all messages.
 
         Raises:
-            ProtocolError: Fewer than were read.
+            ProtocolError: It holds fewer than were read.
         """
-        page = yield Step(
-            "target", self._operations.list_messages(conversation_id, Listing(limit=1))
-        )
+        page = yield from ask_target(lambda store: store.list_messages(conversation_id, limit=1))
         held = page.total
         if held is None:
             held = 0
-            pages = pages_of_store(self._operations, conversation_id, where="target")
+            pages = target_pages(self._store, conversation_id)
             while (messages := (yield from pages())) is not None:
                 held += len(messages)
         if held < count:
@@ -164,7 +160,7 @@ class _Counted(Iterator[Message]):
     """Messages of a file, counted as they are read.
 
     Attributes:
-        failure: What reading them ended in; it is the file's, not this conversation's.
+        failure: The error that reading them ended in; the file's, not this conversation's.
     """
 
     def __init__(self, messages: Iterator[Message]) -> None:

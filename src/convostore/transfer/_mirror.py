@@ -1,8 +1,7 @@
-"""A run of a mirror, in steps: which conversations there are, and what becomes of each.
+"""A run of a mirror as flows: list, copy each conversation, delete what is gone, report.
 
-Under which ids copies are kept, what one that fails means for the rest, and the report. How one
-conversation is compared and written stands in `keeping`; nothing is carried out here, and no
-backend may be known.
+It decides under which ids copies are kept and what one failure means for the rest. How one
+conversation is compared and written is known in `_upsert`.
 """
 
 from __future__ import annotations
@@ -14,28 +13,28 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
-from ..adapters import Adapter, Operation
+from ..adapters import Operation
 from ..errors import ConflictError, InvalidError, NotFoundError, StoreError
 from ..models import Conversation, Message, Origin
-from ..store._operations import Operations
+from ._calls import Steps, Store, ask_source, ask_target
+from ._pages import ConversationReader, Pages, source_pages
 from ._skipped import Skipped, concerns_all, concerns_only_one, skipped
-from ._steps import Pages, Step, Steps, pages_of_store
 from ._target import UpsertPolicy
-from ._upsert import require, upsert
+from ._upsert import require_writable, upsert
 
 _PATIENCE: Final = 5
-"""After so many conversations that could not be reached, one after the other, it gives up."""
+"""The number of unreachable conversations, one after the other, at which a mirror gives up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MirrorReport:
-    """What a mirror did or, in a dry run, would have done.
+    """The result of a mirror or, in a dry run, what it would have been.
 
     Attributes:
         copied: Conversations that the target did not hold.
         updated: Conversations of which anything at all was written.
-        unchanged: Conversations that nothing was written of.
-        deleted: Copies that were deleted because the source no longer lists what they are of.
+        unchanged: Conversations of which nothing was written.
+        deleted: Copies that were deleted because the source no longer lists their original.
         messages: Messages written; one whose feedback was set counts.
         skipped: What could not be read or written; the rest was done all the same.
         losses: Fields that the target cannot hold, such as ``"conversation.files"``, to the number
@@ -53,13 +52,13 @@ class MirrorReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MirrorProgress:
-    """How far a mirror has come.
+    """The progress of a mirror.
 
     Attributes:
         listed: Conversations that the source has listed so far.
-        done: Those of them that are dealt with, the skipped ones included.
+        done: Those of them that are done, the skipped ones included.
         messages: Messages written.
-        total: How many conversations there are, where the source tells.
+        total: How many conversations there are, where the source says so.
     """
 
     listed: int
@@ -69,7 +68,7 @@ class MirrorProgress:
 
 
 class _UnreadError(Exception):
-    """Carries an error of the source past what deals with those of the target."""
+    """An error of the source, carried past the handlers of the target's errors."""
 
     def __init__(self, error: StoreError) -> None:
         super().__init__(error)
@@ -77,26 +76,25 @@ class _UnreadError(Exception):
 
 
 class MirrorRun:
-    """The whole of a run, in steps: pages of the list, each conversation, the deletions."""
+    """One run: its pages of the list, its conversations, its deletions, and what they came to."""
 
     def __init__(
         self,
-        source: Operations,
-        target: Operations,
+        source: Store,
+        target: Store,
         *,
         name: str | None,
         policy: UpsertPolicy,
         progress: Callable[[MirrorProgress], None] | None,
     ) -> None:
-        _refuse_what_cannot_be(source, target, policy)
+        _check_run(source, target, policy)
         _check_name(name)
         self._source = source
         self._target = target
-        self._name = name or source.adapter.label
+        self._name = name or source.label
         self._policy = policy
         self._progress = progress
-        self._walk = source.walk_conversations()
-        self._total: int | None = None
+        self._reader = ConversationReader(source, ask_source)
         self._listed: set[bytes] = set()
         self._counts = Counter[str]()
         self._losses = Counter[str]()
@@ -116,18 +114,15 @@ class MirrorRun:
         )
 
     def next_page(self) -> Steps[Sequence[Conversation] | None]:
-        """The next conversations of the source; None at the end of its list."""
-        if self._walk.listing is None:
-            return None
-        page = yield Step("source", self._source.list_conversations(self._walk.listing))
-        fresh = self._walk.accept(page)
-        self._total = page.total
-        self._listed.update(_digest(self._name, each.id) for each in fresh)
-        self._tell()
-        return fresh
+        """Read the next conversations of the source; None at the end of its list."""
+        page = yield from self._reader.next_page()
+        if page is not None:
+            self._listed.update(_digest(self._name, conversation.id) for conversation in page)
+            self._report_progress()
+        return page
 
     def copy(self, conversation: Conversation) -> Steps[None]:
-        """Brings the copy of one conversation up to date, or notes why that cannot be.
+        """Bring the copy of one conversation up to date, or note why it is skipped.
 
         Raises:
             StoreError: The others would fare no better.
@@ -136,12 +131,12 @@ class MirrorRun:
         wanted = conversation.model_copy(update={"id": copy_id(origin), "origin": origin})
         unread: StoreError | None = None
         try:
-            kept = yield from upsert(
+            result = yield from upsert(
                 self._target,
                 wanted,
                 lambda: self._pages(conversation.id),
                 self._policy,
-                written=self._count_messages,
+                report=self._count_messages,
             )
         except _UnreadError as carrier:
             unread = carrier.error
@@ -150,15 +145,15 @@ class MirrorRun:
                 raise
             self._skip(conversation.id, error)
         else:
-            self._counts[kept.outcome] += 1
-            self._losses.update(kept.losses)
+            self._counts[result.outcome] += 1
+            self._losses.update(result.losses)
         if unread is not None:
             self._judge_source(conversation.id, unread)
         self._counts["done"] += 1
-        self._tell()
+        self._report_progress()
 
     def follow_deletions(self) -> Steps[None]:
-        """Deletes the copies of what the list, read to its end, no longer shows.
+        """Delete the copies of what the list, read to its end, no longer shows.
 
         Raises:
             ConflictError: It shows nothing at all, and there are copies.
@@ -170,19 +165,18 @@ class MirrorRun:
             refuse_to_delete_all(self._name, len(abandoned))
         for copy in abandoned:
             if not self._policy.dry_run:
-                yield Step("target", self._target.delete_conversation(copy))
+                yield from _delete(copy)
             self._counts["deleted"] += 1
 
     def _abandoned(self) -> Steps[list[str]]:
-        found: list[str] = []
-        walk = self._target.walk_conversations()
-        while walk.listing is not None:
-            page = yield Step("target", self._target.list_conversations(walk.listing))
-            found += [each.id for each in walk.accept(page) if self._is_abandoned(each)]
-        return found
+        copies: list[str] = []
+        reader = ConversationReader(self._target, ask_target)
+        while (page := (yield from reader.next_page())) is not None:
+            copies += [copy.id for copy in page if self._is_abandoned(copy)]
+        return copies
 
     def _is_abandoned(self, conversation: Conversation) -> bool:
-        """Whether it is a copy, and not a fork or an import, of what is no longer listed."""
+        """Return whether it is a copy, not a fork or an import, of what is no longer listed."""
         origin = conversation.origin
         if origin is None or origin.store != self._name:
             return False
@@ -190,7 +184,7 @@ class MirrorRun:
         return conversation.id == digest.hex() and digest not in self._listed
 
     def _pages(self, conversation_id: str) -> Pages:
-        pages = pages_of_store(self._source, conversation_id)
+        pages = source_pages(self._source, conversation_id)
 
         def next_page() -> Steps[Sequence[Message] | None]:
             try:
@@ -203,7 +197,7 @@ class MirrorRun:
         return next_page
 
     def _judge_source(self, conversation_id: str, error: StoreError) -> None:
-        """Skips what only this conversation is to blame for; one deleted meanwhile is no matter."""
+        """Skip a conversation that alone is to blame; one deleted meanwhile does not count."""
         if concerns_all(error, self._source):
             raise error
         if isinstance(error, NotFoundError):
@@ -219,34 +213,38 @@ class MirrorRun:
 
     def _count_messages(self, messages: int) -> None:
         self._counts["messages"] += messages
-        self._tell()
+        self._report_progress()
 
-    def _tell(self) -> None:
+    def _report_progress(self) -> None:
         if self._progress is not None:
             self._progress(
                 MirrorProgress(
                     listed=len(self._listed),
                     done=self._counts["done"],
                     messages=self._counts["messages"],
-                    total=self._total,
+                    total=self._reader.total,
                 )
             )
 
 
+def _delete(copy: str) -> Steps[None]:
+    return ask_target(lambda store: store.delete_conversation(copy))
+
+
 def copy_id(origin: Origin) -> str:
-    """The id under which a mirror keeps the copy of a conversation."""
+    """Return the id under which a mirror keeps the copy of a conversation."""
     return _digest(origin.store, origin.conversation_id).hex()
 
 
 def _check_name(name: object) -> None:
     if name is not None and (not isinstance(name, str) or not name):
         raise InvalidError(
-            f"a name is a text that is not empty, not {name!r}: without one, it is the source's own"
+            f"name must be a non-empty string, got {name!r}: without one, it is the source's label"
         )
 
 
 def refuse_to_delete_all(source: str, copies: int) -> None:
-    """Keeps the copies of a source that has become empty: it rather got lost than was cleared.
+    """Keep the copies of a source that has become empty: more likely it is lost than cleared.
 
     Raises:
         ConflictError: There are copies.
@@ -259,21 +257,15 @@ def refuse_to_delete_all(source: str, copies: int) -> None:
 
 
 def _digest(store: str, conversation_id: str) -> bytes:
-    # JSON tells where the name ends, and takes any text to ASCII, lone surrogates included.
+    # JSON shows where the name ends, and encodes any text as ASCII, lone surrogates included.
     return sha256(json.dumps([store, conversation_id]).encode("ascii")).digest()[:16]
 
 
-def _refuse_what_cannot_be(source: Operations, target: Operations, policy: UpsertPolicy) -> None:
+def _check_run(source: Store, target: Store, policy: UpsertPolicy) -> None:
     if policy.full and policy.new_only:
         raise InvalidError("full looks at everything and new_only at nothing known: choose one")
-    if _are_one(source.adapter, target.adapter):
-        raise InvalidError(f"source and target are one store, {source.adapter.label}")
-    require(target)
-    if policy.delete and not target.offers(Operation.DELETE_CONVERSATION):
-        raise target.adapter.unsupported(Operation.DELETE_CONVERSATION)
-
-
-def _are_one(source: Adapter, target: Adapter) -> bool:
-    """Whether copies would be found among what is to be copied."""
-    place = source.label.partition("://")[2].partition("?")[0]  # private memories have none
-    return source is target or (place != "" and source.label == target.label)
+    if source.is_same_store(target):
+        raise InvalidError(f"source and target are one store, {source.label}")
+    require_writable(target)
+    if policy.delete:
+        target.require(Operation.DELETE_CONVERSATION)

@@ -1,7 +1,6 @@
-"""Mirror: copying all of a store into another one, and keeping the copies in step with it.
+"""Mirror as functions: sync, one conversation after the other, and async, several at a time.
 
-The two faces: sync, one conversation after the other, and async, several at a time. What they carry
-out stands in `mirror_run`; no backend may be known here.
+The work itself is in `_mirror`.
 """
 
 from __future__ import annotations
@@ -11,8 +10,9 @@ from typing import Final, TypeVar
 
 from ..errors import InvalidError
 from ..flow import arun, run
+from ..models import Conversation
 from ..store import AsyncConversationStore, ConversationStore
-from ._drivers import async_plan_of, async_sender, concurrency_of, plan_of, sender
+from ._calls import SourceCall, TargetCall, async_sender, sender
 from ._mirror import MirrorProgress, MirrorReport, MirrorRun
 from ._skipped import Skipped
 from ._target import UpsertPolicy
@@ -22,7 +22,7 @@ __all__ = ["MirrorProgress", "MirrorReport", "Skipped", "amirror", "mirror"]
 T = TypeVar("T")
 
 _LISTED_AHEAD: Final = 200
-"""More than a page of the list: the next one is asked for while the last is being worked on."""
+"""More than a page of the list: the next page is requested while the last one is being copied."""
 
 
 def mirror(
@@ -36,23 +36,24 @@ def mirror(
     dry_run: bool = False,
     progress: Callable[[MirrorProgress], None] | None = None,
 ) -> MirrorReport:
-    """Copies a store's conversations into another, and brings copies made before up to date.
+    """Copy a store's conversations into another, and bring earlier copies up to date.
 
-    Each copy's `origin` tells the source and the id there. It may break off at any point: the next
-    run goes on, and nothing comes twice. Two runs at a time into one target are harmless.
+    Each copy's `origin` names the source and the id there. A mirror may be interrupted at any
+    point: the next run goes on, and nothing is copied twice. Two runs at a time into one target are
+    harmless.
 
     Args:
-        source: What is read.
-        target: Where the copies are; it must be able to create conversations and append messages.
-        name: What the copies know the source by; its `label` when None. Copies of another name are
-            other copies, so keep to one.
-        full: Look at every message, also where a conversation's `updated_at` says that nothing was
-            written since: feedback need not move it.
-        new_only: Do not look at conversations that were copied whole before.
-        delete: Delete the copies of what the source no longer has, and messages that it no longer
-            has of what it still has. Else they stay. A source that lists nothing at all is rather
-            lost than cleared: its copies stay, and that is an error.
-        dry_run: Write nothing, and report what would be written.
+        source: The store to read.
+        target: The store of the copies; it must offer `create_conversation` and `append_messages`.
+        name: The name of the source in the copies' origins; its `label` when None. Copies of
+            another name are other copies, so keep to one.
+        full: Whether to compare every message, also where a conversation's `updated_at` says that
+            nothing was written since: feedback need not move it.
+        new_only: Whether to pass over conversations that were copied whole before.
+        delete: Whether to delete the copies of what the source no longer has, and messages that it
+            no longer has of what it still has. Else they stay. A source that lists nothing at all
+            is more likely lost than cleared: its copies stay, and that is an error.
+        dry_run: Whether to write nothing, and report what would be written.
         progress: Called with counts after each page of the list, each write and each conversation.
 
     Returns:
@@ -60,20 +61,21 @@ def mirror(
 
     Raises:
         UnsupportedError: The target cannot be written to, or cannot delete what is to be deleted.
+        ForbiddenError: The target is read-only.
         InvalidError: Source and target are one store, or the arguments contradict each other.
         ConflictError: With `delete`, all copies would have to go, as the source is empty.
         StoreError: The source's list cannot be read, or one side is out of reach or refuses the
             credential. What was written until then stays.
     """
     policy = UpsertPolicy(full=full, new_only=new_only, delete=delete, dry_run=dry_run)
-    work = MirrorRun(plan_of(source), plan_of(target), name=name, policy=policy, progress=progress)
-    send = sender({"source": source, "target": target})
+    send = sender({SourceCall: source, TargetCall: target})
+    job = MirrorRun(source, target, name=name, policy=policy, progress=progress)
 
-    while (page := run(work.next_page(), send)) is not None:
+    while (page := run(job.next_page(), send)) is not None:
         for conversation in page:
-            run(work.copy(conversation), send)
-    run(work.follow_deletions(), send)
-    return work.report()
+            run(job.copy(conversation), send)
+    run(job.follow_deletions(), send)
+    return job.report()
 
 
 async def amirror(
@@ -88,18 +90,18 @@ async def amirror(
     concurrency: int | None = None,
     progress: Callable[[MirrorProgress], None] | None = None,
 ) -> MirrorReport:
-    """Does as `mirror`, several conversations at a time; cancel it at any point.
+    """Mirror as `mirror` does, several conversations at a time; cancel it at any point.
 
     Args:
-        source: What is read.
-        target: Where the copies are.
+        source: The store to read.
+        target: The store of the copies.
         name: As `mirror`.
         full: As `mirror`.
         new_only: As `mirror`.
         delete: As `mirror`.
         dry_run: As `mirror`.
-        concurrency: How many conversations are in flight. When None, twice the requests that the
-            source permits at a time, so that it never waits for the target.
+        concurrency: The number of conversations in flight; when None, twice the source's
+            `concurrency`, so that it never waits for the target.
         progress: As `mirror`.
 
     Returns:
@@ -109,20 +111,19 @@ async def amirror(
         StoreError: As `mirror`; what is in flight is broken off first.
     """
     policy = UpsertPolicy(full=full, new_only=new_only, delete=delete, dry_run=dry_run)
-    work = MirrorRun(
-        async_plan_of(source), async_plan_of(target), name=name, policy=policy, progress=progress
-    )
+    send = async_sender({SourceCall: source, TargetCall: target})
+    job = MirrorRun(source, target, name=name, policy=policy, progress=progress)
     if concurrency is None:
-        concurrency = 2 * concurrency_of(source)
+        concurrency = 2 * source.concurrency
     elif type(concurrency) is not int or concurrency < 1:
-        raise InvalidError(f"concurrency is a whole number from 1, not {concurrency!r}")
-    send = async_sender({"source": source, "target": target})
+        raise InvalidError(f"concurrency must be a positive integer, got {concurrency!r}")
 
-    await _side_by_side(
-        lambda: arun(work.next_page(), send), lambda each: arun(work.copy(each), send), concurrency
-    )
-    await arun(work.follow_deletions(), send)
-    return work.report()
+    def copy(conversation: Conversation) -> Awaitable[None]:
+        return arun(job.copy(conversation), send)
+
+    await _side_by_side(lambda: arun(job.next_page(), send), copy, concurrency)
+    await arun(job.follow_deletions(), send)
+    return job.report()
 
 
 async def _side_by_side(
@@ -130,7 +131,7 @@ async def _side_by_side(
     do: Callable[[T], Awaitable[None]],
     concurrency: int,
 ) -> None:
-    """Does something with each item of a list, begun in its order; pages are read ahead."""
+    """Call `do` with each item, in order, several at a time; pages are read ahead."""
     import asyncio
 
     queue: asyncio.Queue[T | None] = asyncio.Queue(_LISTED_AHEAD)

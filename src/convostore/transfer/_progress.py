@@ -1,4 +1,4 @@
-"""How far an export or an import has come."""
+"""Progress of an export or an import: the counts, and when they are reported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferProgress:
-    """How far an export or an import has come.
+    """The progress of an export or an import.
 
     Attributes:
         conversations: Conversations that are done, the skipped ones included.
@@ -26,20 +26,20 @@ Progress: TypeAlias = Callable[[TransferProgress], None]
 
 
 class ProgressCounter:
-    """The counts of a transfer, told as they grow; see `TransferProgress`."""
+    """The counts of a transfer, reported as they grow; see `TransferProgress`."""
 
-    def __init__(self, tell: Progress | None) -> None:
-        self._tell = tell
+    def __init__(self, report: Progress | None) -> None:
+        self._report = report
         self.conversations = 0
         self.messages = 0
         self.total: int | None = None
 
     def add(self, *, conversations: int = 0, messages: int = 0) -> None:
-        """Counts what is done."""
+        """Count what is done, and report it."""
         self.conversations += conversations
         self.messages += messages
-        if self._tell is not None:
-            self._tell(
+        if self._report is not None:
+            self._report(
                 TransferProgress(
                     conversations=self.conversations, messages=self.messages, total=self.total
                 )

@@ -1,11 +1,11 @@
-"""What one conversation that fails means for the rest, and the note that is left of it."""
+"""Skipped conversations: which errors concern one alone, and the note that is kept of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from ..errors import AuthError, ConfigError, StoreError
-from ..store._operations import Operations
+from ._calls import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,20 +20,20 @@ class Skipped:
     error: StoreError
 
 
-def concerns_all(error: StoreError, plan: Operations) -> bool:
-    """Whether any other conversation would meet the error as well, however often it is tried."""
-    return plan.closed or isinstance(error, AuthError | ConfigError)
+def concerns_all(error: StoreError, store: Store) -> bool:
+    """Return whether any other conversation would meet the error, however often it is tried."""
+    return store.closed or isinstance(error, AuthError | ConfigError)
 
 
-def concerns_only_one(error: StoreError, plan: Operations) -> bool:
-    """Whether other conversations may fare better at once."""
-    return not (error.retryable or concerns_all(error, plan))
+def concerns_only_one(error: StoreError, store: Store) -> bool:
+    """Return whether other conversations may fare better at once."""
+    return not (error.retryable or concerns_all(error, store))
 
 
 def skipped(conversation_id: str, error: StoreError) -> Skipped:
-    """Notes a conversation that is passed over, without what its error holds of the messages."""
-    forgotten: BaseException | None = error
-    while forgotten is not None:
-        forgotten.__traceback__ = None
-        forgotten = forgotten.__cause__ or forgotten.__context__
+    """Note a conversation that is skipped, without what its error holds of the messages."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
     return Skipped(conversation_id=conversation_id, error=error)

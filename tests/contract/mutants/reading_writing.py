@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from typing import Any
 
-from convostore.adapters import Operation, paginate
+from convostore.adapters import Adapter, Operation, paginate
 from convostore.adapters.memory import Call, MemoryAdapter
 from convostore.dsn import DSN
 from convostore.errors import (
@@ -468,6 +468,11 @@ class IgnoresTheTip(MemoryAdapter):
         self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
     ) -> Flow[Call, object, tuple[Message, ...]]:
         return super().append_messages(conversation_id, messages, ANY)
+
+
+@in_memory("test_a_batch_is_stored_as_a_whole_or_not_at_all")
+class StoresHalfABatch(MemoryAdapter):
+    batch = Adapter.batch
 
 
 @in_memory("test_replacing_behind_a_message_that_is_gone_is_a_conflict")

@@ -8,28 +8,15 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from functools import partial
+from typing import Final, Literal
 
 from pydantic import SecretStr
 
-from convostore.adapters import Operation
-from convostore.errors import AuthError, ConfigError, ForbiddenError
+from convostore.adapters import read_only
+from convostore.errors import AuthError, ConfigError
 from convostore.store import AsyncConversationStore
 
-READING: Final = frozenset(
-    {
-        Operation.LIST_CONVERSATIONS,
-        Operation.GET_CONVERSATION,
-        Operation.LIST_MESSAGES,
-        Operation.SEARCH,
-        Operation.GET_RUN_DETAILS,
-        Operation.SUGGEST_QUESTIONS,
-        Operation.GET_REPLY,
-        Operation.RESUME_REPLY,
-        Operation.CHECK,
-    }
-)
-"""What changes nothing; `suggest_questions` asks a model, which costs and keeps nothing."""
 _SHORTEST: Final = 16
 
 
@@ -123,28 +110,6 @@ class Access:
         return match
 
 
-class ReadOnlyStore(AsyncConversationStore):
-    """A store whose writing operations are refused; it shares everything with the one it is of."""
-
-    def __init__(self, store: AsyncConversationStore) -> None:
-        self.__dict__.update(vars(store))
-
-    def offers(self, operation: Operation | str) -> bool:
-        return super().offers(operation) and operation in READING
-
-    async def aclose(self) -> None:
-        """Leaves the store open, which is another's."""
-
-
-def _refusing(operation: Operation) -> Any:  # stands for methods of every signature
-    def refuse(*_: object, **__: object) -> Any:
-        raise ForbiddenError(
-            f"this token may only read, and not {operation.value}", operation=operation.value
-        )
-
-    return refuse
-
-
-for _operation in Operation:
-    if _operation not in READING:
-        setattr(ReadOnlyStore, _operation.value, _refusing(_operation))
+def read_only_view(store: AsyncConversationStore) -> AsyncConversationStore:
+    """Return a store as whoever may only read gets it; closing it leaves the store open."""
+    return store.view(partial(read_only, reason="this token may only read"))

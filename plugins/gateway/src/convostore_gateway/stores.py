@@ -13,7 +13,7 @@ from convostore.dialects import AbsentScopeError
 from convostore.errors import ForbiddenError, NotFoundError
 from convostore.store import AsyncConversationStore
 
-from .auth import Access, Grant, ReadOnlyStore
+from .auth import Access, Grant, read_only_view
 from .limits import Limits
 
 _SCOPE = re.compile(r"[\w.:-]{1,64}")
@@ -62,7 +62,7 @@ class Stores:
         store = self.stores.get(namespace or "")
         if store is None:
             raise NotFoundError("the namespace of this token is not served")
-        return store if grant.may_write else ReadOnlyStore(store)
+        return store if grant.may_write else read_only_view(store)
 
 
 def _printable(scope: str) -> str:

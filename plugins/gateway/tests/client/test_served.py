@@ -88,7 +88,7 @@ def test_a_look_tells_what_the_store_behind_offers_and_how_it_behaves(memory):
         traits = [
             (each, getattr(store.traits, each), getattr(behind.traits, each))
             for each in type(store.traits).__slots__
-            if each not in {"paging", "max_page"}
+            if each not in {"batches", "paging", "max_page"}
         ]
         assert [mine for _, mine, _ in traits] == [theirs for _, _, theirs in traits]
 

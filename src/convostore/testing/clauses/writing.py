@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from ...adapters import Operation
-from ...errors import ConflictError, InvalidError, NotFoundError
+from ...errors import ConflictError, InvalidError, NotFoundError, UnsupportedError
 from ...models import Feedback, Message, Origin, TextPart
-from ...store import AsyncConversationStore
+from ...store import AsyncConversationStore, WriteCall
 from .._assertions import (
     NotOffered,
     collect,
@@ -318,6 +318,27 @@ class WritingClauses:
         with raises(ConflictError):
             await store.create_conversation(id="mine", title="another")
         assert (await store.get_conversation("mine")).title == "a"
+
+    # Batches
+
+    async def test_a_batch_is_stored_as_a_whole_or_not_at_all(self, kit: Kit) -> None:
+        """A batch of writes is stored whole or not at all, where the trait `batches` promises it.
+
+        Whoever writes several things together must never find half of them.
+        """
+        store = await _open_with_conversation(kit, Operation.APPEND_MESSAGES)
+        before = await collect(store.messages("c0000"))
+        first = WriteCall("append_messages", "c0000", _two_messages())
+        stale = WriteCall("append_messages", "c0000", [full_message()], after="never seen")
+        atomic = store.traits.batches == "atomic"
+        with raises(ConflictError if atomic else UnsupportedError):
+            await store.write_batch([first, stale])
+        assert await collect(store.messages("c0000")) == before
+        more = WriteCall("append_messages", "c0000", [text_message("more", "user", 300)])
+        results = await store.write_batch([first, more], atomic=atomic)
+        stored = [message for result in results for message in cast("list[Message]", result)]
+        assert role_text_pairs(stored[-1:]) == [("user", "more")]
+        assert await collect(store.messages("c0000")) == [*before, *stored]
 
     # Isolation
 

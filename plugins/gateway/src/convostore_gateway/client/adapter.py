@@ -133,8 +133,8 @@ class GatewayAdapter(HTTPAdapter):
 
     def _learn(self, info: schema.Info) -> None:
         self._offer(info.operations)
-        # The gateway paginates itself, whatever the served store does.
-        self.traits = replace(info.known_traits, paging="native")
+        # The gateway paginates itself and has no batches, whatever the served store does.
+        self.traits = replace(info.known_traits, paging="native", batches="none")
         self.ReplyOptions = reply_options(frozenset(info.reply_options))  # type: ignore[misc]  # this store's
 
     def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:

@@ -1,0 +1,168 @@
+"""Conversations and messages read page by page, from a store or from a file.
+
+How a page is asked for, and which messages are held meanwhile. What is done with them is decided
+elsewhere.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Final, TypeAlias
+
+from ..models import Conversation, Listing, Message
+from ..store._iteration import PageIterator
+from ._calls import Ask, Steps, Store, ask_source, ask_target, call_file
+
+CHUNK: Final = 500
+"""The most messages of one write, and of one page that the target is read by."""
+_PAGE: Final = 100
+_WHOLE: Final = sys.maxsize
+"""The limit of a page of a store whose one answer holds everything."""
+_AHEAD: Final = 1000
+"""How many messages are held, rather than read again, to know which ids follow."""
+
+Pages: TypeAlias = Callable[[], Steps[Sequence[Message] | None]]
+"""Each call reads the next page of messages, oldest first; None after the last."""
+
+
+class ConversationReader:
+    """The conversations of a store, page by page, while others may write to it.
+
+    Attributes:
+        total: How many there are, where the store says so.
+    """
+
+    def __init__(self, store: Store, ask: Ask) -> None:
+        self._pages = PageIterator[Conversation](store.traits, Listing(), again_from_head=True)
+        self._ask = ask
+        self.total: int | None = None
+
+    def next_page(self) -> Steps[list[Conversation] | None]:
+        """Read the next conversations; None at the end of the list."""
+        listing = self._pages.listing
+        if listing is None:
+            return None
+        limit = listing.limit or _WHOLE
+        page = yield from self._ask(
+            lambda store: store.list_conversations(limit=limit, cursor=listing.cursor)
+        )
+        self.total = page.total
+        return self._pages.accept(page)
+
+
+def source_pages(store: Store, conversation_id: str) -> Pages:
+    """Return the pages of a conversation of the source."""
+    return _pages_of_store(store, conversation_id, ask_source, _PAGE)
+
+
+def target_pages(store: Store, conversation_id: str) -> Pages:
+    """Return the pages of a conversation of the target, as large as its writes."""
+    return _pages_of_store(store, conversation_id, ask_target, CHUNK)
+
+
+def file_pages(messages: Iterable[Message]) -> Pages:
+    """Return pages of messages that are read from a file one by one."""
+    rest = iter(messages)
+
+    def next_page() -> Steps[Sequence[Message] | None]:
+        return (yield from call_file(lambda: tuple(islice(rest, CHUNK)))) or None
+
+    return next_page
+
+
+def _pages_of_store(store: Store, conversation_id: str, ask: Ask, size: int) -> Pages:
+    limit = _WHOLE if store.traits.paging == "whole" else size
+    cursor: str | None = None
+    ended = False
+    before: set[str] = set()
+
+    def next_page() -> Steps[Sequence[Message] | None]:
+        nonlocal cursor, ended, before
+        if ended:
+            return None
+        page = yield from ask(
+            lambda store: store.list_messages(conversation_id, limit=limit, cursor=cursor)
+        )
+        fresh = [message for message in page.items if message.id not in before]
+        before = {message.id for message in page.items}  # pages may overlap with the one before
+        cursor, ended = page.cursor, page.cursor is None
+        return fresh
+
+    return next_page
+
+
+class MessageReader:
+    """Messages read ahead by a page.
+
+    Attributes:
+        held: The next messages, oldest first; empty before `fill` and at the end.
+    """
+
+    def __init__(self, begin: Callable[[], Pages]) -> None:
+        self._begin = begin
+        self._pages = begin()
+        self._ended = False
+        self.held: deque[Message] = deque()
+
+    def fill(self) -> Steps[None]:
+        """Read on until a message is held or there are no more."""
+        while not self.held and not self._ended:
+            yield from self._fetch()
+
+    def chunk(self) -> Steps[list[Message]]:
+        """Return the next messages, as many as one write takes; none at the end."""
+        yield from self.fill()
+        return [self.held.popleft() for _ in range(min(CHUNK, len(self.held)))]
+
+    def ids(self) -> Steps[set[str]]:
+        """Return the ids of all that follow; of all there are, where too many follow to be held."""
+        while not self._ended and len(self.held) < _AHEAD:
+            yield from self._fetch()
+        if self._ended:
+            return {message.id for message in self.held}
+        ids: set[str] = set()
+        pages = self._begin()
+        while (page := (yield from pages())) is not None:
+            ids.update(message.id for message in page)
+        return ids
+
+    def _fetch(self) -> Steps[None]:
+        page = yield from self._pages()
+        self._ended = page is None
+        self.held.extend(page or ())
+
+
+class MergedMessages:
+    """Messages of the source, and those that only the target has after the ones they followed.
+
+    What the target has where the source has something new is the end that the source rewrote, and
+    is left out.
+
+    Args:
+        ours: What the source has.
+        theirs: The ids of what the target has.
+        surplus: What only the target has, by the id of the message before it; None before all.
+    """
+
+    def __init__(
+        self, ours: MessageReader, theirs: set[str], surplus: Mapping[str | None, Sequence[Message]]
+    ) -> None:
+        self._ours = ours
+        self._theirs = theirs
+        self._surplus = surplus
+        self._pending: Sequence[Message] = surplus.get(None, ())
+
+    def chunk(self) -> Steps[list[Message]]:
+        """Return the next messages, about as many as one write takes; none at the end."""
+        merged: list[Message] = []
+        for message in (yield from self._ours.chunk()):
+            if message.id in self._theirs:
+                merged += self._pending
+            merged.append(message)
+            self._pending = self._surplus.get(message.id, ())
+        if not merged:
+            merged, self._pending = list(self._pending), ()
+        return merged

@@ -93,6 +93,8 @@ STRANGER = {"origin": "https://stranger.example"}
         {"origin": "http://localhost.stranger.example"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
+        [("sec-fetch-site", "none"), ("sec-fetch-site", "cross-site")],
+        [("origin", "http://localhost"), ("origin", "https://stranger.example")],
     ],
 )
 def test_a_strangers_page_may_change_nothing(method, headers):

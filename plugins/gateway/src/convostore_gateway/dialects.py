@@ -45,7 +45,7 @@ class Dialects:
         self._dialects = dialects
         self._stores = stores
 
-    def serving(self, head: IncomingRequest) -> Dialect | None:
+    def find(self, head: IncomingRequest) -> Dialect | None:
         """Return the first dialect that serves a request's method and path, if there is one."""
         return next((dialect for dialect in self._dialects if dialect.serves(head)), None)
 

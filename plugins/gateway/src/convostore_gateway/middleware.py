@@ -142,7 +142,8 @@ class Origins:
         if origin is not None:
             ours = {f"{scope['scheme']}://{host}", f"https://{host}"}
             return None if origin in ours | self._cors else "Pages of that origin may not do this"
-        if headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
+        sites = headers.get("sec-fetch-site", "").split(", ")  # a repeated header is joined
+        if "cross-site" in sites or "same-site" in sites:
             return None if _is_visit(head) else "Pages of other origins may not do this"
         return None
 

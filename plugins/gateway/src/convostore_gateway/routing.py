@@ -41,7 +41,7 @@ class DialectRoute(BaseRoute):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] != "http":
             return Match.NONE, {}
-        dialect = self._dialects.serving(head_of(scope))
+        dialect = self._dialects.find(head_of(scope))
         return (Match.NONE, {}) if dialect is None else (Match.FULL, {"dialect": dialect})
 
     def url_path_for(self, name: str, /, **path_params: object) -> URLPath:

@@ -188,10 +188,10 @@ def read(kind: type[T], data: JSON, what: str = "the answer") -> T:
     Raises:
         ProtocolError: The data is not a value of the class; the message names the field.
     """
-    return _validated(_adapter(kind), data, what)
+    return _validate(_adapter(kind), data, what)
 
 
-def _validated(adapter: TypeAdapter[T], data: JSON, what: str) -> T:
+def _validate(adapter: TypeAdapter[T], data: JSON, what: str) -> T:
     try:
         return adapter.validate_python(data)
     except ValidationError as error:
@@ -207,7 +207,7 @@ def read_event(data: JSON) -> ReplyEvent:
     Raises:
         ProtocolError: The data is not an event.
     """
-    event: ReplyEvent = _validated(_adapter_of(ReplyEvent), data, "an event of the reply")
+    event: ReplyEvent = _validate(_adapter_of(ReplyEvent), data, "an event of the reply")
     return event
 
 

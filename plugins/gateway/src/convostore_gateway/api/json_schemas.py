@@ -69,7 +69,7 @@ class Schemas:
             adapters, schema_generator=_Generator, ref_template=_REFERENCE
         )
         self._schemas = [(kind, schemas[place, "validation"]) for place, kind in enumerate(kinds)]
-        self.components: Row = _untitled(definitions["$defs"])
+        self.components: Row = _without_titles(definitions["$defs"])
         _correct(self.components, limits)
         _add_options(self.components, options)
         self.components[PROBLEM] = _problem()
@@ -85,15 +85,15 @@ class _Generator(GenerateJsonSchema):
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
 
 
-def _untitled(schema: JSON) -> JSON:
+def _without_titles(schema: JSON) -> JSON:
     """Return a schema without the titles that pydantic makes of names; a property may have one."""
     if isinstance(schema, dict):
         return {
-            name: _untitled(inner)
+            name: _without_titles(inner)
             for name, inner in schema.items()
             if not (name == "title" and isinstance(inner, str))
         }
-    return [_untitled(item) for item in schema] if isinstance(schema, list) else schema
+    return [_without_titles(item) for item in schema] if isinstance(schema, list) else schema
 
 
 def _correct(components: Row, limits: Limits) -> None:

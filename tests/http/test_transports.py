@@ -641,7 +641,7 @@ def test_all_that_a_request_is_redirected_to_has_one_deadline():
 
 def test_the_making_of_the_client_is_none_of_a_request_s_time(monkeypatch):
     transport, times = notes("http://127.0.0.1:9", timeout=3).transport(), []
-    monkeypatch.setattr(transport, "_connect", lambda: times.append(time.monotonic()))
+    monkeypatch.setattr(transport, "_ensure_client", lambda: times.append(time.monotonic()))
     assert transport._outgoing(GET).deadline >= times[0] + 3
 
 
@@ -727,7 +727,7 @@ def test_a_deadline_is_one_thread_s_own():
 @pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:9", "https://127.0.0.1:9"])
 def test_every_pool_of_the_client_takes_the_deadline(proxy):
     transport = notes(proxy=proxy).transport()
-    client = transport._connect()
+    client = transport._ensure_client()
     transports = [client._transport, *client._mounts.values()]
     assert len(transports) == (1 if proxy is None else 2)
     assert all(isinstance(item._pool._network_backend, BoundedBackend) for item in transports)
@@ -738,7 +738,7 @@ def test_every_pool_of_the_client_takes_the_deadline(proxy):
 def test_every_pool_of_the_async_client_closes_what_is_given_up(proxy):
     async def main():
         transport = notes(proxy=proxy).async_transport()
-        client = transport._connect()
+        client = transport._ensure_client()
         transports = [client._transport, *client._mounts.values()]
         assert len(transports) == (1 if proxy is None else 2)
         assert all(isinstance(item._pool._network_backend, ClosingBackend) for item in transports)
@@ -751,7 +751,7 @@ def test_a_host_without_a_proxy_goes_by_the_deadline_as_well(monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "notes.invalid")
     transport = notes().transport()
-    client = transport._connect()
+    client = transport._ensure_client()
     assert None in client._mounts.values()
     assert isinstance(client._transport._pool._network_backend, BoundedBackend)
     transport.close()
@@ -786,7 +786,7 @@ def test_a_connection_that_is_given_up_while_it_is_encrypted_is_closed():
 
 def test_a_connection_keeps_to_the_deadline(serve):
     transport = notes(serve(ok).url).transport()
-    client = transport._connect()
+    client = transport._ensure_client()
     with client.stream("GET", f"{transport._base_url}/a") as reply:
         assert isinstance(reply.extensions["network_stream"], BoundedStream)
     transport.close()

@@ -72,7 +72,7 @@ def _user_agent() -> str:
 
 
 @lru_cache(maxsize=256)
-def parsed(url: str) -> httpx.URL:
+def parse_url(url: str) -> httpx.URL:
     """Return a URL as httpx wants it, cached: the same ones are requested again and again."""
     import httpx
 

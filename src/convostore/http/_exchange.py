@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError, InvalidError, ProtocolError, StoreError, UnavailableError
-from ._client import parsed
+from ._client import parse_url
 from ._deadlines import clock
 from ._messages import Exchange, Request, Response
 from ._options import HTTPOptions
-from ._redirects import REDIRECTS, OutgoingRequest, address, body, invalid_redirect
+from ._redirects import REDIRECTS, OutgoingRequest, encode_body, invalid_redirect, request_url
 
 if TYPE_CHECKING:
     import httpx
@@ -77,7 +77,7 @@ class HTTPExchange(ABC, Generic[C]):
     def _make_client(self) -> C:
         """Make the client; it opens no connection yet."""
 
-    def _connect(self) -> C:
+    def _ensure_client(self) -> C:
         """Return the client, made at the first request."""
         if self._client is None:
             with self._lock:
@@ -93,9 +93,9 @@ class HTTPExchange(ABC, Generic[C]):
         """
         if self._closed:
             raise InvalidError("this store is closed: open it again")
-        url = address(self._base_url, request)
-        content, headers = body(request)
-        self._connect()  # first: making the client is slow, and must not use up the request's time
+        url = request_url(self._base_url, request)
+        content, headers = encode_body(request)
+        self._ensure_client()  # before the time runs: making the client is slow
         patience = self.options.reply_timeout if request.patient else self.options.timeout
         return OutgoingRequest(request, url, content, headers, clock().monotonic() + patience)
 
@@ -103,7 +103,7 @@ class HTTPExchange(ABC, Generic[C]):
         """Return a request as the client's arguments."""
         arguments: dict[str, Any] = {
             "method": outgoing.request.method,
-            "url": parsed(outgoing.url),
+            "url": parse_url(outgoing.url),
             "content": outgoing.content,
             "headers": outgoing.headers,
         }

@@ -12,7 +12,7 @@ from ._client import install_backend, make_async_client, make_client
 from ._deadlines import ClosingBackend
 from ._messages import Request
 from ._options import HTTPOptions
-from ._redirects import address, body
+from ._redirects import encode_body, request_url
 
 if TYPE_CHECKING:
     import httpx
@@ -33,11 +33,11 @@ class _Raw:
     def _arguments(self, request: Request) -> dict[str, Any]:
         import httpx
 
-        content, headers = body(request)
+        content, headers = encode_body(request)
         patience = self.options.reply_timeout if request.patient else self.options.timeout
         return {
             "method": request.method,
-            "url": address(self._base_url, request),
+            "url": request_url(self._base_url, request),
             "content": content,
             "headers": headers,
             "timeout": httpx.Timeout(self.options.timeout, read=patience),

@@ -78,7 +78,7 @@ def follow_redirect(outgoing: OutgoingRequest, response: Response) -> OutgoingRe
     return replace(outgoing, url=target, redirects=outgoing.redirects + 1)
 
 
-def address(base_url: str, request: Request) -> str:
+def request_url(base_url: str, request: Request) -> str:
     """Return the URL of a request.
 
     Raises:
@@ -92,7 +92,7 @@ def address(base_url: str, request: Request) -> str:
     return url
 
 
-def body(request: Request) -> tuple[bytes | None, dict[str, str]]:
+def encode_body(request: Request) -> tuple[bytes | None, dict[str, str]]:
     """Return the encoded body of a request, and its headers.
 
     Raises:

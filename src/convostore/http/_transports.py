@@ -13,31 +13,31 @@ Only I/O is here; all else that the two share is in `_exchange` and `_redirects`
 # httpx has no such bound. Its time-outs are those of single reads and writes, so a service that
 # sends one byte a second never exceeds them. Therefore:
 #
-# - The sync transport puts a `BoundedBackend` below the client's pools. It cannot be interrupted
-#   from outside, so each step on its socket gets what is left of the time. The deadline belongs to
-#   the thread, not to the connection: a connection serves many requests, and other threads theirs.
+# - The sync transport puts a `BoundedBackend` below the client's pools. A blocking call cannot be
+#   interrupted from outside, so each step on a socket gets what is left of the time. The deadline
+#   belongs to the thread, not to the connection, which serves one request after another.
 # - The async transport runs in `asyncio.timeout`, which cancels it wherever it is, even in the TLS
 #   handshake. httpcore closes a connection after errors, but not after a cancellation at that
 #   point, so a `ClosingBackend` does.
 #
-# A streamed body has no deadline, since a model may talk for minutes. Its head has one; after it
+# A streamed body has no deadline, since a model may write for minutes. Its head has one; after it
 # each read is bounded by httpx's read time-out, `reply_timeout`. What would not be worth streaming
 # (a refusal, a JSON object, a page of HTML) is read whole before the caller sees it, within the
 # deadline and `max_body`, so that an error can quote it.
 #
-# Each with-block closes what it opened, on whatever way it is left:
+# Each with-block closes what it opened, however it is left:
 #
 # - `send` closes its response, which returns the connection to the pool if the body was read to its
-#   end, and drops it if not. It yields nothing, so nobody else can hold the response.
-# - `stream` keeps an exit stack with each response it opened, those of redirects included, and
-#   closes them when the caller leaves the block. In the async one the generator that reads the body
-#   is on the stack as well, above its response: an abandoned async generator would otherwise be
-#   closed by the garbage collector, in another task and too late.
-# - `close` closes the client with all its connections. It also sets a flag first, so that a request
-#   made later fails clearly; one under way in another thread is woken by its socket's shutdown.
+#   end, and closes it if not.
+# - `stream` has an exit stack with each response it opened, those of redirects included, and closes
+#   them when the caller leaves the block. The async stack also has the generator that reads the
+#   body, above its response: the garbage collector would close an abandoned async generator in
+#   another task, and too late.
+# - `close` closes the client with all its connections. First it sets a flag, so that later requests
+#   fail with a clear error; a request of another thread is woken by the shutdown of its socket.
 #
-# Errors are converted where they arise, by `_translating`: in `_fetch` and `_open`, and once more
-# in `_chunks`, which runs after `_open` has returned. Outside these, no exception is httpx's.
+# Errors are converted where they arise, by `_translating`: in `_fetch` and `_open`, and again in
+# `_chunks`, which runs after `_open` has returned.
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class HTTPTransport(HTTPExchange["httpx.Client"], Transport[Request, Response]):
         with (
             self._translating(outgoing),
             self._deadline.at(outgoing.deadline),
-            self._connect().stream(**self._arguments(outgoing)) as reply,
+            self._ensure_client().stream(**self._arguments(outgoing)) as reply,
         ):
             for chunk in reply.iter_bytes():
                 body.add(chunk)
@@ -127,7 +127,7 @@ class HTTPTransport(HTTPExchange["httpx.Client"], Transport[Request, Response]):
     ) -> IncomingReply[Response]:
         """Open a response: read its head, and its body if that is not to be streamed."""
         with self._translating(outgoing, streamed=True), self._deadline.at(outgoing.deadline):
-            reply = replies.enter_context(self._connect().stream(**self._arguments(outgoing)))
+            reply = replies.enter_context(self._ensure_client().stream(**self._arguments(outgoing)))
             chunks = self._chunks(outgoing, reply, stats)
             if is_streamed(reply):
                 return IncomingReply(response_of(reply, []), chunks)
@@ -191,7 +191,7 @@ class AsyncHTTPTransport(HTTPExchange["httpx.AsyncClient"], AsyncTransport[Reque
         with self._translating(outgoing):
             async with (
                 asyncio.timeout(outgoing.deadline - clock().monotonic()),
-                self._connect().stream(**self._arguments(outgoing)) as reply,
+                self._ensure_client().stream(**self._arguments(outgoing)) as reply,
             ):
                 async for chunk in reply.aiter_bytes():
                     body.add(chunk)
@@ -218,7 +218,7 @@ class AsyncHTTPTransport(HTTPExchange["httpx.AsyncClient"], AsyncTransport[Reque
         with self._translating(outgoing, streamed=True):
             async with asyncio.timeout(outgoing.deadline - clock().monotonic()):
                 reply = await replies.enter_async_context(
-                    self._connect().stream(**self._arguments(outgoing))
+                    self._ensure_client().stream(**self._arguments(outgoing))
                 )
                 chunks = await replies.enter_async_context(
                     aclosing(self._chunks(outgoing, reply, stats))

@@ -19,7 +19,7 @@ from convostore.adapters import Adapter
 from convostore.config import open_adapter
 from convostore.flow import run
 from convostore.http import Request, Response
-from convostore.http._redirects import address, body
+from convostore.http._redirects import encode_body, request_url
 from convostore.testing.transports import Service
 from convostore_gateway.app import create_app
 from convostore_gateway.streams import settle
@@ -72,8 +72,8 @@ def informed(service: Service, target: str = ADDRESS, **options: object) -> Adap
 
 async def answered(application: ASGIApp, request: Request) -> Response:
     """What an ASGI application answers to a request, read to its end."""
-    target, _, query = address("", request).partition("?")
-    content, headers = body(request)
+    target, _, query = request_url("", request).partition("?")
+    content, headers = encode_body(request)
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},

@@ -166,7 +166,7 @@ def test_the_last_messages_are_shown_in_their_order(target, form):
 def test_show_as_json_is_the_conversation_and_its_messages(target):
     shown = json.loads(run("show", target, "tides", "--json").stdout)
     assert Conversation(**shown["conversation"]).id == "tides"
-    assert [Message(**each).id for each in shown["messages"]] == ["question", "answer"]
+    assert [Message(**message).id for message in shown["messages"]] == ["question", "answer"]
 
 
 def test_show_as_json_lines_is_a_line_a_message(target):

@@ -39,7 +39,7 @@ def target(name):
 
 def stored(target, conversation_id):
     with convostore.open(target) as store:
-        return [each.text for each in store.messages(conversation_id)]
+        return [message.text for message in store.messages(conversation_id)]
 
 
 def test_the_answer_is_printed_and_nothing_else(target):
@@ -81,11 +81,11 @@ def test_json_is_the_reply_with_the_ids_that_other_commands_take(target):
 
 def test_events_are_a_line_each_and_the_last_has_the_reply(target):
     lines = run("ask", target, "think hello", "--events").stdout.splitlines()
-    events = [json.loads(each) for each in lines]
-    kinds = [each["kind"] for each in events]
+    events = [json.loads(line) for line in lines]
+    kinds = [event["kind"] for event in events]
     assert kinds[0] == "reasoning_delta"
     assert kinds[-1] == "reply_finished"
-    text = "".join(each["text"] for each in events if each["kind"] == "text_delta")
+    text = "".join(event["text"] for event in events if event["kind"] == "text_delta")
     assert text == events[-1]["reply"]["message"]["parts"][1]["text"]
 
 
@@ -186,7 +186,7 @@ def test_what_cannot_be_asked_is_one_line_and_a_usage_error_and_nothing_is_sent(
     assert result.stderr.startswith("convostore: ")
     assert result.stderr.count("\n") == 1
     with convostore.open(target) as store:
-        assert {each.id for each in store.conversations()} == {"tides", "moon"}
+        assert {conversation.id for conversation in store.conversations()} == {"tides", "moon"}
 
 
 def test_what_is_no_text_is_not_sent(target):
@@ -399,7 +399,7 @@ def test_on_a_terminal_markdown_is_rendered_and_the_way_to_go_on_told():
     session = on_a_terminal("ask", "echo://seeded", "some **bold** words", "--conversation=moon")
     assert session.status == 0
     assert "\x1b[1mbold\x1b[0m" in session.shown
-    assert "To go on: convostore ask --conversation=moon echo://seeded" in session.shown
+    assert "To continue: convostore ask --conversation=moon echo://seeded" in session.shown
 
 
 @pytest.mark.rim

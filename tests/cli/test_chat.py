@@ -52,13 +52,13 @@ def talk(target, *keys, conversation_id=None, shown=None, **options):
 
 def texts(target, conversation_id):
     with convostore.open(target) as store:
-        return [each.text for each in store.messages(conversation_id)]
+        return [message.text for message in store.messages(conversation_id)]
 
 
 def newest(target):
     """The id of the conversation that is neither `tides` nor `moon`."""
     with convostore.open(target) as store:
-        (found,) = {each.id for each in store.conversations()} - {"tides", "moon"}
+        (found,) = {conversation.id for conversation in store.conversations()} - {"tides", "moon"}
     return found
 
 
@@ -456,7 +456,7 @@ def test_what_is_asked_commands_no_terminal():
     field = InteractionField(key="k", label=evil, options=(option,))
     answered(InteractionPart(type="f", prompt=evil, fields=(field,)), "1\r", shown=shown)
     assert shown
-    assert not any("\x1b" in each or "\u202e" in each for each in shown)
+    assert not any("\x1b" in line or "\u202e" in line for line in shown)
 
 
 def test_a_secret_field_is_not_shown_while_it_is_typed():

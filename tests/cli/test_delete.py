@@ -90,7 +90,7 @@ def reading(site):
 
 def left(name):
     with convostore.open(f"memory://{name}") as store:
-        return {each.id for each in store.conversations()}
+        return {conversation.id for conversation in store.conversations()}
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_rm_of_a_message_deletes_that_one(target):
     assert "At *six*" in result.stderr
     assert "Note" not in result.stderr
     with convostore.open(target) as store:
-        assert [each.id for each in store.messages("tides")] == ["question"]
+        assert [message.id for message in store.messages("tides")] == ["question"]
 
 
 @pytest.mark.parametrize("where", [("tides", "nothing"), ("nothing", "answer")])
@@ -312,7 +312,7 @@ import atexit
 @atexit.register
 def tell():
     with convostore.open("memory://seeded") as store:
-        print("left:", *sorted(each.id for each in store.conversations()))
+        print("left:", *sorted(conversation.id for conversation in store.conversations()))
 """
 
 

@@ -86,4 +86,4 @@ def test_the_pages_have_examples():
 def test_every_command_has_examples_of_its_own():
     for command, examples in EXAMPLES.items():
         assert examples
-        assert all(each.startswith(f"convostore {command.__name__}") for each in examples)
+        assert all(example.startswith(f"convostore {command.__name__}") for example in examples)

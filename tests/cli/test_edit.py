@@ -85,8 +85,8 @@ def test_fork_makes_a_new_conversation_and_prints_its_id(target):
     assert made not in {"tides", "moon"}
     assert conversation(target, made).title == conversation(target, "tides").title
     with convostore.open(target) as store:
-        assert [each.id for each in store.messages(made)] == ["question"]
-        assert [each.id for each in store.messages("tides")] == ["question", "answer"]
+        assert [message.id for message in store.messages(made)] == ["question"]
+        assert [message.id for message in store.messages("tides")] == ["question", "answer"]
 
 
 @pytest.mark.parametrize("title", ["Another way", ""])

@@ -83,7 +83,10 @@ def here(tmp_path, monkeypatch):
 
 def conversations(target):
     with convostore.open(target) as store:
-        return {each.id: list(store.messages(each.id)) for each in store.conversations()}
+        return {
+            conversation.id: list(store.messages(conversation.id))
+            for conversation in store.conversations()
+        }
 
 
 def test_what_was_exported_and_imported_is_the_same(source, target, here):
@@ -168,7 +171,7 @@ def test_an_export_that_fails_leaves_the_file_as_it_was(special, name, here, sch
     result = run("export", f"{scheme}://{name}", *words, "-f", "all.jsonl")
     assert result.exit_code == status
     assert (here / "all.jsonl").read_text() == "as it was"
-    assert [each.name for each in here.iterdir()] == ["all.jsonl"]
+    assert [path.name for path in here.iterdir()] == ["all.jsonl"]
 
 
 @pytest.mark.parametrize(
@@ -279,11 +282,13 @@ def test_a_chatgpt_export_is_imported_from_its_zip(target, here):
     result = run("import", "chatgpt.zip", target)
     assert result.exit_code == 0, result.stderr
     with convostore.open(target) as store:
-        assert {each.origin.store for each in store.conversations()} == {"chatgpt"}
+        assert {conversation.origin.store for conversation in store.conversations()} == {"chatgpt"}
     named = run("import", "chatgpt.zip", f"{target}-named", "--name", "my account")
     assert named.exit_code == 0
     with convostore.open(f"{target}-named") as store:
-        assert {each.origin.store for each in store.conversations()} == {"my account"}
+        assert {conversation.origin.store for conversation in store.conversations()} == {
+            "my account"
+        }
 
 
 def test_the_report_as_json(target):
@@ -309,13 +314,13 @@ def test_what_has_another_content_there_is_skipped_and_the_status_says_so(source
     assert result.exit_code == ExitCode.FAILED
     assert "skipped: tides: " in result.stdout
     assert "1 imported" in result.stdout
-    assert [each.id for each in conversations(target)["tides"]] == ["mine"]
+    assert [message.id for message in conversations(target)["tides"]] == ["mine"]
 
 
 def test_what_the_target_cannot_hold_is_told(special, source, name, here):
     run("export", source, "-f", "all.jsonl")
     result = run("import", "all.jsonl", f"bare://{name}-copies")
-    assert "not held there: conversation.updated_at, of 2" in result.stdout
+    assert "not stored there: conversation.updated_at, of 2" in result.stdout
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no format at all", b"PK\x03\x04broken"])
@@ -354,5 +359,5 @@ def test_nobody_is_made_to_type_a_file():
 
 
 def test_the_formats_are_those_that_there_are():
-    assert [each.value for each in _OutputFormat] == list(WRITTEN)
-    assert [each.value for each in _InputFormat] == list(READ)
+    assert [format.value for format in _OutputFormat] == list(WRITTEN)
+    assert [format.value for format in _InputFormat] == list(READ)

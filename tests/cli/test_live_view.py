@@ -48,7 +48,8 @@ LONG = "\n\n".join(
         *(f"Paragraph {number} tells of the sea, and goes on for a while." for number in range(9)),
         "\n".join(f"- item {number}\n  - below {number}" for number in range(20)),
         "```python\n" + "\n".join(f"line_{number} = {number}" for number in range(40)) + "\n```",
-        "| place | time |\n|---|---|\n" + "\n".join(f"| p{each} | t{each} |" for each in range(30)),
+        "| place | time |\n|---|---|\n"
+        + "\n".join(f"| p{number} | t{number} |" for number in range(30)),
         "1. first\n\n2. second\n\n   more of it\n\n3. third",
         "> quoted\n> twice\n\nSetext\n======\n\n***\n\nThe end.",
     ]
@@ -273,7 +274,7 @@ def test_nothing_in_an_answer_commands_the_terminal():
 
 def cut(text, places):
     """The text in pieces that are cut at these places."""
-    bounds = [0, *sorted({min(each, len(text)) for each in places}), len(text)]
+    bounds = [0, *sorted({min(place, len(text)) for place in places}), len(text)]
     return [text[start:stop] for start, stop in itertools.pairwise(bounds)]
 
 

@@ -84,7 +84,7 @@ def target(name):
 
 def originals(target):
     with convostore.open(target) as store:
-        return {each.origin.conversation_id for each in store.conversations()}
+        return {conversation.origin.conversation_id for conversation in store.conversations()}
 
 
 def test_all_is_copied_and_the_report_says_so(source, target):
@@ -127,7 +127,7 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(source, target):
 def test_copies_know_their_source_by_the_name_that_is_given(source, target):
     run("mirror", source, target, "--name", "my chats")
     with convostore.open(target) as store:
-        assert {each.origin.store for each in store.conversations()} == {"my chats"}
+        assert {conversation.origin.store for conversation in store.conversations()} == {"my chats"}
 
 
 def test_what_cannot_be_read_is_skipped_with_its_reason_and_the_status_says_so(
@@ -146,7 +146,7 @@ def test_what_cannot_be_read_is_skipped_with_its_reason_and_the_status_says_so(
 def test_what_the_target_cannot_hold_is_told(special, source, name):
     result = run("mirror", source, f"bare://{name}-copies")
     assert result.exit_code == 0
-    assert "not held there: conversation.pinned, of 1" in result.stdout
+    assert "not stored there: conversation.pinned, of 1" in result.stdout
     assert (
         json.loads(run("mirror", source, f"bare://{name}-more", "--json").stdout)["losses"][
             "conversation.pinned"
@@ -236,7 +236,7 @@ def test_a_delete_that_is_agreed_to_follows_the_source(source, target):
     assert "1 deleted" in result.stdout
     with convostore.open(target) as store:
         left = list(store.conversations())
-    assert {each.origin and each.origin.conversation_id for each in left} == {"tides", None}
+    assert {copy.origin and copy.origin.conversation_id for copy in left} == {"tides", None}
 
 
 @pytest.mark.parametrize("how", ["--yes", "--dry-run"])
@@ -273,7 +273,7 @@ import atexit
 @atexit.register
 def tell():
     with convostore.open("memory://copies") as store:
-        print("left:", *sorted(each.origin.conversation_id for each in store.conversations()))
+        print("left:", *sorted(copy.origin.conversation_id for copy in store.conversations()))
 """
 
 

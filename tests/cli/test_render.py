@@ -86,7 +86,7 @@ def test_every_kind_of_part_leaves_a_trace(part, words):
 
 
 def options(*values):
-    return tuple(InteractionOption(value=each) for each in values)
+    return tuple(InteractionOption(value=value) for value in values)
 
 
 def test_a_choice_shows_what_was_chosen():

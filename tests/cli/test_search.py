@@ -187,7 +187,7 @@ def test_a_mirror_is_searched_and_told_by_the_ids_of_the_store(special, name, ar
     words = ("search", f"simple://{name}", "high", "--mirror", "--archive", archive)
     assert found(run(*words)) == [("tides", ""), ("tides", "question")]
     with convostore.open(archive) as copies:
-        assert {each.origin.conversation_id for each in copies.conversations()} == {"tides", "moon"}
+        assert {copy.origin.conversation_id for copy in copies.conversations()} == {"tides", "moon"}
     assert found(run(*words, "--in", "moon")) == []
     assert len(found(run(*words, "--in", "tides"))) == 2
 
@@ -307,7 +307,7 @@ def hit(text, marks, **more):
 
 def test_a_conversation_stands_once_above_what_was_found_in_it():
     messages = [Message(id=each, role="user", parts=()) for each in "ab"]
-    hits = [hit("neap", ((0, 4),), message=each, where="text") for each in messages]
+    hits = [hit("neap", ((0, 4),), message=message, where="text") for message in messages]
     terminal = shown(hits)
     assert terminal.count("[bold]Tide[/bold]") == 1
     assert terminal.count("neap") == 2
@@ -327,4 +327,4 @@ def test_the_roles_are_those_of_messages():
 
     from convostore.models import Role
 
-    assert [each.value for each in search._Role] == list(get_args(Role))
+    assert [role.value for role in search._Role] == list(get_args(Role))

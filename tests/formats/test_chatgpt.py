@@ -44,7 +44,7 @@ def node(key, parent, text="", role="user", **fields):
 
 def tree(*nodes, current=None, **fields):
     """An export of one conversation."""
-    mapping = {each["id"]: each for each in nodes}
+    mapping = {node["id"]: node for node in nodes}
     row = {"id": "c", "title": "T", "mapping": mapping, "current_node": current} | fields
     return json.dumps([row])
 
@@ -78,7 +78,13 @@ def test_the_branch_last_looked_at_is_the_conversation():
     assert tides.origin == Origin(store="chatgpt", conversation_id=TIDES)
     assert "mapping" not in tides.raw
     assert tides.raw["plugin_ids"] is None
-    assert [each.role for each in messages] == ["user", "assistant", "tool", "tool", "assistant"]
+    assert [message.role for message in messages] == [
+        "user",
+        "assistant",
+        "tool",
+        "tool",
+        "assistant",
+    ]
     assert messages[0].text == "When is high tide at Hilo?"
     assert messages[1].parts == (
         ToolCallPart(name="browser", arguments='search("high tide Hilo")'),
@@ -114,7 +120,7 @@ def test_marks_are_rewritten_so_that_they_lead_to_their_sources():
         ("3", "log book.pdf", None),
         (None, "Speeds", "https://speeds.example"),
     ]
-    assert [each.source.mark for each in answer.citations()] == ["1", "2", "3"]
+    assert [citation.source.mark for citation in answer.citations()] == ["1", "2", "3"]
 
 
 def test_another_branch_is_a_fork_with_all_messages_from_the_root():
@@ -122,7 +128,10 @@ def test_another_branch_is_a_fork_with_all_messages_from_the_root():
     assert fork.id == f"{TIDES}/aaa0c1d2-0002-4000-8000-000000000000"
     assert fork.origin == Origin(store="chatgpt", conversation_id=TIDES)
     assert fork.title == "Tides at Hilo"
-    assert [each.text for each in messages] == ["When is high tide at Hilo?", "I do not know."]
+    assert [message.text for message in messages] == [
+        "When is high tide at Hilo?",
+        "I do not know.",
+    ]
     assert messages[1].parent_id == messages[0].id
 
 
@@ -300,7 +309,7 @@ def test_a_message_of_nothing_is_left_out(content):
 )
 def test_what_cannot_be_read_is_noted_and_the_rest_stands(fields, where):
     ((_, (message,)),) = read("chatgpt", tree(node("a", None, "text", **fields)))
-    assert [each.where for each in message.problems] == [where]
+    assert [problem.where for problem in message.problems] == [where]
     assert message.raw["id"] == "a"
 
 
@@ -319,9 +328,7 @@ def test_a_spoilt_export_is_read_as_far_as_it_can_be(document):
         text = json.dumps(document)
         found = list(reader("chatgpt")(io.BytesIO(text.encode()), None))
     except InvalidError:
-        assert not isinstance(document, list) or not all(
-            isinstance(each, dict) for each in document
-        )
+        assert not isinstance(document, list) or not all(isinstance(row, dict) for row in document)
         return
     for entry in found:
         assert (entry.conversation is None) == isinstance(entry.error, ProtocolError)

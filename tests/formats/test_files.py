@@ -174,7 +174,7 @@ def test_a_file_appears_when_it_is_whole(tmp_path):
     sink.commit()
     sink.discard()
     assert path.read_bytes() == "夏\r\n".encode()
-    assert [each.name for each in tmp_path.iterdir()] == ["x.md"]
+    assert [path.name for path in tmp_path.iterdir()] == ["x.md"]
 
 
 def test_a_file_that_is_given_up_leaves_nothing(tmp_path):
@@ -203,7 +203,7 @@ def test_who_may_read_a_file_stays_the_same_when_it_is_replaced(tmp_path):
     path.touch(mode=0o600)
     sink = sink_to(path)
     sink.open()
-    assert [each.stat().st_mode & 0o777 for each in tmp_path.iterdir()] == [0o600, 0o600]
+    assert [path.stat().st_mode & 0o777 for path in tmp_path.iterdir()] == [0o600, 0o600]
     sink.write("x")
     sink.commit()
     assert (path.read_text(), path.stat().st_mode & 0o777) == ("x", 0o600)

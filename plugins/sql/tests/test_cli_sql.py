@@ -155,7 +155,7 @@ def test_what_was_interrupted_goes_on(source, tmp_path):
         process.send_signal(signal.SIGINT)
         told = process.stderr.read()
     assert process.wait(60) == 130
-    assert "run it again to go on" in told
+    assert "run it again to continue" in told
     assert held(copies) != held(source)
     done("mirror", source, copies)
     assert held(copies) == held(source)

@@ -30,15 +30,15 @@ class ExitCode(IntEnum):
     """The status that a command ends with.
 
     Attributes:
-        DONE: It is done. What was to be deleted and was not there counts as done.
-        FAILED: The backend is out of reach, refused, or failed; something had to be left out; or
-            the question was answered no.
+        DONE: Success. Deleting what does not exist is a success as well.
+        FAILED: The backend cannot be reached, refused, or failed; something was left out; or the
+            answer to a question was no.
         USAGE: The command, the DSN, the profile or an option is wrong, the backend does not offer
             the operation, or a question could not be asked. Nothing was changed.
-        NOT_FOUND: There is no such conversation or message.
+        NOT_FOUND: The conversation or message does not exist.
         CREDENTIAL: The credential is missing, wrong, or not enough.
-        ASKED: The answer is a question: ``ask --answer`` goes on.
-        INTERRUPTED: Ctrl-C ended it.
+        ASKED: The answer is a question: ``ask --answer`` answers it.
+        INTERRUPTED: Ctrl-C was pressed.
         PIPE_CLOSED: The reader of the output closed it, as ``head`` does.
     """
 

@@ -276,7 +276,7 @@ def _report_end(reply: Reply, place: Place) -> None:
         print_to_stderr(f"the answer is not complete: its status is {reply.message.status}")
         raise typer.Exit(ExitCode.FAILED)
     if sys.stderr.isatty():
-        print_to_stderr(f"To go on: {command_line('ask', place, '…', options=options)}")
+        print_to_stderr(f"To continue: {command_line('ask', place, '…', options=options)}")
 
 
 def _question_lines(question: InteractionPart) -> Iterator[str]:

@@ -74,7 +74,7 @@ def clear(target: Target, yes: Yes = False, given: Given = None) -> None:
         everything = collect(store.conversations(), "conversations")
         others = store.traits.clears == "may_clear_others"
         if not everything and not others:
-            print_to_stderr("there is no conversation: nothing to delete")
+            print_to_stderr("no conversations: nothing to delete")
             return
         confirm(
             f"all {several(len(everything), 'conversation')} of {store.label}",

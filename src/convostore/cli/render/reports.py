@@ -77,4 +77,4 @@ def skipped_lines(skipped: Sequence[Skipped]) -> Iterator[str]:
 def loss_lines(losses: Mapping[str, int]) -> Iterator[str]:
     """Yield a line for each kind of data that the target cannot hold."""
     for name, number in sorted(losses.items()):
-        yield f"not held there: {name}, of {number:,}"
+        yield f"not stored there: {name}, of {number:,}"

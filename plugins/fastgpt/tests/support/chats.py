@@ -148,8 +148,8 @@ def opened(
     face: Callable[[Any, Service], Chat], service: Service, **options: object
 ) -> Iterator[Chat]:
     """Open a store on a service."""
-    given = {"retries": 0, **OPTIONS, **options}
-    chat = face(open_adapter("fastgpt+http://chat.test", **given), service)
+    options = {"retries": 0, **OPTIONS, **options}
+    chat = face(open_adapter("fastgpt+http://chat.test", **options), service)
     try:
         yield chat
     finally:

@@ -134,9 +134,8 @@ class Generations:
         """Return the indexes of the endpoint's calls, the likeliest first."""
         first = self._found.get(endpoint)
         if first is None and endpoint in _MOVED_TOGETHER:
-            first = next(
-                iter(self._found[known] for known in _MOVED_TOGETHER & self._found.keys()), None
-            )
+            known = _MOVED_TOGETHER & self._found.keys()
+            first = next((self._found[moved] for moved in known), None)
         return sorted(range(len(endpoint.calls)), key=lambda number: (number != first, number))
 
 

@@ -51,7 +51,7 @@ class Breaking:
         self._service = service = Replayed(self._case, stream=streaming(chunks, then))
         with self._talk(self.url, **options) as store:
             with pytest.raises(convostore.StoreError) as caught:
-                store.told("stream_reply", **service.turn)
+                store.read_stream("stream_reply", **service.turn)
             error = caught.value
             assert error.partial.conversation_id == service.turn["conversation_id"]
             assert error.partial.turn_id == service.turn["turn_id"]
@@ -186,5 +186,5 @@ def test_a_refused_turn_leaves_no_connection_open(talk):
     server = FaultServer(None, service=service)
     with server as url:
         with talk(url) as store, pytest.raises(convostore.UnavailableError):
-            store.told("stream_reply", **service.turn)
+            store.read_stream("stream_reply", **service.turn)
         assert server.wait_until_left()

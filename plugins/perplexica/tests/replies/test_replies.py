@@ -53,7 +53,7 @@ def folded(events):
 def test_a_turn_is_sent_as_it_was_recorded_and_its_reply_is_what_was_stored(case, talk):
     service = Replayed(case)
     with talking(talk, service) as store:
-        events, stream = store.told("stream_reply", **service.turn)
+        events, stream = store.read_stream("stream_reply", **service.turn)
     assert service.sent == [service.recording.request]
     question, answer = chats.read_messages(stored(case))
     assert stream.reply.message == answer
@@ -99,7 +99,9 @@ def test_ids_are_chosen_as_the_interface_chooses_them_and_known_beforehand(shape
         stream = store.store.stream_reply(None, "What is a tide?")
         ids = stream.conversation_id, stream.turn_id
         assert service.received == []
-        events, stream = store.told("stream_reply", ids[0], "What is a tide?", turn_id=ids[1])
+        events, stream = store.read_stream(
+            "stream_reply", ids[0], "What is a tide?", turn_id=ids[1]
+        )
         reply = store.call("get_reply", *ids)
     assert [len(id_) for id_ in ids] == [40, 14]
     assert all(set(id_) <= set("0123456789abcdef") for id_ in ids)
@@ -520,7 +522,7 @@ class Answering:
 def test_an_answer_under_way_is_gone_on_with_from_its_beginning(case, talk):
     service = Answering(streaming(recorded(case).chunks))
     with talking(talk, service) as store:
-        events, stream = store.told("resume_reply", "c", service.turn_id)
+        events, stream = store.read_stream("resume_reply", "c", service.turn_id)
     assert service.requests == [
         "GET /api/chats/c",
         f"POST /api/reconnect/{BACKEND}",
@@ -535,7 +537,7 @@ def test_of_an_answer_that_is_stored_only_the_end_comes(version, talk):
     body = chat_of(version, "get_prog_kcc").body
     turn_id = body["messages"][0]["messageId"]
     with talking(talk, lambda _: answered(body)) as store:
-        events, stream = store.told("resume_reply", "c", turn_id)
+        events, stream = store.read_stream("resume_reply", "c", turn_id)
     assert events == [ReplyFinished(reply=stream.reply)]
     assert stream.reply.message == chats.read_messages(body)[1]
 
@@ -550,7 +552,7 @@ def test_a_session_that_is_gone_says_what_to_do(case, told, talk):
         talking(talk, service) as store,
         pytest.raises(convostore.UnavailableError, match=told) as caught,
     ):
-        store.told("resume_reply", "c", service.turn_id)
+        store.read_stream("resume_reply", "c", service.turn_id)
     assert not caught.value.retryable
     assert caught.value.partial.turn_id == service.turn_id
 
@@ -562,12 +564,12 @@ def test_versions_that_cannot_go_on_say_so(version, talk):
         talking(talk, lambda _: answered(body)) as store,
         pytest.raises(convostore.UnsupportedError, match="get_reply"),
     ):
-        store.told("resume_reply", "c", body["messages"][0]["messageId"])
+        store.read_stream("resume_reply", "c", body["messages"][0]["messageId"])
 
 
 def test_of_a_turn_that_did_not_arrive_there_is_nothing_to_go_on_with(talk):
     with talking(talk, lambda _: ABSENT) as store, pytest.raises(convostore.NotFoundError):
-        store.told("resume_reply", "c", "absent")
+        store.read_stream("resume_reply", "c", "absent")
 
 
 # Leaving
@@ -577,7 +579,7 @@ def test_of_a_turn_that_did_not_arrive_there_is_nothing_to_go_on_with(talk):
 def test_a_stream_that_is_left_is_finished_by_the_service_and_found_later(shape, talk):
     service = ChatsService(shape)
     with talking(talk, service.handle) as store:
-        events, stream = store.told("stream_reply", None, "a question", stop_after=2)
+        events, stream = store.read_stream("stream_reply", None, "a question", stop_after=2)
         assert len(events) == 2
         assert stream.so_far.parts == folded(events).parts
         reply = store.call("get_reply", stream.conversation_id, stream.turn_id)

@@ -62,7 +62,7 @@ class SyncTalk:
     def offers(self, operation: str) -> bool:
         return self.store.offers(operation)
 
-    def told(self, operation: str, *args, stop_after: int | None = None, **options):
+    def read_stream(self, operation: str, *args, stop_after: int | None = None, **options):
         """Return a stream's events and the stream, read to its end, or left after some events."""
         events = []
         with getattr(self.store, operation)(*args, **options) as stream:
@@ -106,8 +106,8 @@ class AsyncTalk:
     def offers(self, operation: str) -> bool:
         return self.store.offers(operation)
 
-    def told(self, operation: str, *args, stop_after: int | None = None, **options):
-        async def told():
+    def read_stream(self, operation: str, *args, stop_after: int | None = None, **options):
+        async def read():
             events = []
             async with getattr(self.store, operation)(*args, **options) as stream:
                 async for event in stream:
@@ -116,7 +116,7 @@ class AsyncTalk:
                         break
             return events, stream
 
-        return self._runner.run(told())
+        return self._runner.run(read())
 
 
 TALKS = [SyncTalk, AsyncTalk]

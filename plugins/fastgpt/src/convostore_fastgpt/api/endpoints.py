@@ -128,6 +128,7 @@ class Generations:
 
     def lacks(self, endpoint: Endpoint) -> bool:
         """Return whether the server is known to lack the endpoint."""
+        # A server that answered at an old path is older than the status endpoint.
         return endpoint in self._absent or (endpoint is STATUS and 1 in self._found.values())
 
     def _order(self, endpoint: Endpoint) -> list[int]:

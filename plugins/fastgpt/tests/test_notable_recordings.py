@@ -63,7 +63,7 @@ def at(time):
     return datetime.fromisoformat(time).replace(tzinfo=UTC)
 
 
-def said(messages):
+def message_fields(messages):
     return [(message.role, message.text, message.status) for message in messages]
 
 
@@ -165,7 +165,7 @@ def test_a_quote_holds_its_text_until_it_was_slimmed_away(version, content, read
 def test_a_mark_that_no_quote_is_listed_for_is_kept_in_the_text(version, read):
     messages = read(f"{version}/v1_completions_stream-true_detail-true_cite#2")
     marked = f"See the book [{CITED}](CITE) for details."
-    assert said(messages) == [
+    assert message_fields(messages) == [
         ("user", "CITE-ME", "complete"),
         ("assistant", marked, "complete"),
         ("user", "CITE-ME again", "complete"),
@@ -303,8 +303,8 @@ def test_an_answer_in_the_making_is_generating_and_then_complete(read):
 def test_an_older_server_shows_nothing_of_an_answer_in_the_making(read):
     before = read("v4.9.14/completions_while_generating#5")
     after = read("v4.9.14/completions_while_generating#6")
-    assert said(before)[-1] == ("assistant", 'Answer to "x".', "complete")
-    assert said(after)[-1] == ("assistant", 'Answer to "SLOW please".', "complete")
+    assert message_fields(before)[-1] == ("assistant", 'Answer to "x".', "complete")
+    assert message_fields(after)[-1] == ("assistant", 'Answer to "SLOW please".', "complete")
     assert [item.id for item in before[2:]] == [item.id for item in after[:3]]
 
 
@@ -551,7 +551,7 @@ def test_a_share_link_is_told_in_the_servers_own_spelling(version, place, listed
         (conversation,) = store.conversations()
         messages = store.messages("sh-1")
     assert (conversation.id, conversation.title) == ("sh-1", title)
-    assert said(messages) == [
+    assert message_fields(messages) == [
         ("user", "hi from share", "complete"),
         ("assistant", 'Answer to "hi from share".', "complete"),
         ("user", "again", "complete"),

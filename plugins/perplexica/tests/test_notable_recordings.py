@@ -91,11 +91,11 @@ def at(time):
     return datetime.fromisoformat(time).replace(tzinfo=UTC)
 
 
-def said(transcript):
+def role_texts(transcript):
     return [(message.role, message.text) for message in transcript.messages]
 
 
-def told(transcript):
+def message_fields(transcript):
     return [
         (message.id, message.role, message.text, message.status) for message in transcript.messages
     ]
@@ -218,7 +218,7 @@ def test_source_rows_join_the_answer_of_their_turn(read_one):
         "ee640179489cff",
         "873486f0ab748d",
     ]
-    assert said(transcript) == [
+    assert role_texts(transcript) == [
         ("user", "sources default"),
         ("assistant", "iso createdAt, as migrated"),
         ("assistant", ""),
@@ -251,7 +251,7 @@ def test_source_rows_join_the_answer_of_their_turn(read_one):
 def test_a_turn_of_blocks_becomes_a_question_and_its_answer(read_one):
     transcript = read_one("next-1.12.1/get_blocks")
     migrated = "migrated: text first, source second, LangChain documents"
-    assert told(transcript) == [
+    assert message_fields(transcript) == [
         ("6a1aeade2a5a4c", "user", "no blocks yet", "unanswered"),
         ("db19e9d674a07b", "user", "responseBlocks is NULL", "unanswered"),
         ("0e7dc9545261bf", "user", "status error", "complete"),
@@ -319,7 +319,7 @@ def test_blocks_of_every_type_find_their_place(read_one):
 
 @for_each("folder", SHAPE_A)
 def test_an_id_shared_by_question_and_answer_is_told_apart(folder, read_one):
-    assert told(read_one(f"{folder}/get_sameid")) == [
+    assert message_fields(read_one(f"{folder}/get_sameid")) == [
         ("33fe62bdf3c317", "user", "old rows: both messages share one messageId", "complete"),
         ("33fe62bdf3c317~2", "assistant", "yes, up to 1.9.0", "complete"),
     ]
@@ -328,7 +328,7 @@ def test_an_id_shared_by_question_and_answer_is_told_apart(folder, read_one):
 @for_each("folder", ["upgrade-0-next-1.10.2", "upgrade-1-next-1.11.2"])
 def test_a_shared_id_finds_its_sources_after_the_migration(folder, read_one):
     transcript = read_one(f"{folder}/get_sameid")
-    assert told(transcript) == [
+    assert message_fields(transcript) == [
         ("b882c70593c547", "user", "q one", "complete"),
         ("b882c70593c547~2", "assistant", "a one", "complete"),
     ]
@@ -338,7 +338,7 @@ def test_a_shared_id_finds_its_sources_after_the_migration(folder, read_one):
 @for_each("folder", MIGRATED_TO_C)
 def test_the_migration_to_blocks_has_lost_the_sources(folder, read_one):
     transcript = read_one(f"{folder}/get_sameid")
-    assert told(transcript) == [
+    assert message_fields(transcript) == [
         ("b882c70593c547", "user", "q one", "complete"),
         ("b882c70593c547/answer", "assistant", "a one", "complete"),
     ]
@@ -347,7 +347,7 @@ def test_the_migration_to_blocks_has_lost_the_sources(folder, read_one):
 
 @for_each("folder", PLAIN)
 def test_questions_without_an_answer_say_so(folder, read_one):
-    assert told(read_one(f"{folder}/get_unanswered")) == [
+    assert message_fields(read_one(f"{folder}/get_unanswered")) == [
         ("8aa0776dc67666", "user", "asked twice, answered never", "unanswered"),
         ("f298999a896aa2", "user", "hello? still there?", "unanswered"),
     ]
@@ -375,7 +375,7 @@ def test_uploads_are_files_of_the_conversation(folder, url, read_one):
 def test_files_that_are_null_are_none(folder, read_one):
     transcript = read_one(f"{folder}/get_filesnull")
     assert (transcript.conversation.files, transcript.conversation.problems) == ((), ())
-    assert said(transcript) == [("user", "files column is NULL"), ("assistant", "ok")]
+    assert role_texts(transcript) == [("user", "files column is NULL"), ("assistant", "ok")]
 
 
 def test_a_file_name_that_the_service_garbled_stays_as_it_is(read_one):
@@ -451,7 +451,7 @@ def test_text_of_any_script_comes_through_unchanged(folder, read_one):
         "👩\N{ZERO WIDTH JOINER}👩\N{ZERO WIDTH JOINER}👧\N{ZERO WIDTH JOINER}👦 🌋"
     )
     assert transcript.conversation.title == asked
-    assert said(transcript) == [("user", asked), ("assistant", answered)]
+    assert role_texts(transcript) == [("user", asked), ("assistant", answered)]
     assert sources_of(transcript.messages[1]) == [
         (
             "Prince Kūhiō — 库希奥王子",
@@ -465,7 +465,7 @@ def test_text_of_any_script_comes_through_unchanged(folder, read_one):
 def test_an_empty_title_question_and_answer_are_what_they_are(folder, read_one):
     transcript = read_one(f"{folder}/get_emptytitle")
     assert (transcript.conversation.title, transcript.conversation.problems) == ("", ())
-    assert said(transcript) == [("user", ""), ("assistant", "")]
+    assert role_texts(transcript) == [("user", ""), ("assistant", "")]
     assert [message.status for message in transcript.messages] == ["complete", "complete"]
 
 
@@ -538,7 +538,7 @@ def test_a_chat_that_lost_all_its_messages_is_empty_and_there(case, read_one):
 
 def test_an_old_chat_continued_after_the_first_upgrade_keeps_its_sources(read_one):
     transcript = read_one("upgrade-1-next-1.11.2/get_old_chat_continued")
-    assert told(transcript) == [
+    assert message_fields(transcript) == [
         ("9ffe4dcaf2abcc", "user", FIRST_DAY, "complete"),
         ("805c92353f42dc", "assistant", FIRST_DAY_ANSWER, "complete"),
         ("d477542dbda4f2", "user", LATE_FEE, "complete"),
@@ -563,7 +563,7 @@ def test_an_old_chat_continued_after_the_first_upgrade_keeps_its_sources(read_on
 
 def test_an_old_chat_continued_after_the_second_upgrade_mixes_every_order(read_one):
     transcript = read_one("upgrade-2-next-1.12.1/get_old_chat_continued")
-    assert told(transcript) == [
+    assert message_fields(transcript) == [
         ("9ffe4dcaf2abcc", "user", FIRST_DAY, "complete"),
         ("9ffe4dcaf2abcc/answer", "assistant", FIRST_DAY_ANSWER, "complete"),
         ("c3690f78896a8b", "user", LATE_FEE, "complete"),
@@ -607,7 +607,7 @@ def test_ids_of_any_characters_reach_their_own_chat(folder, read):
     assert all(
         transcript.conversation.id == transcript.conversation_id for transcript in transcripts
     )
-    assert said(transcripts[1]) == [("user", "q o_slash"), ("assistant", "a o_slash")]
+    assert role_texts(transcripts[1]) == [("user", "q o_slash"), ("assistant", "a o_slash")]
 
 
 @for_each("folder", PLAIN)
@@ -670,13 +670,17 @@ def test_a_mixed_list_keeps_the_order_of_the_answer(folder, read):
 def test_a_question_being_answered_looks_like_one_whose_model_failed(folder, read_one):
     answering = read_one(f"{folder}/get_while_answering")
     failed = read_one(f"{folder}/get_after_fail")
-    assert told(answering) == [("8b87070230a1f8", "user", "answer slowly, please", "unanswered")]
-    assert told(failed) == [("73eb6013378d82", "user", "make the model fail", "unanswered")]
+    assert message_fields(answering) == [
+        ("8b87070230a1f8", "user", "answer slowly, please", "unanswered")
+    ]
+    assert message_fields(failed) == [
+        ("73eb6013378d82", "user", "make the model fail", "unanswered")
+    ]
 
 
 def test_sources_that_are_there_before_their_answer_are_a_message_of_their_own(read_one):
     transcript = read_one("next-1.11.2/get_while_answering")
-    assert said(transcript) == [("user", "answer slowly, please"), ("other", "")]
+    assert role_texts(transcript) == [("user", "answer slowly, please"), ("other", "")]
     question, found = transcript.messages
     assert (question.id, question.status) == ("8b87070230a1f8", "unanswered")
     assert found.id == "ca946846f19d96"
@@ -716,8 +720,8 @@ def test_a_failed_turn_that_found_nothing_is_its_question_alone(read_one):
 def test_a_question_asked_again_has_one_answer(folder, before, after, of_first, read_one):
     two_turns = read_one(f"{folder}/get_two_turns")
     rewritten = read_one(f"{folder}/get_after_rewrite")
-    assert said(two_turns) == said(rewritten)
-    assert said(rewritten) == [
+    assert role_texts(two_turns) == role_texts(rewritten)
+    assert role_texts(rewritten) == [
         ("user", FIRST_DAY),
         ("assistant", FIRST_DAY_ANSWER),
         ("user", LATE_FEE),

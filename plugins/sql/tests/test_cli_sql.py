@@ -27,7 +27,11 @@ def source(new_database):
             time = datetime.now(UTC) - timedelta(days=days)
             store.create_conversation(id=name, title=f"The tides of {name}")
             store.append_messages(
-                name, [said("question", "When is 潮汐?", time), said("answer", "At six.", time)]
+                name,
+                [
+                    make_message("question", "When is 潮汐?", time),
+                    make_message("answer", "At six.", time),
+                ],
             )
             store.put_conversation(
                 Conversation(id=name, title=f"The tides of {name}", updated_at=time)
@@ -35,7 +39,7 @@ def source(new_database):
     return dsn
 
 
-def said(id, text, time):
+def make_message(id, text, time):
     role = "user" if id == "question" else "assistant"
     return Message(id=id, role=role, created_at=time, parts=(TextPart(text=text),))
 
@@ -87,7 +91,9 @@ def test_an_archive_is_made_once_and_brought_up_to_date(source, tmp_path, monkey
     assert [line.split("\t")[0] for line in done(*words).splitlines()] == list(DAYS_AGO)
     with convostore.open(source) as store:
         assert archive_file(store.label).is_file()
-        store.append_messages("month", [said("more", "Or at sixty-six?", datetime.now(UTC))])
+        store.append_messages(
+            "month", [make_message("more", "Or at sixty-six?", datetime.now(UTC))]
+        )
     assert done("search", source, "sixty", "--mirror").startswith("month\tmore\t")
     assert len(list((tmp_path / "日 data%20").rglob("*.db"))) == 1
 

@@ -29,7 +29,7 @@ HELD = {
 }
 
 
-def said(message_id: str) -> Message:
+def make_message(message_id: str) -> Message:
     return Message(id=message_id, role="user", parts=(TextPart(text=f"words of {message_id}"),))
 
 
@@ -53,7 +53,9 @@ def test_eight_threads_may_share_a_store(filled, concurrency):
         start.wait()
         seen = []
         for number in range(TURNS):
-            store.append_messages("c", [said(f"{name}-{number}a"), said(f"{name}-{number}b")])
+            store.append_messages(
+                "c", [make_message(f"{name}-{number}a"), make_message(f"{name}-{number}b")]
+            )
             seen.append([id_ for id_ in ids(store) if id_.startswith(f"{name}-")])
         return seen
 
@@ -75,8 +77,8 @@ def test_fifty_tasks_may_share_a_store(filled, concurrency):
     async def work(store: convostore.AsyncConversationStore, name: str) -> list[str]:
         await store.create_conversation(id=name)
         for number in range(4):
-            await store.append_messages("c", [said(f"{name}-{number}")])
-            await store.append_messages(name, [said(str(number))])
+            await store.append_messages("c", [make_message(f"{name}-{number}")])
+            await store.append_messages(name, [make_message(str(number))])
         return [message.id async for message in store.messages(name)]
 
     async def main() -> list[list[str]]:
@@ -112,7 +114,7 @@ def test_a_cancelled_append_has_happened_or_not_and_the_store_goes_on(
     chance = random.Random(f"{filled.kind} {size} {concurrency}")
 
     def batch(name: str) -> list[Message]:
-        return [said(f"{name}.{number}") for number in range(size)]
+        return [make_message(f"{name}.{number}") for number in range(size)]
 
     async def main() -> list[str]:
         told = []
@@ -171,7 +173,7 @@ def test_a_cancellation_is_one_wherever_the_driver_gives_way(new_database, monke
     strike = Strike(monkeypatch)
 
     def batch(number: int) -> list[Message]:
-        return [said(f"{number}.{place}") for place in range(3)]
+        return [make_message(f"{number}.{place}") for place in range(3)]
 
     async def main() -> list[bool]:
         async with convostore.aopen(dsn) as store:
@@ -191,7 +193,7 @@ def test_cancelled_reads_and_writes_of_any_kind_leave_the_store_usable(filled):
 
     async def main() -> None:
         async with convostore.aopen(filled.dsn(concurrency=2)) as store:
-            await store.append_messages("c", [said(str(number)) for number in range(20)])
+            await store.append_messages("c", [make_message(str(number)) for number in range(20)])
             calls = [
                 lambda: store.list_conversations(),
                 lambda: store.list_messages("c"),
@@ -216,7 +218,7 @@ def test_a_writer_that_waits_for_another_does_not_block_the_loop(filled):
         async with convostore.aopen(filled.dsn()) as store:
             await store.check()
             with filled.held(HELD[filled.kind]):
-                writing = asyncio.create_task(store.append_messages("c", [said("late")]))
+                writing = asyncio.create_task(store.append_messages("c", [make_message("late")]))
                 for _ in range(STEPS):
                     await asyncio.sleep(0)
                     assert not writing.done()
@@ -247,18 +249,18 @@ def test_a_call_that_waited_too_long_is_unavailable_and_may_be_repeated(filled):
         store.check()
         with filled.held(HELD[filled.kind]):
             with pytest.raises(UnavailableError) as caught:
-                store.append_messages("c", [said("late")])
+                store.append_messages("c", [make_message("late")])
             assert caught.value.retryable
             assert ids(store) == []
-        store.append_messages("c", [said("late")])
+        store.append_messages("c", [make_message("late")])
         assert ids(store) == ["late"]
 
 
 def test_a_timeout_of_zero_waits_for_nobody_and_works_alone(filled):
     with convostore.open(filled.dsn(timeout=0)) as store:
-        store.append_messages("c", [said("first")])
+        store.append_messages("c", [make_message("first")])
         with filled.held(HELD[filled.kind]), pytest.raises(UnavailableError):
-            store.append_messages("c", [said("second")])
+            store.append_messages("c", [make_message("second")])
         assert ids(store) == ["first"]
 
 
@@ -270,11 +272,11 @@ def test_writers_of_other_conversations_do_not_wait_on_postgresql(new_database):
             store.create_conversation(id=item)
         held = "SELECT * FROM convostore_conversations WHERE id = 'c' FOR UPDATE"
         with database.held(held):
-            store.append_messages("d", [said("d")])
+            store.append_messages("d", [make_message("d")])
             store.delete_message("d", "d")
             store.create_conversation(id="e")
             with pytest.raises(UnavailableError):
-                store.append_messages("c", [said("c")])
+                store.append_messages("c", [make_message("c")])
 
 
 def test_an_async_call_that_waited_too_long_is_unavailable_and_may_be_repeated(filled):
@@ -283,9 +285,9 @@ def test_an_async_call_that_waited_too_long_is_unavailable_and_may_be_repeated(f
             await store.check()
             with filled.held(HELD[filled.kind]):
                 with pytest.raises(UnavailableError) as caught:
-                    await store.append_messages("c", [said("late")])
+                    await store.append_messages("c", [make_message("late")])
                 assert caught.value.retryable
-            await store.append_messages("c", [said("late")])
+            await store.append_messages("c", [make_message("late")])
             return [message.id async for message in store.messages("c")]
 
     assert asyncio.run(main()) == ["late"]
@@ -293,12 +295,12 @@ def test_an_async_call_that_waited_too_long_is_unavailable_and_may_be_repeated(f
 
 def test_nothing_is_held_while_the_caller_goes_through_a_list(filled):
     with convostore.open(filled.dsn(concurrency=1, timeout=5)) as store:
-        store.append_messages("c", [said(f"{number:03}") for number in range(250)])
+        store.append_messages("c", [make_message(f"{number:03}") for number in range(250)])
         walked = []
         for message in store.messages("c"):
             walked.append(message.id)
             if message.id in {"010", "150"}:
-                store.append_messages("c", [said(f"after {message.id}")])
+                store.append_messages("c", [make_message(f"after {message.id}")])
                 with convostore.open(filled.dsn(timeout=5)) as other:
                     other.update_conversation("c", title=message.id)
         assert walked == [*[f"{number:03}" for number in range(250)], "after 010", "after 150"]
@@ -344,8 +346,8 @@ def test_connections_that_the_server_ended_are_replaced(new_database):
         for number in range(3):
             assert database.server.terminate_connections(database.name) > 0
             with suppress(UnavailableError):
-                store.append_messages("c", [said(str(number))])
-            store.append_messages("c", [said(str(number))])
+                store.append_messages("c", [make_message(str(number))])
+            store.append_messages("c", [make_message(str(number))])
         assert ids(store) == ["0", "1", "2"]
 
 
@@ -359,8 +361,8 @@ def test_connections_that_the_server_ended_are_replaced_for_tasks_as_well(new_da
             for number in range(3):
                 assert database.server.terminate_connections(database.name) > 0
                 with suppress(UnavailableError):
-                    await store.append_messages("c", [said(str(number))])
-                await store.append_messages("c", [said(str(number))])
+                    await store.append_messages("c", [make_message(str(number))])
+                await store.append_messages("c", [make_message(str(number))])
             return [message.id async for message in store.messages("c")]
 
     assert asyncio.run(main()) == ["0", "1", "2"]
@@ -376,14 +378,16 @@ def test_a_connection_ended_in_the_middle_of_a_write_leaves_nothing_half_done(ne
     with convostore.open(database.dsn()) as store, ThreadPoolExecutor(1) as pool:
         store.create_conversation(id="c")
         with database.held(HELD["postgresql"]):
-            writing = pool.submit(store.append_messages, "c", [said("x"), said("y")])
+            writing = pool.submit(
+                store.append_messages, "c", [make_message("x"), make_message("y")]
+            )
             while not (found := database.look(waiting)):
                 assert not writing.done()
             database.look(f"SELECT pg_terminate_backend({found[0][0]}, 10000)")
         failure = writing.exception()
         assert failure is None or (isinstance(failure, UnavailableError) and failure.retryable)
         assert ids(store) in ([], ["x", "y"])
-        store.append_messages("c", [said("x"), said("y")])
+        store.append_messages("c", [make_message("x"), make_message("y")])
         assert ids(store) == ["x", "y"]
 
 

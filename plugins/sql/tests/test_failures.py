@@ -48,7 +48,7 @@ WAITING = (
 )
 
 
-def said(message_id: str) -> Message:
+def make_message(message_id: str) -> Message:
     return Message(id=message_id, role="user", parts=(TextPart(text=f"words of {message_id}"),))
 
 
@@ -61,7 +61,7 @@ def filled(database):
     """Return a database that holds the conversation `c` with a message."""
     with convostore.open(database.dsn()) as store:
         store.create_conversation(id="c", title="words of a title")
-        store.append_messages("c", [said("first")])
+        store.append_messages("c", [make_message("first")])
     return database
 
 
@@ -115,7 +115,7 @@ def an_interrupt_leaves_a_store_that_works(database, url: str, operation: str, m
         sys.setprofile(interrupter)
         try:
             if operation == "append":
-                store.append_messages(name, [said("x"), said("y")])
+                store.append_messages(name, [make_message("x"), make_message("y")])
             else:
                 store.get_conversation(name)
         except Interrupted:
@@ -124,7 +124,7 @@ def an_interrupt_leaves_a_store_that_works(database, url: str, operation: str, m
             sys.setprofile(None)
         if not interrupter.done:
             return False
-        store.append_messages(name, [said("after")])
+        store.append_messages(name, [make_message("after")])
         assert ids(store, name) in (["after"], ["x", "y", "after"])
         with database.held("SELECT 1"):  # it can be written to: nobody holds its lock
             return True
@@ -139,8 +139,10 @@ def test_a_call_that_waits_for_another_writer_is_cancelled_while_it_waits(filled
                 for wait in (0.05, 0):
                     for _ in range(3):
                         with pytest.raises(TimeoutError):
-                            await asyncio.wait_for(store.append_messages("c", [said("x")]), wait)
-            await store.append_messages("c", [said("y")])
+                            await asyncio.wait_for(
+                                store.append_messages("c", [make_message("x")]), wait
+                            )
+            await store.append_messages("c", [make_message("y")])
 
     asyncio.run(main())
     with convostore.open(filled.dsn()) as store:
@@ -209,11 +211,11 @@ def test_a_child_that_sqlite_would_give_the_locks_of_its_parent_is_refused(pytho
 
 def test_a_timeout_of_zero_serves_and_does_not_wait(filled):
     with convostore.open(filled.dsn(timeout=0)) as store:
-        store.append_messages("c", [said("x")])
+        store.append_messages("c", [make_message("x")])
         with filled.held(HELD[filled.kind]), pytest.raises(UnavailableError) as caught:
-            store.append_messages("c", [said("y")])
+            store.append_messages("c", [make_message("y")])
         assert caught.value.retryable
-        store.append_messages("c", [said("z")])
+        store.append_messages("c", [make_message("z")])
         assert ids(store) == ["first", "x", "z"]
 
 
@@ -232,7 +234,7 @@ def forged(cursor: str | None, position: list[object]) -> str:
 def test_a_forged_cursor_is_an_error_of_ours_at_the_worst(filled):
     with convostore.open(filled.dsn()) as store:
         store.create_conversation(id="d", title="words")
-        store.append_messages("c", [said("second")])
+        store.append_messages("c", [make_message("second")])
         for text in ("\ud800", "\0", "x"):
             for number in (10**30, -(10**30), -(2**63), 0):
                 with naming(ascii(text), number):
@@ -319,13 +321,13 @@ def test_what_would_be_written_to_a_file_that_is_gone_is_refused(new_database, r
         with convostore.open(item.dsn()) as store:
             store.create_conversation(id="c")
     with convostore.open(database.dsn()) as store:
-        store.append_messages("c", [said("x")])
+        store.append_messages("c", [make_message("x")])
         for path in database.file.parent.glob(f"{database.file.name}*"):
             path.unlink()
         if replaced:
             another.file.rename(database.file)
         with pytest.raises(ConfigError, match=database.file.name) as caught:
-            store.append_messages("c", [said("y")])
+            store.append_messages("c", [make_message("y")])
         assert "open the store again" in str(caught.value)
         assert database.file.exists() == replaced
     if replaced:
@@ -345,7 +347,7 @@ def test_more_connections_that_the_server_ended_than_a_unit_is_run_are_replaced(
         with ThreadPoolExecutor(number) as pool:
             with database.held(HELD["postgresql"]):
                 writing = [
-                    pool.submit(store.append_messages, "c", [said(str(item))])
+                    pool.submit(store.append_messages, "c", [make_message(str(item))])
                     for item in range(number)
                 ]
                 while database.look(WAITING) != [(number,)]:
@@ -415,7 +417,7 @@ def test_writers_do_not_give_up_whatever_isolation_the_server_is_set_to(new_data
 
     def write(name: str) -> None:
         for number in range(20):
-            store.append_messages("c", [said(f"{name}-{number}")])
+            store.append_messages("c", [make_message(f"{name}-{number}")])
 
     with convostore.open(database.dsn(concurrency=8)) as store:
         with ThreadPoolExecutor(8) as pool:
@@ -433,7 +435,7 @@ def test_a_database_that_may_only_be_read_is_read_and_refuses_by_an_error_of_our
     with convostore.open(database.dsn()) as store:
         assert store.get_conversation("c").id == "c"
         with pytest.raises(AuthError, match="read-only"):
-            store.append_messages("c", [said("x")])
+            store.append_messages("c", [make_message("x")])
 
 
 @pytest.mark.parametrize("end", ["\0", "\ud800"])

@@ -34,7 +34,7 @@ FAR = datetime(2100, 1, 1, tzinfo=UTC)
 OFFERED = sorted(open_adapter("sqlite://").offers)
 
 
-def told(message_id: str, owner: str) -> Message:
+def make_message(message_id: str, owner: str) -> Message:
     return Message(
         id=message_id,
         role="user",
@@ -48,7 +48,7 @@ async def fill(store: AsyncConversationStore, owner: str) -> None:
     for conversation_id in ("c", "d", f"only-{owner}"):
         await store.create_conversation(id=conversation_id, title=f"a title of {owner}")
         ids = ["m1", "m2", "m3", f"{owner}'s"]
-        await store.append_messages(conversation_id, [told(id_, owner) for id_ in ids])
+        await store.append_messages(conversation_id, [make_message(id_, owner) for id_ in ids])
 
 
 async def state(store: AsyncConversationStore) -> object:
@@ -122,20 +122,24 @@ class Cases:
 
     async def append_messages(self, both: Both) -> None:
         with raises(NotFoundError):
-            await both.alice.append_messages("only-bob", [told("m9", "alice")])
+            await both.alice.append_messages("only-bob", [make_message("m9", "alice")])
         with raises(ConflictError):
-            await both.alice.append_messages("c", [told("m9", "alice")], after="bob's")
+            await both.alice.append_messages("c", [make_message("m9", "alice")], after="bob's")
         with raises(ConflictError):
-            await both.alice.append_messages("c", [told("m1", "bob")])
-        await both.see(both.alice.append_messages("c", [told("bob's", "alice")], after="alice's"))
+            await both.alice.append_messages("c", [make_message("m1", "bob")])
+        await both.see(
+            both.alice.append_messages("c", [make_message("bob's", "alice")], after="alice's")
+        )
         assert len(await both.see(collect(both.alice.messages("c")))) == 5
 
     async def replace_messages(self, both: Both) -> None:
         with raises(NotFoundError):
             await both.alice.replace_messages("only-bob", [], after=None)
         with raises(ConflictError):
-            await both.alice.replace_messages("c", [told("m9", "alice")], after="bob's")
-        await both.see(both.alice.replace_messages("c", [told("bob's", "alice")], after="m1"))
+            await both.alice.replace_messages("c", [make_message("m9", "alice")], after="bob's")
+        await both.see(
+            both.alice.replace_messages("c", [make_message("bob's", "alice")], after="m1")
+        )
         await both.see(both.alice.replace_messages("d", [], after=None))
         ids = [item.id for item in await collect(both.alice.messages("c"))]
         assert ids == ["m1", "bob's"]
@@ -284,12 +288,12 @@ def two_namespaces_are_apart(database, names) -> None:
     for name in names:
         with convostore.open(database.dsn(), namespace=name) as store:
             store.create_conversation(id="c", title=f"the title of {name!r}")
-            store.append_messages("c", [told("m", repr(name))])
+            store.append_messages("c", [make_message("m", repr(name))])
     for name in names:
         with convostore.open(database.dsn(), namespace=name) as store:
             assert store.get_conversation("c").title == f"the title of {name!r}"
             (message,) = store.messages("c")
-            assert message.text == told("m", repr(name)).text
+            assert message.text == make_message("m", repr(name)).text
             assert len(store.search("shared").items) == 1
             store.clear_conversations()
             assert list(store.conversations()) == []
@@ -302,7 +306,7 @@ def test_namespaces_with_the_same_mark_in_the_index_are_two(database):
     for name in pair:
         with convostore.open(database.dsn(), namespace=name) as store:
             store.create_conversation(id=f"c of {name}", title=f"a title of {name}")
-            store.append_messages(f"c of {name}", [told("m", name)])
+            store.append_messages(f"c of {name}", [make_message("m", name)])
     for name in pair:
         with convostore.open(database.dsn(), namespace=name) as store:
             for typed in ("shared", "title"):

@@ -80,18 +80,20 @@ def example(sql: Statements, key: str) -> object:
     return examples.get(key, 5)
 
 
-def asked_about(kind: str) -> Iterator[tuple[str, str, list[object]]]:
+def all_statements(kind: str) -> Iterator[tuple[str, str, list[object]]]:
     sql = statements_of(kind)
     for name, statement in statements(sql):
         yield name, *bound(sql, statement, {})
-    for name, statement, asked in searches(sql):
-        yield name, *bound(sql, statement, asked)
+    for name, statement, index_values in searches(sql):
+        yield name, *bound(sql, statement, index_values)
 
 
-def bound(sql: Statements, statement: Statement, asked: dict[str, object]) -> tuple[str, list]:
+def bound(
+    sql: Statements, statement: Statement, index_values: dict[str, object]
+) -> tuple[str, list]:
     wanted = [key for key in statement.keys if key not in statement.constants]
-    given = {key: example(sql, key) for key in wanted} | asked
-    query = statement(**given)
+    all_values = {key: example(sql, key) for key in wanted} | index_values
+    query = statement(**all_values)
     return query.sql, list(query.values)
 
 
@@ -139,7 +141,7 @@ def filled_server(server):
 def test_sqlite_goes_through_no_table(sqlite_file):
     found = []
     with closing(sqlite3.connect(sqlite_file)) as connection:
-        for name, sql, values in asked_about("sqlite"):
+        for name, sql, values in all_statements("sqlite"):
             plan = connection.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
             steps = [row[3] for row in plan]
             found += [(name, step) for step in steps if _is_a_scan(step)]
@@ -169,7 +171,7 @@ def test_a_scan_of_sqlite_would_be_noticed(sqlite_file):
 def test_postgresql_goes_through_no_table(server, filled_server):
     found = []
     with server.connect(filled_server) as connection:
-        for name, sql, values in asked_about("postgresql"):
+        for name, sql, values in all_statements("postgresql"):
             plan = _operations(connection, sql, values)
             scans = [node for node in _nodes(plan) if node["Node Type"] == "Seq Scan"]
             found += [(name, scan["Relation Name"]) for scan in scans]
@@ -187,9 +189,11 @@ def test_a_scan_of_postgresql_would_be_noticed(server, filled_server):
 @pytest.mark.rim
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_of_postgresql_reads_no_more_rows_than_it_shows(server, filled_server, page):
-    (asked,) = [(sql, values) for name, sql, values in asked_about("postgresql") if name == page]
+    (index_values,) = [
+        (sql, values) for name, sql, values in all_statements("postgresql") if name == page
+    ]
     with server.connect(filled_server) as connection:
-        plan = _operations(connection, *asked, "ANALYZE")
+        plan = _operations(connection, *index_values, "ANALYZE")
     shown = plan["Actual Rows"]
     assert shown == (1 if page == "tip" else LIMIT)
     assert [node["Node Type"] for node in _nodes(plan) if node["Actual Rows"] > shown] == []
@@ -220,11 +224,13 @@ def lists_of_sqlite(tmp_path_factory):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_of_sqlite_costs_as_much_in_a_long_list_as_in_a_short_one(lists_of_sqlite, page):
-    (asked,) = [(sql, values) for name, sql, values in asked_about("sqlite") if name == page]
+    (index_values,) = [
+        (sql, values) for name, sql, values in all_statements("sqlite") if name == page
+    ]
     steps = []
     for file in lists_of_sqlite:
         with closing(sqlite3.connect(file)) as connection:
-            steps.append(_steps(connection, *asked))
+            steps.append(_steps(connection, *index_values))
     assert steps[1] <= 1.5 * steps[0]
 
 
@@ -238,8 +244,8 @@ def _steps(connection, sql, values):
 
 
 def _operations(connection, sql, values, *options):
-    asked = ", ".join(["FORMAT JSON", *options])
-    (rows,) = connection.execute(f"EXPLAIN ({asked}) {sql}", values).fetchall()
+    index_values = ", ".join(["FORMAT JSON", *options])
+    (rows,) = connection.execute(f"EXPLAIN ({index_values}) {sql}", values).fetchall()
     (plan,) = rows[0] if isinstance(rows[0], list) else json.loads(rows[0])
     return plan["Plan"]
 

@@ -46,7 +46,7 @@ def fill(store: Store) -> None:
 
 
 @pytest.fixture(scope="module")
-def kept(request, tmp_path_factory) -> Iterator[Callable[..., tuple[Store, Store]]]:
+def filled_stores(request, tmp_path_factory) -> Iterator[Callable[..., tuple[Store, Store]]]:
     """Yield a store on a database and one in memory with the same content, filled once.
 
     No test writes to them.
@@ -70,13 +70,13 @@ def kept(request, tmp_path_factory) -> Iterator[Callable[..., tuple[Store, Store
 
 
 @pytest.fixture(params=KINDS)
-def filled(request, kept):
+def filled(request, filled_stores):
     """Return a store on a database, and the memory with the same in it."""
-    return kept(request.param, fill)
+    return filled_stores(request.param, fill)
 
 
 def test_what_is_typed_finds_what_the_memory_finds(filled):
-    def found(store, typed):
+    def results(store, typed):
         hits = store.search(typed, limit=1000).items
         return [
             (hit.conversation.id, hit.message and hit.message.id, hit.where, hit.snippet)
@@ -85,7 +85,7 @@ def test_what_is_typed_finds_what_the_memory_finds(filled):
 
     store, memory = filled
     for typed in TYPED:
-        assert found(store, typed) == found(memory, typed), typed
+        assert results(store, typed) == results(memory, typed), typed
 
 
 def test_pages_of_hits_join_to_the_whole(filled):
@@ -93,15 +93,15 @@ def test_pages_of_hits_join_to_the_whole(filled):
     whole = store.search("shared", limit=1000).items
     assert len(whole) == 3 * len(WORDS)
     for limit in (1, 7, 50):
-        found = []
+        results = []
         cursor = None
         while True:
             page = store.search("shared", limit=limit, cursor=cursor)
             assert len(page.items) <= limit
-            found += page.items
+            results += page.items
             if (cursor := page.cursor) is None:
                 break
-        assert found == list(whole)
+        assert results == list(whole)
 
 
 TIMES = [datetime(2024, 1, day, tzinfo=UTC) for day in (1, 2, 3)]
@@ -127,9 +127,9 @@ def fill_with_dates(store: Store) -> None:
 
 
 @pytest.fixture(params=KINDS)
-def dated(request, kept):
+def dated(request, filled_stores):
     """Return a store on a database, and the memory, both with the same few times."""
-    return kept(request.param, fill_with_dates)
+    return filled_stores(request.param, fill_with_dates)
 
 
 def places(page) -> list[tuple[str, str | None]]:
@@ -153,15 +153,15 @@ def test_bounds_and_the_order_of_equal_times_are_those_of_the_memory(dated, role
 
 def test_pages_of_hits_of_equal_times_join_to_the_whole(dated):
     store, memory = dated
-    found = []
+    results = []
     cursor = None
     while True:
         page = store.search("dated", limit=1, cursor=cursor)
-        found += places(page)
+        results += places(page)
         if (cursor := page.cursor) is None:
             break
-    assert found == places(memory.search("dated", limit=100))
-    assert len(found) == 6 + 54
+    assert results == places(memory.search("dated", limit=100))
+    assert len(results) == 6 + 54
 
 
 def test_a_cursor_of_another_search_is_refused(filled):
@@ -182,7 +182,7 @@ def test_very_long_queries_are_answered(filled):
 
 
 def test_an_index_follows_each_change(database):
-    def found(typed):
+    def results(typed):
         return [(hit.conversation.id, hit.where) for hit in store.search(typed).items]
 
     with convostore.open(database.dsn()) as store:
@@ -191,11 +191,11 @@ def test_an_index_follows_each_change(database):
             "c", [Message(id=i, role="user", parts=(TextPart(text=f"{i} word"),)) for i in "ab"]
         )
         store.update_conversation("c", title="second title")
-        assert (found("first"), found("second")) == ([], [("c", "title")])
+        assert (results("first"), results("second")) == ([], [("c", "title")])
         store.update_conversation("c", title=None)
-        assert found("second") == []
+        assert results("second") == []
         store.put_conversation(Conversation(id="c", title="third title"))
-        assert found("third") == [("c", "title")]
+        assert results("third") == [("c", "title")]
         store.replace_messages(
             "c", [Message(id="d", role="user", parts=(TextPart(text="d word"),))], after="a"
         )
@@ -204,8 +204,8 @@ def test_an_index_follows_each_change(database):
         assert [hit.message.id for hit in store.search("word").items] == ["d"]
         store.fork_conversation("c", "d", id="fork")
         assert {hit.conversation.id for hit in store.search("word").items} == {"c", "fork"}
-        assert len(found("third")) == 2
+        assert len(results("third")) == 2
         store.delete_conversation("c")
-        assert {item for item, _ in found("word") + found("third")} == {"fork"}
+        assert {item for item, _ in results("word") + results("third")} == {"fork"}
         store.clear_conversations()
-        assert found("word") + found("third") == []
+        assert results("word") + results("third") == []

@@ -277,7 +277,7 @@ def many(generation: str, count: int = 250, *, ties: bool = False) -> FastGPTSer
     return service
 
 
-def asked(service: FastGPTService) -> list[str]:
+def requested_paths(service: FastGPTService) -> list[str]:
     """Return the last words of the requested paths that exist."""
     return [
         request.path.rpartition("/")[2]
@@ -298,10 +298,10 @@ def test_where_the_service_tells_of_one_conversation_it_is_asked_first(generatio
     service = many(generation)
     store = opened(service.handle)
     store.get_conversation("c0")
-    assert asked(service) == ["getHistoryStatus", "getHistories"]
+    assert requested_paths(service) == ["getHistoryStatus", "getHistories"]
     with pytest.raises(convostore.NotFoundError):
         store.get_conversation("nobody's")
-    assert asked(service)[2:] == ["getHistoryStatus"]
+    assert requested_paths(service)[2:] == ["getHistoryStatus"]
 
 
 @for_each("generation", ["4.9", "4.14.5"])
@@ -312,7 +312,7 @@ def test_where_it_does_not_the_list_is_read_and_it_is_not_asked_again(generation
         store.get_conversation("c0")
     absent = [request.path for request, response in service.exchanges if response.status == 404]
     assert len(absent) == len(set(absent))
-    assert set(asked(service)) == {"getHistories"}
+    assert set(requested_paths(service)) == {"getHistories"}
 
 
 @for_each("generation", GENERATIONS)

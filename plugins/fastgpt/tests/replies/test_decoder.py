@@ -54,11 +54,11 @@ def frame(data, name="answer"):
     return b"event: %s\ndata: %s\n\n" % (name.encode(), text)
 
 
-def said(text=None, reasoning=None):
+def chunk_of(text=None, reasoning=None):
     return {"choices": [{"delta": {"content": text, "reasoning_content": reasoning}}]}
 
 
-def told(*frames, ended=True):
+def decode_frames(*frames, ended=True):
     """Return the events of a stream, which may not fail."""
     events, error = outcome_of([*frames, DONE] if ended else frames)
     assert error is None
@@ -217,15 +217,18 @@ def test_nodes_told_one_by_one_are_nested_as_those_told_at_once(version):
 
 
 def test_a_delta_may_hold_reasoning_and_text_and_reasoning_comes_first():
-    assert told(frame(said("b", "a"))) == [ReasoningDelta(text="a"), TextDelta(text="b")]
+    assert decode_frames(frame(chunk_of("b", "a"))) == [
+        ReasoningDelta(text="a"),
+        TextDelta(text="b"),
+    ]
 
 
 def test_heartbeats_and_the_stop_chunk_are_no_events():
-    assert told(frame(said("")), frame(said(None)), frame(said("", ""))) == []
+    assert decode_frames(frame(chunk_of("")), frame(chunk_of(None)), frame(chunk_of("", ""))) == []
 
 
 def test_answers_without_a_name_and_fast_answers_are_text():
-    assert told(b"data: " + CHUNK + b"\n\n", frame(CHUNK, "fastAnswer")) == [
+    assert decode_frames(b"data: " + CHUNK + b"\n\n", frame(CHUNK, "fastAnswer")) == [
         TextDelta(text="Hi"),
         TextDelta(text="Hi"),
     ]
@@ -233,11 +236,15 @@ def test_answers_without_a_name_and_fast_answers_are_text():
 
 def test_a_running_node_is_a_status():
     node = {"status": "running", "name": "AI chat"}
-    assert told(frame(node, "flowNodeStatus")) == [StatusChanged(name="AI chat", status="running")]
+    assert decode_frames(frame(node, "flowNodeStatus")) == [
+        StatusChanged(name="AI chat", status="running")
+    ]
 
 
 def test_a_title_and_variables_are_told():
-    assert told(frame({"title": "T"}, "chatTitle"), frame({"a": [1]}, "updateVariables")) == [
+    assert decode_frames(
+        frame({"title": "T"}, "chatTitle"), frame({"a": [1]}, "updateVariables")
+    ) == [
         TitleChanged(title="T"),
         VariablesUpdated(variables={"a": [1]}),
     ]
@@ -247,7 +254,7 @@ def test_a_tools_call_arguments_and_result_are_joined_by_its_id():
     def tool(**more):
         return {"tool": {"id": "t1", "toolName": "", "toolAvatar": "", "params": "", **more}}
 
-    events = told(
+    events = decode_frames(
         frame(tool(toolName="weather", functionName="http"), "toolCall"),
         frame(tool(params='{"city":'), "toolParams"),
         frame(tool(params='"Paris"}'), "toolParams"),
@@ -263,7 +270,7 @@ def test_a_tools_call_arguments_and_result_are_joined_by_its_id():
 
 def test_a_tools_call_may_come_whole():
     tool = {"id": "t1", "toolName": "", "functionName": "f", "params": "{}", "response": "r"}
-    assert told(frame({"tool": tool}, "toolCall")) == [
+    assert decode_frames(frame({"tool": tool}, "toolCall")) == [
         ToolCallStarted(id="t1", name="f"),
         ToolCallArgumentsDelta(id="t1", arguments="{}"),
         ToolResultDelta(id="t1", content="r"),
@@ -274,7 +281,7 @@ def test_an_interaction_is_found_within_those_that_wrap_it():
     asked = {"type": "userSelect", "params": {"userSelectOptions": [{"value": "a", "key": "k"}]}}
     for kind in ("childrenInteractive", "toolChildrenInteractive", "loopInteractive"):
         asked = {"type": kind, "params": {"childrenResponse": asked}}
-        (event,) = told(frame({"interactive": asked}, "interactive"))
+        (event,) = decode_frames(frame({"interactive": asked}, "interactive"))
         assert isinstance(event, InteractionRequested)
         assert event.interaction.type == "userSelect"
         assert [option.value for option in event.interaction.options] == ["a"]
@@ -284,8 +291,8 @@ def test_run_details_come_as_a_list_or_as_an_object_by_number():
     rows = [{"id": str(number), "moduleName": f"n{number}"} for number in range(12)]
     as_object = {str(number): row for number, row in enumerate(rows)}
     (listed,), (numbered,) = (
-        told(frame(rows, "flowResponses")),
-        told(frame(as_object, "flowResponses")),
+        decode_frames(frame(rows, "flowResponses")),
+        decode_frames(frame(as_object, "flowResponses")),
     )
     assert listed == numbered
     assert isinstance(listed, RunDetailsReported)
@@ -308,7 +315,7 @@ def test_run_details_come_as_a_list_or_as_an_object_by_number():
 )
 def test_what_the_schema_has_no_word_for_is_kept_whole(name):
     data = {"durationSeconds": 0.5, "deep": [{"x": None}]}
-    assert told(frame(data, name)) == [OtherEvent(type=name, data=data)]
+    assert decode_frames(frame(data, name)) == [OtherEvent(type=name, data=data)]
 
 
 @for_each(
@@ -337,15 +344,15 @@ def test_what_the_schema_has_no_word_for_is_kept_whole(name):
     ],
 )
 def test_an_event_of_another_shape_is_kept_whole(name, data):
-    assert told(frame(data, name)) == [OtherEvent(type=name, data=data)]
+    assert decode_frames(frame(data, name)) == [OtherEvent(type=name, data=data)]
 
 
 def test_the_last_node_that_stands_in_no_other_tells_whether_the_run_failed():
     inner = {"id": "b", "parentId": "a", "moduleName": "tool", "error": "timed out"}
     outer = {"id": "a", "moduleName": "agent"}
-    told(frame(inner, "flowNodeResponse"), frame(outer, "flowNodeResponse"))
-    told(frame(outer, "flowNodeResponse"), frame(inner, "flowNodeResponse"))
-    told(frame([outer | {"error": "first try"}, outer], "flowResponses"))
+    decode_frames(frame(inner, "flowNodeResponse"), frame(outer, "flowNodeResponse"))
+    decode_frames(frame(outer, "flowNodeResponse"), frame(inner, "flowNodeResponse"))
+    decode_frames(frame([outer | {"error": "first try"}, outer], "flowResponses"))
     error = refusal(
         frame(outer | {"errorText": "boom"}, "flowNodeResponse"), frame(inner, "x"), DONE
     )
@@ -396,13 +403,15 @@ def test_what_is_no_json_within_bounds_is_an_error_with_an_excerpt(name, data):
 
 
 def test_half_a_character_is_kept():
-    (event,) = told(frame(b'{"choices":[{"delta":{"content":"\\ud83d"}}]}'))
+    (event,) = decode_frames(frame(b'{"choices":[{"delta":{"content":"\\ud83d"}}]}'))
     assert event == TextDelta(text="\ud83d")
 
 
 def test_an_interaction_may_be_nested_to_the_bound():
     asked = b'{"params":{"childrenResponse":' * 90 + b"{}" + b"}}" * 90
-    assert isinstance(told(frame(b'{"interactive":%s}' % asked, "interactive"))[0], OtherEvent)
+    assert isinstance(
+        decode_frames(frame(b'{"interactive":%s}' % asked, "interactive"))[0], OtherEvent
+    )
 
 
 def pieces():

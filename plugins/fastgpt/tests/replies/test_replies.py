@@ -70,7 +70,7 @@ def made(chat, way, *args, **kwargs):
     return chat.read("stream_reply", *args, **kwargs).reply
 
 
-def asked(service):
+def last_completion(service):
     """Return the body of the last completion that was asked for, and its path."""
     request = [exchange for exchange, _ in service.exchanges if exchange.path in COMPLETIONS][-1]
     return request.json, request.path
@@ -186,7 +186,7 @@ def test_a_turn_is_sent_with_the_ids_that_were_chosen(face, way):
     service = newest()
     with Chat(face, service.handle) as chat:
         reply = made(chat, way, None, "hi")
-        body, path = asked(service)
+        body, path = last_completion(service)
         assert path == "/api/v1/chat/completions"
         assert body == {
             "appId": APP,
@@ -215,7 +215,7 @@ def test_what_is_asked_for_with_a_turn_is_sent(face, way):
             metadata={"from": "here"},
             api_version="v2",
         )
-        body, path = asked(service)
+        body, path = last_completion(service)
         assert path == "/api/v2/chat/completions"
         assert body | {"responseChatItemId": ""} == {
             "appId": APP,
@@ -276,7 +276,7 @@ def test_a_file_is_sent_by_its_address_as_what_it_is(file, sent):
     service = newest()
     with Chat("sync", service.handle) as chat:
         reply = chat.reply(None, [TextPart(text="look"), file])
-        body, _ = asked(service)
+        body, _ = last_completion(service)
         assert body["messages"][0]["content"] == [{"type": "text", "text": "look"}, sent]
         assert reply.question.parts[0] == TextPart(text="look")
         assert reply.question.parts[1].url == file.url
@@ -297,7 +297,7 @@ def test_a_file_without_an_address_is_refused_before_anything_is_sent(face, way)
 def test_a_plugin_app_is_sent_its_variables_alone(face, service, way):
     with Chat(face, service.handle) as chat:
         reply = made(chat, way, None, "", variables={"query": "hello"})
-        body, _ = asked(service)
+        body, _ = last_completion(service)
         assert "messages" not in body
         assert body["variables"] == {"query": "hello"}
         assert reply.message.text
@@ -322,7 +322,7 @@ def test_a_visitor_of_a_share_link_is_answered_in_each_generations_spelling(face
     options = {"app_id": None, "api_key": None, **SHARED, **app}
     with Chat(face, service.keyless, **options) as chat:
         reply = made(chat, way, None, "hi")
-        body, _ = asked(service)
+        body, _ = last_completion(service)
         link = {"shareId": SHARE, "outLinkUid": UID}
         assert body.items() >= ({"outLinkAuthData": link} if nested else link).items()
         assert reply.message.text == "You said: hi"

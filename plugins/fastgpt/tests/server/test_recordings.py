@@ -323,7 +323,7 @@ def refused_at_the_gate(exchange: Exchange) -> StoreError | None:
     return None
 
 
-def asked(exchange: Exchange) -> IncomingRequest:
+def make_request(exchange: Exchange) -> IncomingRequest:
     body = exchange.json
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return IncomingRequest(
@@ -336,7 +336,7 @@ def asked(exchange: Exchange) -> IncomingRequest:
 
 
 async def answer(store: Any, exchange: Exchange) -> Response:
-    dialect, request = FastGPTDialect(), asked(exchange)
+    dialect, request = FastGPTDialect(), make_request(exchange)
     refusal = refused_at_the_gate(exchange)
     if refusal is not None:
         return dialect.failed(request, refusal)

@@ -71,21 +71,21 @@ def _items(text: str) -> Iterator[Row]:
     command, _, rest = text.partition(" ")
     if command == "think":
         yield {"reasoning": {"content": "What was I told? A question."}}
-        yield said(f"You said: {rest}")
+        yield text_item(f"You said: {rest}")
     elif text.startswith("look up"):
-        yield said("Let me see.")
+        yield text_item("Let me see.")
         params, response = json.dumps({"word": text[8:]}), f"{text[8:]} is a word"
         tool = {"toolName": "dictionary", "functionName": "look_up", "toolAvatar": ""}
         yield {"tools": [{"id": "call1", **tool, "params": params, "response": response}]}
-        yield said("It is a word.")
+        yield text_item("It is a word.")
     elif command in _ASKING or text.startswith("fill in"):
-        yield said("One question.")
+        yield text_item("One question.")
         yield {"interactive": _ASKING["fill" if command == "fill" else command](rest)}
     else:
-        yield said(f"You said: {text}")
+        yield text_item(f"You said: {text}")
 
 
-def said(text: str) -> Row:
+def text_item(text: str) -> Row:
     return {"text": {"content": text}}
 
 
@@ -133,58 +133,58 @@ _ASKING = {"choose": _choice, "fill": _form, "pay": _pause, "ask": _questions, "
 
 def waiting(value: Sequence[Row]) -> Row | None:
     """Return the interaction that a record waits for, the innermost one."""
-    asked = value[-1].get("interactive") if value else None
-    while asked and "childrenResponse" in asked["params"]:
-        asked = asked["params"]["childrenResponse"]
-    if asked is None or asked["type"] == "agentPlanAskQuery":
+    part = value[-1].get("interactive") if value else None
+    while part and "childrenResponse" in part["params"]:
+        part = part["params"]["childrenResponse"]
+    if part is None or part["type"] == "agentPlanAskQuery":
         return None
-    done = asked["params"].get("userSelectedVal") or asked["params"].get("submitted")
-    return None if done else asked
+    done = part["params"].get("userSelectedVal") or part["params"].get("submitted")
+    return None if done else part
 
 
-def goes_on(value: list[Row], asked: Row, text: str, *, by_key: bool) -> Run:
+def goes_on(value: list[Row], part: Row, text: str, *, by_key: bool) -> Run:
     """Go on with a flow that waited; what it waited for is noted in the record."""
-    params = asked["params"]
-    if asked["type"] == "userSelect":
+    params = part["params"]
+    if part["type"] == "userSelect":
         params["userSelectedVal"] = text
         known = [option["value"] for option in params["userSelectOptions"]]
-        return Run([said(f"You chose {text}." if text in known else "")], begins="userSelect")
-    if asked["type"] == "paymentPause":
+        return Run([text_item(f"You chose {text}." if text in known else "")], begins="userSelect")
+    if part["type"] == "paymentPause":
         value.pop()
-        return Run([said("Thank you.")], begins="paymentPause")
+        return Run([text_item("Thank you.")], begins="paymentPause")
     answered = _object(text)
     if answered:
         params["submitted"] = True
-    if asked["type"] == "agentAsk":
+    if part["type"] == "agentAsk":
         for item, answer in zip(params["questions"], answered.get("answers", []), strict=False):
             item["answer"] = answer
-        return Run([said("I see.")], begins="agent")
+        return Run([text_item("I see.")], begins="agent")
     for item in params["inputForm"]:
         name = item["key" if by_key else "label"]
         item["value"] = answered.get(name, item["value"])
     filled = ", ".join(f"{item['key']} is {item['value']}" for item in params["inputForm"])
-    return Run([said(f"So {filled}.")], begins="formInput")
+    return Run([text_item(f"So {filled}.")], begins="formInput")
 
 
 def _object(text: str) -> Row:
     try:
-        found = json.loads(text)
+        values = json.loads(text)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return values if isinstance(values, dict) else {}
 
 
 def question_of(content: Any) -> tuple[str, list[Row]]:
     """Return a question's text, and its record's value."""
     if isinstance(content, str):
-        return content, [said(content)]
+        return content, [text_item(content)]
     value = [_given(item) for item in content or []]
     return "".join(item["text"]["content"] for item in value if "text" in item), value
 
 
 def _given(piece: Row) -> Row:
     if piece["type"] == "text":
-        return said(piece["text"])
+        return text_item(piece["text"])
     if piece["type"] == "image_url":
         return {"file": {"type": "image", "name": "", "url": piece["image_url"]["url"]}}
     return {"file": {"type": "file", "name": piece["name"], "url": piece["url"]}}
@@ -206,16 +206,16 @@ def stored(items: Iterable[Row], *, together: bool) -> list[Row]:
 
 @dataclass
 class Answer:
-    """A run as it is told to who asked.
+    """A run as it is reported to its client.
 
     Attributes:
         chat_id: Which chat it is of.
         title: The chat's, where it has a new one.
         variables: All that the chat has.
-        details: Whether the run is told of, and not its answer alone.
-        by_node: Whether each node is told of when it is done, as v2 does.
+        details: Whether the run is reported, and not its answer alone.
+        by_node: Whether each node is reported when it is done, as in v2.
         details_last: Whether they stand behind the end mark.
-        as_object: Whether an error is told as an object.
+        as_object: Whether an error is reported as an object.
     """
 
     run: Run
@@ -298,9 +298,9 @@ class Answer:
             yield from [("flowNodeResponse", node) for node in (*inner, nodes[1])]
         yield "workflowDuration", {"durationSeconds": 0.5}
         yield "answer", _chunk("stop", content=None)
-        told = [] if self.by_node else [("flowResponses", nodes)]
+        nodes_event = [] if self.by_node else [("flowResponses", nodes)]
         end: list[tuple[str, Any]] = [("answer", None)]
-        yield from end + told if self.details_last else told + end
+        yield from end + nodes_event if self.details_last else nodes_event + end
 
 
 def frame(name: str | None, data: Any) -> bytes:

@@ -105,12 +105,12 @@ class Served:
         async def carried_out() -> Response:
             async with self._aopen() as store:
                 try:
-                    given = await run_dialect(self.dialect, request, store)
-                    if isinstance(given, StreamedResponse):
-                        return await _whole(given, store)
+                    response = await run_dialect(self.dialect, request, store)
+                    if isinstance(response, StreamedResponse):
+                        return await _whole(response, store)
                 except StoreError as error:
                     return self.dialect.failed(request, error)
-                return given
+                return response
 
         return asyncio.run(carried_out())
 
@@ -134,15 +134,15 @@ class Served:
         return json.loads(response.content)
 
 
-async def _whole(given: StreamedResponse, store: AsyncConversationStore) -> Response:
+async def _whole(response: StreamedResponse, store: AsyncConversationStore) -> Response:
     content = b""
-    async with given.begin(store) as stream:
+    async with response.begin(store) as stream:
         try:
             async for event in stream:
-                content += given.encoder.feed(event)
+                content += response.encoder.feed(event)
         except StoreError as error:
-            content += given.encoder.failed(error)
-    return Response(given.status, given.headers, content)
+            content += response.encoder.failed(error)
+    return Response(response.status, response.headers, content)
 
 
 def request_of(

@@ -245,18 +245,18 @@ def turned_away(version: str, request: Request) -> Response | None:
     """Return what a version answers to a path or a spelling that it does not know; else None."""
     if lacks(version, request.path):
         return exchange_of(f"{version}/unknown_route#1").response
-    given = request.json if isinstance(request.json, dict) else {}
+    body = request.json if isinstance(request.json, dict) else {}
     name = None
-    if version == "v4.9.14" and "outLinkAuthData" in given:
+    if version == "v4.9.14" and "outLinkAuthData" in body:
         # A field that it does not know: to a request that names no app, lists are empty.
         unnamed = {
             "getHistories": "history_getHistories#17",
             "getPaginationRecords": "record_getPaginationRecords#15",
         }
         name = unnamed.get(kind_of(request.path) or "", "history_getHistories#18")
-    elif version == "v4.16.0" and "outLinkAuthData" in given and "appId" in given:
+    elif version == "v4.16.0" and "outLinkAuthData" in body and "appId" in body:
         name = "share_outlink#2"
-    elif version == "v4.16.0" and "shareId" in given:
+    elif version == "v4.16.0" and "shareId" in body:
         name = "share_outlink#1"
     return exchange_of(f"{version}/{name}").response if name else None
 
@@ -301,8 +301,8 @@ class Replay:
     def _statuses(self, wanted: Any) -> Response:
         rows = self.held["getHistories"]
         assert isinstance(rows, list)
-        found = [row for row in rows if row["chatId"] in wanted["chatIds"]]
-        return answer_of({"list": found})
+        matching = [row for row in rows if row["chatId"] in wanted["chatIds"]]
+        return answer_of({"list": matching})
 
     def _conversations(self, rows: list[Any], wanted: Any) -> Response:
         """Contract, 4: sorted as recorded; the times of update bound it where they are given."""

@@ -198,18 +198,18 @@ class Chat:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Call:
     """One request as a handler sees it.
 
     Attributes:
-        given: Its parameters, wherever they stood.
+        params: Its parameters, wherever they stood.
         owner: Who asks; a member's name, or a share link's user.
         shared: Whether by a share link.
     """
 
     body: Row
     query: Row
-    given: Row
+    params: Row
     owner: str = ""
     shared: bool = False
 
@@ -233,7 +233,7 @@ class FastGPTService:
         self.chats: dict[str, Chat] = {}
         self._handlers = dict(self._routes())
 
-    def _routes(self) -> Iterable[tuple[str, tuple[str, Callable[[Asked], Any]]]]:
+    def _routes(self) -> Iterable[tuple[str, tuple[str, Callable[[Call], Any]]]]:
         for folder, names in (("history/", _HISTORY), ("record/", _RECORD)):
             for name in names:
                 handler = getattr(self, f"_{_snake(name)}")
@@ -312,8 +312,8 @@ class FastGPTService:
 
     def _listed(self, owner: str) -> list[Chat]:
         """Return the chats of an owner, sorted; of equals the last created one first."""
-        found = [chat for chat in self.chats.values() if chat.owner == owner and not chat.deleted]
-        return sorted(found, key=lambda each: (each.top, each.updated, each.number), reverse=True)
+        chats = [chat for chat in self.chats.values() if chat.owner == owner and not chat.deleted]
+        return sorted(chats, key=lambda chat: (chat.top, chat.updated, chat.number), reverse=True)
 
     def _tick(self) -> datetime:
         self._now += self.tick
@@ -334,14 +334,14 @@ class FastGPTService:
         return lambda request: self._answered(request, authorization)
 
     def _answered(self, request: Request, authorization: str | None) -> Response:
-        found = self._handlers.get(request.path.removeprefix(ROOT))
+        handler = self._handlers.get(request.path.removeprefix(ROOT))
         if request.path in COMPLETIONS:
             response = self._completed(request, authorization)
-        elif found is None:
+        elif handler is None:
             response = Response(404, HTML_TYPE, PAGE)
         else:
             try:
-                data = found[1](self._asked(found[0], request, authorization))
+                data = handler[1](self._parse_call(handler[0], request, authorization))
                 response = _reply(200, {"code": 200, "statusText": "", "message": "", "data": data})
             except Refusal as refusal:
                 response = self.refused(refusal)
@@ -353,50 +353,50 @@ class FastGPTService:
         follows = self.generation.mapped and refusal.code in {400, 403, 404, 413, 429}
         return _reply(refusal.code if follows else 500, refusal.body)
 
-    def _asked(self, name: str, request: Request, authorization: str | None) -> Asked:
+    def _parse_call(self, name: str, request: Request, authorization: str | None) -> Call:
         body: Row = request.json if isinstance(request.json, dict) else {}
         query: Row = dict(request.query)
-        given = query | body
-        share = self._share_link(given)
+        params = query | body
+        share = self._share_link(params)
         if name in self.generation.validates:
-            self._validate(name, given, share)
+            self._validate(name, params, share)
         if share is not None:
             if share.get("shareId") != SHARE:
                 raise link_un_invalid()
-            return Asked(body, query, given, f"share:{share.get('outLinkUid')}", shared=True)
-        if "appId" not in given:
+            return Call(body, query, params, f"share:{share.get('outLinkUid')}", shared=True)
+        if "appId" not in params:
             return self._without_target(name, body, query)
         owner = _owner(authorization)
-        self._permit(name, given["appId"])
-        return Asked(body, query, given, owner)
+        self._permit(name, params["appId"])
+        return Call(body, query, params, owner)
 
-    def _without_target(self, name: str, body: Row, query: Row) -> Asked:
+    def _without_target(self, name: str, body: Row, query: Row) -> Call:
         """Before share links moved, a list of nothing was an empty one, whoever asked."""
         if self.generation.nested_share or name not in {"getHistories", "getPaginationRecords"}:
             raise un_auth_chat()
-        return Asked(body, query, {})
+        return Call(body, query, {})
 
-    def _share_link(self, given: Row) -> Row | None:
+    def _share_link(self, params: Row) -> Row | None:
         if not self.generation.nested_share:
-            return given if given.get("shareId") and given.get("outLinkUid") else None
-        link = given.get("outLinkAuthData")
+            return params if params.get("shareId") and params.get("outLinkUid") else None
+        link = params.get("outLinkAuthData")
         link = json.loads(link) if isinstance(link, str) else link
         return link if isinstance(link, dict) and link.get("shareId") else None
 
-    def _validate(self, name: str, given: Row, share: Row | None) -> None:
-        if "appId" in given and not _OBJECT_ID.fullmatch(str(given["appId"])):
+    def _validate(self, name: str, params: Row, share: Row | None) -> None:
+        if "appId" in params and not _OBJECT_ID.fullmatch(str(params["appId"])):
             raise invalid("appId", message="Invalid string: must match pattern")
-        if self.generation.nested_share and share is not None and "appId" in given:
+        if self.generation.nested_share and share is not None and "appId" in params:
             raise invalid(message="appId cannot be used with share auth")
-        if name != "getHistories" and "appId" not in given and share is None:
+        if name != "getHistories" and "appId" not in params and share is None:
             raise invalid(message="appId, skillId or share auth must be provided")
         for key in _REQUIRED.get(name, ()):
-            if not isinstance(given.get(key), str) or not given[key]:
+            if not isinstance(params.get(key), str) or not params[key]:
                 raise invalid(key, message="Invalid input: expected string")
         known = self.generation.nested_share
-        if known and given.get("source", "api") not in (*SOURCES, "mcp", "wechat"):
+        if known and params.get("source", "api") not in (*SOURCES, "mcp", "wechat"):
             raise invalid("source", message="Invalid option")
-        ids = given.get("chatIds", ["x"])
+        ids = params.get("chatIds", ["x"])
         if name == "getHistoryStatus" and not (isinstance(ids, list) and 1 <= len(ids) <= 200):
             raise invalid("chatIds", message="Too small: expected array to have >=1 items")
 
@@ -413,10 +413,10 @@ class FastGPTService:
         if app_id != APP:
             raise app_un_exist()
 
-    def _readable(self, asked: Asked) -> Chat | None:
+    def _readable(self, call: Call) -> Chat | None:
         """Return the named chat, even a hidden one; None if there is none."""
-        chat = self.chats.get(asked.given.get("chatId", ""))
-        if chat is not None and chat.owner != asked.owner:
+        chat = self.chats.get(call.params.get("chatId", ""))
+        if chat is not None and chat.owner != call.owner:
             raise un_auth_chat()
         return chat
 
@@ -426,8 +426,8 @@ class FastGPTService:
         """Refuse in a stream where one was requested, unless a schema refuses."""
         streams = isinstance(request.json, dict) and request.json.get("stream") is True
         try:
-            asked = self._asked("completions", request, authorization)
-            answer = self._turn(asked, by_node=streams and request.path == COMPLETIONS[1])
+            call = self._parse_call("completions", request, authorization)
+            answer = self._turn(call, by_node=streams and request.path == COMPLETIONS[1])
         except Refusal as refusal:
             checked = "completions" in self.generation.validates and refusal.code == 400
             if not streams or checked:
@@ -437,19 +437,19 @@ class FastGPTService:
             return Response(200, {}, apps.frame("error", body))
         return answer.streamed() if streams else answer.whole()
 
-    def _turn(self, asked: Asked, *, by_node: bool) -> apps.Answer:
+    def _turn(self, call: Call, *, by_node: bool) -> apps.Answer:
         """Accept a turn and answer at once, as a service that continues whoever listens."""
-        body = asked.body
-        messages, given = body.get("messages"), body.get("variables")
-        if not messages and not given:
+        body = call.body
+        messages, variables = body.get("messages"), body.get("variables")
+        if not messages and not variables:
             raise thrown("messages is empty")
-        content = messages[-1]["content"] if messages else json.dumps(given)
-        chat = self._readable(asked) or self.insert(
-            body["chatId"], owner=asked.owner, source="share" if asked.shared else "api"
+        content = messages[-1]["content"] if messages else json.dumps(variables)
+        chat = self._readable(call) or self.insert(
+            body["chatId"], owner=call.owner, source="share" if call.shared else "api"
         )
         if chat.generating and self.generation.one_at_a_time:
             raise chat_is_generating()
-        chat.variables |= given or {}
+        chat.variables |= variables or {}
         run = self._run(chat, content, body.get("responseChatItemId"))
         chat.lag = self.lag
         title = self._titled(chat, content)
@@ -469,9 +469,9 @@ class FastGPTService:
         text, value = apps.question_of(content)
         together = self.generation.shared_data_id
         last = chat.records[-1]["value"] if chat.records else []
-        asked = apps.waiting(last)
-        if asked is not None:
-            run = apps.goes_on(last, asked, text, by_key=self.generation.forms_by_key)
+        pending = apps.waiting(last)
+        if pending is not None:
+            run = apps.goes_on(last, pending, text, by_key=self.generation.forms_by_key)
             last += apps.stored(run.items, together=together)
             return run
         if self.generation.shared_data_id and any(
@@ -481,7 +481,7 @@ class FastGPTService:
         run = apps.run(text)
         self.append(chat.chat_id, "user", "")["value"] = value
         answer = self.append(chat.chat_id, "assistant", "")
-        answer["value"] = apps.stored(run.items, together=together) or [apps.said("")]
+        answer["value"] = apps.stored(run.items, together=together) or [apps.text_item("")]
         answer["dataId"] = data_id or answer["dataId"]
         if self.generation.shared_data_id:
             chat.records[-2]["dataId"] = answer["dataId"]
@@ -500,19 +500,19 @@ class FastGPTService:
 
     # Handlers
 
-    def _get_histories(self, asked: Asked) -> Row:
-        if not asked.shared and asked.given.get("appId") != APP:
+    def _get_histories(self, call: Call) -> Row:
+        if not call.shared and call.params.get("appId") != APP:
             return {"list": [], "total": 0}
-        found = self._listed(asked.owner)
-        source = asked.body.get("source")
-        if source is not None and not asked.shared:
-            found = [item for item in found if item.source == source]
-        if (earliest := asked.body.get("startUpdateTime")) is not None:
-            found = [item for item in found if item.updated >= _time(earliest)]
-        if (latest := asked.body.get("endUpdateTime")) is not None:
-            found = [item for item in found if item.updated <= _time(latest)]
-        start, end = _span(asked)
-        return {"list": [self._item(item) for item in found[start:end]], "total": len(found)}
+        chats = self._listed(call.owner)
+        source = call.body.get("source")
+        if source is not None and not call.shared:
+            chats = [item for item in chats if item.source == source]
+        if (earliest := call.body.get("startUpdateTime")) is not None:
+            chats = [item for item in chats if item.updated >= _time(earliest)]
+        if (latest := call.body.get("endUpdateTime")) is not None:
+            chats = [item for item in chats if item.updated <= _time(latest)]
+        start, end = _span(call)
+        return {"list": [self._item(item) for item in chats[start:end]], "total": len(chats)}
 
     def _item(self, chat: Chat) -> Row:
         item = {"chatId": chat.chat_id, "updateTime": _iso(chat.updated), "appId": APP}
@@ -522,8 +522,8 @@ class FastGPTService:
     def _progress(self) -> Row:
         return {"chatGenerateStatus": 1, "hasBeenRead": False} if self.generation.status else {}
 
-    def _get_history_status(self, asked: Asked) -> Row:
-        wanted = [row for row in self._listed(asked.owner) if row.chat_id in asked.body["chatIds"]]
+    def _get_history_status(self, call: Call) -> Row:
+        wanted = [row for row in self._listed(call.owner) if row.chat_id in call.body["chatIds"]]
         return {
             "list": [
                 {"chatId": item.chat_id, "updateTime": _iso(item.updated)} | self._progress()
@@ -531,31 +531,31 @@ class FastGPTService:
             ]
         }
 
-    def _update_history(self, asked: Asked) -> None:
-        chat = self._readable(asked)
+    def _update_history(self, call: Call) -> None:
+        chat = self._readable(call)
         if chat is None or chat.deleted:
             return
-        chat.title = asked.body.get("title", chat.title)
-        chat.custom_title = asked.body.get("customTitle", chat.custom_title)
-        chat.top = asked.body.get("top", chat.top)
+        chat.title = call.body.get("title", chat.title)
+        chat.custom_title = call.body.get("customTitle", chat.custom_title)
+        chat.top = call.body.get("top", chat.top)
         self.touch(chat.chat_id)
 
-    def _del_history(self, asked: Asked) -> None:
-        chat = self._readable(Asked({}, asked.query, asked.query, asked.owner))
+    def _del_history(self, call: Call) -> None:
+        chat = self._readable(Call({}, call.query, call.query, call.owner))
         if chat is not None:
             self.remove(chat.chat_id)
 
-    def _clear_histories(self, asked: Asked) -> None:
+    def _clear_histories(self, call: Call) -> None:
         """Of a key the API chats of everybody, as the service has it; of a share link its own."""
         for chat in list(self.chats.values()):
-            if chat.owner == asked.owner if asked.shared else chat.source == "api":
+            if chat.owner == call.owner if call.shared else chat.source == "api":
                 self.remove(chat.chat_id)
 
-    def _get_pagination_records(self, asked: Asked) -> Row:
-        chat = self._readable(asked) if asked.shared or asked.given.get("appId") == APP else None
+    def _get_pagination_records(self, call: Call) -> Row:
+        chat = self._readable(call) if call.shared or call.params.get("appId") == APP else None
         newest_first = self._settled(chat)[::-1] if chat else []
-        start, end = _span(asked)
-        with_custom = asked.body.get("loadCustomFeedbacks") is True
+        start, end = _span(call)
+        with_custom = call.body.get("loadCustomFeedbacks") is True
         return {
             "list": [self._record(item, with_custom) for item in newest_first[start:end][::-1]],
             "total": len(newest_first),
@@ -575,58 +575,58 @@ class FastGPTService:
             shown |= {"durationSeconds": 0.5, "totalQuoteList": [], "llmModuleAccount": 1}
         return shown
 
-    def _get_res_data(self, asked: Asked) -> list[Row]:
-        chat = self._readable(asked)
+    def _get_res_data(self, call: Call) -> list[Row]:
+        chat = self._readable(call)
         answers = [
             record
             for record in (chat.records if chat else [])
-            if record["obj"] == "AI" and record["dataId"] == asked.given.get("dataId")
+            if record["obj"] == "AI" and record["dataId"] == call.params.get("dataId")
         ]
         node = {"nodeId": "ai", "moduleName": "AI chat", "moduleType": "chatNode"}
         return [node | {"id": f"run-{answer['_id']}", "runningTime": 0.5} for answer in answers]
 
-    def _init(self, asked: Asked) -> Row:
+    def _init(self, call: Call) -> Row:
         """Of a chat and its app; an unknown chat is an empty one."""
-        chat = self._readable(asked)
+        chat = self._readable(call)
         return {
-            "chatId": asked.given.get("chatId"),
+            "chatId": call.params.get("chatId"),
             "appId": APP,
             "title": (chat.custom_title or chat.title) if chat else "",
             "variables": chat.variables if chat else {},
             "app": {"name": "chat-app", "type": "simple", "chatConfig": {}},
         }
 
-    def _questions_by_id(self, asked: Asked) -> list[str]:
+    def _questions_by_id(self, call: Call) -> list[str]:
         """Return what a model makes of a chat's end; of an unknown one, too."""
-        chat = self._readable(asked)
-        said = [record["value"][0]["text"]["content"] for record in chat.records] if chat else []
-        return _next_questions(said[-6:], asked.body.get("questionGuide"))
+        chat = self._readable(call)
+        texts = [record["value"][0]["text"]["content"] for record in chat.records] if chat else []
+        return _next_questions(texts[-6:], call.body.get("questionGuide"))
 
-    def _questions_by_messages(self, asked: Asked) -> list[str]:
-        return _next_questions([message["content"] for message in asked.body["messages"]])
+    def _questions_by_messages(self, call: Call) -> list[str]:
+        return _next_questions([message["content"] for message in call.body["messages"]])
 
-    def _delete(self, asked: Asked) -> None:
+    def _delete(self, call: Call) -> None:
         """Delete what has the id: where ids are shared, a question and its answer."""
-        given: Row = {}
+        params: Row = {}
         for where in self.generation.deletes_by:
-            given |= getattr(asked, where)
-        gone, chat_id = given.get("contentId"), given.get("chatId")
+            params |= getattr(call, where)
+        gone, chat_id = params.get("contentId"), params.get("chatId")
         if not gone or not chat_id:
             if self.generation.shared_data_id:
                 return
             raise thrown("contentId or chatId is empty")
-        chat = self._readable(Asked({}, {}, given, asked.owner))
+        chat = self._readable(Call({}, {}, params, call.owner))
         if chat is not None:
             self.erase(chat.chat_id, {"dataId": gone})
 
-    def _update_user_feedback(self, asked: Asked) -> None:
-        if not asked.body.get("chatId") or not asked.body.get("dataId"):
+    def _update_user_feedback(self, call: Call) -> None:
+        if not call.body.get("chatId") or not call.body.get("dataId"):
             raise thrown("chatId or dataId is empty")
-        chat = self._readable(asked)
+        chat = self._readable(call)
         rated = [
             record
             for record in (chat.records if chat else [])
-            if record["dataId"] == asked.body["dataId"]
+            if record["dataId"] == call.body["dataId"]
             and (record["obj"] == "AI" or not self.generation.shared_data_id)
         ]
         if not rated and self.generation.shared_data_id:
@@ -634,8 +634,8 @@ class FastGPTService:
         for row in rated:
             for name in ("userGoodFeedback", "userBadFeedback"):
                 row.pop(name, None)
-                if name in asked.body:
-                    row[name] = asked.body[name]
+                if name in call.body:
+                    row[name] = call.body[name]
 
 
 _REQUIRED = {
@@ -659,25 +659,25 @@ def _owner(authorization: str | None) -> str:
     return "me"
 
 
-def _next_questions(said: list[str], guide: Row | None = None) -> list[str]:
+def _next_questions(texts: list[str], guide: Row | None = None) -> list[str]:
     """Return what a model suggests, which needs a prompt and sees only the messages."""
     word = (guide or {}).get("customPrompt", "What of")
-    return [f"{word} {text!r}?" for text in said]
+    return [f"{word} {text!r}?" for text in texts]
 
 
-def _span(asked: Asked) -> tuple[int, int]:
-    given = asked.body if "pageSize" in asked.body else asked.query
-    if "pageSize" not in given:
+def _span(call: Call) -> tuple[int, int]:
+    params = call.body if "pageSize" in call.body else call.query
+    if "pageSize" not in params:
         return 0, 10
-    size = int(given["pageSize"])
+    size = int(params["pageSize"])
     if not size:
         raise missing_params()
-    offset = int(given.get("offset", 0)) or (int(given.get("pageNum", 1)) - 1) * size
+    offset = int(params.get("offset", 0)) or (int(params.get("pageNum", 1)) - 1) * size
     return offset, offset + size
 
 
 def _snake(name: str) -> str:
-    return re.sub(r"[A-Z]", lambda found: "_" + found[0].lower(), name)
+    return re.sub(r"[A-Z]", lambda match: "_" + match[0].lower(), name)
 
 
 def _iso(time: datetime) -> str:

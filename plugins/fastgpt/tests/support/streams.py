@@ -28,8 +28,8 @@ _FILLED: dict[str, Any] = {"answered": False, "answer": None}
 
 def scenario_of(exchange: Exchange) -> str | None:
     """Return what a recording is of, such as ``tool``; None for a way of asking."""
-    found = _CASE.fullmatch(exchange.case.partition("/")[2])
-    return (found[4] or "plain") if found else None
+    match = _CASE.fullmatch(exchange.case.partition("/")[2])
+    return (match[4] or "plain") if match else None
 
 
 @cache
@@ -91,7 +91,7 @@ def outcome_of(
 @cache
 def rows_of(version: str, chat: str | None) -> list[Any]:
     """Return the records of a conversation as they were last read; none when it was not read."""
-    found: list[Any] = []
+    records: list[Any] = []
     for exchange in all_exchanges():
         if (
             chat
@@ -99,8 +99,8 @@ def rows_of(version: str, chat: str | None) -> list[Any]:
             and exchange.params.get("chatId") == chat
             and exchange.rows
         ):
-            found = exchange.rows
-    return found
+            records = exchange.rows
+    return records
 
 
 def answers_of(version: str, chat: str) -> list[Message]:

@@ -118,7 +118,7 @@ class Perplexica(HTTPAdapter):
         from .replies.history import History, read_history
 
         settings = self._settings(turn.options)
-        requests.check_turn(turn, settings)
+        requests.check_turn(turn, settings)  # before anything is sent
         history = History({}) if turn.begins else (yield from read_history(turn.conversation_id))
         history.refuse_turn_id(turn.turn_id)
         generation = yield from self._find_generation(history)
@@ -197,6 +197,7 @@ class Perplexica(HTTPAdapter):
             self._generation = Generation.BLOCKS
         if self._generation is None:
             self._generation = yield from find_generation()
+            # Only now is it known that turns need a WebSocket: from here on they are not offered.
             if self._generation is Generation.SOCKET:
                 self.offers = self.offers - _REPLYING
         return self._generation

@@ -207,8 +207,8 @@ def test_what_a_chat_keeps_and_cannot_be_read_is_left_out(shape, odd, talk):
     [
         ("q", {"chat_model": None}, "chat_model='provider/name'"),
         ("q", {"embedding_model": None}, "embedding_model='provider/name'"),
-        ([FilePart(url="file_id://f")], {}, "needs a text"),
-        ("", {}, "needs a text"),
+        ([FilePart(url="file_id://f")], {}, "must have a text"),
+        ("", {}, "must have a text"),
         ([TextPart(text="q"), FilePart(name="tides.txt")], {}, "tides.txt"),
         ([TextPart(text="q"), FilePart(url="file_id://")], {}, "its id"),
     ],
@@ -542,7 +542,7 @@ def test_of_an_answer_that_is_stored_only_the_end_comes(version, talk):
 
 @for_each(
     "case, told",
-    [("reconnect_unknown", "not being made any more"), ("reconnect_finished", "get_reply")],
+    [("reconnect_unknown", "no longer being made"), ("reconnect_finished", "get_reply")],
 )
 def test_a_session_that_is_gone_says_what_to_do(case, told, talk):
     service = Answering(recorded(f"next-1.12.1/{case}").response)

@@ -29,7 +29,7 @@ from convostore.testing.samples import BEYOND_UTF8, HOSTILE_TEXTS, dialogue, num
 from convostore_perplexica.schema.chats import read_messages
 from convostore_perplexica.server.dialect import PerplexicaDialect
 
-from ..support.answering import DIALECT, answers, asked
+from ..support.answering import DIALECT, answers, make_request
 
 JSON_TYPE = "application/json; charset=utf-8"
 ABSENT = b'{"message":"Chat not found"}'
@@ -73,8 +73,8 @@ def chat(conversation_id, *texts):
     return dialogue(conversation_id, texts or ("q", "a"))
 
 
-def the_answer(request, *kept):
-    (answer,) = answers(request, kept=kept)
+def the_answer(request, *transcripts):
+    (answer,) = answers(request, transcripts=transcripts)
     return answer
 
 
@@ -114,14 +114,14 @@ def test_the_plugin_brings_the_dialect_of_its_scheme():
 @for_each("path", ["/api/chats", "/api/chats/", "/api/chats/x", "/api/chats/a/b"])
 @for_each("method", ["GET", "DELETE", "POST", "BREW"])
 def test_all_below_the_list_is_served(method, path):
-    assert DIALECT.serves(asked(method, path))
+    assert DIALECT.serves(make_request(method, path))
 
 
 @for_each(
     "path", ["/", "/api", "/api/chat", "/api/chatsy", "/api/chats%2Fx", "/v1/api/chats", "/x"]
 )
 def test_what_stands_beside_the_list_is_not_served(path):
-    assert not DIALECT.serves(asked("GET", path))
+    assert not DIALECT.serves(make_request("GET", path))
 
 
 # Reading
@@ -129,9 +129,9 @@ def test_what_stands_beside_the_list_is_not_served(path):
 
 def test_the_documented_example_is_answered_as_it_was_printed():
     listed, got = answers(
-        asked("GET", "/api/chats"),
-        asked("GET", f"/api/chats/{DOCUMENTED.conversation_id}"),
-        kept=[DOCUMENTED],
+        make_request("GET", "/api/chats"),
+        make_request("GET", f"/api/chats/{DOCUMENTED.conversation_id}"),
+        transcripts=[DOCUMENTED],
     )
     chat = (
         '{"id":"5a31859e83d0e45b6c5ba063091ff9403ed9eb3b",'
@@ -156,7 +156,7 @@ def test_the_documented_example_is_answered_as_it_was_printed():
 
 
 def test_an_empty_store_is_an_empty_list():
-    answer = the_answer(asked("GET", "/api/chats"))
+    answer = the_answer(make_request("GET", "/api/chats"))
     assert (answer.status, answer.content) == (200, b'{"chats":[]}')
 
 
@@ -164,7 +164,7 @@ def test_a_list_of_several_pages_comes_whole_and_in_the_stores_order():
     target = "memory://chats-of-several-pages"
     store = convostore.aopen(target)
     (answer,) = answers(
-        asked("GET", "/api/chats"), kept=numbered_conversations(205, messages=1), store=store
+        make_request("GET", "/api/chats"), kept=numbered_conversations(205, messages=1), store=store
     )
     with convostore.open(target) as same:
         expected = [conversation.id for conversation in same.conversations()]
@@ -174,7 +174,7 @@ def test_a_list_of_several_pages_comes_whole_and_in_the_stores_order():
 
 def test_a_chat_of_several_pages_comes_whole_and_its_rows_are_numbered():
     texts = [f"text {number}" for number in range(230)]
-    rows = the_answer(asked("GET", "/api/chats/c"), chat("c", *texts)).json()["messages"]
+    rows = the_answer(make_request("GET", "/api/chats/c"), chat("c", *texts)).json()["messages"]
     assert [row["content"] for row in rows] == texts
     assert [row["id"] for row in rows] == list(range(1, 231))
     assert {row["chatId"] for row in rows} == {"c"}
@@ -182,8 +182,8 @@ def test_a_chat_of_several_pages_comes_whole_and_its_rows_are_numbered():
 
 def test_a_chat_of_half_a_megabyte_is_answered_like_a_small_one():
     texts = [f"{number} " + "x" * 5000 for number in range(100)]
-    get, head = asked("GET", "/api/chats/c"), asked("HEAD", "/api/chats/c")
-    got, told = answers(get, head, kept=[chat("c", *texts)])
+    get, head = make_request("GET", "/api/chats/c"), make_request("HEAD", "/api/chats/c")
+    got, told = answers(get, head, transcripts=[chat("c", *texts)])
     assert [row["content"] for row in got.json()["messages"]] == texts
     assert len(got.content) > 500_000
     assert (told.headers, told.content) == (got.headers, b"")
@@ -191,19 +191,21 @@ def test_a_chat_of_half_a_megabyte_is_answered_like_a_small_one():
 
 def test_a_chat_without_messages_has_an_empty_list():
     empty = Transcript(conversation_id="c", conversation=Conversation(id="c"))
-    assert the_answer(asked("GET", "/api/chats/c"), empty).json()["messages"] == []
+    assert the_answer(make_request("GET", "/api/chats/c"), empty).json()["messages"] == []
 
 
 @for_each("path", ["/api/chats", "/api/chats/c"])
 def test_a_query_makes_no_difference(path):
     queried = IncomingRequest("GET", path, query=(("limit", "1"), ("offset", "5")))
-    plain, answer = answers(asked("GET", path), queried, kept=[chat("c"), chat("d")])
+    plain, answer = answers(make_request("GET", path), queried, transcripts=[chat("c"), chat("d")])
     assert plain == answer
 
 
 @for_each("path", ["/api/chats", "/api/chats/c"])
 def test_a_trailing_slash_makes_no_difference(path):
-    plain, slashed = answers(asked("GET", path), asked("GET", f"{path}/"), kept=[chat("c")])
+    plain, slashed = answers(
+        make_request("GET", path), make_request("GET", f"{path}/"), transcripts=[chat("c")]
+    )
     assert plain == slashed
     assert plain.status == 200
 
@@ -211,7 +213,7 @@ def test_a_trailing_slash_makes_no_difference(path):
 @for_each("method", ["GET", "HEAD", "DELETE"])
 @for_each("chat_id", ["absent", "C", "%00", "x" * 4000])
 def test_an_absent_chat_is_not_found(method, chat_id):
-    answer = the_answer(asked(method, f"/api/chats/{chat_id}"), chat("c"))
+    answer = the_answer(make_request(method, f"/api/chats/{chat_id}"), chat("c"))
     assert (answer.status, answer.headers["content-type"]) == (404, JSON_TYPE)
     assert answer.content == (b"" if method == "HEAD" else ABSENT)
 
@@ -231,10 +233,10 @@ def test_an_absent_chat_is_not_found(method, chat_id):
 )
 def test_an_id_is_decoded_once(chat_id, segment):
     got, deleted, after = answers(
-        asked("GET", f"/api/chats/{segment}"),
-        asked("DELETE", f"/api/chats/{segment}"),
-        asked("GET", "/api/chats"),
-        kept=[chat(chat_id), chat("another")],
+        make_request("GET", f"/api/chats/{segment}"),
+        make_request("DELETE", f"/api/chats/{segment}"),
+        make_request("GET", "/api/chats"),
+        transcripts=[chat(chat_id), chat("another")],
     )
     assert got.json()["chat"]["id"] == chat_id
     assert deleted.content == DELETED
@@ -243,7 +245,9 @@ def test_an_id_is_decoded_once(chat_id, segment):
 
 def test_head_tells_what_get_would_answer_and_brings_no_body():
     for path in ("/api/chats", "/api/chats/c", "/api/chats/absent", "/api/chats/a/b"):
-        got, head = answers(asked("GET", path), asked("HEAD", path), kept=[chat("c")])
+        got, head = answers(
+            make_request("GET", path), make_request("HEAD", path), transcripts=[chat("c")]
+        )
         assert (head.status, head.content) == (got.status, b"")
         assert head.headers == got.headers or path == "/api/chats/a/b"  # its page names the method
         assert int(got.headers["content-length"]) == len(got.content)
@@ -253,8 +257,10 @@ def test_head_tells_what_get_would_answer_and_brings_no_body():
 
 
 def test_a_chat_is_deleted_once():
-    delete = asked("DELETE", "/api/chats/c")
-    first, got, second = answers(delete, asked("GET", "/api/chats/c"), delete, kept=[chat("c")])
+    delete = make_request("DELETE", "/api/chats/c")
+    first, got, second = answers(
+        delete, make_request("GET", "/api/chats/c"), delete, transcripts=[chat("c")]
+    )
     assert (first.status, first.content) == (200, DELETED)
     assert (got.status, got.content) == (404, ABSENT)
     assert (second.status, second.content) == (404, ABSENT)
@@ -263,7 +269,9 @@ def test_a_chat_is_deleted_once():
 @for_each("path", ["/api/chats", "/api/chats/", "/api/chats//", "/api/chats///"])
 def test_deleting_without_an_id_deletes_nothing(path):
     refused, after = answers(
-        asked("DELETE", path), asked("GET", "/api/chats"), kept=[chat("c"), chat("d")]
+        make_request("DELETE", path),
+        make_request("GET", "/api/chats"),
+        transcripts=[chat("c"), chat("d")],
     )
     assert (refused.status, refused.media_type) == (404, "text/html")
     assert len(after.json()["chats"]) == 2
@@ -275,10 +283,10 @@ def test_a_chat_that_cannot_be_read_can_be_deleted():
             raise ProtocolError("its row is broken")
 
     got, deleted, after = answers(
-        asked("GET", "/api/chats/c"),
-        asked("DELETE", "/api/chats/c"),
-        asked("GET", "/api/chats"),
-        kept=[chat("c")],
+        make_request("GET", "/api/chats/c"),
+        make_request("DELETE", "/api/chats/c"),
+        make_request("GET", "/api/chats"),
+        transcripts=[chat("c")],
         store=opened(Unreadable),
     )
     assert (got.status, got.content) == (500, FAILED)
@@ -290,9 +298,9 @@ def test_a_store_that_cannot_delete_answers_as_the_releases_that_could_not():
     store = opened(MemoryAdapter)
     store._operations.adapter.offers -= {"delete_conversation"}
     refused, after = answers(
-        asked("DELETE", "/api/chats/c"),
-        asked("GET", "/api/chats"),
-        kept=[chat("c")],
+        make_request("DELETE", "/api/chats/c"),
+        make_request("GET", "/api/chats"),
+        transcripts=[chat("c")],
         store=store,
     )
     assert (refused.status, refused.media_type) == (404, "text/html")
@@ -314,7 +322,7 @@ def test_a_store_that_cannot_delete_answers_as_the_releases_that_could_not():
     ],
 )
 def test_an_unknown_route_is_a_page_as_long_as_the_real_one(method, path, length):
-    answer = the_answer(asked(method, path), chat("c"))
+    answer = the_answer(make_request(method, path), chat("c"))
     assert answer.status == 404
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["content-security-policy"] == "default-src 'none'"
@@ -323,7 +331,7 @@ def test_an_unknown_route_is_a_page_as_long_as_the_real_one(method, path, length
 
 
 def test_markup_in_an_address_stays_text():
-    answer = the_answer(asked("GET", "/api/chats/a/<script>alert(1)</script>"))
+    answer = the_answer(make_request("GET", "/api/chats/a/<script>alert(1)</script>"))
     assert "<script>" not in answer.text
     assert "&lt;script&gt;" in answer.text
 
@@ -331,14 +339,14 @@ def test_markup_in_an_address_stays_text():
 @for_each("segment", ["%E0%A4%A", "%FF%FE", "%", "100%", "%zz", "%ED%A0%80", "%2"])
 @for_each("method", ["GET", "DELETE", "PUT"])
 def test_an_address_that_cannot_be_decoded_is_a_page_without_a_trace(method, segment):
-    answer = the_answer(asked(method, f"/api/chats/{segment}"), chat("c"))
+    answer = the_answer(make_request(method, f"/api/chats/{segment}"), chat("c"))
     assert (answer.status, answer.media_type) == (400, "text/html")
     assert "<pre>Bad Request</pre>" in answer.text
 
 
 @for_each("path", ["/api/chats", "/api/chats/c"])
 def test_options_are_told_without_a_body(path):
-    answer = the_answer(asked("OPTIONS", path))
+    answer = the_answer(make_request("OPTIONS", path))
     assert (answer.status, answer.content) == (204, b"")
     assert answer.headers == {"allow": "GET, HEAD, DELETE"}
 
@@ -349,8 +357,8 @@ def test_options_are_told_without_a_body(path):
 @for_each(
     "request_, etag",
     [
-        (asked("GET", "/api/chats/absent"), 'W/"1c-MnWfsNAbGDZBlv4BOHSoGjZbYy4"'),
-        (asked("DELETE", "/api/chats/c"), 'W/"27-R5ELV4ttr5rdQTidtb57iztVjOU"'),
+        (make_request("GET", "/api/chats/absent"), 'W/"1c-MnWfsNAbGDZBlv4BOHSoGjZbYy4"'),
+        (make_request("DELETE", "/api/chats/c"), 'W/"27-R5ELV4ttr5rdQTidtb57iztVjOU"'),
     ],
 )
 def test_the_etag_is_that_of_the_real_program(request_, etag):
@@ -361,37 +369,41 @@ def test_the_etag_is_that_of_the_real_program(request_, etag):
 @for_each("method", ["GET", "HEAD"])
 @for_each("form", ["{}", "*", '"x", {}', '{},"y"', "strong"])
 def test_what_has_not_changed_is_not_sent_again(path, method, form):
-    etag = the_answer(asked("GET", path), chat("c")).headers["etag"]
+    etag = the_answer(make_request("GET", path), chat("c")).headers["etag"]
     named = etag.removeprefix("W/") if form == "strong" else form.format(etag)
-    answer = the_answer(asked(method, path, if_none_match=named), chat("c"))
+    answer = the_answer(make_request(method, path, if_none_match=named), chat("c"))
     assert (answer.status, answer.content) == (304, b"")
     assert answer.headers == {"etag": etag, "cache-control": "private, no-cache"}
 
 
 def test_what_has_changed_is_sent():
-    etag = the_answer(asked("GET", "/api/chats/c"), chat("c", "q")).headers["etag"]
-    answer = the_answer(asked("GET", "/api/chats/c", if_none_match=etag), chat("c", "q", "a"))
+    etag = the_answer(make_request("GET", "/api/chats/c"), chat("c", "q")).headers["etag"]
+    answer = the_answer(
+        make_request("GET", "/api/chats/c", if_none_match=etag), chat("c", "q", "a")
+    )
     assert answer.status == 200
     assert len(answer.json()["messages"]) == 2
 
 
 @for_each("named", ["", "x", 'W/""'])
 def test_another_validator_gets_the_whole_answer(named):
-    answer = the_answer(asked("GET", "/api/chats", if_none_match=named), chat("c"))
+    answer = the_answer(make_request("GET", "/api/chats", if_none_match=named), chat("c"))
     assert answer.status == 200
 
 
 def test_a_client_may_insist_on_a_new_answer():
-    etag = the_answer(asked("GET", "/api/chats"), chat("c")).headers["etag"]
-    request = asked("GET", "/api/chats", if_none_match=etag, cache_control="max-age=0, no-cache")
+    etag = the_answer(make_request("GET", "/api/chats"), chat("c")).headers["etag"]
+    request = make_request(
+        "GET", "/api/chats", if_none_match=etag, cache_control="max-age=0, no-cache"
+    )
     assert the_answer(request, chat("c")).status == 200
 
 
 def test_an_absent_chat_and_a_deletion_are_never_unchanged():
     absent, deleted = answers(
-        asked("GET", "/api/chats/absent", if_none_match="*"),
-        asked("DELETE", "/api/chats/c", if_none_match="*"),
-        kept=[chat("c")],
+        make_request("GET", "/api/chats/absent", if_none_match="*"),
+        make_request("DELETE", "/api/chats/c", if_none_match="*"),
+        transcripts=[chat("c")],
     )
     assert (absent.status, deleted.status) == (404, 200)
 
@@ -410,9 +422,9 @@ def test_an_absent_chat_and_a_deletion_are_never_unchanged():
 )
 def test_a_failure_inside_tells_nothing_of_it(error):
     requests = [
-        asked("GET", "/api/chats"),
-        asked("GET", "/api/chats/c"),
-        asked("DELETE", "/api/chats/c"),
+        make_request("GET", "/api/chats"),
+        make_request("GET", "/api/chats/c"),
+        make_request("DELETE", "/api/chats/c"),
     ]
     for answer in answers(*requests, store=opened(Failing, error=error)):
         assert (answer.status, answer.content) == (500, FAILED)
@@ -431,7 +443,7 @@ def test_a_failure_inside_tells_nothing_of_it(error):
     ],
 )
 def test_what_is_refused_before_the_store_is_told_in_the_services_style(error, status, challenge):
-    answer = DIALECT.failed(asked("GET", "/api/chats"), error)
+    answer = DIALECT.failed(make_request("GET", "/api/chats"), error)
     assert answer.status == status
     assert answer.headers.get("www-authenticate") == challenge
     assert list(answer.json()) == ["message"]
@@ -439,12 +451,12 @@ def test_what_is_refused_before_the_store_is_told_in_the_services_style(error, s
 
 
 def test_what_is_refused_to_head_has_no_body():
-    answer = DIALECT.failed(asked("HEAD", "/api/chats"), AuthError("no token"))
+    answer = DIALECT.failed(make_request("HEAD", "/api/chats"), AuthError("no token"))
     assert (answer.status, answer.content) == (401, b"")
 
 
 def test_what_is_not_offered_is_an_unknown_route():
-    answer = DIALECT.failed(asked("DELETE", "/api/chats/c"), UnsupportedError("no"))
+    answer = DIALECT.failed(make_request("DELETE", "/api/chats/c"), UnsupportedError("no"))
     assert (answer.status, answer.media_type) == (404, "text/html")
 
 
@@ -453,12 +465,16 @@ def test_what_is_not_offered_is_an_unknown_route():
     [("Bearer sesame", ("sesame",)), ("bearer  x", ("x",)), ("Basic eA==", ()), ("", ())],
 )
 def test_the_token_is_what_follows_bearer(header, credentials):
-    assert DIALECT.credentials(asked("GET", "/api/chats", authorization=header)) == credentials
+    assert (
+        DIALECT.credentials(make_request("GET", "/api/chats", authorization=header)) == credentials
+    )
 
 
 def test_texts_that_break_others_are_valid_json_and_come_back():
     texts = [*HOSTILE_TEXTS, *BEYOND_UTF8, "9" * 5000]
-    got = the_answer(asked("GET", "/api/chats/c"), dialogue("c", texts, title="\ud800\u2028\x00"))
+    got = the_answer(
+        make_request("GET", "/api/chats/c"), dialogue("c", texts, title="\ud800\u2028\x00")
+    )
     body = decode_json(got.content.decode("utf-8", "strict"))
     assert [message.text for message in read_messages(body)] == texts
     assert body["chat"]["title"] == "\ud800\u2028\x00"
@@ -478,7 +494,11 @@ def test_files_of_a_chat_are_listed_with_it():
     given = Conversation(
         id="c", files=(FilePart(name="笔记.txt", url="file_id://0f1e2d3c4b5a69788796a5b4c3d2e1f0"),)
     )
-    kept = Transcript(conversation_id="c", conversation=given)
-    listed, got = answers(asked("GET", "/api/chats"), asked("GET", "/api/chats/c"), kept=[kept])
+    transcripts = Transcript(conversation_id="c", conversation=given)
+    listed, got = answers(
+        make_request("GET", "/api/chats"),
+        make_request("GET", "/api/chats/c"),
+        transcripts=[transcripts],
+    )
     files = [{"name": "笔记.txt", "fileId": "0f1e2d3c4b5a69788796a5b4c3d2e1f0"}]
     assert listed.json()["chats"][0]["files"] == got.json()["chat"]["files"] == files

@@ -16,7 +16,7 @@ from convostore_perplexica.server.dialect import PerplexicaDialect
 DIALECT = PerplexicaDialect()
 
 
-def asked(method: str, path: str, **headers: str) -> IncomingRequest:
+def make_request(method: str, path: str, **headers: str) -> IncomingRequest:
     """Return a request; the headers' names are written with ``_`` for ``-``."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return IncomingRequest(method, path, headers=named)
@@ -24,14 +24,14 @@ def asked(method: str, path: str, **headers: str) -> IncomingRequest:
 
 def answers(
     *requests: IncomingRequest,
-    kept: Sequence[Transcript] = (),
+    transcripts: Sequence[Transcript] = (),
     store: AsyncConversationStore | None = None,
 ) -> list[Response]:
     """Return the answers to requests, from a store that holds the conversations."""
 
     async def ask() -> list[Response]:
         async with store or convostore.aopen("memory://") as served:
-            for row in kept:
+            for row in transcripts:
                 await served.put_conversation(row.conversation)
                 await served.append_messages(row.conversation_id, row.messages)
             return [await _answer(served, request) for request in requests]

@@ -235,6 +235,7 @@ class SQLAdapter(Adapter[Query, Reply]):
         yield self._sql.delete_conversation(**key)
 
     def delete_conversations(self, older_than: datetime) -> SQLFlow[int]:
+        # Locked first: a conversation that is written to meanwhile is no longer old.
         query = self._sql.locked_old_ids(namespace=self._encoded_namespace, **_older(older_than))
         old = [row[0] for row in (yield query).rows]
         values = {"namespace": self._encoded_namespace, "ids": self._sql.texts(old)}
@@ -256,6 +257,7 @@ class SQLAdapter(Adapter[Query, Reply]):
         if not messages:
             return ()
         tip = None if after is ANY else (yield from self._tip(key))
+        # As a rule none of the ids is stored yet: the insert itself finds out, without a look-up.
         fresh = unstored_messages(messages, {})
         stored: dict[str, Message] = {}
         fits = after is ANY or tip == after
@@ -405,6 +407,7 @@ class SQLAdapter(Adapter[Query, Reply]):
         if rows:
             insert, *others = self._sql.insert_messages
             if (yield insert.many(rows)).changed < len(rows):
+                # Some ids are stored already: the others are removed again.
                 yield self._sql.delete_messages(**key, seq=end.next_seq - 1)
                 return False
             for statement in others:

@@ -85,6 +85,7 @@ def namespace_mark(namespace: str) -> str:
 def conversation_row(conversation: Conversation, stored_at: int) -> dict[str, Any]:
     """Return a conversation's columns, except those about its messages and its words."""
     rest = dump(conversation)
+    # What has a column is not stored twice.
     for name in ("id", "title", "pinned", "created_at", "updated_at"):
         rest.pop(name, None)
     return {

@@ -7,7 +7,7 @@ They are written once for both databases with SQLAlchemy. Where the two differ, 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -50,97 +50,70 @@ class Statements:
         c, m = tables.conversations, tables.messages
         self._c, self._m = c, m
         self._own = and_(c.c.namespace == bindparam("namespace"), c.c.id == bindparam("id"))
-        self._of = of = and_(
+        self._of = and_(
             m.c.namespace == bindparam("namespace"), m.c.conversation_id == bindparam("id")
         )
         self._conversation = [c.c[name] for name in CONVERSATION_COLUMNS]
+        self._compile_conversations()
+        self._compile_deletions()
+        self._compile_messages()
+        self.version = self._read(select(tables.version.c.version))
 
+    def _compile_conversations(self) -> None:
+        c = self._c
         self.conversation = self._read(select(*self._conversation).where(self._own))
         self.conversations = self._read(self._list())
         self.old_conversations = self._read(self._list().where(self._is_old()))
         self.locked_conversation = self._locked(select(*self._conversation).where(self._own))
-        self.locked_end = self._locked(
-            select(
-                c.c.pinned, c.c.updated_at, c.c.message_count, c.c.next_seq, self._next_number()
-            ).where(self._own)
-        )
+        end = (c.c.pinned, c.c.updated_at, c.c.message_count, c.c.next_seq, self._next_number())
+        self.locked_end = self._locked(select(*end).where(self._own))
         self.insert_conversation = self._inserts(c)
-        self.save_conversation = self._compiled(
-            update(c).where(self._own).values({name: bindparam(f"new_{name}") for name in _SAVED}),
-            writes=True,
-        )
+        self.save_conversation = self._write(update(c).where(self._own).values(_new_values(_SAVED)))
         self.save_title_words = self._save_words()
-        self.touch_conversation = self._compiled(
-            update(c)
-            .where(self._own)
-            .values(
-                {
-                    name: bindparam(f"new_{name}")
-                    for name in ("updated_at", "rank", "message_count", "next_seq")
-                }
-            ),
-            writes=True,
-        )
-        self.delete_conversation = self._compiled(delete(c).where(self._own), writes=True)
-        self.delete_messages = self._compiled(
-            delete(m).where(of, m.c.seq > bindparam("seq")), writes=True
-        )
-        self.clear_conversations = self._compiled(
-            delete(c).where(c.c.namespace == bindparam("namespace")), writes=True
-        )
-        # After their conversations: messages of one that is created meanwhile stay.
-        self.clear_messages = self._compiled(
-            delete(m).where(
-                m.c.namespace == bindparam("namespace"),
-                m.c.conversation_id.not_in(
-                    select(c.c.id).where(c.c.namespace == bindparam("namespace"))
-                ),
-            ),
-            writes=True,
-        )
-        self.locked_old_ids = self._locked(
-            select(c.c.id).where(c.c.namespace == bindparam("namespace"), self._is_old())
-        )
-        self.delete_listed = self._compiled(
-            delete(c).where(c.c.namespace == bindparam("namespace"), self._among(c.c.id, "ids")),
-            writes=True,
-        )
-        self.delete_listed_messages = self._compiled(
-            delete(m).where(
-                m.c.namespace == bindparam("namespace"),
-                self._among(m.c.conversation_id, "ids"),
-            ),
-            writes=True,
+        self.touch_conversation = self._write(
+            update(c).where(self._own).values(_new_values(_TOUCHED))
         )
 
+    def _compile_deletions(self) -> None:
+        c, m = self._c, self._m
+        of_namespace = c.c.namespace == bindparam("namespace")
+        messages_of_namespace = m.c.namespace == bindparam("namespace")
+        self.delete_conversation = self._write(delete(c).where(self._own))
+        self.delete_messages = self._write(delete(m).where(self._of, m.c.seq > bindparam("seq")))
+        self.clear_conversations = self._write(delete(c).where(of_namespace))
+        # After their conversations: messages of one that is created meanwhile stay.
+        self.clear_messages = self._write(
+            delete(m).where(
+                messages_of_namespace,
+                m.c.conversation_id.not_in(select(c.c.id).where(of_namespace)),
+            )
+        )
+        self.locked_old_ids = self._locked(select(c.c.id).where(of_namespace, self._is_old()))
+        self.delete_listed = self._write(delete(c).where(of_namespace, self._among(c.c.id, "ids")))
+        self.delete_listed_messages = self._write(
+            delete(m).where(messages_of_namespace, self._among(m.c.conversation_id, "ids"))
+        )
+
+    def _compile_messages(self) -> None:
+        m, of = self._m, self._of
+        message = select(m.c.seq, m.c.id, m.c.role, m.c.body).where(of)
+        its_id = m.c.id == bindparam("message_id")
         self.messages = {
             "oldest_first": self._read(self._messages(newest_first=False)),
             "newest_first": self._read(self._messages(newest_first=True)),
         }
         self.tip = self._read(select(m.c.seq, m.c.id).where(of).order_by(m.c.seq.desc()).limit(1))
-        self.message = self._read(
-            select(m.c.seq, m.c.id, m.c.role, m.c.body).where(of, m.c.id == bindparam("message_id"))
-        )
-        self.known_messages = self._read(
-            select(m.c.seq, m.c.id, m.c.role, m.c.body).where(
-                of, self._among(m.c.id, "message_ids")
-            )
-        )
+        self.message = self._read(message.where(its_id))
+        self.known_messages = self._read(message.where(self._among(m.c.id, "message_ids")))
         self.message_count = self._read(
             select(func.count()).select_from(m).where(of, m.c.seq <= bindparam("seq"))
         )
         self.insert_messages = self._inserts(m)
-        self.save_message = self._compiled(
-            update(m)
-            .where(of, m.c.id == bindparam("message_id"))
-            .values(body=bindparam("new_body")),
-            writes=True,
+        self.save_message = self._write(
+            update(m).where(of, its_id).values(body=bindparam("new_body"))
         )
-        self.delete_message = self._compiled(
-            delete(m).where(of, m.c.id == bindparam("message_id")), writes=True
-        )
+        self.delete_message = self._write(delete(m).where(of, its_id))
         self.fork_messages = self._fork()
-        self.version = self._read(select(tables.version.c.version))
 
     # Differences of the databases
 
@@ -170,9 +143,7 @@ class Statements:
 
         On SQLite the transaction itself is the lock.
         """
-        return self._compiled(
-            query if self.tables.is_sqlite else query.with_for_update(), writes=True
-        )
+        return self._write(query if self.tables.is_sqlite else query.with_for_update())
 
     def _next_number(self) -> ColumnElement[Any]:
         """Return the number of the next message on SQLite, by which the index refers to it."""
@@ -187,19 +158,16 @@ class Statements:
         if table is self._c and self.tables.is_sqlite:
             names.remove("number")
         values: dict[str, Any] = {name: bindparam(_value(table, name)) for name in names}
-        statements = [self._compiled(self._insert(table).values(values), writes=True)]
+        statements = [self._write(self._insert(table).values(values))]
         if self.tables.is_sqlite:
             words = self.tables.words[table]
             if table is self._c:
                 row = select(table.c.number, bindparam("words", type_=Text)).where(self._own)
-                statements.append(
-                    self._compiled(insert(words).from_select(["rowid", "words"], row), writes=True)
-                )
+                statements.append(self._write(insert(words).from_select(["rowid", "words"], row)))
             else:
                 statements.append(
-                    self._compiled(
-                        insert(words).values(rowid=bindparam("number"), words=bindparam("words")),
-                        writes=True,
+                    self._write(
+                        insert(words).values(rowid=bindparam("number"), words=bindparam("words"))
                     )
                 )
         return tuple(statements)
@@ -219,7 +187,7 @@ class Statements:
             statement = update(words).where(words.c.rowid == number)
         else:
             statement = update(words).where(self._own)
-        return self._compiled(statement.values(words=bindparam("new_words")), writes=True)
+        return self._write(statement.values(words=bindparam("new_words")))
 
     def _fork(self) -> tuple[Statement, ...]:
         """Compile the statements that copy messages and their words, up to a place."""
@@ -238,9 +206,8 @@ class Statements:
             old.c.seq <= bindparam("seq"),
         )
         statements = [
-            self._compiled(
-                insert(m).from_select(["conversation_id", *columns], messages.order_by(old.c.seq)),
-                writes=True,
+            self._write(
+                insert(m).from_select(["conversation_id", *columns], messages.order_by(old.c.seq))
             )
         ]
         if self.tables.is_sqlite:
@@ -263,9 +230,7 @@ class Statements:
                     fork.c.conversation_id == bindparam("new_id"),
                 )
             )
-            statements.append(
-                self._compiled(insert(words).from_select(["rowid", "words"], copies), writes=True)
-            )
+            statements.append(self._write(insert(words).from_select(["rowid", "words"], copies)))
         return tuple(statements)
 
     def index_query(self, terms: Sequence[Term], mark: str) -> tuple[dict[str, Any], int]:
@@ -441,6 +406,9 @@ class Statements:
     def _read(self, statement: ClauseElement) -> Statement:
         return self._compiled(statement, writes=False)
 
+    def _write(self, statement: ClauseElement) -> Statement:
+        return self._compiled(statement, writes=True)
+
     def _compiled(self, statement: ClauseElement, *, writes: bool) -> Statement:
         compiled = statement.compile(dialect=self.tables.dialect)
         keys = tuple(getattr(compiled, "positiontup", None) or ())
@@ -453,6 +421,11 @@ def _ordered(query: Select[Any], place: ColumnElement[Any], newest_first: bool) 
 
 
 _SAVED: Final = ("title", "pinned", "created_at", "updated_at", "rank", "body")
+_TOUCHED: Final = ("updated_at", "rank", "message_count", "next_seq")
+
+
+def _new_values(names: Iterable[str]) -> dict[str, Any]:
+    return {name: bindparam(f"new_{name}") for name in names}
 
 
 def _value(table: Any, name: str) -> str:

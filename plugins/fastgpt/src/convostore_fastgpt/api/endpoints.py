@@ -128,15 +128,15 @@ class Generations:
 
     def lacks(self, endpoint: Endpoint) -> bool:
         """Return whether the server is known to lack the endpoint."""
+        # A server that answered at an old path is older than the status endpoint.
         return endpoint in self._absent or (endpoint is STATUS and 1 in self._found.values())
 
     def _order(self, endpoint: Endpoint) -> list[int]:
         """Return the indexes of the endpoint's calls, the likeliest first."""
         first = self._found.get(endpoint)
         if first is None and endpoint in _MOVED_TOGETHER:
-            first = next(
-                iter(self._found[known] for known in _MOVED_TOGETHER & self._found.keys()), None
-            )
+            known = _MOVED_TOGETHER & self._found.keys()
+            first = next((self._found[moved] for moved in known), None)
         return sorted(range(len(endpoint.calls)), key=lambda number: (number != first, number))
 
 

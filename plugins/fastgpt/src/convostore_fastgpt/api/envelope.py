@@ -54,6 +54,7 @@ def failure(request: Request, response: Response) -> StoreError | None:
     if envelope is not None and envelope["code"] != 200:
         return _error(request, response, envelope)
     error = status_error(request, response)
+    # `Generations.ask` catches this one, and tries the older path.
     if is_absent_path(response):
         return AbsentPathError(str(error), excerpt=response.excerpt)
     if error is not None or request.path.endswith(_BARE):

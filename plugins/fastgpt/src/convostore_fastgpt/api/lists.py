@@ -78,6 +78,7 @@ class Records(OffsetList):
         if self._backwards:
             rows, count = yield from self._ask(start, size)
             return Slice(rows[::-1], start, count)
+        # Oldest first: the offset from the newest record follows from the total.
         offset = 0 if total is None else total - start - size
         if total is None:
             size -= self.ahead

@@ -1,1 +1,4 @@
-"""Replies: requests for turns and answers, their streams, and the records they leave."""
+"""Replies: requests for turns and answers, their streams, and the stored records.
+
+Paths belong in `api`, the parsing of records in `schema`.
+"""

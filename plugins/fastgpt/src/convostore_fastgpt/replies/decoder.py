@@ -73,6 +73,7 @@ class CompletionDecoder(Decoder[bytes]):
             StoreError: The run failed, or the stream broke off before its end mark.
         """
         yield from self._remainder()
+        # The failure first: a run that failed may also lack its end mark.
         if self._last_step is not None and self._last_step.error is not None:
             raise failed_run(self._last_step.error)
         if not self._ended:

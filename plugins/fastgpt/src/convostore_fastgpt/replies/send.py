@@ -124,6 +124,7 @@ class Replies:
         content = encode_content(turn.content)
         if not turn.begins:
             yield from self._refuse_while_pending(turn.conversation_id)
+        # A plugin app has no messages: its variables are the turn.
         by_variables = content == "" and options.variables is not None
         messages = None if by_variables else [{"role": "user", "content": content}]
         return (

@@ -158,6 +158,7 @@ def _prepare(request: _Request) -> DialectFlow[_Call]:
     options: dict[str, Any] = {
         name: value for name, value in request.options.items() if name in known
     }
+    # Of a known conversation the store has the earlier messages: those of the request are ignored.
     if request.chat_id is not None:
         answer = yield from _answer(request.chat_id, request.content)
         return _Call(request, options, answer)

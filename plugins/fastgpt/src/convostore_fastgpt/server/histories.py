@@ -93,6 +93,7 @@ def _within(time: datetime | None, start: str | None, end: str | None) -> bool:
 
 def _listed(span: Span, times: _TimeFilter) -> DialectFlow[tuple[list[Conversation], int]]:
     """Return a page of the matching conversations, and their number."""
+    # Only a list in the service's order can be read page by page.
     is_sorted = yield from look(lambda store: store.traits.order == "pinned_then_active")
     if not is_sorted:
         return (yield from _sorted(span, times))

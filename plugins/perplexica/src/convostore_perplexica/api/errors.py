@@ -26,6 +26,7 @@ def refusal(request: Request, response: Response) -> StoreError | None:
     error = status_error(request, response)
     if request.path == REPLY_PATH or request.path.startswith(_RESUMING):
         error = error or _no_stream(request, response)
+    # These paths exist in every version: a 404 there comes from another program.
     absent = request.path not in _NEVER_ABSENT and error is not None and error.detail is not None
     if response.status == 404 and not absent:
         return ProtocolError(

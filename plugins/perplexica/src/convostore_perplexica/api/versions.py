@@ -25,6 +25,7 @@ class Generation(Enum):
 
 def find_generation() -> HTTPFlow[Generation]:
     """Detect the server's generation by requests that change nothing."""
+    # Each request only separates the versions that the ones before have left.
     if (yield from _knows_sessions()):
         return Generation.BLOCKS
     if not (yield from _has(Request("GET", "/api/models"), "chatModelProviders")):

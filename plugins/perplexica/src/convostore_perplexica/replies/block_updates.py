@@ -129,11 +129,13 @@ class BlockTracker:
         if _is_beginning(parts, shown):  # known: from a reconnect, or the last update
             return
         block.shown = parts
+        # Deltas can only extend the last part: any other change replaces all of them.
         if block.place < self._last or not _is_beginning(shown, parts):
             yield self._replaced()
             return
         self._last = block.place
         if shown and (more := _text_of(parts[len(shown) - 1])[len(_text_of(shown[-1])) :]):
+            # Another part followed meanwhile: a delta would extend that one.
             if type(shown[-1]) is not self._growing:
                 yield self._replaced()
                 return
@@ -215,6 +217,7 @@ def _patched(value: JSON, patch: JSON) -> JSON:
         for step in patch:
             if step["op"] not in _OPERATIONS:
                 raise JsonPatchException("unsupported operation")
+            # Events refer to parts of the old value: what the patch changes is copied first.
             for path in (step["path"], step.get("from", "")):
                 value = _unshared(value, path)
             value = JsonPatch([step]).apply(value, in_place=True)

@@ -48,6 +48,7 @@ def stored_reply(
         )
     if question is None:
         raise NotFoundError(f"no turn {turn_id!r} arrived in {conversation_id!r}")
+    # Only 1.12 stores a status; in older versions a missing answer may still arrive.
     if _status_of(question.raw) in ("completed", "error"):
         raise UnavailableError(f"the turn {turn_id!r} ended without an answer", retryable=False)
     raise ConflictError(

@@ -63,6 +63,7 @@ def _join_sources(turn: list[Row], roles: list[JSON]) -> tuple[dict[int, list[Ro
     if roles[0] == "user" and not any(cited_sources(row.get("sources"), "", []) for row in orphans):
         owners = {place: 0 if owner is None else owner for place, owner in owners.items()}
         orphans = []
+    # A message's own row is kept among its source rows, so that `raw` has their order.
     joined = {
         owner: [
             row for place, row in enumerate(turn) if place == owner or owners.get(place) == owner

@@ -50,6 +50,7 @@ def read_turn(row: Row, ids: Ids) -> Iterator[Message]:
             raw=row,
         )
         problems = []
+    # Without a question the row still becomes one message, so that none is lost.
     if blocks.parts or blocks.sources or blocks.problems or row.get("query") is None:
         yield Message.model_construct(
             id=ids.take(message_id and f"{message_id}/answer", row),

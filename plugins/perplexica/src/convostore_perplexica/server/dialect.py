@@ -113,6 +113,7 @@ def _delete(request: IncomingRequest, chat_id: str) -> DialectFlow[Response]:
     Raises:
         NotFoundError: It does not exist.
     """
+    # A store counts an absent chat as deleted; the service answers 404.
     with suppress(ProtocolError):
         yield from ask(lambda store: store.get_conversation(chat_id))
     yield from ask(lambda store: store.delete_conversation(chat_id))

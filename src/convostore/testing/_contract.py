@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import pytest
 
-from . import _rewriting as rewriting  # noqa: F401  # before what it names is imported
+from . import _rewriting as rewriting  # noqa: F401  # before the modules that it names
 from ._assertions import NotOffered, rule_in_errors
 from ._backend import Backend, Kit
 from ._faces import FACES, Face, StoreFace
@@ -100,7 +100,9 @@ class StoreContract:
         super().__init_subclass__(**kwargs)
         known = list_clauses()
         if redefined := sorted(known.keys() & vars(cls).keys()):
-            raise TypeError(f"{cls.__name__} must not redefine {redefined[0]}: waive it, with a reason")
+            raise TypeError(
+                f"{cls.__name__} must not redefine {redefined[0]}: waive it, with a reason"
+            )
         if unknown := sorted(cls.waivers.keys() - known.keys()):
             raise TypeError(f"{cls.__name__} waives {unknown[0]}, which is not a clause")
         for name, clause in known.items():

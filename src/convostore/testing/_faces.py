@@ -42,7 +42,7 @@ Face: TypeAlias = Literal["sync", "async"]
 FACES: Final[tuple[Face, ...]] = ("sync", "async")
 
 _TURNS: Final = 100
-"""Turns of the loop in which what a test has left must have ended."""
+"""The turns of the loop within which the tasks of a test must have ended."""
 
 # Any, in this module: arguments and results are those of any method of a store.
 
@@ -108,7 +108,7 @@ class StoreFace:
             return self.run(_collect(result))
         if self.name == "sync":
             return drive(result)
-        if self._runner is None:  # made on first use: by then a clock may be kept
+        if self._runner is None:  # made on first use: by then a clock may be installed
             autojump = clock.current()
             self._runner = asyncio.Runner(
                 loop_factory=autojump.new_event_loop if autojump else None
@@ -241,7 +241,7 @@ def _awaitable(call: Callable[..., T]) -> Callable[..., Coroutine[Any, Any, T]]:
 
 
 def _convert(call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a method that is no coroutine on the async face, and convert what it returns."""
+    """Call a method that is not a coroutine on the async face, and convert its result."""
     result = call(*args, **kwargs)
     if isinstance(result, ReplyStream):
         return awaitable_stream(result)

@@ -31,7 +31,7 @@ __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 class StreamingClauses:
     """The clauses of a backend whose replies stream."""
 
-    # What streams is what is stored
+    # Streamed and stored
 
     async def test_a_streamed_reply_folds_to_the_stored_message(self, kit: Kit) -> None:
         """The events of a stream add up to the parts of the finished message.

@@ -50,7 +50,7 @@ _ERRORS: Final[Mapping[tuple[CutKind, bool], type[StoreError]]] = {
     for breaking in CUT_KINDS
     for in_the_middle in (False, True)
 } | {("end", True): StoreError}
-"""What each breaking off is, behind a piece and in its middle: half a piece may be unreadable."""
+"""The error of each cut, after a piece and in its middle; half a piece may be unreadable."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,9 @@ async def _read_with_fault(
         outcome.reply = stream.reply
     except StoreError as error:
         outcome.error = error
-    assert server.wait_until(lambda: len(server.faulted) > before, seconds=LONG), "no request was sent"
+    assert server.wait_until(lambda: len(server.faulted) > before, seconds=LONG), (
+        "no request was sent"
+    )
     server.fault = None
     assert len(server.faulted) == before + 1, "it was sent twice"
     return outcome

@@ -15,7 +15,7 @@ from convostore.flow import Flow
 from convostore.models import UNSET, Conversation, Listing, NewConversation, Page, Unset
 from convostore.store._operations import Operations
 
-from .registry import with_operations, in_memory
+from .registry import in_memory, with_operations
 
 # Put
 

@@ -46,7 +46,7 @@ from convostore.models import (
 from convostore.store._iteration import PageIterator
 from convostore.store._operations import Operations
 
-from .registry import NAMES, with_operations, in_memory, over_http
+from .registry import NAMES, in_memory, over_http, with_operations
 from .sample_service import SampleAdapter
 
 

@@ -18,7 +18,7 @@ from convostore.models import Conversation, ConversationChange, Listing, Message
 from convostore.search import Hit, Search, fold, searchable_text, tokenize
 from convostore.store._operations import Operations
 
-from .registry import with_operations, in_memory
+from .registry import in_memory, with_operations
 
 Ranked: TypeAlias = tuple[tuple[int, float, str, int], Hit]
 

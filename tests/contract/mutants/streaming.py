@@ -22,7 +22,7 @@ from convostore.models import (
     TextPart,
 )
 
-from .registry import MutantStream, with_streams, in_echo
+from .registry import MutantStream, in_echo, with_streams
 
 _Pieces = list[ReplyEvent | str]
 

@@ -542,15 +542,15 @@ class AnsweringContract(TestWhatAnswersOnTheWire):
         return self.adapter(DSN.parse(f"answering+{url}"), HTTPOptions.model_validate(options))
 
 
-def spoilt(decoder):
+def adapter_with(decoder):
     """An adapter whose streams are read by another decoder."""
 
-    class Spoilt(AnsweringAdapter):
+    class Mutant(AnsweringAdapter):
         def stream_reply(self, turn):
             stream = yield from super().stream_reply(turn)
             return replace(stream, decoder=decoder())
 
-    return Spoilt
+    return Mutant
 
 
 class EndsSilently(AnsweringDecoder):
@@ -585,7 +585,7 @@ class SaysWhatWasNeverSaid(AnsweringDecoder):
 def test_a_broken_stream_that_is_taken_for_more_than_it_was_is_found(decoder, face):
     with pytest.raises(AssertionError):
         AnsweringContract(
-            spoilt(decoder)
+            adapter_with(decoder)
         ).test_a_stream_that_breaks_off_raises_with_what_had_arrived(answering(), "end", face)
 
 
@@ -622,14 +622,14 @@ def test_a_turn_that_is_sent_twice_is_found(face):
 def test_garbage_that_nobody_notices_is_found(face):
     with pytest.raises(AssertionError, match="lost without a word"):
         AnsweringContract(
-            spoilt(OverlooksGarbage)
+            adapter_with(OverlooksGarbage)
         ).test_a_garbled_stream_is_an_error_or_the_stored_reply(answering(), face)
 
 
 def test_garbage_that_ends_in_an_error_of_python_is_found(face):
     with pytest.raises(ValueError, match=r"decode|Expecting"):
         AnsweringContract(
-            spoilt(ChokesOnGarbage)
+            adapter_with(ChokesOnGarbage)
         ).test_a_garbled_stream_is_an_error_or_the_stored_reply(answering(), face)
 
 

@@ -22,6 +22,8 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, TypeVar, cast, overload
 
+import pytest
+
 from ..adapters import Adapter
 from ..config import open_adapter
 from ..store import AsyncConversationStore, ConversationStore, ReplyStream
@@ -115,7 +117,7 @@ class StoreFace:
             )
         return self._runner.run(_awaited(result))
 
-    async def at_once(self, calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+    async def gather(self, calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
         """Return the results of calls made side by side: in threads, or in tasks."""
         if self.name == "async":
             return list(await asyncio.gather(*[call() for call in calls]))
@@ -155,8 +157,6 @@ def both_faces(test: Callable[..., Any]) -> Callable[..., None]:
             made = await store.create_conversation(title="Tides")
             assert (await store.get_conversation(made.id)).title == "Tides"
     """
-    import pytest
-
     signature = inspect.signature(test)
     if "face" not in signature.parameters:
         raise TypeError(f"{test.__name__} must take an argument named face")

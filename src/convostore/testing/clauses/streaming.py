@@ -235,7 +235,7 @@ class StreamingClauses:
         def sending(text: str) -> Callable[[], Awaitable[list[ReplyEvent]]]:
             return lambda: read_stream(store.stream_reply(None, text, **prompts.options))
 
-        for text, events in zip(texts, await kit.at_once([sending(t) for t in texts]), strict=True):
+        for text, events in zip(texts, await kit.gather([sending(t) for t in texts]), strict=True):
             await assert_stored_turn(store, text, events)
 
     async def test_two_streams_are_read_in_turn(self, kit: Kit) -> None:

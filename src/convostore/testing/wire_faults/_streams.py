@@ -278,7 +278,7 @@ async def check_no_mixing(streamed: StreamedReply, server: FaultServer, kit: Kit
         options = streamed.fixture.options
         return lambda: read_stream(store.stream_reply(None, text, **options))
 
-    read = await kit.at_once([sending(text) for text in texts])
+    read = await kit.gather([sending(text) for text in texts])
     for text, events in zip(texts, read, strict=True):
         reply = finished_reply(events)
         assert accumulate(events).parts == reply.message.parts

@@ -20,7 +20,7 @@ from convostore.dsn import DSN
 from convostore.errors import NotFoundError, ProtocolError, UnavailableError
 from convostore.http import AsyncHTTPTransport, HTTPOptions, HTTPTransport, Request, Response
 from convostore.models import Page, TextDelta
-from convostore.testing import Backend, FaultContract
+from convostore.testing import FACES, Backend, FaultContract
 from convostore.testing.wire_faults import _contract as fault_contract
 from convostore.testing.wire_faults import _cuts as stream_breaking
 from convostore.testing.wire_faults import _guards as guards
@@ -47,7 +47,6 @@ from ..support.naming import naming
 pytestmark = pytest.mark.rim
 
 NAMED = {fault.name: fault for fault in FAULTS}
-FACES = ["sync", "async"]
 PATIENCE = 60
 
 

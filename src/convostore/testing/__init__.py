@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._assertions import NotOffered, raises
+    from ._assertions import NotOffered, collect, raises
     from ._backend import Backend, Kit, Prompts
     from ._contract import (
         Clause,
@@ -39,6 +39,7 @@ __all__ = [
     "StoreFace",
     "Waiver",
     "both_faces",
+    "collect",
     "list_clauses",
     "never",
     "notimpl",
@@ -50,7 +51,7 @@ __all__ = [
 _HOMES = {
     "_backend": ("Backend", "Kit", "Prompts"),
     "_faces": ("FACES", "Face", "StoreFace", "both_faces"),
-    "_assertions": ("NotOffered", "raises"),
+    "_assertions": ("NotOffered", "collect", "raises"),
     "wire_faults._contract": ("FAULT_ERRORS", "FaultContract"),
 }
 

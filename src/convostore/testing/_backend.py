@@ -65,9 +65,9 @@ class Backend:
             `Transcript` has a conversation (id, title, created_at) and messages (id, role, one text
             part, created_at). It must keep the conversations' ids; it need not keep the messages'.
         options: The options of every opening.
-        unlisted: Puts conversations beside those that the store lists, such as another user's in the
-            same place, and returns a function that counts those still there. None where the store
-            lists everything.
+        unlisted: Puts conversations beside those that the store lists, such as another user's in
+            the same place, and returns a function that counts those still there. None where the
+            store lists everything.
         prompts: What makes a backend with `reply` answer; without them the clauses of replies are
             skipped.
 

@@ -13,9 +13,9 @@ class TestMemory(StoreContract):
     def backend(self) -> Backend:
         name = uuid.uuid4().hex
 
-        def beside():
+        def unlisted():
             other = convostore.open(f"memory://{name}-beside")
             other.create_conversation(id="a neighbour's")
             return lambda: len(list(other.conversations()))
 
-        return Backend(f"memory://{name}", beside=beside)
+        return Backend(f"memory://{name}", unlisted=unlisted)

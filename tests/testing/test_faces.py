@@ -82,7 +82,7 @@ def test_an_async_store_is_its_own():
 async def test_calls_are_made_side_by_side(face):
     store = face.open("memory://")
     names = [f"c{number}" for number in range(8)]
-    made = await face.at_once(
+    made = await face.gather(
         [lambda name=name: store.create_conversation(id=name) for name in names]
     )
     assert [each.id for each in made] == names

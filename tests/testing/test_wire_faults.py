@@ -20,7 +20,7 @@ from convostore.dsn import DSN
 from convostore.errors import NotFoundError, ProtocolError, UnavailableError
 from convostore.http import AsyncHTTPTransport, HTTPOptions, HTTPTransport, Request, Response
 from convostore.models import Page, TextDelta
-from convostore.testing import Backend, FaultContract
+from convostore.testing import FACES, Backend, FaultContract
 from convostore.testing.wire_faults import _contract as fault_contract
 from convostore.testing.wire_faults import _cuts as stream_breaking
 from convostore.testing.wire_faults import _guards as guards
@@ -47,7 +47,6 @@ from ..support.naming import naming
 pytestmark = pytest.mark.rim
 
 NAMED = {fault.name: fault for fault in FAULTS}
-FACES = ["sync", "async"]
 PATIENCE = 60
 
 
@@ -542,15 +541,15 @@ class AnsweringContract(TestWhatAnswersOnTheWire):
         return self.adapter(DSN.parse(f"answering+{url}"), HTTPOptions.model_validate(options))
 
 
-def spoilt(decoder):
+def adapter_with(decoder):
     """An adapter whose streams are read by another decoder."""
 
-    class Spoilt(AnsweringAdapter):
+    class Mutant(AnsweringAdapter):
         def stream_reply(self, turn):
             stream = yield from super().stream_reply(turn)
             return replace(stream, decoder=decoder())
 
-    return Spoilt
+    return Mutant
 
 
 class EndsSilently(AnsweringDecoder):
@@ -585,7 +584,7 @@ class SaysWhatWasNeverSaid(AnsweringDecoder):
 def test_a_broken_stream_that_is_taken_for_more_than_it_was_is_found(decoder, face):
     with pytest.raises(AssertionError):
         AnsweringContract(
-            spoilt(decoder)
+            adapter_with(decoder)
         ).test_a_stream_that_breaks_off_raises_with_what_had_arrived(answering(), "end", face)
 
 
@@ -622,14 +621,14 @@ def test_a_turn_that_is_sent_twice_is_found(face):
 def test_garbage_that_nobody_notices_is_found(face):
     with pytest.raises(AssertionError, match="lost without a word"):
         AnsweringContract(
-            spoilt(OverlooksGarbage)
+            adapter_with(OverlooksGarbage)
         ).test_a_garbled_stream_is_an_error_or_the_stored_reply(answering(), face)
 
 
 def test_garbage_that_ends_in_an_error_of_python_is_found(face):
     with pytest.raises(ValueError, match=r"decode|Expecting"):
         AnsweringContract(
-            spoilt(ChokesOnGarbage)
+            adapter_with(ChokesOnGarbage)
         ).test_a_garbled_stream_is_an_error_or_the_stored_reply(answering(), face)
 
 

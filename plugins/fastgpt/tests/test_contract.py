@@ -50,7 +50,7 @@ class TestFastGPTsOtherLists(StoreContract):
 def _backend(service: FastGPTService, **changed: Any) -> Backend:
     """Return a backend on the service, with other owners' conversations beside its own."""
 
-    def beside() -> Callable[[], int]:
+    def unlisted() -> Callable[[], int]:
         service.insert("of another owner", owner="somebody")
         service.insert("of another source", source="test")
         own = ("of another owner", "of another source")
@@ -58,7 +58,7 @@ def _backend(service: FastGPTService, **changed: Any) -> Backend:
         return lambda: sum(item in there and not there[item].deleted for item in own)
 
     given = {"seed": service.seed, "options": dict(OPTIONS), "prompts": PROMPTS} | changed
-    return Backend("fastgpt+http://chat.test", service=service.handle, beside=beside, **given)
+    return Backend("fastgpt+http://chat.test", service=service.handle, unlisted=unlisted, **given)
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)

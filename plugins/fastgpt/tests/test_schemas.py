@@ -17,7 +17,7 @@ from tests.support.cases import for_each
 
 import convostore
 from convostore.http import Request, Response
-from convostore.testing import FACES, Backend, Kit, run_clause
+from convostore.testing import FACES, Face, StoreFace
 
 from .support.service import APP, GENERATIONS, OPTIONS, ROOT, SHARED, UID, FastGPTService
 
@@ -106,8 +106,8 @@ async def everything(store: convostore.AsyncConversationStore) -> None:
     await store.clear_conversations()
 
 
-def driven(generation: str, opened: str, face: str) -> list[tuple[str, Request, Response]]:
-    """Return what was asked and answered, by the path's words; absent paths are left out."""
+def driven(generation: str, opened: str, face: Face) -> list[tuple[str, Request, Response]]:
+    """What was asked and answered, by the path's words; absent paths are left out."""
     service = FastGPTService(generation)
     shared = opened == "share link"
     for number in range(5):
@@ -116,12 +116,10 @@ def driven(generation: str, opened: str, face: str) -> list[tuple[str, Request, 
         service.append(f"c{number}", "user", "hi")
         service.append(f"c{number}", "assistant", "hello")
     answers = service.keyless if shared else service.handle
-    backend = Backend("fastgpt+http://chat.test", service=answers, options=dict(OPENED[opened]))
-
-    async def clause(_: object, kit: Kit) -> None:
-        await everything(kit.open())
-
-    run_clause(clause, backend, face)
+    with StoreFace(face) as used:
+        used.run(
+            everything(used.open("fastgpt+http://chat.test", service=answers, **OPENED[opened]))
+        )
     return [
         (request.path.removeprefix(ROOT), request, response)
         for request, response in service.exchanges

@@ -11,7 +11,7 @@ import convostore
 from convostore.config import open_adapter
 from convostore.errors import AuthError, ConfigError
 from convostore.http import Request, Response
-from convostore.testing import FACES, Backend, Kit, run_clause
+from convostore.testing import Backend, both_faces
 
 from .support.service import APP, GENERATIONS, KEY, OPTIONS, SHARE, SHARED, UID, FastGPTService
 
@@ -41,30 +41,26 @@ def answered(service: FastGPTService) -> list[tuple[Request, Response]]:
     return [exchange for exchange in service.exchanges if exchange[1].status == 200]
 
 
-@for_each("face", FACES)
 @for_each("generation", GENERATIONS)
-def test_a_share_link_reads_and_edits_what_its_visitor_has(generation, face):
+@both_faces
+async def test_a_share_link_reads_and_edits_what_its_visitor_has(generation, face):
     service = shared(generation)
-
-    async def clause(_: object, kit: Kit) -> None:
-        store = kit.open()
-        assert [conversation.id async for conversation in store.conversations()] == ["s2", "s1"]
-        assert (await store.get_conversation("s1")).title == "title of s1"
-        question, answer = [message async for message in store.messages("s1")]
-        assert (question.text, answer.text) == ("hi", "hello")
-        await store.update_conversation("s1", title="renamed", pinned=True)
-        listed = (await store.list_conversations()).items[0]
-        assert (listed.id, listed.title, listed.pinned) == ("s1", "renamed", True)
-        await store.set_feedback("s1", answer.id, convostore.Feedback(rating="good"))
-        rated = (await store.list_messages("s1", order="newest_first")).items[0]
-        assert rated.feedback == convostore.Feedback(rating="good")
-        assert [step.name for step in await store.get_run_details("s1", answer.id)] == ["AI chat"]
-        await store.delete_message("s1", answer.id)
-        assert answer.id not in {message.id async for message in store.messages("s1")}
-        await store.delete_conversation("s2")
-        assert [conversation.id async for conversation in store.conversations()] == ["s1"]
-
-    run_clause(clause, backend(service), face)
+    store = face.open(DSN, service=service.keyless, app_id=APP, **SHARED)
+    assert [each.id async for each in store.conversations()] == ["s2", "s1"]
+    assert (await store.get_conversation("s1")).title == "title of s1"
+    question, answer = [each async for each in store.messages("s1")]
+    assert (question.text, answer.text) == ("hi", "hello")
+    await store.update_conversation("s1", title="renamed", pinned=True)
+    listed = (await store.list_conversations()).items[0]
+    assert (listed.id, listed.title, listed.pinned) == ("s1", "renamed", True)
+    await store.set_feedback("s1", answer.id, convostore.Feedback(rating="good"))
+    rated = (await store.list_messages("s1", order="newest_first")).items[0]
+    assert rated.feedback == convostore.Feedback(rating="good")
+    assert [step.name for step in await store.get_run_details("s1", answer.id)] == ["AI chat"]
+    await store.delete_message("s1", answer.id)
+    assert answer.id not in {each.id async for each in store.messages("s1")}
+    await store.delete_conversation("s2")
+    assert [each.id async for each in store.conversations()] == ["s1"]
 
 
 @for_each("generation", GENERATIONS)

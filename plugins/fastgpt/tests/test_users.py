@@ -16,7 +16,9 @@ import convostore
 from convostore.config import open_adapter
 from convostore.errors import ConfigError, NotFoundError, StoreError
 from convostore.http import Request, Response
-from convostore.testing import FACES, Backend, Kit, run_clause
+from convostore.store import AsyncConversationStore
+from convostore.testing import Backend, StoreFace, both_faces
+from convostore.testing.transports import Service
 
 from .api.test_offset_pagination import CONVERSATION_STEPS, Disturbed, OtherHands, paged, schedules
 from .support.service import APP, GENERATIONS, JSON_TYPE, KEY, OPTIONS, SHARED, FastGPTService
@@ -42,42 +44,38 @@ def backend(service: FastGPTService, user: str = ANN, **options: object) -> Back
     return Backend(DSN, service=service.handle, options=given)
 
 
+def open_on(face: StoreFace, service: Service) -> AsyncConversationStore:
+    """Open Ann's store on a face."""
+    return face.open(DSN, service=service, user=ANN, **OPTIONS)
+
+
 def opened(service: FastGPTService, user: str = ANN, **options: object):
     return backend(service, user, **options).open()
 
 
-@for_each("face", FACES)
 @for_each("generation", GENERATIONS)
-def test_a_user_reads_and_edits_their_own_conversations(generation, face):
+@both_faces
+async def test_a_user_reads_and_edits_their_own_conversations(generation, face):
     service = shared_by_users(generation)
-
-    async def clause(_: object, kit: Kit) -> None:
-        store = kit.open()
-        assert [conversation.id async for conversation in store.conversations()] == [
-            "ann:2",
-            "ann:1",
-        ]
-        assert (await store.get_conversation("ann:1")).title == "title of ann:1"
-        question, answer = [message async for message in store.messages("ann:1")]
-        assert (question.text, answer.text) == ("hi", "hello")
-        await store.update_conversation("ann:1", title="renamed", pinned=True)
-        listed = (await store.list_conversations()).items[0]
-        assert (listed.id, listed.title, listed.pinned) == ("ann:1", "renamed", True)
-        await store.set_feedback("ann:1", answer.id, convostore.Feedback(rating="good"))
-        rated = (await store.list_messages("ann:1", order="newest_first")).items[0]
-        assert rated.feedback == convostore.Feedback(rating="good")
-        assert [step.name for step in await store.get_run_details("ann:1", answer.id)] == [
-            "AI chat"
-        ]
-        assert await store.suggest_questions("ann:1") == ("What of 'hi'?", "What of 'hello'?")
-        read = [transcript async for transcript in store.transcripts()]
-        assert [item.conversation_id for item in read] == ["ann:1", "ann:2"]
-        await store.delete_message("ann:1", answer.id)
-        assert answer.id not in {message.id async for message in store.messages("ann:1")}
-        await store.delete_conversation("ann:2")
-        assert [conversation.id async for conversation in store.conversations()] == ["ann:1"]
-
-    run_clause(clause, backend(service), face)
+    store = open_on(face, service.handle)
+    assert [each.id async for each in store.conversations()] == ["ann:2", "ann:1"]
+    assert (await store.get_conversation("ann:1")).title == "title of ann:1"
+    question, answer = [each async for each in store.messages("ann:1")]
+    assert (question.text, answer.text) == ("hi", "hello")
+    await store.update_conversation("ann:1", title="renamed", pinned=True)
+    listed = (await store.list_conversations()).items[0]
+    assert (listed.id, listed.title, listed.pinned) == ("ann:1", "renamed", True)
+    await store.set_feedback("ann:1", answer.id, convostore.Feedback(rating="good"))
+    rated = (await store.list_messages("ann:1", order="newest_first")).items[0]
+    assert rated.feedback == convostore.Feedback(rating="good")
+    assert [step.name for step in await store.get_run_details("ann:1", answer.id)] == ["AI chat"]
+    assert await store.suggest_questions("ann:1") == ("What of 'hi'?", "What of 'hello'?")
+    read = [each async for each in store.transcripts()]
+    assert [each.conversation_id for each in read] == ["ann:1", "ann:2"]
+    await store.delete_message("ann:1", answer.id)
+    assert answer.id not in {each.id async for each in store.messages("ann:1")}
+    await store.delete_conversation("ann:2")
+    assert [each.id async for each in store.conversations()] == ["ann:1"]
     assert {*OTHERS, "bob:2"} <= set(service.shown())
 
 
@@ -94,51 +92,41 @@ CALLS = {
 }
 
 
-@for_each("face", FACES)
 @for_each("operation", CALLS)
 @for_each("other", OTHERS)
-def test_what_is_another_users_is_not_found_and_nothing_is_sent(other, operation, face):
+@both_faces
+async def test_what_is_another_users_is_not_found_and_nothing_is_sent(other, operation, face):
     service = shared_by_users("4.16")
-
-    async def clause(_: object, kit: Kit) -> None:
-        store = kit.open()
-        with pytest.raises(NotFoundError, match="'ann:'") as caught:
-            await getattr(store, operation)(other, *CALLS[operation])
-        assert other in str(caught.value)
-
-    run_clause(clause, backend(service), face)
+    store = open_on(face, service.handle)
+    with pytest.raises(NotFoundError, match="'ann:'") as caught:
+        await getattr(store, operation)(other, *CALLS[operation])
+    assert other in str(caught.value)
     assert service.exchanges == []
 
 
-@for_each("face", FACES)
 @for_each("operation", ["stream_reply", "stream_answer"])
-def test_nothing_is_streamed_into_another_users_conversation(operation, face):
+@both_faces
+async def test_nothing_is_streamed_into_another_users_conversation(operation, face):
     service = shared_by_users("4.16")
 
-    async def clause(_: object, kit: Kit) -> None:
-        stream = getattr(kit.open(), operation)("bob:1", "hi")
-        with pytest.raises(NotFoundError, match="'ann:'"):
-            await stream.__aenter__()
-
-    run_clause(clause, backend(service), face)
+    stream = getattr(open_on(face, service.handle), operation)("bob:1", "hi")
+    with pytest.raises(NotFoundError, match="'ann:'"):
+        await stream.__aenter__()
     assert service.exchanges == []
 
 
 @for_each("named", [{}, {"custom_uid": "ann@example.org"}])
-@for_each("face", FACES)
-def test_a_turn_begins_a_conversation_of_the_user_and_names_them(face, named):
+@both_faces
+async def test_a_turn_begins_a_conversation_of_the_user_and_names_them(face, named):
     sent = []
 
     def broken(request: Request) -> Response:
         sent.append(request)
         return Response(500, JSON_TYPE, b'{"code": 500, "message": "out of order", "data": null}')
 
-    async def clause(_: object, kit: Kit) -> None:
-        with pytest.raises(StoreError, match="out of order") as caught:
-            await kit.open().reply(None, "hi", **named)
-        assert caught.value.partial.conversation_id == sent[0].json["chatId"]
-
-    run_clause(clause, Backend(DSN, service=broken, options={**OPTIONS, "user": ANN}), face)
+    with pytest.raises(StoreError, match="out of order") as caught:
+        await open_on(face, broken).reply(None, "hi", **named)
+    assert caught.value.partial.conversation_id == sent[0].json["chatId"]
     (request,) = sent
     assert request.json["chatId"].startswith("ann:")
     assert request.json["customUid"] == named.get("custom_uid", "ann")

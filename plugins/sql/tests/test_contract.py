@@ -54,7 +54,7 @@ class TestSQLiteFile(StoreContract):
     @pytest.fixture
     def backend(self, emptied_file) -> Backend:
         database = emptied_file()
-        return Backend(database.dsn(), beside=in_bobs_namespace(database))
+        return Backend(database.dsn(), unlisted=in_bobs_namespace(database))
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ class TestSQLiteNamespace(StoreContract):
     @pytest.fixture
     def backend(self, shared_file, request) -> Backend:
         dsn = shared_file.dsn(namespace=request.node.name)
-        return Backend(dsn, beside=in_bobs_namespace(shared_file))
+        return Backend(dsn, unlisted=in_bobs_namespace(shared_file))
 
 
 class TestSQLiteMemory(StoreContract):
@@ -102,7 +102,7 @@ class TestPostgreSQL(StoreContract):
     @pytest.fixture
     def backend(self, emptied_server) -> Backend:
         database = emptied_server()
-        return Backend(database.dsn(), beside=in_bobs_namespace(database))
+        return Backend(database.dsn(), unlisted=in_bobs_namespace(database))
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ class TestPostgreSQLNamespace(StoreContract):
     @pytest.fixture
     def backend(self, shared_server, request) -> Backend:
         dsn = shared_server.dsn(namespace=request.node.name)
-        return Backend(dsn, beside=in_bobs_namespace(shared_server))
+        return Backend(dsn, unlisted=in_bobs_namespace(shared_server))
 
 
 def test_a_memory_is_a_new_one_for_each_opening():

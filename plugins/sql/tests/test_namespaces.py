@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from datetime import UTC, datetime
 
-import pytest
 from tests.support.naming import naming
 
 import convostore
@@ -26,8 +25,7 @@ from convostore import (
 )
 from convostore.adapters import Operation
 from convostore.config import open_adapter
-from convostore.testing import Backend, Kit, raises, run_clause
-from convostore.testing._assertions import collect
+from convostore.testing import both_faces, collect, raises
 from convostore_sql.rows import namespace_mark
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
@@ -215,17 +213,14 @@ class Cases:
         await both.see(both.alice.check())
 
 
-@pytest.mark.parametrize("face", ["sync", "async"])
-def test_no_operation_crosses_from_one_namespace_into_another(database, face):
-    async def crossing(_: object, kit: Kit) -> None:
-        alice, bob = kit.open(namespace="alice"), kit.open(namespace="bob")
-        for operation in OFFERED:
-            with naming(operation):
-                await one_operation_crosses_nothing(Both(alice, bob), operation)
-            await alice.clear_conversations()
-            await bob.clear_conversations()
-
-    run_clause(crossing, Backend(database.dsn()), face)
+@both_faces
+async def test_no_operation_crosses_from_one_namespace_into_another(database, face):
+    alice, bob = (face.open(database.dsn(), namespace=name) for name in ("alice", "bob"))
+    for operation in OFFERED:
+        with naming(operation):
+            await one_operation_crosses_nothing(Both(alice, bob), operation)
+        await alice.clear_conversations()
+        await bob.clear_conversations()
 
 
 async def one_operation_crosses_nothing(both: Both, operation: str) -> None:

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._assertions import NotOffered, raises
+    from ._assertions import NotOffered, collect, raises
     from ._backend import Backend, Kit, Prompts
     from ._contract import (
         Clause,
@@ -39,6 +39,7 @@ __all__ = [
     "StoreFace",
     "Waiver",
     "both_faces",
+    "collect",
     "list_clauses",
     "never",
     "notimpl",
@@ -50,7 +51,7 @@ __all__ = [
 _HOMES = {
     "_backend": ("Backend", "Kit", "Prompts"),
     "_faces": ("FACES", "Face", "StoreFace", "both_faces"),
-    "_assertions": ("NotOffered", "raises"),
+    "_assertions": ("NotOffered", "collect", "raises"),
     "wire_faults._contract": ("FAULT_ERRORS", "FaultContract"),
 }
 
@@ -58,6 +59,6 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import_module("._rewriting", __name__)  # before what it names is imported
+    import_module("._rewriting", __name__)  # before the modules that it names
     home = next((home for home, names in _HOMES.items() if name in names), "_contract")
     return getattr(import_module(f".{home}", __name__), name)

@@ -29,7 +29,7 @@ PageReader: TypeAlias = Callable[[str | None], Awaitable[Page[T]]]
 """Reads the page at a cursor."""
 
 
-class NotOffered(Exception):  # noqa: N818  # it is no error: the clause does not apply
+class NotOffered(Exception):  # noqa: N818  # not an error: the clause does not apply
     """Raised to skip a clause that does not apply to the backend."""
 
 

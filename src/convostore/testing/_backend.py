@@ -65,9 +65,9 @@ class Backend:
             `Transcript` has a conversation (id, title, created_at) and messages (id, role, one text
             part, created_at). It must keep the conversations' ids; it need not keep the messages'.
         options: The options of every opening.
-        beside: Puts conversations beside those that the store lists, such as another user's in the
-            same place, and returns a function that counts those still there. None where the store
-            lists everything.
+        unlisted: Puts conversations beside those that the store lists, such as another user's in
+            the same place, and returns a function that counts those still there. None where the
+            store lists everything.
         prompts: What makes a backend with `reply` answer; without them the clauses of replies are
             skipped.
 
@@ -83,14 +83,14 @@ class Backend:
         service: Service | None = None,
         seed: Callable[[Sequence[Transcript]], None] | None = None,
         options: dict[str, object] | None = None,
-        beside: Callable[[], Callable[[], int]] | None = None,
+        unlisted: Callable[[], Callable[[], int]] | None = None,
         prompts: Prompts | None = None,
     ) -> None:
         self.target = target
         self.service = service
         self.seed = seed
         self.options = options or {}
-        self.beside = beside
+        self.unlisted = unlisted
         self.prompts = prompts
         self.requests: list[Request] = []
         self.streamed: list[tuple[Request, Response]] = []
@@ -166,9 +166,9 @@ class Kit:
             return self.backend.aopen(transport=RefusingAsyncTransport())
         return awaitable_store(self.backend.open(transport=RefusingTransport()))
 
-    async def at_once(self, calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+    async def gather(self, calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
         """Return the results of calls made side by side: in threads, or in tasks."""
-        return await StoreFace(self.face).at_once(calls)
+        return await StoreFace(self.face).gather(calls)
 
     async def close(self) -> None:
         """Close what was opened."""

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import pytest
 
-from . import _rewriting as rewriting  # noqa: F401  # before what it names is imported
+from . import _rewriting as rewriting  # noqa: F401  # before the modules that it names
 from ._assertions import NotOffered, rule_in_errors
 from ._backend import Backend, Kit
 from ._faces import FACES, Face, StoreFace

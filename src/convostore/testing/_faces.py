@@ -22,6 +22,8 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, TypeVar, cast, overload
 
+import pytest
+
 from ..adapters import Adapter
 from ..config import open_adapter
 from ..store import AsyncConversationStore, ConversationStore, ReplyStream
@@ -42,7 +44,7 @@ Face: TypeAlias = Literal["sync", "async"]
 FACES: Final[tuple[Face, ...]] = ("sync", "async")
 
 _TURNS: Final = 100
-"""Turns of the loop in which what a test has left must have ended."""
+"""The turns of the loop within which the tasks of a test must have ended."""
 
 # Any, in this module: arguments and results are those of any method of a store.
 
@@ -108,14 +110,14 @@ class StoreFace:
             return self.run(_collect(result))
         if self.name == "sync":
             return drive(result)
-        if self._runner is None:  # made on first use: by then a clock may be kept
+        if self._runner is None:  # made on first use: by then a clock may be installed
             autojump = clock.current()
             self._runner = asyncio.Runner(
                 loop_factory=autojump.new_event_loop if autojump else None
             )
         return self._runner.run(_awaited(result))
 
-    async def at_once(self, calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+    async def gather(self, calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
         """Return the results of calls made side by side: in threads, or in tasks."""
         if self.name == "async":
             return list(await asyncio.gather(*[call() for call in calls]))
@@ -155,8 +157,6 @@ def both_faces(test: Callable[..., Any]) -> Callable[..., None]:
             made = await store.create_conversation(title="Tides")
             assert (await store.get_conversation(made.id)).title == "Tides"
     """
-    import pytest
-
     signature = inspect.signature(test)
     if "face" not in signature.parameters:
         raise TypeError(f"{test.__name__} must take an argument named face")
@@ -241,7 +241,7 @@ def _awaitable(call: Callable[..., T]) -> Callable[..., Coroutine[Any, Any, T]]:
 
 
 def _convert(call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a method that is no coroutine on the async face, and convert what it returns."""
+    """Call a method that is not a coroutine on the async face, and convert its result."""
     result = call(*args, **kwargs)
     if isinstance(result, ReplyStream):
         return awaitable_stream(result)

@@ -30,7 +30,7 @@ def dialect_service(
     dialect: Dialect,
     target: str,
     *,
-    wrapped: Callable[[AsyncConversationStore], AsyncConversationStore] = lambda store: store,
+    wrap: Callable[[AsyncConversationStore], AsyncConversationStore] = lambda store: store,
     **options: Any,  # as `open` takes them
 ) -> Iterator[Callable[[Request], Response]]:
     """Yield a function that answers requests in a dialect; threads may share it.
@@ -38,12 +38,12 @@ def dialect_service(
     Args:
         dialect: The dialect.
         target: The DSN of the served store; it is opened here, and closed at the end.
-        wrapped: Returns the store to serve instead of the opened one, such as a read-only one.
+        wrap: Returns the store to serve instead of the opened one, such as a read-only one.
         options: The options of the store.
     """
     with _loop_in_thread() as run:
         store = aopen(target, **options)
-        served = wrapped(store)
+        served = wrap(store)
         try:
             yield lambda request: run(_answer(dialect, served, incoming_request(request)))
         finally:

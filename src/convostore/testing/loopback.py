@@ -265,7 +265,7 @@ class _Connection(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         try:
             request = self._request(body)
-        except ProtocolError as error:  # a body that says it is JSON, and is none
+        except ProtocolError as error:  # a body that claims to be JSON
             self.send_error(HTTPStatus.BAD_REQUEST, explain=str(error))
             return
         self._send(self.server.loopback.answer(request))

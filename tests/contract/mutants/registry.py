@@ -48,14 +48,14 @@ ALL: list[Mutant] = []
 
 
 def in_memory(*caught_by: str) -> Callable[[type[MemoryAdapter]], type[MemoryAdapter]]:
-    """Registers a spoilt memory adapter."""
+    """Register a mutant of the memory adapter."""
 
     def register(adapter: type[MemoryAdapter]) -> type[MemoryAdapter]:
         def backend() -> Backend:
             target = f"memory://mutant-{next(NAMES)}"
             return Backend(
                 lambda **options: adapter(DSN.parse(target), options),
-                beside=lambda: _neighbours(f"{target}-beside"),
+                unlisted=lambda: _neighbours(f"{target}-beside"),
             )
 
         ALL.append(Mutant(adapter.__name__, backend, caught_by))
@@ -87,7 +87,7 @@ ECHO_PROMPTS: Final = Prompts(
 
 
 def in_echo(*caught_by: str) -> Callable[[type[EchoAdapter]], type[EchoAdapter]]:
-    """Registers a spoilt adapter that answers."""
+    """Register a mutant of the echo adapter."""
 
     def register(adapter: type[EchoAdapter]) -> type[EchoAdapter]:
         def backend() -> Backend:
@@ -141,11 +141,11 @@ class MutantStream:
 
 
 def with_streams(*caught_by: str) -> Callable[[type[MutantStream]], type[MutantStream]]:
-    """Registers a spoilt stream: what is wrong is what the store does around its adapter."""
+    """Register a mutant of a stream: a fault in what the store does around its adapter."""
 
-    def register(spoilt: type[MutantStream]) -> type[MutantStream]:
-        ALL.append(Mutant(spoilt.__name__, lambda: _StreamsBackend(spoilt), caught_by))
-        return spoilt
+    def register(stream: type[MutantStream]) -> type[MutantStream]:
+        ALL.append(Mutant(stream.__name__, lambda: _StreamsBackend(stream), caught_by))
+        return stream
 
     return register
 
@@ -153,32 +153,32 @@ def with_streams(*caught_by: str) -> Callable[[type[MutantStream]], type[MutantS
 class _StreamsBackend(Backend):
     """Opens right stores whose `stream_reply` gives wrong streams."""
 
-    def __init__(self, spoilt: type[MutantStream]) -> None:
+    def __init__(self, stream: type[MutantStream]) -> None:
         super().__init__(f"echo://mutant-{next(NAMES)}", prompts=ECHO_PROMPTS)
-        self._spoilt = spoilt
+        self._stream = stream
 
     def open(self, **options: Any) -> ConversationStore:
         store = super().open(**options)
-        vars(store)["stream_reply"] = self._spoiling(store.stream_reply)
+        vars(store)["stream_reply"] = self._mutant_of(store.stream_reply)
         return store
 
     def aopen(self, **options: Any) -> AsyncConversationStore:
         store = super().aopen(**options)
-        vars(store)["stream_reply"] = self._spoiling(store.stream_reply)
+        vars(store)["stream_reply"] = self._mutant_of(store.stream_reply)
         return store
 
-    def _spoiling(self, stream_reply: Callable[..., Any]) -> Callable[..., MutantStream]:
-        def spoilt(conversation_id: str | None, content: object, **options: Any) -> MutantStream:
-            said = self._spoilt.content(content)
-            return self._spoilt(
+    def _mutant_of(self, stream_reply: Callable[..., Any]) -> Callable[..., MutantStream]:
+        def mutant(conversation_id: str | None, content: object, **options: Any) -> MutantStream:
+            said = self._stream.content(content)
+            return self._stream(
                 lambda: awaitable_stream(stream_reply(conversation_id, said, **options))
             )
 
-        return spoilt
+        return mutant
 
 
 def over_http(*caught_by: str) -> Callable[[type[SampleAdapter]], type[SampleAdapter]]:
-    """Registers a spoilt adapter of the sample service, or of the one that answers."""
+    """Register a mutant of the adapter of the sample service, or of the one that answers."""
 
     def register(adapter: type[SampleAdapter]) -> type[SampleAdapter]:
         answers = issubclass(adapter, AnsweringAdapter)
@@ -200,21 +200,21 @@ def over_http(*caught_by: str) -> Callable[[type[SampleAdapter]], type[SampleAda
 
 
 def with_operations(*caught_by: str) -> Callable[[type[Operations]], type[Operations]]:
-    """Registers a spoilt plan: what is wrong is what the store does around its adapter."""
+    """Register mutant operations: a fault in what the store does around its adapter."""
 
-    def register(plan: type[Operations]) -> type[Operations]:
-        ALL.append(Mutant(plan.__name__, lambda: _OperationsBackend(plan), caught_by))
-        return plan
+    def register(operations: type[Operations]) -> type[Operations]:
+        ALL.append(Mutant(operations.__name__, lambda: _OperationsBackend(operations), caught_by))
+        return operations
 
     return register
 
 
 class _OperationsBackend(Backend):
-    """Opens right adapters behind a wrong plan; its transports stay open."""
+    """Opens right adapters behind a wrong operations; its transports stay open."""
 
-    def __init__(self, plan: type[Operations]) -> None:
+    def __init__(self, operations: type[Operations]) -> None:
         super().__init__(f"memory://mutant-{next(NAMES)}")
-        self._operations = plan
+        self._operations = operations
 
     def adapter(self, **options: object) -> Adapter:
         adapter = super().adapter(**options)

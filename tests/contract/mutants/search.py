@@ -138,8 +138,8 @@ class MarksOneCharacterTooMany(MemoryAdapter):
     def _found(self, search: Search) -> Iterator[Ranked]:
         for rank, hit in super()._found(search):
             marks = tuple((start, end + 1) for start, end in hit.snippet.marks)
-            spoilt = hit.snippet.model_copy(update={"marks": marks})
-            yield rank, hit.model_copy(update={"snippet": spoilt})
+            wrong_snippet = hit.snippet.model_copy(update={"marks": marks})
+            yield rank, hit.model_copy(update={"snippet": wrong_snippet})
 
 
 # What restricts it

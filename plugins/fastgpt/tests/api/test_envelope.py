@@ -23,7 +23,8 @@ from convostore.errors import (
     UnsupportedError,
 )
 from convostore.http import Request, Response
-from convostore.testing import FACES, Backend, Kit, raises, run_clause
+from convostore.store import AsyncConversationStore
+from convostore.testing import Backend, StoreFace, both_faces, raises
 
 from ..support.service import (
     APP,
@@ -233,14 +234,9 @@ def test_long_words_of_the_service_are_shortened():
 # Through the store
 
 
-def on_both_faces(respond: Callable[[Request], Response], clause: Callable, face: str) -> None:
-    """Run a clause on a store whose service is a function."""
-
-    async def with_store(_: object, kit: Kit) -> None:
-        await clause(kit.open(retries=0))
-
-    backend = Backend("fastgpt+http://chat.test", service=respond, options=dict(OPTIONS))
-    run_clause(with_store, backend, face)
+def open_on(face: StoreFace, respond: Callable[[Request], Response]) -> AsyncConversationStore:
+    """Open a store whose service is a function."""
+    return face.open("fastgpt+http://chat.test", service=respond, retries=0, **OPTIONS)
 
 
 def all_text(error: BaseException | None) -> str:
@@ -250,33 +246,29 @@ def all_text(error: BaseException | None) -> str:
     return shown + all_text(error.__cause__) + all_text(error.__context__)
 
 
-@for_each("face", FACES)
 @for_each("row", TABLE.values())
-def test_a_store_raises_it_and_names_the_operation(row, face):
-    async def clause(store) -> None:
-        with raises(row.kind) as caught:
-            await store.list_conversations()
-        error = caught.error
-        assert (error.operation, error.adapter) == ("list_conversations", "fastgpt")
-        assert error.retryable is row.retryable
-        for words in row.told:
-            assert words in str(error)
+@both_faces
+async def test_a_store_raises_it_and_names_the_operation(row, face):
+    store = open_on(face, lambda _: row.response(row.statuses[0]))
+    with raises(row.kind) as caught:
+        await store.list_conversations()
+    error = caught.error
+    assert (error.operation, error.adapter) == ("list_conversations", "fastgpt")
+    assert error.retryable is row.retryable
+    for words in row.told:
+        assert words in str(error)
 
-    on_both_faces(lambda _: row.response(row.statuses[0]), clause, face)
 
-
-@for_each("face", FACES)
 @for_each("of", ["bad key", "validation", "rate limit", "thrown text"])
-def test_a_key_that_the_service_repeats_is_not_shown(of, face):
+@both_faces
+async def test_a_key_that_the_service_repeats_is_not_shown(of, face):
     row = TABLE[of]
 
-    async def clause(store) -> None:
-        with raises(row.kind) as caught:
-            await store.list_conversations()
-        assert "***" in str(caught.error)
-        assert KEY not in all_text(caught.error)
-
-    on_both_faces(lambda _: row.response(row.statuses[1], f" {KEY}"), clause, face)
+    store = open_on(face, lambda _: row.response(row.statuses[1], f" {KEY}"))
+    with raises(row.kind) as caught:
+        await store.list_conversations()
+    assert "***" in str(caught.error)
+    assert KEY not in all_text(caught.error)
 
 
 OPERATIONS: dict[str, Callable] = {
@@ -293,41 +285,35 @@ OPERATIONS: dict[str, Callable] = {
 }
 
 
-@for_each("face", FACES)
 @for_each("name", OPERATIONS)
 @for_each("of", ["bad key", "no authorization", "no permission"])
-def test_every_operation_says_that_the_credential_is_refused(of, name, face):
+@both_faces
+async def test_every_operation_says_that_the_credential_is_refused(of, name, face):
     row = TABLE[of]
 
-    async def clause(store) -> None:
-        with raises(AuthError) as caught:
-            await OPERATIONS[name](store)
-        assert caught.error.operation == name
-
-    on_both_faces(lambda _: row.response(200), clause, face)
+    store = open_on(face, lambda _: row.response(200))
+    with raises(AuthError) as caught:
+        await OPERATIONS[name](store)
+    assert caught.error.operation == name
 
 
-@for_each("face", FACES)
 @for_each("name", OPERATIONS)
-def test_where_every_path_is_absent_the_base_url_is_to_be_checked(name, face):
-    async def clause(store) -> None:
-        with raises(ProtocolError) as caught:
-            await OPERATIONS[name](store)
-        assert "base URL" in str(caught.error)
-        assert caught.error.excerpt.startswith("<!DOCTYPE")
+@both_faces
+async def test_where_every_path_is_absent_the_base_url_is_to_be_checked(name, face):
+    store = open_on(face, lambda _: NO_ROUTE)
+    with raises(ProtocolError) as caught:
+        await OPERATIONS[name](store)
+    assert "base URL" in str(caught.error)
+    assert caught.error.excerpt.startswith("<!DOCTYPE")
 
-    on_both_faces(lambda _: NO_ROUTE, clause, face)
 
-
-@for_each("face", FACES)
 @for_each("name", OPERATIONS)
-def test_an_answer_that_is_not_the_services_is_a_protocol_error(name, face):
-    async def clause(store) -> None:
-        with raises(ProtocolError) as caught:
-            await OPERATIONS[name](store)
-        assert "base URL" in str(caught.error)
-
-    on_both_faces(lambda _: Response(200, JSON_TYPE, b'{"chats": []}'), clause, face)
+@both_faces
+async def test_an_answer_that_is_not_the_services_is_a_protocol_error(name, face):
+    store = open_on(face, lambda _: Response(200, JSON_TYPE, b'{"chats": []}'))
+    with raises(ProtocolError) as caught:
+        await OPERATIONS[name](store)
+    assert "base URL" in str(caught.error)
 
 
 # As the generations refuse
@@ -384,13 +370,11 @@ def test_the_chat_of_somebody_else_is_refused_and_not_absent(generation):
         convostore_of(service).list_messages("somebody's")
 
 
-@for_each("face", FACES)
-def test_a_delete_in_an_app_that_does_not_exist_is_not_done(face):
-    async def clause(store) -> None:
-        for call in (store.delete_conversation("c1"), store.delete_message("c1", "1.d-1")):
-            with raises(InvalidError) as caught:
-                await call
-            assert "app_id" in str(caught.error)
-
+@both_faces
+async def test_a_delete_in_an_app_that_does_not_exist_is_not_done(face):
     absent = next(row for row in TABLE.values() if row.code == 502000)
-    on_both_faces(lambda _: absent.response(500), clause, face)
+    store = open_on(face, lambda _: absent.response(500))
+    for call in (store.delete_conversation("c1"), store.delete_message("c1", "1.d-1")):
+        with raises(InvalidError) as caught:
+            await call
+        assert "app_id" in str(caught.error)

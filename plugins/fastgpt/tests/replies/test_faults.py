@@ -18,7 +18,7 @@ from convostore.errors import (
     UnavailableError,
 )
 from convostore.models import Reply
-from convostore.testing import Backend, clock
+from convostore.testing import FACES, Backend, StoreFace
 from convostore.testing.clock import AutojumpClock
 from convostore.testing.wire_faults.server import Fault, FaultServer
 
@@ -157,63 +157,49 @@ def options_of(more):
     return {"retries": 3, "verify": False, **OPTIONS, **more}
 
 
-def read_sync(made, **options):
-    """Read a turn's reply to its end, and look for it after an error."""
+async def read_reply(made, store):
+    """Reads a turn's reply to its end, and looks for it where that is an error."""
     outcome = Outcome([])
-    with convostore.open(made.target, **options_of(options)) as store:
-        try:
-            with store.stream_reply(None, made.prompt) as stream:
-                for event in stream:
-                    outcome.events.append(event)
-            outcome.reply = stream.reply
-        except StoreError as error:
-            assert made.is_left_but_for_what_is_kept()
-            outcome.error = error
-            try:
-                ids = (error.partial.conversation_id, error.partial.turn_id)
-                outcome.found = store.get_reply(*ids)
-            except StoreError as missing:
-                outcome.found = missing
+    stream = store.stream_reply(None, made.prompt)
+    try:
+        async with stream:
+            async for event in stream:
+                outcome.events.append(event)
+        outcome.reply = stream.reply
+    except StoreError as error:
+        outcome.error = error
     return outcome
 
 
-def read_async(made, **options):
-    async def carry_out():
-        outcome = Outcome([])
-        async with convostore.aopen(made.target, **options_of(options)) as store:
-            try:
-                async with store.stream_reply(None, made.prompt) as stream:
-                    async for event in stream:
-                        outcome.events.append(event)
-                outcome.reply = stream.reply
-            except StoreError as error:
-                await assert_nothing_is_left(made)
-                outcome.error = error
-                try:
-                    ids = (error.partial.conversation_id, error.partial.turn_id)
-                    outcome.found = await store.get_reply(*ids)
-                except StoreError as missing:
-                    outcome.found = missing
+async def look_for(store, outcome):
+    partial_reply = outcome.error.partial
+    try:
+        ids = (partial_reply.conversation_id, partial_reply.turn_id)
+        outcome.found = await store.get_reply(*ids)
+    except StoreError as missing:
+        outcome.found = missing
+
+
+@pytest.fixture(params=FACES)
+def read(request):
+    def read(made, **options):
+        with StoreFace(request.param) as face:
+            store = face.open(made.target, **options_of(options))
+            outcome = face.run(read_reply(made, store))
+            if outcome.error is not None:
+                face.run(assert_nothing_is_left(made, request.param))
+                face.run(look_for(store, outcome))
         return outcome
 
-    return run(carry_out())
+    return read
 
 
-def run(coroutine):
-    """Run it in a loop of the clock that is kept."""
-    kept = clock.current()
-    with asyncio.Runner(loop_factory=kept and kept.new_event_loop) as runner:
-        return runner.run(coroutine)
-
-
-async def assert_nothing_is_left(made):
+async def assert_nothing_is_left(made, face):
+    if face == "sync":
+        assert made.is_left_but_for_what_is_kept()
+        return
     assert await asyncio.to_thread(made.is_left_but_for_what_is_kept)
     assert asyncio.all_tasks() == {asyncio.current_task()}
-
-
-@pytest.fixture(params=[read_sync, read_async], ids=["sync", "async"])
-def read(request):
-    return request.param
 
 
 @for_each("generation", PROMPTS)
@@ -354,7 +340,8 @@ def test_a_cancelled_stream_leaves_no_task_and_no_connection():
         for place, frames in at_each_place(made, sent_in_part, "stall"):
             with naming("place", place):
                 if place > 0:
-                    run(cancelled_after(made, len(outcome_of(frames)[0])))
+                    with StoreFace("async") as face:
+                        face.run(cancelled_after(made, len(outcome_of(frames)[0])))
 
 
 async def cancelled_after(made, count):
@@ -373,4 +360,4 @@ async def cancelled_after(made, count):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await assert_nothing_is_left(made)
+        await assert_nothing_is_left(made, "async")

@@ -6,11 +6,12 @@ import json
 
 import pytest
 from tests.support.cases import for_each
+from tests.support.faces import PlainStore
 
 import convostore
 from convostore.errors import NotFoundError, ProtocolError, UnavailableError
 from convostore.http import Request, Response
-from convostore.testing import FACES, Backend, Kit, run_clause
+from convostore.testing import Backend
 
 from ..support.recordings import VERSIONS, Replay, exchange_of, open_over, standing_for
 from ..support.service import (
@@ -55,14 +56,9 @@ class Older:
 
 
 def suggested(service, face, conversation_id: str = "c1", **options: object) -> tuple[str, ...]:
-    """Return what a store of a face suggests."""
-    found: list[tuple[str, ...]] = []
-
-    async def clause(_: object, kit: Kit) -> None:
-        found.append(await kit.open().suggest_questions(conversation_id))
-
-    run_clause(clause, Backend(DSN, service=service, options=dict(OPTIONS) | options), face)
-    return found[0]
+    """What a store of a face suggests."""
+    with PlainStore(face, DSN, service=service, **OPTIONS | options) as store:
+        return store.suggest_questions(conversation_id)
 
 
 @for_each("version", VERSIONS)
@@ -89,7 +85,6 @@ def test_no_suggestions_are_an_empty_tuple(version, face):
         assert store.suggest_questions("seed-1") == ()
 
 
-@for_each("face", FACES)
 @for_each("generation", GENERATIONS)
 def test_both_generations_suggest_by_the_end_of_the_conversation(generation, face):
     service = talked(generation, turns=5)
@@ -99,7 +94,6 @@ def test_both_generations_suggest_by_the_end_of_the_conversation(generation, fac
     assert suggested(Older(service), face) == by_id
 
 
-@for_each("face", FACES)
 def test_the_older_request_holds_the_last_messages_in_their_order(face):
     older = Older(talked("4.9"))
     older.service.chats["c1"].records[0]["value"] = []
@@ -137,7 +131,6 @@ def test_a_server_that_has_neither_request_is_told_as_a_wrong_base_url():
         store.suggest_questions("c1")
 
 
-@for_each("face", FACES)
 @for_each("generation", GENERATIONS)
 def test_for_an_unknown_conversation_no_model_is_asked(generation, face):
     older = Older(talked(generation))
@@ -160,7 +153,6 @@ def test_a_share_links_visitor_is_given_suggestions(generation):
         assert store.suggest_questions("c1") == ("What of 'question 0'?", "What of 'answer 0'?")
 
 
-@for_each("face", FACES)
 @for_each("make", [lambda service: service.handle, Older])
 def test_a_model_is_given_time_and_is_never_asked_twice(make, face):
     answer = make(talked("4.16"))

@@ -37,7 +37,7 @@ class TestFastGPTInItsOwnDialect(StoreContract):
             return behind.aopen()
 
         with dialect_service(
-            FastGPTDialect(), f"memory://{uuid.uuid4().hex}", wrapped=wrapped
+            FastGPTDialect(), f"memory://{uuid.uuid4().hex}", wrap=wrapped
         ) as front:
             yield Backend(
                 "fastgpt+http://front.test",

@@ -70,7 +70,7 @@ class TestSQLiteOverASocket(StoreContract):
         target = f"gateway+{url}"
         with convostore.open(target, transport=transport) as store:
             store.clear_conversations()
-            yield Backend(partial(informed, transport.send, target), beside=in_namespace(bobs))
+            yield Backend(partial(informed, transport.send, target), unlisted=in_namespace(bobs))
 
 
 def in_namespace(target: str) -> Callable[[], Callable[[], int]]:

@@ -17,7 +17,7 @@ from ..samples import BEYOND_UTF8, HOSTILE_TEXTS, START, dialogue
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
 Matches: TypeAlias = list[tuple[str, str]]
-"""Where something was found, and in what: a conversation's id, or a message's text."""
+"""Where each hit was found, and in which: a conversation's id, or a message's text."""
 
 SECOND: Final = timedelta(seconds=1)
 LONG_WORD: Final = "".join(sha256(bytes([number])).hexdigest() for number in range(80))
@@ -80,7 +80,7 @@ TEXTS_BY_NAME: Final = {
     "code": "def getUserName(max_page_size, http2Client): return XMLParser.parse_all()",
     "signs": "in C++ and C# at 50% of $3.14, see foo.bar/baz-qux@example.org",
 }
-"""What the messages of a conversation say, each by a name for it."""
+"""The texts of a conversation's messages, by name."""
 
 
 async def open_searchable(kit: Kit, *samples: Transcript) -> AsyncConversationStore:
@@ -141,7 +141,7 @@ async def single_hit(store: AsyncConversationStore, query: str) -> Hit:
 
 
 def match_of(hit: Hit) -> tuple[str, str]:
-    """Return where a hit was found, and in what."""
+    """Return where a hit was found, and in which conversation or text."""
     return hit.where, hit.message.text if hit.message else hit.conversation.id
 
 

@@ -408,7 +408,7 @@ class ReadingClauses:
         Servers share one store among all their requests.
         """
         store = await open_filled(kit, numbered_conversations(4, messages=4))
-        read = await kit.at_once([lambda: _read_all(store)] * 8)
+        read = await kit.gather([lambda: _read_all(store)] * 8)
         assert all(transcript == read[0] for transcript in read)
         assert len(read[0]) == 16
 

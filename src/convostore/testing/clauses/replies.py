@@ -42,7 +42,7 @@ _NO_CONTENT: Final[tuple[Any, ...]] = (
 class ReplyClauses:
     """The clauses of a backend that answers."""
 
-    # What is stored
+    # Storage
 
     async def test_a_reply_is_what_the_list_of_messages_shows(self, kit: Kit) -> None:
         """A reply's message and question are those that the store lists.
@@ -212,7 +212,7 @@ class ReplyClauses:
             with raises(InvalidError):
                 await store.answer("c0000", "a", **unknown)
 
-    # What comes next
+    # Suggestions
 
     async def test_suggested_questions_are_texts_and_change_nothing(self, kit: Kit) -> None:
         """Suggested questions are texts that are not empty, and nothing is stored.

@@ -36,7 +36,7 @@ __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 class SearchClauses:
     """The clauses of `search`."""
 
-    # What is found
+    # Matches
 
     async def test_a_search_finds_titles_and_texts(self, kit: Kit) -> None:
         """A search finds titles and texts, and returns the stored conversation and message.
@@ -269,7 +269,7 @@ class SearchClauses:
             assert "\n" not in text
             assert [fold(text[start:end]) for start, end in marks] == ["quick"]
 
-    # What restricts it
+    # Filters
 
     async def test_a_search_keeps_to_its_conversation(self, kit: Kit) -> None:
         """A search within a conversation finds nothing outside it.
@@ -395,7 +395,7 @@ class SearchClauses:
         with raises(InvalidError):
             await store.search("same", cursor="no cursor")
 
-    # What changes
+    # Changes
 
     async def test_what_is_rewritten_is_found_by_its_new_words(self, kit: Kit) -> None:
         """A replaced message is found by its new words, and no more by its old ones.

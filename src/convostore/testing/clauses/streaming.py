@@ -31,7 +31,7 @@ __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 class StreamingClauses:
     """The clauses of a backend whose replies stream."""
 
-    # What streams is what is stored
+    # Streamed and stored
 
     async def test_a_streamed_reply_folds_to_the_stored_message(self, kit: Kit) -> None:
         """The events of a stream add up to the parts of the finished message.
@@ -235,7 +235,7 @@ class StreamingClauses:
         def sending(text: str) -> Callable[[], Awaitable[list[ReplyEvent]]]:
             return lambda: read_stream(store.stream_reply(None, text, **prompts.options))
 
-        for text, events in zip(texts, await kit.at_once([sending(t) for t in texts]), strict=True):
+        for text, events in zip(texts, await kit.gather([sending(t) for t in texts]), strict=True):
             await assert_stored_turn(store, text, events)
 
     async def test_two_streams_are_read_in_turn(self, kit: Kit) -> None:

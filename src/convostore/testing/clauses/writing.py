@@ -133,9 +133,9 @@ class WritingClauses:
         """
         store = await open_filled(kit, numbered_conversations(2))
         require(store, Operation.CLEAR_CONVERSATIONS)
-        if kit.backend.beside is None:
-            raise NotOffered("the store lists everything: see Backend(beside=…)")
-        count = kit.backend.beside()
+        if kit.backend.unlisted is None:
+            raise NotOffered("the store lists everything: see Backend(unlisted=…)")
+        count = kit.backend.unlisted()
         before = count()
         assert before > 0
         await store.clear_conversations()
@@ -392,7 +392,7 @@ class WritingClauses:
         def writing(batch: list[Message]) -> Callable[[], Awaitable[object]]:
             return lambda: store.append_messages("c0000", batch)
 
-        await kit.at_once([writing(batch) for batch in batches])
+        await kit.gather([writing(batch) for batch in batches])
         read = [message.id for message in (await collect(store.messages("c0000")))[len(before) :]]
         for batch in batches:
             ids = [message.id for message in batch]
@@ -417,7 +417,7 @@ class WritingClauses:
                 return False
             return True
 
-        results = await kit.at_once([lambda n=n: write(n) for n in range(100, 108)])  # type: ignore[misc]
+        results = await kit.gather([lambda n=n: write(n) for n in range(100, 108)])  # type: ignore[misc]
         assert sum(results) == 1
         assert len(await collect(store.messages("c0000"))) == 3
 

@@ -36,7 +36,7 @@ from ...config import open_adapter
 from ...errors import ProtocolError, RateLimitError, StoreError, UnavailableError
 from ...http import Exchange, Request
 from ...store import AsyncConversationStore
-from .. import _rewriting as rewriting  # noqa: F401  # before what it names is imported
+from .. import _rewriting as rewriting  # noqa: F401  # before the modules that it names
 from .._assertions import NotOffered, collect, raises, rules_in_errors
 from .._backend import Backend, Kit
 from .._faces import FACES, Face, StoreFace, drive
@@ -107,7 +107,7 @@ _AGAINST_WRITES: Final = tuple(
     )
 )
 _MAY_SEEM_CUT: Final = tuple(fault for fault in NO_JSON if not fault.name.startswith("page-"))
-"""Against a stream: what is no JSON may as well be one that came to no end."""
+"""Faults that a stream may take for a cut."""
 _STALL: Final = _NAMED["stalled"]
 _BUSY: Final = _NAMED["status-503-retry-after"]
 _WITH_A_REST: Final = _NAMED["length-too-small"]

@@ -17,7 +17,7 @@ from ..samples import numbered_conversations
 
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
-SECRET = "sesame-4711"  # noqa: S105  # the kit looks for it in what must not show it
+SECRET = "sesame-4711"  # noqa: S105  # must not show in any error or log
 WRITES = frozenset(
     {
         Operation.CREATE_CONVERSATION,
@@ -50,7 +50,7 @@ _OF_TURNS: Final = frozenset(
 )
 _OF_ANSWERS: Final = frozenset({Operation.ANSWER, Operation.STREAM_ANSWER})
 STREAMED: Final = _OF_TURNS | _OF_ANSWERS
-"""The operations whose answer may come as a stream: what is unreadable there may just seem cut."""
+"""The operations whose answer may be a stream, where unreadable JSON may seem to be cut."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +136,7 @@ async def _reads(kit: Kit, fixture: FaultFixture) -> list[Request]:
     requests = kit.backend.requests
     requests.clear()
     kit.backend.streamed.clear()
-    for operation in fixture.operations:  # each in a store that has asked nothing before
+    for operation in fixture.operations:  # each in a new store, which has read nothing yet
         if operation not in WRITES:
             await fixture.call(kit.open(), operation)
     for conversation_id in fixture.conversations:

@@ -74,7 +74,7 @@ def interrupt_when(is_time: Callable[[], bool]) -> Iterator[None]:
 
     handlers = {
         signal.SIGUSR1: lambda _number, _frame: None,
-        signal.SIGINT: signal.default_int_handler,  # what a shell starts in the background has none
+        signal.SIGINT: signal.default_int_handler,  # a background job of a shell has none
     }
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     thread = threading.Thread(target=interrupt)

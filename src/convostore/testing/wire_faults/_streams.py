@@ -50,7 +50,7 @@ _ERRORS: Final[Mapping[tuple[CutKind, bool], type[StoreError]]] = {
     for breaking in CUT_KINDS
     for in_the_middle in (False, True)
 } | {("end", True): StoreError}
-"""What each breaking off is, behind a piece and in its middle: half a piece may be unreadable."""
+"""The error of each cut, after a piece and in its middle; half a piece may be unreadable."""
 
 
 @dataclass(frozen=True)
@@ -278,7 +278,7 @@ async def check_no_mixing(streamed: StreamedReply, server: FaultServer, kit: Kit
         options = streamed.fixture.options
         return lambda: read_stream(store.stream_reply(None, text, **options))
 
-    read = await kit.at_once([sending(text) for text in texts])
+    read = await kit.gather([sending(text) for text in texts])
     for text, events in zip(texts, read, strict=True):
         reply = finished_reply(events)
         assert accumulate(events).parts == reply.message.parts

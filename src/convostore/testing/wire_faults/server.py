@@ -45,7 +45,7 @@ __all__ = [
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
 _INSTANT: Final = 0.01
-"""Seconds of an `AutojumpClock` that something takes which is as fast as can be."""
+"""Seconds of an `AutojumpClock` for each sending without a pause."""
 _GLANCE: Final = 0.001
 """Seconds for which a client is looked at whose time does not pass by itself."""
 
@@ -302,7 +302,7 @@ NO_HTTP: Final = (
     Fault("length-two-ways", _length("2\r\nContent-Length: 3") + b"{} "),
     Fault("chunk-size-no-number", _CHUNKED + b"many\r\n{}\r\n0\r\n\r\n"),
 )
-"""The answer's frame is none."""
+"""The answer is not HTTP."""
 
 NO_JSON: Final = (
     whole_answer("page-200", 200, _PAGE, media_type=_HTML),
@@ -312,7 +312,7 @@ NO_JSON: Final = (
     Fault("length-too-small", _length(len(_BODY) - 1) + _BODY, "keep"),
     Fault("broken-gzip", _GZIPPED + b"this is none", "keep"),
 )
-"""The answer is whole, and nothing that could be read."""
+"""The answer is whole but cannot be read."""
 
 REFUSALS: Final = (
     whole_answer("page-502", 502, _PAGE, media_type=_HTML),
@@ -320,7 +320,7 @@ REFUSALS: Final = (
     whole_answer("status-503-retry-after", 503, b"{}", "Retry-After: 0"),
     whole_answer("status-504", 504),
 )
-"""The service, or what stands before it, is out of order for a while."""
+"""The service, or a proxy before it, is out of order for a while."""
 
 LIMITS: Final = (
     whole_answer("status-429", 429),

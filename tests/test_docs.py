@@ -47,6 +47,7 @@ WITH_A_LINK = {"share_outlink": [1, 6, 7]}
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 RUN = [
     ROOT / "README.md",
+    DOCS / "explanation" / "durability-and-concurrency.md",
     DOCS / "tutorial" / "first-steps.md",
     DOCS / "how-to" / "answer-an-interaction.md",
     DOCS / "how-to" / "answer-with-a-model.md",

@@ -44,6 +44,8 @@ from convostore import (
     Transcript,
     UnavailableError,
 )
+from convostore.adapters import read_only
+from convostore.store import WriteCall
 
 
 def opening() -> None:
@@ -95,6 +97,11 @@ def writing(store: ConversationStore, message: Message, when: datetime) -> None:
     store.set_feedback("c", message.id, None)
     store.delete_conversation("c")
     store.clear_conversations()
+    call = WriteCall("append_messages", "c", [message], after=None)
+    assert_type(store.write_batch([call], atomic=False), tuple[object, ...])
+    assert_type(store.view(read_only), ConversationStore)
+    assert_type(store.closed, bool)
+    store.require("append_messages", Operation.CREATE_CONVERSATION)
     store.close()
 
 
@@ -127,6 +134,10 @@ async def writing_later(message: Message) -> None:
         await store.set_feedback("c", message.id, None)
         await store.delete_conversation("c")
         await store.clear_conversations()
+        call = WriteCall("append_messages", "c", [message])
+        assert_type(await store.write_batch([call]), tuple[object, ...])
+        assert_type(store.view(read_only), AsyncConversationStore)
+        assert_type(store.concurrency, int)
         await store.aclose()
 
 

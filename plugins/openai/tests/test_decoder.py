@@ -176,15 +176,15 @@ def test_a_reason_to_finish_or_an_end_mark_is_an_end(end):
 
 @pytest.mark.parametrize("end", [b"", b"data: {", usage(1, 1), b"\n\n", b": bye\n\n"])
 def test_a_stream_with_neither_broke_off(end):
-    with pytest.raises(UnavailableError, match="broke off") as caught:
+    with pytest.raises(UnavailableError, match="cut off") as caught:
         read(*says("Two"), end)
     assert caught.value.retryable
 
 
 def test_no_answer_at_all_broke_off():
-    with pytest.raises(UnavailableError, match="broke off"):
+    with pytest.raises(UnavailableError, match="cut off"):
         read()
-    with pytest.raises(UnavailableError, match="broke off"):
+    with pytest.raises(UnavailableError, match="cut off"):
         read(b" \n", b"\n")
 
 

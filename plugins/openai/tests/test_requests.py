@@ -27,7 +27,7 @@ def said(role: str, text: str, **fields: object) -> Message:
 def told(messages: list[Message], **options: object) -> list[tuple[str, str]]:
     """What the model is told of messages, which stand in the conversation's order."""
     history = History(ModelOptions(url=URL, **options))
-    history.take(messages[::-1])
+    history.add(messages[::-1])
     return [(row["role"], row["content"]) for row in history.rows()]
 
 
@@ -122,7 +122,7 @@ def test_pictures_count_as_they_are_sent():
     size = len(to_json(content_of(message.parts)))
     for room, number in ((size, 1), (size - 1, 0)):
         history = History(ModelOptions(url=URL, history_characters=room))
-        history.take([message])
+        history.add([message])
         assert len(history.rows()) == number
 
 

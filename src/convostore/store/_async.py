@@ -126,7 +126,7 @@ class AsyncConversationStore(BaseStore):
                 lacks an operation; nothing was written.
             StoreError: As the method of the call that failed.
         """
-        return await self._run(self._batch(calls, atomic=atomic))
+        return await self._run(self._batches.flow(calls, atomic=atomic))
 
     async def list_conversations(
         self, *, limit: int = 50, cursor: str | None = None, older_than: datetime | None = None

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..adapters import Adapter, Operation, Traits
-from ._operations import FlowFactory, Operations
+from ._operations import Operations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ..search import Search
-    from ._batches import WriteCall
+    from ._batches import Batches
     from ._chat_operations import ChatOperations
 
 
@@ -67,12 +66,11 @@ class BaseStore:
             if not self.offers(operation):
                 raise self._operations.adapter.unsupported(Operation(operation))
 
-    def _batch(
-        self, calls: Iterable[WriteCall], *, atomic: bool
-    ) -> FlowFactory[tuple[object, ...]]:
-        from ._batches import batch_flow
+    @cached_property
+    def _batches(self) -> Batches:
+        from ._batches import Batches
 
-        return batch_flow(self._operations, calls, atomic=atomic)
+        return Batches(self._operations)
 
     @property
     def _chat(self) -> ChatOperations:

@@ -6,9 +6,10 @@ a single write does so in a batch. Nothing is carried out here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 
 from ..adapters import READING, Adapter, Operation, Transport
 from ..errors import InvalidError, UnsupportedError
@@ -52,42 +53,59 @@ class WriteCall:
         if operation not in _BATCHED:
             names = ", ".join(sorted(_BATCHED))
             raise InvalidError(f"a batch must hold writes ({names}), got {operation!r}")
-        object.__setattr__(self, "operation", Operation(operation))
-        object.__setattr__(self, "arguments", tuple(_fixed(arguments)))
-        object.__setattr__(
-            self, "options", dict(zip(options, _fixed(options.values()), strict=True))
-        )
+        if type(operation) is not Operation:
+            operation = Operation(operation)
+        object.__setattr__(self, "operation", operation)
+        object.__setattr__(self, "arguments", tuple(map(_fixed, arguments)))
+        object.__setattr__(self, "options", {name: _fixed(options[name]) for name in options})
 
 
-def _fixed(arguments: Iterable[object]) -> list[object]:
-    return [tuple(item) if isinstance(item, list) else item for item in arguments]
+def _fixed(argument: object) -> object:
+    return tuple(argument) if isinstance(argument, list) else argument
 
 
-def batch_flow(
-    operations: Operations, calls: Iterable[WriteCall], *, atomic: bool
-) -> FlowFactory[tuple[object, ...]]:
-    """Make the flow of a batch.
+class Batches:
+    """Makes the flows of a store's batches."""
 
-    Raises:
-        InvalidError: There are too many calls, or something else than a call is among them.
-    """
-    batch = _checked_calls(calls)
-    adapter = operations.adapter
-    writes = _flow_factories(adapter, batch)
+    def __init__(self, operations: Operations) -> None:
+        from ._sync import ConversationStore
 
-    def flow() -> AnyFlow[tuple[object, ...]]:
-        # Refused as a whole, before the first write is sent.
-        for operation in dict.fromkeys([call.operation for call in batch]):
-            with operations.error_context(operation):
-                pass
-        flows = [write() for write in writes]
-        if adapter.traits.batches == "atomic":
-            return (yield from adapter.batch(flows))
-        if atomic:
-            raise _not_atomic(adapter)
-        return (yield from Adapter.batch(adapter, flows))
+        self._operations = operations
+        self._recorder = ConversationStore(operations.adapter, _Recorder())
 
-    return flow
+    def flow(self, calls: Iterable[WriteCall], *, atomic: bool) -> FlowFactory[tuple[object, ...]]:
+        """Make the flow of a batch.
+
+        Raises:
+            InvalidError: There are too many calls, or something else than a call is among them.
+        """
+        batch = _checked_calls(calls)
+        writes = [self._write(call) for call in batch]
+        operations = {call.operation for call in batch}
+        adapter = self._operations.adapter
+
+        def flow() -> AnyFlow[tuple[object, ...]]:
+            self._refuse(operations)
+            flows = [write() for write in writes]
+            if adapter.traits.batches == "atomic":
+                return (yield from adapter.batch(flows))
+            if atomic:
+                raise _not_atomic(adapter)
+            return (yield from Adapter.batch(adapter, flows))
+
+        return flow
+
+    def _write(self, call: WriteCall) -> FlowFactory[object]:
+        """Return the flow that the store's method would run."""
+        method = getattr(self._recorder, call.operation)
+        return cast("FlowFactory[object]", method(*call.arguments, **call.options))
+
+    def _refuse(self, operations: AbstractSet[Operation]) -> None:
+        """Refuse a batch as a whole, before its first write is sent."""
+        if self._operations.closed or not operations <= self._operations.adapter.offers:
+            for operation in sorted(operations):
+                with self._operations.error_context(operation):
+                    pass
 
 
 def _checked_calls(calls: Iterable[WriteCall]) -> tuple[WriteCall, ...]:
@@ -98,14 +116,6 @@ def _checked_calls(calls: Iterable[WriteCall]) -> tuple[WriteCall, ...]:
         if not isinstance(call, WriteCall):
             raise InvalidError(f"a batch must hold WriteCalls, got {type(call).__name__}")
     return batch
-
-
-def _flow_factories(adapter: Adapter, calls: Sequence[WriteCall]) -> list[FlowFactory[object]]:
-    """Return the flows that the store's methods would run."""
-    from ._sync import ConversationStore
-
-    recorder = ConversationStore(adapter, _Recorder())
-    return [getattr(recorder, call.operation)(*call.arguments, **call.options) for call in calls]
 
 
 class _Recorder(Transport):

@@ -107,7 +107,7 @@ class ConversationStore(BaseStore):
                 lacks an operation; nothing was written.
             StoreError: As the method of the call that failed.
         """
-        return self._run(self._batch(calls, atomic=atomic))
+        return self._run(self._batches.flow(calls, atomic=atomic))
 
     def list_conversations(
         self, *, limit: int = 50, cursor: str | None = None, older_than: datetime | None = None

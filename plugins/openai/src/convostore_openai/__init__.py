@@ -1,6 +1,6 @@
 """The plugin of OpenAI-compatible models, which reply in any store that can create and append.
 
-Its hook and its public names are here, and nothing else; the names load on use.
+Only its hook and its public names are here; the names load on first use.
 """
 
 from __future__ import annotations

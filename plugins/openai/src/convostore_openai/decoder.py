@@ -1,7 +1,7 @@
-"""What a model answers, streamed or whole, to typed events; no I/O.
+"""Decode a model's response, streamed or whole, to typed events; no I/O.
 
-OpenAI's chat completions in the spellings of those who speak them. A stream ends with a reason to
-finish or with its end mark; one that has neither broke off.
+It reads OpenAI's chat completions in the variants of their many servers. A stream ends with a
+reason to finish or with its end mark; one that has neither was cut off.
 """
 
 from __future__ import annotations
@@ -30,30 +30,30 @@ from convostore.serialization import to_json
 _END: Final = b"[DONE]"
 _EXCERPT: Final = 200
 _LARGEST: Final = 64 * 2**20
-"""Bytes of an answer that comes whole."""
+"""Bytes of a response that is not streamed."""
 _BLANK: Final = b"\xef\xbb\xbf \t\r\n"
 _BEGINNINGS: Final = frozenset({b"{", b"[", b"<"})
-"""How an answer begins that comes whole."""
+"""The first bytes of responses that are not streamed."""
 _CUT: Final = frozenset({"length", "content_filter"})
-"""The reasons to finish of an answer that is not all that the model would have said."""
+"""The reasons to finish of an answer that is incomplete."""
 
 
 class ChatCompletionDecoder(Decoder[bytes]):
-    """Reads one answer.
+    """Decodes one response.
 
     Args:
-        model: The one that was asked, where the answer names none.
+        model: The model of the request, where the response names none.
 
     Attributes:
-        accumulator: What has come, put together.
-        finish_reason: Why the model ended, in its server's word; None as long as it has not.
+        accumulator: The reply so far.
+        finish_reason: Why the model ended, in its server's word; None while it has not.
     """
 
     def __init__(self, model: str) -> None:
         self.accumulator = ReplyAccumulator()
         self.finish_reason: str | None = None
         self._model = model
-        self._about: dict[str, JSON] = {}
+        self._raw: dict[str, JSON] = {}
         self._frames = EventStream()
         self._is_streamed: bool | None = None
         self._body = bytearray()
@@ -66,29 +66,29 @@ class ChatCompletionDecoder(Decoder[bytes]):
                 return iter(())
             self._is_streamed = chunk[:1] not in _BEGINNINGS
         if self._is_streamed:
-            return self._noted(self._told(self._frames.feed(chunk)))
+            return self._accumulated(self._frame_events(self._frames.feed(chunk)))
         self._body += chunk
         if len(self._body) > _LARGEST:
             raise ProtocolError(f"the answer has more than {_LARGEST:,} bytes")
         return iter(())
 
     def close(self) -> Iterator[ReplyEvent]:
-        """Takes the end of the answer.
+        """Decode the end of the response.
 
         Raises:
-            StoreError: It was not at its end, or the model failed.
+            StoreError: The response is not complete, or the model failed.
         """
         if self._is_streamed:
-            yield from self._noted(self._remainder())
+            yield from self._accumulated(self._remainder())
         elif self._is_streamed is False:
-            yield from self._noted(self._whole(decode_json(bytes(self._body))))
+            yield from self._accumulated(self._whole(decode_json(bytes(self._body))))
         if self.finish_reason is None:
             raise UnavailableError(
-                "the model's answer broke off: it came to no end mark and no reason to finish"
+                "the model's answer was cut off: it has neither an end mark nor a reason to finish"
             )
 
     def answer(self, message_id: str, **fields: JSON) -> Message:
-        """What has come as a message: ``failed`` where it is not all that there was to say."""
+        """Return what has arrived as a message: ``failed`` where the answer is incomplete."""
         is_whole = self.finish_reason is not None and self.finish_reason not in _CUT
         finished = {"finish_reason": self.finish_reason} if self.finish_reason else {}
         return Message(
@@ -97,43 +97,43 @@ class ChatCompletionDecoder(Decoder[bytes]):
             parts=self.accumulator.parts,
             status="complete" if is_whole else "failed",
             model=self._model,
-            raw=self._about | finished,
+            raw=self._raw | finished,
             **fields,
         )
 
-    def _noted(self, events: Iterable[ReplyEvent]) -> Iterator[ReplyEvent]:
+    def _accumulated(self, events: Iterable[ReplyEvent]) -> Iterator[ReplyEvent]:
         for event in events:
             self.accumulator.add(event)
             yield event
 
-    def _told(self, frames: Iterable[ServerSentEvent]) -> Iterator[ReplyEvent]:
+    def _frame_events(self, frames: Iterable[ServerSentEvent]) -> Iterator[ReplyEvent]:
         for name, data in frames:
             if data.strip() == _END:
                 self.finish_reason = self.finish_reason or "stop"
             elif name == "error":
-                raise self._failed(_said(data))
+                raise self._failure(_error_of_event(data))
             else:
                 yield from self._chunk(_decoded(data))
 
     def _remainder(self) -> Iterable[ReplyEvent]:
-        """The events of a last frame that no empty line ends; none where it was cut."""
+        """Return the events of a last frame that no empty line ends; none where it was cut."""
         try:
-            return list(self._told(self._frames.close()))
+            return list(self._frame_events(self._frames.close()))
         except ProtocolError:
             return ()
 
     def _whole(self, body: JSON) -> Iterator[ReplyEvent]:
         if not isinstance(body, dict) or not (body.get("choices") or error_in(body)):
             raise ProtocolError(
-                "the answer is no completion: it has no field 'choices': check the address of the "
-                "model",
+                "the answer is not a completion, it has no field 'choices': check the address of "
+                "the model",
                 excerpt=to_json(body)[:_EXCERPT],
             )
         yield from self._chunk(body)
         self.finish_reason = self.finish_reason or "stop"
 
     def _chunk(self, body: JSON) -> Iterator[ReplyEvent]:
-        """The events of a chunk, or of an answer that came whole."""
+        """Yield the events of a chunk, or of a response that is not streamed."""
         choices = body.get("choices") if isinstance(body, dict) else None
         choice: JSON = choices[0] if isinstance(choices, list) and choices else None
         if isinstance(choice, dict):
@@ -144,25 +144,25 @@ class ChatCompletionDecoder(Decoder[bytes]):
             return
         error = error_in(body) or error_in(choice)
         if error is not None or self.finish_reason == "error":
-            raise self._failed(error)
+            raise self._failure(error)
         usage = self._note(body)
         if usage is not None:
             yield UsageReported(usage=usage)
         elif choice is None:
             yield OtherEvent(type=non_empty_text(body, "object"), data=body)
 
-    def _failed(self, error: JSON) -> StoreError:
-        self.finish_reason = None  # whatever was said before: it is not all
-        return failed(error)
+    def _failure(self, error: JSON) -> StoreError:
+        self.finish_reason = None  # whatever was reported before: the answer is incomplete
+        return model_error(error)
 
     def _note(self, body: Row) -> Usage | None:
         self._model = non_empty_text(body, "model") or self._model
         if (identity := non_empty_text(body, "id")) is not None:
-            self._about["id"] = identity
+            self._raw["id"] = identity
         usage = body.get("usage")
         if not isinstance(usage, dict):
             return None
-        self._about["usage"] = usage
+        self._raw["usage"] = usage
         return Usage(
             input_tokens=_count(usage.get("prompt_tokens")),
             output_tokens=_count(usage.get("completion_tokens")),
@@ -182,26 +182,26 @@ class ChatCompletionDecoder(Decoder[bytes]):
             yield from self._call(place, call)
 
     def _call(self, place: int, call: JSON) -> Iterator[ReplyEvent]:
-        """A piece of a call: the first has its id and name, those that follow its place alone."""
+        """Yield the events of a piece of a tool call; only the first has its id and name."""
         function = call.get("function") if isinstance(call, dict) else None
         if not isinstance(function, dict):
             yield OtherEvent(type="tool_call", data=call)
             return
         index = call.get("index")
         key = index if isinstance(index, int) else place
-        given, known = non_empty_text(call, "id"), self._calls.get(key)
-        if known is None or given not in {None, known}:
-            known = self._calls[key] = given or f"call_{len(self._calls)}"
-            yield ToolCallStarted(id=known, name=non_empty_text(function, "name") or "")
+        new_id, call_id = non_empty_text(call, "id"), self._calls.get(key)
+        if call_id is None or new_id not in {None, call_id}:
+            call_id = self._calls[key] = new_id or f"call_{len(self._calls)}"
+            yield ToolCallStarted(id=call_id, name=non_empty_text(function, "name") or "")
         arguments = function.get("arguments")
         if isinstance(arguments, dict):
             arguments = to_json(arguments)
         if isinstance(arguments, str) and arguments:
-            yield ToolCallArgumentsDelta(id=known, arguments=arguments)
+            yield ToolCallArgumentsDelta(id=call_id, arguments=arguments)
 
 
 def _content(content: JSON) -> Iterator[ReplyEvent]:
-    """The text of a delta: as a rule a text, of some models a list of pieces."""
+    """Yield the events of a delta's content: a text or, of some models, a list of pieces."""
     if isinstance(content, str):
         if content:
             yield TextDelta(text=content)
@@ -210,12 +210,12 @@ def _content(content: JSON) -> Iterator[ReplyEvent]:
         if (text := non_empty_text(piece, "text")) is not None:
             yield TextDelta(text=text)
         elif isinstance(piece, dict) and piece.get("type") == "thinking":
-            yield from _thought(piece.get("thinking"))
+            yield from _reasoning(piece.get("thinking"))
         else:
             yield OtherEvent(type=non_empty_text(piece, "type"), data=piece)
 
 
-def _thought(thinking: JSON) -> Iterator[ReplyEvent]:
+def _reasoning(thinking: JSON) -> Iterator[ReplyEvent]:
     for event in _content(thinking):
         yield ReasoningDelta(text=event.text) if isinstance(event, TextDelta) else event
 
@@ -232,8 +232,8 @@ def _decoded(data: bytes) -> JSON:
         raise
 
 
-def _said(data: bytes) -> JSON:
-    """What an error's event says: JSON as a rule, and else text."""
+def _error_of_event(data: bytes) -> JSON:
+    """Return the error of an event, which is JSON as a rule, and else text."""
     try:
         body = _decoded(data)
     except ProtocolError:
@@ -242,7 +242,7 @@ def _said(data: bytes) -> JSON:
 
 
 def error_in(body: JSON) -> JSON:
-    """What an answer tells of an error, in any of the ways that there are; None of none."""
+    """Return the error that a body reports, in any of the known ways; None if there is none."""
     if not isinstance(body, dict):
         return None
     if body.get("object") == "error":
@@ -250,8 +250,8 @@ def error_in(body: JSON) -> JSON:
     return body.get("error") or None
 
 
-def told(error: JSON) -> str | None:
-    """An error's own text, shortened."""
+def error_text(error: JSON) -> str | None:
+    """Return an error's text, shortened."""
     text = (
         error
         if isinstance(error, str)
@@ -260,12 +260,12 @@ def told(error: JSON) -> str | None:
     return text[:_EXCERPT] if text else None
 
 
-def failed(error: JSON) -> StoreError:
-    """The error of a model that says in its answer that it failed."""
-    detail = told(error)
+def model_error(error: JSON) -> StoreError:
+    """Return the exception for a failure that a model reports within its response."""
+    detail = error_text(error)
     message = "the model failed" + (f": {detail}" if detail else "")
     row = error if isinstance(error, dict) else {}
     kinds = {str(row.get(name)) for name in ("code", "status", "type")}
-    if "429" in kinds or any("rate_limit" in each for each in kinds):
+    if "429" in kinds or any("rate_limit" in kind for kind in kinds):
         return RateLimitError(message, detail=detail)
     return UnavailableError(message, detail=detail, retryable=False)

@@ -1,4 +1,7 @@
-"""The options of a store that a model answers: the operator's, and those of a turn."""
+"""The options of a store whose replies a model makes, and of a turn.
+
+What is sent for them is decided in `requests`.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,18 @@ _EXAMPLE: Final = "http://localhost:11434/v1"
 
 
 class ModelOptions(HTTPOptions):
-    """Where the model is asked, and what it is told of a conversation.
+    """Where the model is, and how much of a conversation it gets.
 
     Attributes:
-        url: The base address of an API that is OpenAI's, up to what stands before
+        url: The base address of an OpenAI-compatible API, up to what precedes
             ``/chat/completions``; a query is added to each request, and may hold the key where the
-            server wants it there.
+            server expects it there.
         api_key: Sent as a bearer token.
         model: The model of every turn, whatever the turn says; None leaves it to the turn.
-        system: What the model is told before each conversation.
-        usage: Whether to ask for the number of tokens; a server that refuses to be asked wants
-            False.
-        history_messages: The most messages that the model is told of a conversation; 0 tells none.
-        history_characters: The most characters of them. Messages are told whole or not at all, the
+        system: The system message before each conversation.
+        usage: Whether to request the number of tokens; use False for a server that refuses that.
+        history_messages: The most messages of the conversation that are sent; 0 sends none.
+        history_characters: The most characters of them. Messages are sent whole or not at all, the
             newest first.
     """
 
@@ -44,7 +46,7 @@ class ModelOptions(HTTPOptions):
     def _url_is_one_of_http(cls, url: str) -> str:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError(f"it is an address such as {_EXAMPLE}")
+            raise ValueError(f"it must be an address such as {_EXAMPLE}")
         if "@" in parts.netloc:
             raise ValueError("it holds a name or a password: pass the key as api_key")
         return url
@@ -53,22 +55,21 @@ class ModelOptions(HTTPOptions):
 def _messages(value: tuple[dict[str, Any], ...] | None) -> tuple[dict[str, Any], ...] | None:
     for message in value or ():
         if not isinstance(message.get("role"), str):
-            raise ValueError('each is an object with a "role"')  # noqa: TRY004  # for pydantic
+            raise ValueError('each must be an object with a "role"')  # noqa: TRY004  # for pydantic
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        raise ValueError("it is no JSON") from None
+        raise ValueError("it must be JSON") from None
     return value
 
 
 class ModelReplyOptions(AdapterOptions):
-    """What a turn may say; what is None is left to the model's server.
+    """The options of a turn; None leaves a choice to the model's server.
 
     Attributes:
-        context: Messages, as OpenAI's API has them, that the model is told in place of what the
-            store holds.
-        model: Which model is to answer, where the operator did not say.
-        max_tokens: The most tokens of the answer.
+        context: Messages, as OpenAI's API has them, that are sent in place of the stored ones.
+        model: The model of the reply, where the store's options name none.
+        max_tokens: The most tokens of the reply.
     """
 
     context: tuple[dict[str, Any], ...] | None = None

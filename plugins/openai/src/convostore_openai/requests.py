@@ -1,6 +1,6 @@
-"""What a model is asked: messages of the schema as rows of OpenAI's chat completions.
+"""Requests: messages of the schema as rows of OpenAI's chat completions, and how many of them.
 
-Pure. How much of a conversation is told is decided here; what comes back is `decoding`'s.
+Pure; the response is decoded in `decoder`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from convostore.serialization import to_json
 from .options import ModelOptions, ModelReplyOptions
 
 QUESTION: Final = "-question"
-"""What a question's id has behind the turn's, which is the answer's."""
+"""The suffix of a question's id to that of the turn, which is the id of the answer."""
 
 _SAMPLING: Final = ("temperature", "top_p", "max_tokens")
 _CARRIED: Final = frozenset({"http", "https", "data"})
@@ -25,20 +25,20 @@ _CARRIED: Final = frozenset({"http", "https", "data"})
 def body_of(
     model: str, rows: Iterable[Row], options: ModelOptions, turn: ModelReplyOptions
 ) -> dict[str, JSON]:
-    """The request's body."""
+    """Build the body of a request."""
     system = [] if options.system is None else [{"role": "system", "content": options.system}]
     body: dict[str, JSON] = {"model": model, "messages": [*system, *rows], "stream": True}
     if options.usage:
         body["stream_options"] = {"include_usage": True}
-    given = {name: getattr(turn, name) for name in _SAMPLING}
-    return body | {name: value for name, value in given.items() if value is not None}
+    sampling = {name: getattr(turn, name) for name in _SAMPLING}
+    return body | {name: value for name, value in sampling.items() if value is not None}
 
 
 def row_of(message: Message) -> Row | None:
-    """A message as the model is told it; None for one that says nothing to it.
+    """Convert a message to a row; None for one that holds nothing for the model.
 
-    Told are texts, and a user's files. What the model thought is not, nor are its calls of tools: a
-    server takes calls only with their results and with the tools.
+    Rows hold texts, and a user's files. Reasoning is left out, and so are tool calls: a server
+    accepts calls only together with their results and the tools.
     """
     if message.role == "user":
         content = content_of(message.parts)
@@ -50,7 +50,7 @@ def row_of(message: Message) -> Row | None:
 
 
 def content_of(parts: Iterable[Part]) -> str | list[Row]:
-    """What a user said: a text, or where there are pictures and files, a list of pieces."""
+    """Convert a user's parts to a text or, where there are images and files, a list of pieces."""
     pieces = [piece for part in parts if (piece := _piece(part)) is not None]
     if all(piece["type"] == "text" for piece in pieces):
         return "\n".join([piece["text"] for piece in pieces])
@@ -70,7 +70,7 @@ def _piece(part: Part) -> Row | None:
     if scheme == "data":
         file = {"filename": part.name or "file", "file_data": part.url}
         return {"type": "file", "file": file}
-    # There is no piece for a file at an address: a model that can fetch it is told where it is.
+    # There is no piece for a file at an address: a model that can fetch it gets the address.
     return _text(f"[{part.name or 'file'}]({part.url})")
 
 
@@ -88,10 +88,10 @@ def _media_type(part: FilePart) -> str:
 
 
 class History:
-    """As much of a conversation as the model is told, taken newest first.
+    """The part of a conversation that the model gets, collected newest first.
 
-    Left out are questions whose answers failed without a word: who asks again is not to have asked
-    twice.
+    Questions whose answers failed without a word are left out, so that whoever asks again has asked
+    once.
     """
 
     def __init__(self, options: ModelOptions) -> None:
@@ -104,14 +104,14 @@ class History:
     def is_full(self) -> bool:
         return self._messages_left <= 0 or self._characters_left <= 0
 
-    def take(self, messages: Iterable[Message]) -> None:
-        """Takes the next older messages, up to the first that there is no room for."""
+    def add(self, messages: Iterable[Message]) -> None:
+        """Add the next older messages, up to the first that there is no room for."""
         for message in messages:
-            row = self._told(message)
+            row = self._row(message)
             if row is not None and not self.is_full:
-                self._take(row)
+                self._add(row)
 
-    def _take(self, row: Row) -> None:
+    def _add(self, row: Row) -> None:
         content = row["content"]
         size = len(content if isinstance(content, str) else to_json(content, ascii_only=False))
         if size > self._characters_left:
@@ -121,14 +121,14 @@ class History:
         self._messages_left -= 1
         self._rows.append(row)
 
-    def _told(self, message: Message) -> Row | None:
+    def _row(self, message: Message) -> Row | None:
         row = row_of(message)
         if message.status == "failed" and message.role == "assistant" and row is None:
             self._left_out.add(message.id + QUESTION)
         return None if message.id in self._left_out or message.status == "unanswered" else row
 
     def rows(self) -> list[Row]:
-        """The oldest first, from the first that is no answer: some models take no other order."""
+        """Return the rows, oldest first, from the first question on, as some models require."""
         rows = self._rows[::-1]
         while rows and rows[0]["role"] == "assistant":
             del rows[0]

@@ -1,7 +1,7 @@
-"""The server that a model is asked at: an adapter that answers and keeps nothing.
+"""The model's server as an adapter that stores nothing, and transports that join it to a store.
 
-And what joins it to a store: transports that carry flows to the store, and the one request of a
-turn to the model.
+These carry the flows of a store, and the one request of a turn to the model. What a request holds
+is decided in `requests`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from convostore.http import HTTPAdapter, Request, Response, status_error
 from convostore.models import JSON, Listing, Message
 from convostore.parsing import decode_json
 
-from .decoder import ChatCompletionDecoder, error_in, told
+from .decoder import ChatCompletionDecoder, error_in, error_text
 from .options import ModelOptions
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_log: Final = logging.getLogger("convostore.gateway")
+_log: Final = logging.getLogger("convostore.openai")
 
 
 class ModelService(HTTPAdapter):
-    """A server that speaks OpenAI's chat completions; it has no conversations."""
+    """A server with OpenAI's chat completions; it has no conversations."""
 
     name: ClassVar[str] = "upstream"
     Options = ModelOptions
@@ -52,7 +52,7 @@ class ModelService(HTTPAdapter):
         return f"Bearer {key.get_secret_value()}" if key else super().authorization()
 
     def completion(self, body: dict[str, JSON]) -> Request:
-        """The request of one turn."""
+        """Build the request of one turn."""
         return Request(
             "POST",
             "/chat/completions",
@@ -63,9 +63,9 @@ class ModelService(HTTPAdapter):
         )
 
     def failure(self, request: Request, response: Response) -> StoreError | None:
-        """By the status; what the server does not know is the operator's business, or the turn's.
+        """Return the error by the status; a 404 or 409 is an `InvalidError` of the options.
 
-        No conversation is missing then, and nobody was first.
+        No conversation is missing then, and nobody else was first.
         """
         detail = _detail(response)
         error = status_error(request, response, detail)
@@ -86,14 +86,14 @@ class ModelService(HTTPAdapter):
 
 
 def _detail(response: Response) -> str | None:
-    """What a refusal says; None of an answer that is none, or says nothing that can be read."""
+    """Return the text of a refusal; None for a success, or where it cannot be read."""
     if response.status < 300 or response.media_type == "text/html":
         return None
     try:
         body = decode_json(response.content)
     except ProtocolError:
         return None
-    return told(error_in(body)) or told(body)
+    return error_text(error_in(body)) or error_text(body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +101,19 @@ class Question:
     """One turn as the joined transports carry it.
 
     Attributes:
-        request: What the model is asked; once.
-        keep: Makes the flow that stores what came of the answer.
-        kept: Is told what that stored.
+        request: The request to the model; sent once.
+        store_answer: Makes the flow that stores what arrived of the answer.
+        stored: Called with the message that this flow stored.
     """
 
     request: Request
     decoder: ChatCompletionDecoder = field(repr=False)
-    keep: Callable[[], Flow[Any, Any, Message]] = field(repr=False)
-    kept: Callable[[Message], None] = field(repr=False)
+    store_answer: Callable[[], Flow[Any, Any, Message]] = field(repr=False)
+    stored: Callable[[Message], None] = field(repr=False)
 
 
 class AnsweredTransport(Transport):
-    """A store's transport, which streams from a model; what came is stored when a stream ends."""
+    """A store's transport that streams from a model; what arrived is stored when a stream ends."""
 
     def __init__(self, store: Transport, model: Transport[Request, Response]) -> None:
         self._store = store
@@ -129,18 +129,18 @@ class AnsweredTransport(Transport):
     def stream(self, request: Question) -> Iterator[IncomingReply]:
         try:
             with self._model.stream(request.request) as incoming:
-                # Not closed here: another thread may just wait for its next piece.
+                # Not closed here: another thread may be waiting for its next piece.
                 yield IncomingReply(
-                    incoming.reply, _up_to_its_end(incoming.chunks, request.decoder)
+                    incoming.reply, _until_finished(incoming.chunks, request.decoder)
                 )
         finally:
-            self._keep(request)
+            self._store_answer(request)
 
-    def _keep(self, question: Question) -> None:
+    def _store_answer(self, question: Question) -> None:
         try:
-            question.kept(self._store.run(question.keep))
+            question.stored(self._store.run(question.store_answer))
         except StoreError as error:
-            _say_it_is_not_stored(error)
+            _log_unstored(error)
 
     def close(self) -> None:
         try:
@@ -150,13 +150,13 @@ class AnsweredTransport(Transport):
 
 
 class AsyncAnsweredTransport(AsyncTransport):
-    """The same for the async face."""
+    """As `AnsweredTransport`, for the async class."""
 
     def __init__(self, store: AsyncTransport, model: AsyncTransport[Request, Response]) -> None:
         self.concurrency = store.concurrency
         self._store = store
         self._model = model
-        self._keeping: set[asyncio.Task[None]] = set()
+        self._storing: set[asyncio.Task[None]] = set()
 
     async def send(self, request: Any) -> Any:
         return await self._store.send(request)
@@ -173,22 +173,22 @@ class AsyncAnsweredTransport(AsyncTransport):
             ):
                 yield AsyncIncomingReply(incoming.reply, chunks)
         finally:
-            await self._keep_on(request)
+            await self._store_shielded(request)
 
-    async def _keep_on(self, question: Question) -> None:
-        """Stores what came, however often the caller is cancelled meanwhile."""
+    async def _store_shielded(self, question: Question) -> None:
+        """Store what arrived, however often the caller is cancelled meanwhile."""
         import asyncio
 
-        task = asyncio.create_task(self._keep(question))
-        self._keeping.add(task)
-        task.add_done_callback(self._keeping.discard)
+        task = asyncio.create_task(self._store_answer(question))
+        self._storing.add(task)
+        task.add_done_callback(self._storing.discard)
         await asyncio.shield(task)
 
-    async def _keep(self, question: Question) -> None:
+    async def _store_answer(self, question: Question) -> None:
         try:
-            question.kept(await self._store.run(question.keep))
+            question.stored(await self._store.run(question.store_answer))
         except StoreError as error:
-            _say_it_is_not_stored(error)
+            _log_unstored(error)
 
     async def aclose(self) -> None:
         async with AsyncExitStack() as last:
@@ -199,21 +199,21 @@ class AsyncAnsweredTransport(AsyncTransport):
     async def _settle(self) -> None:
         import asyncio
 
-        if self._keeping:
-            await asyncio.wait(self._keeping)
+        if self._storing:
+            await asyncio.wait(self._storing)
 
 
-def _say_it_is_not_stored(error: StoreError) -> None:
-    """Of a reply that was left or broke off it shows here only; a whole one tries again."""
-    _log.warning("what came of an answer is not stored: %s", type(error).__name__)
+def _log_unstored(error: StoreError) -> None:
+    # Of a reply that was left or cut off this is the only trace; `finish` stores a whole one again.
+    _log.warning("an answer could not be stored: %s", type(error).__name__)
 
 
-def _up_to_its_end(
+def _until_finished(
     chunks: Iterator[bytes], decoder: ChatCompletionDecoder
 ) -> Generator[bytes, None, None]:
-    """The pieces to the last, so that the connection can be used again.
+    """Yield the chunks to the last, so that the connection can be used again.
 
-    What breaks behind the model's last word is no matter.
+    An error after the model has finished is ignored.
     """
     try:
         yield from chunks
@@ -234,10 +234,10 @@ async def _aup_to_its_end(
 
 
 def joined(store: Adapter, model: ModelService) -> Transport:
-    """Makes the transport of the sync face."""
+    """Return the transport of the sync class."""
     return AnsweredTransport(store.transport(), model.transport())
 
 
 def ajoined(store: Adapter, model: ModelService) -> AsyncTransport:
-    """Makes the transport of the async face."""
+    """Return the transport of the async class."""
     return AsyncAnsweredTransport(store.async_transport(), model.async_transport())

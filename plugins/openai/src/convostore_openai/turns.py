@@ -1,6 +1,6 @@
-"""Turns of a store that a model answers: as flows over the store, what is stored and found again.
+"""Turns of a store whose replies a model makes, as flows over the store.
 
-The question is stored first, the answer when it has come; a turn's id is its answer's.
+The question is stored first, the answer when it has arrived; the id of a turn is its answer's.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ AnyFlow: TypeAlias = Flow[Any, Any, T]  # Any: requests and replies are the stor
 _PAGE: Final = 100
 _LONGEST_TITLE: Final = 80
 _LOST_AFTER: Final = 3600.0
-"""Seconds after which a question without an answer is one that nobody answers any more."""
+"""Seconds after which a question without an answer counts as lost."""
 
 
 class Turns:
     """The turns of one store.
 
     Args:
-        store: Where questions and answers are kept.
-        service: Where the model is asked.
-        options: Which model, and what it is told.
+        store: The store of questions and answers.
+        service: The server of the model.
+        options: Which model, and how much of a conversation it gets.
     """
 
     def __init__(self, store: Adapter, service: ModelService, options: ModelOptions) -> None:
@@ -62,38 +62,36 @@ class Turns:
         self._options = options
 
     def stream(self, turn: Turn) -> AnyFlow[Stream]:
-        """Stores the question, and describes how the model is asked.
+        """Store the question and return the stream of the model's answer.
 
         Raises:
             ConflictError: The turn's id is taken.
-            InvalidError: No model is named, or the turn says nothing that a model can be told.
+            InvalidError: No model is named, or the turn holds nothing for a model.
         """
         model = self._model_of(turn.options)
-        asked = Message(
+        message = Message(
             id=turn.turn_id + QUESTION,
             role="user",
             parts=turn.content,
             created_at=datetime.now(UTC),
         )
-        row = row_of(asked)
+        row = row_of(message)
         if row is None:
-            raise InvalidError("the turn says nothing that a model can be told")
+            raise InvalidError("the turn must hold a text or a file for the model")
         before = yield from self._before(turn)
-        question, *_ = yield from self._store.append_messages(turn.conversation_id, [asked], ANY)
+        question, *_ = yield from self._store.append_messages(turn.conversation_id, [message], ANY)
         body = body_of(model, [*before, row], self._options, turn.options)
         decoder = ChatCompletionDecoder(model)
-        answering = _Answering(self._store, turn, question, decoder)
+        answer = _Answer(self._store, turn, question, decoder)
         return Stream(
-            request=Question(
-                self._service.completion(body), decoder, answering.keep, answering.kept
-            ),
+            request=Question(self._service.completion(body), decoder, answer.store, answer.stored),
             decoder=decoder,
-            finish=answering.finish,
+            finish=answer.finish,
             turn_id=turn.turn_id,
         )
 
     def get(self, conversation_id: str, turn_id: str) -> AnyFlow[Reply]:
-        answer, question = yield from self._found(conversation_id, turn_id)
+        answer, question = yield from self._find(conversation_id, turn_id)
         if answer is None:
             raise _missing(turn_id, question)
         if answer.status == "failed" and not _is_finished(answer):
@@ -113,21 +111,19 @@ class Turns:
         return model
 
     def _before(self, turn: Turn) -> AnyFlow[list[Row]]:
-        """What the model is told before the turn; afterwards the conversation is there.
-
-        A transaction may write when its first query does: an append, of nothing as yet.
-        """
+        """Return the messages before the turn, and create the conversation if it is not there."""
         options: ModelReplyOptions = turn.options
-        given = None if options.context is None else list(options.context)
+        context = None if options.context is None else list(options.context)
         if turn.begins:
             yield from self._create(turn)
-            return given or []
+            return context or []
         try:
+            # A transaction may write if its first query does: append, though nothing as yet.
             yield from self._store.append_messages(turn.conversation_id, [], ANY)
         except NotFoundError:
             yield from self._create(turn)
-            return given or []
-        return (yield from self._history(turn)) if given is None else given
+            return context or []
+        return (yield from self._history(turn)) if context is None else context
 
     def _create(self, turn: Turn) -> AnyFlow[None]:
         new = NewConversation(
@@ -146,18 +142,18 @@ class Turns:
             page = yield from self._newest(
                 turn.conversation_id, cursor, self._options.history_messages
             )
-            if any(each.id == turn.turn_id for each in page.items):
+            if any(message.id == turn.turn_id for message in page.items):
                 raise ConflictError(f"the turn's id {turn.turn_id!r} is taken: choose another")
-            history.take(page.items)
+            history.add(page.items)
             cursor = page.cursor
             if cursor is None:
                 break
         return history.rows()
 
-    def _found(
+    def _find(
         self, conversation_id: str, turn_id: str
     ) -> AnyFlow[tuple[Message | None, Message | None]]:
-        """A turn's answer and its question, which stands before it."""
+        """Return a turn's answer and its question, which precedes it."""
         answer: Message | None = None
         cursor: str | None = None
         while True:
@@ -183,8 +179,8 @@ class Turns:
         return self._store.list_messages(conversation_id, listing)
 
 
-class _Answering:
-    """What becomes of one answer: the flows that store it."""
+class _Answer:
+    """One answer under way, and the flows that store it."""
 
     def __init__(
         self,
@@ -197,66 +193,69 @@ class _Answering:
         self._turn = turn
         self._question = question
         self._decoder = decoder
-        self._stored: Message | None = None
+        self._message: Message | None = None
 
     def finish(self, accumulator: ReplyAccumulator) -> AnyFlow[Reply]:
-        stored = self._stored or (yield from self._put())
+        message = self._message or (yield from self._put())
         return accumulator.reply(
             conversation_id=self._turn.conversation_id,
             turn_id=self._turn.turn_id,
-            message=stored,
+            message=message,
             question=self._question,
         )
 
-    def keep(self) -> AnyFlow[Message]:
-        """Stores what has come, be it all, or of an answer that was left or broke off."""
+    def store(self) -> AnyFlow[Message]:
+        """Store what has arrived: all, or the part of an answer that was left or cut off."""
         return self._store.wrap(self._put())
 
-    def kept(self, stored: Message) -> None:
-        """Takes what `keep` stored, so that `finish` need not."""
-        self._stored = stored
+    def stored(self, message: Message) -> None:
+        """Remember what `store` stored, so that `finish` need not."""
+        self._message = message
 
     @cached_property
-    def _answer(self) -> Message:
-        """Made once: a transaction may be carried out again, and must store the same."""
+    def _content(self) -> Message:
+        """The message to store, made once: a repeated transaction must store the same."""
         return self._decoder.answer(self._turn.turn_id, created_at=datetime.now(UTC))
 
     @cached_property
     def _renamed(self) -> Message:
-        return self._answer.model_copy(update={"id": secrets.token_hex(16)})
+        return self._content.model_copy(update={"id": secrets.token_hex(16)})
 
     def _put(self) -> AnyFlow[Message]:
-        """Behind the question or, where others wrote meanwhile, behind what they wrote.
+        """Append the answer to the question or, where others wrote meanwhile, to what they wrote.
 
-        Where another message has the turn's id, the answer gets one of its own: it may have cost.
+        Where another message has the turn's id, the answer gets a new one rather than being lost:
+        it may have cost something.
         """
         for after in (self._question.id, ANY):
             with suppress(ConflictError):
-                return (yield from self._append(self._answer, after))
+                return (yield from self._append(self._content, after))
         return (yield from self._append(self._renamed, ANY))
 
     def _append(self, answer: Message, after: str | AnyTip) -> AnyFlow[Message]:
-        stored = yield from self._store.append_messages(self._turn.conversation_id, [answer], after)
-        return stored[0]
+        messages = yield from self._store.append_messages(
+            self._turn.conversation_id, [answer], after
+        )
+        return messages[0]
 
 
 def _missing(turn_id: str, question: Message | None) -> StoreError:
-    """The error of a turn that has no answer in the store."""
+    """Return the error of a turn that has no answer in the store."""
     if question is None:
         return NotFoundError(f"no turn {turn_id!r} arrived")
-    asked = question.created_at
-    if asked is not None and (datetime.now(UTC) - asked).total_seconds() < _LOST_AFTER:
+    time = question.created_at
+    if time is not None and (datetime.now(UTC) - time).total_seconds() < _LOST_AFTER:
         return ConflictError(f"the reply to the turn {turn_id!r} is still being made")
     return UnavailableError(f"the reply to the turn {turn_id!r} never came", retryable=False)
 
 
 def _is_finished(answer: Message) -> bool:
-    """Whether the model itself ended an answer, if only because it may say no more."""
+    """Return whether the model itself ended an answer, if only because of its limits."""
     return isinstance(answer.raw, dict) and "finish_reason" in answer.raw
 
 
 def _title(turn: Turn) -> str | None:
-    """The question's first line, shortened."""
+    """Return the question's first line, shortened."""
     text = Message(role="user", parts=turn.content).text.strip()
     line = " ".join(text.splitlines()[0].split()) if text else ""
     if len(line) > _LONGEST_TITLE:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 import convostore
+from convostore.config import open_adapter
 from convostore.errors import InvalidError
 from convostore.http import Response
 from convostore.store import AsyncConversationStore
@@ -107,3 +108,18 @@ def test_a_test_without_an_argument_named_face_is_a_type_error():
         @both_faces
         def test_nothing(store):
             raise AssertionError
+
+
+def test_a_store_of_the_other_face_is_a_type_error():
+    with (
+        convostore.open("memory://") as store,
+        StoreFace("async") as face,
+        pytest.raises(TypeError, match="async face"),
+    ):
+        face.wrap(store)
+
+
+@both_faces
+def test_options_beside_an_adapter_are_a_type_error(face):
+    with pytest.raises(TypeError, match="retries"):
+        face.open(open_adapter("memory://"), retries=0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -15,11 +15,11 @@ from ..adapters import Operation
 from ..errors import StoreError
 from ..models import Conversation, Message, Page, Transcript
 from ..store import AsyncConversationStore
-from ._backend import Kit
 
 if TYPE_CHECKING:
     from ..models import ReplyEvent
     from ..store import AsyncReplyStream
+    from ._backend import Kit
 
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
@@ -117,7 +117,7 @@ async def open_filled(kit: Kit, samples: Sequence[Transcript]) -> AsyncConversat
     return store
 
 
-async def collect(items: AsyncIterator[T]) -> list[T]:
+async def collect(items: AsyncIterable[T]) -> list[T]:
     """Return the items of an async iterator."""
     return [item async for item in items]
 

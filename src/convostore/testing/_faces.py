@@ -28,10 +28,10 @@ from ..adapters import Adapter
 from ..config import open_adapter
 from ..store import AsyncConversationStore, ConversationStore, ReplyStream
 from . import clock
+from ._assertions import collect
 from .transports import AsyncServiceTransport, Service, ServiceTransport
 
 if TYPE_CHECKING:
-    from ..http import Request, Response
     from ..models import ReplyEvent
     from ..store import AsyncReplyStream
 
@@ -76,22 +76,34 @@ class StoreFace:
             target: A DSN, the name of a profile, or an adapter.
             service: Answers the requests of an HTTP adapter in this process, without a socket.
             options: The options of the adapter; and ``transport``, in place of its own one.
+
+        Raises:
+            TypeError: There are options beside an adapter.
         """
         transport = options.pop("transport", None)
+        if not isinstance(target, str) and options:
+            raise TypeError(
+                f"options must be those of the adapter, got {sorted(options)} beside it"
+            )
         adapter = open_adapter(target, **options) if isinstance(target, str) else target
-        exchanges: list[tuple[Request, Response]] = []
         if self.name == "async":
             if service is not None:
-                transport = AsyncServiceTransport(service, exchanges)
+                transport = AsyncServiceTransport(service, [])
             return self.wrap(
                 AsyncConversationStore(adapter, transport or adapter.async_transport())
             )
         if service is not None:
-            transport = ServiceTransport(service, exchanges)
+            transport = ServiceTransport(service, [])
         return self.wrap(ConversationStore(adapter, transport or adapter.transport()))
 
     def wrap(self, store: ConversationStore | AsyncConversationStore) -> AsyncConversationStore:
-        """Return an open store of this face to be called as an async one; closed with the face."""
+        """Return an open store of this face to be called as an async one; closed with the face.
+
+        Raises:
+            TypeError: The store is of the other face.
+        """
+        if isinstance(store, AsyncConversationStore) != (self.name == "async"):
+            raise TypeError(f"the store must be of the {self.name} face, got {store!r}")
         wrapped = awaitable_store(store)
         self._opened.append(wrapped)
         return wrapped
@@ -107,7 +119,7 @@ class StoreFace:
             AssertionError: On the sync face, something waited.
         """
         if isinstance(result, AsyncIterable):
-            return self.run(_collect(result))
+            return self.run(collect(result))
         if self.name == "sync":
             return drive(result)
         if self._runner is None:  # made on first use: by then a clock may be installed
@@ -175,10 +187,6 @@ def both_faces(test: Callable[..., Any]) -> Callable[..., None]:
 
 async def _awaited(result: Awaitable[T]) -> T:
     return await result
-
-
-async def _collect(items: AsyncIterable[T]) -> list[T]:
-    return [item async for item in items]
 
 
 async def _check_no_task_is_left() -> None:

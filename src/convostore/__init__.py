@@ -193,7 +193,7 @@ __all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> object:
-    """Imports a public name, or one of the modules that they live in, when it is first used."""
+    """Import a public name, or the module that defines it, when it is first used."""
     if name in _HOMES:
         return import_module(f".{name}", __name__)
     if name not in _HOME_OF:

@@ -61,7 +61,8 @@ class OperationInfo:
     Attributes:
         access: ``write`` if it changes what is stored, and ``read`` if not. A turn is a write: its
             question and answer are stored.
-        words: What it does, for people: "this store can …".
+        words: What it does, for people, such as in a list of what a store offers. Several
+            operations may be one thing to people.
         arguments: The names of the arguments that a call needs, in order.
         options: The names of those that it may have; the options of turns, which each adapter
             names, are not among them.
@@ -85,14 +86,14 @@ _PAGE: Final = ("limit", "cursor")
 OPERATIONS: Final[Mapping[Operation, OperationInfo]] = MappingProxyType(
     {
         Operation.LIST_CONVERSATIONS: OperationInfo(
-            access="read", words="list", options=(*_PAGE, "older_than")
+            access="read", words="read", options=(*_PAGE, "older_than")
         ),
         Operation.GET_CONVERSATION: OperationInfo(
-            access="read", words="read one", arguments=_ID, errors=(NotFoundError,)
+            access="read", words="read", arguments=_ID, errors=(NotFoundError,)
         ),
         Operation.LIST_MESSAGES: OperationInfo(
             access="read",
-            words="read messages",
+            words="read",
             arguments=_ID,
             options=(*_PAGE, "order"),
             errors=(NotFoundError,),
@@ -168,32 +169,32 @@ OPERATIONS: Final[Mapping[Operation, OperationInfo]] = MappingProxyType(
         ),
         Operation.STREAM_REPLY: OperationInfo(
             access="write",
-            words="stream replies",
+            words="reply",
             arguments=(*_ID, "content"),
             options=("turn_id",),
             errors=(ConflictError,),
         ),
         Operation.ANSWER: OperationInfo(
             access="write",
-            words="answer interactions",
+            words="answer",
             arguments=(*_ID, "answer"),
             errors=(NotFoundError, ConflictError),
         ),
         Operation.STREAM_ANSWER: OperationInfo(
             access="write",
-            words="stream what follows an answer",
+            words="answer",
             arguments=(*_ID, "answer"),
             errors=(NotFoundError, ConflictError),
         ),
         Operation.GET_REPLY: OperationInfo(
             access="read",
-            words="find a reply again",
+            words="reply",
             arguments=_TURN_IDS,
             errors=(NotFoundError, ConflictError),
         ),
         Operation.RESUME_REPLY: OperationInfo(
             access="read",
-            words="resume a stream",
+            words="resume",
             arguments=_TURN_IDS,
             errors=(NotFoundError,),
         ),

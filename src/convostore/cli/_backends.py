@@ -6,31 +6,13 @@ Nothing is printed here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from .render.text import one_line
 
 if TYPE_CHECKING:
     from ..plugins import Installed
-
-_IN_WORDS: Final = {
-    "create_conversation": "create",
-    "append_messages": "append",
-    "replace_messages": "replace",
-    "update_conversation": "rename and pin",
-    "put_conversation": "keep whole copies",
-    "fork_conversation": "fork",
-    "delete_conversation": "delete",
-    "delete_conversations": "delete by age",
-    "clear_conversations": "clear",
-    "delete_message": "delete messages",
-    "set_feedback": "feedback",
-    "search": "search",
-    "get_run_details": "run details",
-    "suggest_questions": "suggestions",
-}
-"""Words for the operations that not every backend offers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +35,10 @@ class Backend:
     @property
     def summary(self) -> str:
         """The operations that it offers, in words, or why it does not load."""
-        words = ["read", *(word for name, word in _IN_WORDS.items() if name in self.offers)]
-        return self.problem or ", ".join(words)
+        from ..adapters import OPERATIONS
+
+        words = [info.words for name, info in OPERATIONS.items() if name in self.offers]
+        return self.problem or ", ".join(dict.fromkeys(words))
 
 
 def installed_backends() -> list[Backend]:

@@ -14,7 +14,7 @@ from ._files_api import (
     import_conversations,
 )
 from ._import import ImportReport
-from ._mirror import MirrorProgress, MirrorReport
+from ._mirror import MirrorProgress, MirrorReport, copy_id, refuse_to_delete_all
 from ._mirror_api import amirror, mirror
 from ._progress import TransferProgress
 from ._skipped import Skipped
@@ -29,7 +29,9 @@ __all__ = [
     "aexport_conversations",
     "aimport_conversations",
     "amirror",
+    "copy_id",
     "export_conversations",
     "import_conversations",
     "mirror",
+    "refuse_to_delete_all",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from ..errors import InvalidError
 from ..store import AsyncConversationStore, ConversationStore, StoreCall
@@ -36,30 +36,7 @@ class FileCall(Generic[T]):
 
 Call: TypeAlias = SourceCall[Any] | TargetCall[Any] | FileCall[Any]
 Steps: TypeAlias = Generator[Call, Any, T]  # Any: each call has a result of its own
-"""A flow of calls; `flow.run` and `flow.arun` drive it as any other."""
-
-
-class Ask(Protocol):
-    """`ask_source` or `ask_target`."""
-
-    def __call__(self, make: Callable[[AsyncConversationStore], Awaitable[T]]) -> Steps[T]:
-        """Call the store of one side."""
-        ...
-
-
-def ask_source(make: Callable[[AsyncConversationStore], Awaitable[T]]) -> Steps[T]:
-    """Call the store that is read."""
-    return cast("T", (yield SourceCall(make)))
-
-
-def ask_target(make: Callable[[AsyncConversationStore], Awaitable[T]]) -> Steps[T]:
-    """Call the store that is written."""
-    return cast("T", (yield TargetCall(make)))
-
-
-def call_file(make: Callable[[], T]) -> Steps[T]:
-    """Read or write a file."""
-    return cast("T", (yield FileCall(make)))
+"""A flow that yields calls and is sent their results; `flow.run` and `flow.arun` drive it."""
 
 
 def sender(

@@ -18,7 +18,7 @@ from ..formats import Writer, format_of, writer
 from ..formats._files import FileFailedError, PathOrText, Sink, sink_to
 from ..models import Conversation, Message
 from ..store._arguments import check_ids
-from ._calls import Steps, Store, ask_source, call_file
+from ._calls import FileCall, SourceCall, Steps, Store
 from ._pages import ConversationReader, source_pages
 from ._progress import Progress, ProgressCounter
 from ._skipped import Skipped, concerns_only_one, skipped
@@ -70,13 +70,13 @@ class Export:
         """Export everything; broken off, it leaves no file."""
         sink = self._sink
         try:
-            yield from call_file(sink.open)
+            yield FileCall(sink.open)
             if self._ids is None:
                 yield from self._write_all()
             else:
                 yield from self._write_named(self._ids)
             yield from self._write(self._writer.end)
-            yield from call_file(sink.commit)
+            yield FileCall(sink.commit)
         finally:
             sink.discard()
         return ExportReport(
@@ -87,11 +87,11 @@ class Export:
         )
 
     def _write(self, make: Callable[[], str]) -> Steps[None]:
-        yield from call_file(lambda: self._sink.write(make()))
+        yield FileCall(lambda: self._sink.write(make()))
 
     def _write_all(self) -> Steps[None]:
         yield from self._write(self._writer.start)
-        reader = ConversationReader(self._store, ask_source)
+        reader = ConversationReader(self._store, SourceCall)
         while (page := (yield from reader.next_page())) is not None:
             self._progress.total = reader.total
             for conversation in page:
@@ -109,11 +109,11 @@ class Export:
     def _write_or_skip(self, conversation_id: str, known: Conversation | None) -> Steps[None]:
         try:
             if self._skips:
-                yield from call_file(self._sink.begin)
+                yield FileCall(self._sink.begin)
             messages = yield from self._write_one(conversation_id, known)
-            yield from call_file(self._sink.keep)
+            yield FileCall(self._sink.keep)
         except StoreError as error:
-            yield from call_file(self._sink.drop)
+            yield FileCall(self._sink.drop)
             if not self._skips or not self._may_go_on(error):
                 raise
             self._skipped.append(skipped(conversation_id, error))
@@ -142,7 +142,7 @@ class Export:
         yield from self._write(lambda: writer.conversation(conversation))
         count = 0
         while page is not None:
-            yield from call_file(partial(self._write_messages, page))
+            yield FileCall(partial(self._write_messages, page))
             count += len(page)
             self._progress.add(messages=len(page))
             page = yield from pages()
@@ -150,7 +150,10 @@ class Export:
         return count
 
     def _conversation(self, conversation_id: str) -> Steps[Conversation]:
-        return ask_source(lambda store: store.get_conversation(conversation_id))
+        conversation: Conversation = yield SourceCall(
+            lambda store: store.get_conversation(conversation_id)
+        )
+        return conversation
 
     def _write_messages(self, page: Sequence[Message]) -> None:
         for message in page:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from ..errors import InvalidError, ProtocolError, StoreError
 from ..formats import Entry
 from ..formats._files import PathOrBytes, entries_of
-from ..models import Message
-from ._calls import Steps, Store, ask_target, call_file
+from ..models import Message, Page
+from ._calls import FileCall, Steps, Store, TargetCall
 from ._pages import file_pages, target_pages
 from ._progress import Progress, ProgressCounter
 from ._skipped import Skipped, concerns_only_one, skipped
@@ -83,9 +83,10 @@ class Import:
 
     def _next(self) -> Steps[Entry | None]:
         try:
-            return (yield from call_file(lambda: next(self._entries, None)))
+            entry: Entry | None = yield FileCall(lambda: next(self._entries, None))
         except InvalidError as error:
             raise self._broken(error) from error
+        return entry
 
     def _broken(self, error: StoreError) -> InvalidError:
         done = self._counts.total()
@@ -128,7 +129,9 @@ class Import:
         Raises:
             ProtocolError: It holds fewer than were read.
         """
-        page = yield from ask_target(lambda store: store.list_messages(conversation_id, limit=1))
+        page: Page[Message] = yield TargetCall(
+            lambda store: store.list_messages(conversation_id, limit=1)
+        )
         held = page.total
         if held is None:
             held = 0

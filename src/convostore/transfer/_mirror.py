@@ -15,9 +15,9 @@ from typing import Final
 
 from ..adapters import Operation
 from ..errors import ConflictError, InvalidError, NotFoundError, StoreError
-from ..models import Conversation, Message, Origin
-from ._calls import Steps, Store, ask_source, ask_target
-from ._pages import ConversationReader, Pages, source_pages
+from ..models import Conversation, Origin
+from ._calls import SourceCall, Steps, Store, TargetCall
+from ._pages import ConversationReader, UnreadError, source_pages
 from ._skipped import Skipped, concerns_all, concerns_only_one, skipped
 from ._target import UpsertPolicy
 from ._upsert import require_writable, upsert
@@ -67,14 +67,6 @@ class MirrorProgress:
     total: int | None
 
 
-class _UnreadError(Exception):
-    """An error of the source, carried past the handlers of the target's errors."""
-
-    def __init__(self, error: StoreError) -> None:
-        super().__init__(error)
-        self.error = error
-
-
 class MirrorRun:
     """One run: its pages of the list, its conversations, its deletions, and what they came to."""
 
@@ -94,7 +86,7 @@ class MirrorRun:
         self._name = name or source.label
         self._policy = policy
         self._progress = progress
-        self._reader = ConversationReader(source, ask_source)
+        self._reader = ConversationReader(source, SourceCall)
         self._listed: set[bytes] = set()
         self._counts = Counter[str]()
         self._losses = Counter[str]()
@@ -134,11 +126,11 @@ class MirrorRun:
             result = yield from upsert(
                 self._target,
                 wanted,
-                lambda: self._pages(conversation.id),
+                lambda: source_pages(self._source, conversation.id, reached=self._reached),
                 self._policy,
                 report=self._count_messages,
             )
-        except _UnreadError as carrier:
+        except UnreadError as carrier:
             unread = carrier.error
         except StoreError as error:
             if not concerns_only_one(error, self._target):
@@ -165,12 +157,12 @@ class MirrorRun:
             refuse_to_delete_all(self._name, len(abandoned))
         for copy in abandoned:
             if not self._policy.dry_run:
-                yield from _delete(copy)
+                yield _deletion(copy)
             self._counts["deleted"] += 1
 
     def _abandoned(self) -> Steps[list[str]]:
         copies: list[str] = []
-        reader = ConversationReader(self._target, ask_target)
+        reader = ConversationReader(self._target, TargetCall)
         while (page := (yield from reader.next_page())) is not None:
             copies += [copy.id for copy in page if self._is_abandoned(copy)]
         return copies
@@ -183,18 +175,8 @@ class MirrorRun:
         digest = _digest(self._name, origin.conversation_id)
         return conversation.id == digest.hex() and digest not in self._listed
 
-    def _pages(self, conversation_id: str) -> Pages:
-        pages = source_pages(self._source, conversation_id)
-
-        def next_page() -> Steps[Sequence[Message] | None]:
-            try:
-                page = yield from pages()
-            except StoreError as error:
-                raise _UnreadError(error) from None
-            self._out_of_reach = 0
-            return page
-
-        return next_page
+    def _reached(self) -> None:
+        self._out_of_reach = 0
 
     def _judge_source(self, conversation_id: str, error: StoreError) -> None:
         """Skip a conversation that alone is to blame; one deleted meanwhile does not count."""
@@ -227,8 +209,8 @@ class MirrorRun:
             )
 
 
-def _delete(copy: str) -> Steps[None]:
-    return ask_target(lambda store: store.delete_conversation(copy))
+def _deletion(copy: str) -> TargetCall[None]:
+    return TargetCall(lambda store: store.delete_conversation(copy))
 
 
 def copy_id(origin: Origin) -> str:

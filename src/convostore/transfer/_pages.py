@@ -10,11 +10,12 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from ..models import Conversation, Listing, Message
+from ..errors import StoreError
+from ..models import Conversation, Listing, Message, Page
 from ..store._iteration import PageIterator
-from ._calls import Ask, Steps, Store, ask_source, ask_target, call_file
+from ._calls import FileCall, SourceCall, Steps, Store, TargetCall
 
 CHUNK: Final = 500
 """The most messages of one write, and of one page that the target is read by."""
@@ -24,8 +25,17 @@ _WHOLE: Final = sys.maxsize
 _AHEAD: Final = 1000
 """How many messages are held, rather than read again, to know which ids follow."""
 
+Side: TypeAlias = type[SourceCall[Any]] | type[TargetCall[Any]]
 Pages: TypeAlias = Callable[[], Steps[Sequence[Message] | None]]
 """Each call reads the next page of messages, oldest first; None after the last."""
+
+
+class UnreadError(Exception):
+    """An error of the source, carried past the handlers of the target's errors."""
+
+    def __init__(self, error: StoreError) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 class ConversationReader:
@@ -35,9 +45,9 @@ class ConversationReader:
         total: How many there are, where the store says so.
     """
 
-    def __init__(self, store: Store, ask: Ask) -> None:
+    def __init__(self, store: Store, side: Side) -> None:
         self._pages = PageIterator[Conversation](store.traits, Listing(), again_from_head=True)
-        self._ask = ask
+        self._side = side
         self.total: int | None = None
 
     def next_page(self) -> Steps[list[Conversation] | None]:
@@ -46,21 +56,29 @@ class ConversationReader:
         if listing is None:
             return None
         limit = listing.limit or _WHOLE
-        page = yield from self._ask(
+        page: Page[Conversation] = yield self._side(
             lambda store: store.list_conversations(limit=limit, cursor=listing.cursor)
         )
         self.total = page.total
         return self._pages.accept(page)
 
 
-def source_pages(store: Store, conversation_id: str) -> Pages:
-    """Return the pages of a conversation of the source."""
-    return _pages_of_store(store, conversation_id, ask_source, _PAGE)
+def source_pages(
+    store: Store, conversation_id: str, *, reached: Callable[[], None] | None = None
+) -> Pages:
+    """Return the pages of a conversation of the source.
+
+    Args:
+        store: The source.
+        conversation_id: The conversation.
+        reached: Called after each page. Where it is given, errors come as `UnreadError`.
+    """
+    return _pages_of_store(store, conversation_id, SourceCall, _PAGE, reached)
 
 
 def target_pages(store: Store, conversation_id: str) -> Pages:
     """Return the pages of a conversation of the target, as large as its writes."""
-    return _pages_of_store(store, conversation_id, ask_target, CHUNK)
+    return _pages_of_store(store, conversation_id, TargetCall, CHUNK, None)
 
 
 def file_pages(messages: Iterable[Message]) -> Pages:
@@ -68,12 +86,18 @@ def file_pages(messages: Iterable[Message]) -> Pages:
     rest = iter(messages)
 
     def next_page() -> Steps[Sequence[Message] | None]:
-        return (yield from call_file(lambda: tuple(islice(rest, CHUNK)))) or None
+        return (yield FileCall(lambda: tuple(islice(rest, CHUNK)))) or None
 
     return next_page
 
 
-def _pages_of_store(store: Store, conversation_id: str, ask: Ask, size: int) -> Pages:
+def _pages_of_store(
+    store: Store,
+    conversation_id: str,
+    side: Side,
+    size: int,
+    reached: Callable[[], None] | None,
+) -> Pages:
     limit = _WHOLE if store.traits.paging == "whole" else size
     cursor: str | None = None
     ended = False
@@ -83,9 +107,16 @@ def _pages_of_store(store: Store, conversation_id: str, ask: Ask, size: int) -> 
         nonlocal cursor, ended, before
         if ended:
             return None
-        page = yield from ask(
-            lambda store: store.list_messages(conversation_id, limit=limit, cursor=cursor)
-        )
+        try:
+            page: Page[Message] = yield side(
+                lambda store: store.list_messages(conversation_id, limit=limit, cursor=cursor)
+            )
+        except StoreError as error:
+            if reached is None:
+                raise
+            raise UnreadError(error) from None
+        if reached is not None:
+            reached()
         fresh = [message for message in page.items if message.id not in before]
         before = {message.id for message in page.items}  # pages may overlap with the one before
         cursor, ended = page.cursor, page.cursor is None

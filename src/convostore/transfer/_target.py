@@ -14,7 +14,7 @@ from ..adapters import Operation
 from ..errors import ConflictError, NotFoundError
 from ..models import Conversation, Message, Problem
 from ..store import BATCH_LIMIT, WriteCall
-from ._calls import Steps, Store, ask_target
+from ._calls import Steps, Store, TargetCall
 from ._pages import CHUNK, Pages, target_pages
 
 UNFINISHED: Final = Problem(where="convostore", what="is not copied whole yet")
@@ -235,9 +235,12 @@ class TargetConversation:
         if self.policy.dry_run:
             return [()] * len(calls)
         try:
-            return (yield from ask_target(lambda store: store.write_batch(calls, atomic=False)))
+            results: Sequence[object] = yield TargetCall(
+                lambda store: store.write_batch(calls, atomic=False)
+            )
         except NotFoundError as error:
             raise self._deleted_meanwhile() from error
+        return results
 
     def _deleted_meanwhile(self) -> ConflictError:
         return ConflictError(f"the copy {self.wanted.id!r} was deleted while it was looked at")

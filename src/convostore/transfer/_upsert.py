@@ -12,7 +12,7 @@ from ..adapters import Operation
 from ..errors import ConflictError, NotFoundError
 from ..models import UNSET, Conversation
 from ..store import WriteCall
-from ._calls import Steps, Store, ask_target
+from ._calls import Steps, Store, TargetCall
 from ._diff import Synchronizer
 from ._pages import Pages
 from ._target import (
@@ -103,7 +103,7 @@ def _attempt(
 
 def _find(wanted: Conversation) -> Steps[Conversation | None]:
     try:
-        existing = yield from ask_target(lambda store: store.get_conversation(wanted.id))
+        existing: Conversation = yield TargetCall(lambda store: store.get_conversation(wanted.id))
     except NotFoundError:
         return None
     origin = existing.origin

@@ -164,7 +164,9 @@ def test_a_list_of_several_pages_comes_whole_and_in_the_stores_order():
     target = "memory://chats-of-several-pages"
     store = convostore.aopen(target)
     (answer,) = answers(
-        make_request("GET", "/api/chats"), transcripts=numbered_conversations(205, messages=1), store=store
+        make_request("GET", "/api/chats"),
+        transcripts=numbered_conversations(205, messages=1),
+        store=store,
     )
     with convostore.open(target) as same:
         expected = [conversation.id for conversation in same.conversations()]

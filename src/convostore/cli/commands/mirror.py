@@ -133,7 +133,7 @@ def _abandoned(
 ) -> list[Conversation]:
     """Return the copies of conversations that the source no longer lists."""
     from ...models import Origin
-    from ...transfer._mirror import copy_id, refuse_to_delete_all
+    from ...transfer import copy_id, refuse_to_delete_all
 
     def id_of_copy(conversation: Conversation) -> str:
         return copy_id(Origin(store=name, conversation_id=conversation.id))

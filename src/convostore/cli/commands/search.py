@@ -157,7 +157,7 @@ class _Scope:
         if conversation_id is None or self.copies_of is None:
             return conversation_id
         from ...models import Origin
-        from ...transfer._mirror import copy_id
+        from ...transfer import copy_id
 
         return copy_id(Origin(store=self.copies_of, conversation_id=conversation_id))
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from ...adapters import Operation
+from ...adapters import OPERATIONS, READING, Operation
 from ...errors import InvalidError, NotFoundError, UnsupportedError
 from ...models import Conversation, Feedback, Order
 from ...store import AsyncConversationStore
@@ -421,21 +420,20 @@ async def _read_all(store: AsyncConversationStore) -> list[tuple[str, str]]:
     ]
 
 
-_HARMLESS = (
-    Operation.LIST_CONVERSATIONS,
-    Operation.GET_CONVERSATION,
-    Operation.LIST_MESSAGES,
-    Operation.SEARCH,
-    Operation.GET_RUN_DETAILS,
-    Operation.CHECK,
+_HARMLESS = READING - {
+    Operation.SUGGEST_QUESTIONS,  # a model may have to be asked
+    Operation.GET_REPLY,  # these need a turn
+    Operation.RESUME_REPLY,
+}
+_WITH_AN_ID = frozenset(
+    operation
+    for operation, info in OPERATIONS.items()
+    if {"conversation_id", "conversation"}.intersection(info.arguments)
 )
-_WITH_AN_ID = frozenset(Operation) - {
-    Operation.LIST_CONVERSATIONS,
-    Operation.CREATE_CONVERSATION,
-    Operation.CLEAR_CONVERSATIONS,
-    Operation.DELETE_CONVERSATIONS,
-    Operation.SEARCH,
-    Operation.CHECK,
+_STREAMING = frozenset({Operation.STREAM_REPLY, Operation.STREAM_ANSWER, Operation.RESUME_REPLY})
+_OPTIONS: dict[Operation, dict[str, Any]] = {
+    Operation.CREATE_CONVERSATION: {"title": "made"},
+    Operation.UPDATE_CONVERSATION: {"title": "new"},
 }
 
 
@@ -450,55 +448,20 @@ async def call_operation(
     conversation_id: str,
     message_id: str = "a-message",
 ) -> object:
-    """Call an operation with arguments that its signature accepts."""
-    arguments = _ARGUMENTS.get(operation, _with_an_id)
-    return await arguments(getattr(store, operation), conversation_id, message_id)
-
-
-def _without_arguments(method: Any, *_: str) -> Any:
-    return method()
-
-
-def _with_an_id(method: Any, conversation_id: str, _: str) -> Any:
-    return method(conversation_id)
-
-
-def _with_both_ids(method: Any, conversation_id: str, message_id: str) -> Any:
-    return method(conversation_id, message_id)
-
-
-def _with_a_text(method: Any, conversation_id: str, _: str) -> Any:
-    return method(conversation_id, "a text")
-
-
-def _reading_stream(arguments: Callable[[Any, str, str], Any]) -> Callable[[Any, str, str], Any]:
-    """Return a caller that reads the operation's stream to its end."""
-    return lambda method, *ids: read_stream(arguments(method, *ids))
-
-
-_ARGUMENTS: dict[Operation, Callable[[Any, str, str], Any]] = {
-    Operation.LIST_CONVERSATIONS: _without_arguments,
-    Operation.CLEAR_CONVERSATIONS: _without_arguments,
-    Operation.CHECK: _without_arguments,
-    Operation.DELETE_MESSAGE: _with_both_ids,
-    Operation.GET_RUN_DETAILS: _with_both_ids,
-    Operation.FORK_CONVERSATION: _with_both_ids,
-    Operation.CREATE_CONVERSATION: lambda method, *_: method(title="made"),
-    Operation.PUT_CONVERSATION: lambda method, one, _: method(Conversation.model_construct(id=one)),
-    Operation.APPEND_MESSAGES: lambda method, one, _: method(one, dialogue("", ["x"]).messages),
-    Operation.REPLACE_MESSAGES: lambda method, one, _: method(
-        one, dialogue("", ["x"]).messages, after=None
-    ),
-    Operation.UPDATE_CONVERSATION: lambda method, one, _: method(one, title="new"),
-    Operation.DELETE_CONVERSATIONS: lambda method, *_: method(older_than=START),
-    Operation.SEARCH: lambda method, *_: method("text"),
-    Operation.REPLY: _with_a_text,
-    Operation.STREAM_REPLY: _reading_stream(_with_a_text),
-    Operation.ANSWER: _with_a_text,
-    Operation.STREAM_ANSWER: _reading_stream(_with_a_text),
-    Operation.GET_REPLY: _with_both_ids,
-    Operation.RESUME_REPLY: _reading_stream(_with_both_ids),
-    Operation.SET_FEEDBACK: lambda method, one, message: method(
-        one, message, Feedback(rating="good")
-    ),
-}
+    """Call an operation with the arguments that it needs; read a stream to its end."""
+    values: dict[str, Any] = {
+        "conversation_id": conversation_id,
+        "message_id": message_id,
+        "turn_id": message_id,
+        "conversation": Conversation.model_construct(id=conversation_id),
+        "messages": dialogue("", ["x"]).messages,
+        "after": None,
+        "older_than": START,
+        "query": "text",
+        "content": "a text",
+        "answer": "a text",
+        "feedback": Feedback(rating="good"),
+    }
+    arguments = {name: values[name] for name in OPERATIONS[operation].arguments}
+    result = getattr(store, operation)(**arguments, **_OPTIONS.get(operation, {}))
+    return await (read_stream(result) if operation in _STREAMING else result)

@@ -47,6 +47,28 @@ def is_public_module(package, name):
     return f"{package}.{name}" in public_modules()
 
 
+def test_the_command_line_imports_public_names_only():
+    """It is of the core's distribution, and imports by relative names."""
+    folder = ROOT / "src/convostore"
+    private = []
+    for file in (folder / "cli").rglob("*.py"):
+        package = file.relative_to(ROOT / "src").parent.parts
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not node.level:
+                continue
+            module = ".".join(
+                [*package[: len(package) - node.level + 1], *filter(None, [node.module])]
+            )
+            if module == "convostore" or module.startswith("convostore.cli"):
+                continue
+            private += [
+                f"{file.relative_to(ROOT)}: {module}.{alias.name}"
+                for alias in node.names
+                if not is_public(module, alias.name)
+            ]
+    assert private == []
+
+
 def test_plugins_examples_and_benchmarks_import_public_names_only():
     private = [
         f"{file.relative_to(ROOT)}: {module}.{name}"
@@ -107,3 +129,13 @@ def test_the_reference_lists_each_exported_name():
         if getattr(module, "__all__", ())
     }
     assert listed == exported
+
+
+def test_no_page_imports_a_private_module():
+    pages = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("plugins/*/README.md")]
+    private = re.compile(r"^\s*(?:from|import) convostore[\w.]*\._.*", re.MULTILINE)
+    found = {
+        page.relative_to(ROOT).as_posix(): private.findall(page.read_text(encoding="utf-8"))
+        for page in pages
+    }
+    assert {page: lines for page, lines in found.items() if lines} == {}

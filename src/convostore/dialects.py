@@ -11,16 +11,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import ClassVar, TypeAlias, TypeVar
 from urllib.parse import unquote
 
 from .errors import ForbiddenError as ForbiddenError
 from .errors import InvalidError, NotFoundError, ProtocolError, StoreError
-from .flow import Flow, arun
+from .flow import arun
 from .http import Response
 from .models import JSON, ReplyEvent
 from .parsing import decode_json
-from .store import AsyncConversationStore, AsyncReplyStream, StoreCall
+from .store import AsyncConversationStore, AsyncReplyStream, StoreFlow
 
 __all__ = [
     "AbsentScopeError",
@@ -136,7 +136,7 @@ class StreamedResponse:
 
 
 DialectResponse: TypeAlias = Response | StreamedResponse
-DialectFlow: TypeAlias = Flow[StoreCall[Any], Any, T]  # Any: each call has a type of its own
+DialectFlow: TypeAlias = StoreFlow[T]
 """Yields calls of the store, is sent their results, returns a `T`."""
 
 

@@ -150,7 +150,7 @@ def test_without_a_model_nothing_is_stored_and_nothing_asked(talk, model):
 @pytest.mark.parametrize("content", ["", [FilePart(url="file:///etc/passwd")], [FilePart()]])
 def test_a_turn_that_says_nothing_is_refused_before_anything_is_stored(talk, model, content):
     store = talk()
-    with pytest.raises(convostore.InvalidError, match="says nothing"):
+    with pytest.raises(convostore.InvalidError, match="must hold a text"):
         store.reply("c", content)
     with pytest.raises(convostore.NotFoundError):
         store.messages("c")

@@ -230,7 +230,7 @@ class _ReadOnlyAdapter(WrappedAdapter[Q, R]):
         if operation in READING:
             return self.inner.unsupported(operation)
         return ForbiddenError(
-            f"{self._reason}, and not {operation.value}",
+            f"{self._reason}: {operation.value} is refused",
             adapter=self.name,
             operation=operation.value,
         )
@@ -255,7 +255,7 @@ class _ReadOnlyAdapter(WrappedAdapter[Q, R]):
 
 
 def read_only(
-    adapter: Adapter[Q, R], *, reason: str = "this store may only read"
+    adapter: Adapter[Q, R], *, reason: str = "this store is read-only"
 ) -> WrappedAdapter[Q, R]:
     """Wrap an adapter in one that refuses every operation that changes anything.
 

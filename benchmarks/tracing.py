@@ -1,9 +1,9 @@
 """Trace five trips through the house: `tracing.py [--walk]`.
 
 Nothing is timed. Each trip is made twice, and the second time every call of our own code is noted:
-how many calls and functions, how many rooms (modules) are entered, how often the walk changes from
-one room to another, and how many packages that are. ``--walk`` prints the rooms in their order.
-Services answer over loopback, in a thread or a process that is not traced.
+how many calls and functions, how many modules are entered and how often the walk changes from one
+to another; then the same of rooms, the packages at the top. ``--walk`` prints the modules in their
+order. Services answer over loopback, in a thread or a process that is not traced.
 """
 
 from __future__ import annotations
@@ -199,19 +199,27 @@ TRIPS: dict[str, Callable[[ExitStack], Callable[[], object]]] = {
 
 
 def main() -> None:
-    print(
-        f"{'':40}{'calls':>7}{'functions':>11}{'rooms':>7}{'changes':>9}{'packages':>10}{'depth':>7}"
-    )
+    heads = {"calls": 7, "functions": 11, "modules": 9, "changes": 9, "rooms": 7, "changes ": 10}
+    print(" " * 40 + "".join(f"{head:>{width}}" for head, width in heads.items()) + "  depth")
     for name, prepare in TRIPS.items():
         with ExitStack() as stack:
             call = prepare(stack)
             call()  # what is loaded or looked up once is no part of the trip
             trip = traced(call)
-        rooms, packages = set(trip.rooms), {package(room) for room in trip.rooms}
-        changes = len(trip.rooms) - 1
+        packages = [room for room, _ in groupby(map(package, trip.rooms))]
+        figures = (
+            trip.calls,
+            trip.functions,
+            len(set(trip.rooms)),
+            len(trip.rooms) - 1,
+            len(set(packages)),
+            len(packages) - 1,
+        )
+        columns = zip(figures, heads.values(), strict=True)
         print(
-            f"{name:40}{trip.calls:>7}{trip.functions:>11}{len(rooms):>7}{changes:>9}"
-            f"{len(packages):>10}{trip.depth:>7}"
+            f"{name:40}"
+            + "".join(f"{figure:>{width}}" for figure, width in columns)
+            + f"{trip.depth:>7}"
         )
         if "--walk" in sys.argv:
             print("  " + " > ".join(trip.rooms))

@@ -16,10 +16,12 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -552,7 +554,10 @@ def public_names() -> str:
         exported = getattr(module, "__all__", ())
         if not exported:
             continue
-        rows = [[f"`{each}`", _summary(getattr(module, each))] for each in sorted(exported)]
+        rows = [
+            [f"`{each}`", _summary(getattr(module, each)) or _assigned(name, each)]
+            for each in sorted(exported)
+        ]
         charter = _first_sentence(module.__doc__)
         sections.append(f"### `{name}`\n\n{charter}\n\n{table(['name', 'what it is'], rows)}")
     return "\n".join(sections)
@@ -560,12 +565,54 @@ def public_names() -> str:
 
 def _summary(value: object) -> str:
     """Return the first sentence of a class's or function's docstring; of another value, nothing."""
-    if not (inspect.isclass(value) or inspect.isfunction(value)):
+    if not (inspect.isclass(value) or inspect.isfunction(value)) or value is Any:
         return ""
     text = inspect.getdoc(value) or ""
     if text.startswith(f"{value.__name__}("):  # what dataclasses write themselves
         return ""
     return text.partition("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+
+
+def _assigned(module: str, name: str) -> str:
+    """Return the first sentence below the definition of a constant, an alias or a fixture.
+
+    A package exports what its own modules define, and `convostore` what any package does.
+    """
+    told = _below_definitions()
+    places = sorted(place for place, defined in told if defined == name)
+    if not places:
+        raise LookupError(f"{module}.{name} has no docstring")
+    return next(
+        (
+            _first_sentence(told[place, name])
+            for place in places
+            if f"{place}.".startswith(f"{module}.")
+        ),
+        "",
+    )
+
+
+@cache
+def _below_definitions() -> dict[tuple[str, str], str]:
+    """The docstrings of constants and aliases, which no value keeps, by module and name."""
+    told = {}
+    for file in (ROOT / "src" / "convostore").rglob("*.py"):
+        module = ".".join(file.relative_to(ROOT / "src").with_suffix("").parts)
+        body = ast.parse(file.read_text(encoding="utf-8")).body
+        for node, after in pairwise(body):
+            if isinstance(node, ast.If):  # one name for type checkers, another at run time
+                node = node.body[-1]
+            match node, after:
+                case (
+                    ast.Assign(targets=[ast.Name(id=name)])
+                    | ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    told[module.removesuffix(".__init__"), name] = text
+        for node in body:
+            if isinstance(node, ast.FunctionDef) and node.decorator_list:
+                told[module, node.name] = ast.get_docstring(node) or ""
+    return told
 
 
 def exit_codes() -> str:

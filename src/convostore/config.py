@@ -1,4 +1,4 @@
-"""Open stores: from a DSN or the name of a profile, with options from five sources.
+"""Configuration: stores opened by a DSN or a profile's name, with options from five sources.
 
 Precedence: argument > DSN > environment > profile > default. The environment variable of an option
 is ``CONVOSTORE_<SCHEME>_<OPTION>``. Profiles are read from ``config.toml`` in the platform's folder

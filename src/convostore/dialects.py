@@ -105,7 +105,7 @@ class AbsentScopeError(NotFoundError):
 
 
 class ReplyEncoder(ABC):
-    """Encodes a reply's events as a service streams them, for a `Decoder` to read; does no I/O."""
+    """An encoder of a reply's events as a service streams them, for a `Decoder`; it does no I/O."""
 
     @abstractmethod
     def feed(self, event: ReplyEvent) -> bytes:
@@ -136,8 +136,9 @@ class StreamedResponse:
 
 
 DialectResponse: TypeAlias = Response | StreamedResponse
+"""The result of a dialect's flow: a whole response, or one whose body is a reply as it arrives."""
 DialectFlow: TypeAlias = StoreFlow[T]
-"""Yields calls of the store, is sent their results, returns a `T`."""
+"""A flow that yields calls of a store, is sent their results, and returns a `T`."""
 
 
 def bearer(headers: Mapping[str, str]) -> tuple[str, ...]:
@@ -147,7 +148,7 @@ def bearer(headers: Mapping[str, str]) -> tuple[str, ...]:
 
 
 class Dialect(ABC):
-    """Answers a service's requests from any store.
+    """The server half of a service's API, which answers its requests from any store.
 
     Attributes:
         name: The scheme of the adapter that speaks it.

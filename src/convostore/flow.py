@@ -32,19 +32,19 @@ _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
 
 Flow: TypeAlias = Generator[Q, R, T]
-"""`Flow[Q, R, T]` yields requests `Q`, is sent replies `R`, and returns a `T`."""
+"""A generator: `Flow[Q, R, T]` yields requests `Q`, is sent replies `R`, and returns a `T`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """A flow yields this to wait for some seconds."""
+    """A pause of some seconds, yielded by a flow."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Together(Generic[Q, R, T]):
-    """A flow yields this for the results of several flows; see `together`."""
+    """Several flows to run at once, yielded by a flow for their results; see `together`."""
 
     flows: tuple[Flow[Q, R, T], ...]
 

@@ -1,4 +1,4 @@
-"""Plugins: find the installed backends and load one at a time.
+"""Plugins: the installed backends, found by entry points and loaded one at a time.
 
 A backend is a distribution with an entry point in the group ``convostore``: its name is the DSN
 scheme, its value a module that implements the hooks below. Opening one backend imports one plugin;
@@ -43,9 +43,9 @@ __all__ = [
 ]
 
 GROUP: Final = "convostore"
-"""The entry points of backends, by DSN scheme."""
+"""The entry-point group of backends; each name in it is a DSN scheme."""
 MODELS_GROUP: Final = "convostore.models"
-"""The entry points of plugins that put a model before a store, by the kind of the model's API."""
+"""The entry-point group of plugins that let a model reply; each name is a kind of model API."""
 _BUILT_IN: Final = {
     "memory": ("convostore.adapters.memory", "MemoryAdapter"),
     "echo": ("convostore.adapters.echo", "EchoAdapter"),
@@ -60,12 +60,15 @@ _OURS: Final = {
 _OUR_MODELS: Final = {"openai": "convostore-openai"}
 
 ModelWrapper: TypeAlias = "Callable[..., Adapter]"
-"""Called with a store's adapter and, by name, ``url``, ``model``, ``api_key`` and further options;
-returns an adapter of the same store whose replies the model makes."""
+"""A function that wraps a store's adapter in one whose replies a model makes.
+
+It is called with the adapter and, by name, ``url``, ``model``, ``api_key`` and further options.
+"""
 
 hookspec: Final = pluggy.HookspecMarker("convostore")
+"""The marker of the hooks that `Hooks` declares; a plugin needs only `hookimpl`."""
 hookimpl: Final = pluggy.HookimplMarker("convostore")
-"""Marks a plugin module's functions as the hooks below."""
+"""The marker of the functions by which a plugin implements the hooks."""
 
 
 class Hooks:
@@ -146,7 +149,7 @@ def adapter_for(scheme: str) -> type[Adapter]:
 
 
 def model_for(kind: str) -> ModelWrapper:
-    """Load what puts a model before a store.
+    """Load the function that lets a model reply for a store.
 
     Args:
         kind: The model's API, such as ``"openai"``.
@@ -179,7 +182,7 @@ def lazy_attributes(package: str, homes: Mapping[str, str]) -> Callable[[str], A
         homes: By public name, the package's module that has it.
     """
 
-    def get(name: str) -> Any:  # Any: whatever the name stands for
+    def get(name: str) -> Any:  # Any: whatever the name refers to
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(importlib.import_module(f".{homes[name]}", package), name)

@@ -1,4 +1,4 @@
-"""Timeline buckets: days grouped into weeks, months or years, to summarize many days in few rows.
+"""Timelines: days grouped into weeks, months or years, to summarize many days in few rows.
 
 Only dates are known here; what happened on them is the caller's.
 """
@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeAlias
 __all__ = ["Periods", "Unit", "group_days"]
 
 Unit: TypeAlias = Literal["day", "week", "month", "year"]
+"""The length of a period."""
 _UNITS: Final[tuple[Unit, ...]] = ("day", "week", "month", "year")
 
 

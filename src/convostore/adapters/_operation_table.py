@@ -1,4 +1,4 @@
-"""The operations of a store, and what holds of each on every backend.
+"""The operations of a store, and the facts about each that hold on every backend.
 
 One table says which operations change what is stored, which arguments they need, and which errors
 they raise of their own. The kit, the rights of the gateway, the words of the command line and the
@@ -56,7 +56,7 @@ STREAMED_BY: Final = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationInfo:
-    """What holds of an operation on every backend.
+    """The facts about an operation that hold on every backend.
 
     Attributes:
         access: ``write`` if it changes what is stored, and ``read`` if not. A turn is a write: its
@@ -201,9 +201,9 @@ OPERATIONS: Final[Mapping[Operation, OperationInfo]] = MappingProxyType(
         Operation.CHECK: OperationInfo(access="read", words="check"),
     }
 )
-"""By operation, in the order in which they are listed everywhere."""
+"""The facts about each operation, in the order in which operations are listed everywhere."""
 
 READING: Final = frozenset(
     operation for operation, info in OPERATIONS.items() if info.access == "read"
 )
-"""The operations that change nothing: what a right to read permits."""
+"""The operations that change nothing: what a read-only store permits."""

@@ -1,4 +1,4 @@
-"""Pages of lists that a backend returns whole, and adapters' own cursors.
+"""Pages cut from lists that a backend returns whole, and adapters' own cursors.
 
 No request is made here; the cursors that callers see are the store's.
 """

@@ -1,4 +1,4 @@
-"""Transport and AsyncTransport: they send an adapter's requests to its backend.
+"""Transport and AsyncTransport: the interfaces to send an adapter's requests to its backend.
 
 No service and no protocol may be known here.
 """
@@ -40,7 +40,7 @@ class AsyncIncomingReply(Generic[R]):
 
 
 class Transport(ABC, Generic[Q, R]):
-    """Sends requests to a backend and returns its replies; threads may share it."""
+    """An interface to send requests to a backend and receive replies; threads may share it."""
 
     @abstractmethod
     def send(self, request: Q) -> R:
@@ -67,7 +67,7 @@ class Transport(ABC, Generic[Q, R]):
 
 
 class AsyncTransport(ABC, Generic[Q, R]):
-    """Sends requests to a backend and returns its replies; belongs to one event loop.
+    """An interface to send requests to a backend and receive replies; belongs to one event loop.
 
     Attributes:
         concurrency: How many requests may run at a time.

@@ -50,7 +50,7 @@ class Answer:
 
 
 class Decoder(ABC, Generic[C]):
-    """Decodes the chunks of a stream, of any size, into events; does no I/O."""
+    """A decoder of a stream's chunks, of any size, into events; it does no I/O."""
 
     @abstractmethod
     def feed(self, chunk: C) -> Iterable[ReplyEvent]:

@@ -43,7 +43,7 @@ _END: Final = "the end"
 
 
 class EchoDecoder(Decoder[ReplyEvent | str]):
-    """Decodes chunks that are events already."""
+    """A decoder of chunks that are events already."""
 
     def __init__(self) -> None:
         self._ended = False

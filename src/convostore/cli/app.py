@@ -26,6 +26,7 @@ from .commands.stats import stats
 __all__ = ["EXAMPLES", "app"]
 
 app: Final = typer.Typer(name="convostore", cls=CommandGroup, **SETTINGS)
+"""The Typer application, with the commands of installed plugins among ours."""
 
 EXAMPLES: Final[dict[Callable[..., None], list[str]]] = {
     plugins: ["convostore plugins", "convostore plugins --json"],
@@ -96,7 +97,7 @@ EXAMPLES: Final[dict[Callable[..., None], list[str]]] = {
         "convostore completion fish > ~/.config/fish/completions/convostore.fish",
     ],
 }
-"""The commands in the order in which they are listed; `work` is a profile."""
+"""Examples of each command, in the order of the list of commands; `work` is a profile."""
 
 for _command, _examples in EXAMPLES.items():
     app.command(epilog="\b\nExamples:\n" + "\n".join(f"  {example}" for example in _examples))(

@@ -33,6 +33,7 @@ Target = Annotated[
         help="A DSN, such as perplexica+http://localhost:3000, or a profile's name.",
     ),
 ]
+"""The argument of a command that names the store."""
 Given = Annotated[
     list[str] | None,
     typer.Option(
@@ -43,12 +44,15 @@ Given = Annotated[
         "the environment and the profile.",
     ),
 ]
+"""The option ``-o NAME=VALUE`` of a command that opens a store."""
 ConversationId = Annotated[
     str, typer.Argument(metavar="ID", help="The conversation's id, as ls shows it.")
 ]
+"""The argument of a command that names a conversation."""
 MessageId = Annotated[
     str, typer.Argument(metavar="MESSAGE_ID", help="The message's id, as show shows it.")
 ]
+"""The argument of a command that names a message."""
 
 _ARGUMENTS_OF_OPEN: Final = frozenset({"target", "transport"})
 """Arguments of `convostore.open` that are not options of a store."""

@@ -1,4 +1,4 @@
-"""The formats that conversations are exported to and imported from, by name.
+"""Formats: readers and writers of exported conversations, by name.
 
 Each is a module, imported on use: a writer formats values as text, a reader parses values from a
 binary stream. No file may be opened here, and no store known.

@@ -1,4 +1,4 @@
-"""The code regions of a Markdown text: within them is no mark, no link and no HTML.
+"""The code regions of a Markdown text, in which marks, links and HTML are only text.
 
 Fences, also those in items of lists, and runs of backticks are found; indented code is not, as it
 depends on its surroundings, nor are the fences of a quotation, which end with it. Nothing is

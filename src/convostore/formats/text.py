@@ -21,6 +21,7 @@ ROLES: Final[dict[Role, str]] = {
     "tool": "Tool",
     "other": "Other",
 }
+"""The headings of messages, by role."""
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _LINKED: Final = frozenset({"http", "https", "mailto"})
 _UNSAFE_IN_URLS: Final = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff<>\"\\`{}|^]")

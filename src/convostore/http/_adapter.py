@@ -24,7 +24,7 @@ from ._transports import AsyncHTTPTransport, HTTPTransport
 T = TypeVar("T")
 
 HTTPFlow: TypeAlias = Flow[Request, Response, T]
-"""A flow over HTTP: yields `Request`, is sent `Response`, returns a `T`."""
+"""A flow over HTTP: it yields a `Request`, is sent a `Response`, and returns a `T`."""
 
 _LONGEST_WAIT: Final = 60.0
 """Seconds; where a service asks for a longer wait, the error is raised, with `retry_after`."""

@@ -1,4 +1,4 @@
-"""Making httpx clients out of options, and the network backend that httpx has no argument for.
+"""Creation of httpx clients from options, with the network backend that httpx has no argument for.
 
 Nothing is sent here.
 """

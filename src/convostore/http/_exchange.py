@@ -1,4 +1,4 @@
-"""One HTTP exchange but for its I/O, shared by the sync and the async transport.
+"""One HTTP exchange without its I/O, shared by the sync and the async transport.
 
 It converts requests into httpx's arguments and httpx's errors into ours, bounds bodies, and reports
 each exchange. Nothing is sent or read here.

@@ -23,6 +23,7 @@ from ..parsing import decode_json
 T = TypeVar("T")
 
 Method: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+"""An HTTP method that a request may have."""
 
 EXCERPT: Final = 200
 """The number of characters of a text that an error shows."""

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     import httpx
 
     RawResponse: TypeAlias = httpx.Response
-    """A response of httpx."""
 else:
     RawResponse = Any
+"""A response of httpx, as httpx itself returns it."""
 
 
 class _Raw:

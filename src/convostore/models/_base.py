@@ -13,7 +13,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 from pydantic_core import PydanticUndefined
 
 JSON: TypeAlias = Any
-"""A decoded JSON value; only the service that made it knows its shape, hence no narrower type."""
+"""A decoded JSON value; its shape is known only to the service that made it."""
 
 # Setters of a pydantic model's slots, for `model_construct`, which skips validation.
 _set_dict = object.__setattr__

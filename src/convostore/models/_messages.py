@@ -20,8 +20,11 @@ from ._base import JSON, Portable, Timestamp, Value, _not_empty
 from ._parts import Part, TextPart
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool", "other"]
+"""The author of a message; ``other`` if the service's role is none of these."""
 Status: TypeAlias = Literal["complete", "generating", "failed", "unanswered"]
+"""The state of a message; only a question is ``unanswered``."""
 SourceKind: TypeAlias = Literal["cited", "researched", "quote"]
+"""The use of a source: cited by the answer, only read for it, or quoted from a knowledge base."""
 
 
 class Problem(Value):

@@ -13,6 +13,7 @@ from typing import Final, Generic, Literal, TypeAlias, TypeVar
 T = TypeVar("T")
 
 Order: TypeAlias = Literal["oldest_first", "newest_first"]
+"""The order of a list of messages."""
 
 
 class _Sentinel(Enum):

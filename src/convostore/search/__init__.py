@@ -1,4 +1,4 @@
-"""Search: parse a query, match its terms in a text, and mark them in a snippet.
+"""Search: queries, the texts that they match, and snippets that mark the matches.
 
 What matches is the same for all stores. How a store finds candidates belongs in its adapter.
 """

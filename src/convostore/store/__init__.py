@@ -1,4 +1,4 @@
-"""The two classes of a store, the streams of their replies, and calls of a store as values.
+"""Stores: the sync and the async class, the streams of replies, and calls of a store as values.
 
 No backend may be known here: a store is given its adapter and its transport. Streams and batches
 load when they are first used, for the events take their time.

@@ -96,7 +96,7 @@ class AsyncConversationStore(BaseStore):
         """Return this store through a wrapped adapter: ``store.view(read_only)``.
 
         Both share the connections, and of an async store the event loop. To close a view does
-        nothing; once this store is closed its views raise as well.
+        nothing; once this store is closed, its views raise as well.
 
         Args:
             wrap: Wraps the adapter; see `convostore.adapters.WrappedAdapter`.
@@ -134,10 +134,10 @@ class AsyncConversationStore(BaseStore):
         """Return one page of the conversations, in the backend's order.
 
         Args:
-            limit: The most conversations of the page; a backend may allow fewer.
-            cursor: The `cursor` of the page before; None for the first page.
+            limit: The maximum number of conversations in the page; a backend may allow fewer.
+            cursor: The `cursor` of the previous page; None for the first page.
             older_than: Only those whose `last_active_at` is before this time; one without any time
-                is not older. Where the backend cannot choose by age, a page may come out short.
+                is not older. If the backend cannot filter by age, a page may be short.
 
         Raises:
             InvalidError: The cursor is of another list, or the time has no time zone.
@@ -181,10 +181,10 @@ class AsyncConversationStore(BaseStore):
         """Return one page of a conversation's messages.
 
         Args:
-            conversation_id: The conversation that they are of.
-            limit: The most messages of the page.
-            cursor: The `cursor` of the page before; None for the first page.
-            order: From which end; `newest_first` reverses the whole sequence, not the page.
+            conversation_id: The conversation of the messages.
+            limit: The maximum number of messages in the page.
+            cursor: The `cursor` of the previous page; None for the first page.
+            order: The end to begin at; `newest_first` reverses the whole sequence, not the page.
 
         Raises:
             NotFoundError: The conversation does not exist.
@@ -210,7 +210,7 @@ class AsyncConversationStore(BaseStore):
         store are then never made into objects.
 
         Args:
-            conversation_id: The conversation that they are of.
+            conversation_id: The conversation of the messages.
             limit: As `list_messages`.
             cursor: As `list_messages`, and each takes the other's.
             order: As `list_messages`.
@@ -244,7 +244,7 @@ class AsyncConversationStore(BaseStore):
         `contextlib.aclosing`, so that what is under way ends at once.
 
         Args:
-            ids: Of which conversations; None for all that `conversations` yields.
+            ids: The conversations to read; None for all that `conversations` yields.
             on_error: ``"yield"`` gives a transcript with its `error` for what cannot be read, and
                 goes on; an error of the list itself is always raised.
         """
@@ -280,10 +280,10 @@ class AsyncConversationStore(BaseStore):
         """Create a conversation, or return the one that exists with the same values.
 
         Args:
-            id: Chosen by the store when None.
-            title: As shown in lists.
-            created_at: With a time zone; None where it is not known.
-            origin: Where it was copied from.
+            id: The new id; chosen by the store if None.
+            title: The title that lists show.
+            created_at: The time of creation, with a time zone; None if it is not known.
+            origin: The source of a copy.
 
         Raises:
             ConflictError: The id is taken by a conversation with other values.
@@ -317,8 +317,8 @@ class AsyncConversationStore(BaseStore):
         Args:
             conversation_id: The original; it stays as it is.
             message_id: The last message that is copied.
-            id: The new conversation's; chosen by the store when None.
-            title: The new conversation's; by default the original's.
+            id: The new conversation's id; chosen by the store if None.
+            title: The new conversation's title; by default the original's.
 
         Raises:
             NotFoundError: The conversation or the message does not exist.
@@ -337,8 +337,8 @@ class AsyncConversationStore(BaseStore):
         that may or may not have arrived can be repeated.
 
         Args:
-            conversation_id: The conversation that they are of.
-            messages: Oldest first.
+            conversation_id: The conversation of the messages.
+            messages: The messages, oldest first.
             after: The id of the message that the caller believes to be the last; None if the
                 conversation should be empty; ANY if it does not matter.
 
@@ -354,7 +354,7 @@ class AsyncConversationStore(BaseStore):
         """Replace all messages after one of them, in one transaction.
 
         Args:
-            conversation_id: The conversation that they are of.
+            conversation_id: The conversation of the messages.
             messages: The new end of the conversation.
             after: The id of the last message to keep; None to replace all.
 
@@ -383,7 +383,7 @@ class AsyncConversationStore(BaseStore):
         )
 
     async def delete_conversation(self, conversation_id: str) -> None:
-        """Delete a conversation with its messages; an absent one is no error."""
+        """Delete a conversation with its messages; an absent one is not an error."""
         return await self._run(self._operations.delete_conversation(conversation_id))
 
     async def delete_conversations(self, *, older_than: datetime) -> int:
@@ -398,7 +398,7 @@ class AsyncConversationStore(BaseStore):
         return await self._run(self._operations.clear_conversations())
 
     async def delete_message(self, conversation_id: str, message_id: str) -> None:
-        """Delete a message; an absent one is no error.
+        """Delete a message; an absent one is not an error.
 
         Where `traits.deletes` is ``may_delete_turn``, its question or answer may go with it.
         """
@@ -427,7 +427,7 @@ class AsyncConversationStore(BaseStore):
     ) -> Page[Hit]:
         """Search titles, messages' texts, and the titles of their sources.
 
-        All words of the query must be there, in any order, as whole words; those in ``"quotes"``
+        All words of the query must occur, in any order, as whole words; those in ``"quotes"``
         as a phrase. Case and accents do not matter, the parts of an identifier are words too, and
         of Chinese, Japanese or Korean any piece is found, from one character up. Titles come first,
         then messages, in both the newest first.
@@ -435,13 +435,13 @@ class AsyncConversationStore(BaseStore):
         Args:
             query: What a user typed; nothing in it can be wrong. Without a letter or a digit it
                 finds nothing.
-            limit: The most hits of the page.
-            cursor: The `cursor` of the page before; None for the first page.
+            limit: The maximum number of hits in the page.
+            cursor: The `cursor` of the previous page; None for the first page.
             conversation_id: Only in this conversation.
             role: Only messages of this role, and no titles.
-            since: Only what was said at this time or later; where that is not known, the time of
-                storing counts, and of a title that of its conversation's making.
-            until: Only what was said before this time.
+            since: Only messages of this time or later. If a message has no time, the time when it
+                was stored counts; for a title, the time when its conversation was created.
+            until: Only messages before this time.
 
         Raises:
             InvalidError: The cursor is of another search, or a time has no time zone.
@@ -471,15 +471,15 @@ class AsyncConversationStore(BaseStore):
     ) -> Reply:
         """Send a user's turn and wait for the whole reply.
 
-        It is sent once. After an error that leaves open whether it arrived, `get_reply` tells: the
-        error's `partial` has the ids.
+        The turn is sent once. After an error that leaves open whether it arrived, `get_reply` looks
+        for it by the ids in the error's `partial`.
 
         Args:
-            conversation_id: Whose next turn it is; an id that is not there yet begins a
-                conversation of that id, None one whose id is chosen.
+            conversation_id: The conversation to continue. An id that does not exist yet begins a
+                conversation with that id; None begins one whose id is chosen.
             content: A text, or text and file parts.
-            turn_id: By which the reply can be found; chosen when None.
-            **options: The backend's own for a turn, such as a model; its page names them.
+            turn_id: The id by which `get_reply` finds the reply; chosen if None.
+            **options: The backend's options of a turn; `reply_options` has their names.
 
         Raises:
             InvalidError: The content or an option is wrong; nothing was sent.
@@ -500,7 +500,7 @@ class AsyncConversationStore(BaseStore):
     ) -> AsyncReplyStream:
         """Return a stream of the reply to a user's turn; its ``async with`` sends the turn.
 
-        With the arguments and the errors of `reply`; the stream has the ids before it is sent.
+        Arguments and errors are those of `reply`; the stream has the ids before the turn is sent.
         """
         return self._stream(
             self._chat.reply(conversation_id, content, turn_id, options, streamed=True)
@@ -509,10 +509,10 @@ class AsyncConversationStore(BaseStore):
     async def answer(
         self, conversation_id: str, answer: str | Mapping[str, JSON], **options: object
     ) -> Reply:
-        """Answers what a flow asked, and waits until it stops again; see `Reply.interaction`.
+        """Answer what a flow asked, and wait until it stops again; see `Reply.interaction`.
 
         Args:
-            conversation_id: Whose last message waits for an answer.
+            conversation_id: The conversation whose last message waits for an answer.
             answer: The value of the choice, or a form's values by key.
             **options: As for `reply`.
 
@@ -545,7 +545,7 @@ class AsyncConversationStore(BaseStore):
     def resume_reply(self, conversation_id: str, turn_id: str) -> AsyncReplyStream:
         """Return a stream of a reply that is being made, from its beginning.
 
-        Of one that is finished it may bring the end only.
+        Of a finished one it may yield only the end.
 
         Raises:
             NotFoundError: The turn did not arrive.
@@ -564,9 +564,9 @@ class AsyncConversationStore(BaseStore):
         return AsyncReplyStream(session, self._transport, self._run)
 
     async def check(self) -> Health:
-        """Asks the service whether it answers, in which generation, and to this credential.
+        """Check whether the service answers, in which generation, and accepts the credential.
 
         Raises:
-            StoreError: It does not, or not to this credential; the class says why.
+            StoreError: The check failed; the class says why.
         """
         return await self._run(self._operations.check())

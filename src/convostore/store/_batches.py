@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BATCH_LIMIT: Final = 1000
-"""The most writes of one batch."""
+"""The maximum number of writes in one batch."""
 _REPLYING: Final = frozenset(
     {Operation.REPLY, Operation.STREAM_REPLY, Operation.ANSWER, Operation.STREAM_ANSWER}
 )

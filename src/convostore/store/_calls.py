@@ -1,4 +1,4 @@
-"""Calls of a store as values: what a flow yields that asks a store, of either class, for things.
+"""Calls of a store as values: a flow yields them, and a store of either class carries them out.
 
 A flow of store calls is written once and does no I/O; dialects and transfers are made of such
 flows. Nothing here knows which operations there are.
@@ -42,7 +42,7 @@ class StoreCall(Generic[T]):
 
 
 StoreFlow: TypeAlias = Flow[StoreCall[Any], Any, T]  # Any: each call has a type of its own
-"""Yields calls of a store, is sent their results, returns a `T`."""
+"""A flow that yields calls of a store, is sent their results, and returns a `T`."""
 
 
 def ask(make: Callable[[AsyncConversationStore], Awaitable[T]]) -> StoreFlow[T]:

@@ -1,4 +1,4 @@
-"""Turns as both faces send them: arguments checked, ids chosen, and the session that follows.
+"""Turns as both faces send them: the checks of arguments, the choice of ids, the session.
 
 Loaded when a store is first talked to: the events take their time. Nothing is carried out here.
 """

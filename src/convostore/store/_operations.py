@@ -14,8 +14,8 @@ run it again. Running the flow
 4. encodes the cursor of the page that came back, and leaves out what no adapter may show;
 5. adds the names of adapter and operation to any `StoreError` on its way out.
 
-All of that is the work of `operation`, the decorator, and of `Operations.page`; what stands in a
-method is what differs. Nothing is carried out here, and no backend may be known.
+All of that is the work of `operation`, the decorator, and of `Operations.page`; a method holds only
+what differs. Nothing is carried out here, and no backend may be known.
 """
 
 from __future__ import annotations

@@ -216,7 +216,7 @@ class ReplyStream(_ReplyStream):
 
 
 class AsyncReplyStream(_ReplyStream):
-    """As `ReplyStream`, with ``async with`` and ``async for``; a cancellation closes it."""
+    """The async counterpart of `ReplyStream`; a cancellation closes it."""
 
     def __init__(
         self,

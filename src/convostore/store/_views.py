@@ -1,4 +1,4 @@
-"""Views: a store through a wrapped adapter, over the connections of the store that it is of.
+"""Views: a store through a wrapped adapter, over the connections of the original store.
 
 A view closes nothing, and is closed when its store is. What the wrapper changes is not known here.
 """

@@ -37,6 +37,7 @@ from .clauses.writing import WritingClauses
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
 Clause: TypeAlias = Callable[[Any, Kit], Coroutine[Any, Any, None]]
+"""A method of the contract: a coroutine that takes a `Kit` and fails if the rule is broken."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ _SIGNATURE = inspect.signature(_fixtures)
 
 
 def run_clause(clause: Clause, backend: Backend, face: Face) -> None:
-    """Run one clause on one face; an error that it ends in has the clause's rule as a note.
+    """Run one clause on one face; if it fails, the error has the clause's rule as a note.
 
     Raises:
         NotOffered: The backend does not offer an operation of the clause.

@@ -40,8 +40,10 @@ __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 T = TypeVar("T")
 
 Face: TypeAlias = Literal["sync", "async"]
+"""The name of one of the two classes of a store."""
 
 FACES: Final[tuple[Face, ...]] = ("sync", "async")
+"""Both faces, as parameters for tests and fixtures."""
 
 _TURNS: Final = 100
 """The turns of the loop within which the tasks of a test must have ended."""

@@ -1,4 +1,4 @@
-"""Register the kit's modules with pytest, so that a failed clause shows what it compared.
+"""Registration of the kit's modules with pytest, so that a failed clause shows what it compared.
 
 Whoever imports clauses imports this first; nothing else may be here.
 """

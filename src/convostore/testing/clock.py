@@ -1,8 +1,8 @@
-"""A clock that jumps over waiting, so that a test reaches a time-out at once and by nothing else.
+"""A clock that jumps to a time-out once a server stalls, so that a test need not wait for it.
 
-It is real time plus what was jumped over. Where a server of this process stalls and what it has
-sent is read, the time-out of whoever waits for more is over. What is read in time never depends on
-how busy the machine is.
+It is real time plus what was jumped over. Where a server of this process stalls, and all that it
+sent has been read, whoever waits for more times out at once. However busy the machine is, data
+that was sent is never missed.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from ..http import _deadlines as deadlines
 __all__ = ["Address", "AutojumpClock", "current"]
 
 Address: TypeAlias = tuple[Any, ...]
+"""The address of a socket, as Python's `socket` has it."""
 
 _Wake: TypeAlias = Callable[[], object]
 
 
 class AutojumpClock(deadlines.Clock):
-    """Real time plus what was jumped over.
+    """A clock that shows real time plus the time that was jumped over.
 
     HTTP clients that are made while it is `installed` use it; async ones also need a loop of
     `new_event_loop`.

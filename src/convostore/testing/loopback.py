@@ -1,4 +1,4 @@
-"""A small real HTTP server on 127.0.0.1, for what only a socket shows; and no other network.
+"""A small real HTTP server on 127.0.0.1, and a guard that fails any other use of the network.
 
 A test or a demonstration says what is answered, as a function from request to response. No
 service's paths or fields may be here, and no HTTP client.
@@ -43,11 +43,12 @@ class WireAnswer(Protocol):
 
 
 Handler: TypeAlias = Callable[[Request], Response | WireAnswer]
-"""Answers a request; several threads may call it at a time."""
+"""A function that answers a request; several threads may call it at a time."""
 
 FRAMING_HEADERS: Final = frozenset(
     {"connection", "content-length", "keep-alive", "transfer-encoding"}
 )
+"""The headers that the server sets itself, whatever a response says."""
 _WITHOUT_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1"})
 

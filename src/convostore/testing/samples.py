@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 START: Final = datetime(2024, 12, 7, 9, 35, 59, tzinfo=UTC)
+"""The time of the first sample message; others are later by their number of seconds."""
 
 HOSTILE_TEXTS: Final = (
     "",
@@ -59,7 +60,7 @@ HOSTILE_TEXTS: Final = (
 """Texts that come back unchanged from any backend."""
 
 BEYOND_UTF8: Final = ("NUL \x00 inside", "a lone surrogate \ud800 inside")
-"""Texts that a store of one's own keeps as well; no service over HTTP is asked to."""
+"""Texts with a NUL or a lone surrogate: a writable store must keep them."""
 
 
 def text_message(text: str, role: Role, number: int) -> Message:

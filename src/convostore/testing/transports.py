@@ -1,4 +1,4 @@
-"""Transports to a stand-in of a service: a function from request to response in this process.
+"""Transports to a stand-in for a service: a function from request to response in this process.
 
 They return its responses, whole or in pieces, as a transport over HTTP would; or refuse every
 request. No socket may be here: that is `wire_faults.server`.
@@ -25,10 +25,12 @@ __all__ = [
 T = TypeVar("T")
 
 Service: TypeAlias = Callable[[Request], Response]
-"""A stand-in of a service: answers a request, or raises what a transport would."""
+"""A stand-in for a service: a function that answers a request, or raises what a transport would."""
 
 
 class ServiceTransport(Transport[Request, Response]):
+    """A transport whose requests a `Service` answers; threads may share it."""
+
     def __init__(self, service: Service, streamed: list[tuple[Request, Response]]) -> None:
         self._service = service
         self._streamed = streamed
@@ -47,6 +49,8 @@ class ServiceTransport(Transport[Request, Response]):
 
 
 class AsyncServiceTransport(AsyncTransport[Request, Response]):
+    """The async counterpart of `ServiceTransport`."""
+
     concurrency = 4
 
     def __init__(self, service: Service, streamed: list[tuple[Request, Response]]) -> None:
@@ -80,7 +84,7 @@ async def _one_after_the_other(items: Iterable[T]) -> AsyncIterator[T]:
 
 
 class RefusingTransport(Transport):
-    """A transport that fails at any request: what is refused must be refused before."""
+    """A transport that raises at any request, to show that something is refused before."""
 
     def send(self, request: Any) -> Any:
         raise AssertionError(f"a request left: {request!r}")
@@ -90,7 +94,7 @@ class RefusingTransport(Transport):
 
 
 class RefusingAsyncTransport(AsyncTransport):
-    """The same for the async face."""
+    """The async counterpart of `RefusingTransport`."""
 
     async def send(self, request: Any) -> Any:
         raise AssertionError(f"a request left: {request!r}")

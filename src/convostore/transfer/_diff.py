@@ -1,4 +1,4 @@
-"""Diff: the messages of a copy made equal to the source's, with as few writes as that takes.
+"""Diff: the messages of a copy made equal to the source's, with as few writes as possible.
 
 Both sides are read in step. While they are alike nothing is held; from where they first differ the
 ids of both sides are, to tell apart what the source has lost and what it has rewritten.

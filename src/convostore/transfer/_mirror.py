@@ -226,7 +226,7 @@ def _check_name(name: object) -> None:
 
 
 def refuse_to_delete_all(source: str, copies: int) -> None:
-    """Keep the copies of a source that has become empty: more likely it is lost than cleared.
+    """Raise an error if a source with copies lists nothing: it is more likely lost than cleared.
 
     Raises:
         ConflictError: There are copies.

@@ -1,4 +1,4 @@
-"""Upsert: one conversation of a store brought up to what is wanted; both mirror and import do it.
+"""Upsert: one conversation of a store created or updated, for both mirror and import.
 
 It reads what the target has, compares both page by page, and writes only what differs. Neither
 lists of conversations nor files are known here.

@@ -1,4 +1,4 @@
-"""Assemble the ASGI application: routes, middleware and the dialects of installed plugins.
+"""The ASGI application: routes, middleware and the dialects of installed plugins.
 
 Each part answers requests in its own module.
 """

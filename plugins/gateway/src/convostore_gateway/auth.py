@@ -1,4 +1,4 @@
-"""Authenticate tokens, decide what each grants, and restrict a store to reading.
+"""Authentication by tokens: what each grants, and stores restricted to reading.
 
 Tokens are compared in constant time and never shown. No HTTP here.
 """

@@ -1,4 +1,4 @@
-"""Serve dialects over ASGI: authenticate, parse, run the dialect's flow on a store, render.
+"""Dialects over ASGI: authenticate, parse, run the dialect's flow on a store, render.
 
 The installed plugins bring the dialects; none is known here.
 """

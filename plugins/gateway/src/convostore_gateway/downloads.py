@@ -1,4 +1,4 @@
-"""Stream conversations as files while they are read, with a bounded number of messages in memory.
+"""Downloads: conversations streamed as files while they are read, in bounded memory.
 
 The formats of files belong in `convostore.formats`.
 """

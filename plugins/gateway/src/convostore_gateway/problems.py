@@ -1,4 +1,4 @@
-"""Convert errors to problem details (RFC 9457, ``application/problem+json``) and back.
+"""Problem details (RFC 9457, ``application/problem+json``), made from errors and read back.
 
 The adapter raises an error of the class that the server rendered. The words of a failing backend
 are filtered, as they may name something internal.

@@ -1,4 +1,4 @@
-"""Parse the head of an ASGI request once, and receive its body within bounds.
+"""ASGI requests: the head parsed once, and the body received within bounds.
 
 The meaning of a request is not known here.
 """

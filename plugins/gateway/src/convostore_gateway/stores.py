@@ -1,4 +1,4 @@
-"""Choose the store of a request among the served ones, by namespace.
+"""The served stores, from which each request gets one, by namespace.
 
 No HTTP here.
 """

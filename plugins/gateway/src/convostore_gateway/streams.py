@@ -1,4 +1,4 @@
-"""Relay a streamed reply to a client; the reply continues when the client disconnects.
+"""Streamed replies relayed to a client; a reply continues when the client disconnects.
 
 How events are encoded belongs in the encoder. No service is known here.
 """

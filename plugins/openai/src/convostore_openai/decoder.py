@@ -1,4 +1,4 @@
-"""Decode a model's response, streamed or whole, to typed events; no I/O.
+"""The decoder of a model's response, streamed or whole, into typed events; no I/O.
 
 It reads OpenAI's chat completions in the variants of their many servers. A stream ends with a
 reason to finish or with its end mark; one that has neither was cut off.

@@ -1,4 +1,4 @@
-"""Receive a reply, or resume a lost one: for both `ask` and `chat`.
+"""Replies received, or resumed after a loss, for both `ask` and `chat`.
 
 Nothing is drawn or printed here.
 """

@@ -85,7 +85,7 @@ def ask(
     """Say something to a backend, and print what it answers.
 
     The text is printed as it comes: rendered on a terminal, as it is in a pipe. Sources, and what
-    the flow asks, are told beside it, on stderr.
+    the flow asks, are printed to stderr.
 
     Ends with 5 when the answer is a question, which --answer goes on from. Nothing is sent twice:
     after an error that leaves open whether the turn arrived, --resume looks for its answer.

@@ -1,4 +1,4 @@
-"""HTML: one self-contained page for reading and printing, safe for texts of strangers.
+"""HTML: one self-contained page for reading and printing, safe for untrusted texts.
 
 Texts are rendered from Markdown with HTML switched off; only links to http, https and mailto are
 kept, images become links, and the page's content security policy forbids whatever could be loaded

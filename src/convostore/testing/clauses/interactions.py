@@ -40,7 +40,7 @@ class InteractionClauses:
     async def test_an_answer_goes_on_with_the_flow(self, kit: Kit) -> None:
         """An answer goes on with the same message and turn, and marks the question answered.
 
-        It is no new turn: ids stay, parts are added.
+        It is not a new turn: ids stay, parts are added.
         """
         store, prompts = open_replying(kit, Operation.REPLY, Operation.ANSWER)
         for prompt in _asking_prompts(prompts):
@@ -74,7 +74,7 @@ class InteractionClauses:
             assert accumulate(events).parts == added
 
     async def test_an_answer_that_does_not_fit_changes_nothing(self, kit: Kit) -> None:
-        """An answer that is no option or no field is an `InvalidError`, and nothing changes.
+        """An answer that matches no option or field is an `InvalidError`, and nothing changes.
 
         The question stays open, and the right answer still works.
         """

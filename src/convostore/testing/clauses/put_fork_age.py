@@ -131,7 +131,7 @@ class PutForkAgeClauses:
         assert await read_pages(lambda at: store.list_conversations(limit=1, cursor=at)) == listed
 
     async def test_ids_beyond_utf8_survive(self, kit: Kit) -> None:
-        """Ids of any text, also not UTF-8, are kept and told apart.
+        """Ids of any text, also not UTF-8, are kept and stay distinct.
 
         Copies keep the ids of other programs; careless escaping would make two ids one.
         """
@@ -248,7 +248,7 @@ class PutForkAgeClauses:
     async def test_forking_what_is_absent_raises_not_found(self, kit: Kit) -> None:
         """Forking an absent conversation, or at a message of another one, is a `NotFoundError`.
 
-        An empty fork would be left behind.
+        An empty fork would remain.
         """
         store = await _open_forkable(kit)
         tip = (await collect(store.messages("c0000")))[-1].id

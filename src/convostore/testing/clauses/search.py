@@ -103,7 +103,7 @@ class SearchClauses:
         )
 
     async def test_a_phrase_in_quotes_must_be_there_as_it_is(self, kit: Kit) -> None:
-        """Quoted words must stand together, in their order.
+        """Quoted words must occur together, in their order.
 
         A phrase is how to find a sentence that one remembers.
         """

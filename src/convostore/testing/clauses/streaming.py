@@ -1,4 +1,4 @@
-"""Clauses of streamed replies: stored, left, broken off, and side by side."""
+"""Clauses of streamed replies: stored, left early, broken off, and concurrent."""
 
 from __future__ import annotations
 

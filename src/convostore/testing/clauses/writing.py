@@ -59,7 +59,7 @@ class WritingClauses:
             await store.create_conversation(id="")
 
     async def test_appended_messages_are_there(self, kit: Kit) -> None:
-        """Appended messages stand at the end, as they were returned.
+        """Appended messages are at the end, as they were returned.
 
         The caller goes on with the returned ids.
         """

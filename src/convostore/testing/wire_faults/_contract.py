@@ -90,7 +90,7 @@ FAULT_ERRORS: Final[Mapping[tuple[Fault, ...], tuple[type[StoreError], bool]]] =
     REFUSALS: (UnavailableError, True),
     LIMITS: (RateLimitError, True),
 }
-"""Which error each fault is, and whether the same call may succeed later."""
+"""The error that each group of faults must end in, and whether it is retryable."""
 
 _NAMED: Final = {fault.name: fault for fault in FAULTS}
 _AGAINST_WRITES: Final = tuple(
@@ -151,7 +151,9 @@ class FaultContract:
         Afterwards the store works again, and nothing is left open.
         """
         fixture = _prepare(backend)
-        ((error, retryable),) = [told for faults, told in FAULT_ERRORS.items() if fault in faults]
+        ((error, retryable),) = [
+            expected for faults, expected in FAULT_ERRORS.items() if fault in faults
+        ]
         server = FaultServer(fault, service=backend.service)
         clock = AutojumpClock() if fault in DELAYS else None
         timeout = SHORT if clock else LONG
@@ -444,15 +446,15 @@ class _Stall:
 
     operation: Operation
     server: FaultServer
-    told: list[Exchange] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
 
     def open(self, kit: Kit) -> AsyncConversationStore:
-        return kit.open(timeout=LONG, retries=2, trace=self.told.append)
+        return kit.open(timeout=LONG, retries=2, trace=self.exchanges.append)
 
     def assert_flows_were_closed(self) -> None:
         """Check that every flow has ended: as it ends it reports its exchange."""
-        assert len(self.told) >= len(self.server.received)
-        assert any(exchange.status is None for exchange in self.told)
+        assert len(self.exchanges) >= len(self.server.received)
+        assert any(exchange.status is None for exchange in self.exchanges)
 
 
 def _stalls(fixture: FaultFixture, backend: Backend) -> Iterator[_Stall]:

@@ -70,8 +70,8 @@ def cut_response(response: Response, place: CutPoint, breaking: CutKind) -> Faul
 
 def garbled_response(response: Response, place: CutPoint) -> Fault:
     """Return a response with garbage for the rest of a piece, or as a piece more."""
-    sent, behind = split_at(place, response.content)
+    sent, rest = split_at(place, response.content)
     garbage = _GARBAGE + _separator(response.content)
-    left = split_pieces(behind)[1:] if place.in_the_middle else split_pieces(behind)
+    left = split_pieces(rest)[1:] if place.in_the_middle else split_pieces(rest)
     pieces = [*split_pieces(sent + garbage), *left, b""]
     return Fault("garbage", response_head(response) + encode_chunks(pieces), "keep")

@@ -50,6 +50,7 @@ _GLANCE: Final = 0.001
 """Seconds for which a client is looked at whose time does not pass by itself."""
 
 Ending: TypeAlias = Literal["close", "reset", "stall", "keep"]
+"""What becomes of the connection once a fault's bytes are sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to answer wrongly.
+    """One wrong answer of a server.
 
     Attributes:
         name: The id in the tests' names.
@@ -249,7 +250,7 @@ def encode_chunks(pieces: Iterable[bytes]) -> bytes:
 def whole_answer(
     name: str, status: int, body: bytes = b"{}", *lines: str, media_type: str = _JSON
 ) -> Fault:
-    """Return a fault that is a whole, rightly framed answer; `lines` are added to its head."""
+    """Return a fault that is a complete, correctly framed answer; `lines` are added to its head."""
     head = _head(status, f"Content-Length: {len(body)}", *lines, media_type=media_type)
     return Fault(name, head + body, "keep")
 
@@ -276,7 +277,7 @@ BREAKS: Final = (
     Fault("truncated-chunk", _CHUNKED + b"ff\r\n" + _BODY[:50]),
     Fault("no-last-chunk", _CHUNKED + b"2\r\n{}\r\n"),
 )
-"""The connection breaks."""
+"""Faults that break the connection."""
 
 DELAYS: Final = (
     Fault("stalled", then="stall"),
@@ -291,7 +292,7 @@ DELAYS: Final = (
     Fault("endless-body-without-a-length", _head(200), Repeat(b" " * 1024, 0)),
     Fault("endless-informing", b"", Repeat(b"HTTP/1.1 102 Processing\r\n\r\n", 0)),
 )
-"""The answer does not come to an end: it stalls, drips, or goes on for ever."""
+"""Faults whose answer never ends: it stalls, drips, or goes on for ever."""
 
 NO_HTTP: Final = (
     Fault("garbage", b"\x00\xff\x16\x03\x01 this is no HTTP\r\n\r\n"),
@@ -302,7 +303,7 @@ NO_HTTP: Final = (
     Fault("length-two-ways", _length("2\r\nContent-Length: 3") + b"{} "),
     Fault("chunk-size-no-number", _CHUNKED + b"many\r\n{}\r\n0\r\n\r\n"),
 )
-"""The answer is not HTTP."""
+"""Faults whose answer is not HTTP."""
 
 NO_JSON: Final = (
     whole_answer("page-200", 200, _PAGE, media_type=_HTML),
@@ -312,7 +313,7 @@ NO_JSON: Final = (
     Fault("length-too-small", _length(len(_BODY) - 1) + _BODY, "keep"),
     Fault("broken-gzip", _GZIPPED + b"this is none", "keep"),
 )
-"""The answer is whole but cannot be read."""
+"""Faults whose answer is complete but cannot be parsed."""
 
 REFUSALS: Final = (
     whole_answer("page-502", 502, _PAGE, media_type=_HTML),
@@ -320,13 +321,14 @@ REFUSALS: Final = (
     whole_answer("status-503-retry-after", 503, b"{}", "Retry-After: 0"),
     whole_answer("status-504", 504),
 )
-"""The service, or a proxy before it, is out of order for a while."""
+"""Answers of a service, or of a proxy in front of it, that is out of order for a while."""
 
 LIMITS: Final = (
     whole_answer("status-429", 429),
     whole_answer("status-429-retry-after", 429, b"{}", "Retry-After: 0"),
     whole_answer("status-429-retry-after-an-hour", 429, b"{}", "Retry-After: 3600"),
 )
-"""The service asks for patience."""
+"""Answers that limit the rate."""
 
 FAULTS: Final = (*BREAKS, *DELAYS, *NO_HTTP, *NO_JSON, *REFUSALS, *LIMITS)
+"""All faults of this module."""

@@ -176,7 +176,7 @@ class Service:
         """Return the share link in the server's spelling.
 
         Servers from 4.15 on refuse the old spelling. Older ones answer any other spelling with an
-        empty list, so only a try with the old one tells the two apart.
+        empty list, so only a try with the old one distinguishes them.
         """
         options = self._options
         assert options.share_id is not None  # noqa: S101  # else there is no link to spell

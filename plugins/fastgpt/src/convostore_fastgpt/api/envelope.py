@@ -1,4 +1,4 @@
-"""The envelope around results, and the errors that its `code` stands for.
+"""The envelope around results, and the errors that its `code` means.
 
 A bad key is a 500 over HTTP, and a 200 may be a refusal; so the body's code decides before the
 status does, by the contract's table. No endpoint and no record here.
@@ -152,7 +152,7 @@ _REFUSED: Final = {
 
 
 def _thrown(text: str, detail: str | None) -> StoreError:
-    """Return the error that a handler's own text stands for; most texts mean a broken server."""
+    """Return the error that a handler's own text means; most texts mean a broken server."""
     match detail or "":
         case "Chat item not found":
             return NotFoundError(f"{text}; this conversation has no such answer", detail=detail)

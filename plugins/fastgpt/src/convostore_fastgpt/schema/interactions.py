@@ -1,6 +1,6 @@
 """Interactive nodes: the questions that a running flow puts to its user, at any depth.
 
-A choice, a form, an agent's questions and a pause for payment are told apart by the keys of their
+A choice, a form, an agent's questions and a pause for payment differ in the keys of their
 parameters, as the names of the types changed with the versions. Nothing is answered here.
 """
 

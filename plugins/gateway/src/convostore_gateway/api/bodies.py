@@ -1,4 +1,4 @@
-"""Parse a request's body as the class that its endpoint takes, and check ids."""
+"""Bodies of requests, parsed as the class that the endpoint takes; and checks of ids."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class Schemas:
 
 
 class _Generator(GenerateJsonSchema):
-    """A generator that skips defaults which stand for absent values."""
+    """A generator that skips defaults which mean absent values."""
 
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
 

@@ -1,4 +1,4 @@
-"""Generate the OpenAPI 3.1 document of the native API from the table of its endpoints."""
+"""The OpenAPI 3.1 document of the native API, generated from the table of its endpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encode results of the native API as bytes; entity tags, conditional requests, event streams.
+"""Results of the native API as bytes; entity tags, conditional requests, event streams.
 
 The operation that returned a result is not known here.
 """

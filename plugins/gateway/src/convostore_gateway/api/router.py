@@ -1,4 +1,4 @@
-"""Match percent-encoded paths to endpoints, and decode the ids one by one."""
+"""The router: percent-encoded paths matched to endpoints, and their ids decoded one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decode server-sent events of the native API to the events of a reply; `schema` parses them."""
+"""The decoder of the native API's server-sent events; `schema` parses what they hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convert answers of a gateway that are not results to errors; `problems` knows the kinds."""
+"""Errors made from a gateway's answers that are not results; `problems` knows the kinds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open the stores that an operator names, with their namespaces and models.
+"""The stores that an operator names, opened with their namespaces and models.
 
 No HTTP and no command line here.
 """

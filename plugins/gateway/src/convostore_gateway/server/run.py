@@ -1,4 +1,4 @@
-"""Run the application in a server, until a signal or in a thread, and shut it down gracefully.
+"""The running server: until a signal, or in a thread, with a graceful shutdown.
 
 Requests in progress are finished, replies whose clients disconnected are stored, then the stores
 are closed. The application is not known here.

@@ -1,4 +1,4 @@
-"""Load tokens from the command line, the environment and a file.
+"""Tokens from the command line, the environment and a file.
 
 The file is TOML; a value may be a reference, as in the profiles of `convostore.config`:
 

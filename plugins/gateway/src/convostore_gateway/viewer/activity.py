@@ -1,4 +1,4 @@
-"""Count conversations by time and backend, for a small chart.
+"""Counts of conversations by time and backend, for a small chart.
 
 Only the list is read, never a message, and only up to a bound. The template draws the chart and
 gets whole numbers only.
@@ -129,7 +129,7 @@ def chart(counts: Counts) -> Chart:
 
 
 def _largest(backends: Counter[str]) -> list[str]:
-    """Return the backends that get a series; the last series may stand for all others."""
+    """Return the backends that get a series; the last series may count all others."""
     if len(backends) <= _MOST_BACKENDS:
         return [name for name, _ in backends.most_common()]
     return [*[name for name, _ in backends.most_common(_MOST_BACKENDS - 1)], _OTHERS]

@@ -1,4 +1,4 @@
-"""Read from a store what the pages show. No HTML and no request is known here."""
+"""Queries: what the pages show, read from a store. No HTML and no request is known here."""
 
 from __future__ import annotations
 

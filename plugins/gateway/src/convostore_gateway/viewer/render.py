@@ -1,4 +1,4 @@
-"""Render templates, and messages for the templates.
+"""Templates, and messages rendered for them.
 
 `convostore.formats.html.markdown` converts a text to HTML, which an allow-list then sanitizes once
 more, so that either may fail. No store is known here, and nothing is read.

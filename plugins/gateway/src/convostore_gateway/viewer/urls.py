@@ -1,4 +1,4 @@
-"""Build the addresses of the viewer's pages and actions, and parse the ids in them.
+"""The addresses of the viewer's pages and actions, and the ids in them.
 
 An id is one segment of a path, whatever characters it has.
 """

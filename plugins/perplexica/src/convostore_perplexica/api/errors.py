@@ -1,4 +1,4 @@
-"""Errors that the service's refusals stand for, path by path.
+"""Mapping of the service's refusals to errors, path by path.
 
 No chat and no reply is parsed here.
 """

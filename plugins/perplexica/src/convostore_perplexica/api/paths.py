@@ -1,4 +1,4 @@
-"""Paths of the service, with ``{}`` for an id. What they answer is known elsewhere."""
+"""Paths of the service, with ``{}`` for an id. Their answers are parsed elsewhere."""
 
 from __future__ import annotations
 

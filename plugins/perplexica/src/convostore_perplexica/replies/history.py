@@ -1,4 +1,4 @@
-"""The conversation before a turn: what the service keeps, and a model is shown.
+"""The conversation before a turn, as the service stores it and as a model is sent it.
 
 Nothing is sent here but a request that reads.
 """

@@ -2,7 +2,7 @@
 
     python docs/reference/generate.py
 
-A page holds ``<!-- generated: NAME -->`` and ``<!-- end -->``; what stands between is made here.
+A page holds ``<!-- generated: NAME -->`` and ``<!-- end -->``; what is between them is made here.
 The tests check that every page is as this would write it.
 """
 
@@ -166,7 +166,7 @@ _SENT: Final[dict[type, tuple[str, str]]] = {
     models.ToolCallArgumentsDelta: ("never", "with the call, or piece by piece"),
     models.ToolResultDelta: ("never", "the tool has answered"),
     models.PartAdded: (
-        "widgets, 1.12's search steps, a thought behind another, the empty text of no answer",
+        "widgets, 1.12's search steps, a thought after another, the empty text of no answer",
         "never",
     ),
     models.PartsReplaced: ("1.12: something before the end of the answer was changed", "never"),
@@ -179,7 +179,7 @@ _SENT: Final[dict[type, tuple[str, str]]] = {
     models.TitleChanged: ("never", "4.15 or later: the conversation was given its title"),
     models.VariablesUpdated: ("never", "a node set a variable"),
     models.RunDetailsReported: ("never", "v1: all nodes at the end; v2: each when it is done"),
-    models.UsageReported: ("never", "never: the service says 1 of everything"),
+    models.UsageReported: ("never", "never: the service reports every count as 1"),
     models.ReplyFinished: ("last", "last"),
     models.OtherEvent: ("a line of another type or shape", "how long it took, plans, skills, …"),
 }

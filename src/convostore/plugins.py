@@ -72,7 +72,7 @@ hookimpl: Final = pluggy.HookimplMarker("convostore")
 
 
 class Hooks:
-    """What a plugin module may implement, each function marked with `hookimpl`."""
+    """The hooks that a plugin module may implement, each by a function marked with `hookimpl`."""
 
     @hookspec
     def convostore_adapters(self) -> Mapping[str, type[Adapter]]:  # type: ignore[empty-body]

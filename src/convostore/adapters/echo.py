@@ -110,7 +110,7 @@ class EchoAdapter(MemoryAdapter):
         )
 
     def _take(self, turn: Turn) -> list[ReplyEvent | str]:
-        """Store a turn with its whole answer, as a service that goes on whoever listens."""
+        """Store a turn with its whole answer, like a service that continues without its client."""
         question = Message(id=turn.turn_id, role="user", parts=turn.content, status="complete")
         events = [*_events(question.text)]
         failed = question.text == "fail"

@@ -30,7 +30,7 @@ def check_id(value: object) -> str:
 
 
 def check_ids(values: Iterable[str]) -> Iterable[str]:
-    """Return ids as they are, unless they are a single string, whose characters would be taken."""
+    """Return the ids; refuse a single string, whose characters would be taken for ids."""
     if isinstance(values, str):
         raise InvalidError("ids must be a list of ids, got a string: pass [id] for one")
     return values
@@ -81,7 +81,7 @@ def check_search(search: Search) -> Search:
 
 
 def check_listing(listing: Listing, max_page: int | None) -> Listing:
-    """Return how a list is cut, its limit no larger than a page of the backend.
+    """Return a listing, its limit no larger than a page of the backend.
 
     Args:
         listing: What the caller asked for.

@@ -65,7 +65,7 @@ def _fixed(argument: object) -> object:
 
 
 class Batches:
-    """Makes the flows of a store's batches."""
+    """The batches of a store, made into flows."""
 
     def __init__(self, operations: Operations) -> None:
         from ._sync import ConversationStore
@@ -119,7 +119,7 @@ def _checked_calls(calls: Iterable[WriteCall]) -> tuple[WriteCall, ...]:
 
 
 class _Recorder(Transport):
-    """Returns the flows that it is to carry out."""
+    """A transport that returns the flows that it is given."""
 
     def run(self, make: Callable[[], Flow[Any, Any, T]]) -> Any:
         return make

@@ -83,7 +83,7 @@ class Operations:
     """The operations of one store, as factories of flows.
 
     Attributes:
-        adapter: What the operations are of.
+        adapter: The adapter whose operations they are.
         closed: Whether the store was closed; every operation is then refused.
     """
 

@@ -39,12 +39,12 @@ class _ReplyStream:
 
     @property
     def conversation_id(self) -> str:
-        """The conversation's id; of a new one, known before anything is sent."""
+        """The conversation's id; a new one has it before anything is sent."""
         return self._session.conversation_id
 
     @property
     def turn_id(self) -> str | None:
-        """What `get_reply` finds the reply by; of a new turn, known before anything is sent."""
+        """The id by which `get_reply` finds the reply; a new turn has it before it is sent."""
         return self._session.turn_id
 
     @property

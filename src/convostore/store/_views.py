@@ -37,7 +37,7 @@ class ViewOperations(Operations):
 
 
 class ViewTransport(Transport):
-    """Carries the flows of a view out as its store does.
+    """A transport that carries out the flows of a view as its store does.
 
     Args:
         transport: The store's.
@@ -60,7 +60,7 @@ class ViewTransport(Transport):
 
 
 class AsyncViewTransport(AsyncTransport):
-    """As `ViewTransport`, for the async class."""
+    """The async counterpart of `ViewTransport`."""
 
     def __init__(
         self, transport: AsyncTransport, run: Callable[[Callable[[], Any]], Awaitable[Any]]

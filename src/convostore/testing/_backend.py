@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Prompts:
-    """The texts that make a backend do what the clauses of replies are about.
+    """The texts that make a backend behave as the clauses of replies require.
 
     Every other text must be answered with a text of several pieces, the same each time. A clause
     whose prompt is None is skipped.

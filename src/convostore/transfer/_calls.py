@@ -42,7 +42,7 @@ Steps: TypeAlias = Generator[Call, Any, T]  # Any: each call has a result of its
 def sender(
     stores: Mapping[type[StoreCall[Any]], ConversationStore],
 ) -> Callable[[Call], object]:
-    """Return what makes the calls of a flow.
+    """Return a function that makes the calls of a flow.
 
     Args:
         stores: By `SourceCall` and `TargetCall`.
@@ -62,7 +62,7 @@ def sender(
 def async_sender(
     stores: Mapping[type[StoreCall[Any]], AsyncConversationStore],
 ) -> Callable[[Call], Awaitable[object]]:
-    """Return what makes the calls of a flow, for asyncio; see `sender`."""
+    """Return a function that makes the calls of a flow, for asyncio; see `sender`."""
     for store in stores.values():
         _check_class(store, AsyncConversationStore, "aopen")
 

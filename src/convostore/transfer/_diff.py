@@ -28,7 +28,7 @@ class _Ahead:
 
 
 class Synchronizer:
-    """Brings a copy's messages up to the source's.
+    """The comparison of a copy's messages with the source's, and the writes that make them equal.
 
     Args:
         copy: The conversation to write to.

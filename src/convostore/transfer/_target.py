@@ -25,7 +25,7 @@ UNSETTLED: Final = Problem(where="convostore", what="was copied while an answer 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpsertPolicy:
-    """How far the target is to follow.
+    """The extent to which the target follows the source.
 
     Attributes:
         full: Whether to look at the messages even where the times say that nothing changed.
@@ -48,7 +48,7 @@ class UpsertPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpsertResult:
-    """What was done for one conversation.
+    """The result of an upsert of one conversation.
 
     Attributes:
         messages: How many messages were written.
@@ -62,7 +62,7 @@ class UpsertResult:
 
 
 class WriteStats:
-    """What was written for one conversation, by all attempts together.
+    """The counts of what was written for one conversation, by all attempts together.
 
     Args:
         report: Called after each write with the number of its messages.

@@ -67,7 +67,7 @@ if TYPE_CHECKING:
 
 
 class FastGPT(HTTPAdapter):
-    """Conversations of one app on a FastGPT server of any generation, which it finds out."""
+    """Conversations of one app on a FastGPT server of any generation, which is detected."""
 
     name: ClassVar[str] = "fastgpt"
     Options: ClassVar[type[AdapterOptions]] = FastGPTOptions

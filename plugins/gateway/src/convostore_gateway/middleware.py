@@ -79,7 +79,7 @@ class SecurityMiddleware:
 
 
 class _Sender:
-    """Send one answer: add headers, count bytes, give up on slow readers."""
+    """The sending of one answer: added headers, counted bytes, a limit for slow readers."""
 
     def __init__(self, send: Send, departure: float | None) -> None:
         self._send = send
@@ -110,7 +110,7 @@ class _Sender:
 
 
 class Origins:
-    """Refuse requests that another site's page sends through its visitor's browser.
+    """Middleware that refuses requests which another site's page sends through a browser.
 
     Args:
         app: The application that answers all other requests.

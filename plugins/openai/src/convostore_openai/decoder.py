@@ -39,7 +39,7 @@ _CUT: Final = frozenset({"length", "content_filter"})
 
 
 class ChatCompletionDecoder(Decoder[bytes]):
-    """Decodes one response.
+    """A decoder of one response.
 
     Args:
         model: The model of the request, where the response names none.

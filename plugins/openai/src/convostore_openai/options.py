@@ -18,7 +18,7 @@ _EXAMPLE: Final = "http://localhost:11434/v1"
 
 
 class ModelOptions(HTTPOptions):
-    """Where the model is, and how much of a conversation it gets.
+    """The options of a store with a model: its address, and how much of a conversation it gets.
 
     Attributes:
         url: The base address of an OpenAI-compatible API, up to what precedes

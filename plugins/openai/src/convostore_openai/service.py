@@ -150,7 +150,7 @@ class AnsweredTransport(Transport):
 
 
 class AsyncAnsweredTransport(AsyncTransport):
-    """As `AnsweredTransport`, for the async class."""
+    """The async counterpart of `AnsweredTransport`."""
 
     def __init__(self, store: AsyncTransport, model: AsyncTransport[Request, Response]) -> None:
         self.concurrency = store.concurrency

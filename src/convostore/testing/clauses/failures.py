@@ -80,7 +80,7 @@ class FailureClauses:
             await _each_raises(kit, json_service(status), AuthError)
 
     async def test_what_the_service_calls_absent_is_not_found(self, kit: Kit) -> None:
-        """404 with the service's own JSON is a `NotFoundError`; for a delete it is done.
+        """404 with the service's own JSON is a `NotFoundError`; a delete succeeds.
 
         Only what the service says itself proves that something is gone.
         """

@@ -95,7 +95,7 @@ class InteractionClauses:
             assert reply.interaction is None
 
     async def test_an_answer_that_nothing_waits_for_is_a_conflict(self, kit: Kit) -> None:
-        """An answer where nothing is asked, or asked no more, is a `ConflictError`.
+        """An answer where nothing is asked, or no longer asked, is a `ConflictError`.
 
         A form that is sent twice must not start another turn.
         """

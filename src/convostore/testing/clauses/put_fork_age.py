@@ -305,7 +305,7 @@ class PutForkAgeClauses:
     async def test_a_cursor_is_of_one_age(self, kit: Kit) -> None:
         """A cursor of a list by age works for the same instant, and for no other list.
 
-        Taken for another age it would skip or repeat without a word.
+        Taken for another age it would silently skip or repeat.
         """
         store = await _open_with_ages(kit)
         of_age = (await store.list_conversations(limit=2, older_than=_LATER)).cursor

@@ -203,7 +203,7 @@ class ReadingClauses:
     async def test_a_cursor_of_another_list_is_refused(self, kit: Kit) -> None:
         """A cursor of another list, or of another order, is an `InvalidError`.
 
-        Taken for one of this list, it would skip or repeat without a word.
+        Taken for one of this list, it would silently skip or repeat.
         """
         store = await open_filled(kit, numbered_conversations(4, messages=4))
         of_messages = (await store.list_messages("c0000", limit=2)).cursor

@@ -92,7 +92,7 @@ class ReplyClauses:
     async def test_a_turn_goes_on_with_a_conversation_that_was_there(self, kit: Kit) -> None:
         """A turn may go on with a conversation that was not begun by a reply.
 
-        Imported conversations are gone on with, and no other one is touched.
+        Imported conversations are continued, and no other one is touched.
         """
         open_replying(kit, Operation.REPLY)
         store, options = (

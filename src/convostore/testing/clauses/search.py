@@ -222,7 +222,7 @@ class SearchClauses:
         assert len(hit.snippet.text) < 1000
 
     async def test_no_query_is_wrong(self, kit: Kit) -> None:
-        """Any text is a valid query, and finds exactly what the words of it say.
+        """Any text is a valid query, and finds exactly what its words say.
 
         Users type quotes, operators and wildcards; a query language of the database must not show.
         """
@@ -290,7 +290,7 @@ class SearchClauses:
     async def test_a_search_by_role_shows_messages_of_that_role(self, kit: Kit) -> None:
         """A search by role finds messages of that role, and no titles.
 
-        Who looks for an own question does not want the answers; an unknown role is an
+        Users who look for their own question do not want the answers; an unknown role is an
         `InvalidError`.
         """
         store = await open_searchable(kit, dialogue("c", ["same question", "same answer"], "same"))
@@ -376,7 +376,7 @@ class SearchClauses:
     async def test_a_cursor_is_of_one_search(self, kit: Kit) -> None:
         """A cursor of another search or list is an `InvalidError`.
 
-        Taken for this one it would skip or repeat without a word.
+        Taken for this one it would silently skip or repeat.
         """
         store = await open_with_many_hits(kit)
         cursor = (await store.search("same", limit=2)).cursor
@@ -398,7 +398,7 @@ class SearchClauses:
     # Changes
 
     async def test_what_is_rewritten_is_found_by_its_new_words(self, kit: Kit) -> None:
-        """A replaced message is found by its new words, and no more by its old ones.
+        """A replaced message is found by its new words, and no longer by its old ones.
 
         An index that lags shows what was taken back.
         """
@@ -415,7 +415,7 @@ class SearchClauses:
         assert await search_matches(store, "fourth") == [("text", "fourth")]
 
     async def test_what_is_renamed_is_found_by_its_new_title(self, kit: Kit) -> None:
-        """A renamed conversation is found by its new title, and no more by its old one.
+        """A renamed conversation is found by its new title, and no longer by its old one.
 
         Its messages stay found, and pinning changes nothing.
         """
@@ -458,7 +458,7 @@ class SearchClauses:
     async def test_a_fork_is_found_beside_its_original(self, kit: Kit) -> None:
         """A fork's title and messages are found, as those of its original.
 
-        Copied rows are forgotten by indexes that hang on to the append.
+        An index that only appends update would miss the copied rows.
         """
         store = await open_searchable(kit, dialogue("c", ["same", "other", "same again"], "name"))
         require(store, Operation.FORK_CONVERSATION)

@@ -165,7 +165,7 @@ class WritingClauses:
     async def test_feedback_is_set_and_cleared(self, kit: Kit) -> None:
         """Feedback is stored, replaced and cleared, and does not change the fingerprint.
 
-        The fingerprint decides whether a copy is up to date; a thumb is no new content.
+        The fingerprint decides whether a copy is up to date; a thumb is not new content.
         """
         store = await _open_with_conversation(kit, Operation.SET_FEEDBACK)
         answer = (await collect(store.messages("c0000")))[1]

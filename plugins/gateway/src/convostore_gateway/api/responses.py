@@ -169,7 +169,7 @@ HEADERS: Final = {
 
 
 class NativeEncoder(ReplyEncoder):
-    """Encode ``event: <kind>`` and ``data: <the event>``; a failure is the event ``error``."""
+    """An encoder of events as ``event: <kind>`` with ``data``; a failure is the event ``error``."""
 
     def feed(self, event: ReplyEvent) -> bytes:
         return _event(event.kind, to_json(dump(event)))

@@ -38,7 +38,7 @@ _FRAMING: Final = 8
 
 
 class _RefusedError(Exception):
-    """Stops the parser; the text is never shown."""
+    """An exception that stops the parser; its text is never shown."""
 
 
 def protocol_within(limits: Limits) -> type[BoundedProtocol]:

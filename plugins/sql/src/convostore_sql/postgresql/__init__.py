@@ -162,7 +162,7 @@ def _prepare(connection: _Connection) -> None:
 
 
 class PostgreSQLTransport(Transport[Query, Reply]):
-    """Runs units in the caller's thread, on a connection of the pool."""
+    """A transport that runs units in the caller's thread, on a connection of the pool."""
 
     def __init__(self, parameters: dict[str, Any], options: PostgreSQLOptions) -> None:
         self._parameters, self._options = parameters, options
@@ -296,7 +296,7 @@ def _roll_back(connection: _Connection) -> None:
 
 
 class AsyncPostgreSQLTransport(AsyncTransport[Query, Reply]):
-    """Runs units for the async face, on psycopg's async connections."""
+    """A transport that runs units for the async face, on psycopg's async connections."""
 
     def __init__(self, parameters: dict[str, Any], options: PostgreSQLOptions) -> None:
         self.concurrency = options.concurrency

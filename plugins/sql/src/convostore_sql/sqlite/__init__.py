@@ -81,7 +81,7 @@ def _path(dsn: DSN) -> str:
 
 
 class SQLiteTransport(Transport[Query, Reply]):
-    """Runs units in the caller's thread."""
+    """A transport that runs units in the caller's thread."""
 
     def __init__(self, database: Database) -> None:
         self._database = database.opened()
@@ -100,7 +100,7 @@ class SQLiteTransport(Transport[Query, Reply]):
 
 
 class AsyncSQLiteTransport(AsyncTransport[Query, Reply]):
-    """Runs units in worker threads; a cancelled unit has ended before its call has."""
+    """A transport that runs units in worker threads; a cancelled unit ends before its call does."""
 
     def __init__(self, database: Database, concurrency: int) -> None:
         self.concurrency = concurrency

@@ -1,4 +1,4 @@
-"""The adapter of `notes://`: which request each operation is, and how its answer is read."""
+"""The adapter of `notes://`: the requests of each operation, and the parsing of their answers."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The dialect of `notes://`: what Notes would answer, out of any store."""
+"""The dialect of `notes://`: the answers of Notes, from any store."""
 
 from collections.abc import Callable
 
@@ -19,19 +19,24 @@ class NotesDialect(Dialect):
     def handle(self, request: IncomingRequest) -> DialectFlow[Response]:
         match request.method, request.segments:
             case "GET", ("threads",):
-                cut = _listing(request)
+                listing = _listing(request)
                 page = yield from ask(
-                    lambda store: store.list_conversations(limit=cut.limit or 50, cursor=cut.cursor)
+                    lambda store: store.list_conversations(
+                        limit=listing.limit or 50, cursor=listing.cursor
+                    )
                 )
                 return _answer(200, _page(page, _thread))
             case "GET", ("threads", thread_id):
                 conversation = yield from ask(lambda store: store.get_conversation(thread_id))
                 return _answer(200, _thread(conversation))
             case "GET", ("threads", thread_id, "entries"):
-                cut = _listing(request)
+                listing = _listing(request)
                 entries = yield from ask(
                     lambda store: store.list_messages(
-                        thread_id, limit=cut.limit or 50, cursor=cut.cursor, order=cut.order
+                        thread_id,
+                        limit=listing.limit or 50,
+                        cursor=listing.cursor,
+                        order=listing.order,
                     )
                 )
                 return _answer(200, _page(entries, _entry))

@@ -1,6 +1,7 @@
 """Batches: several writes as values, stored as a whole or refused; on both classes."""
 
 import asyncio
+from collections import deque
 from dataclasses import replace
 
 import pytest
@@ -192,8 +193,9 @@ def test_what_is_no_write_is_refused(operation):
         WriteCall(operation, "c")
 
 
-def test_a_call_is_fixed_when_it_is_made(write, adapter):
-    messages = [said("a")]
+@pytest.mark.parametrize("sequence", [list, deque])
+def test_a_call_is_fixed_when_it_is_made(write, adapter, sequence):
+    messages = sequence([said("a")])
     call = WriteCall("append_messages", "one", messages)
     messages.append(said("b"))
     write(filled(adapter), [call])
@@ -202,8 +204,9 @@ def test_a_call_is_fixed_when_it_is_made(write, adapter):
         call.arguments = ()
 
 
-def test_a_batch_of_a_closed_store_is_refused():
-    store = convostore.open("memory://")
+@pytest.mark.parametrize("calls", [[], [WriteCall("create_conversation")]], ids=["none", "one"])
+def test_a_batch_of_a_closed_store_is_refused(stepwise, calls):
+    store = ConversationStore(stepwise, stepwise.transport())
     store.close()
     with pytest.raises(InvalidError, match="closed"):
-        store.write_batch([WriteCall("create_conversation")])
+        store.write_batch(calls, atomic=False)

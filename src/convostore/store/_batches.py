@@ -6,7 +6,7 @@ a single write does so in a batch. Nothing is carried out here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableSequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
@@ -32,8 +32,9 @@ _BATCHED: Final = frozenset(Operation) - READING - _REPLYING
 class WriteCall:
     """One write of a batch: ``WriteCall("append_messages", "c", [message], after=None)``.
 
-    The arguments are those of the store's method of that name; a list among them is copied. What
-    the method does not take is a TypeError when the batch is written, before its first write.
+    The arguments are those of the store's method of that name; a list among them, or another
+    sequence that can change, is copied. What the method does not take is a TypeError when the batch
+    is written, before its first write.
 
     Attributes:
         arguments: The positional ones.
@@ -61,7 +62,7 @@ class WriteCall:
 
 
 def _fixed(argument: object) -> object:
-    return tuple(argument) if isinstance(argument, list) else argument
+    return tuple(argument) if isinstance(argument, MutableSequence) else argument
 
 
 class Batches:
@@ -106,6 +107,7 @@ class Batches:
             for operation in sorted(operations):
                 with self._operations.error_context(operation):
                     pass
+            self._operations.require_open()  # a batch without calls
 
 
 def _checked_calls(calls: Iterable[WriteCall]) -> tuple[WriteCall, ...]:

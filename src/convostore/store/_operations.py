@@ -104,6 +104,15 @@ class Operations:
                 f"there is no operation {operation!r}; there are: {', '.join(Operation)}"
             ) from None
 
+    def require_open(self) -> None:
+        """Check that the store is open.
+
+        Raises:
+            InvalidError: It was closed.
+        """
+        if self.closed:
+            raise InvalidError("this store is closed: open it again")
+
     def bind(self, operation: Operation, make: FlowFactory[T]) -> FlowFactory[T]:
         """Return a factory of `make`'s flows, each refused, wrapped and labelled as it must be."""
 
@@ -122,8 +131,7 @@ class Operations:
             UnsupportedError: The adapter does not offer the operation.
         """
         try:
-            if self.closed:
-                raise InvalidError("this store is closed: open it again")
+            self.require_open()
             if operation not in self.adapter.offers:
                 raise self.adapter.unsupported(operation)
             yield

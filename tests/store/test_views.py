@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 import convostore
-from convostore import InvalidError, Operation
+from convostore import ConversationStore, InvalidError, Operation
 from convostore.adapters import WrappedAdapter, read_only
+from convostore.config import open_adapter
 from convostore.errors import ForbiddenError
 from convostore.testing._faces import awaitable_store
 
@@ -92,6 +93,37 @@ def test_replies_stream_through_a_view(opened):
         assert stream.reply.text == "You said: hello"
 
     asyncio.run(trying())
+
+
+class Connected(WrappedAdapter):
+    """Has a transport of its own."""
+
+    def transport(self):
+        return self.inner.transport()
+
+
+@pytest.mark.parametrize(
+    ("wrap", "complaint"),
+    [
+        (lambda _: None, "an Adapter, got NoneType"),
+        (Connected, "Connected has a transport of its own"),
+        (lambda adapter: read_only(Connected(adapter)), "Connected has a transport of its own"),
+    ],
+    ids=["no adapter", "a transport", "a wrapped transport"],
+)
+def test_what_cannot_be_a_view_is_refused_at_once(opened, wrap, complaint):
+    async def trying():
+        _, view = opened("memory://")
+        with pytest.raises(InvalidError, match=complaint):
+            view(wrap)
+
+    asyncio.run(trying())
+
+
+def test_a_store_whose_own_adapter_has_a_transport_has_views():
+    adapter = Connected(open_adapter("memory://"))
+    with ConversationStore(adapter, adapter.transport()) as store:
+        assert store.view(read_only).view(WrappedAdapter).label == store.label
 
 
 def test_an_async_view_belongs_to_its_stores_loop():

@@ -100,10 +100,13 @@ class AsyncConversationStore(BaseStore):
 
         Args:
             wrap: Wraps the adapter; see `convostore.adapters.WrappedAdapter`.
-        """
-        from ._views import AsyncViewTransport, ViewOperations
 
-        adapter = wrap(self._operations.adapter)
+        Raises:
+            InvalidError: `wrap` returned no adapter, or one with a transport of its own.
+        """
+        from ._views import AsyncViewTransport, ViewOperations, wrapped
+
+        adapter = wrapped(self._operations.adapter, wrap)
         view = AsyncConversationStore(adapter, AsyncViewTransport(self._transport, self._run))
         view._operations = ViewOperations(adapter, self)
         return view

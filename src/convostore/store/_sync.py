@@ -83,10 +83,13 @@ class ConversationStore(BaseStore):
 
         Args:
             wrap: Wraps the adapter; see `convostore.adapters.WrappedAdapter`.
-        """
-        from ._views import ViewOperations, ViewTransport
 
-        adapter = wrap(self._operations.adapter)
+        Raises:
+            InvalidError: `wrap` returned no adapter, or one with a transport of its own.
+        """
+        from ._views import ViewOperations, ViewTransport, wrapped
+
+        adapter = wrapped(self._operations.adapter, wrap)
         view = ConversationStore(adapter, ViewTransport(self._transport, self._run))
         view._operations = ViewOperations(adapter, self)
         return view

@@ -9,7 +9,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..adapters import Adapter, AsyncIncomingReply, AsyncTransport, IncomingReply, Transport
+from ..adapters import (
+    Adapter,
+    AsyncIncomingReply,
+    AsyncTransport,
+    IncomingReply,
+    Transport,
+    WrappedAdapter,
+)
+from ..errors import InvalidError
 from ..flow import Flow
 from ._operations import Operations
 
@@ -17,6 +25,27 @@ if TYPE_CHECKING:
     from ._base import BaseStore
 
 T = TypeVar("T")
+
+
+def wrapped(inner: Adapter, wrap: Callable[[Adapter], Adapter]) -> Adapter:
+    """Return the adapter of a view.
+
+    Raises:
+        InvalidError: `wrap` returned no adapter, or one with a transport of its own, whose requests
+            the store's connections cannot carry.
+    """
+    plain = WrappedAdapter.transport, WrappedAdapter.async_transport
+    adapter = link = wrap(inner)
+    if not isinstance(adapter, Adapter):
+        raise InvalidError(f"wrap must return an Adapter, got {type(adapter).__name__}")
+    while isinstance(link, WrappedAdapter) and link is not inner:
+        if (type(link).transport, type(link).async_transport) != plain:
+            raise InvalidError(
+                f"{type(link).__name__} has a transport of its own, and a view has its store's: "
+                "open a store of that adapter"
+            )
+        link = link.inner
+    return adapter
 
 
 class ViewOperations(Operations):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -10,6 +11,7 @@ import convostore
 from convostore import ConflictError, Conversation, Feedback, Message, Operation, TextPart
 from convostore.adapters import READING
 from convostore.store import ConversationStore, WriteCall
+from convostore_sql.queries import MOST_RUNS, pause_after
 
 WRITES = {
     "create_conversation": WriteCall("create_conversation", id="new"),
@@ -70,3 +72,29 @@ def test_nothing_of_a_batch_that_fails_is_stored(store, first):
     with pytest.raises(ConflictError):
         store.write_batch([first, made, stale])
     assert state(store) == before
+
+
+@pytest.mark.rim
+@pytest.mark.slow
+def test_batches_that_lock_each_others_conversations_are_all_stored(store):
+    def write(thread, order):
+        for number in range(2):
+            calls = [
+                WriteCall("append_messages", identity, [said(f"{thread}-{number}-{identity}")])
+                for identity in order
+            ]
+            store.write_batch(calls)
+
+    with ThreadPoolExecutor(2) as pool:
+        written = [pool.submit(write, "one", "cd"), pool.submit(write, "other", "dc")]
+        for each in written:
+            each.result()
+    stored = {message.id for message in store.messages("c")}
+    assert stored == {"m1", "m2"} | {f"{name}-{n}-c" for name in ("one", "other") for n in (0, 1)}
+
+
+def test_pauses_between_runs_are_drawn_and_bounded():
+    drawn = [pause_after(run) for run in range(MOST_RUNS) for _ in range(10)]
+    assert all(0 <= pause <= 1 for pause in drawn)
+    assert len(set(drawn)) > MOST_RUNS
+    assert max(pause_after(0) for _ in range(20)) < 0.01

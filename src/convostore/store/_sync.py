@@ -101,7 +101,8 @@ class ConversationStore(BaseStore):
         repeated where a database asks for that.
 
         Args:
-            calls: At most 1,000; an argument of one cannot depend on the result of another.
+            calls: At most 1,000; an argument of one cannot depend on the result of another. Name
+                conversations in one order in all batches: PostgreSQL locks them one by one.
             atomic: Whether to refuse where the backend cannot store them as a whole. With False
                 they are then written one after the other, and an error leaves those before it.
 

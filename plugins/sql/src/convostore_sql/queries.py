@@ -6,6 +6,7 @@ driver and no table may be known here.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
@@ -90,6 +91,17 @@ class Rerun(StoreError):  # noqa: N818  # the name says what to do about it
 
 MOST_RUNS: Final = 10
 """Most runs of a unit."""
+_FIRST_PAUSE: Final = 0.005
+_LONGEST_PAUSE: Final = 1.0
+
+
+def pause_after(run: int) -> float:
+    """Return the seconds to wait after a run that failed, numbered from 0.
+
+    They are drawn at random: two batches that deadlocked would else meet again at once.
+    """
+    longest = min(_FIRST_PAUSE * 2**run, _LONGEST_PAUSE)
+    return random.uniform(0, longest)  # noqa: S311  # no secret depends on it
 
 
 def too_many_runs(last: Rerun) -> UnavailableError:

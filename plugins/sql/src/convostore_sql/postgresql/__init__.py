@@ -11,6 +11,7 @@ import math
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, Final, Self, TypeAlias, TypeVar
@@ -32,7 +33,7 @@ from convostore.flow import Flow, arun, run
 from ..adapter import SQLAdapter
 from ..migrations import is_current, upgrade
 from ..options import PostgreSQLOptions
-from ..queries import MOST_RUNS, Query, Reply, Rerun, alone, too_many_runs
+from ..queries import MOST_RUNS, Query, Reply, Rerun, alone, pause_after, too_many_runs
 from ..statements import Statements, statements_of
 from ..tables import POSTGRESQL
 from .errors import closed, translate, wrong_encoding
@@ -186,12 +187,13 @@ class PostgreSQLTransport(Transport[Query, Reply]):
         return self.run(lambda: alone(request))
 
     def run(self, make: Callable[[], Flow[Query, Reply, T]]) -> T:
-        for _ in range(MOST_RUNS):
+        for number in range(MOST_RUNS):
             try:
                 with _Unit(self) as unit:
                     return run(make(), unit.send)
             except Rerun as error:
                 last = error
+            time.sleep(pause_after(number))
         raise too_many_runs(last)
 
     def take(self) -> _Connection:
@@ -309,12 +311,13 @@ class AsyncPostgreSQLTransport(AsyncTransport[Query, Reply]):
         return await self.run(lambda: alone(request))
 
     async def run(self, make: Callable[[], Flow[Query, Reply, T]]) -> T:
-        for _ in range(MOST_RUNS):
+        for number in range(MOST_RUNS):
             try:
                 async with _AsyncUnit(self) as unit:
                     return await arun(make(), unit.send)
             except Rerun as error:
                 last = error
+            await asyncio.sleep(pause_after(number))
         raise too_many_runs(last)
 
     async def take(self) -> _AsyncConnection:

@@ -1,6 +1,7 @@
 """Batches: several writes as values, stored as a whole or refused; on both classes."""
 
 import asyncio
+import re
 from collections import deque
 from dataclasses import replace
 
@@ -187,9 +188,9 @@ def test_a_batch_is_of_write_calls(write, adapter):
         write(adapter, ["create_conversation"])
 
 
-@pytest.mark.parametrize("operation", ["list_messages", "reply", "stream_answer", "nonsense"])
+@pytest.mark.parametrize("operation", ["list_messages", "reply", "stream_answer", "nonsense", []])
 def test_what_is_no_write_is_refused(operation):
-    with pytest.raises(InvalidError, match=operation):
+    with pytest.raises(InvalidError, match=re.escape(repr(operation))):
         WriteCall(operation, "c")
 
 
@@ -202,6 +203,8 @@ def test_a_call_is_fixed_when_it_is_made(write, adapter, sequence):
     assert state(adapter)["one"][1] == ["in one", "a"]
     with pytest.raises(AttributeError):
         call.arguments = ()
+    with pytest.raises(TypeError):
+        call.options["after"] = "another"
 
 
 @pytest.mark.parametrize("calls", [[], [WriteCall("create_conversation")]], ids=["none", "one"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, MutableSequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 
 from ..adapters import READING, Adapter, Operation, Transport
@@ -51,14 +52,16 @@ class WriteCall:
     def __init__(
         self, operation: Operation | str, /, *arguments: object, **options: object
     ) -> None:
-        if operation not in _BATCHED:
+        given: object = operation
+        if not isinstance(given, str) or given not in _BATCHED:
             names = ", ".join(sorted(_BATCHED))
             raise InvalidError(f"a batch must hold writes ({names}), got {operation!r}")
         if type(operation) is not Operation:
             operation = Operation(operation)
         object.__setattr__(self, "operation", operation)
         object.__setattr__(self, "arguments", tuple(map(_fixed, arguments)))
-        object.__setattr__(self, "options", {name: _fixed(options[name]) for name in options})
+        fixed = {name: _fixed(option) for name, option in options.items()}
+        object.__setattr__(self, "options", MappingProxyType(fixed))
 
 
 def _fixed(argument: object) -> object:

@@ -50,7 +50,7 @@ _FILL: Final = (
 def asked_about(kind: str) -> Iterator[tuple[str, str, list[object]]]:
     """The statements with their names and some values, as the plugin's tests ask about them."""
     seen = set()
-    for name, sql, values in sql_tests.plans().asked_about(kind):
+    for name, sql, values in sql_tests.plans().all_statements(kind):
         if name not in seen:
             seen.add(name)
             yield name, sql, values

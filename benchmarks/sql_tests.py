@@ -11,7 +11,7 @@ from recordings import PLUGINS
 
 def servers() -> Any:
     """The module that finds and starts a PostgreSQL."""
-    return _module("servers")
+    return _module("support.servers")
 
 
 def plans() -> Any:
@@ -20,7 +20,7 @@ def plans() -> Any:
 
 
 def _module(name: str) -> Any:
-    folder = str(PLUGINS / "sql" / "tests")
-    if folder not in sys.path:
-        sys.path.append(folder)
-    return importlib.import_module(name)
+    root = str(PLUGINS.parent)
+    if root not in sys.path:
+        sys.path.append(root)
+    return importlib.import_module(f"plugins.sql.tests.{name}")

@@ -73,6 +73,7 @@ def _offenders(files, offends):
 
 STEPS = (
     "import convostore",
+    "from convostore import Conversation, open",
     "from convostore import *",
     "convostore.open('memory://').close()",
     "import convostore.http",
@@ -93,6 +94,14 @@ def test_importing_the_library_brings_in_nothing_that_is_not_used_yet(loaded):
     assert (unwanted | {"pydantic"}).isdisjoint(loaded["import convostore"])
     assert unwanted.isdisjoint(loaded["from convostore import *"])
     assert "pydantic" in loaded["from convostore import *"]
+
+
+@pytest.mark.rim
+def test_what_opens_a_store_loads_nothing_of_replies_and_transfers(loaded):
+    modules = loaded["from convostore import Conversation, open"]
+    waiting = {"_events", "_replies", "_turns", "_accumulator", "_streams", "_batches", "transfer"}
+    assert {module for module in modules if module.rpartition(".")[2] in waiting} == set()
+    assert "convostore.models" in modules
 
 
 @pytest.mark.rim

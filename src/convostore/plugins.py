@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import pluggy
 
+from ._lazy import lazy_attributes
 from .errors import ConfigError, PluginError
 
 if TYPE_CHECKING:
@@ -170,24 +171,6 @@ def model_for(kind: str) -> ModelWrapper:
         f"{_name(point)} is installed but brings no models of {kind}: its "
         "convostore_models() must return a dict with a function under that name"
     )
-
-
-def lazy_attributes(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """Return a ``__getattr__`` for a package that imports a public name's module on first use.
-
-    A plugin is imported to see what it brings; with this, that does not import what it brings.
-
-    Args:
-        package: Its ``__name__``.
-        homes: By public name, the package's module that has it.
-    """
-
-    def get(name: str) -> Any:  # Any: whatever the name refers to
-        if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(f".{homes[name]}", package), name)
-
-    return get
 
 
 def dialects() -> tuple[Mapping[str, type[Dialect]], tuple[PluginError, ...]]:

@@ -172,7 +172,7 @@ def test_postgresql_goes_through_no_table(server, filled_server):
     found = []
     with server.connect(filled_server) as connection:
         for name, sql, values in all_statements("postgresql"):
-            plan = _operations(connection, sql, values)
+            plan = _plan(connection, sql, values)
             scans = [node for node in _nodes(plan) if node["Node Type"] == "Seq Scan"]
             found += [(name, scan["Relation Name"]) for scan in scans]
     assert [item for item in found if item[1] not in ONE_ROW] == []
@@ -182,7 +182,7 @@ def test_postgresql_goes_through_no_table(server, filled_server):
 def test_a_scan_of_postgresql_would_be_noticed(server, filled_server):
     with server.connect(filled_server) as connection:
         for table in ("convostore_conversations", "convostore_messages"):
-            plan = _operations(connection, f"SELECT * FROM {table} WHERE body = %s", ["x"])
+            plan = _plan(connection, f"SELECT * FROM {table} WHERE body = %s", ["x"])
             assert [node["Node Type"] for node in _nodes(plan)] == ["Seq Scan"]
 
 
@@ -193,7 +193,7 @@ def test_a_page_of_postgresql_reads_no_more_rows_than_it_shows(server, filled_se
         (sql, values) for name, sql, values in all_statements("postgresql") if name == page
     ]
     with server.connect(filled_server) as connection:
-        plan = _operations(connection, *index_values, "ANALYZE")
+        plan = _plan(connection, *index_values, "ANALYZE")
     shown = plan["Actual Rows"]
     assert shown == (1 if page == "tip" else LIMIT)
     assert [node["Node Type"] for node in _nodes(plan) if node["Actual Rows"] > shown] == []
@@ -243,7 +243,7 @@ def _steps(connection, sql, values):
     return next(made)
 
 
-def _operations(connection, sql, values, *options):
+def _plan(connection, sql, values, *options):
     index_values = ", ".join(["FORMAT JSON", *options])
     (rows,) = connection.execute(f"EXPLAIN ({index_values}) {sql}", values).fetchall()
     (plan,) = rows[0] if isinstance(rows[0], list) else json.loads(rows[0])

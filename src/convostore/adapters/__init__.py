@@ -2,18 +2,25 @@
 
 An adapter's operations are flows, and it does no I/O; its `Transport` sends the requests. No
 service and no protocol may be known here.
+
+What replying adapters and wrappers need loads when it is first used.
 """
 
 from __future__ import annotations
 
-from ._accumulator import ReplyAccumulator
+from typing import TYPE_CHECKING
+
+from .._lazy import lazy_attributes
 from ._base import Adapter, AdapterOptions, Traits
 from ._operation_table import OPERATIONS, READING, Operation, OperationInfo
 from ._options import validate_options
-from ._pagination import paginate, read_position
 from ._transport import AsyncIncomingReply, AsyncTransport, IncomingReply, Transport
-from ._turns import Answer, AnswerContent, Decoder, Stream, Turn
-from ._wrapped import WrappedAdapter, read_only
+
+if TYPE_CHECKING:
+    from ._accumulator import ReplyAccumulator
+    from ._pagination import paginate, read_position
+    from ._turns import Answer, AnswerContent, Decoder, Stream, Turn
+    from ._wrapped import WrappedAdapter, read_only
 
 __all__ = [
     "OPERATIONS",
@@ -39,3 +46,19 @@ __all__ = [
     "read_position",
     "validate_options",
 ]
+
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "Answer": "_turns",
+        "AnswerContent": "_turns",
+        "Decoder": "_turns",
+        "ReplyAccumulator": "_accumulator",
+        "Stream": "_turns",
+        "Turn": "_turns",
+        "WrappedAdapter": "_wrapped",
+        "paginate": "_pagination",
+        "read_only": "_wrapped",
+        "read_position": "_pagination",
+    },
+)

@@ -3,10 +3,15 @@
 Every backend's data is converted into these and nothing else: a field is modelled here, or it is in
 `raw`. No I/O, no field of a service and no parsing of foreign data may be here. The modules of this
 package are private; import all names from here.
+
+Replies and events load when they are first used: they take their time.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .._lazy import lazy_attributes
 from ._base import JSON, Portable, Timestamp, Value
 from ._conversations import (
     Conversation,
@@ -16,25 +21,6 @@ from ._conversations import (
     Origin,
     RunStep,
     Transcript,
-)
-from ._events import (
-    InteractionRequested,
-    OtherEvent,
-    PartAdded,
-    PartsReplaced,
-    ReasoningDelta,
-    ReplyEvent,
-    ReplyFinished,
-    RunDetailsReported,
-    SourcesFound,
-    StatusChanged,
-    TextDelta,
-    TitleChanged,
-    ToolCallArgumentsDelta,
-    ToolCallStarted,
-    ToolResultDelta,
-    UsageReported,
-    VariablesUpdated,
 )
 from ._messages import Citation, Feedback, Message, Problem, Role, Source, SourceKind, Status
 from ._paging import ANY, UNSET, AnyTip, Listing, Order, Page, Unset
@@ -50,7 +36,28 @@ from ._parts import (
     ToolCallPart,
     ToolResultPart,
 )
-from ._replies import PartialReply, Reply, Usage, pending_interaction
+
+if TYPE_CHECKING:
+    from ._events import (
+        InteractionRequested,
+        OtherEvent,
+        PartAdded,
+        PartsReplaced,
+        ReasoningDelta,
+        ReplyEvent,
+        ReplyFinished,
+        RunDetailsReported,
+        SourcesFound,
+        StatusChanged,
+        TextDelta,
+        TitleChanged,
+        ToolCallArgumentsDelta,
+        ToolCallStarted,
+        ToolResultDelta,
+        UsageReported,
+        VariablesUpdated,
+    )
+    from ._replies import PartialReply, Reply, Usage, pending_interaction
 
 __all__ = [
     "ANY",
@@ -111,3 +118,30 @@ __all__ = [
     "VariablesUpdated",
     "pending_interaction",
 ]
+
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "InteractionRequested": "_events",
+        "OtherEvent": "_events",
+        "PartAdded": "_events",
+        "PartialReply": "_replies",
+        "PartsReplaced": "_events",
+        "ReasoningDelta": "_events",
+        "Reply": "_replies",
+        "ReplyEvent": "_events",
+        "ReplyFinished": "_events",
+        "RunDetailsReported": "_events",
+        "SourcesFound": "_events",
+        "StatusChanged": "_events",
+        "TextDelta": "_events",
+        "TitleChanged": "_events",
+        "ToolCallArgumentsDelta": "_events",
+        "ToolCallStarted": "_events",
+        "ToolResultDelta": "_events",
+        "Usage": "_replies",
+        "UsageReported": "_events",
+        "VariablesUpdated": "_events",
+        "pending_interaction": "_replies",
+    },
+)

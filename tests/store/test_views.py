@@ -143,3 +143,17 @@ def test_a_view_and_its_store_are_one_store_and_another_is_not():
         assert store.is_same_store(store.view(read_only))
         assert store.view(read_only).is_same_store(store)
         assert not store.is_same_store(other)
+
+
+def test_a_view_cannot_be_unwrapped_nor_lead_to_another_store(opened):
+    async def trying():
+        store, view = opened("memory://")
+        reader = view(read_only)
+        other = open_adapter("memory://")
+        for wrap in (lambda adapter: adapter.inner, lambda _: other, lambda _: read_only(other)):
+            with pytest.raises(InvalidError, match="a wrapper of it"):
+                reader.view(wrap)
+        assert reader.view(lambda adapter: adapter).offers("create_conversation") is False
+        assert store.offers("create_conversation")
+
+    asyncio.run(trying())

@@ -40,6 +40,7 @@ from ..models import (
     Unset,
 )
 from ._arguments import check_ids
+from ._base import BaseStore, T, search_of
 from ._operations import FlowFactory, OnError
 
 if TYPE_CHECKING:
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from ._batches import WriteCall
     from ._reply_session import ReplySession
     from ._streams import AsyncReplyStream
-from ._base import BaseStore, T, search_of
 
 
 class AsyncConversationStore(BaseStore):
@@ -102,7 +102,8 @@ class AsyncConversationStore(BaseStore):
             wrap: Wraps the adapter; see `convostore.adapters.WrappedAdapter`.
 
         Raises:
-            InvalidError: `wrap` returned no adapter, or one with a transport of its own.
+            InvalidError: `wrap` returned neither its argument nor a wrapper of it, or one with a
+                transport of its own.
         """
         from ._views import AsyncViewTransport, ViewOperations, wrapped
 

@@ -31,8 +31,8 @@ def wrapped(inner: Adapter, wrap: Callable[[Adapter], Adapter]) -> Adapter:
     """Return the adapter of a view.
 
     Raises:
-        InvalidError: `wrap` returned no adapter, or one with a transport of its own, whose requests
-            the store's connections cannot carry.
+        InvalidError: `wrap` returned neither its argument nor a wrapper of it, or one with a
+            transport of its own, whose requests the store's connections cannot carry.
     """
     plain = WrappedAdapter.transport, WrappedAdapter.async_transport
     adapter = link = wrap(inner)
@@ -45,6 +45,8 @@ def wrapped(inner: Adapter, wrap: Callable[[Adapter], Adapter]) -> Adapter:
                 "open a store of that adapter"
             )
         link = link.inner
+    if link is not inner:  # what was unwrapped, such as a read-only adapter, has lost its guard
+        raise InvalidError("wrap must return the adapter that it was given, or a wrapper of it")
     return adapter
 
 

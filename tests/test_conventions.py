@@ -122,10 +122,13 @@ def test_a_public_name_is_the_one_that_its_module_defines():
 
 
 def test_type_checkers_are_told_the_same_public_names():
-    (told,) = [
-        each for each in _tree(ROOT / "src/convostore/__init__.py").body if isinstance(each, ast.If)
+    statements = _tree(ROOT / "src/convostore/__init__.py").body
+    (block,) = [
+        each
+        for each in statements
+        if isinstance(each, ast.If) and ast.unparse(each.test) == "TYPE_CHECKING"
     ]
-    named = {(each.module, alias.name, alias.asname) for each in told.body for alias in each.names}
+    named = {(each.module, alias.name, alias.asname) for each in block.body for alias in each.names}
     homes = convostore._HOMES.items()
     assert named == {(home, name, name) for home, names in homes for name in names}
 

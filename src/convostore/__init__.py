@@ -192,14 +192,16 @@ _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in name
 __all__ = sorted(_HOME_OF)
 
 
-def __getattr__(name: str) -> object:
-    """Import a public name, or the module that defines it, when it is first used."""
-    if name in _HOMES:
-        return import_module(f".{name}", __name__)
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
-    return value
+if not TYPE_CHECKING:  # type checkers would take any name for one that is there
+
+    def __getattr__(name: str) -> object:
+        """Import a public name, or the module that defines it, when it is first used."""
+        if name in _HOMES:
+            return import_module(f".{name}", __name__)
+        if name not in _HOME_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -47,18 +47,19 @@ __all__ = [
     "validate_options",
 ]
 
-__getattr__ = lazy_attributes(
-    __name__,
-    {
-        "Answer": "_turns",
-        "AnswerContent": "_turns",
-        "Decoder": "_turns",
-        "ReplyAccumulator": "_accumulator",
-        "Stream": "_turns",
-        "Turn": "_turns",
-        "WrappedAdapter": "_wrapped",
-        "paginate": "_pagination",
-        "read_only": "_wrapped",
-        "read_position": "_pagination",
-    },
-)
+if not TYPE_CHECKING:  # type checkers would take any name for one that is there
+    __getattr__ = lazy_attributes(
+        __name__,
+        {
+            "Answer": "_turns",
+            "AnswerContent": "_turns",
+            "Decoder": "_turns",
+            "ReplyAccumulator": "_accumulator",
+            "Stream": "_turns",
+            "Turn": "_turns",
+            "WrappedAdapter": "_wrapped",
+            "paginate": "_pagination",
+            "read_only": "_wrapped",
+            "read_position": "_pagination",
+        },
+    )

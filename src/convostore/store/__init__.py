@@ -30,16 +30,17 @@ __all__ = [
     "look",
 ]
 
-__getattr__ = lazy_attributes(
-    __name__,
-    {
-        "AsyncReplyStream": "_streams",
-        "BATCH_LIMIT": "_batches",
-        "ReplyStream": "_streams",
-        "StoreCall": "_calls",
-        "StoreFlow": "_calls",
-        "WriteCall": "_batches",
-        "ask": "_calls",
-        "look": "_calls",
-    },
-)
+if not TYPE_CHECKING:  # type checkers would take any name for one that is there
+    __getattr__ = lazy_attributes(
+        __name__,
+        {
+            "AsyncReplyStream": "_streams",
+            "BATCH_LIMIT": "_batches",
+            "ReplyStream": "_streams",
+            "StoreCall": "_calls",
+            "StoreFlow": "_calls",
+            "WriteCall": "_batches",
+            "ask": "_calls",
+            "look": "_calls",
+        },
+    )

@@ -56,9 +56,11 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import_module("._rewriting", __name__)  # before the modules that it names
-    home = next((home for home, names in _HOMES.items() if name in names), "_contract")
-    return getattr(import_module(f".{home}", __name__), name)
+if not TYPE_CHECKING:  # type checkers would take any name for one that is there
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import_module("._rewriting", __name__)  # before the modules that it names
+        home = next((home for home, names in _HOMES.items() if name in names), "_contract")
+        return getattr(import_module(f".{home}", __name__), name)

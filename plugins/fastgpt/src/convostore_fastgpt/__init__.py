@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncChatClient", "ChatClient", "FastGPT"]
 
-__getattr__ = lazy_attributes(
-    __name__,
-    {"AsyncChatClient": "chat_client", "ChatClient": "chat_client", "FastGPT": "adapter"},
-)
+if not TYPE_CHECKING:  # type checkers would take any name for one that is there
+    __getattr__ = lazy_attributes(
+        __name__,
+        {"AsyncChatClient": "chat_client", "ChatClient": "chat_client", "FastGPT": "adapter"},
+    )
 
 
 @hookimpl

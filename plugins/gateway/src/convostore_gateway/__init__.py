@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Limits", "Token", "create_app", "running"]
 
-__getattr__ = lazy_attributes(
-    __name__,
-    {"Limits": "limits", "Token": "auth", "create_app": "app", "running": "server.run"},
-)
+if not TYPE_CHECKING:  # type checkers would take any name for one that is there
+    __getattr__ = lazy_attributes(
+        __name__,
+        {"Limits": "limits", "Token": "auth", "create_app": "app", "running": "server.run"},
+    )
 
 
 @hookimpl

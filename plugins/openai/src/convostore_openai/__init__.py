@@ -16,16 +16,17 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelAdapter", "ModelOptions", "ModelReplyOptions", "aopen_answered", "open_answered"]
 
-__getattr__ = lazy_attributes(
-    __name__,
-    {
-        "ModelAdapter": "adapter",
-        "ModelOptions": "options",
-        "ModelReplyOptions": "options",
-        "aopen_answered": "adapter",
-        "open_answered": "adapter",
-    },
-)
+if not TYPE_CHECKING:  # type checkers would take any name for one that is there
+    __getattr__ = lazy_attributes(
+        __name__,
+        {
+            "ModelAdapter": "adapter",
+            "ModelOptions": "options",
+            "ModelReplyOptions": "options",
+            "aopen_answered": "adapter",
+            "open_answered": "adapter",
+        },
+    )
 
 
 @hookimpl

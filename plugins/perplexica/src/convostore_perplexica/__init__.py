@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Perplexica"]
 
-__getattr__ = lazy_attributes(__name__, {"Perplexica": "adapter"})
+if not TYPE_CHECKING:  # type checkers would take any name for one that is there
+    __getattr__ = lazy_attributes(__name__, {"Perplexica": "adapter"})
 
 
 @hookimpl

@@ -67,12 +67,21 @@ def _version(statements: Statements) -> SQLFlow[int]:
         return 0
     rows = (yield statements.version()).rows
     version = int(rows[0][0]) if rows else 0
+    check_version(version)
+    return version
+
+
+def check_version(version: int) -> None:
+    """Check that tables of a version may be written to.
+
+    Raises:
+        ConfigError: They are newer.
+    """
     if version > VERSION:
         raise ConfigError(
             f"this database was written by a newer convostore-sql: its tables have version "
             f"{version}, this one supports up to version {VERSION}: upgrade convostore-sql"
         )
-    return version
 
 
 def _query(sql: str, *, writes: bool = True) -> Query:

@@ -37,6 +37,11 @@ class BaseStore:
         return self._operations.adapter.label
 
     @property
+    def has_namespaces(self) -> bool:
+        """Whether `with_namespace` returns a store of another namespace."""
+        return self._operations.adapter.has_namespaces
+
+    @property
     def traits(self) -> Traits:
         """The behaviour of the backend that no method shows."""
         return self._operations.adapter.traits

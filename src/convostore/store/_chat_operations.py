@@ -6,6 +6,7 @@ Loaded when a store is first talked to: the events take their time. Nothing is c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -13,8 +14,8 @@ from pydantic import BaseModel
 
 from ..adapters import Answer, AnswerContent, Operation, Turn, validate_options
 from ..errors import InvalidError
-from ..models import FilePart, Part, TextPart
-from ._arguments import check_id
+from ..models import JSON, FilePart, Part, TextPart
+from ._arguments import check_id, check_new_metadata, check_owner
 from ._operations import AnyFlow, Operations
 from ._reply_session import ReplySession
 
@@ -30,14 +31,23 @@ class ChatOperations:
         self,
         conversation_id: str | None,
         content: str | Sequence[Part],
-        turn_id: str | None,
         options: Mapping[str, object],
         *,
+        turn_id: str | None,
+        owner: str | None,
+        metadata: Mapping[str, JSON],
         streamed: bool,
     ) -> ReplySession:
         operation = Operation.STREAM_REPLY if streamed else Operation.REPLY
         with self._operations.error_context(operation):
-            turn = self._turn(conversation_id, content, turn_id, options)
+            check_owner(owner)
+            checked_metadata = check_new_metadata(metadata)
+            self._operations.require_identity(owner, checked_metadata)
+            turn = replace(
+                self._turn(conversation_id, content, turn_id, options),
+                owner=owner,
+                metadata=checked_metadata,
+            )
         native = not streamed and self._adapter.implements("reply")
         send: Callable[[Turn], AnyFlow[Any]] = (
             self._adapter.reply if native else self._adapter.stream_reply

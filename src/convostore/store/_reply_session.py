@@ -125,6 +125,7 @@ class ReplySession:
     ) -> None:
         self.conversation_id = conversation_id
         self.turn_id = turn_id
+        self.message_id: str | None = None
         self.accumulator = ReplyAccumulator()
         self.reply: Reply | None = None
         self._characters = _Characters()
@@ -150,6 +151,7 @@ class ReplySession:
             begun: Stream | Reply = yield RunFlow(self._begin)
             self.reply = begun if isinstance(begun, Reply) else (yield from self._streamed(begun))
             self.turn_id = self.turn_id or self.reply.turn_id
+            self.message_id = self.reply.message.id
         except StoreError as error:
             self._complete(error)
             raise
@@ -166,6 +168,7 @@ class ReplySession:
 
     def _streamed(self, stream: Stream) -> Generator[Step, Any, Reply]:
         self.turn_id = stream.turn_id or self.turn_id
+        self.message_id = stream.message_id
         head = yield OpenStream(stream.request)
         refusal = self._adapter.failure(stream.request, head)
         if refusal is not None:

@@ -234,7 +234,7 @@ class AsyncConversationStore(BaseStore):
         self, conversation_id: str, *, order: Order = "oldest_first"
     ) -> AsyncIterator[Message]:
         """Iterate over all messages of a conversation, page by page; see `list_messages`."""
-        pages = self._operations.walk_messages(order)
+        pages = self._operations.walk_messages(conversation_id, order)
         while pages.listing is not None:
             page = await self._run(self._operations.list_messages(conversation_id, pages.listing))
             for each in pages.accept(page):

@@ -310,11 +310,13 @@ class Operations:
     def walk_conversations(self, older_than: datetime | None = None) -> PageIterator[Conversation]:
         """Return an iterator over the pages of all conversations, which reads its head again."""
         head = Listing(older_than=older_than)
-        return PageIterator(self.adapter.traits, head, again_from_head=True)
+        return PageIterator(self.adapter, head, again_from_head=True)
 
-    def walk_messages(self, order: Order) -> PageIterator[Message]:
+    def walk_messages(self, conversation_id: str, order: Order) -> PageIterator[Message]:
         """Return an iterator over the pages of all messages of a conversation."""
-        return PageIterator(self.adapter.traits, Listing(order=order), again_from_head=False)
+        return PageIterator(
+            self.adapter, Listing(order=order), conversation_id, again_from_head=False
+        )
 
 
 def _absent_is_done(flow: AnyFlow[None]) -> AnyFlow[None]:

@@ -208,7 +208,7 @@ class ConversationStore(BaseStore):
 
     def messages(self, conversation_id: str, *, order: Order = "oldest_first") -> Iterator[Message]:
         """Iterate over all messages of a conversation, page by page; see `list_messages`."""
-        pages = self._operations.walk_messages(order)
+        pages = self._operations.walk_messages(conversation_id, order)
         while pages.listing is not None:
             page = self._run(self._operations.list_messages(conversation_id, pages.listing))
             yield from pages.accept(page)

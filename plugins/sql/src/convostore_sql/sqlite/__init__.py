@@ -41,7 +41,11 @@ class SQLiteAdapter(SQLAdapter):
         super().__init__(dsn, options)
         self._path = _path(dsn)
         self._database = Database(
-            self._path, timeout=options.timeout, full=options.durability == "full"
+            self._path,
+            timeout=options.timeout,
+            full=options.durability == "full",
+            concurrency=options.concurrency,
+            create=options.create,
         )
 
     @property

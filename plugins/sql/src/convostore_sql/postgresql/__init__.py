@@ -117,6 +117,7 @@ class _Settings:
         }
         self.size = options.concurrency
         self.timeout = options.timeout
+        self.create = options.create
         self.prepared = threading.Event()
         self._lock = threading.Lock()
 
@@ -143,11 +144,11 @@ class _Settings:
             if self.prepared.is_set():
                 return
             with translated(None), psycopg.connect(**self.kwargs) as connection:
-                _prepare(connection)
+                _prepare(connection, create=self.create)
             self.prepared.set()
 
 
-def _prepare(connection: _Connection) -> None:
+def _prepare(connection: _Connection, *, create: bool) -> None:
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise wrong_encoding(encoding)
@@ -156,7 +157,7 @@ def _prepare(connection: _Connection) -> None:
     def send(query: Query) -> Reply:
         return _execute(connection, query)
 
-    if run(is_current(statements), send):
+    if run(is_current(statements, create=create), send):
         return
     with connection.transaction():
         run(upgrade(statements), send)

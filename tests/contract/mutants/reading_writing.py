@@ -230,9 +230,7 @@ class StartsAgainAtABadCursor(Operations):
 @with_operations("test_a_walk_neither_repeats_nor_drops_while_others_write")
 class WalksOnlyOnce(Operations):
     def walk_conversations(self, older_than: datetime | None = None) -> PageIterator[Conversation]:
-        return PageIterator(
-            self.adapter.traits, Listing(older_than=older_than), again_from_head=False
-        )
+        return PageIterator(self.adapter, Listing(older_than=older_than), again_from_head=False)
 
 
 # Identity and absence

@@ -16,7 +16,7 @@ import psycopg
 
 from convostore.flow import run
 
-from ..migrations import check_version, is_current, upgrade
+from ..migrations import is_current, refuse_newer, upgrade
 from ..options import PostgreSQLOptions
 from ..queries import Query, Reply, Row
 from ..statements import statements_of
@@ -63,6 +63,7 @@ class Settings:
         self.parameters = {**parameters, "autocommit": True, "prepare_threshold": None}
         self.size = options.concurrency
         self.timeout = options.timeout
+        self._create = options.create
         self._prepare = options.prepare
         milliseconds = max(1, math.ceil(options.timeout * 1000))  # 0 would mean no limit
         self._lock_timeout = f"SET LOCAL lock_timeout = {milliseconds}"
@@ -145,7 +146,7 @@ class Settings:
         def send(query: Query) -> Reply:
             return execute(session, query)
 
-        if run(is_current(statements), send):
+        if run(is_current(statements, create=self._create), send):
             return
         with session.transaction():
             session.execute(self._lock_timeout, prepare=False)
@@ -162,7 +163,7 @@ def begin(session: Session, settings: Settings) -> None:
     while cursor.nextset():
         pass
     for (version,) in cursor.fetchall():
-        check_version(version)
+        refuse_newer(version)
 
 
 async def begin_async(session: AsyncSession, settings: Settings) -> None:
@@ -171,7 +172,7 @@ async def begin_async(session: AsyncSession, settings: Settings) -> None:
     while cursor.nextset():
         pass
     for (version,) in await cursor.fetchall():
-        check_version(version)
+        refuse_newer(version)
 
 
 def execute(session: Session, query: Query) -> Reply:

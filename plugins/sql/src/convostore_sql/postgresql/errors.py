@@ -46,8 +46,16 @@ def translate(error: psycopg.Error, *, broken: bool) -> StoreError:
         return closed() if isinstance(error, psycopg_pool.PoolClosed) else no_connection()
     if _STATEMENT_MODE in text:
         return _no_transactions()
-    if state in _AGAIN or broken or (not state and any(words in text for words in _ENDED)):
+    if broken or _may_succeed_again(state, text):
         return Rerun(f"PostgreSQL failed: {text}")
+    return _final(error, state, text)
+
+
+def _may_succeed_again(state: str, text: str) -> bool:
+    return state in _AGAIN or (not state and any(words in text for words in _ENDED))
+
+
+def _final(error: psycopg.Error, state: str, text: str) -> StoreError:
     if state in _LOCKED:
         return UnavailableError(
             "another writer held this conversation for longer than the option timeout allows"

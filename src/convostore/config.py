@@ -30,6 +30,7 @@ from .store import AsyncConversationStore, ConversationStore
 
 if TYPE_CHECKING:
     from .adapters import Adapter, AdapterOptions, AsyncTransport, Transport
+    from .store import Observer
 
 __all__ = [
     "Default",
@@ -61,13 +62,18 @@ class Default:
 
 
 def open(
-    target: str | os.PathLike[str], *, transport: Transport | None = None, **options: object
+    target: str | os.PathLike[str],
+    *,
+    transport: Transport | None = None,
+    observe: Observer | None = None,
+    **options: object,
 ) -> ConversationStore:
     """Open a store; no request is sent yet.
 
     Args:
         target: A DSN, the name of a profile, or a `Path`, which means the SQLite file there.
         transport: Used in place of the adapter's transport; it carries the adapter's requests.
+        observe: Called with an `Observation` after each operation of the store and its views.
         **options: The adapter's options; they override those of the DSN. A `Default` does not.
 
     Raises:
@@ -76,15 +82,19 @@ def open(
         PluginError: The backend's plugin is installed but did not load.
     """
     adapter = open_adapter(target, **options)
-    return ConversationStore(adapter, transport or adapter.transport())
+    return ConversationStore(adapter, transport or adapter.transport(), observe=observe)
 
 
 def aopen(
-    target: str | os.PathLike[str], *, transport: AsyncTransport | None = None, **options: object
+    target: str | os.PathLike[str],
+    *,
+    transport: AsyncTransport | None = None,
+    observe: Observer | None = None,
+    **options: object,
 ) -> AsyncConversationStore:
     """Open a store for asyncio: a plain call, with the arguments and the errors of `open`."""
     adapter = open_adapter(target, **options)
-    return AsyncConversationStore(adapter, transport or adapter.async_transport())
+    return AsyncConversationStore(adapter, transport or adapter.async_transport(), observe=observe)
 
 
 def open_adapter(target: str | os.PathLike[str], **options: object) -> Adapter:

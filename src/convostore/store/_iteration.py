@@ -30,7 +30,8 @@ class PageIterator(Generic[T]):
 
     def __init__(self, traits: Traits, head: Listing, *, again_from_head: bool) -> None:
         self._whole = traits.paging == "whole"
-        self._again_from_head = again_from_head and not self._whole
+        self._moves = again_from_head and not self._whole
+        self._again_from_head = self._moves and head.start is None
         self._seen: dict[str, datetime | None] = {}
         self._rereading = False
         self._found_new = False
@@ -51,14 +52,14 @@ class PageIterator(Generic[T]):
             elif moved_at == self._seen.get(item_id) and not getattr(item, "pinned", False):
                 settled = True
             shown[item_id] = moved_at
-        if self._again_from_head:
+        if self._moves:
             self._seen |= shown
         else:
             self._seen = shown  # pages overlap with the one before; a long list is not kept
         self._pages += 1
         self._found_new |= bool(fresh)
         if page.cursor is not None and not (self._rereading and settled and not fresh):
-            self.listing = replace(self.listing, cursor=page.cursor)
+            self.listing = replace(self.listing, cursor=page.cursor, start=None)
         elif self._again_from_head and self._pages > 1 and self._found_new:
             self.listing = replace(self.listing, cursor=None)
             self._rereading, self._found_new = True, False

@@ -230,7 +230,7 @@ class StartsAgainAtABadCursor(Operations):
 @with_operations("test_a_walk_neither_repeats_nor_drops_while_others_write")
 class WalksOnlyOnce(Operations):
     def walk_conversations(self, head: Listing) -> PageIterator[Conversation]:
-        return PageIterator(self.adapter.traits, head, again_from_head=False)
+        return PageIterator(self.adapter, head, again_from_head=False)
 
 
 # Identity and absence

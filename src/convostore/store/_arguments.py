@@ -6,13 +6,26 @@ argument and what it must be. Nothing of any one backend may be here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, get_args
 
 from ..errors import InvalidError
-from ..models import Listing, Message, Order, Role
+from ..models import (
+    ANY,
+    JSON,
+    UNSET,
+    ConversationChange,
+    ConversationFilter,
+    Listing,
+    Message,
+    NewConversation,
+    Order,
+    Role,
+)
+from ..models._metadata import check_metadata, copy_changes
+from ._values import check_message, check_origin
 
 if TYPE_CHECKING:
     from ..search import Search
@@ -36,19 +49,110 @@ def check_ids(values: Iterable[str]) -> Iterable[str]:
     return values
 
 
+def check_namespace(name: object) -> str:
+    """Return the name of a namespace.
+
+    Raises:
+        InvalidError: It is not a string, or empty.
+    """
+    if not isinstance(name, str) or not name:
+        raise InvalidError(f"a namespace must be a non-empty string, got {name!r}")
+    return name
+
+
 def check_messages(values: object) -> tuple[Message, ...]:
-    """Return messages as a tuple."""
+    """Return messages as a tuple, each checked.
+
+    Raises:
+        InvalidError: One of them is not a message, or wrong; the error says which.
+    """
     if isinstance(values, Message):
         raise InvalidError("messages must be a list, got one message: pass [message]")
-    if not isinstance(values, Sequence) or not all(isinstance(value, Message) for value in values):
+    if not isinstance(values, Sequence) or isinstance(values, str | bytes):
         raise InvalidError("messages must be a list of convostore.Message")
-    return tuple(values)
+    checked: list[Message] = []
+    try:
+        for value in values:
+            checked.append(check_message(value))  # noqa: PERF401  # an error counts them
+    except InvalidError as error:
+        raise InvalidError(f"messages[{len(checked)}]: {error}") from None
+    return tuple(checked)
 
 
 def check_title(title: object) -> None:
     """Raise `InvalidError` unless a title is a string or None."""
     if title is not None and not isinstance(title, str):
         raise InvalidError(f"title must be a string, got {title!r}")
+
+
+def check_owner(owner: object) -> None:
+    """Raise `InvalidError` unless an owner is a non-empty string or None."""
+    if owner is not None and (not isinstance(owner, str) or not owner):
+        raise InvalidError(f"owner must be a non-empty string or None, got {owner!r}")
+
+
+def check_filter(which: ConversationFilter) -> ConversationFilter:
+    """Return a filter with its time in UTC.
+
+    Raises:
+        InvalidError: A field is wrong, or none is given.
+    """
+    older_than = to_utc(which.older_than, "older_than")
+    _check_owner_if_set(which.owner)
+    if older_than is None and which.owner is UNSET:
+        raise InvalidError("owner or older_than must be given: clear_conversations deletes all")
+    return replace(which, older_than=older_than)
+
+
+def _check_owner_if_set(owner: object) -> None:
+    if owner is not UNSET:
+        check_owner(owner)
+
+
+def check_new(new: NewConversation) -> NewConversation:
+    """Return a new conversation's fields, each checked."""
+    if new.id is not None:
+        check_id(new.id)
+    check_title(new.title)
+    check_origin(new.origin)
+    check_owner(new.owner)
+    return replace(
+        new,
+        created_at=to_utc(new.created_at, "created_at"),
+        metadata=_check_metadata(new.metadata, check_metadata),
+    )
+
+
+def check_change(change: ConversationChange) -> ConversationChange:
+    """Return a change of a conversation, each of its values checked."""
+    if change.title is not UNSET:
+        check_title(change.title)
+    if change.pinned is not UNSET and type(change.pinned) is not bool:
+        raise InvalidError(f"pinned must be a bool, got {change.pinned!r}")
+    _check_owner_if_set(change.owner)
+    if change.metadata is UNSET:
+        return change
+    return replace(change, metadata=_check_metadata(change.metadata, copy_changes))
+
+
+def check_new_metadata(metadata: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return a copy of a new conversation's metadata."""
+    return _check_metadata(metadata, check_metadata)
+
+
+def _check_metadata(
+    metadata: object, check: Callable[[object], dict[str, JSON]]
+) -> dict[str, JSON]:
+    try:
+        return check(metadata)
+    except ValueError as error:
+        raise InvalidError(f"metadata {error}") from None
+
+
+def check_tip(tip: object, name: str) -> None:
+    """Raise `InvalidError` unless an argument is a message's id, None or ANY."""
+    if tip is not None and tip is not ANY and (not isinstance(tip, str) or not tip):
+        raise InvalidError(f"{name} must be a message's id, None or ANY, got {tip!r}")
 
 
 def to_utc(time: datetime | None, name: str) -> datetime | None:
@@ -75,9 +179,21 @@ def check_search(search: Search) -> Search:
         raise InvalidError(f"query must be a string, got {search.text!r}")
     if search.conversation_id is not None:
         check_id(search.conversation_id)
+    _check_owner_if_set(search.owner)
     if search.role not in (None, *get_args(Role)):
         raise InvalidError(f"role must be one of {', '.join(get_args(Role))}, got {search.role!r}")
     return replace(search, since=to_utc(search.since, "since"), until=to_utc(search.until, "until"))
+
+
+def is_reversed(order: Order) -> bool:
+    """Return whether an order of conversations is the backend's own reversed.
+
+    Raises:
+        InvalidError: There is no such order.
+    """
+    if order not in get_args(Order):
+        raise InvalidError(f"order must be oldest_first or newest_first, got {order!r}")
+    return order == "oldest_first"
 
 
 def check_listing(listing: Listing, max_page: int | None) -> Listing:
@@ -88,6 +204,11 @@ def check_listing(listing: Listing, max_page: int | None) -> Listing:
         max_page: The most items of a page; None where there is no bound.
     """
     limit = listing.limit
+    _check_owner_if_set(listing.owner)
+    if listing.start is not None:
+        check_id(listing.start)
+        if listing.cursor is not None:
+            raise InvalidError("start and cursor must not be given together: pass one of them")
     if listing.order not in get_args(Order):
         raise InvalidError(f"order must be oldest_first or newest_first, got {listing.order!r}")
     if limit is not None and (type(limit) is not int or limit < 1):

@@ -48,6 +48,14 @@ class _ReplyStream:
         return self._session.turn_id
 
     @property
+    def message_id(self) -> str | None:
+        """The id of the answer's message, from the beginning where the backend can say it.
+
+        None until then: some services choose it when the answer is finished.
+        """
+        return self._session.message_id
+
+    @property
     def so_far(self) -> PartialReply:
         """The part of the reply that has arrived."""
         return self._session.so_far()

@@ -167,9 +167,16 @@ def _fields(kind: Hashable) -> tuple[tuple[str, object], ...]:
         getattr(kind, "model_fields", None) or kind.__dict__["__pydantic_fields__"]
     )
     return tuple(
-        (name, PydanticUndefined if name in {"kind", "id"} and kind is not Source else info.default)
+        (
+            name,
+            PydanticUndefined if name in {"kind", "id"} and kind is not Source else _default(info),
+        )
         for name, info in infos.items()
     )
+
+
+def _default(info: FieldInfo) -> object:
+    return info.get_default(call_default_factory=True, validated_data={})
 
 
 def _validate(kind: type[T], data: JSON) -> T:
@@ -230,6 +237,7 @@ _PROBLEMS: Final = _tuple_of(_value_of(Problem))
 _MESSAGE: Final[dict[str, _Reviver]] = {
     "parts": _tuple_of(_part),
     "created_at": datetime.fromisoformat,
+    "stored_at": datetime.fromisoformat,
     "sources": _tuple_of(_value_of(Source)),
     "feedback": _value_of(Feedback),
     "problems": _PROBLEMS,

@@ -310,7 +310,8 @@ class AsyncConversationStore(BaseStore):
         self, conversation_id: str, *, order: Order = "oldest_first", start: str | None = None
     ) -> AsyncIterator[Message]:
         """Iterate over all messages of a conversation, page by page; see `list_messages`."""
-        pages = self._operations.walk_messages(Listing(order=order, start=start))
+        head = Listing(order=order, start=start)
+        pages = self._operations.walk_messages(conversation_id, head)
         while pages.listing is not None:
             page = await self._run(self._operations.list_messages(conversation_id, pages.listing))
             for each in pages.accept(page):

@@ -101,6 +101,11 @@ class BaseStore:
         return self._operations.offers(operation)
 
 
+def adapter_of(store: BaseStore) -> Adapter:
+    """Return the adapter of a store, for what in this library is made of its operations."""
+    return store._operations.adapter  # noqa: SLF001  # no caller of a store needs it
+
+
 def search_of(*values: Any) -> Search:
     from ..search import Search  # what it cuts texts with takes its time to load
 

@@ -406,11 +406,11 @@ class Operations:
 
     def walk_conversations(self, head: Listing) -> PageIterator[Conversation]:
         """Return an iterator over the pages of all conversations, which reads its head again."""
-        return PageIterator(self.adapter.traits, head, again_from_head=True)
+        return PageIterator(self.adapter, head, again_from_head=True)
 
-    def walk_messages(self, head: Listing) -> PageIterator[Message]:
+    def walk_messages(self, conversation_id: str, head: Listing) -> PageIterator[Message]:
         """Return an iterator over the pages of all messages of a conversation."""
-        return PageIterator(self.adapter.traits, head, again_from_head=False)
+        return PageIterator(self.adapter, head, conversation_id, again_from_head=False)
 
 
 def _absent_is_done(flow: AnyFlow[None]) -> AnyFlow[None]:

@@ -285,7 +285,8 @@ class ConversationStore(BaseStore):
         self, conversation_id: str, *, order: Order = "oldest_first", start: str | None = None
     ) -> Iterator[Message]:
         """Iterate over all messages of a conversation, page by page; see `list_messages`."""
-        pages = self._operations.walk_messages(Listing(order=order, start=start))
+        head = Listing(order=order, start=start)
+        pages = self._operations.walk_messages(conversation_id, head)
         while pages.listing is not None:
             page = self._run(self._operations.list_messages(conversation_id, pages.listing))
             yield from pages.accept(page)

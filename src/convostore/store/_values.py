@@ -69,8 +69,8 @@ def check_conversation(conversation: object) -> Conversation:
         raise InvalidError(
             f"conversation must be a convostore.Conversation, got {type(conversation).__name__}"
         )
-    if not conversation.id:
-        raise InvalidError("an id must be a non-empty string, got ''")
+    if not isinstance(conversation.id, str) or not conversation.id:
+        raise InvalidError(f"an id must be a non-empty string, got {conversation.id!r}")
     if type(conversation) is Conversation and _holds(_is_conversation, conversation):
         return conversation
     return _validated(conversation, load_conversation)

@@ -46,6 +46,8 @@ class PostgreSQLOptions(SQLOptions):
         host: Folder of the server's socket, in place of the DSN's host.
         sslmode: TLS mode of libpq; ``verify-full`` checks the server's certificate.
         sslrootcert: File of the certificates that are trusted.
+        prepare: Whether statements are prepared on the server; by default, unless a pooler is found
+            out in front of it.
     """
 
     password: SecretStr | None = None
@@ -54,3 +56,4 @@ class PostgreSQLOptions(SQLOptions):
         None
     )
     sslrootcert: str | None = None
+    prepare: bool | None = None

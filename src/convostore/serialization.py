@@ -166,8 +166,12 @@ def _fields(kind: Hashable) -> tuple[tuple[str, object], ...]:
     infos: Mapping[str, FieldInfo | Any] = (
         getattr(kind, "model_fields", None) or kind.__dict__["__pydantic_fields__"]
     )
+    always = frozenset() if kind is Source else frozenset({"kind", "id"})
     return tuple(
-        (name, PydanticUndefined if name in {"kind", "id"} and kind is not Source else info.default)
+        (
+            name,
+            PydanticUndefined if name in always else info.get_default(call_default_factory=True),
+        )
         for name, info in infos.items()
     )
 

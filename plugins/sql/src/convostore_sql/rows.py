@@ -11,8 +11,9 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import Any, Final, cast
+from typing import Any, Final, cast, overload
 
+from convostore.adapters.write_rules import new_revision
 from convostore.errors import ProtocolError
 from convostore.models import JSON, Conversation, Message
 from convostore.serialization import dump, dumps, to_json, trusted_conversation, trusted_message
@@ -58,11 +59,19 @@ def _one_for(match: re.Match[str]) -> str:
     return chr(ord(pair[1]) - 1 + (0 if pair[0] == "\x01" else _SURROGATES))
 
 
+@overload
+def microseconds(time: datetime) -> int: ...
+@overload
+def microseconds(time: datetime | None) -> int | None: ...
 def microseconds(time: datetime | None) -> int | None:
     """Encode a time for a column: microseconds since 1970, UTC."""
     return None if time is None else (time - _EPOCH) // _MICROSECOND
 
 
+@overload
+def time_of(number: int) -> datetime: ...
+@overload
+def time_of(number: int | None) -> datetime | None: ...
 def time_of(number: int | None) -> datetime | None:
     """Decode the time of a column."""
     return None if number is None else _EPOCH + timedelta(microseconds=number)
@@ -83,10 +92,13 @@ def namespace_mark(namespace: str) -> str:
 
 
 def conversation_row(conversation: Conversation, stored_at: int) -> dict[str, Any]:
-    """Return a conversation's columns, except those about its messages and its words."""
+    """Return a conversation's columns, except those about its messages and its words.
+
+    The revision is a new one.
+    """
     rest = dump(conversation)
     # What has a column is not stored twice.
-    for name in ("id", "title", "pinned", "created_at", "updated_at"):
+    for name in ("id", "title", "pinned", "created_at", "updated_at", "owner", "revision"):
         rest.pop(name, None)
     return {
         "id": encode_text(conversation.id),
@@ -97,34 +109,40 @@ def conversation_row(conversation: Conversation, stored_at: int) -> dict[str, An
         "stored_at": stored_at,
         "rank": rank_of(conversation),
         "body": _encode_body(rest) if rest else None,
+        "owner": None if conversation.owner is None else encode_text(conversation.owner),
+        "revision": new_revision(),
     }
 
 
 def conversation_of(row: Row) -> Conversation:
     """Make a conversation from a row of `tables.CONVERSATION_COLUMNS`."""
-    identity, title, pinned, created_at, updated_at, _, body = row
+    identity, title, pinned, created_at, updated_at, _, body, owner, revision = row
     columns: dict[str, Any] = {
         "id": decode_text(identity),
         "title": None if title is None else decode_text(title),
         "pinned": bool(pinned),
         "created_at": time_of(created_at),
         "updated_at": time_of(updated_at),
+        "owner": None if owner is None else decode_text(owner),
+        "revision": revision,
     }
     if body is None:
         return Conversation.model_construct(**columns)
-    return trusted_conversation(_decode_body(body) | {"id": ""}).model_copy(update=columns)
+    return trusted_conversation(_decode_body(body) | {"id": ""}).trusted_copy(**columns)
 
 
-def message_row(message: Message, now: int) -> dict[str, Any]:
+def message_row(message: Message, stored_at: int | None) -> dict[str, Any]:
     """Return a message's columns, except its place and its words."""
     rest = dump(message)
     del rest["id"], rest["role"]
+    rest.pop("stored_at", None)
     said_at = microseconds(message.created_at)
     return {
         "message_id": encode_text(message.id),
         "role": message.role,
-        "said_at": now if said_at is None else said_at,
+        "said_at": stored_at if said_at is None else said_at,
         "body": _encode_body(rest),
+        "stored_at": stored_at,
     }
 
 
@@ -140,6 +158,28 @@ def message_of(identity: str, role: str, body: str) -> Message:
     values["id"] = decode_text(identity)
     values["role"] = role
     return trusted_message(values)
+
+
+def stored_message(
+    identity: str, role: str, body: str, stored_at: int | None, said_at: int
+) -> Message:
+    """Make a message from a row of `tables.MESSAGE_COLUMNS`."""
+    message = message_of(identity, role, body)
+    if stored_at is None and message.created_at is None:
+        stored_at = said_at  # as version 1 of the tables has it
+    message.__dict__["stored_at"] = time_of(stored_at)  # its only owner is here
+    return message
+
+
+def stored_message_json(
+    identity: str, role: str, body: str, stored_at: int | None, said_at: int
+) -> str:
+    """Return the message of a row of `tables.MESSAGE_COLUMNS` as JSON, as `message_json` does."""
+    text = message_json(identity, role, body)
+    time = time_of(said_at if stored_at is None else stored_at).isoformat()
+    if stored_at is None and f'"created_at":"{time}"' in text:
+        return text  # a row of version 1 whose `said_at` is not when it was stored
+    return f'{{"stored_at":"{time}",{text[1:]}'
 
 
 def message_json(identity: str, role: str, body: str) -> str:

@@ -28,6 +28,9 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
 
+OWNED: Final = "convostore_conversations_owned"
+"""The index of conversations by owner."""
+
 CONVERSATION_COLUMNS: Final = (
     "id",
     "title",
@@ -36,8 +39,13 @@ CONVERSATION_COLUMNS: Final = (
     "updated_at",
     "stored_at",
     "body",
+    "owner",
+    "revision",
 )
 """The columns from which a conversation is made, in this order."""
+
+MESSAGE_COLUMNS: Final = ("id", "role", "body", "stored_at", "said_at")
+"""The columns from which a message is made, in this order."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +57,10 @@ class Tables:
         version: Version of the schema, in one row.
         conversations: Conversations. The list is sorted by `rank`: pinned first, then the latest
             activity. `next_seq` is the place of the next message, `message_count` the number of
-            messages. `body` is JSON of what has no column.
+            messages. `body` is JSON of what has no column. `revision` is null until a row of version
+            1 is written to.
         messages: Messages. `seq` is the place in the conversation; searches are sorted by
-            `said_at`. `body` is JSON of what has no column.
+            `said_at`. `body` is JSON of what has no column. `stored_at` is null in rows of version 1.
         words: By table, the table with the words of its rows: on SQLite an FTS5 table that refers
             to the rows by `number`, on PostgreSQL the table itself.
     """
@@ -122,6 +131,8 @@ def tables_of(name: str) -> Tables:
         Column("next_seq", BigInteger, nullable=False),
         *_words(is_sqlite),
         Column("body", Text),
+        Column("owner", key),
+        Column("revision", Text),
         _key(is_sqlite, "namespace", "id"),
     )
     Index(
@@ -129,6 +140,16 @@ def tables_of(name: str) -> Tables:
         conversations.c.namespace,
         conversations.c.rank,
         conversations.c.id,
+    )
+    owned = conversations.c.owner.is_not(None)
+    Index(
+        OWNED,
+        conversations.c.namespace,
+        conversations.c.owner,
+        conversations.c.rank,
+        conversations.c.id,
+        sqlite_where=owned,
+        postgresql_where=owned,
     )
     messages = Table(
         "convostore_messages",
@@ -142,6 +163,7 @@ def tables_of(name: str) -> Tables:
         Column("said_at", BigInteger, nullable=False),
         *_words(is_sqlite),
         Column("body", Text, nullable=False),
+        Column("stored_at", BigInteger),
         _key(is_sqlite, "namespace", "conversation_id", "seq"),
         UniqueConstraint("namespace", "conversation_id", "id"),
     )

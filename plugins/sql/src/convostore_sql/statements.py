@@ -430,9 +430,7 @@ class Statements:
         rank, identity = (c.c.rank.desc(), c.c.id.desc()) if reverse else (c.c.rank, c.c.id)
         return (
             select(*self._conversation, c.c.rank)
-            .where(
-                c.c.namespace == bindparam("namespace"), beyond, *self._restrictions(restricted)
-            )
+            .where(c.c.namespace == bindparam("namespace"), beyond, *self._restrictions(restricted))
             .order_by(rank, identity)
             .limit(bindparam("limit"))
         )

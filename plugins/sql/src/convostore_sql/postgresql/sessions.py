@@ -14,14 +14,13 @@ from typing import Any, Final, TypeAlias
 
 import psycopg
 
-from convostore.flow import run
-
-from ..migrations import is_current, refuse_newer, upgrade
+from ..migrations import refuse_newer
 from ..options import PostgreSQLOptions
 from ..queries import Query, Reply, Row
 from ..statements import statements_of
 from ..tables import POSTGRESQL
 from .errors import pass_interruptions, translated, wrong_encoding
+from .upgrading import prepare_tables
 
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 """Explicit, as the server's default may differ: flows lock the rows that they will change."""
@@ -141,16 +140,11 @@ class Settings:
         (encoding,) = session.execute("SHOW server_encoding", prepare=False).fetchone() or (None,)
         if encoding != "UTF8":
             raise wrong_encoding(encoding)
-        statements = statements_of(POSTGRESQL)
 
         def send(query: Query) -> Reply:
             return execute(session, query)
 
-        if run(is_current(statements, create=self._create), send):
-            return
-        with session.transaction():
-            session.execute(self._lock_timeout, prepare=False)
-            run(upgrade(statements), send)
+        prepare_tables(session, send, create=self._create, timeout=self.timeout)
 
 
 def begin(session: Session, settings: Settings) -> None:

@@ -23,7 +23,7 @@ from ..options import PostgreSQLOptions
 from ..queries import Query, Reply, Row
 from ..statements import statements_of
 from ..tables import POSTGRESQL
-from .errors import pass_interruptions, translated, wrong_encoding
+from .errors import translated, wrong_encoding
 from .upgrading import prepare_tables
 
 COMMIT: Final = b"COMMIT"
@@ -211,8 +211,7 @@ def execute(session: Session, query: Query) -> Reply:
     """Execute a query and return its reply."""
     with session.cursor() as cursor:
         if query.many:
-            with pass_interruptions():
-                cursor.executemany(query.sql, query.values)
+            cursor.executemany(query.sql, query.values)
             return Reply([], cursor.rowcount)
         cursor.execute(query.sql, query.values or None)
         return Reply([] if cursor.rownumber is None else cursor.fetchall(), cursor.rowcount)
@@ -222,8 +221,7 @@ async def execute_async(session: AsyncSession, query: Query) -> Reply:
     """Execute a query and return its reply."""
     async with session.cursor() as cursor:
         if query.many:
-            with pass_interruptions():
-                await cursor.executemany(query.sql, query.values)
+            await cursor.executemany(query.sql, query.values)
             return Reply([], cursor.rowcount)
         await cursor.execute(query.sql, query.values or None)
         return Reply([] if cursor.rownumber is None else await cursor.fetchall(), cursor.rowcount)

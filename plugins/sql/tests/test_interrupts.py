@@ -58,8 +58,8 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C."""
 
 
-class TimeIsUpError(TimeoutError):
-    """What a handler of an alarm raises."""
+class TimeIsUpError(Exception):
+    """What a soft time limit raises: an exception like any other."""
 
 
 class Interrupter:

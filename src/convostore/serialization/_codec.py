@@ -162,12 +162,14 @@ def _fields(kind: Hashable) -> tuple[tuple[str, object], ...]:
     return tuple(
         (
             name,
-            PydanticUndefined
-            if name in always
-            else info.get_default(call_default_factory=True, validated_data={}),
+            PydanticUndefined if name in always else _default(info),
         )
         for name, info in infos.items()
     )
+
+
+def _default(info: FieldInfo) -> object:
+    return info.get_default(call_default_factory=True, validated_data={})
 
 
 def _validate(kind: type[T], data: JSON) -> T:

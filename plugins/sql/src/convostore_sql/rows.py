@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from json.encoder import encode_basestring_ascii  # a third of the time of `to_json`
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, overload
 
 from pydantic_core import from_json
 
+from convostore.adapters.write_rules import new_revision
 from convostore.errors import InvalidError
 from convostore.models import JSON, Conversation, Message, Role
 from convostore.serialization import (
@@ -74,11 +75,19 @@ def _one_for(match: re.Match[str]) -> str:
     return chr(ord(pair[1]) - 1 + (0 if pair[0] == "\x01" else _SURROGATES))
 
 
+@overload
+def microseconds(time: datetime) -> int: ...
+@overload
+def microseconds(time: datetime | None) -> int | None: ...
 def microseconds(time: datetime | None) -> int | None:
     """Encode a time for a column: microseconds since 1970, UTC."""
     return None if time is None else (time - _EPOCH) // _MICROSECOND
 
 
+@overload
+def time_of(number: int) -> datetime: ...
+@overload
+def time_of(number: int | None) -> datetime | None: ...
 def time_of(number: int | None) -> datetime | None:
     """Decode the time of a column."""
     return None if number is None else _EPOCH + timedelta(microseconds=number)
@@ -99,10 +108,13 @@ def namespace_mark(namespace: str) -> str:
 
 
 def conversation_row(conversation: Conversation, stored_at: int) -> dict[str, Any]:
-    """Return a conversation's columns, except those about its messages and its words."""
+    """Return a conversation's columns, except those about its messages and its words.
+
+    The revision is a new one.
+    """
     rest = dump(conversation)
     # What has a column is not stored twice.
-    for name in ("id", "title", "pinned", "created_at", "updated_at"):
+    for name in ("id", "title", "pinned", "created_at", "updated_at", "owner", "revision"):
         rest.pop(name, None)
     return {
         "id": encode_text(conversation.id),
@@ -113,6 +125,8 @@ def conversation_row(conversation: Conversation, stored_at: int) -> dict[str, An
         "stored_at": stored_at,
         "rank": rank_of(conversation),
         "body": _encode_body(rest) if rest else None,
+        "owner": None if conversation.owner is None else encode_text(conversation.owner),
+        "revision": new_revision(),
     }
 
 
@@ -121,7 +135,7 @@ def conversation_of(row: Row) -> Conversation:
 
     What cannot be read of a damaged row is among its problems.
     """
-    identity, title, pinned, created_at, updated_at, _, body = row
+    identity, title, pinned, created_at, updated_at, _, body, owner, revision = row
     try:
         columns: dict[str, Any] = {
             "id": decode_text(identity),
@@ -129,6 +143,8 @@ def conversation_of(row: Row) -> Conversation:
             "pinned": _truth(pinned),
             "created_at": time_of(created_at),
             "updated_at": time_of(updated_at),
+            "owner": None if owner is None else decode_text(owner),
+            "revision": revision,
         }
         if body is None:
             return Conversation.model_construct(**columns)
@@ -145,13 +161,15 @@ def _truth(number: object) -> bool:
 
 
 def _salvaged_conversation(row: Row) -> Conversation:
-    identity, title, pinned, created_at, updated_at, _, body = row
+    identity, title, pinned, created_at, updated_at, _, body, owner, revision = row
     columns = {
         "id": _identity(identity),
         "title": decode_text(title) if isinstance(title, str) else title,
         "pinned": pinned in {0, 1} and bool(pinned) if isinstance(pinned, int) else pinned,
         "created_at": _iso_time(created_at),
         "updated_at": _iso_time(updated_at),
+        "owner": decode_text(owner) if isinstance(owner, str) else owner,
+        "revision": revision,
     }
     return salvage_conversation(_stored_body(body), columns)
 
@@ -171,16 +189,18 @@ def _iso_time(number: Any) -> object:
     return None if time is None else time.isoformat()
 
 
-def message_row(message: Message, now: int) -> dict[str, Any]:
+def message_row(message: Message, stored_at: int | None) -> dict[str, Any]:
     """Return a message's columns, except its place and its words."""
     rest = dump(message)
     del rest["id"], rest["role"]
+    rest.pop("stored_at", None)
     said_at = microseconds(message.created_at)
     return {
         "message_id": encode_text(message.id),
         "role": message.role,
-        "said_at": now if said_at is None else said_at,
+        "said_at": stored_at if said_at is None else said_at,
         "body": _encode_body(rest),
+        "stored_at": stored_at,
     }
 
 
@@ -198,6 +218,28 @@ def message_of(identity: str, role: str, body: str) -> Message:
         text = _stored_body(body)
         columns = {"id": _identity(identity), "role": role}
         return salvage_message("" if text is None else text, columns)
+
+
+def stored_message(
+    identity: str, role: str, body: str, stored_at: int | None, said_at: int
+) -> Message:
+    """Make a message from a row of `tables.MESSAGE_COLUMNS`."""
+    message = message_of(identity, role, body)
+    if stored_at is None and message.created_at is None:
+        stored_at = said_at  # as version 1 of the tables has it
+    message.__dict__["stored_at"] = time_of(stored_at)  # its only owner is here
+    return message
+
+
+def stored_message_json(
+    identity: str, role: str, body: str, stored_at: int | None, said_at: int
+) -> str:
+    """Return the message of a row of `tables.MESSAGE_COLUMNS` as JSON, as `message_json` does."""
+    text = message_json(identity, role, body)
+    time = time_of(said_at if stored_at is None else stored_at).isoformat()
+    if stored_at is None and f'"created_at":"{time}"' in text:
+        return text  # a row of version 1 whose `said_at` is not when it was stored
+    return f'{{"stored_at":"{time}",{text[1:]}'
 
 
 def message_json(identity: str, role: str, body: str) -> str:

@@ -27,6 +27,10 @@ _LOCKED: Final = frozenset({"55P03"})
 _NO_DATABASE: Final = frozenset({"3D000"})
 _REFUSED: Final = frozenset({"28000", "28P01", "42501"})
 _READ_ONLY: Final = frozenset({"25006"})
+_STATEMENT_MODE: Final = "not allowed in statement pooling mode"
+"""What PgBouncer says to a BEGIN; there is no state for it."""
+_ENDED: Final = ("server closed the connection", "terminating connection")
+"""What libpq says of a connection that ended while it was made; it has no state then."""
 
 
 def translate(error: psycopg.Error, *, broken: bool) -> StoreError:
@@ -40,8 +44,18 @@ def translate(error: psycopg.Error, *, broken: bool) -> StoreError:
     text = _first_line(error)
     if isinstance(error, psycopg_pool.PoolClosed | psycopg_pool.PoolTimeout):
         return closed() if isinstance(error, psycopg_pool.PoolClosed) else no_connection()
-    if state in _AGAIN or broken:
+    if _STATEMENT_MODE in text:
+        return _no_transactions()
+    if broken or _may_succeed_again(state, text):
         return Rerun(f"PostgreSQL failed: {text}")
+    return _final(error, state, text)
+
+
+def _may_succeed_again(state: str, text: str) -> bool:
+    return state in _AGAIN or (not state and any(words in text for words in _ENDED))
+
+
+def _final(error: psycopg.Error, state: str, text: str) -> StoreError:
     if state in _LOCKED:
         return UnavailableError(
             "another writer held this conversation for longer than the option timeout allows"
@@ -71,6 +85,13 @@ def no_connection() -> UnavailableError:
     return UnavailableError(
         "no connection to PostgreSQL was free within the option timeout: "
         "raise it or concurrency, or check the server"
+    )
+
+
+def _no_transactions() -> ConfigError:
+    return ConfigError(
+        "the pooler in front of PostgreSQL must allow transactions, got statement mode: "
+        "set pool_mode=transaction (or session) for this database in PgBouncer"
     )
 
 

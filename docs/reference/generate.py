@@ -432,13 +432,19 @@ def support_short() -> str:
     return table(["", *_GROUPS], rows)
 
 
+def _trait_value(value: object) -> str:
+    if isinstance(value, frozenset):
+        return ", ".join(f"`{item}`" for item in sorted(value)) or "–"
+    return f"`{value}`"
+
+
 def traits() -> str:
     told = attributes(Traits)
     adapters = {each: adapter_for(each) for each in SCHEMES}
     rows = [
         [
             f"`{each.name}`",
-            *(f"`{getattr(one.traits, each.name)}`" for one in adapters.values()),
+            *(_trait_value(getattr(one.traits, each.name)) for one in adapters.values()),
             told[each.name],
         ]
         for each in fields(Traits)

@@ -11,8 +11,7 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -23,20 +22,22 @@ from ..models import (
     AnyTip,
     Conversation,
     ConversationChange,
+    ConversationFilter,
     Feedback,
     Health,
     Listing,
     Message,
     NewConversation,
+    Order,
     Page,
     RunStep,
     Transcript,
-    Unset,
 )
 from ..serialization import message_json
 from ._operation_table import STREAMED_BY, Operation
 from ._transport import AsyncTransport, Transport
 from ._types import Q, R
+from .write_rules import absent_message
 
 if TYPE_CHECKING:
     from ..models import Reply
@@ -64,6 +65,15 @@ class Traits:
             an absent one succeeds everywhere.)
         deleted_readable: Whether a deleted conversation's messages can still be read by its id.
         max_page: The maximum number of items in a page; None if there is no limit.
+        starts: The lists that can begin at an id: ``conversations``, ``messages``. Where `paging`
+            is ``whole``, all can, by `paginate`.
+        orders: The orders of the list of conversations; ``oldest_first`` is the backend's own order
+            reversed. Where `paging` is ``whole``, both are there, by `paginate`.
+        filters: What conversations can be listed, searched and deleted by, besides their age.
+        keeps: The fields of conversations that the backend has, of those which not every one has;
+            the others always hold their default.
+        changes: The fields that `update_conversation` can change. With ``owner`` or ``metadata``
+            among them, they can be given where a conversation is made as well.
         batches: ``atomic`` if a batch of writes is stored as a whole or not at all, and nobody sees
             a part of it; ``none`` if each write is stored by itself.
     """
@@ -76,6 +86,13 @@ class Traits:
     reports_absent: bool = True
     deleted_readable: bool = False
     max_page: int | None = None
+    starts: frozenset[Literal["conversations", "messages"]] = frozenset()
+    orders: frozenset[Order] = frozenset({"newest_first"})
+    filters: frozenset[Literal["owner"]] = frozenset()
+    keeps: frozenset[Literal["pinned", "owner", "metadata"]] = frozenset()
+    changes: frozenset[Literal["title", "pinned", "owner", "metadata"]] = frozenset(
+        {"title", "pinned"}
+    )
     batches: Literal["atomic", "none"] = "none"
 
 
@@ -110,6 +127,8 @@ class Adapter(ABC, Generic[Q, R]):
             return  # a wrapped adapter looks at the inner one's
         own = {name for name in Operation if getattr(cls, name) is not getattr(Adapter, name)}
         derived = {whole for whole, streamed in STREAMED_BY.items() if streamed in own}
+        if cls.traits.paging == "whole":
+            derived.add(Operation.GET_MESSAGE)  # by `Adapter.get_message`
         cls.offers = frozenset(own | derived | {Operation.CHECK})
 
     def __init__(self, dsn: DSN, options: Any) -> None:
@@ -133,6 +152,28 @@ class Adapter(ABC, Generic[Q, R]):
         """A value that all adapters of one store share: they are equal if and only if it is."""
         place = self.label.partition("://")[2].partition("?")[0]
         return self.label if place else self  # a private memory has no place
+
+    @property
+    def has_namespaces(self) -> bool:
+        """Whether `in_namespace` returns another adapter of the same backend."""
+        return self.implements("in_namespace")
+
+    def in_namespace(self, name: str) -> Self:
+        """Return an adapter of another namespace, for the transport that this one's store has.
+
+        It offers no further namespaces, and never reaches the one without a name.
+
+        Args:
+            name: A non-empty string.
+        """
+        raise self._has_no_namespaces()
+
+    def _has_no_namespaces(self) -> StoreError:
+        return UnsupportedError(
+            f"{self.name} has no namespaces: open a store for each user, or set an owner",
+            adapter=self.name,
+            operation="with_namespace",
+        )
 
     @abstractmethod
     def transport(self) -> Transport[Q, R]:
@@ -183,6 +224,23 @@ class Adapter(ABC, Generic[Q, R]):
             NotFoundError: The conversation does not exist.
         """
 
+    def get_message(self, conversation_id: str, message_id: str) -> Flow[Q, R, Message]:
+        """Return a message; by default, where lists are whole, it is found in the list.
+
+        Raises:
+            NotFoundError: The conversation or the message does not exist.
+        """
+        if self.traits.paging != "whole":
+            raise self.unsupported(Operation.GET_MESSAGE)
+        return self._found_message(conversation_id, message_id)
+
+    def _found_message(self, conversation_id: str, message_id: str) -> Flow[Q, R, Message]:
+        page = yield from self.list_messages(conversation_id, Listing())
+        for message in page.items:
+            if message.id == message_id:
+                return message
+        raise absent_message(conversation_id, message_id)
+
     def messages_as_json(self, conversation_id: str, listing: Listing) -> Flow[Q, R, Page[str]]:
         """Return the page of `list_messages`, each message as JSON.
 
@@ -220,6 +278,8 @@ class Adapter(ABC, Generic[Q, R]):
     def create_conversation(self, new: NewConversation) -> Flow[Q, R, Conversation]:
         """Create a conversation.
 
+        `new` has an owner or metadata only if `traits.changes` names them.
+
         Raises:
             ConflictError: Another conversation has the id.
         """
@@ -232,15 +292,34 @@ class Adapter(ABC, Generic[Q, R]):
         raise self.unsupported(Operation.APPEND_MESSAGES)
 
     def replace_messages(
-        self, conversation_id: str, messages: Sequence[Message], after: str | None
+        self,
+        conversation_id: str,
+        messages: Sequence[Message],
+        after: str | None,
+        tip: str | AnyTip | None,
     ) -> Flow[Q, R, tuple[Message, ...]]:
-        """Replace all messages after the message `after`, in one transaction."""
+        """Replace all messages after the message `after`, in one transaction.
+
+        Raises:
+            ConflictError: The last message is not `tip`, unless what is after `after` equals
+                `messages` already; see the store's method.
+        """
         raise self.unsupported(Operation.REPLACE_MESSAGES)
+
+    def update_message(
+        self, conversation_id: str, message: Message, was: Message | AnyTip
+    ) -> Flow[Q, R, Message]:
+        """Replace the stored message of that id, in its place; see the store's method.
+
+        Raises:
+            ConflictError: What is stored differs from `was`.
+        """
+        raise self.unsupported(Operation.UPDATE_MESSAGE)
 
     def update_conversation(
         self, conversation_id: str, change: ConversationChange
     ) -> Flow[Q, R, None]:
-        """Change the fields that are not UNSET."""
+        """Change the fields that are not UNSET, all of which are among `traits.changes`."""
         raise self.unsupported(Operation.UPDATE_CONVERSATION)
 
     def delete_conversation(self, conversation_id: str) -> Flow[Q, R, None]:
@@ -252,29 +331,47 @@ class Adapter(ABC, Generic[Q, R]):
         raise self.unsupported(Operation.PUT_CONVERSATION)
 
     def fork_conversation(
-        self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
+        self,
+        conversation_id: str,
+        message_id: str,
+        new_id: str | None,
+        change: ConversationChange,
     ) -> Flow[Q, R, Conversation]:
-        """Copy a conversation up to and including a message.
+        """Copy a conversation up to and including a message, with `raw`, owner and metadata.
 
         Args:
             conversation_id: The id of the original.
             message_id: The last message of the copy.
             new_id: The copy's id; None lets the store choose one.
-            title: The copy's title; UNSET for that of the original.
+            change: What the copy has in place of the original's; it is never pinned.
         """
         raise self.unsupported(Operation.FORK_CONVERSATION)
 
-    def delete_conversations(self, older_than: datetime) -> Flow[Q, R, int]:
-        """Delete what a list with that `older_than` returns, and return the number deleted."""
+    def delete_conversations(self, which: ConversationFilter) -> Flow[Q, R, int]:
+        """Delete what a list with the same filters returns, and return the number deleted.
+
+        `which` names an owner only if `traits.filters` has it.
+        """
         raise self.unsupported(Operation.DELETE_CONVERSATIONS)
 
     def clear_conversations(self) -> Flow[Q, R, None]:
         """Delete every conversation that the store lists."""
         raise self.unsupported(Operation.CLEAR_CONVERSATIONS)
 
-    def delete_message(self, conversation_id: str, message_id: str) -> Flow[Q, R, None]:
-        """Delete a message; for an absent one, return or raise `NotFoundError`."""
+    def delete_message(self, conversation_id: str, message_id: str) -> Flow[Q, R, bool | None]:
+        """Delete a message, and return whether it was there; None if the backend does not say.
+
+        For an absent one, return False or None, or raise `NotFoundError`.
+        """
         raise self.unsupported(Operation.DELETE_MESSAGE)
+
+    def pop_message(self, conversation_id: str, tip: str | AnyTip) -> Flow[Q, R, Message | None]:
+        """Delete and return the last message, in one transaction; None if there is none.
+
+        Raises:
+            ConflictError: The last message is not `tip`.
+        """
+        raise self.unsupported(Operation.POP_MESSAGE)
 
     def set_feedback(
         self, conversation_id: str, message_id: str, feedback: Feedback | None

@@ -22,9 +22,11 @@ class Operation(StrEnum):
     LIST_CONVERSATIONS = "list_conversations"
     GET_CONVERSATION = "get_conversation"
     LIST_MESSAGES = "list_messages"
+    GET_MESSAGE = "get_message"
     CREATE_CONVERSATION = "create_conversation"
     APPEND_MESSAGES = "append_messages"
     REPLACE_MESSAGES = "replace_messages"
+    UPDATE_MESSAGE = "update_message"
     UPDATE_CONVERSATION = "update_conversation"
     PUT_CONVERSATION = "put_conversation"
     FORK_CONVERSATION = "fork_conversation"
@@ -32,6 +34,7 @@ class Operation(StrEnum):
     DELETE_CONVERSATIONS = "delete_conversations"
     CLEAR_CONVERSATIONS = "clear_conversations"
     DELETE_MESSAGE = "delete_message"
+    POP_MESSAGE = "pop_message"
     SET_FEEDBACK = "set_feedback"
     SEARCH = "search"
     GET_RUN_DETAILS = "get_run_details"
@@ -82,11 +85,15 @@ _ID: Final = ("conversation_id",)
 _BOTH_IDS: Final = ("conversation_id", "message_id")
 _TURN_IDS: Final = ("conversation_id", "turn_id")
 _PAGE: Final = ("limit", "cursor")
+_LIST: Final = (*_PAGE, "order", "start")
 
 OPERATIONS: Final[Mapping[Operation, OperationInfo]] = MappingProxyType(
     {
         Operation.LIST_CONVERSATIONS: OperationInfo(
-            access="read", words="read", options=(*_PAGE, "older_than")
+            access="read",
+            words="read",
+            options=(*_LIST, "older_than", "owner"),
+            errors=(NotFoundError,),
         ),
         Operation.GET_CONVERSATION: OperationInfo(
             access="read", words="read", arguments=_ID, errors=(NotFoundError,)
@@ -95,13 +102,16 @@ OPERATIONS: Final[Mapping[Operation, OperationInfo]] = MappingProxyType(
             access="read",
             words="read",
             arguments=_ID,
-            options=(*_PAGE, "order"),
+            options=_LIST,
             errors=(NotFoundError,),
+        ),
+        Operation.GET_MESSAGE: OperationInfo(
+            access="read", words="read", arguments=_BOTH_IDS, errors=(NotFoundError,)
         ),
         Operation.CREATE_CONVERSATION: OperationInfo(
             access="write",
             words="create",
-            options=("id", "title", "created_at", "origin"),
+            options=("id", "title", "created_at", "origin", "owner", "metadata"),
             errors=(ConflictError,),
         ),
         Operation.APPEND_MESSAGES: OperationInfo(
@@ -115,13 +125,21 @@ OPERATIONS: Final[Mapping[Operation, OperationInfo]] = MappingProxyType(
             access="write",
             words="replace",
             arguments=(*_ID, "messages", "after"),
+            options=("tip",),
+            errors=(NotFoundError, ConflictError),
+        ),
+        Operation.UPDATE_MESSAGE: OperationInfo(
+            access="write",
+            words="edit messages",
+            arguments=(*_ID, "message"),
+            options=("was",),
             errors=(NotFoundError, ConflictError),
         ),
         Operation.UPDATE_CONVERSATION: OperationInfo(
             access="write",
             words="rename and pin",
             arguments=_ID,
-            options=("title", "pinned"),
+            options=("title", "pinned", "owner", "metadata"),
             errors=(NotFoundError,),
         ),
         Operation.PUT_CONVERSATION: OperationInfo(
@@ -131,16 +149,22 @@ OPERATIONS: Final[Mapping[Operation, OperationInfo]] = MappingProxyType(
             access="write",
             words="fork",
             arguments=_BOTH_IDS,
-            options=("id", "title"),
+            options=("id", "title", "owner", "metadata"),
             errors=(NotFoundError, ConflictError),
         ),
         Operation.DELETE_CONVERSATION: OperationInfo(access="write", words="delete", arguments=_ID),
         Operation.DELETE_CONVERSATIONS: OperationInfo(
-            access="write", words="delete by age", arguments=("older_than",)
+            access="write", words="delete by age", options=("owner", "older_than")
         ),
         Operation.CLEAR_CONVERSATIONS: OperationInfo(access="write", words="clear"),
         Operation.DELETE_MESSAGE: OperationInfo(
             access="write", words="delete messages", arguments=_BOTH_IDS
+        ),
+        Operation.POP_MESSAGE: OperationInfo(
+            access="write",
+            words="delete messages",
+            arguments=(*_ID, "tip"),
+            errors=(NotFoundError, ConflictError),
         ),
         Operation.SET_FEEDBACK: OperationInfo(
             access="write",
@@ -152,7 +176,7 @@ OPERATIONS: Final[Mapping[Operation, OperationInfo]] = MappingProxyType(
             access="read",
             words="search",
             arguments=("query",),
-            options=(*_PAGE, "conversation_id", "role", "since", "until"),
+            options=(*_PAGE, "conversation_id", "role", "since", "until", "owner"),
         ),
         Operation.GET_RUN_DETAILS: OperationInfo(
             access="read", words="run details", arguments=_BOTH_IDS
@@ -164,14 +188,14 @@ OPERATIONS: Final[Mapping[Operation, OperationInfo]] = MappingProxyType(
             access="write",
             words="reply",
             arguments=(*_ID, "content"),
-            options=("turn_id",),
+            options=("turn_id", "owner", "metadata"),
             errors=(ConflictError,),
         ),
         Operation.STREAM_REPLY: OperationInfo(
             access="write",
             words="reply",
             arguments=(*_ID, "content"),
-            options=("turn_id",),
+            options=("turn_id", "owner", "metadata"),
             errors=(ConflictError,),
         ),
         Operation.ANSWER: OperationInfo(

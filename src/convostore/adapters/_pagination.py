@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
-from ..errors import InvalidError, ProtocolError
+from ..errors import InvalidError, NotFoundError, ProtocolError
 from ..models import Listing, Page
 from ..parsing import decode_json
 
@@ -22,7 +22,8 @@ def paginate(
 ) -> Page[T]:
     """Return a page of a list that a backend returns whole; of messages, the oldest first.
 
-    The cursor holds the ids of the last few items before it, so that some of them may be deleted.
+    It also does what a listing asks of `Traits.starts` and `Traits.orders`. The cursor holds the
+    ids of the last few items before it, so that some of them may be deleted.
 
     Args:
         items: The whole list.
@@ -31,11 +32,16 @@ def paginate(
         what: The name of the list in errors.
 
     Raises:
+        NotFoundError: The item that the page begins with does not exist.
         InvalidError: None of the items that the cursor remembers exists any more.
     """
-    if listing.order == "newest_first":
+    if listing.reverse or listing.order == "newest_first":
         items = items[::-1]
     start = 0
+    if listing.start is not None:
+        start = next((n for n, item in enumerate(items) if key(item) == listing.start), -1)
+        if start < 0:
+            raise NotFoundError(f"there is no {listing.start!r} in the {what} to start at")
     if listing.cursor is not None:
         indexes = {key(item): index for index, item in enumerate(items)}
         known = [indexes[item_id] for item_id in _last_ids(listing.cursor) if item_id in indexes]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias
 
 from ..flow import Flow
@@ -31,6 +31,8 @@ class Turn:
         options: An instance of the adapter's `ReplyOptions`; typed loosely so that an adapter may
             name its subclass.
         begins: Whether the conversation's id was chosen for this turn, so that it cannot exist yet.
+        owner: The owner of a conversation that the turn makes; only if `Traits.changes` names it.
+        metadata: The metadata of a conversation that the turn makes; likewise.
     """
 
     conversation_id: str
@@ -38,6 +40,8 @@ class Turn:
     content: tuple[Part, ...]
     options: Any
     begins: bool = False
+    owner: str | None = None
+    metadata: Mapping[str, JSON] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +83,11 @@ class Stream(Generic[Q, R]):
         finish: Makes the flow that reads the stored messages and returns the reply; it may wait
             until they are stored.
         turn_id: The turn's id, if it differs from the one that was asked for.
+        message_id: The id that the answer's message will have; None where only its end says so.
     """
 
     request: Q
     decoder: Decoder
     finish: Callable[[ReplyAccumulator], Flow[Q, R, Reply]]
     turn_id: str | None = None
+    message_id: str | None = None

@@ -7,8 +7,8 @@ protocol may be known here, and nothing is sent but what the inner adapter asks 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from copy import copy
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..errors import ForbiddenError, StoreError
 from ..flow import Flow
@@ -16,6 +16,7 @@ from ..models import (
     AnyTip,
     Conversation,
     ConversationChange,
+    ConversationFilter,
     Feedback,
     Health,
     Listing,
@@ -24,7 +25,6 @@ from ..models import (
     Page,
     RunStep,
     Transcript,
-    Unset,
 )
 from ._base import Adapter, AdapterOptions, Traits
 from ._operation_table import READING, Operation
@@ -84,6 +84,23 @@ class WrappedAdapter(Adapter[Q, R]):
     def store_key(self) -> object:
         return self.inner.store_key
 
+    @property
+    def has_namespaces(self) -> bool:
+        return self.inner.has_namespaces
+
+    def in_namespace(self, name: str) -> Self:
+        """Return this wrapper around the inner adapter of a namespace."""
+        return self.rewrapped(self.inner.in_namespace(name))
+
+    def rewrapped(self, inner: Adapter[Q, R]) -> Self:
+        """Return a copy of this wrapper around another inner adapter.
+
+        Override it in a wrapper that holds what belongs to one namespace, such as a cache.
+        """
+        copied = copy(self)
+        copied.inner, copied.dsn, copied.options = inner, inner.dsn, inner.options
+        return copied
+
     def implements(self, method: str) -> bool:
         if getattr(type(self), method) is getattr(WrappedAdapter, method):
             return self.inner.implements(method)
@@ -127,6 +144,9 @@ class WrappedAdapter(Adapter[Q, R]):
     def list_messages(self, conversation_id: str, listing: Listing) -> Flow[Q, R, Page[Message]]:
         return self.inner.list_messages(conversation_id, listing)
 
+    def get_message(self, conversation_id: str, message_id: str) -> Flow[Q, R, Message]:
+        return self.inner.get_message(conversation_id, message_id)
+
     def messages_as_json(self, conversation_id: str, listing: Listing) -> Flow[Q, R, Page[str]]:
         return self.inner.messages_as_json(conversation_id, listing)
 
@@ -158,9 +178,13 @@ class WrappedAdapter(Adapter[Q, R]):
         return self.inner.put_conversation(conversation)
 
     def fork_conversation(
-        self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
+        self,
+        conversation_id: str,
+        message_id: str,
+        new_id: str | None,
+        change: ConversationChange,
     ) -> Flow[Q, R, Conversation]:
-        return self.inner.fork_conversation(conversation_id, message_id, new_id, title)
+        return self.inner.fork_conversation(conversation_id, message_id, new_id, change)
 
     def update_conversation(
         self, conversation_id: str, change: ConversationChange
@@ -170,8 +194,8 @@ class WrappedAdapter(Adapter[Q, R]):
     def delete_conversation(self, conversation_id: str) -> Flow[Q, R, None]:
         return self.inner.delete_conversation(conversation_id)
 
-    def delete_conversations(self, older_than: datetime) -> Flow[Q, R, int]:
-        return self.inner.delete_conversations(older_than)
+    def delete_conversations(self, which: ConversationFilter) -> Flow[Q, R, int]:
+        return self.inner.delete_conversations(which)
 
     def clear_conversations(self) -> Flow[Q, R, None]:
         return self.inner.clear_conversations()
@@ -182,12 +206,24 @@ class WrappedAdapter(Adapter[Q, R]):
         return self.inner.append_messages(conversation_id, messages, after)
 
     def replace_messages(
-        self, conversation_id: str, messages: Sequence[Message], after: str | None
+        self,
+        conversation_id: str,
+        messages: Sequence[Message],
+        after: str | None,
+        tip: str | AnyTip | None,
     ) -> Flow[Q, R, tuple[Message, ...]]:
-        return self.inner.replace_messages(conversation_id, messages, after)
+        return self.inner.replace_messages(conversation_id, messages, after, tip)
 
-    def delete_message(self, conversation_id: str, message_id: str) -> Flow[Q, R, None]:
+    def update_message(
+        self, conversation_id: str, message: Message, was: Message | AnyTip
+    ) -> Flow[Q, R, Message]:
+        return self.inner.update_message(conversation_id, message, was)
+
+    def delete_message(self, conversation_id: str, message_id: str) -> Flow[Q, R, bool | None]:
         return self.inner.delete_message(conversation_id, message_id)
+
+    def pop_message(self, conversation_id: str, tip: str | AnyTip) -> Flow[Q, R, Message | None]:
+        return self.inner.pop_message(conversation_id, tip)
 
     def set_feedback(
         self, conversation_id: str, message_id: str, feedback: Feedback | None
@@ -246,7 +282,9 @@ class _ReadOnlyAdapter(WrappedAdapter[Q, R]):
     clear_conversations = Adapter.clear_conversations
     append_messages = Adapter.append_messages
     replace_messages = Adapter.replace_messages
+    update_message = Adapter.update_message
     delete_message = Adapter.delete_message
+    pop_message = Adapter.pop_message
     set_feedback = Adapter.set_feedback
     reply = Adapter.reply
     stream_reply = Adapter.stream_reply

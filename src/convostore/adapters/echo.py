@@ -107,6 +107,7 @@ class EchoAdapter(MemoryAdapter):
             decoder=EchoDecoder(),
             finish=lambda accumulator: self._stored(conversation_id, turn_id, accumulator),
             turn_id=turn_id,
+            message_id=f"{turn_id}{_ANSWER}",
         )
 
     def _take(self, turn: Turn) -> list[ReplyEvent | str]:
@@ -120,7 +121,12 @@ class EchoAdapter(MemoryAdapter):
             parts=_accumulate(events),
             status="failed" if failed else "complete",
         )
-        new = NewConversation(id=turn.conversation_id, title=question.text or None)
+        new = NewConversation(
+            id=turn.conversation_id,
+            title=question.text or None,
+            owner=turn.owner,
+            metadata=turn.metadata,
+        )
         if turn.conversation_id not in self._shelf.kept:
             _run_now(self.create_conversation(new))
         _run_now(self.append_messages(turn.conversation_id, [question, answer], ANY))
@@ -134,7 +140,7 @@ class EchoAdapter(MemoryAdapter):
         message = question.model_copy(update={"parts": parts})
         messages = _run_now(self._messages(conversation_id))
         after = messages[-2].id if len(messages) > 1 else None
-        _run_now(self.replace_messages(conversation_id, [message], after))
+        _run_now(self.replace_messages(conversation_id, [message], after, question.id))
         return [*events, _END]
 
     def _stored(

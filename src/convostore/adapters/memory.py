@@ -12,9 +12,11 @@ import secrets
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from copy import copy, deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeAlias, TypeVar, cast
+from urllib.parse import quote
 
 from ..dsn import DSN
 from ..errors import InvalidError
@@ -24,24 +26,34 @@ from ..models import (
     AnyTip,
     Conversation,
     ConversationChange,
+    ConversationFilter,
     Feedback,
     Listing,
     Message,
     NewConversation,
     Origin,
     Page,
-    Unset,
 )
-from ._base import Adapter, Traits
+from ._base import Adapter, AdapterOptions, Traits
 from ._pagination import read_position
 from ._transport import AsyncIncomingReply, AsyncTransport, IncomingReply, Transport
 from .write_rules import (
     absent_conversation,
     absent_message,
+    absent_start,
+    are_same_messages,
+    changed_fields,
+    check_popped_tip,
+    check_replaced_tip,
     check_replacement,
     check_tip,
+    edited_message,
+    forked_conversation,
+    made_conversation,
     missing_tip,
-    moved_on,
+    moved_by,
+    new_revision,
+    require_json,
     same_conversation,
     taken_conversation,
     unstored_messages,
@@ -50,9 +62,19 @@ from .write_rules import (
 if TYPE_CHECKING:
     from ..search import Hit, Search
 
-__all__ = ["AsyncMemoryTransport", "Call", "MemoryAdapter", "MemoryTransport", "void"]
+__all__ = [
+    "AsyncMemoryTransport",
+    "Call",
+    "MemoryAdapter",
+    "MemoryOptions",
+    "MemoryTransport",
+    "void",
+]
 
 T = TypeVar("T")
+Item = TypeVar("Item")
+_Place: TypeAlias = tuple[Any, ...]
+"""The sort key of an item of a list: what its cursors say."""
 
 Call: TypeAlias = Callable[[], object]
 """A request to the memory: a function that is called while the lock is held."""
@@ -61,25 +83,48 @@ Call: TypeAlias = Callable[[], object]
 @dataclass(slots=True)
 class _Entry:
     conversation: Conversation
-    stored_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    made_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     messages: dict[int, Message] = field(default_factory=dict)
-    times: dict[int, datetime] = field(default_factory=dict)
     next_sequence: int = 0
+
+    def __post_init__(self) -> None:
+        self.revise()
 
     def find(self, message_id: str) -> int | None:
         return next((seq for seq, item in self.messages.items() if item.id == message_id), None)
 
-    def put(self, messages: Sequence[Message]) -> None:
-        for message in messages:
+    def put(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+        now = datetime.now(UTC)
+        stored = tuple([message.trusted_copy(stored_at=now) for message in messages])
+        for message in stored:
             self.messages[self.next_sequence] = message
-            self.times[self.next_sequence] = message.created_at or datetime.now(UTC)
             self.next_sequence += 1
+        return stored
+
+    def after(self, sequence: int) -> list[Message]:
+        return [message for seq, message in self.messages.items() if seq > sequence]
+
+    @property
+    def tip(self) -> str | None:
+        return self.messages[next(reversed(self.messages))].id if self.messages else None
+
+    def revise(self, **changes: object) -> None:
+        """Change the conversation's fields, and its revision."""
+        self.conversation = self.conversation.trusted_copy(**changes, revision=new_revision())
+
+    def take_in(self, conversation: Conversation) -> None:
+        """Take the fields of a conversation, as they are."""
+        self.conversation = conversation
+        self.revise()
+
+    def touch(self, messages: Sequence[Message] = ()) -> None:
+        """Note that the content has changed, by these messages if any were added."""
+        self.revise(updated_at=moved_by(self.conversation, self.made_at, messages))
 
 
 @dataclass(slots=True)
 class _Shelf:
     kept: dict[str, _Entry] = field(default_factory=dict)
-    lock: threading.RLock = field(default_factory=threading.RLock)
     copies: dict[str, _Entry] | None = None
     """During a batch, the conversations that it reached for, as they were before it."""
 
@@ -89,9 +134,7 @@ class _Shelf:
         except KeyError:
             raise absent_conversation(conversation_id) from None
         if self.copies is not None and conversation_id not in self.copies:
-            self.copies[conversation_id] = replace(
-                row, messages=dict(row.messages), times=dict(row.times)
-            )
+            self.copies[conversation_id] = replace(row, messages=dict(row.messages))
         return row
 
     @contextmanager
@@ -109,28 +152,87 @@ class _Shelf:
             self.copies = None
 
 
-_shelves: Final[dict[str, _Shelf]] = {}
+class _Memory:
+    """What one address holds: the conversations of its namespaces, under one lock."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self._shelves: dict[str, _Shelf] = {}
+
+    def shelf(self, namespace: str) -> _Shelf:
+        with self.lock:
+            return self._shelves.setdefault(namespace, _Shelf())
+
+
+_memories: Final[dict[str, _Memory]] = {}
 
 
 def _do(call: Callable[[], T]) -> Flow[Call, object, T]:
     return (yield call)  # type: ignore[return-value]  # a reply is what its call returned
 
 
+class MemoryOptions(AdapterOptions):
+    """The options of a store in memory.
+
+    Attributes:
+        namespace: The namespace of the conversations; those of other namespaces are out of reach.
+    """
+
+    namespace: str = ""
+
+
 class MemoryAdapter(Adapter[Call, object]):
     """An adapter that keeps conversations in this process; see the module."""
 
     name: ClassVar[str] = "memory"
-    traits = Traits(order="pinned_then_active", updated_at="content", batches="atomic")
+    Options = MemoryOptions
+    traits = Traits(
+        order="pinned_then_active",
+        updated_at="content",
+        batches="atomic",
+        starts=frozenset({"conversations", "messages"}),
+        orders=frozenset({"newest_first", "oldest_first"}),
+        filters=frozenset({"owner"}),
+        keeps=frozenset({"pinned", "owner", "metadata"}),
+        changes=frozenset({"title", "pinned", "owner", "metadata"}),
+    )
 
     def __init__(self, dsn: DSN, options: object) -> None:
         super().__init__(dsn, options)
-        self._shelf = _shelves.setdefault(dsn.host, _Shelf()) if dsn.host else _Shelf()
+        self._memory = _memories.setdefault(dsn.host, _Memory()) if dsn.host else _Memory()
+        self._enter(getattr(options, "namespace", ""), is_view=False)
+
+    def _enter(self, namespace: str, *, is_view: bool) -> None:
+        self._namespace = namespace
+        self._is_view = is_view
+        self._shelf = self._memory.shelf(namespace)
+
+    @property
+    def label(self) -> str:
+        if not self._namespace:
+            return super().label
+        return f"{super().label}?namespace={quote(self._namespace, errors='backslashreplace')}"
+
+    @property
+    def store_key(self) -> object:
+        return self._memory, self._namespace
+
+    @property
+    def has_namespaces(self) -> bool:
+        return not self._is_view
+
+    def in_namespace(self, name: str) -> Self:
+        if self._is_view:
+            raise self._has_no_namespaces()
+        view = copy(self)
+        view._enter(name, is_view=True)  # noqa: SLF001  # of this class
+        return view
 
     def transport(self) -> Transport[Call, object]:
-        return MemoryTransport(self._shelf.lock)
+        return MemoryTransport(self._memory.lock)
 
     def async_transport(self) -> AsyncTransport[Call, object]:
-        return AsyncMemoryTransport(self._shelf.lock)
+        return AsyncMemoryTransport(self._memory.lock)
 
     def batch(
         self, flows: Sequence[Flow[Call, object, Any]]
@@ -143,90 +245,88 @@ class MemoryAdapter(Adapter[Call, object]):
 
     def list_conversations(self, listing: Listing) -> Flow[Call, object, Page[Conversation]]:
         def call() -> Page[Conversation]:
-            rows = sorted(self._older(listing.older_than), key=_rank)
-            total = len(rows)
-            if listing.cursor is not None:
-                last = read_position(listing.cursor, bool, float, str)
-                rows = [row for row in rows if list(_rank(row)) > last]
-            page = tuple(rows[: listing.limit])
-            more = len(page) < len(rows)
-            return Page(
-                items=page,
-                cursor=json.dumps(_rank(page[-1])) if more else None,
-                total=total,
-            )
+            found = self._matching(listing.older_than, listing.owner)
+            rows = sorted([(_rank(entry.conversation), entry.conversation) for entry in found])
+            page = _cut(rows, listing, (bool, float, str), descending=listing.reverse)
+            return replace(page, items=tuple(map(_handed_out, page.items)))
 
         return _do(call)
 
-    def _older(self, time: datetime | None) -> Iterator[Conversation]:
+    def _matching(self, older_than: datetime | None, owner: object) -> Iterator[_Entry]:
         for entry in self._shelf.kept.values():
             active = entry.conversation.last_active_at
-            if time is None or (active is not None and active < time):
-                yield entry.conversation
+            if older_than is not None and (active is None or active >= older_than):
+                continue
+            if owner is UNSET or entry.conversation.owner == owner:
+                yield entry
 
     def get_conversation(self, conversation_id: str) -> Flow[Call, object, Conversation]:
-        return _do(lambda: self._shelf[conversation_id].conversation)
+        return _do(lambda: _handed_out(self._shelf[conversation_id].conversation))
 
     def list_messages(
         self, conversation_id: str, listing: Listing
     ) -> Flow[Call, object, Page[Message]]:
         def call() -> Page[Message]:
-            rows = list(self._shelf[conversation_id].messages.items())
-            total = len(rows)
-            if listing.order == "newest_first":
-                rows.reverse()
-            if listing.cursor is not None:
-                (last,) = read_position(listing.cursor, int)
-                backwards = listing.order == "newest_first"
-                rows = [row for row in rows if (row[0] < last if backwards else row[0] > last)]
-            page = rows[: listing.limit]
-            cursor = json.dumps([page[-1][0]]) if len(page) < len(rows) else None
-            return Page(items=tuple(row[1] for row in page), cursor=cursor, total=total)
+            messages = self._shelf[conversation_id].messages
+            rows = [((seq,), message) for seq, message in messages.items()]
+            return _cut(rows, listing, (int,), descending=listing.order == "newest_first")
+
+        return _do(call)
+
+    def get_message(self, conversation_id: str, message_id: str) -> Flow[Call, object, Message]:
+        def call() -> Message:
+            entry = self._shelf[conversation_id]
+            return entry.messages[_sequence(entry, message_id)]
 
         return _do(call)
 
     def create_conversation(self, new: NewConversation) -> Flow[Call, object, Conversation]:
         def call() -> Conversation:
             conversation_id = new.id or secrets.token_hex(16)
-            conversation = Conversation(
-                id=conversation_id,
-                title=new.title,
-                created_at=new.created_at,
-                updated_at=datetime.now(UTC),
-                origin=new.origin,
-            )
             if conversation_id in self._shelf.kept:
-                return same_conversation(self._shelf[conversation_id].conversation, new)
-            self._shelf.kept[conversation_id] = _Entry(conversation)
-            return conversation
+                stored = self._shelf[conversation_id].conversation
+                return _handed_out(same_conversation(stored, new))
+            entry = _Entry(made_conversation(conversation_id, new))
+            self._shelf.kept[conversation_id] = entry
+            return _handed_out(entry.conversation)
 
         return _do(call)
 
     def put_conversation(self, conversation: Conversation) -> Flow[Call, object, None]:
         def call() -> None:
-            self._shelf.kept.setdefault(conversation.id, _Entry(conversation))
-            self._shelf[conversation.id].conversation = conversation
+            require_json(conversation)
+            taken_in = _handed_out(conversation)
+            if conversation.id in self._shelf.kept:
+                self._shelf[conversation.id].take_in(taken_in)
+            else:
+                self._shelf.kept[conversation.id] = _Entry(taken_in)
 
         return _do(call)
 
     def fork_conversation(
-        self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
+        self,
+        conversation_id: str,
+        message_id: str,
+        new_id: str | None,
+        change: ConversationChange,
     ) -> Flow[Call, object, Conversation]:
         def call() -> Conversation:
             entry = self._shelf[conversation_id]
             last = _sequence(entry, message_id)
-            conversation = Conversation(
-                id=new_id or secrets.token_hex(16),
-                title=entry.conversation.title if title is UNSET else title,
-                updated_at=datetime.now(UTC),
-                origin=Origin(store=self.label, conversation_id=conversation_id),
+            origin = Origin(store=self.label, conversation_id=conversation_id)
+            fork = forked_conversation(
+                entry.conversation, new_id or secrets.token_hex(16), origin, change
             )
-            if conversation.id in self._shelf.kept:
-                raise taken_conversation(conversation.id)
-            fork = self._shelf.kept[conversation.id] = _Entry(conversation)
-            fork.put([message for seq, message in entry.messages.items() if seq <= last])
-            fork.times = dict(enumerate(entry.times[seq] for seq in entry.messages if seq <= last))
-            return conversation
+            if fork.id in self._shelf.kept:
+                raise taken_conversation(fork.id)
+            copied = self._shelf.kept[fork.id] = _Entry(fork)
+            copied.messages = {
+                number: message
+                for number, (seq, message) in enumerate(entry.messages.items())
+                if seq <= last
+            }
+            copied.next_sequence = len(copied.messages)
+            return _handed_out(copied.conversation)
 
         return _do(call)
 
@@ -235,32 +335,57 @@ class MemoryAdapter(Adapter[Call, object]):
     ) -> Flow[Call, object, tuple[Message, ...]]:
         def call() -> tuple[Message, ...]:
             entry = self._shelf[conversation_id]
+            require_json(*messages)
             stored = {message.id: message for message in entry.messages.values()}
             fresh = unstored_messages(messages, stored)
             if fresh:
                 repeated = {message.id for message in messages if message.id in stored}
-                check_tip(next(reversed(stored), None), after, repeated)
-                entry.put(fresh)
-                _touch(entry)
-            stored |= {message.id: message for message in fresh}
+                check_tip(entry.tip, after, repeated)
+                stored |= {message.id: message for message in entry.put(fresh)}
+                entry.touch(fresh)
             return tuple(stored[message.id] for message in messages)
 
         return _do(call)
 
     def replace_messages(
-        self, conversation_id: str, messages: Sequence[Message], after: str | None
+        self,
+        conversation_id: str,
+        messages: Sequence[Message],
+        after: str | None,
+        tip: str | AnyTip | None,
     ) -> Flow[Call, object, tuple[Message, ...]]:
         def call() -> tuple[Message, ...]:
             entry = self._shelf[conversation_id]
+            require_json(*messages)
             last = -1 if after is None else entry.find(after)
             if last is None:
                 raise missing_tip(str(after))
+            tail = entry.after(last)
+            if are_same_messages(tail, messages):
+                return tuple(tail)
+            check_replaced_tip(entry.tip, tip)
             head = {seq: message for seq, message in entry.messages.items() if seq <= last}
             check_replacement(messages, {message.id: message for message in head.values()})
             entry.messages = head
-            entry.put(messages)
-            _touch(entry)
-            return tuple(messages)
+            stored = entry.put(messages)
+            entry.touch(messages)
+            return stored
+
+        return _do(call)
+
+    def update_message(
+        self, conversation_id: str, message: Message, was: Message | AnyTip
+    ) -> Flow[Call, object, Message]:
+        def call() -> Message:
+            entry = self._shelf[conversation_id]
+            require_json(message)
+            sequence = _sequence(entry, message.id)
+            stored = entry.messages[sequence]
+            edited = edited_message(stored, message, was)
+            if edited != stored:
+                entry.messages[sequence] = edited
+                entry.touch()
+            return edited
 
         return _do(call)
 
@@ -269,34 +394,50 @@ class MemoryAdapter(Adapter[Call, object]):
     ) -> Flow[Call, object, None]:
         def call() -> None:
             entry = self._shelf[conversation_id]
-            fields = {"title": change.title, "pinned": change.pinned}
-            entry.conversation = entry.conversation.model_copy(
-                update={name: value for name, value in fields.items() if value is not UNSET}
-            )
+            entry.revise(**changed_fields(entry.conversation, change))
 
         return _do(call)
 
     def delete_conversation(self, conversation_id: str) -> Flow[Call, object, None]:
         return _do(lambda: void(self._shelf.kept.pop(conversation_id, None)))
 
-    def delete_conversations(self, older_than: datetime) -> Flow[Call, object, int]:
+    def delete_conversations(self, which: ConversationFilter) -> Flow[Call, object, int]:
         def call() -> int:
-            ids = [conversation.id for conversation in self._older(older_than)]
-            for conversation_id in ids:
-                del self._shelf.kept[conversation_id]
-            return len(ids)
+            found = list(self._matching(which.older_than, which.owner))
+            for entry in found:
+                del self._shelf.kept[entry.conversation.id]
+            return len(found)
 
         return _do(call)
 
     def clear_conversations(self) -> Flow[Call, object, None]:
         return _do(lambda: self._shelf.kept.clear())
 
-    def delete_message(self, conversation_id: str, message_id: str) -> Flow[Call, object, None]:
-        def call() -> None:
+    def delete_message(
+        self, conversation_id: str, message_id: str
+    ) -> Flow[Call, object, bool | None]:
+        def call() -> bool:
             entry = self._shelf[conversation_id]
-            if (sequence := entry.find(message_id)) is not None:
-                del entry.messages[sequence]
-                _touch(entry)
+            sequence = entry.find(message_id)
+            if sequence is None:
+                return False
+            del entry.messages[sequence]
+            entry.touch()
+            return True
+
+        return _do(call)
+
+    def pop_message(
+        self, conversation_id: str, tip: str | AnyTip
+    ) -> Flow[Call, object, Message | None]:
+        def call() -> Message | None:
+            entry = self._shelf[conversation_id]
+            check_popped_tip(entry.tip, tip)
+            if not entry.messages:
+                return None
+            _, message = entry.messages.popitem()
+            entry.touch()
+            return message
 
         return _do(call)
 
@@ -306,43 +447,74 @@ class MemoryAdapter(Adapter[Call, object]):
         def call() -> None:
             entry = self._shelf[conversation_id]
             sequence = _sequence(entry, message_id)
-            message = entry.messages[sequence].model_copy(update={"feedback": feedback})
-            entry.messages[sequence] = message
+            entry.messages[sequence] = entry.messages[sequence].trusted_copy(feedback=feedback)
+            entry.revise()
 
         return _do(call)
 
     def search(self, search: Search, listing: Listing) -> Flow[Call, object, Page[Hit]]:
         def call() -> Page[Hit]:
             ranked = sorted(self._found(search), key=lambda pair: pair[0])
-            if listing.cursor is not None:
-                last = read_position(listing.cursor, int, float, str, int)
-                ranked = [(rank, hit) for rank, hit in ranked if list(rank) > last]
-            page = ranked[: listing.limit]
-            more = len(page) < len(ranked)
-            return Page(
-                items=tuple(hit for _, hit in page),
-                cursor=json.dumps(page[-1][0]) if more else None,
-            )
+            page = _cut(ranked, listing, (int, float, str, int), descending=False)
+            return replace(page, total=None)
 
         return _do(call)
 
     def _found(self, search: Search) -> Iterator[tuple[tuple[int, float, str, int], Hit]]:
         """Yield the hits with their ranks: titles first, then by time, id and sequence."""
-        for entry in self._shelf.kept.values():
-            conversation = entry.conversation
+        for entry in self._matching(None, search.owner):
+            conversation = _handed_out(entry.conversation)
             if search.conversation_id not in {None, conversation.id}:
                 continue
-            created_at = conversation.created_at or entry.stored_at
+            created_at = conversation.created_at or entry.made_at
             if search.role is None and search.covers(created_at):
                 hit = search.title_hit(conversation)
                 if hit is not None:
                     yield (0, -created_at.timestamp(), conversation.id, 0), hit
             for seq, message in entry.messages.items():
-                time = entry.times[seq]
+                time = message.created_at or message.stored_at or entry.made_at
                 if search.role in {None, message.role} and search.covers(time):
                     hit = search.message_hit(conversation, message)
                     if hit is not None:
                         yield (1, -time.timestamp(), conversation.id, -seq), hit
+
+
+def _cut(
+    rows: Sequence[tuple[_Place, Item]],
+    listing: Listing,
+    kinds: tuple[type, ...],
+    *,
+    descending: bool,
+) -> Page[Item]:
+    """Return a page of the items that are sorted by their places.
+
+    Raises:
+        NotFoundError: The item that the page begins with is not among them.
+    """
+    total = len(rows)
+    rows = rows[::-1] if descending else rows
+    if listing.start is not None:
+        rows = rows[_index(rows, listing.start) :]
+    if listing.cursor is not None:
+        last = tuple(read_position(listing.cursor, *kinds))
+        rows = [row for row in rows if (row[0] < last if descending else row[0] > last)]
+    page = rows[: listing.limit]
+    cursor = json.dumps(page[-1][0]) if len(page) < len(rows) else None
+    return Page(items=tuple([item for _, item in page]), cursor=cursor, total=total)
+
+
+def _index(rows: Sequence[tuple[_Place, Any]], item_id: str) -> int:
+    for index, (_, item) in enumerate(rows):
+        if item.id == item_id:
+            return index
+    raise absent_start(item_id)
+
+
+def _handed_out(conversation: Conversation) -> Conversation:
+    """Return a conversation whose metadata is a copy: a caller may change it."""
+    if not conversation.metadata:
+        return conversation
+    return conversation.trusted_copy(metadata=deepcopy(conversation.metadata))
 
 
 def _sequence(entry: _Entry, message_id: str) -> int:
@@ -355,15 +527,10 @@ def void(_: object) -> None:
     """Discard a value, so that a lambda can return None."""
 
 
-def _rank(row: Conversation) -> tuple[bool, float, str]:
+def _rank(row: Conversation) -> _Place:
     """Return the sort key: pinned ones first, then by latest activity, then by id."""
     active = row.last_active_at
     return (not row.pinned, -active.timestamp() if active else 0.0, row.id)
-
-
-def _touch(entry: _Entry) -> None:
-    now = moved_on(entry.conversation.updated_at)
-    entry.conversation = entry.conversation.model_copy(update={"updated_at": now})
 
 
 class MemoryTransport(Transport[Call, object]):

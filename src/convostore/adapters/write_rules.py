@@ -1,23 +1,47 @@
-"""Checks that a writable store makes before it writes, so that no message is lost or doubled.
+"""Rules of a writable store: what it checks before it writes, and which values it then stores.
 
-They compare values only; storage belongs in the adapters.
+So no message is lost or doubled, and stores that keep them are alike. They compare and make values
+only; storage belongs in the adapters.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from ..errors import ConflictError, NotFoundError
-from ..models import ANY, AnyTip, Conversation, Message, NewConversation
+from ..errors import ConflictError, InvalidError, NotFoundError
+from ..models import (
+    ANY,
+    AnyTip,
+    Conversation,
+    ConversationChange,
+    Message,
+    NewConversation,
+    Origin,
+    merge_metadata,
+)
+from ..serialization import dump, to_json
 
 __all__ = [
     "absent_conversation",
     "absent_message",
+    "absent_start",
+    "are_same_messages",
+    "changed_fields",
+    "check_popped_tip",
+    "check_replaced_tip",
     "check_replacement",
     "check_tip",
+    "edited_message",
+    "forked_conversation",
+    "made_conversation",
     "missing_tip",
+    "moved_by",
     "moved_on",
+    "new_revision",
+    "require_json",
     "same_conversation",
     "taken_conversation",
     "unstored_messages",
@@ -43,12 +67,74 @@ def same_conversation(stored: Conversation, new: NewConversation) -> Conversatio
     """Return the stored conversation if it equals the one to create.
 
     Raises:
-        ConflictError: It has another title, time or origin.
+        ConflictError: It has another title, time, origin, owner or metadata.
     """
-    values = (stored.title, stored.created_at, stored.origin)
-    if values != (new.title, new.created_at, new.origin):
-        raise taken_conversation(stored.id)
+    for name in ("title", "created_at", "origin", "owner", "metadata"):
+        if getattr(stored, name) != getattr(new, name):
+            raise taken_conversation(stored.id)
     return stored
+
+
+def made_conversation(conversation_id: str, new: NewConversation) -> Conversation:
+    """Return a new conversation as a store makes it.
+
+    One with a `created_at` in the past was last active then, as far as is known.
+    """
+    now = datetime.now(UTC)
+    return Conversation(
+        id=conversation_id,
+        title=new.title,
+        created_at=new.created_at,
+        updated_at=now if new.created_at is None else min(now, new.created_at),
+        origin=new.origin,
+        owner=new.owner,
+        metadata=new.metadata,
+    )
+
+
+def forked_conversation(
+    original: Conversation, new_id: str, origin: Origin, change: ConversationChange
+) -> Conversation:
+    """Return the fork of a conversation: made now, not pinned, and otherwise like the original."""
+    fork = original.trusted_copy(
+        id=new_id, created_at=None, updated_at=datetime.now(UTC), pinned=False, origin=origin
+    )
+    return fork.trusted_copy(**changed_fields(fork, change))
+
+
+def changed_fields(stored: Conversation, change: ConversationChange) -> dict[str, Any]:
+    """Return the fields of a conversation that a change sets, with its metadata merged.
+
+    Raises:
+        InvalidError: The metadata would be too large.
+    """
+    fields = change.fields()
+    if "metadata" in fields:
+        try:
+            fields["metadata"] = merge_metadata(stored.metadata, fields["metadata"])
+        except ValueError as error:
+            raise InvalidError(f"metadata {error}") from None
+    return fields
+
+
+def new_revision() -> str:
+    """Return a revision that no conversation has had: it is drawn at random."""
+    return secrets.token_hex(8)
+
+
+def require_json(*values: Conversation | Message) -> None:
+    """Check that values can be encoded, where a store does not encode them itself.
+
+    Raises:
+        InvalidError: A field for JSON contains something else.
+    """
+    for value in values:
+        if value.raw is not None or type(value) is Conversation or _has_json(value):
+            to_json(dump(value))
+
+
+def _has_json(message: Any) -> bool:
+    return any(part.kind in {"other", "interaction"} for part in message.parts)
 
 
 def unstored_messages(messages: Sequence[Message], stored: Mapping[str, Message]) -> list[Message]:
@@ -89,6 +175,52 @@ def check_tip(tip: str | None, after: str | AnyTip | None, repeated: Container[s
         )
 
 
+def check_replaced_tip(tip: str | None, expected: str | AnyTip | None) -> None:
+    """Check that the last message is the one that the writer of a replacement believes it to be.
+
+    Raises:
+        ConflictError: Another message is the last.
+    """
+    if expected is not ANY and tip != expected:
+        raise ConflictError(
+            f"the last message is {tip!r}, not {expected!r}: read the new messages, then replace"
+        )
+
+
+def check_popped_tip(tip: str | None, expected: str | AnyTip) -> None:
+    """Check that the last message is the one to delete.
+
+    Raises:
+        ConflictError: Another message is the last, or there is none.
+    """
+    if expected is not ANY and tip != expected:
+        raise ConflictError(f"the last message is {tip!r}, not {expected!r}: read it, then decide")
+
+
+def are_same_messages(stored: Sequence[Message], messages: Sequence[Message]) -> bool:
+    """Return whether messages equal stored ones, by id and fingerprint."""
+    return len(stored) == len(messages) and all(
+        ours.id == theirs.id and ours.fingerprint() == theirs.fingerprint()
+        for ours, theirs in zip(stored, messages, strict=True)
+    )
+
+
+def edited_message(stored: Message, message: Message, was: Message | AnyTip) -> Message:
+    """Return a stored message with the content of another one; equal if nothing is to change.
+
+    Raises:
+        ConflictError: `was` is another message than the stored one.
+    """
+    edited = message.trusted_copy(
+        created_at=message.created_at or stored.created_at,
+        feedback=message.feedback or stored.feedback,
+        stored_at=stored.stored_at,
+    )
+    if edited != stored and was is not ANY and was != stored:
+        raise ConflictError(f"message {stored.id!r} was changed: read it again, then edit")
+    return edited
+
+
 def check_replacement(messages: Sequence[Message], head: Mapping[str, Message]) -> None:
     """Check that messages can replace the end of a conversation.
 
@@ -106,6 +238,32 @@ def check_replacement(messages: Sequence[Message], head: Mapping[str, Message]) 
 def missing_tip(after: str) -> ConflictError:
     """Make the error for a replacement after a message that does not exist."""
     return ConflictError(f"message {after!r} no longer exists: read again, then replace")
+
+
+def absent_start(item_id: str) -> NotFoundError:
+    """Make the error for a page that is to begin with an item that is not in the list."""
+    return NotFoundError(f"there is no {item_id!r} in the list to start at")
+
+
+def moved_by(
+    conversation: Conversation, made_at: datetime, messages: Sequence[Message]
+) -> datetime:
+    """Return the time of a change of a conversation's content.
+
+    It is that of `moved_on`; but a conversation that was made with a `created_at` in the past
+    follows the times of its new messages, and never goes back.
+
+    Args:
+        conversation: The conversation before the change.
+        made_at: The time at which the store made it.
+        messages: The messages that are added; none for any other change.
+    """
+    times = [message.created_at for message in messages]
+    created_at, before = conversation.created_at, conversation.updated_at
+    if not times or None in times or created_at is None or created_at >= made_at:
+        return moved_on(before)
+    latest = max(time for time in times if time is not None)
+    return latest if before is None else max(latest, before)
 
 
 def moved_on(before: datetime | None) -> datetime:

@@ -16,6 +16,7 @@ from ._base import JSON, Portable, Timestamp, Value
 from ._conversations import (
     Conversation,
     ConversationChange,
+    ConversationFilter,
     Health,
     NewConversation,
     Origin,
@@ -23,6 +24,7 @@ from ._conversations import (
     Transcript,
 )
 from ._messages import Citation, Feedback, Message, Problem, Role, Source, SourceKind, Status
+from ._metadata import merge_metadata
 from ._paging import ANY, UNSET, AnyTip, Listing, Order, Page, Unset
 from ._parts import (
     FilePart,
@@ -67,6 +69,7 @@ __all__ = [
     "Citation",
     "Conversation",
     "ConversationChange",
+    "ConversationFilter",
     "Feedback",
     "FilePart",
     "Health",
@@ -116,6 +119,7 @@ __all__ = [
     "UsageReported",
     "Value",
     "VariablesUpdated",
+    "merge_metadata",
     "pending_interaction",
 ]
 

@@ -5,9 +5,9 @@ No class of the schema itself may be here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Self, TypeAlias, cast
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 from pydantic_core import PydanticUndefined
@@ -60,6 +60,50 @@ class Value(Portable, BaseModel):
         ser_json_inf_nan="constants",  # as `serialization` writes them, so that they can be loaded
     )
     _construct_fields: ClassVar[_ConstructFields]
+    _uncompared: ClassVar[frozenset[str]] = frozenset()
+    """The fields in which equal values may differ: when and how often a store wrote them."""
+    _unhashed: ClassVar[frozenset[str]] = frozenset()
+    """The fields whose values cannot be hashed."""
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        ours, theirs = self.__dict__, other.__dict__
+        if ours == theirs:
+            return True
+        skipped = self._uncompared
+        return bool(skipped) and all(
+            ours[name] == theirs[name] for name in ours if name not in skipped
+        )
+
+    def __hash__(self) -> int:
+        skipped = self._uncompared | self._unhashed
+        return hash(
+            tuple([getattr(self, name) for name in self._field_names() if name not in skipped])
+        )
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy in which some fields are changed, and validated as the class does.
+
+        Args:
+            update: The new values by field.
+            deep: Whether to copy nested values as well.
+
+        Raises:
+            pydantic.ValidationError: A new value is wrong, or there is no such field.
+        """
+        if not update:
+            return super().model_copy(deep=deep)
+        kept = super().model_copy(deep=True) if deep else self
+        return type(self).model_validate({**kept.__dict__, **update})
+
+    def trusted_copy(self, **changes: Any) -> Self:
+        """Return a copy in which some fields are changed, without validation.
+
+        It is for values that were checked already; see `model_construct`.
+        """
+        copied = type(self).model_construct(**{**self.__dict__, **changes})
+        return cast("Self", copied)  # of this class, which mypy's plugin does not see
 
     # pydantic's mypy plugin gives each model a narrower signature of its own.
     @classmethod

@@ -5,15 +5,17 @@ No message and no part is modelled here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from ..errors import StoreError
 from ._base import JSON, Timestamp, Value
 from ._messages import Message, Problem
+from ._metadata import Metadata, Owner
 from ._paging import UNSET, Unset
 from ._parts import FilePart
 
@@ -33,19 +35,31 @@ class Conversation(Value):
         created_at: A time in UTC; None if the service reports none (FastGPT never does).
         updated_at: A time in UTC; None if the service reports none (the `/api/chats` service never
             does).
+        owner: The user it belongs to, in the application's words: a label to filter by inside a
+            namespace, and never a right. None if it has none, or the service reports none.
+        metadata: The application's own JSON values by key, which every copy keeps whole: at most
+            64 KiB and 64 levels of it. Services and adapters never fill it.
+        revision: A word that every write to the conversation or its messages changes; equal ones
+            mean that nothing was written in between. None if the backend has none. Values that
+            differ in nothing else are equal.
         origin: The source of a conversation that was copied from another store.
         files: The files uploaded to the conversation as a whole.
         problems: The fields of the conversation that could not be parsed.
         raw: The service's own object.
     """
 
-    _service_fields: ClassVar = frozenset({"raw", "id", "origin"})
+    _service_fields: ClassVar = frozenset({"raw", "id", "origin", "revision"})
+    _uncompared: ClassVar = frozenset({"revision"})
+    _unhashed: ClassVar = frozenset({"metadata"})
 
     id: str
     title: str | None = None
     created_at: Timestamp | None = None
     updated_at: Timestamp | None = None
     pinned: bool = False
+    owner: Owner | None = None
+    metadata: Metadata = Field(default_factory=dict)
+    revision: str | None = None
     origin: Origin | None = None
     files: tuple[FilePart, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -107,11 +121,38 @@ class NewConversation:
     title: str | None = None
     created_at: datetime | None = None
     origin: Origin | None = None
+    owner: str | None = None
+    metadata: Mapping[str, JSON] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationChange:
-    """The changes to a conversation; a field that is UNSET does not change."""
+    """The changes to a conversation; a field that is UNSET does not change.
+
+    Attributes:
+        metadata: The values to merge, by top-level key: each replaces the one that is there, and
+            None takes it away. See `merge_metadata`.
+    """
 
     title: str | Unset | None = UNSET
     pinned: bool | Unset = UNSET
+    owner: str | Unset | None = UNSET
+    metadata: Mapping[str, JSON] | Unset = UNSET
+
+    def fields(self) -> dict[str, Any]:
+        """Return the changed fields by name."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {name: value for name, value in values.items() if value is not UNSET}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationFilter:
+    """Which conversations to delete: those that every field names.
+
+    Attributes:
+        owner: Only those of this owner, or with None those without one; UNSET for any.
+        older_than: Only those last active before this time; None for any.
+    """
+
+    owner: str | Unset | None = UNSET
+    older_than: datetime | None = None

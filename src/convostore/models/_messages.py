@@ -134,6 +134,8 @@ class Message(Value):
             appending the same value twice stores it once.
         parts: The contents, in the service's order.
         created_at: A time in UTC; None if the service reports none.
+        stored_at: The time at which a store of this library stored it, in UTC; None elsewhere.
+            Messages that differ in nothing else are equal.
         sources: The sources of an answer; cited ones first, in the order of their marks.
         status: The state of the message; ``unanswered`` for a question that got no answer, None if
             it is not known.
@@ -141,7 +143,8 @@ class Message(Value):
         raw: The service's own object, or a list of them if several rows form one message.
     """
 
-    _service_fields: ClassVar = frozenset({"raw", "id", "parent_id"})
+    _service_fields: ClassVar = frozenset({"raw", "id", "parent_id", "stored_at"})
+    _uncompared: ClassVar = frozenset({"stored_at"})
 
     id: Annotated[str, AfterValidator(_not_empty)] = Field(
         default_factory=lambda: secrets.token_hex(16)
@@ -149,6 +152,7 @@ class Message(Value):
     role: Role
     parts: tuple[Part, ...] = ()
     created_at: Timestamp | None = None
+    stored_at: Timestamp | None = None
     sources: tuple[Source, ...] = ()
     feedback: Feedback | None = None
     status: Status | None = None

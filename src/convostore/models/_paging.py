@@ -13,7 +13,8 @@ from typing import Final, Generic, Literal, TypeAlias, TypeVar
 T = TypeVar("T")
 
 Order: TypeAlias = Literal["oldest_first", "newest_first"]
-"""The order of a list of messages."""
+"""The order of a list; a backend's own order of conversations counts as ``newest_first``, and
+``oldest_first`` is that one reversed."""
 
 
 class _Sentinel(Enum):
@@ -29,7 +30,7 @@ UNSET: Final = _Sentinel.UNSET
 
 
 ANY: Final = _Sentinel.ANY
-"""The value of `after` to append after whichever message is the last."""
+"""The value of `after`, `tip` or `was` for any: whichever message is there."""
 
 
 Unset: TypeAlias = Literal[_Sentinel.UNSET]
@@ -47,15 +48,24 @@ class Listing:
         limit: The maximum number of items; None for all that one response of the backend holds.
         cursor: The adapter's own cursor; None for the first page. The store wraps it for its
             callers, and has checked that it belongs to this list and order.
-        order: The order of messages; conversations have that of the backend.
+        order: The order of messages.
+        reverse: Whether conversations come in the backend's order reversed; only if `Traits.orders`
+            has ``oldest_first``.
         older_than: Only conversations last active before this time. The store filters out the
             others in any case; an adapter that can filter need not fetch them.
+        start: The id of the item that the page begins with, in place of a cursor; only if
+            `Traits.starts` names the list.
+        owner: Only conversations of this owner, or with None those without one; UNSET for any.
+            Only if `Traits.filters` says so.
     """
 
     limit: int | None = None
     cursor: str | None = None
     order: Order = "oldest_first"
+    reverse: bool = False
     older_than: datetime | None = None
+    start: str | None = None
+    owner: str | Unset | None = UNSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

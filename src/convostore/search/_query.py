@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final, Literal, TypeAlias
 
-from ..models import Conversation, Message, Role, Value
+from ..models import UNSET, Conversation, Message, Role, Unset, Value
 from ._offsets import FoldedText
 from ._tokenizer import alternatives, fold, is_whole, split_scripts, tokenize
 
@@ -59,6 +59,8 @@ class Search:
         since: Only messages created at this time or later. If a message's time is not known, the
             time of storing counts; for a title, the time its conversation was created.
         until: Only messages created before this time.
+        owner: Only in conversations of this owner, or with None in those without one; UNSET for
+            any.
     """
 
     text: str
@@ -66,6 +68,7 @@ class Search:
     role: Role | None = None
     since: datetime | None = None
     until: datetime | None = None
+    owner: str | Unset | None = field(default=UNSET, repr=False)
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:

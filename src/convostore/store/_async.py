@@ -14,7 +14,7 @@ from collections.abc import (
 from contextlib import aclosing
 from datetime import datetime
 from functools import partial
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ..adapters import Adapter, AsyncTransport
@@ -26,6 +26,7 @@ from ..models import (
     AnyTip,
     Conversation,
     ConversationChange,
+    ConversationFilter,
     Feedback,
     Health,
     Listing,
@@ -39,14 +40,16 @@ from ..models import (
     Transcript,
     Unset,
 )
-from ._arguments import check_ids
+from ._arguments import check_ids, is_reversed
 from ._base import BaseStore, T, search_of
 from ._operations import FlowFactory, OnError
+from ._wrong_face import NOT_AWAITED, NOT_SYNC, async_only, refuse
 
 if TYPE_CHECKING:
     from ..models import JSON, Part, Reply
     from ..search import Hit
     from ._batches import WriteCall
+    from ._observation import Observer
     from ._reply_session import ReplySession
     from ._streams import AsyncReplyStream
 
@@ -57,8 +60,14 @@ class AsyncConversationStore(BaseStore):
     Use it in an ``async with``. Each method is that of `ConversationStore`, awaited.
     """
 
-    def __init__(self, adapter: Adapter, transport: AsyncTransport) -> None:
-        super().__init__(adapter)
+    def __init__(
+        self,
+        adapter: Adapter,
+        transport: AsyncTransport,
+        *,
+        observe: Observer | None = None,
+    ) -> None:
+        super().__init__(adapter, observe)
         self._transport = transport
         self._loop: object = None
 
@@ -73,12 +82,22 @@ class AsyncConversationStore(BaseStore):
     ) -> None:
         await self.aclose()
 
+    if not TYPE_CHECKING:  # a type checker is to refuse what these explain
+        __enter__ = __exit__ = refuse(NOT_SYNC)
+        __await__ = refuse(NOT_AWAITED)
+
     async def aclose(self) -> None:
         """Close the connections; a second call does nothing, any other call then raises."""
         self._operations.closed = True
         await self._transport.aclose()
 
     async def _run(self, make: FlowFactory[T]) -> T:
+        if self._operations.observe is None:
+            return await self._carry_out(make)
+        with self._operations.watch(make) as watch:
+            return watch.returned(await self._carry_out(make))
+
+    async def _carry_out(self, make: FlowFactory[T]) -> T:
         import asyncio
 
         loop = asyncio.get_running_loop()
@@ -105,12 +124,32 @@ class AsyncConversationStore(BaseStore):
             InvalidError: `wrap` returned neither its argument nor a wrapper of it, or one with a
                 transport of its own.
         """
-        from ._views import AsyncViewTransport, ViewOperations, wrapped
+        from ._views import wrapped
 
-        adapter = wrapped(self._operations.adapter, wrap)
-        view = AsyncConversationStore(adapter, AsyncViewTransport(self._transport, self._run))
+        return self._view_of(wrapped(self._operations.adapter, wrap))
+
+    def _view_of(self, adapter: Adapter) -> AsyncConversationStore:
+        from ._views import AsyncViewTransport, ViewOperations
+
+        view = AsyncConversationStore(adapter, AsyncViewTransport(self._transport, self._carry_out))
         view._operations = ViewOperations(adapter, self)
         return view
+
+    def with_namespace(self, name: str) -> AsyncConversationStore:
+        """Return this store in another namespace, over the same connections.
+
+        It costs no more than an object: make one for each user or request. Otherwise it is a view:
+        to close it does nothing, and once this store is closed it raises. It has no further
+        namespaces, so it never reaches those of others, nor the one without a name.
+
+        Args:
+            name: The namespace; a non-empty string.
+
+        Raises:
+            InvalidError: The name is empty or not a string.
+            UnsupportedError: The backend has no namespaces, or this store is such a view.
+        """
+        return self._view_of(self._operations.in_namespace(name))
 
     async def write_batch(
         self, calls: Iterable[WriteCall], *, atomic: bool = True
@@ -134,33 +173,64 @@ class AsyncConversationStore(BaseStore):
         return await self._run(self._batches.flow(calls, atomic=atomic))
 
     async def list_conversations(
-        self, *, limit: int = 50, cursor: str | None = None, older_than: datetime | None = None
+        self,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        order: Order = "newest_first",
+        start: str | None = None,
+        older_than: datetime | None = None,
+        owner: str | Unset | None = UNSET,
     ) -> Page[Conversation]:
         """Return one page of the conversations, in the backend's order.
 
         Args:
             limit: The maximum number of conversations in the page; a backend may allow fewer.
             cursor: The `cursor` of the previous page; None for the first page.
+            order: ``newest_first`` for the backend's own order, ``oldest_first`` for that order
+                reversed, where `traits.orders` has it.
+            start: The id of the conversation that the page begins with, in place of a cursor, where
+                `traits.starts` has ``conversations`` or lists are whole.
             older_than: Only those whose `last_active_at` is before this time; one without any time
                 is not older. If the backend cannot filter by age, a page may be short.
+            owner: Only those of this owner, or with None those without one, where `traits.filters`
+                has ``owner``; UNSET for any.
 
         Raises:
             InvalidError: The cursor is of another list, or the time has no time zone.
+            NotFoundError: The conversation `start` does not exist, or a filter excludes it.
+            UnsupportedError: The backend does not know the order, the filter, or `start`.
         """
         return await self._run(
             self._operations.list_conversations(
-                Listing(limit=limit, cursor=cursor, older_than=older_than)
+                Listing(
+                    limit=limit,
+                    cursor=cursor,
+                    reverse=is_reversed(order),
+                    start=start,
+                    older_than=older_than,
+                    owner=owner,
+                )
             )
         )
 
+    @async_only
     async def conversations(
-        self, *, older_than: datetime | None = None
+        self,
+        *,
+        order: Order = "newest_first",
+        start: str | None = None,
+        older_than: datetime | None = None,
+        owner: str | Unset | None = UNSET,
     ) -> AsyncIterator[Conversation]:
         """Iterate over all conversations, page by page; see `list_conversations`.
 
-        While others write, none comes twice, and none that was there throughout is missed.
+        While others write, none comes twice, and none that was there throughout is missed; with
+        `start`, what has moved to before it meanwhile is.
         """
-        pages = self._operations.walk_conversations(older_than)
+        pages = self._operations.walk_conversations(
+            Listing(reverse=is_reversed(order), start=start, older_than=older_than, owner=owner)
+        )
         while pages.listing is not None:
             for each in pages.accept(
                 await self._run(self._operations.list_conversations(pages.listing))
@@ -182,6 +252,7 @@ class AsyncConversationStore(BaseStore):
         limit: int = 50,
         cursor: str | None = None,
         order: Order = "oldest_first",
+        start: str | None = None,
     ) -> Page[Message]:
         """Return one page of a conversation's messages.
 
@@ -190,14 +261,16 @@ class AsyncConversationStore(BaseStore):
             limit: The maximum number of messages in the page.
             cursor: The `cursor` of the previous page; None for the first page.
             order: The end to begin at; `newest_first` reverses the whole sequence, not the page.
+            start: The id of the message that the page begins with, in place of a cursor, where
+                `traits.starts` has ``messages`` or lists are whole.
 
         Raises:
-            NotFoundError: The conversation does not exist.
+            NotFoundError: The conversation does not exist, or the message `start`.
             InvalidError: The cursor is of another list or order.
         """
         return await self._run(
             self._operations.list_messages(
-                conversation_id, Listing(limit=limit, cursor=cursor, order=order)
+                conversation_id, Listing(limit=limit, cursor=cursor, order=order, start=start)
             )
         )
 
@@ -208,6 +281,7 @@ class AsyncConversationStore(BaseStore):
         limit: int = 50,
         cursor: str | None = None,
         order: Order = "oldest_first",
+        start: str | None = None,
     ) -> Page[str]:
         """Return one page of `list_messages`, each message as a JSON text.
 
@@ -219,6 +293,7 @@ class AsyncConversationStore(BaseStore):
             limit: As `list_messages`.
             cursor: As `list_messages`, and each takes the other's.
             order: As `list_messages`.
+            start: As `list_messages`.
 
         Raises:
             NotFoundError: The conversation does not exist.
@@ -226,20 +301,31 @@ class AsyncConversationStore(BaseStore):
         """
         return await self._run(
             self._operations.messages_as_json(
-                conversation_id, Listing(limit=limit, cursor=cursor, order=order)
+                conversation_id, Listing(limit=limit, cursor=cursor, order=order, start=start)
             )
         )
 
+    @async_only
     async def messages(
-        self, conversation_id: str, *, order: Order = "oldest_first"
+        self, conversation_id: str, *, order: Order = "oldest_first", start: str | None = None
     ) -> AsyncIterator[Message]:
         """Iterate over all messages of a conversation, page by page; see `list_messages`."""
-        pages = self._operations.walk_messages(conversation_id, order)
+        head = Listing(order=order, start=start)
+        pages = self._operations.walk_messages(conversation_id, head)
         while pages.listing is not None:
             page = await self._run(self._operations.list_messages(conversation_id, pages.listing))
             for each in pages.accept(page):
                 yield each
 
+    async def get_message(self, conversation_id: str, message_id: str) -> Message:
+        """Return one message.
+
+        Raises:
+            NotFoundError: The conversation or the message does not exist.
+        """
+        return await self._run(self._operations.get_message(conversation_id, message_id))
+
+    @async_only
     async def transcripts(
         self, ids: Iterable[str] | None = None, *, on_error: OnError = "raise"
     ) -> AsyncIterator[Transcript]:
@@ -281,21 +367,34 @@ class AsyncConversationStore(BaseStore):
         title: str | None = None,
         created_at: datetime | None = None,
         origin: Origin | None = None,
+        owner: str | None = None,
+        metadata: Mapping[str, JSON] = MappingProxyType({}),
     ) -> Conversation:
         """Create a conversation, or return the one that exists with the same values.
 
         Args:
             id: The new id; chosen by the store if None.
             title: The title that lists show.
-            created_at: The time of creation, with a time zone; None if it is not known.
+            created_at: The time of creation, with a time zone; None if it is not known. With a time
+                in the past, `updated_at` follows the times of the messages that are appended.
             origin: The source of a copy.
+            owner: The user it belongs to; see `Conversation.owner`.
+            metadata: The application's own values; see `Conversation.metadata`.
 
         Raises:
             ConflictError: The id is taken by a conversation with other values.
+            UnsupportedError: `traits.changes` lacks ``owner`` or ``metadata``, which was given.
         """
         return await self._run(
             self._operations.create_conversation(
-                NewConversation(id=id, title=title, created_at=created_at, origin=origin)
+                NewConversation(
+                    id=id,
+                    title=title,
+                    created_at=created_at,
+                    origin=origin,
+                    owner=owner,
+                    metadata=metadata,
+                )
             )
         )
 
@@ -314,23 +413,29 @@ class AsyncConversationStore(BaseStore):
         *,
         id: str | None = None,
         title: str | Unset | None = UNSET,
+        owner: str | Unset | None = UNSET,
+        metadata: Mapping[str, JSON] | Unset = UNSET,
     ) -> Conversation:
         """Create a conversation from another one's messages, up to and including one of them.
 
-        The messages keep their ids, and `origin` names the conversation that was forked.
+        The messages keep their ids, and `origin` names the conversation that was forked. The new
+        one has the original's `raw`, owner and metadata, and is not pinned.
 
         Args:
             conversation_id: The original; it stays as it is.
             message_id: The last message that is copied.
             id: The new conversation's id; chosen by the store if None.
             title: The new conversation's title; by default the original's.
+            owner: The new conversation's owner; by default the original's.
+            metadata: The changes to the original's metadata, as for `update_conversation`.
 
         Raises:
             NotFoundError: The conversation or the message does not exist.
             ConflictError: The id is taken.
         """
+        change = ConversationChange(title=title, owner=owner, metadata=metadata)
         return await self._run(
-            self._operations.fork_conversation(conversation_id, message_id, id, title)
+            self._operations.fork_conversation(conversation_id, message_id, id, change)
         )
 
     async def append_messages(
@@ -354,20 +459,52 @@ class AsyncConversationStore(BaseStore):
         return await self._run(self._operations.append_messages(conversation_id, messages, after))
 
     async def replace_messages(
-        self, conversation_id: str, messages: Sequence[Message], *, after: str | None
+        self,
+        conversation_id: str,
+        messages: Sequence[Message],
+        *,
+        after: str | None,
+        tip: str | AnyTip | None = ANY,
     ) -> tuple[Message, ...]:
         """Replace all messages after one of them, in one transaction.
+
+        If what is after it equals `messages` already, nothing changes, whatever `tip` is: a call
+        that may or may not have arrived can be repeated.
 
         Args:
             conversation_id: The conversation of the messages.
             messages: The new end of the conversation.
             after: The id of the last message to keep; None to replace all.
+            tip: The id of the message that the caller believes to be the last; None if the
+                conversation should be empty; ANY if what others have appended may be lost.
 
         Raises:
             NotFoundError: The conversation does not exist.
-            ConflictError: The message `after` is gone, or one of the new ones is stored before it.
+            ConflictError: The message `after` is gone, one of the new ones is stored before it, or
+                another message than `tip` is the last.
         """
-        return await self._run(self._operations.replace_messages(conversation_id, messages, after))
+        return await self._run(
+            self._operations.replace_messages(conversation_id, messages, after, tip)
+        )
+
+    async def update_message(
+        self, conversation_id: str, message: Message, *, was: Message | AnyTip = ANY
+    ) -> Message:
+        """Replace the stored message of the same id, in its place, and return it as stored.
+
+        Its place and its neighbours stay; so do `created_at` and the feedback, unless `message` has
+        them. One that equals what is stored changes nothing.
+
+        Args:
+            conversation_id: The conversation of the message.
+            message: The message with its new content.
+            was: The message as the caller read it; ANY to replace whatever is there.
+
+        Raises:
+            NotFoundError: The conversation or the message does not exist.
+            ConflictError: Another message than `was` is stored: somebody has changed it.
+        """
+        return await self._run(self._operations.update_message(conversation_id, message, was))
 
     async def update_conversation(
         self,
@@ -375,15 +512,27 @@ class AsyncConversationStore(BaseStore):
         *,
         title: str | Unset | None = UNSET,
         pinned: bool | Unset = UNSET,
+        owner: str | Unset | None = UNSET,
+        metadata: Mapping[str, JSON] | Unset = UNSET,
     ) -> None:
         """Change what is given, and leave the rest as it is.
 
+        Args:
+            conversation_id: The conversation to change.
+            title: The new title; None for none.
+            pinned: Whether lists have it first.
+            owner: The new owner; None for none.
+            metadata: The values to merge, by top-level key: each replaces the one that is there,
+                and None takes the key away.
+
         Raises:
             NotFoundError: The conversation does not exist (where `traits.reports_absent`).
+            UnsupportedError: `traits.changes` lacks what was given; nothing was changed.
         """
         return await self._run(
             self._operations.update_conversation(
-                conversation_id, ConversationChange(title=title, pinned=pinned)
+                conversation_id,
+                ConversationChange(title=title, pinned=pinned, owner=owner, metadata=metadata),
             )
         )
 
@@ -391,23 +540,57 @@ class AsyncConversationStore(BaseStore):
         """Delete a conversation with its messages; an absent one is not an error."""
         return await self._run(self._operations.delete_conversation(conversation_id))
 
-    async def delete_conversations(self, *, older_than: datetime) -> int:
-        """Delete the conversations that were last active before a time; return how many.
+    async def delete_conversations(
+        self, *, owner: str | Unset | None = UNSET, older_than: datetime | None = None
+    ) -> int:
+        """Delete the conversations of an owner, of an age, or of both; return how many.
 
-        Those are what `conversations` yields with the same `older_than`, pinned ones included.
+        Those are what `conversations` yields with the same arguments, pinned ones included.
+
+        Args:
+            owner: Only those of this owner, or with None those without one; UNSET for any.
+            older_than: Only those last active before this time; None for any.
+
+        Raises:
+            InvalidError: Neither is given.
+            UnsupportedError: The backend does not know owners.
         """
-        return await self._run(self._operations.delete_conversations(older_than))
+        which = ConversationFilter(owner=owner, older_than=older_than)
+        return await self._run(self._operations.delete_conversations(which))
 
     async def clear_conversations(self) -> None:
         """Delete every conversation of the store; `traits.clears` says whether more can go."""
         return await self._run(self._operations.clear_conversations())
 
-    async def delete_message(self, conversation_id: str, message_id: str) -> None:
+    async def delete_message(self, conversation_id: str, message_id: str) -> bool | None:
         """Delete a message; an absent one is not an error.
 
         Where `traits.deletes` is ``may_delete_turn``, its question or answer may go with it.
+
+        Returns:
+            Whether it was there; None if the backend does not say.
         """
         return await self._run(self._operations.delete_message(conversation_id, message_id))
+
+    async def pop_message(self, conversation_id: str, *, tip: str | AnyTip) -> Message | None:
+        """Delete the last message and return it, in one transaction.
+
+        Messages that name it as their parent keep its id.
+
+        Args:
+            conversation_id: The conversation of the message.
+            tip: The id of the message that the caller believes to be the last; ANY for whichever
+                it is. A call with ANY that may have arrived must not be repeated: it would take
+                another message.
+
+        Returns:
+            The message; None if there is none.
+
+        Raises:
+            NotFoundError: The conversation does not exist.
+            ConflictError: Another message is the last, or there is none.
+        """
+        return await self._run(self._operations.pop_message(conversation_id, tip))
 
     async def set_feedback(
         self, conversation_id: str, message_id: str, feedback: Feedback | None
@@ -429,6 +612,7 @@ class AsyncConversationStore(BaseStore):
         role: Role | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        owner: str | Unset | None = UNSET,
     ) -> Page[Hit]:
         """Search titles, messages' texts, and the titles of their sources.
 
@@ -447,13 +631,15 @@ class AsyncConversationStore(BaseStore):
             since: Only messages of this time or later. If a message has no time, the time when it
                 was stored counts; for a title, the time when its conversation was created.
             until: Only messages before this time.
+            owner: Only in conversations of this owner, or with None in those without one, where
+                `traits.filters` has ``owner``; UNSET for any.
 
         Raises:
             InvalidError: The cursor is of another search, or a time has no time zone.
         """
         return await self._run(
             self._operations.search(
-                search_of(query, conversation_id, role, since, until),
+                search_of(query, conversation_id, role, since, until, owner),
                 Listing(limit=limit, cursor=cursor),
             )
         )
@@ -472,6 +658,8 @@ class AsyncConversationStore(BaseStore):
         content: str | Sequence[Part],
         *,
         turn_id: str | None = None,
+        owner: str | None = None,
+        metadata: Mapping[str, JSON] = MappingProxyType({}),
         **options: object,
     ) -> Reply:
         """Send a user's turn and wait for the whole reply.
@@ -484,6 +672,8 @@ class AsyncConversationStore(BaseStore):
                 conversation with that id; None begins one whose id is chosen.
             content: A text, or text and file parts.
             turn_id: The id by which `get_reply` finds the reply; chosen if None.
+            owner: The owner of a conversation that the turn begins; one that exists keeps its own.
+            metadata: The metadata of a conversation that the turn begins; likewise.
             **options: The backend's options of a turn; `reply_options` has their names.
 
         Raises:
@@ -492,7 +682,15 @@ class AsyncConversationStore(BaseStore):
             UnavailableError: The model, or a step of its flow, failed.
         """
         return await self._whole(
-            self._chat.reply(conversation_id, content, turn_id, options, streamed=False)
+            self._chat.reply(
+                conversation_id,
+                content,
+                options,
+                turn_id=turn_id,
+                owner=owner,
+                metadata=metadata,
+                streamed=False,
+            )
         )
 
     def stream_reply(
@@ -501,6 +699,8 @@ class AsyncConversationStore(BaseStore):
         content: str | Sequence[Part],
         *,
         turn_id: str | None = None,
+        owner: str | None = None,
+        metadata: Mapping[str, JSON] = MappingProxyType({}),
         **options: object,
     ) -> AsyncReplyStream:
         """Return a stream of the reply to a user's turn; its ``async with`` sends the turn.
@@ -508,7 +708,15 @@ class AsyncConversationStore(BaseStore):
         Arguments and errors are those of `reply`; the stream has the ids before the turn is sent.
         """
         return self._stream(
-            self._chat.reply(conversation_id, content, turn_id, options, streamed=True)
+            self._chat.reply(
+                conversation_id,
+                content,
+                options,
+                turn_id=turn_id,
+                owner=owner,
+                metadata=metadata,
+                streamed=True,
+            )
         )
 
     async def answer(
@@ -566,7 +774,7 @@ class AsyncConversationStore(BaseStore):
     def _stream(self, session: ReplySession) -> AsyncReplyStream:
         from ._streams import AsyncReplyStream
 
-        return AsyncReplyStream(session, self._transport, self._run)
+        return AsyncReplyStream(session, self._transport, self._carry_out)
 
     async def check(self) -> Health:
         """Check whether the service answers, in which generation, and accepts the credential.

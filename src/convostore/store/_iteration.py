@@ -11,7 +11,7 @@ from typing import Final, Generic, TypeVar
 
 from ..adapters import Adapter
 from ..adapters._endless import EndlessListCheck
-from ..models import Conversation, Listing, Message, Page
+from ..models import UNSET, Conversation, Listing, Message, Page
 
 T = TypeVar("T")
 
@@ -44,10 +44,11 @@ class PageIterator(Generic[T]):
         again_from_head: bool,
     ) -> None:
         traits = adapter.traits
-        filtered = head.older_than is not None
+        filtered = head.older_than is not None or head.owner is not UNSET
         self._check = EndlessListCheck(adapter.name, conversation_id, filtered=filtered)
         self._whole = traits.paging == "whole"
-        self._again_from_head = again_from_head and not self._whole
+        self._moves = again_from_head and not self._whole
+        self._again_from_head = self._moves and head.start is None
         self._seen: dict[str, datetime | None] = {}
         self._rereading = False
         self._found_new = False
@@ -73,14 +74,14 @@ class PageIterator(Generic[T]):
                 settled = True
             shown[item_id] = moved_at
         self._check.accept(self.listing.cursor, page, fresh=bool(fresh))
-        if self._again_from_head:
+        if self._moves:
             self._seen |= shown
         else:
             self._seen = shown  # pages overlap with the one before; a long list is not kept
         self._pages += 1
         self._found_new |= bool(fresh)
         if page.cursor is not None and not (self._rereading and settled and not fresh):
-            self.listing = replace(self.listing, cursor=page.cursor)
+            self.listing = replace(self.listing, cursor=page.cursor, start=None)
         elif self._again_from_head and self._pages > 1 and self._found_new:
             self.listing = replace(self.listing, cursor=None)
             self._rereading, self._found_new = True, False

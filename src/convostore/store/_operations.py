@@ -20,7 +20,7 @@ what differs. Nothing is carried out here, and no backend may be known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -29,27 +29,41 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
 
 from ..adapters import Adapter, Operation
-from ..errors import InvalidError, NotFoundError, StoreError
+from ..errors import InvalidError, NotFoundError, StoreError, UnsupportedError
 from ..flow import Flow
 from ..models import (
+    ANY,
+    JSON,
     UNSET,
     AnyTip,
     Conversation,
     ConversationChange,
+    ConversationFilter,
     Feedback,
     Health,
     Listing,
     Message,
     NewConversation,
-    Order,
     Page,
     RunStep,
     Transcript,
-    Unset,
 )
-from ._arguments import check_id, check_listing, check_messages, check_search, check_title, to_utc
+from ._arguments import (
+    check_change,
+    check_filter,
+    check_id,
+    check_listing,
+    check_messages,
+    check_namespace,
+    check_new,
+    check_search,
+    check_tip,
+    to_utc,
+)
 from ._cursors import decode_cursor, encode_cursor
 from ._iteration import PageIterator
+from ._observation import NamedFlow, Observer, Watch
+from ._values import check_conversation, check_feedback, check_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +73,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Item = TypeVar("Item", Conversation, Message)
 AnyFlow: TypeAlias = Flow[Any, Any, T]
 """A flow of whichever adapter the store has: its requests and replies are the adapter's own."""
 FlowFactory: TypeAlias = Callable[[], AnyFlow[T]]
@@ -84,11 +99,13 @@ class Operations:
 
     Attributes:
         adapter: The adapter whose operations they are.
+        observe: Told of each operation; see `Observation`.
         closed: Whether the store was closed; every operation is then refused.
     """
 
-    def __init__(self, adapter: Adapter) -> None:
+    def __init__(self, adapter: Adapter, observe: Observer | None = None) -> None:
         self.adapter = adapter
+        self.observe = observe
         self.closed = False
 
     def offers(self, operation: Operation | str) -> bool:
@@ -113,6 +130,16 @@ class Operations:
         if self.closed:
             raise InvalidError("this store is closed: open it again")
 
+    def in_namespace(self, name: str) -> Adapter:
+        """Return the adapter of another namespace.
+
+        Raises:
+            InvalidError: The store is closed, or the name is not a non-empty string.
+            UnsupportedError: There are no namespaces.
+        """
+        self.require_open()
+        return self.adapter.in_namespace(check_namespace(name))
+
     def bind(self, operation: Operation, make: FlowFactory[T]) -> FlowFactory[T]:
         """Return a factory of `make`'s flows, each refused, wrapped and labelled as it must be."""
 
@@ -120,7 +147,12 @@ class Operations:
             with self.error_context(operation):
                 return (yield from self.adapter.wrap(make()))
 
-        return flow
+        return NamedFlow(operation.value, flow)
+
+    def watch(self, make: object) -> Watch:
+        """Return what reports a flow to `observe`."""
+        operation = make.operation if isinstance(make, NamedFlow) else ""
+        return Watch(self.observe, operation, self.adapter.name)
 
     @contextmanager
     def error_context(self, operation: Operation) -> Iterator[None]:
@@ -149,21 +181,53 @@ class Operations:
     ) -> AnyFlow[Page[T]]:
         """Read a page of a list; its cursors are good for this operation, scope and order only."""
         cursor_scope = [self.adapter.name, operation.value, scope, listing.order]
+        asked = check_listing(listing, self.adapter.traits.max_page)
         position = decode_cursor(listing.cursor, cursor_scope)
-        asked = check_listing(replace(listing, cursor=position), self.adapter.traits.max_page)
-        page = yield from read(asked)
+        page = yield from read(replace(asked, cursor=position))
         return replace(page, cursor=encode_cursor(page.cursor, cursor_scope))
 
     @operation(Operation.LIST_CONVERSATIONS)
     def list_conversations(self, listing: Listing) -> AnyFlow[Page[Conversation]]:
-        older_than = to_utc(listing.older_than, "older_than")
+        listing = replace(listing, older_than=to_utc(listing.older_than, "older_than"))
+        self._require_filter(listing.owner)
+        self._require_list("conversations", listing)
         page = yield from self.page(
             Operation.LIST_CONVERSATIONS,
-            older_than.isoformat() if older_than else "",
-            replace(listing, older_than=older_than),
+            _list_scope(listing),
+            listing,
             self.adapter.list_conversations,
         )
-        return _only_older(page, older_than)
+        return _check_start(_only_wanted(page, listing), listing)
+
+    def _require_filter(self, owner: object) -> None:
+        if owner is not UNSET and "owner" not in self.adapter.traits.filters:
+            raise self._lacking("filter conversations by owner")
+
+    def _require_list(self, name: Literal["conversations", "messages"], listing: Listing) -> None:
+        traits = self.adapter.traits
+        if traits.paging == "whole":
+            return
+        if listing.start is not None and name not in traits.starts:
+            raise self._lacking(f"begin a page of {name} at an id")
+        if listing.reverse and "oldest_first" not in traits.orders:
+            raise self._lacking("list conversations oldest first")
+
+    def _require_changes(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self.adapter.traits.changes:
+                raise self._lacking(f"set a conversation's {name}")
+
+    def require_identity(self, owner: str | None, metadata: Mapping[str, JSON]) -> None:
+        """Check that a conversation can be made with an owner and metadata, where they are given.
+
+        Raises:
+            UnsupportedError: The backend does not have them.
+        """
+        given = {"owner": owner is not None, "metadata": bool(metadata)}
+        self._require_changes(name for name, is_given in given.items() if is_given)
+
+    def _lacking(self, what: str) -> UnsupportedError:
+        return UnsupportedError(f"{self.adapter.name} cannot {what}: see the store's traits")
 
     @operation(Operation.GET_CONVERSATION)
     def get_conversation(self, conversation_id: str) -> AnyFlow[Conversation]:
@@ -172,11 +236,18 @@ class Operations:
     @operation(Operation.LIST_MESSAGES)
     def list_messages(self, conversation_id: str, listing: Listing) -> AnyFlow[Page[Message]]:
         read = partial(self.adapter.list_messages, check_id(conversation_id))
-        return self.page(Operation.LIST_MESSAGES, conversation_id, listing, read)
+        self._require_list("messages", listing)
+        page = yield from self.page(Operation.LIST_MESSAGES, conversation_id, listing, read)
+        return _check_start(page, listing)
+
+    @operation(Operation.GET_MESSAGE)
+    def get_message(self, conversation_id: str, message_id: str) -> AnyFlow[Message]:
+        return self.adapter.get_message(check_id(conversation_id), check_id(message_id))
 
     @operation(Operation.LIST_MESSAGES)
     def messages_as_json(self, conversation_id: str, listing: Listing) -> AnyFlow[Page[str]]:
         read = partial(self.adapter.messages_as_json, check_id(conversation_id))
+        self._require_list("messages", listing)
         return self.page(Operation.LIST_MESSAGES, conversation_id, listing, read)
 
     def read_transcript(
@@ -194,7 +265,7 @@ class Operations:
                     raise
                 return Transcript(conversation_id=conversation_id, conversation=known, error=error)
 
-        return flow
+        return NamedFlow(Operation.LIST_MESSAGES.value, flow)
 
     @operation(Operation.LIST_MESSAGES)
     def _read_transcript(
@@ -204,89 +275,115 @@ class Operations:
 
     @operation(Operation.CREATE_CONVERSATION)
     def create_conversation(self, new: NewConversation) -> AnyFlow[Conversation]:
-        if new.id is not None:
-            check_id(new.id)
-        check_title(new.title)
-        created_at = to_utc(new.created_at, "created_at")
-        return self.adapter.create_conversation(replace(new, created_at=created_at))
+        checked = check_new(new)
+        self.require_identity(checked.owner, checked.metadata)
+        return self.adapter.create_conversation(checked)
 
     @operation(Operation.PUT_CONVERSATION)
     def put_conversation(self, conversation: Conversation) -> AnyFlow[None]:
-        if not isinstance(conversation, Conversation):
-            raise InvalidError(
-                f"conversation must be a convostore.Conversation, got {type(conversation).__name__}"
-            )
-        check_id(conversation.id)
-        return self.adapter.put_conversation(conversation)
+        return self.adapter.put_conversation(check_conversation(conversation))
 
     @operation(Operation.FORK_CONVERSATION)
     def fork_conversation(
-        self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
+        self, conversation_id: str, message_id: str, new_id: str | None, change: ConversationChange
     ) -> AnyFlow[Conversation]:
         if new_id is not None:
             check_id(new_id)
-        if title is not UNSET:
-            check_title(title)
+        self._require_changes(change.fields().keys() - {"title"})
         return self.adapter.fork_conversation(
-            check_id(conversation_id), check_id(message_id), new_id, title
+            check_id(conversation_id), check_id(message_id), new_id, check_change(change)
         )
 
     @operation(Operation.APPEND_MESSAGES)
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
     ) -> AnyFlow[tuple[Message, ...]]:
+        check_tip(after, "after")
         return self.adapter.append_messages(
             check_id(conversation_id), check_messages(messages), after
         )
 
     @operation(Operation.REPLACE_MESSAGES)
     def replace_messages(
-        self, conversation_id: str, messages: Sequence[Message], after: str | None
+        self,
+        conversation_id: str,
+        messages: Sequence[Message],
+        after: str | None,
+        tip: str | AnyTip | None,
     ) -> AnyFlow[tuple[Message, ...]]:
+        if after is not None:
+            check_id(after)
+        check_tip(tip, "tip")
         return self.adapter.replace_messages(
-            check_id(conversation_id), check_messages(messages), after
+            check_id(conversation_id), check_messages(messages), after, tip
         )
+
+    @operation(Operation.UPDATE_MESSAGE)
+    def update_message(
+        self, conversation_id: str, message: Message, was: Message | AnyTip
+    ) -> AnyFlow[Message]:
+        checked = check_message(message)
+        if was is not ANY and check_message(was).id != checked.id:
+            raise InvalidError(
+                f"was must be the message {checked.id!r} as it was read, got {was.id!r}"
+            )
+        return self.adapter.update_message(check_id(conversation_id), checked, was)
 
     @operation(Operation.UPDATE_CONVERSATION)
     def update_conversation(
         self, conversation_id: str, change: ConversationChange
     ) -> AnyFlow[None]:
-        return self.adapter.update_conversation(check_id(conversation_id), change)
+        checked = check_change(change)
+        self._require_changes(checked.fields())
+        return self.adapter.update_conversation(check_id(conversation_id), checked)
 
     @operation(Operation.DELETE_CONVERSATION)
     def delete_conversation(self, conversation_id: str) -> AnyFlow[None]:
         return _absent_is_done(self.adapter.delete_conversation(check_id(conversation_id)))
 
     @operation(Operation.DELETE_CONVERSATIONS)
-    def delete_conversations(self, older_than: datetime) -> AnyFlow[int]:
-        time = to_utc(older_than, "older_than")
-        if time is None:
-            raise InvalidError(
-                "older_than must be a datetime, got None: clear_conversations deletes all"
-            )
-        return self.adapter.delete_conversations(time)
+    def delete_conversations(self, which: ConversationFilter) -> AnyFlow[int]:
+        checked = check_filter(which)
+        self._require_filter(checked.owner)
+        return self.adapter.delete_conversations(checked)
 
     @operation(Operation.CLEAR_CONVERSATIONS)
     def clear_conversations(self) -> AnyFlow[None]:
         return self.adapter.clear_conversations()
 
     @operation(Operation.DELETE_MESSAGE)
-    def delete_message(self, conversation_id: str, message_id: str) -> AnyFlow[None]:
-        return _absent_is_done(
-            self.adapter.delete_message(check_id(conversation_id), check_id(message_id))
-        )
+    def delete_message(self, conversation_id: str, message_id: str) -> AnyFlow[bool | None]:
+        delete = self.adapter.delete_message(check_id(conversation_id), check_id(message_id))
+        try:
+            return (yield from delete)
+        except NotFoundError:
+            return False
+
+    @operation(Operation.POP_MESSAGE)
+    def pop_message(self, conversation_id: str, tip: str | AnyTip) -> AnyFlow[Message | None]:
+        if tip is not ANY:
+            check_id(tip)
+        try:
+            return (yield from self.adapter.pop_message(check_id(conversation_id), tip))
+        except StoreError as error:
+            error.retryable = error.retryable and tip is not ANY  # it might pop another one
+            raise
 
     @operation(Operation.SET_FEEDBACK)
     def set_feedback(
         self, conversation_id: str, message_id: str, feedback: Feedback | None
     ) -> AnyFlow[None]:
-        return self.adapter.set_feedback(check_id(conversation_id), check_id(message_id), feedback)
+        return self.adapter.set_feedback(
+            check_id(conversation_id), check_id(message_id), check_feedback(feedback)
+        )
 
     @operation(Operation.SEARCH)
     def search(self, search: Search, listing: Listing) -> AnyFlow[Page[Hit]]:
         checked = check_search(search)
+        self._require_filter(checked.owner)
         # The query may be of any length, and is nothing that an error should repeat.
-        scope = sha256(ascii(checked).encode("ascii")).hexdigest()[:16]
+        text = ascii(checked) + ("" if checked.owner is UNSET else ascii(checked.owner))
+        scope = sha256(text.encode("ascii")).hexdigest()[:16]
         return self.page(Operation.SEARCH, scope, listing, partial(self.adapter.search, checked))
 
     @operation(Operation.GET_RUN_DETAILS)
@@ -307,16 +404,13 @@ class Operations:
     def check(self) -> AnyFlow[Health]:
         return self.adapter.check()
 
-    def walk_conversations(self, older_than: datetime | None = None) -> PageIterator[Conversation]:
+    def walk_conversations(self, head: Listing) -> PageIterator[Conversation]:
         """Return an iterator over the pages of all conversations, which reads its head again."""
-        head = Listing(older_than=older_than)
         return PageIterator(self.adapter, head, again_from_head=True)
 
-    def walk_messages(self, conversation_id: str, order: Order) -> PageIterator[Message]:
+    def walk_messages(self, conversation_id: str, head: Listing) -> PageIterator[Message]:
         """Return an iterator over the pages of all messages of a conversation."""
-        return PageIterator(
-            self.adapter, Listing(order=order), conversation_id, again_from_head=False
-        )
+        return PageIterator(self.adapter, head, conversation_id, again_from_head=False)
 
 
 def _absent_is_done(flow: AnyFlow[None]) -> AnyFlow[None]:
@@ -325,14 +419,40 @@ def _absent_is_done(flow: AnyFlow[None]) -> AnyFlow[None]:
         yield from flow
 
 
-def _only_older(page: Page[Conversation], older_than: datetime | None) -> Page[Conversation]:
-    """Leave out what is not older than a time, where the adapter did not."""
-    if older_than is None:
+def _list_scope(listing: Listing) -> str:
+    """Return what a cursor of a list of conversations is good for, besides the operation."""
+    scope = listing.older_than.isoformat() if listing.older_than else ""
+    if listing.owner is not UNSET:
+        scope += f" owner={listing.owner!r}"
+    return scope + (" reversed" if listing.reverse else "")
+
+
+def _only_wanted(page: Page[Conversation], listing: Listing) -> Page[Conversation]:
+    """Leave out what a list's filters do not name, where the adapter did not."""
+    older_than, owner = listing.older_than, listing.owner
+    if older_than is None and owner is UNSET:
         return page
     items = tuple(
         conversation
         for conversation in page.items
-        if conversation.last_active_at and conversation.last_active_at < older_than
+        if (owner is UNSET or conversation.owner == owner)
+        and (older_than is None or _was_active_before(conversation, older_than))
     )
     total = page.total if len(items) == len(page.items) else None
     return replace(page, items=items, total=total)
+
+
+def _was_active_before(conversation: Conversation, time: datetime) -> bool:
+    return conversation.last_active_at is not None and conversation.last_active_at < time
+
+
+def _check_start(page: Page[Item], listing: Listing) -> Page[Item]:
+    """Return a page that begins with the item that was asked for.
+
+    Raises:
+        NotFoundError: It is not in the list.
+    """
+    start = listing.start
+    if start is not None and (not page.items or page.items[0].id != start):
+        raise NotFoundError(f"there is no {start!r} in the list to start at")
+    return page

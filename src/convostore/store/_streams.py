@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, suppress
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from ..adapters import AsyncTransport, Transport
 from ..errors import InvalidError
 from ..flow import Flow
 from ..models import PartialReply, Reply, ReplyEvent
 from ._reply_session import EmitEvents, OpenStream, ReadChunk, ReplySession, RunFlow, Step
+from ._wrong_face import NOT_ASYNC, NOT_ITERATED, NOT_ITERATED_ASYNC, NOT_SYNC, refuse
 
 # Any, in this module: a backend's own requests, replies and chunks, which nothing here looks at.
 
@@ -46,6 +47,14 @@ class _ReplyStream:
     def turn_id(self) -> str | None:
         """The id by which `get_reply` finds the reply; a new turn has it before it is sent."""
         return self._session.turn_id
+
+    @property
+    def message_id(self) -> str | None:
+        """The id of the answer's message, from the beginning where the backend can say it.
+
+        None until then: some services choose it when the answer is finished.
+        """
+        return self._session.message_id
 
     @property
     def so_far(self) -> PartialReply:
@@ -147,6 +156,10 @@ class ReplyStream(_ReplyStream):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    if not TYPE_CHECKING:
+        __aiter__ = refuse(NOT_ITERATED_ASYNC)
+        __aenter__ = __aexit__ = refuse(NOT_ASYNC)
 
     def __iter__(self) -> Self:
         return self
@@ -253,6 +266,10 @@ class AsyncReplyStream(_ReplyStream):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    if not TYPE_CHECKING:
+        __iter__ = refuse(NOT_ITERATED)
+        __enter__ = __exit__ = refuse(NOT_SYNC)
 
     def __aiter__(self) -> Self:
         return self

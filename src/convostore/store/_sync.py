@@ -10,7 +10,7 @@ from collections.abc import (
     Sequence,
 )
 from datetime import datetime
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ..adapters import Adapter, Transport
@@ -20,6 +20,7 @@ from ..models import (
     AnyTip,
     Conversation,
     ConversationChange,
+    ConversationFilter,
     Feedback,
     Health,
     Listing,
@@ -33,14 +34,16 @@ from ..models import (
     Transcript,
     Unset,
 )
-from ._arguments import check_ids
+from ._arguments import check_ids, is_reversed
 from ._base import BaseStore, T, search_of
 from ._operations import FlowFactory, OnError
+from ._wrong_face import NOT_ASYNC, refuse
 
 if TYPE_CHECKING:
     from ..models import JSON, Part, Reply
     from ..search import Hit
     from ._batches import WriteCall
+    from ._observation import Observer
     from ._reply_session import ReplySession
     from ._streams import ReplyStream
 
@@ -52,8 +55,14 @@ class ConversationStore(BaseStore):
     `RateLimitError`, `UnavailableError` and `ProtocolError`, and `InvalidError` once it is closed.
     """
 
-    def __init__(self, adapter: Adapter, transport: Transport) -> None:
-        super().__init__(adapter)
+    def __init__(
+        self,
+        adapter: Adapter,
+        transport: Transport,
+        *,
+        observe: Observer | None = None,
+    ) -> None:
+        super().__init__(adapter, observe)
         self._transport = transport
 
     def __enter__(self) -> Self:
@@ -67,12 +76,21 @@ class ConversationStore(BaseStore):
     ) -> None:
         self.close()
 
+    if not TYPE_CHECKING:  # a type checker is to refuse what these explain
+        __aenter__ = __aexit__ = __await__ = refuse(NOT_ASYNC)
+
     def close(self) -> None:
         """Close the connections; a second call does nothing, any other call then raises."""
         self._operations.closed = True
         self._transport.close()
 
     def _run(self, make: FlowFactory[T]) -> T:
+        if self._operations.observe is None:
+            return self._carry_out(make)
+        with self._operations.watch(make) as watch:
+            return watch.returned(self._carry_out(make))
+
+    def _carry_out(self, make: FlowFactory[T]) -> T:
         return self._transport.run(make)
 
     def view(self, wrap: Callable[[Adapter], Adapter]) -> ConversationStore:
@@ -88,12 +106,32 @@ class ConversationStore(BaseStore):
             InvalidError: `wrap` returned neither its argument nor a wrapper of it, or one with a
                 transport of its own.
         """
-        from ._views import ViewOperations, ViewTransport, wrapped
+        from ._views import wrapped
 
-        adapter = wrapped(self._operations.adapter, wrap)
-        view = ConversationStore(adapter, ViewTransport(self._transport, self._run))
+        return self._view_of(wrapped(self._operations.adapter, wrap))
+
+    def _view_of(self, adapter: Adapter) -> ConversationStore:
+        from ._views import ViewOperations, ViewTransport
+
+        view = ConversationStore(adapter, ViewTransport(self._transport, self._carry_out))
         view._operations = ViewOperations(adapter, self)
         return view
+
+    def with_namespace(self, name: str) -> ConversationStore:
+        """Return this store in another namespace, over the same connections.
+
+        It costs no more than an object: make one for each user or request. Otherwise it is a view:
+        to close it does nothing, and once this store is closed it raises. It has no further
+        namespaces, so it never reaches those of others, nor the one without a name.
+
+        Args:
+            name: The namespace; a non-empty string.
+
+        Raises:
+            InvalidError: The name is empty or not a string.
+            UnsupportedError: The backend has no namespaces, or this store is such a view.
+        """
+        return self._view_of(self._operations.in_namespace(name))
 
     def write_batch(self, calls: Iterable[WriteCall], *, atomic: bool = True) -> tuple[object, ...]:
         """Carry out several writes as one, and return their results in their order.
@@ -115,31 +153,63 @@ class ConversationStore(BaseStore):
         return self._run(self._batches.flow(calls, atomic=atomic))
 
     def list_conversations(
-        self, *, limit: int = 50, cursor: str | None = None, older_than: datetime | None = None
+        self,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        order: Order = "newest_first",
+        start: str | None = None,
+        older_than: datetime | None = None,
+        owner: str | Unset | None = UNSET,
     ) -> Page[Conversation]:
         """Return one page of the conversations, in the backend's order.
 
         Args:
             limit: The maximum number of conversations in the page; a backend may allow fewer.
             cursor: The `cursor` of the previous page; None for the first page.
+            order: ``newest_first`` for the backend's own order, ``oldest_first`` for that order
+                reversed, where `traits.orders` has it.
+            start: The id of the conversation that the page begins with, in place of a cursor, where
+                `traits.starts` has ``conversations`` or lists are whole.
             older_than: Only those whose `last_active_at` is before this time; one without any time
                 is not older. If the backend cannot filter by age, a page may be short.
+            owner: Only those of this owner, or with None those without one, where `traits.filters`
+                has ``owner``; UNSET for any.
 
         Raises:
             InvalidError: The cursor is of another list, or the time has no time zone.
+            NotFoundError: The conversation `start` does not exist, or a filter excludes it.
+            UnsupportedError: The backend does not know the order, the filter, or `start`.
         """
         return self._run(
             self._operations.list_conversations(
-                Listing(limit=limit, cursor=cursor, older_than=older_than)
+                Listing(
+                    limit=limit,
+                    cursor=cursor,
+                    reverse=is_reversed(order),
+                    start=start,
+                    older_than=older_than,
+                    owner=owner,
+                )
             )
         )
 
-    def conversations(self, *, older_than: datetime | None = None) -> Iterator[Conversation]:
+    def conversations(
+        self,
+        *,
+        order: Order = "newest_first",
+        start: str | None = None,
+        older_than: datetime | None = None,
+        owner: str | Unset | None = UNSET,
+    ) -> Iterator[Conversation]:
         """Iterate over all conversations, page by page; see `list_conversations`.
 
-        While others write, none comes twice, and none that was there throughout is missed.
+        While others write, none comes twice, and none that was there throughout is missed; with
+        `start`, what has moved to before it meanwhile is.
         """
-        pages = self._operations.walk_conversations(older_than)
+        pages = self._operations.walk_conversations(
+            Listing(reverse=is_reversed(order), start=start, older_than=older_than, owner=owner)
+        )
         while pages.listing is not None:
             yield from pages.accept(self._run(self._operations.list_conversations(pages.listing)))
 
@@ -158,6 +228,7 @@ class ConversationStore(BaseStore):
         limit: int = 50,
         cursor: str | None = None,
         order: Order = "oldest_first",
+        start: str | None = None,
     ) -> Page[Message]:
         """Return one page of a conversation's messages.
 
@@ -166,14 +237,16 @@ class ConversationStore(BaseStore):
             limit: The maximum number of messages in the page.
             cursor: The `cursor` of the previous page; None for the first page.
             order: The end to begin at; `newest_first` reverses the whole sequence, not the page.
+            start: The id of the message that the page begins with, in place of a cursor, where
+                `traits.starts` has ``messages`` or lists are whole.
 
         Raises:
-            NotFoundError: The conversation does not exist.
+            NotFoundError: The conversation does not exist, or the message `start`.
             InvalidError: The cursor is of another list or order.
         """
         return self._run(
             self._operations.list_messages(
-                conversation_id, Listing(limit=limit, cursor=cursor, order=order)
+                conversation_id, Listing(limit=limit, cursor=cursor, order=order, start=start)
             )
         )
 
@@ -184,6 +257,7 @@ class ConversationStore(BaseStore):
         limit: int = 50,
         cursor: str | None = None,
         order: Order = "oldest_first",
+        start: str | None = None,
     ) -> Page[str]:
         """Return one page of `list_messages`, each message as a JSON text.
 
@@ -195,6 +269,7 @@ class ConversationStore(BaseStore):
             limit: As `list_messages`.
             cursor: As `list_messages`, and each takes the other's.
             order: As `list_messages`.
+            start: As `list_messages`.
 
         Raises:
             NotFoundError: The conversation does not exist.
@@ -202,16 +277,27 @@ class ConversationStore(BaseStore):
         """
         return self._run(
             self._operations.messages_as_json(
-                conversation_id, Listing(limit=limit, cursor=cursor, order=order)
+                conversation_id, Listing(limit=limit, cursor=cursor, order=order, start=start)
             )
         )
 
-    def messages(self, conversation_id: str, *, order: Order = "oldest_first") -> Iterator[Message]:
+    def messages(
+        self, conversation_id: str, *, order: Order = "oldest_first", start: str | None = None
+    ) -> Iterator[Message]:
         """Iterate over all messages of a conversation, page by page; see `list_messages`."""
-        pages = self._operations.walk_messages(conversation_id, order)
+        head = Listing(order=order, start=start)
+        pages = self._operations.walk_messages(conversation_id, head)
         while pages.listing is not None:
             page = self._run(self._operations.list_messages(conversation_id, pages.listing))
             yield from pages.accept(page)
+
+    def get_message(self, conversation_id: str, message_id: str) -> Message:
+        """Return one message.
+
+        Raises:
+            NotFoundError: The conversation or the message does not exist.
+        """
+        return self._run(self._operations.get_message(conversation_id, message_id))
 
     def transcripts(
         self, ids: Iterable[str] | None = None, *, on_error: OnError = "raise"
@@ -241,21 +327,34 @@ class ConversationStore(BaseStore):
         title: str | None = None,
         created_at: datetime | None = None,
         origin: Origin | None = None,
+        owner: str | None = None,
+        metadata: Mapping[str, JSON] = MappingProxyType({}),
     ) -> Conversation:
         """Create a conversation, or return the one that exists with the same values.
 
         Args:
             id: The new id; chosen by the store if None.
             title: The title that lists show.
-            created_at: The time of creation, with a time zone; None if it is not known.
+            created_at: The time of creation, with a time zone; None if it is not known. With a time
+                in the past, `updated_at` follows the times of the messages that are appended.
             origin: The source of a copy.
+            owner: The user it belongs to; see `Conversation.owner`.
+            metadata: The application's own values; see `Conversation.metadata`.
 
         Raises:
             ConflictError: The id is taken by a conversation with other values.
+            UnsupportedError: `traits.changes` lacks ``owner`` or ``metadata``, which was given.
         """
         return self._run(
             self._operations.create_conversation(
-                NewConversation(id=id, title=title, created_at=created_at, origin=origin)
+                NewConversation(
+                    id=id,
+                    title=title,
+                    created_at=created_at,
+                    origin=origin,
+                    owner=owner,
+                    metadata=metadata,
+                )
             )
         )
 
@@ -274,22 +373,30 @@ class ConversationStore(BaseStore):
         *,
         id: str | None = None,
         title: str | Unset | None = UNSET,
+        owner: str | Unset | None = UNSET,
+        metadata: Mapping[str, JSON] | Unset = UNSET,
     ) -> Conversation:
         """Create a conversation from another one's messages, up to and including one of them.
 
-        The messages keep their ids, and `origin` names the conversation that was forked.
+        The messages keep their ids, and `origin` names the conversation that was forked. The new
+        one has the original's `raw`, owner and metadata, and is not pinned.
 
         Args:
             conversation_id: The original; it stays as it is.
             message_id: The last message that is copied.
             id: The new conversation's id; chosen by the store if None.
             title: The new conversation's title; by default the original's.
+            owner: The new conversation's owner; by default the original's.
+            metadata: The changes to the original's metadata, as for `update_conversation`.
 
         Raises:
             NotFoundError: The conversation or the message does not exist.
             ConflictError: The id is taken.
         """
-        return self._run(self._operations.fork_conversation(conversation_id, message_id, id, title))
+        change = ConversationChange(title=title, owner=owner, metadata=metadata)
+        return self._run(
+            self._operations.fork_conversation(conversation_id, message_id, id, change)
+        )
 
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], *, after: str | AnyTip | None = ANY
@@ -312,20 +419,50 @@ class ConversationStore(BaseStore):
         return self._run(self._operations.append_messages(conversation_id, messages, after))
 
     def replace_messages(
-        self, conversation_id: str, messages: Sequence[Message], *, after: str | None
+        self,
+        conversation_id: str,
+        messages: Sequence[Message],
+        *,
+        after: str | None,
+        tip: str | AnyTip | None = ANY,
     ) -> tuple[Message, ...]:
         """Replace all messages after one of them, in one transaction.
+
+        If what is after it equals `messages` already, nothing changes, whatever `tip` is: a call
+        that may or may not have arrived can be repeated.
 
         Args:
             conversation_id: The conversation of the messages.
             messages: The new end of the conversation.
             after: The id of the last message to keep; None to replace all.
+            tip: The id of the message that the caller believes to be the last; None if the
+                conversation should be empty; ANY if what others have appended may be lost.
 
         Raises:
             NotFoundError: The conversation does not exist.
-            ConflictError: The message `after` is gone, or one of the new ones is stored before it.
+            ConflictError: The message `after` is gone, one of the new ones is stored before it, or
+                another message than `tip` is the last.
         """
-        return self._run(self._operations.replace_messages(conversation_id, messages, after))
+        return self._run(self._operations.replace_messages(conversation_id, messages, after, tip))
+
+    def update_message(
+        self, conversation_id: str, message: Message, *, was: Message | AnyTip = ANY
+    ) -> Message:
+        """Replace the stored message of the same id, in its place, and return it as stored.
+
+        Its place and its neighbours stay; so do `created_at` and the feedback, unless `message` has
+        them. One that equals what is stored changes nothing.
+
+        Args:
+            conversation_id: The conversation of the message.
+            message: The message with its new content.
+            was: The message as the caller read it; ANY to replace whatever is there.
+
+        Raises:
+            NotFoundError: The conversation or the message does not exist.
+            ConflictError: Another message than `was` is stored: somebody has changed it.
+        """
+        return self._run(self._operations.update_message(conversation_id, message, was))
 
     def update_conversation(
         self,
@@ -333,15 +470,27 @@ class ConversationStore(BaseStore):
         *,
         title: str | Unset | None = UNSET,
         pinned: bool | Unset = UNSET,
+        owner: str | Unset | None = UNSET,
+        metadata: Mapping[str, JSON] | Unset = UNSET,
     ) -> None:
         """Change what is given, and leave the rest as it is.
 
+        Args:
+            conversation_id: The conversation to change.
+            title: The new title; None for none.
+            pinned: Whether lists have it first.
+            owner: The new owner; None for none.
+            metadata: The values to merge, by top-level key: each replaces the one that is there,
+                and None takes the key away.
+
         Raises:
             NotFoundError: The conversation does not exist (where `traits.reports_absent`).
+            UnsupportedError: `traits.changes` lacks what was given; nothing was changed.
         """
         return self._run(
             self._operations.update_conversation(
-                conversation_id, ConversationChange(title=title, pinned=pinned)
+                conversation_id,
+                ConversationChange(title=title, pinned=pinned, owner=owner, metadata=metadata),
             )
         )
 
@@ -349,23 +498,57 @@ class ConversationStore(BaseStore):
         """Delete a conversation with its messages; an absent one is not an error."""
         return self._run(self._operations.delete_conversation(conversation_id))
 
-    def delete_conversations(self, *, older_than: datetime) -> int:
-        """Delete the conversations that were last active before a time; return how many.
+    def delete_conversations(
+        self, *, owner: str | Unset | None = UNSET, older_than: datetime | None = None
+    ) -> int:
+        """Delete the conversations of an owner, of an age, or of both; return how many.
 
-        Those are what `conversations` yields with the same `older_than`, pinned ones included.
+        Those are what `conversations` yields with the same arguments, pinned ones included.
+
+        Args:
+            owner: Only those of this owner, or with None those without one; UNSET for any.
+            older_than: Only those last active before this time; None for any.
+
+        Raises:
+            InvalidError: Neither is given.
+            UnsupportedError: The backend does not know owners.
         """
-        return self._run(self._operations.delete_conversations(older_than))
+        which = ConversationFilter(owner=owner, older_than=older_than)
+        return self._run(self._operations.delete_conversations(which))
 
     def clear_conversations(self) -> None:
         """Delete every conversation of the store; `traits.clears` says whether more can go."""
         return self._run(self._operations.clear_conversations())
 
-    def delete_message(self, conversation_id: str, message_id: str) -> None:
+    def delete_message(self, conversation_id: str, message_id: str) -> bool | None:
         """Delete a message; an absent one is not an error.
 
         Where `traits.deletes` is ``may_delete_turn``, its question or answer may go with it.
+
+        Returns:
+            Whether it was there; None if the backend does not say.
         """
         return self._run(self._operations.delete_message(conversation_id, message_id))
+
+    def pop_message(self, conversation_id: str, *, tip: str | AnyTip) -> Message | None:
+        """Delete the last message and return it, in one transaction.
+
+        Messages that name it as their parent keep its id.
+
+        Args:
+            conversation_id: The conversation of the message.
+            tip: The id of the message that the caller believes to be the last; ANY for whichever
+                it is. A call with ANY that may have arrived must not be repeated: it would take
+                another message.
+
+        Returns:
+            The message; None if there is none.
+
+        Raises:
+            NotFoundError: The conversation does not exist.
+            ConflictError: Another message is the last, or there is none.
+        """
+        return self._run(self._operations.pop_message(conversation_id, tip))
 
     def set_feedback(
         self, conversation_id: str, message_id: str, feedback: Feedback | None
@@ -387,6 +570,7 @@ class ConversationStore(BaseStore):
         role: Role | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        owner: str | Unset | None = UNSET,
     ) -> Page[Hit]:
         """Search titles, messages' texts, and the titles of their sources.
 
@@ -405,13 +589,15 @@ class ConversationStore(BaseStore):
             since: Only messages of this time or later. If a message has no time, the time when it
                 was stored counts; for a title, the time when its conversation was created.
             until: Only messages before this time.
+            owner: Only in conversations of this owner, or with None in those without one, where
+                `traits.filters` has ``owner``; UNSET for any.
 
         Raises:
             InvalidError: The cursor is of another search, or a time has no time zone.
         """
         return self._run(
             self._operations.search(
-                search_of(query, conversation_id, role, since, until),
+                search_of(query, conversation_id, role, since, until, owner),
                 Listing(limit=limit, cursor=cursor),
             )
         )
@@ -430,6 +616,8 @@ class ConversationStore(BaseStore):
         content: str | Sequence[Part],
         *,
         turn_id: str | None = None,
+        owner: str | None = None,
+        metadata: Mapping[str, JSON] = MappingProxyType({}),
         **options: object,
     ) -> Reply:
         """Send a user's turn and wait for the whole reply.
@@ -442,6 +630,8 @@ class ConversationStore(BaseStore):
                 conversation with that id; None begins one whose id is chosen.
             content: A text, or text and file parts.
             turn_id: The id by which `get_reply` finds the reply; chosen if None.
+            owner: The owner of a conversation that the turn begins; one that exists keeps its own.
+            metadata: The metadata of a conversation that the turn begins; likewise.
             **options: The backend's options of a turn; `reply_options` has their names.
 
         Raises:
@@ -450,7 +640,15 @@ class ConversationStore(BaseStore):
             UnavailableError: The model, or a step of its flow, failed.
         """
         return self._whole(
-            self._chat.reply(conversation_id, content, turn_id, options, streamed=False)
+            self._chat.reply(
+                conversation_id,
+                content,
+                options,
+                turn_id=turn_id,
+                owner=owner,
+                metadata=metadata,
+                streamed=False,
+            )
         )
 
     def stream_reply(
@@ -459,6 +657,8 @@ class ConversationStore(BaseStore):
         content: str | Sequence[Part],
         *,
         turn_id: str | None = None,
+        owner: str | None = None,
+        metadata: Mapping[str, JSON] = MappingProxyType({}),
         **options: object,
     ) -> ReplyStream:
         """Return a stream of the reply to a user's turn; its ``with`` sends the turn.
@@ -466,7 +666,15 @@ class ConversationStore(BaseStore):
         Arguments and errors are those of `reply`; the stream has the ids before the turn is sent.
         """
         return self._stream(
-            self._chat.reply(conversation_id, content, turn_id, options, streamed=True)
+            self._chat.reply(
+                conversation_id,
+                content,
+                options,
+                turn_id=turn_id,
+                owner=owner,
+                metadata=metadata,
+                streamed=True,
+            )
         )
 
     def answer(
@@ -522,7 +730,7 @@ class ConversationStore(BaseStore):
     def _stream(self, session: ReplySession) -> ReplyStream:
         from ._streams import ReplyStream
 
-        return ReplyStream(session, self._transport, self._run)
+        return ReplyStream(session, self._transport, self._carry_out)
 
     def check(self) -> Health:
         """Check whether the service answers, in which generation, and accepts the credential.

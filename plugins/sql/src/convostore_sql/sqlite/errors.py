@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,8 @@ from convostore.errors import (
     UnavailableError,
 )
 
+from ..inspection import missing
+
 
 class Cancelled(StoreError):  # noqa: N818  # it is not an error
     """The unit was cancelled, and nothing of it was stored."""
@@ -26,6 +29,32 @@ def busy() -> UnavailableError:
         "others have been writing to this SQLite database for longer than the option timeout "
         "allows: try again, or raise it"
     )
+
+
+def crowded() -> UnavailableError:
+    """Make the error of a wait for other calls of the same store beyond the option timeout."""
+    return UnavailableError(
+        "as many calls of this store as the option concurrency allows have been running for longer "
+        "than the option timeout allows: try again, or raise one of them"
+    )
+
+
+def replaced(path: str) -> ConfigError:
+    """Make the error of an open store whose file is another one, or none."""
+    return ConfigError(
+        f"{Path(path).name!r} was moved, deleted or replaced while this store was open: open the "
+        "store again"
+    )
+
+
+def absent(path: str) -> ConfigError:
+    """Make the error of a file that is not there and must not be made."""
+    return ConfigError(
+        f"there is no file {path!r}: check the path; to make one, pass the option create=true"
+    )
+
+
+_MISSING: Final = re.compile("no such (table|column): |table .* has no column named ")
 
 
 def _primary(error: Exception) -> int:
@@ -62,6 +91,8 @@ def translate(error: Exception, path: str) -> StoreError:
         return InvalidError("a number must be within SQLite's range of 64 bits")
     if is_busy(error):
         return busy()
+    if _MISSING.match(str(error)):
+        return missing(str(error))
     code = _primary(error)
     if code == sqlite3.SQLITE_INTERRUPT:
         return Cancelled("cancelled")

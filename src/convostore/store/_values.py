@@ -1,0 +1,242 @@
+"""Checks of the schema's values that callers pass to a store, whole or changed by hand.
+
+A value that its constructor made is right, but `model_construct` and `trusted_copy` validate
+nothing. So each value is looked at before it is sent or stored: its fields, parts and sources have
+the right types, and words are among those that there are. That takes a few microseconds. Only what
+fails is validated in full, which converts what the constructor would have converted, or says which
+field is wrong. Whether arbitrary JSON is JSON shows when it is encoded, and is not looked at here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar, get_args
+
+from ..errors import InvalidError
+from ..models import (
+    Conversation,
+    Feedback,
+    FilePart,
+    Message,
+    Origin,
+    OtherPart,
+    Problem,
+    ReasoningPart,
+    Role,
+    Source,
+    SourceKind,
+    Status,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from ..models._metadata import check_metadata
+from ..serialization import dump, load_conversation, load_message
+
+T = TypeVar("T")
+_Fields = Mapping[str, Any]  # a value's fields may hold anything: that is what is checked
+_Check = Callable[[Any], bool]
+
+_LONGEST: Final = 80
+"""The most characters of a wrong argument that an error shows."""
+_NOTHING: Final = type(None)
+_TEXT: Final = (str, _NOTHING)
+_ROLES: Final = frozenset(get_args(Role))
+_STATUSES: Final = frozenset({None, *get_args(Status)})
+_SOURCE_KINDS: Final = frozenset(get_args(SourceKind))
+_RATINGS: Final = frozenset({"good", "bad"})
+
+
+def check_message(message: object) -> Message:
+    """Return a message that is right in all its fields.
+
+    Raises:
+        InvalidError: It is not a message, or a field is wrong; the error names it.
+    """
+    if type(message) is Message and _holds(_is_message, message):
+        return message
+    if not isinstance(message, Message):
+        raise InvalidError(f"must be a convostore.Message, got {type(message).__name__}")
+    return _validated(message, load_message)
+
+
+def check_conversation(conversation: object) -> Conversation:
+    """Return a conversation that is right in all its fields.
+
+    Raises:
+        InvalidError: It is not a conversation, or a field is wrong; the error names it.
+    """
+    if not isinstance(conversation, Conversation):
+        raise InvalidError(
+            f"conversation must be a convostore.Conversation, got {type(conversation).__name__}"
+        )
+    identity: object = conversation.id
+    if not isinstance(identity, str) or not identity:
+        raise InvalidError(f"an id must be a non-empty string, got {shown(identity)}")
+    if type(conversation) is Conversation and _holds(_is_conversation, conversation):
+        return conversation
+    return _validated(conversation, load_conversation)
+
+
+def check_feedback(feedback: object) -> Feedback | None:
+    """Return feedback that is right.
+
+    Raises:
+        InvalidError: It is neither None nor feedback, or a field is wrong.
+    """
+    if feedback is None or (type(feedback) is Feedback and _holds(_is_feedback, feedback)):
+        return feedback
+    wanted = "None or a convostore.Feedback(rating='good' or 'bad')"
+    raise InvalidError(f"feedback must be {wanted}, got {shown(feedback)}")
+
+
+def check_origin(origin: object) -> None:
+    """Raise `InvalidError` unless an origin is None or right."""
+    if origin is not None and not (type(origin) is Origin and _holds(_is_origin, origin)):
+        raise InvalidError(f"origin must be None or a convostore.Origin, got {shown(origin)}")
+
+
+def shown(value: object) -> str:
+    """Return how an error names a wrong argument: short, and without what a value holds."""
+    if value is not None and not isinstance(value, str | int | float | bytes):
+        return f"a {type(value).__name__}"
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"a long {type(value).__name__}"
+
+
+def _holds(check: Callable[[T], bool], value: T) -> bool:
+    try:
+        return check(value)
+    except (AttributeError, KeyError, TypeError):  # a field is missing, or cannot be hashed
+        return False
+
+
+def _validated(value: Any, load: Callable[[Any], T]) -> T:
+    try:
+        data = dump(value)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InvalidError(f"invalid {type(value).__name__.lower()}: {error}") from None
+    return load(data)
+
+
+def _is_message(message: Message) -> bool:
+    fields: _Fields = message.__dict__
+    parts, sources, feedback = fields["parts"], fields["sources"], fields["feedback"]
+    return (
+        type(fields["id"]) is str
+        and fields["id"] != ""
+        and fields["role"] in _ROLES
+        and type(parts) is tuple
+        and all([_PARTS[type(part)](part) for part in parts])  # noqa: C419  # takes half the time
+        and _is_time(fields["created_at"])
+        and (not sources or (type(sources) is tuple and all(map(_is_source, sources))))
+        and (feedback is None or _is_feedback(feedback))
+        and fields["status"] in _STATUSES
+        and type(fields["model"]) in _TEXT
+        and type(fields["parent_id"]) in _TEXT
+        and _is_time(fields["stored_at"])
+        and _are_problems(fields["problems"])
+    )
+
+
+def _is_conversation(conversation: Conversation) -> bool:
+    fields: _Fields = conversation.__dict__
+    return (
+        type(fields["id"]) is str
+        and type(fields["title"]) in _TEXT
+        and _is_time(fields["created_at"])
+        and _is_time(fields["updated_at"])
+        and type(fields["pinned"]) is bool
+        and (fields["owner"] is None or (type(fields["owner"]) is str and fields["owner"] != ""))
+        and _is_metadata(fields["metadata"])
+        and type(fields["revision"]) in _TEXT
+        and (fields["origin"] is None or _is_origin(fields["origin"]))
+        and type(fields["files"]) is tuple
+        and all(type(file) is FilePart and _is_file(file) for file in fields["files"])
+        and _are_problems(fields["problems"])
+    )
+
+
+def _is_time(time: object) -> bool:
+    return time is None or (type(time) is datetime and time.tzinfo is UTC)
+
+
+def _is_metadata(metadata: object) -> bool:
+    if not metadata:
+        return type(metadata) is dict
+    try:
+        return check_metadata(metadata) == metadata
+    except ValueError:
+        return False
+
+
+def _is_origin(origin: Origin) -> bool:
+    return all(type(value) in _TEXT for value in origin.__dict__.values()) and (
+        type(origin) is Origin and type(origin.store) is str and type(origin.conversation_id) is str
+    )
+
+
+def _are_problems(problems: object) -> bool:
+    return problems == () or (
+        type(problems) is tuple
+        and all(type(item) is Problem and _are_texts(item.__dict__) for item in problems)
+    )
+
+
+def _are_texts(fields: _Fields) -> bool:
+    return all(type(value) is str for value in fields.values())
+
+
+def _is_feedback(feedback: Feedback) -> bool:
+    return (
+        type(feedback) is Feedback
+        and feedback.rating in _RATINGS
+        and type(feedback.comment) in _TEXT
+    )
+
+
+def _is_source(source: Source) -> bool:
+    return (
+        type(source) is Source
+        and type(source.title) in _TEXT
+        and type(source.url) in _TEXT
+        and type(source.content) in _TEXT
+        and type(source.score) in _NUMBER
+        and source.kind in _SOURCE_KINDS
+        and type(source.mark) in _TEXT
+    )
+
+
+_NUMBER: Final = (float, int, _NOTHING)
+
+
+def _is_text(part: TextPart | ReasoningPart) -> bool:
+    return type(part.text) is str
+
+
+def _is_file(part: FilePart) -> bool:
+    return type(part.name) in _TEXT and type(part.url) in _TEXT and type(part.media_type) in _TEXT
+
+
+def _is_tool_call(part: ToolCallPart) -> bool:
+    return type(part.id) in _TEXT and type(part.name) is str and type(part.arguments) is str
+
+
+def _is_tool_result(part: ToolResultPart) -> bool:
+    return type(part.id) in _TEXT and type(part.content) is str
+
+
+def _is_other(part: OtherPart) -> bool:
+    return type(part.type) in _TEXT
+
+
+_PARTS: Final[dict[type, _Check]] = {
+    TextPart: _is_text,
+    ReasoningPart: _is_text,
+    FilePart: _is_file,
+    ToolCallPart: _is_tool_call,
+    ToolResultPart: _is_tool_result,
+    OtherPart: _is_other,
+}
+"""The checks by kind; an `InteractionPart` is rare, and validated in full."""

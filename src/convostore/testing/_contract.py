@@ -32,6 +32,7 @@ from .clauses.reading import ReadingClauses
 from .clauses.replies import ReplyClauses
 from .clauses.search import SearchClauses
 from .clauses.streaming import StreamingClauses
+from .clauses.validation import ValidationClauses
 from .clauses.writing import WritingClauses
 
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
@@ -66,6 +67,7 @@ def never(reason: str) -> Waiver:
 class _Clauses(
     ReadingClauses,
     WritingClauses,
+    ValidationClauses,
     PutForkAgeClauses,
     SearchClauses,
     ReplyClauses,

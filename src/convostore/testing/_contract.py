@@ -25,11 +25,16 @@ from . import _rewriting as rewriting  # noqa: F401  # before the modules that i
 from ._assertions import NotOffered, rule_in_errors
 from ._backend import Backend, Kit
 from ._faces import FACES, Face, StoreFace
+from .clauses.editing import EditingClauses
 from .clauses.failures import FailureClauses
 from .clauses.interactions import InteractionClauses
+from .clauses.namespaces import NamespaceClauses
+from .clauses.owners_metadata import OwnerMetadataClauses
+from .clauses.paging_from import PagingFromClauses
 from .clauses.put_fork_age import PutForkAgeClauses
 from .clauses.reading import ReadingClauses
 from .clauses.replies import ReplyClauses
+from .clauses.revisions_times import RevisionTimeClauses
 from .clauses.search import SearchClauses
 from .clauses.streaming import StreamingClauses
 from .clauses.validation import ValidationClauses
@@ -68,6 +73,11 @@ class _Clauses(
     ReadingClauses,
     WritingClauses,
     ValidationClauses,
+    EditingClauses,
+    PagingFromClauses,
+    OwnerMetadataClauses,
+    RevisionTimeClauses,
+    NamespaceClauses,
     PutForkAgeClauses,
     SearchClauses,
     ReplyClauses,

@@ -55,6 +55,7 @@ from convostore.models import (
 )
 from convostore.search import Hit, Search, searchable_text, tokenize
 
+from .inspection import check_tables
 from .migrations import VERSION
 from .queries import Query, Reply, Row, SQLFlow
 from .rows import (
@@ -249,6 +250,7 @@ class SQLAdapter(Adapter[Query, Reply]):
 
     def check(self) -> SQLFlow[Health]:
         yield self._sql.version()
+        yield from check_tables(self._sql.tables)
         return Health(generation=f"{self.name}, tables of version {VERSION}")
 
     # Conversations

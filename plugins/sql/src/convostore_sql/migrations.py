@@ -97,7 +97,13 @@ def _version(statements: Statements) -> SQLFlow[int]:
     if not (yield _query(exists, writes=False)).rows:
         return 0
     rows = (yield statements.version()).rows
-    version = int(rows[0][0]) if rows else 0
+    if not rows:
+        raise ConfigError(
+            "the table convostore_schema has no row, so the version of the tables is not known: "
+            "restore a backup, or write the version back if you know it: "
+            "INSERT INTO convostore_schema (version) VALUES (…)"
+        )
+    version = int(rows[0][0])
     refuse_newer(version)
     return version
 

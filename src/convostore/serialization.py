@@ -245,7 +245,7 @@ _MESSAGE: Final[dict[str, _Reviver]] = {
 _CONVERSATION: Final[dict[str, _Reviver]] = {
     "created_at": datetime.fromisoformat,
     "updated_at": datetime.fromisoformat,
-    "origin": _value_of(Origin),
+    "origin": _value_of(Origin, metadata_keys=tuple),
     "files": _tuple_of(_value_of(FilePart)),
     "problems": _PROBLEMS,
 }

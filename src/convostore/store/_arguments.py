@@ -190,7 +190,7 @@ def check_search(search: Search) -> Search:
 
 
 def is_reversed(order: Order) -> bool:
-    """Return whether an order of conversations is the backend's own reversed.
+    """Check an order, and return whether conversations then come in the backend's own reversed.
 
     Raises:
         InvalidError: There is no such order.

@@ -71,8 +71,9 @@ def check_conversation(conversation: object) -> Conversation:
         raise InvalidError(
             f"conversation must be a convostore.Conversation, got {type(conversation).__name__}"
         )
-    if not isinstance(conversation.id, str) or not conversation.id:
-        raise InvalidError(f"an id must be a non-empty string, got {shown(conversation.id)}")
+    identity: object = conversation.id
+    if not isinstance(identity, str) or not identity:
+        raise InvalidError(f"an id must be a non-empty string, got {shown(identity)}")
     if type(conversation) is Conversation and _holds(_is_conversation, conversation):
         return conversation
     return _validated(conversation, load_conversation)
@@ -86,9 +87,8 @@ def check_feedback(feedback: object) -> Feedback | None:
     """
     if feedback is None or (type(feedback) is Feedback and _holds(_is_feedback, feedback)):
         return feedback
-    raise InvalidError(
-        f"feedback must be None or a convostore.Feedback(rating='good' or 'bad'), got {shown(feedback)}"
-    )
+    wanted = "None or a convostore.Feedback(rating='good' or 'bad')"
+    raise InvalidError(f"feedback must be {wanted}, got {shown(feedback)}")
 
 
 def check_origin(origin: object) -> None:
@@ -99,8 +99,10 @@ def check_origin(origin: object) -> None:
 
 def shown(value: object) -> str:
     """Return how an error names a wrong argument: short, and without what a value holds."""
-    text = repr(value) if value is None or isinstance(value, str | int | float | bytes) else ""
-    return text if 0 < len(text) <= _LONGEST else f"a {type(value).__name__}"
+    if value is not None and not isinstance(value, str | int | float | bytes):
+        return f"a {type(value).__name__}"
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"a long {type(value).__name__}"
 
 
 def _holds(check: Callable[[T], bool], value: T) -> bool:

@@ -6,7 +6,7 @@ No path and no field of the model's API may be known here.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from pydantic import SecretStr
 
@@ -79,6 +79,13 @@ class ModelAdapter(WrappedAdapter):
     def redact(self, error: StoreError) -> None:
         self.inner.redact(error)
         self._model.redact(error)
+
+    def rewrapped(self, inner: Adapter) -> Self:
+        """Return this adapter over another namespace of the store, with the same model."""
+        copied = super().rewrapped(inner)
+        copied.options = self.options
+        copied._turns = Turns(inner, self._model, self.options)  # noqa: SLF001  # of this class
+        return copied
 
     # Replies; a whole one is streamed by the store.
 

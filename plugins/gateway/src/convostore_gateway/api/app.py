@@ -127,7 +127,7 @@ class Native:
     ) -> Call:
         head, limits = head_of(scope), self._stores.limits
         query = read_query(endpoint.parameters, scope["query_string"], limits)
-        check_ids((*ids.values(), query.get("conversation_id")), limits)
+        check_ids((*ids.values(), query.get("conversation_id"), query.get("start")), limits)
         body = None
         if endpoint.body is not None:
             body = await take_body(endpoint.body, head, receive, limits)

@@ -31,16 +31,20 @@ _PARTS: Final = {
     "other": "OtherPart",
 }
 _ABSENT: Final = {
-    "UpdateBody": ("title", "pinned"),
-    "ForkBody": ("title",),
+    "UpdateBody": ("title", "pinned", "owner", "metadata"),
+    "ForkBody": ("title", "owner", "metadata"),
     "AppendBody": ("after",),
+    "ReplaceBody": ("tip",),
+    "EditBody": ("was",),
+    "PopBody": ("tip",),
 }
 """Fields whose absence has a meaning that JSON cannot express as a default."""
 _IDS: Final = {
     "CreateBody": ("id",),
     "ForkBody": ("message_id", "new_id"),
     "AppendBody": ("after",),
-    "ReplaceBody": ("after",),
+    "ReplaceBody": ("after", "tip"),
+    "PopBody": ("tip",),
     "ReplyBody": ("conversation_id", "turn_id"),
     "AnswerBody": ("conversation_id",),
 }

@@ -61,7 +61,7 @@ def _memories_are_forgotten() -> Iterator[None]:
 
 def _memories() -> dict[str, Any]:
     module = sys.modules.get("convostore.adapters.memory")
-    return {} if module is None else module._shelves
+    return {} if module is None else module._memories
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,19 @@ for convostore, or from the file that ``CONVOSTORE_CONFIG`` names:
     app_id = "0123456789abcdef01234567"
     api_key = { env = "WORK_KEY" }            # or { command = ["pass", "show", "work"] }
 
-No backend may be known here.
+No backend may be known here, but the scheme of SQLite, which a path stands for.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from pathlib import Path
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from .adapters import validate_options
 from .dsn import DSN
@@ -26,22 +30,51 @@ from .store import AsyncConversationStore, ConversationStore
 
 if TYPE_CHECKING:
     from .adapters import Adapter, AdapterOptions, AsyncTransport, Transport
+    from .store import Observer
 
-__all__ = ["aopen", "config_file", "open", "open_adapter", "resolve_secret"]
+__all__ = [
+    "Default",
+    "aopen",
+    "config_file",
+    "file_dsn",
+    "open",
+    "open_adapter",
+    "resolve_secret",
+]
 
 _SECRET_SOURCES: Final = frozenset({"env", "command"})
 _COMMAND_TIMEOUT: Final = 60.0
+_FEW_SLASHES: Final = re.compile(r"([a-z][a-z0-9.-]+(?:\+https?)?):(/?)(.*)", re.IGNORECASE)
+"""A scheme without ``://``; one letter is the drive of a path."""
+_PATH: Final = re.compile(r"[/\\]|\.(?:db|sqlite3?)$", re.IGNORECASE)
+"""What a path has and the name of a profile seldom."""
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """An option's value for where no other source has the option.
+
+    For programs that open what their user names: it comes after the profile, and an adapter without
+    such an option is opened without it, as in ``open(target, create=Default(False))``.
+    """
+
+    value: object
 
 
 def open(
-    target: str, *, transport: Transport | None = None, **options: object
+    target: str | os.PathLike[str],
+    *,
+    transport: Transport | None = None,
+    observe: Observer | None = None,
+    **options: object,
 ) -> ConversationStore:
     """Open a store; no request is sent yet.
 
     Args:
-        target: A DSN, or the name of a profile.
+        target: A DSN, the name of a profile, or a `Path`, which means the SQLite file there.
         transport: Used in place of the adapter's transport; it carries the adapter's requests.
-        **options: The adapter's options; they override those of the DSN.
+        observe: Called with an `Observation` after each operation of the store and its views.
+        **options: The adapter's options; they override those of the DSN. A `Default` does not.
 
     Raises:
         ConfigError: The target, an option or the profile is wrong; the message says which, and what
@@ -49,39 +82,76 @@ def open(
         PluginError: The backend's plugin is installed but did not load.
     """
     adapter = open_adapter(target, **options)
-    return ConversationStore(adapter, transport or adapter.transport())
+    return ConversationStore(adapter, transport or adapter.transport(), observe=observe)
 
 
 def aopen(
-    target: str, *, transport: AsyncTransport | None = None, **options: object
+    target: str | os.PathLike[str],
+    *,
+    transport: AsyncTransport | None = None,
+    observe: Observer | None = None,
+    **options: object,
 ) -> AsyncConversationStore:
     """Open a store for asyncio: a plain call, with the arguments and the errors of `open`."""
     adapter = open_adapter(target, **options)
-    return AsyncConversationStore(adapter, transport or adapter.async_transport())
+    return AsyncConversationStore(adapter, transport or adapter.async_transport(), observe=observe)
 
 
-def open_adapter(target: str, **options: object) -> Adapter:
+def open_adapter(target: str | os.PathLike[str], **options: object) -> Adapter:
     """Create the adapter that a DSN or a profile names; `open` and `aopen` build a store on it."""
     from .plugins import adapter_for
 
+    text = _target_text(target)
     profile: Mapping[str, object] = {}
-    if "://" not in target:
-        profile = _profile(target)
-    dsn = DSN.parse(str(profile["dsn"]) if profile else target)
+    if "://" not in text:
+        profile = _profile(text)
+    dsn = DSN.parse(str(profile["dsn"]) if profile else text)
     adapter = adapter_for(dsn.scheme)
-    overrides = _environment(dsn.scheme, adapter.Options) | dict(dsn.options) | options
+    defaults = {name: item for name, item in options.items() if isinstance(item, Default)}
+    arguments = {name: value for name, value in options.items() if name not in defaults}
+    overrides = _environment(dsn.scheme, adapter.Options) | dict(dsn.options) | arguments
     # Only what is used is resolved: a command may ask the user for a password.
-    defaults = {
+    profiled = {
         name: resolve_secret(name, value)
         for name, value in profile.items()
         if name != "dsn" and name not in overrides
     }
+    last = {
+        name: item.value for name, item in defaults.items() if name in adapter.Options.model_fields
+    }
     checked = validate_options(
         adapter.Options,
-        defaults | overrides,
+        last | profiled | overrides,
         lambda complaint: ConfigError(f"{dsn.scheme}: {complaint}"),
     )
     return adapter(dsn, checked)
+
+
+def _target_text(target: object) -> str:
+    if isinstance(target, str):
+        return target
+    if isinstance(target, os.PathLike):
+        return file_dsn(target)
+    raise ConfigError(
+        "the target must be a DSN, the name of a profile or a pathlib.Path, "
+        f"got {type(target).__name__}"
+    )
+
+
+def file_dsn(path: str | os.PathLike[str]) -> str:
+    """Return the DSN of a SQLite file; a relative path stays relative.
+
+    Raises:
+        ConfigError: The path cannot be written in UTF-8.
+    """
+    text = os.fspath(path)
+    if not isinstance(text, str):
+        raise ConfigError("a path must be a text, got bytes: decode it with os.fsdecode")
+    posix = (path if isinstance(path, PurePath) else Path(text)).as_posix()
+    try:
+        return f"sqlite:///{quote(posix, safe='/:')}"
+    except UnicodeEncodeError:
+        raise ConfigError("the path of a SQLite file must be UTF-8") from None
 
 
 def _environment(scheme: str, options: type[AdapterOptions]) -> dict[str, object]:
@@ -107,8 +177,9 @@ def _profile(name: str) -> Mapping[str, object]:
         with file.open("rb") as stream:
             profiles = tomllib.load(stream).get("profiles", {})
     except FileNotFoundError:
-        raise ConfigError(
-            f"{name!r} is not a DSN (scheme://…), and there are no profiles: {file} does not exist"
+        raise _no_such_profile(
+            name,
+            f"{name!r} is not a DSN (scheme://…), and there are no profiles: {file} does not exist",
         ) from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"the profiles in {file} cannot be read: {error}") from None
@@ -116,11 +187,33 @@ def _profile(name: str) -> Mapping[str, object]:
         raise ConfigError(f"profiles in {file} must be a table: write [profiles.{name}]")
     if name not in profiles:
         known = ", ".join(sorted(profiles)) or "none"
-        raise ConfigError(f"there is no profile {name!r} in {file}; there are: {known}")
+        raise _no_such_profile(name, f"there is no profile {name!r} in {file}; there are: {known}")
     profile = profiles[name]
     if not isinstance(profile, dict) or not isinstance(profile.get("dsn"), str):
         raise ConfigError(f'the profile {name!r} in {file} has no dsn = "scheme://…"')
     return profile
+
+
+def _no_such_profile(name: str, text: str) -> ConfigError:
+    if _FEW_SLASHES.fullmatch(name):  # what looks like a DSN may hold a secret
+        text = f"{name.partition(':')[0]}:… is neither a DSN (scheme://…) nor a profile"
+    meant = " or ".join(_meant(name))
+    return ConfigError(f"{text}: did you mean {meant}?" if meant else text)
+
+
+def _meant(name: str) -> Iterator[str]:
+    """Yield the targets that may have been meant, without secrets."""
+    match = _FEW_SLASHES.fullmatch(name)
+    if match is None:
+        if _PATH.search(name):
+            with suppress(ConfigError):
+                yield file_dsn(name)
+        return
+    scheme, slash, rest = match.groups()
+    slashes = ("///", "////") if scheme.lower() == "sqlite" else ("//",)
+    for more in slashes if slash else slashes[:1]:
+        with suppress(ConfigError):
+            yield str(DSN.parse(f"{scheme}:{more}{rest}"))
 
 
 def resolve_secret(name: str, value: object) -> object:

@@ -29,6 +29,9 @@ class DSN:
     Attributes:
         scheme: The name of the adapter.
         transport: The part of the scheme after ``+``; None if there is none.
+        host: The host in lower case, in which hosts are compared.
+        written_host: The host with its capitals, for messages; two DSNs may differ in it and be
+            equal.
         path: The path as written, with its leading slash.
         options: The query as decoded pairs, in order; a repeated option is an error.
     """
@@ -41,6 +44,7 @@ class DSN:
     port: int | None = None
     path: str = ""
     options: tuple[tuple[str, str], ...] = ()
+    written_host: str | None = field(default=None, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -77,6 +81,7 @@ class DSN:
             port=port,
             path=parts.path,
             options=options,
+            written_host=_written_host(parts.netloc),
         )
 
     @property
@@ -120,6 +125,12 @@ class DSN:
 
     def __repr__(self) -> str:
         return f"DSN({str(self)!r})"
+
+
+def _written_host(authority: str) -> str | None:
+    place = authority.rpartition("@")[2]
+    bracketed, bracket, _ = place.partition("]")
+    return (bracketed[1:] if bracket else place.partition(":")[0]) or None
 
 
 def _decoded(part: str | None) -> str | None:

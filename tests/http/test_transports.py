@@ -35,7 +35,7 @@ from convostore import (
 )
 from convostore.adapters import paginate
 from convostore.flow import run, together
-from convostore.http import Exchange, HTTPAdapter, HTTPOptions, Request, Response, path
+from convostore.http import Exchange, HTTPAdapter, HTTPOptions, Request, Response, _transports, path
 from convostore.http._client import install_backend
 from convostore.http._deadlines import BoundedBackend, BoundedStream, ClosingBackend, Deadline
 from convostore.http._redirects import follow_redirect
@@ -763,6 +763,25 @@ def test_a_client_that_cannot_be_bounded_is_a_config_error_that_names_its_versio
     with pytest.raises(ConfigError) as caught:
         install_backend(client, lambda backend: backend)
     assert f"httpx {httpx.__version__}" in str(caught.value)
+
+
+@pytest.mark.parametrize("attribute", ["_transport", "_mounts"])
+@pytest.mark.parametrize("kind", [httpx.Client, httpx.AsyncClient])
+def test_a_client_that_keeps_its_transports_elsewhere_is_a_config_error(kind, attribute):
+    client = kind()
+    delattr(client, attribute)
+    with pytest.raises(ConfigError, match="cannot be bounded by deadlines"):
+        install_backend(client, lambda backend: backend)
+
+
+def test_a_response_over_a_connection_without_a_deadline_is_a_config_error(
+    serve, fetch, monkeypatch
+):
+    monkeypatch.setattr(_transports, "install_backend", lambda client, wrap: None)
+    server = serve(ok)
+    assert "cannot be bounded by deadlines" in str(
+        fail(fetch, notes(server.url), GET, error=ConfigError)
+    )
 
 
 def test_a_connection_that_is_given_up_while_it_is_encrypted_is_closed():

@@ -480,12 +480,12 @@ def test_an_empty_page_in_the_middle_does_not_end_a_list():
 
 def test_pages_that_overlap_are_joined_by_id():
     shelf = Shelf(("abc", "1"), ("cde", "2"), ("ef", None))
-    assert shelf.walk(memory().walk_messages("oldest_first")) == list("abcdef")
+    assert shelf.walk(memory().walk_messages("c", "oldest_first")) == list("abcdef")
 
 
 def test_messages_are_not_read_again_from_the_head():
     shelf = Shelf(("ab", "1"), ("cd", None))
-    shelf.walk(memory().walk_messages("oldest_first"))
+    shelf.walk(memory().walk_messages("c", "oldest_first"))
     assert shelf.asked == [None, "1"]
 
 
@@ -499,7 +499,7 @@ def test_a_service_that_does_not_page_is_asked_once_and_for_everything():
 
 def test_a_walk_asks_for_no_larger_pages_than_the_backend_takes():
     assert memory(Paging).walk_conversations().listing.limit == 2
-    assert memory().walk_messages("newest_first").listing == Listing(
+    assert memory().walk_messages("c", "newest_first").listing == Listing(
         limit=100, order="newest_first"
     )
 

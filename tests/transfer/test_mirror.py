@@ -12,6 +12,7 @@ from convostore import (
     InvalidError,
     NotFoundError,
     Origin,
+    Page,
     ProtocolError,
     RateLimitError,
     UnavailableError,
@@ -429,6 +430,34 @@ class TestErrors:
         report = mirrored(face, source, target)
         assert (report.updated, report.messages) == (1, 150)
         assert_equal(source, target)
+
+    @pytest.mark.parametrize(
+        ("place", "text"),
+        [(1, "text 0"), (1, "another"), (240, "another")],
+    )
+    def test_one_whose_source_shows_an_id_twice_is_skipped_with_that_reason(
+        self, face, source, target, place, text
+    ):
+        fill(source, 3, messages=0)
+        messages = [*numbered(*range(250))]
+        messages.insert(place, said(text, id="m0"))
+
+        def show_twice(conversation_id, listing):
+            yield from ()
+            shown = messages if conversation_id == "c1" else ()
+            start = int(listing.cursor or 0)
+            end = start + listing.limit
+            cursor = f"{end}" if end < len(shown) else None
+            return Page(items=tuple(shown[start:end]), cursor=cursor)
+
+        source.adapter.list_messages = show_twice
+        for outcome in ("copied", "unchanged"):
+            report = mirrored(face, source, target)
+            (skipped,) = report.skipped
+            assert skipped.conversation_id == "c1"
+            assert isinstance(skipped.error, ProtocolError)
+            assert str(skipped.error) == "the source shows the message id 'm0' twice"
+            assert getattr(report, outcome) == 2
 
     def test_one_that_is_deleted_meanwhile_is_no_error(self, face, source, target):
         fill(source, 3)

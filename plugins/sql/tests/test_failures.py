@@ -33,6 +33,7 @@ from convostore import (
 from convostore.config import open_adapter
 from convostore_sql import sqlite
 from convostore_sql.sqlite import database as sqlite_database
+from convostore_sql.sqlite import files, slots
 from convostore_sql.statements import statements_of
 
 from .support import servers
@@ -75,7 +76,7 @@ class Interrupted(KeyboardInterrupt):
 class Interrupter:
     """Raises where CPython looks for signals: when a C function returns or one of Python begins."""
 
-    FILES = (sqlite_database.__file__, sqlite.__file__)
+    FILES = (sqlite_database.__file__, sqlite.__file__, slots.__file__, files.__file__)
 
     def __init__(self, moment: int) -> None:
         self._left = moment

@@ -9,7 +9,6 @@ import re
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from ..errors import ConfigError
 
@@ -39,4 +38,6 @@ def archive_target(label: str) -> str:
             f"cannot create the folder {str(file.parent)!r} ({error.strerror}): choose another "
             "archive with --archive sqlite:///FILE"
         ) from None
-    return f"sqlite:///{quote(file.as_posix())}"
+    from ..config import file_dsn
+
+    return file_dsn(file)

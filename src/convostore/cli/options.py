@@ -6,7 +6,7 @@ What only our own commands need does not belong here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -58,28 +58,37 @@ _ARGUMENTS_OF_OPEN: Final = frozenset({"target", "transport"})
 """Arguments of `convostore.open` that are not options of a store."""
 
 
-def opened(target: str, given: list[str] | None) -> ConversationStore:
+def opened(target: str, given: list[str] | None, *, create: bool = False) -> ConversationStore:
     """Open a store; a context manager.
 
     Args:
         target: A DSN or a profile's name.
         given: Options from the command line, as ``NAME=VALUE``.
+        create: Whether to make a database that is missing, where nothing else says so. A command
+            that reads or changes what is there must not: a mistyped name would pass for an empty
+            store.
 
     Raises:
         ConfigError: The target or an option is wrong.
     """
     from ..config import open as open_store
 
-    options = store_options(given or [])
-    return open_store(target, **options)  # type: ignore[arg-type]  # mypy takes one for `transport`
+    return open_store(target, **_options(given, create=create))
 
 
-def aopened(target: str, given: list[str] | None) -> AsyncConversationStore:
+def aopened(
+    target: str, given: list[str] | None, *, create: bool = False
+) -> AsyncConversationStore:
     """Open a store for asyncio; see `opened`."""
     from ..config import aopen
 
-    options = store_options(given or [])
-    return aopen(target, **options)  # type: ignore[arg-type]  # mypy takes one for `transport`
+    return aopen(target, **_options(given, create=create))
+
+
+def _options(given: list[str] | None, *, create: bool) -> dict[str, Any]:
+    from ..config import Default
+
+    return {"create": Default(create), **store_options(given or [])}
 
 
 def store_options(given: list[str]) -> Mapping[str, str]:

@@ -23,6 +23,9 @@ _TRUST: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _KEEP_ALIVE: Final = 4.0
 """Seconds to keep an idle connection; less than the 5 after which Node.js closes its side."""
 
+_SWITCHED: Final = 101
+"""The status after which the connection is handed over, in a wrapper of httpcore's."""
+
 
 def _client_arguments(options: HTTPOptions, authorization: str | None) -> dict[str, Any]:
     """Return the arguments of a client, sync or async."""
@@ -132,15 +135,32 @@ def install_backend(
     Raises:
         ConfigError: This version of httpx or httpcore keeps its backends elsewhere.
     """
-    transports = (client._transport, *client._mounts.values())  # noqa: SLF001  # see above
-    for transport in transports:
-        if transport is None:  # a host of NO_PROXY: the client's own transport serves it
-            continue
-        pool: Any = getattr(transport, "_pool", None)  # Any: httpcore's, and private in httpx
-        backend = getattr(pool, "_network_backend", None)
-        if backend is None:
-            raise _unknown_httpx()
-        pool._network_backend = wrap(backend)  # noqa: SLF001  # see above
+    try:
+        transports = (client._transport, *client._mounts.values())  # noqa: SLF001  # see above
+        for transport in transports:
+            if transport is not None:  # None for a host of NO_PROXY, which the first one serves
+                pool: Any = transport._pool  # noqa: SLF001  # Any: it is httpcore's
+                pool._network_backend = wrap(pool._network_backend)  # noqa: SLF001  # see above
+    except AttributeError:
+        raise _unknown_httpx() from None
+
+
+def require_stream(reply: httpx.Response, kind: type) -> None:
+    """Check that a response came over a connection of an installed backend.
+
+    An attribute may still be there and no longer be used. Which connection a response came over is
+    part of the documented interface of httpx and httpcore.
+
+    Args:
+        reply: The response.
+        kind: The class of the backend's connections.
+
+    Raises:
+        ConfigError: This version of httpx or httpcore does not use the backend.
+    """
+    stream = reply.extensions.get("network_stream")
+    if not isinstance(stream, kind) and reply.status_code != _SWITCHED:
+        raise _unknown_httpx()
 
 
 def _unknown_httpx() -> ConfigError:

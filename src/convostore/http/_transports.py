@@ -20,6 +20,10 @@ Only I/O is here; all else that the two share is in `_exchange` and `_redirects`
 #   handshake. httpcore closes a connection after errors, but not after a cancellation at that
 #   point, so a `ClosingBackend` does.
 #
+# httpx has no argument for a backend, so `install_backend` reaches for private attributes. Where
+# they are missing, the first request is a ConfigError, and so is a response that came over another
+# connection than a backend's (`require_stream`): a deadline never vanishes in silence.
+#
 # A streamed body has no deadline, since a model may write for minutes. Its head has one; after it
 # each read is bounded by httpx's read time-out, `reply_timeout`. What would not be worth streaming
 # (a refusal, a JSON object, a page of HTML) is read whole before the caller sees it, within the
@@ -53,8 +57,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..adapters import AsyncIncomingReply, AsyncTransport, IncomingReply, Transport
 from ..flow import Flow, arun, run
-from ._client import install_backend, make_async_client, make_client
-from ._deadlines import BoundedBackend, ClosingBackend, Deadline, clock
+from ._client import install_backend, make_async_client, make_client, require_stream
+from ._deadlines import (
+    BoundedBackend,
+    BoundedStream,
+    ClosingBackend,
+    ClosingStream,
+    Deadline,
+    clock,
+)
 from ._exchange import (
     BoundedBody,
     ExchangeStats,
@@ -109,6 +120,7 @@ class HTTPTransport(HTTPExchange["httpx.Client"], Transport[Request, Response]):
             self._deadline.at(outgoing.deadline),
             self._ensure_client().stream(**self._arguments(outgoing)) as reply,
         ):
+            require_stream(reply, BoundedStream)
             for chunk in reply.iter_bytes():
                 body.add(chunk)
             return response_of(reply, body.chunks)
@@ -128,6 +140,7 @@ class HTTPTransport(HTTPExchange["httpx.Client"], Transport[Request, Response]):
         """Open a response: read its head, and its body if that is not to be streamed."""
         with self._translating(outgoing, streamed=True), self._deadline.at(outgoing.deadline):
             reply = replies.enter_context(self._ensure_client().stream(**self._arguments(outgoing)))
+            require_stream(reply, BoundedStream)
             chunks = self._chunks(outgoing, reply, stats)
             if is_streamed(reply):
                 return IncomingReply(response_of(reply, []), chunks)
@@ -193,6 +206,7 @@ class AsyncHTTPTransport(HTTPExchange["httpx.AsyncClient"], AsyncTransport[Reque
                 asyncio.timeout(outgoing.deadline - clock().monotonic()),
                 self._ensure_client().stream(**self._arguments(outgoing)) as reply,
             ):
+                require_stream(reply, ClosingStream)
                 async for chunk in reply.aiter_bytes():
                     body.add(chunk)
                 return response_of(reply, body.chunks)
@@ -220,6 +234,7 @@ class AsyncHTTPTransport(HTTPExchange["httpx.AsyncClient"], AsyncTransport[Reque
                 reply = await replies.enter_async_context(
                     self._ensure_client().stream(**self._arguments(outgoing))
                 )
+                require_stream(reply, ClosingStream)
                 chunks = await replies.enter_async_context(
                     aclosing(self._chunks(outgoing, reply, stats))
                 )

@@ -15,6 +15,7 @@ from ._sync import ConversationStore
 if TYPE_CHECKING:
     from ._batches import BATCH_LIMIT, WriteCall
     from ._calls import StoreCall, StoreFlow, ask, look
+    from ._observation import Observation, Observer
     from ._streams import AsyncReplyStream, ReplyStream
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "AsyncConversationStore",
     "AsyncReplyStream",
     "ConversationStore",
+    "Observation",
+    "Observer",
     "ReplyStream",
     "StoreCall",
     "StoreFlow",
@@ -36,6 +39,8 @@ if not TYPE_CHECKING:  # type checkers would take any name for one that is there
         {
             "AsyncReplyStream": "_streams",
             "BATCH_LIMIT": "_batches",
+            "Observation": "_observation",
+            "Observer": "_observation",
             "ReplyStream": "_streams",
             "StoreCall": "_calls",
             "StoreFlow": "_calls",

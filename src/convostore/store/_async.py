@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from ..models import JSON, Part, Reply
     from ..search import Hit
     from ._batches import WriteCall
+    from ._observation import Observer
     from ._reply_session import ReplySession
     from ._streams import AsyncReplyStream
 
@@ -58,8 +59,14 @@ class AsyncConversationStore(BaseStore):
     Use it in an ``async with``. Each method is that of `ConversationStore`, awaited.
     """
 
-    def __init__(self, adapter: Adapter, transport: AsyncTransport) -> None:
-        super().__init__(adapter)
+    def __init__(
+        self,
+        adapter: Adapter,
+        transport: AsyncTransport,
+        *,
+        observe: Observer | None = None,
+    ) -> None:
+        super().__init__(adapter, observe)
         self._transport = transport
         self._loop: object = None
 
@@ -80,6 +87,12 @@ class AsyncConversationStore(BaseStore):
         await self._transport.aclose()
 
     async def _run(self, make: FlowFactory[T]) -> T:
+        if self._operations.observe is None:
+            return await self._carry_out(make)
+        with self._operations.watch(make) as watch:
+            return watch.returned(await self._carry_out(make))
+
+    async def _carry_out(self, make: FlowFactory[T]) -> T:
         import asyncio
 
         loop = asyncio.get_running_loop()
@@ -113,7 +126,7 @@ class AsyncConversationStore(BaseStore):
     def _view_of(self, adapter: Adapter) -> AsyncConversationStore:
         from ._views import AsyncViewTransport, ViewOperations
 
-        view = AsyncConversationStore(adapter, AsyncViewTransport(self._transport, self._run))
+        view = AsyncConversationStore(adapter, AsyncViewTransport(self._transport, self._carry_out))
         view._operations = ViewOperations(adapter, self)
         return view
 
@@ -290,7 +303,8 @@ class AsyncConversationStore(BaseStore):
         self, conversation_id: str, *, order: Order = "oldest_first", start: str | None = None
     ) -> AsyncIterator[Message]:
         """Iterate over all messages of a conversation, page by page; see `list_messages`."""
-        pages = self._operations.walk_messages(Listing(order=order, start=start))
+        head = Listing(order=order, start=start)
+        pages = self._operations.walk_messages(conversation_id, head)
         while pages.listing is not None:
             page = await self._run(self._operations.list_messages(conversation_id, pages.listing))
             for each in pages.accept(page):
@@ -752,7 +766,7 @@ class AsyncConversationStore(BaseStore):
     def _stream(self, session: ReplySession) -> AsyncReplyStream:
         from ._streams import AsyncReplyStream
 
-        return AsyncReplyStream(session, self._transport, self._run)
+        return AsyncReplyStream(session, self._transport, self._carry_out)
 
     async def check(self) -> Health:
         """Check whether the service answers, in which generation, and accepts the credential.

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..search import Search
     from ._batches import Batches
     from ._chat_operations import ChatOperations
+    from ._observation import Observer
 
 
 T = TypeVar("T")
@@ -20,13 +21,18 @@ T = TypeVar("T")
 class BaseStore:
     """The part of a store that is the same for both classes."""
 
-    def __init__(self, adapter: Adapter) -> None:
-        self._operations = Operations(adapter)
+    def __init__(self, adapter: Adapter, observe: Observer | None) -> None:
+        self._operations = Operations(adapter, observe)
 
     @property
     def closed(self) -> bool:
         """Whether the store was closed; of a view, whether its store was."""
         return self._operations.closed
+
+    @property
+    def observer(self) -> Observer | None:
+        """The callback that is told of each operation."""
+        return self._operations.observe
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.label}>"
@@ -93,6 +99,11 @@ class BaseStore:
             InvalidError: There is no operation of that name.
         """
         return self._operations.offers(operation)
+
+
+def adapter_of(store: BaseStore) -> Adapter:
+    """Return the adapter of a store, for what in this library is made of its operations."""
+    return store._operations.adapter  # noqa: SLF001  # no caller of a store needs it
 
 
 def search_of(*values: Any) -> Search:

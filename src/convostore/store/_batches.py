@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 from ..adapters import READING, Adapter, Operation, Transport
 from ..errors import InvalidError, UnsupportedError
 from ..flow import Flow
+from ._observation import NamedFlow
 
 if TYPE_CHECKING:
     from ._operations import AnyFlow, FlowFactory, Operations
@@ -97,7 +98,7 @@ class Batches:
                 raise _not_atomic(adapter)
             return (yield from Adapter.batch(adapter, flows))
 
-        return flow
+        return NamedFlow("write_batch", flow)
 
     def _write(self, call: WriteCall) -> FlowFactory[object]:
         """Return the flow that the store's method would run."""

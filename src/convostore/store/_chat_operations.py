@@ -5,7 +5,8 @@ Loaded when a store is first talked to: the events take their time. Nothing is c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -13,9 +14,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from ..adapters import Answer, AnswerContent, Operation, Turn, validate_options
-from ..errors import InvalidError
+from ..errors import InvalidError, StoreError
 from ..models import JSON, FilePart, Part, TextPart
 from ._arguments import check_id, check_new_metadata, check_owner
+from ._observation import Watch
 from ._operations import AnyFlow, Operations
 from ._reply_session import ReplySession
 
@@ -39,7 +41,7 @@ class ChatOperations:
         streamed: bool,
     ) -> ReplySession:
         operation = Operation.STREAM_REPLY if streamed else Operation.REPLY
-        with self._operations.error_context(operation):
+        with self._checking(operation):
             check_owner(owner)
             checked_metadata = check_new_metadata(metadata)
             self._operations.require_identity(owner, checked_metadata)
@@ -63,7 +65,7 @@ class ChatOperations:
         streamed: bool,
     ) -> ReplySession:
         operation = Operation.STREAM_ANSWER if streamed else Operation.ANSWER
-        with self._operations.error_context(operation):
+        with self._checking(operation):
             checked = Answer(
                 conversation_id=check_id(conversation_id),
                 answer=_check_answer(answer),
@@ -77,7 +79,7 @@ class ChatOperations:
 
     def resume_reply(self, conversation_id: str, turn_id: str) -> ReplySession:
         operation = Operation.RESUME_REPLY
-        with self._operations.error_context(operation):
+        with self._checking(operation):
             check_id(conversation_id)
             check_id(turn_id)
         return self._session(
@@ -86,6 +88,17 @@ class ChatOperations:
             conversation_id,
             turn_id,
         )
+
+    @contextmanager
+    def _checking(self, operation: Operation) -> Iterator[None]:
+        """Check arguments before a session exists, which would report what is wrong."""
+        watch = Watch(self._operations.observe, operation.value, self._adapter.name)
+        try:
+            with self._operations.error_context(operation):
+                yield
+        except StoreError:
+            with watch:
+                raise
 
     def _session(
         self,
@@ -100,6 +113,7 @@ class ChatOperations:
             self._operations.bind(operation, begin),
             conversation_id=conversation_id,
             turn_id=turn_id,
+            observe=self._operations.observe,
         )
 
     def _turn(

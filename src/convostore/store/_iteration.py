@@ -9,8 +9,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, Generic, TypeVar
 
-from ..adapters import Traits
-from ..models import Conversation, Listing, Message, Page
+from ..adapters import Adapter
+from ..adapters._endless import EndlessListCheck
+from ..models import UNSET, Conversation, Listing, Message, Page
 
 T = TypeVar("T")
 
@@ -24,11 +25,27 @@ class PageIterator(Generic[T]):
     read again after the end, down to an item that has not moved since it was seen, until that shows
     nothing new. So nothing comes twice, and what was there throughout is not missed.
 
+    Args:
+        adapter: The adapter whose list it is.
+        head: How the list is read; its limit is set here.
+        conversation_id: The conversation whose messages are listed; None if conversations are.
+        again_from_head: Whether the order of the list moves.
+
     Attributes:
         listing: The page to read next; None at the end.
     """
 
-    def __init__(self, traits: Traits, head: Listing, *, again_from_head: bool) -> None:
+    def __init__(
+        self,
+        adapter: Adapter,
+        head: Listing,
+        conversation_id: str | None = None,
+        *,
+        again_from_head: bool,
+    ) -> None:
+        traits = adapter.traits
+        filtered = head.older_than is not None or head.owner is not UNSET
+        self._check = EndlessListCheck(adapter.name, conversation_id, filtered=filtered)
         self._whole = traits.paging == "whole"
         self._moves = again_from_head and not self._whole
         self._again_from_head = self._moves and head.start is None
@@ -40,7 +57,11 @@ class PageIterator(Generic[T]):
         self.listing: Listing | None = replace(head, limit=limit)
 
     def accept(self, page: Page[T]) -> list[T]:
-        """Accept a page, and return its items that were not seen before."""
+        """Accept a page, and return its items that were not seen before.
+
+        Raises:
+            ProtocolError: The list does not end.
+        """
         assert self.listing is not None  # noqa: S101  # else no page was asked for
         fresh: list[T] = []
         settled = False
@@ -52,6 +73,7 @@ class PageIterator(Generic[T]):
             elif moved_at == self._seen.get(item_id) and not getattr(item, "pinned", False):
                 settled = True
             shown[item_id] = moved_at
+        self._check.accept(self.listing.cursor, page, fresh=bool(fresh))
         if self._moves:
             self._seen |= shown
         else:
@@ -63,6 +85,7 @@ class PageIterator(Generic[T]):
         elif self._again_from_head and self._pages > 1 and self._found_new:
             self.listing = replace(self.listing, cursor=None)
             self._rereading, self._found_new = True, False
+            self._check.restart()
         else:
             self.listing = None
         return fresh

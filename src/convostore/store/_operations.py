@@ -62,6 +62,7 @@ from ._arguments import (
 )
 from ._cursors import decode_cursor, encode_cursor
 from ._iteration import PageIterator
+from ._observation import NamedFlow, Observer, Watch
 from ._values import check_conversation, check_feedback, check_message
 
 if TYPE_CHECKING:
@@ -98,11 +99,13 @@ class Operations:
 
     Attributes:
         adapter: The adapter whose operations they are.
+        observe: Told of each operation; see `Observation`.
         closed: Whether the store was closed; every operation is then refused.
     """
 
-    def __init__(self, adapter: Adapter) -> None:
+    def __init__(self, adapter: Adapter, observe: Observer | None = None) -> None:
         self.adapter = adapter
+        self.observe = observe
         self.closed = False
 
     def offers(self, operation: Operation | str) -> bool:
@@ -144,7 +147,12 @@ class Operations:
             with self.error_context(operation):
                 return (yield from self.adapter.wrap(make()))
 
-        return flow
+        return NamedFlow(operation.value, flow)
+
+    def watch(self, make: object) -> Watch:
+        """Return what reports a flow to `observe`."""
+        operation = make.operation if isinstance(make, NamedFlow) else ""
+        return Watch(self.observe, operation, self.adapter.name)
 
     @contextmanager
     def error_context(self, operation: Operation) -> Iterator[None]:
@@ -257,7 +265,7 @@ class Operations:
                     raise
                 return Transcript(conversation_id=conversation_id, conversation=known, error=error)
 
-        return flow
+        return NamedFlow(Operation.LIST_MESSAGES.value, flow)
 
     @operation(Operation.LIST_MESSAGES)
     def _read_transcript(
@@ -398,11 +406,11 @@ class Operations:
 
     def walk_conversations(self, head: Listing) -> PageIterator[Conversation]:
         """Return an iterator over the pages of all conversations, which reads its head again."""
-        return PageIterator(self.adapter.traits, head, again_from_head=True)
+        return PageIterator(self.adapter, head, again_from_head=True)
 
-    def walk_messages(self, head: Listing) -> PageIterator[Message]:
+    def walk_messages(self, conversation_id: str, head: Listing) -> PageIterator[Message]:
         """Return an iterator over the pages of all messages of a conversation."""
-        return PageIterator(self.adapter.traits, head, again_from_head=False)
+        return PageIterator(self.adapter, head, conversation_id, again_from_head=False)
 
 
 def _absent_is_done(flow: AnyFlow[None]) -> AnyFlow[None]:

@@ -35,6 +35,7 @@ from ..adapters._accumulator import with_whole_characters
 from ..errors import StoreError
 from ..flow import Flow
 from ..models import PartialReply, ReasoningDelta, Reply, ReplyEvent, ReplyFinished, TextDelta
+from ._observation import Observer, Watch
 
 # Any, in this module: a backend's own requests, replies and chunks, which nothing here looks at.
 
@@ -122,6 +123,7 @@ class ReplySession:
         *,
         conversation_id: str,
         turn_id: str | None,
+        observe: Observer | None = None,
     ) -> None:
         self.conversation_id = conversation_id
         self.turn_id = turn_id
@@ -132,6 +134,7 @@ class ReplySession:
         self._adapter = adapter
         self._operation = operation
         self._begin = begin
+        self._observe = observe
 
     def so_far(self) -> PartialReply:
         return PartialReply(
@@ -147,15 +150,17 @@ class ReplySession:
         An event reaches the caller before the step after it is taken: the stream is read no faster
         than it is used.
         """
-        try:
-            begun: Stream | Reply = yield RunFlow(self._begin)
-            self.reply = begun if isinstance(begun, Reply) else (yield from self._streamed(begun))
-            self.turn_id = self.turn_id or self.reply.turn_id
-            self.message_id = self.reply.message.id
-        except StoreError as error:
-            self._complete(error)
-            raise
-        yield EmitEvents(iter([ReplyFinished(reply=self.reply)]))
+        with Watch(self._observe, self._operation.value, self._adapter.name) as watch:
+            try:
+                begun: Stream | Reply = yield RunFlow(self._begin)
+                reply = begun if isinstance(begun, Reply) else (yield from self._streamed(begun))
+                self.reply = watch.returned(reply)
+                self.turn_id = self.turn_id or reply.turn_id
+                self.message_id = reply.message.id
+            except StoreError as error:
+                self._complete(error)
+                raise
+        yield EmitEvents(iter([ReplyFinished(reply=reply)]))
 
     def _complete(self, error: StoreError) -> None:
         """Add to an error where it happened, and the part of the reply that had arrived."""

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from ..models import JSON, Part, Reply
     from ..search import Hit
     from ._batches import WriteCall
+    from ._observation import Observer
     from ._reply_session import ReplySession
     from ._streams import ReplyStream
 
@@ -53,8 +54,14 @@ class ConversationStore(BaseStore):
     `RateLimitError`, `UnavailableError` and `ProtocolError`, and `InvalidError` once it is closed.
     """
 
-    def __init__(self, adapter: Adapter, transport: Transport) -> None:
-        super().__init__(adapter)
+    def __init__(
+        self,
+        adapter: Adapter,
+        transport: Transport,
+        *,
+        observe: Observer | None = None,
+    ) -> None:
+        super().__init__(adapter, observe)
         self._transport = transport
 
     def __enter__(self) -> Self:
@@ -74,6 +81,12 @@ class ConversationStore(BaseStore):
         self._transport.close()
 
     def _run(self, make: FlowFactory[T]) -> T:
+        if self._operations.observe is None:
+            return self._carry_out(make)
+        with self._operations.watch(make) as watch:
+            return watch.returned(self._carry_out(make))
+
+    def _carry_out(self, make: FlowFactory[T]) -> T:
         return self._transport.run(make)
 
     def view(self, wrap: Callable[[Adapter], Adapter]) -> ConversationStore:
@@ -96,7 +109,7 @@ class ConversationStore(BaseStore):
     def _view_of(self, adapter: Adapter) -> ConversationStore:
         from ._views import ViewOperations, ViewTransport
 
-        view = ConversationStore(adapter, ViewTransport(self._transport, self._run))
+        view = ConversationStore(adapter, ViewTransport(self._transport, self._carry_out))
         view._operations = ViewOperations(adapter, self)
         return view
 
@@ -268,7 +281,8 @@ class ConversationStore(BaseStore):
         self, conversation_id: str, *, order: Order = "oldest_first", start: str | None = None
     ) -> Iterator[Message]:
         """Iterate over all messages of a conversation, page by page; see `list_messages`."""
-        pages = self._operations.walk_messages(Listing(order=order, start=start))
+        head = Listing(order=order, start=start)
+        pages = self._operations.walk_messages(conversation_id, head)
         while pages.listing is not None:
             page = self._run(self._operations.list_messages(conversation_id, pages.listing))
             yield from pages.accept(page)
@@ -712,7 +726,7 @@ class ConversationStore(BaseStore):
     def _stream(self, session: ReplySession) -> ReplyStream:
         from ._streams import ReplyStream
 
-        return ReplyStream(session, self._transport, self._run)
+        return ReplyStream(session, self._transport, self._carry_out)
 
     def check(self) -> Health:
         """Check whether the service answers, in which generation, and accepts the credential.

@@ -55,7 +55,7 @@ class ViewOperations(Operations):
 
     def __init__(self, adapter: Adapter, store: BaseStore) -> None:
         self._store = store
-        super().__init__(adapter)
+        super().__init__(adapter, store.observer)
 
     @property
     def closed(self) -> bool:

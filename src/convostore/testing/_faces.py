@@ -77,12 +77,13 @@ class StoreFace:
         Args:
             target: A DSN, the name of a profile, or an adapter.
             service: Answers the requests of an HTTP adapter in this process, without a socket.
-            options: The options of the adapter; and ``transport``, in place of its own one.
+            options: The options of the adapter; and ``transport``, in place of its own one, and
+                ``observe``, which is called after each operation.
 
         Raises:
             TypeError: There are options beside an adapter.
         """
-        transport = options.pop("transport", None)
+        transport, observe = options.pop("transport", None), options.pop("observe", None)
         if not isinstance(target, str) and options:
             raise TypeError(
                 f"options must be those of the adapter, got {sorted(options)} beside it"
@@ -92,11 +93,15 @@ class StoreFace:
             if service is not None:
                 transport = AsyncServiceTransport(service, [])
             return self.wrap(
-                AsyncConversationStore(adapter, transport or adapter.async_transport())
+                AsyncConversationStore(
+                    adapter, transport or adapter.async_transport(), observe=observe
+                )
             )
         if service is not None:
             transport = ServiceTransport(service, [])
-        return self.wrap(ConversationStore(adapter, transport or adapter.transport()))
+        return self.wrap(
+            ConversationStore(adapter, transport or adapter.transport(), observe=observe)
+        )
 
     def wrap(self, store: ConversationStore | AsyncConversationStore) -> AsyncConversationStore:
         """Return an open store of this face to be called as an async one; closed with the face.

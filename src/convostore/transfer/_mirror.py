@@ -14,10 +14,10 @@ from hashlib import sha256
 from typing import Final
 
 from ..adapters import Operation
-from ..errors import ConflictError, InvalidError, NotFoundError, StoreError
+from ..errors import ConflictError, InvalidError, NotFoundError, ProtocolError, StoreError
 from ..models import Conversation, Origin
 from ._calls import SourceCall, Steps, Store, TargetCall
-from ._pages import ConversationReader, UnreadError, source_pages
+from ._pages import ConversationReader, UnreadError, check_ids, source_pages
 from ._skipped import Skipped, concerns_all, concerns_only_one, skipped
 from ._target import UpsertPolicy
 from ._upsert import require_writable, upsert
@@ -122,6 +122,7 @@ class MirrorRun:
         origin = Origin(store=self._name, conversation_id=conversation.id)
         wanted = conversation.model_copy(update={"id": copy_id(origin), "origin": origin})
         unread: StoreError | None = None
+        unwritten: StoreError | None = None
         try:
             result = yield from upsert(
                 self._target,
@@ -135,12 +136,14 @@ class MirrorRun:
         except StoreError as error:
             if not concerns_only_one(error, self._target):
                 raise
-            self._skip(conversation.id, error)
+            unwritten = error
         else:
             self._counts[result.outcome] += 1
             self._losses.update(result.losses)
         if unread is not None:
             self._judge_source(conversation.id, unread)
+        if unwritten is not None:
+            self._skip(conversation.id, (yield from self._cause(conversation.id, unwritten)))
         self._counts["done"] += 1
         self._report_progress()
 
@@ -189,6 +192,21 @@ class MirrorRun:
             if self._out_of_reach >= _PATIENCE:
                 raise error
         self._skip(conversation_id, error)
+
+    def _cause(self, conversation_id: str, error: StoreError) -> Steps[StoreError]:
+        """Return the error of the source if it, and no other writer, is to blame for a conflict."""
+        if not isinstance(error, ConflictError):
+            return error
+        pages = source_pages(self._source, conversation_id)
+        seen: set[str] = set()
+        try:
+            while (page := (yield from pages())) is not None:
+                check_ids(page, seen)
+        except ProtocolError as cause:
+            return cause
+        except StoreError:
+            pass  # it cannot be read again, so nothing better is known
+        return error
 
     def _skip(self, conversation_id: str, error: StoreError) -> None:
         self._skipped.append(skipped(conversation_id, error))

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-from ..errors import StoreError
+from ..adapters._endless import EndlessListCheck
+from ..errors import ProtocolError, StoreError
 from ..models import Conversation, Listing, Message, Page
+from ..store._base import adapter_of
 from ..store._iteration import PageIterator
 from ._calls import FileCall, SourceCall, Steps, Store, TargetCall
 
@@ -46,12 +48,16 @@ class ConversationReader:
     """
 
     def __init__(self, store: Store, side: Side) -> None:
-        self._pages = PageIterator[Conversation](store.traits, Listing(), again_from_head=True)
+        self._pages = PageIterator[Conversation](adapter_of(store), Listing(), again_from_head=True)
         self._side = side
         self.total: int | None = None
 
     def next_page(self) -> Steps[list[Conversation] | None]:
-        """Read the next conversations; None at the end of the list."""
+        """Read the next conversations; None at the end of the list.
+
+        Raises:
+            ProtocolError: The list does not end.
+        """
         listing = self._pages.listing
         if listing is None:
             return None
@@ -102,6 +108,7 @@ def _pages_of_store(
     cursor: str | None = None
     ended = False
     before: set[str] = set()
+    check = EndlessListCheck(adapter_of(store).name, conversation_id)
 
     def next_page() -> Steps[Sequence[Message] | None]:
         nonlocal cursor, ended, before
@@ -111,18 +118,37 @@ def _pages_of_store(
             page: Page[Message] = yield side(
                 lambda store: store.list_messages(conversation_id, limit=limit, cursor=cursor)
             )
+            fresh = [message for message in page.items if message.id not in before]
+            check.accept(cursor, page, fresh=bool(fresh))
+            if reached is not None:
+                check_ids(page.items, set())
         except StoreError as error:
             if reached is None:
                 raise
             raise UnreadError(error) from None
         if reached is not None:
             reached()
-        fresh = [message for message in page.items if message.id not in before]
         before = {message.id for message in page.items}  # pages may overlap with the one before
         cursor, ended = page.cursor, page.cursor is None
         return fresh
 
     return next_page
+
+
+def check_ids(messages: Iterable[Message], seen: set[str]) -> None:
+    """Check that messages of the source have ids of their own.
+
+    Args:
+        messages: The messages.
+        seen: The ids of those before them; theirs are added.
+
+    Raises:
+        ProtocolError: An id was seen before.
+    """
+    for message in messages:
+        if message.id in seen:
+            raise ProtocolError(f"the source shows the message id {message.id!r} twice")
+        seen.add(message.id)
 
 
 class MessageReader:

@@ -12,7 +12,15 @@ from convostore.adapters.memory import Call, MemoryAdapter
 from convostore.dsn import DSN
 from convostore.errors import ConflictError, NotFoundError
 from convostore.flow import Flow
-from convostore.models import UNSET, Conversation, Listing, NewConversation, Page, Unset
+from convostore.models import (
+    UNSET,
+    Conversation,
+    ConversationChange,
+    ConversationFilter,
+    Listing,
+    NewConversation,
+    Page,
+)
 from convostore.store._operations import Operations
 
 from .registry import in_memory, with_operations
@@ -65,7 +73,7 @@ class ReplacesSurrogatesInTitles(MemoryAdapter):
 
 @in_memory("test_what_has_an_id_beyond_utf8_is_written_to")
 class OverlooksIdsWithANUL(MemoryAdapter):
-    def delete_message(self, conversation_id: str, message_id: str) -> Flow[Call, object, None]:
+    def delete_message(self, conversation_id: str, message_id: str) -> Flow[Call, object, bool | None]:
         return super().delete_message(conversation_id, message_id.partition("\x00")[0])
 
 
@@ -79,9 +87,13 @@ class _ChangesForks(MemoryAdapter):
         raise NotImplementedError
 
     def fork_conversation(
-        self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
+        self,
+        conversation_id: str,
+        message_id: str,
+        new_id: str | None,
+        change: ConversationChange,
     ) -> Flow[Call, object, Conversation]:
-        fork = yield from super().fork_conversation(conversation_id, message_id, new_id, title)
+        fork = yield from super().fork_conversation(conversation_id, message_id, new_id, change)
         return self.spoil(conversation_id, message_id, fork)
 
 
@@ -89,7 +101,7 @@ class _ChangesForks(MemoryAdapter):
 class ForksTheWhole(_ChangesForks):
     def spoil(self, original: str, message_id: str, fork: Conversation) -> Conversation:
         kept, forked = self._shelf[original], self._shelf[fork.id]
-        forked.messages, forked.times = dict(kept.messages), dict(kept.times)
+        forked.messages = dict(kept.messages)
         return fork
 
 
@@ -112,19 +124,28 @@ class SharesMessages(_ChangesForks):
 @in_memory("test_a_fork_has_the_id_and_the_title_it_is_given")
 class TakesNoTitleForTheOriginals(MemoryAdapter):
     def fork_conversation(
-        self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
+        self,
+        conversation_id: str,
+        message_id: str,
+        new_id: str | None,
+        change: ConversationChange,
     ) -> Flow[Call, object, Conversation]:
-        return super().fork_conversation(conversation_id, message_id, new_id, title or UNSET)
+        kept = replace(change, title=change.title or UNSET)
+        return super().fork_conversation(conversation_id, message_id, new_id, kept)
 
 
 @in_memory("test_forking_to_an_id_that_is_taken_is_a_conflict")
 class ForksWhatIsThereAlready(MemoryAdapter):
     def fork_conversation(
-        self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
+        self,
+        conversation_id: str,
+        message_id: str,
+        new_id: str | None,
+        change: ConversationChange,
     ) -> Flow[Call, object, Conversation]:
         try:
             return (
-                yield from super().fork_conversation(conversation_id, message_id, new_id, title)
+                yield from super().fork_conversation(conversation_id, message_id, new_id, change)
             )
         except ConflictError:
             return (yield from self.get_conversation(new_id or ""))
@@ -133,15 +154,19 @@ class ForksWhatIsThereAlready(MemoryAdapter):
 @in_memory("test_forking_what_is_absent_raises_not_found")
 class ForksTheWholeInDoubt(MemoryAdapter):
     def fork_conversation(
-        self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
+        self,
+        conversation_id: str,
+        message_id: str,
+        new_id: str | None,
+        change: ConversationChange,
     ) -> Flow[Call, object, Conversation]:
         try:
             return (
-                yield from super().fork_conversation(conversation_id, message_id, new_id, title)
+                yield from super().fork_conversation(conversation_id, message_id, new_id, change)
             )
         except NotFoundError:
             tip = list(self._shelf[conversation_id].messages.values())[-1].id
-            return (yield from super().fork_conversation(conversation_id, tip, new_id, title))
+            return (yield from super().fork_conversation(conversation_id, tip, new_id, change))
 
 
 # Age
@@ -149,8 +174,8 @@ class ForksTheWholeInDoubt(MemoryAdapter):
 
 @in_memory("test_a_list_by_age_is_of_what_was_last_active_before")
 class TakesADayForYoung(MemoryAdapter):
-    def _older(self, age: datetime | None) -> Iterator[Conversation]:
-        return super()._older(age and age - timedelta(days=1))
+    def _matching(self, older_than: datetime | None, owner: object) -> Iterator[Any]:
+        return super()._matching(older_than and older_than - timedelta(days=1), owner)
 
 
 @with_operations("test_an_age_without_a_time_zone_is_refused")
@@ -159,8 +184,9 @@ class TakesNaiveAges(Operations):
         age = listing.older_than and _aware(listing.older_than)
         return super().list_conversations(replace(listing, older_than=age))
 
-    def delete_conversations(self, older_than: datetime) -> Any:
-        return super().delete_conversations(_aware(older_than))
+    def delete_conversations(self, which: ConversationFilter) -> Any:
+        age = which.older_than and _aware(which.older_than)
+        return super().delete_conversations(replace(which, older_than=age))
 
 
 def _aware(time: datetime) -> datetime:
@@ -176,8 +202,8 @@ class ForgetsTheAgeOfCursors(Operations):
 
 @in_memory("test_a_deletion_by_age_takes_what_a_list_by_age_shows")
 class SparesThePinned(MemoryAdapter):
-    def delete_conversations(self, older_than: datetime) -> Flow[Call, object, int]:
-        old = yield from self.list_conversations(Listing(older_than=older_than))
+    def delete_conversations(self, which: ConversationFilter) -> Flow[Call, object, int]:
+        old = yield from self.list_conversations(Listing(older_than=which.older_than))
         doomed = [each for each in old.items if not each.pinned]
         for each in doomed:
             yield from self.delete_conversation(each.id)
@@ -186,5 +212,5 @@ class SparesThePinned(MemoryAdapter):
 
 @in_memory("test_a_deletion_by_age_takes_what_a_list_by_age_shows")
 class MiscountsTheDeleted(MemoryAdapter):
-    def delete_conversations(self, older_than: datetime) -> Flow[Call, object, int]:
-        return (yield from super().delete_conversations(older_than)) + 1
+    def delete_conversations(self, which: ConversationFilter) -> Flow[Call, object, int]:
+        return (yield from super().delete_conversations(which)) + 1

@@ -92,7 +92,7 @@ class GivesLocalTimes(_ChangesMessages):
     def spoil(self, message: Message) -> Message:
         local = timezone(timedelta(hours=8))
         time = message.created_at
-        return message.model_copy(update={"created_at": time and time.astimezone(local)})
+        return message.trusted_copy(created_at=time and time.astimezone(local))
 
 
 @in_memory("test_every_field_of_a_message_survives")
@@ -229,10 +229,8 @@ class StartsAgainAtABadCursor(Operations):
 
 @with_operations("test_a_walk_neither_repeats_nor_drops_while_others_write")
 class WalksOnlyOnce(Operations):
-    def walk_conversations(self, older_than: datetime | None = None) -> PageIterator[Conversation]:
-        return PageIterator(
-            self.adapter.traits, Listing(older_than=older_than), again_from_head=False
-        )
+    def walk_conversations(self, head: Listing) -> PageIterator[Conversation]:
+        return PageIterator(self.adapter, head, again_from_head=False)
 
 
 # Identity and absence
@@ -355,7 +353,11 @@ class LosesTheLastOfABatch(MemoryAdapter):
 @in_memory("test_replaced_messages_take_the_place_of_the_tail")
 class KeepsTheTail(MemoryAdapter):
     def replace_messages(
-        self, conversation_id: str, messages: Sequence[Message], after: str | None
+        self,
+        conversation_id: str,
+        messages: Sequence[Message],
+        after: str | None,
+        tip: str | AnyTip | None,
     ) -> Flow[Call, object, tuple[Message, ...]]:
         return self.append_messages(conversation_id, messages, ANY)
 
@@ -385,12 +387,15 @@ class ClearsNothing(MemoryAdapter):
 
 @in_memory("test_a_deleted_message_is_gone")
 class DeletesTheWholeTurn(MemoryAdapter):
-    def delete_message(self, conversation_id: str, message_id: str) -> Flow[Call, object, None]:
+    def delete_message(
+        self, conversation_id: str, message_id: str
+    ) -> Flow[Call, object, bool | None]:
         page = yield from self.list_messages(conversation_id, Listing())
         ids = [each.id for each in page.items]
-        yield from super().delete_message(conversation_id, message_id)
+        deleted = yield from super().delete_message(conversation_id, message_id)
         if message_id in ids:
             yield from super().delete_message(conversation_id, ids[ids.index(message_id) - 1])
+        return deleted
 
 
 @in_memory("test_a_clear_takes_what_is_listed_or_says_that_it_takes_more")
@@ -478,12 +483,16 @@ class StoresHalfABatch(MemoryAdapter):
 @in_memory("test_replacing_behind_a_message_that_is_gone_is_a_conflict")
 class ReplacesAllInDoubt(MemoryAdapter):
     def replace_messages(
-        self, conversation_id: str, messages: Sequence[Message], after: str | None
+        self,
+        conversation_id: str,
+        messages: Sequence[Message],
+        after: str | None,
+        tip: str | AnyTip | None,
     ) -> Flow[Call, object, tuple[Message, ...]]:
         try:
-            return (yield from super().replace_messages(conversation_id, messages, after))
+            return (yield from super().replace_messages(conversation_id, messages, after, tip))
         except ConflictError:
-            return (yield from super().replace_messages(conversation_id, messages, None))
+            return (yield from super().replace_messages(conversation_id, messages, None, tip))
 
 
 @in_memory("test_creating_the_same_again_returns_it")

@@ -21,14 +21,36 @@ _LOCK: Final = 7_236_502_219_073_471_573
 """Key of PostgreSQL's advisory lock; any number that no other program uses."""
 
 
-def is_current(statements: Statements) -> SQLFlow[bool]:
+def is_current(statements: Statements, *, create: bool = True) -> SQLFlow[bool]:
     """Return whether the tables have this version.
+
+    Args:
+        statements: The statements of the database.
+        create: Whether tables that are missing may be made.
+
+    Raises:
+        ConfigError: They are newer, or are missing and may not be made.
+    """
+    version = yield from _version(statements)
+    if not version and not create:
+        raise ConfigError(
+            "this database has no tables of convostore: check which one you named; to make them, "
+            "pass the option create=true"
+        )
+    return version == VERSION
+
+
+def refuse_newer(version: int) -> None:
+    """Refuse tables of a version that this library does not know.
 
     Raises:
         ConfigError: They are newer.
     """
-    version = yield from _version(statements)
-    return version == VERSION
+    if version > VERSION:
+        raise ConfigError(
+            f"this database was written by a newer convostore-sql: its tables have version "
+            f"{version}, this one supports up to version {VERSION}: upgrade convostore-sql"
+        )
 
 
 def upgrade(statements: Statements) -> SQLFlow[None]:
@@ -67,11 +89,7 @@ def _version(statements: Statements) -> SQLFlow[int]:
         return 0
     rows = (yield statements.version()).rows
     version = int(rows[0][0]) if rows else 0
-    if version > VERSION:
-        raise ConfigError(
-            f"this database was written by a newer convostore-sql: its tables have version "
-            f"{version}, this one supports up to version {VERSION}: upgrade convostore-sql"
-        )
+    refuse_newer(version)
     return version
 
 

@@ -16,11 +16,14 @@ class SQLOptions(AdapterOptions):
         namespace: Namespace of the conversations; those of other namespaces are out of reach.
         timeout: Seconds that a call waits for other writers.
         concurrency: Number of calls that one store runs at a time.
+        create: Whether a file or tables that are missing are made. With ``false`` they are an
+            error: for a store that is only read, where a mistyped name would read as an empty one.
     """
 
     namespace: str = ""
     timeout: Annotated[float, Field(ge=0, le=86_400)] = 30.0
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 4
+    create: bool = True
 
 
 class SQLiteOptions(SQLOptions):
@@ -43,6 +46,8 @@ class PostgreSQLOptions(SQLOptions):
         host: Folder of the server's socket, in place of the DSN's host.
         sslmode: TLS mode of libpq; ``verify-full`` checks the server's certificate.
         sslrootcert: File of the certificates that are trusted.
+        prepare: Whether statements are prepared on the server; by default, unless a pooler is found
+            out in front of it.
     """
 
     password: SecretStr | None = None
@@ -51,3 +56,4 @@ class PostgreSQLOptions(SQLOptions):
         None
     )
     sslrootcert: str | None = None
+    prepare: bool | None = None

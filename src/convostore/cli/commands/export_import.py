@@ -91,8 +91,11 @@ def export(
         progress_bar("exporting", advice=advice, shown=to_file) as bar,
     ):
         report = _export(store, conversation_ids, file, format_name, raw=not without_raw, bar=bar)
+        label = store.label
     for line in skipped_lines(report.skipped):
         print_to_stderr(line)
+    if not (report.conversations or report.skipped):
+        print_to_stderr(f"nothing was exported: {label} lists no conversations")
     conversations = several(report.conversations, "conversation")
     print_done(f"exported: {conversations}, {several(report.messages, 'message')}")
     for line in loss_lines(report.losses):
@@ -201,7 +204,10 @@ def import_(
     """
     form = choose_form(as_json=as_json)
     advice = "import it again to continue from there"
-    with opened(target, given) as store, progress_bar("importing", advice=advice) as bar:
+    with (
+        opened(target, given, create=True) as store,
+        progress_bar("importing", advice=advice) as bar,
+    ):
         report = _import(file, store, format, name, dry_run=dry_run, bar=bar)
     write_report(report, form, dry_run=dry_run)
     if report.skipped:

@@ -14,7 +14,7 @@ from .._arguments import Destination, DestinationOptions, Place, Source
 from .._confirm import Yes, confirm, delete_warnings, first_losses, prepare
 from .._output import AsJSON, choose_form, collect
 from .._progress import Bar, Progress, progress_bar
-from ..errors import ExitCode
+from ..errors import ExitCode, print_to_stderr
 from ..options import Given, aopened, opened
 from ..render.reports import write_report
 
@@ -91,12 +91,15 @@ def run_mirror(source: Place, destination: Place, options: MirrorOptions) -> Mir
     import asyncio
 
     with progress_bar("mirroring", advice="run it again to continue from there") as bar:
-        return asyncio.run(_mirror(source, destination, options, bar))
+        report, label = asyncio.run(_mirror(source, destination, options, bar))
+    if not (report.copied or report.updated or report.unchanged or report.skipped):
+        print_to_stderr(f"nothing was copied: {label} lists no conversations")
+    return report
 
 
 async def _mirror(
     source: Place, destination: Place, options: MirrorOptions, bar: Bar
-) -> MirrorReport:
+) -> tuple[MirrorReport, str]:
     from ...transfer import amirror
 
     def report(progress: MirrorProgress) -> None:
@@ -106,16 +109,17 @@ async def _mirror(
 
     async with (
         aopened(source.target, source.options) as source_store,
-        aopened(destination.target, destination.options) as target_store,
+        aopened(destination.target, destination.options, create=True) as target_store,
     ):
-        return await amirror(source_store, target_store, progress=report, **asdict(options))
+        done = await amirror(source_store, target_store, progress=report, **asdict(options))
+        return done, source_store.label
 
 
 def _confirm_deletions(source: Place, destination: Place, name: str | None) -> None:
     """Show which copies would be deleted, and ask; return only if they may be."""
     with (
         opened(source.target, source.options) as source_store,
-        opened(destination.target, destination.options) as target_store,
+        opened(destination.target, destination.options, create=True) as target_store,
     ):
         prepare(target_store, "delete_conversation", yes=False)
         copies = _abandoned(source_store, target_store, name or source_store.label)

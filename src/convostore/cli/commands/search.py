@@ -173,7 +173,7 @@ def _open_scope(place: Place, archive: str | None, *, mirror: bool) -> Iterator[
     report = run_mirror(place, Place(archive_dsn), MirrorOptions())
     for line in skipped_lines(report.skipped):
         print_to_stderr(line)
-    with opened(archive_dsn, None) as copies:
+    with opened(archive_dsn, None, create=True) as copies:  # of an empty store there is no file
         yield _Scope(store=copies, copies_of=label, incomplete=bool(report.skipped))
 
 

@@ -1,8 +1,10 @@
-"""Mapping of PostgreSQL's errors to the library's. No connection may be known here."""
+"""Mapping of PostgreSQL's errors to the library's. No statement may be known here."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 import psycopg
 import psycopg_pool
@@ -37,7 +39,7 @@ def translate(error: psycopg.Error, *, broken: bool) -> StoreError:
     state = error.sqlstate or ""
     text = _first_line(error)
     if isinstance(error, psycopg_pool.PoolClosed | psycopg_pool.PoolTimeout):
-        return closed() if isinstance(error, psycopg_pool.PoolClosed) else _no_connection()
+        return closed() if isinstance(error, psycopg_pool.PoolClosed) else no_connection()
     if state in _AGAIN or broken:
         return Rerun(f"PostgreSQL failed: {text}")
     if state in _LOCKED:
@@ -64,7 +66,8 @@ def closed() -> InvalidError:
     return InvalidError("this store is closed: open it again")
 
 
-def _no_connection() -> UnavailableError:
+def no_connection() -> UnavailableError:
+    """Make the error of a call that waited for a connection in vain."""
     return UnavailableError(
         "no connection to PostgreSQL was free within the option timeout: "
         "raise it or concurrency, or check the server"
@@ -81,3 +84,48 @@ def wrong_encoding(encoding: str | None) -> ConfigError:
 
 def _first_line(error: psycopg.Error) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+@contextmanager
+def pass_interruptions() -> Iterator[None]:
+    """Raise what strikes as psycopg enters a pipeline: a cancellation, an interrupt, an error.
+
+    psycopg (3.3) then asserts that the pipeline was left, and its AssertionError hides them.
+    """
+    try:
+        yield
+    except AssertionError as error:
+        raise error.__context__ or error from None
+
+
+@contextmanager
+def translated(connection: psycopg.BaseConnection[Any] | None) -> Iterator[None]:
+    """Raise the library's errors in place of psycopg's.
+
+    Raises:
+        Rerun: Nothing was committed, and another run may succeed.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        broken = connection is not None and connection.closed
+        raise translate(error, broken=broken) from error
+    except OverflowError:
+        raise InvalidError("a number must be within PostgreSQL's range of 64 bits") from None
+    except UnicodeEncodeError:
+        raise InvalidError("invalid cursor: pass page.cursor unchanged") from None
+
+
+@contextmanager
+def committing(connection: psycopg.BaseConnection[Any]) -> Iterator[None]:
+    """Translate errors of a commit: if the connection breaks, its outcome is unknown."""
+    try:
+        with translated(connection):
+            yield
+    except Rerun as error:
+        if connection.closed:
+            raise UnavailableError(
+                "the connection broke during the commit, and whether it took place is unknown: "
+                "repeat the call, as nothing is stored twice"
+            ) from error
+        raise

@@ -41,7 +41,11 @@ class SQLiteAdapter(SQLAdapter):
         super().__init__(dsn, options)
         self._path = _path(dsn)
         self._database = Database(
-            self._path, timeout=options.timeout, full=options.durability == "full"
+            self._path,
+            timeout=options.timeout,
+            full=options.durability == "full",
+            concurrency=options.concurrency,
+            create=options.create,
         )
 
     @property
@@ -63,10 +67,15 @@ class SQLiteAdapter(SQLAdapter):
 
 
 def _path(dsn: DSN) -> str:
-    if dsn.host or dsn.username or dsn.port or dsn.transport:
+    if dsn.username or dsn.port or dsn.transport:
         raise ConfigError(
             "a sqlite DSN must have no host, user or port: write sqlite:///file.db, with four "
             "slashes for an absolute path, or sqlite:// for a store in memory"
+        )
+    if dsn.host:
+        raise ConfigError(
+            "a sqlite DSN must have three slashes before a relative path, and four before an "
+            f"absolute one: did you mean sqlite:///{dsn.written_host}{dsn.path}?"
         )
     path = unquote(dsn.path.removeprefix("/"))
     if "\x00" in path:

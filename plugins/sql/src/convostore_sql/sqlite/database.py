@@ -24,13 +24,20 @@ No adapter and no operation may be known here.
 # strike inside the first run; the locks are reentrant, and so know their owner, that a release is
 # right wherever it struck.
 #
-# Connections. Idle ones are kept for later units, as many as ever ran at a time. A connection
-# that cannot leave its transaction is closed. When the last store that uses the database is
-# closed, the idle connections are, and the rest as soon as their units end.
+# Connections. At most `concurrency` units run at a time, in whatever threads, and idle connections
+# are kept for later ones. A unit that writes queues for its turn first and for a slot then: those
+# that only wait to write must not take the slots of those that could read. A connection that cannot
+# leave its transaction is closed. When the last store that uses the database is closed, the idle
+# connections are, and the rest as soon as their units end.
 #
 # Replaced files. A process that deletes or replaces the file leaves an open connection with a
-# file that nobody will ever read. So each write first compares device and inode of the path with
-# those that were opened, and raises ConfigError; the write would otherwise be lost in silence.
+# file that nobody will ever open again, and further connections would open another one. So each
+# unit first compares device and inode of the path with those that were opened first, and raises
+# ConfigError: what it writes would be lost in silence, what it reads belongs to another history.
+# A new connection is compared once it is open. Only the first one may make the file.
+#
+# Newer tables. While this store is open, a process with a newer version of this library may upgrade
+# the tables. A unit that writes reads their version once it has the write lock, and refuses.
 #
 # Forks. POSIX locks belong to a process: when any descriptor of the file is closed, the process
 # loses its locks on it, whoever took them. SQLite therefore keeps tables of its locks in memory,
@@ -51,22 +58,26 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
-from convostore.errors import ConfigError
+from convostore.errors import ConfigError, StoreError
 from convostore.flow import Flow, run
 
-from ..migrations import is_current, upgrade
+from ..migrations import is_current, refuse_newer, upgrade
 from ..queries import Query, Reply
 from ..statements import statements_of
 from ..tables import SQLITE
-from .errors import Cancelled, busy, is_busy, translate
+from .errors import Cancelled, absent, busy, crowded, is_busy, replaced, translate
+from .files import Identity, file_uri, identity, require_features, write_ahead
+from .slots import Slots
 
 T = TypeVar("T")
 
 MEMORY: Final = ":memory:"
-_OLDEST: Final = (3, 35, 0)
-_PAUSE: Final = 0.01
 _PATIENCE: Final = 0.1
 """Seconds after which a waiting unit checks whether it was cancelled or interrupted."""
+
+
+_VERSION: Final = "SELECT version FROM convostore_schema"
+"""Written out, as each unit that writes sends it."""
 
 
 class _Connection(sqlite3.Connection):
@@ -79,9 +90,13 @@ class Database:
     A database in memory has a single connection, which lives as long as this object.
     """
 
-    def __init__(self, path: str, *, timeout: float, full: bool) -> None:
+    def __init__(
+        self, path: str, *, timeout: float, full: bool, concurrency: int, create: bool
+    ) -> None:
         self.path = path
         self.timeout = timeout
+        self._concurrency = concurrency
+        self._create = create
         self._synchronous = "FULL" if full else "NORMAL"
         self._users = 0
         self._only: sqlite3.Connection | None = None
@@ -89,7 +104,7 @@ class Database:
         self._open: weakref.WeakSet[sqlite3.Connection] = weakref.WeakSet()
         self._inherited: list[sqlite3.Connection] = []
         self._current = False
-        self._file: tuple[int, int] | None = None
+        self._file: Identity | None = None
         self._make_locks()
         _DATABASES.add(self)
 
@@ -100,6 +115,7 @@ class Database:
         # Reentrant locks know their owner: a release is safe wherever an interrupt struck.
         self._writing = threading.RLock()
         self._alone = threading.RLock() if self.path == MEMORY else None
+        self.slots = Slots(self._concurrency)
 
     def opened(self) -> Self:
         """Count one more user of the database."""
@@ -123,7 +139,7 @@ class Database:
         """Run a flow as one unit: all of it, or nothing.
 
         Raises:
-            UnavailableError: Others wrote for longer than `timeout` seconds.
+            UnavailableError: Others wrote, or held all slots, for longer than `timeout` seconds.
         """
         unit = _Unit(self, ticket or Ticket())
         try:
@@ -140,15 +156,19 @@ class Database:
         """Return the lock that a unit must hold; None for one that may run beside others.
 
         Raises:
-            ConfigError: The file was deleted or replaced, and a write would be lost.
+            ConfigError: This process was forked while the database was in use.
         """
         self._check_fork()
-        if writes and self._file is not None and self._file != _identity(self.path):
-            raise ConfigError(
-                f"{Path(self.path).name!r} was moved, deleted or replaced while this store was "
-                "open: open the store again"
-            )
         return self._alone or (self._writing if writes else None)
+
+    def check_file(self) -> None:
+        """Check that the path still names the file that was opened first.
+
+        Raises:
+            ConfigError: The file was moved, deleted or replaced.
+        """
+        if self._file is not None and self._file != identity(self.path):
+            raise replaced(self.path)
 
     def take(self) -> sqlite3.Connection:
         """Return a connection for the caller's exclusive use until it is given back.
@@ -207,7 +227,8 @@ class Database:
         connection: _Connection | None = None
         try:
             connection = sqlite3.connect(
-                self.path,
+                self._address(),
+                uri=True,
                 timeout=self.timeout,
                 isolation_level=None,
                 check_same_thread=False,
@@ -219,13 +240,27 @@ class Database:
             if connection is not None:
                 connection.close()
             if isinstance(error, sqlite3.Error):
-                raise translate(error, self.path) from error
+                raise self.failure(error) from error
             raise
         if self._alone is None:
             self._open.add(connection)
         else:
             weakref.finalize(self, connection.close)
         return connection
+
+    def _address(self) -> str:
+        if self._alone is not None:
+            return MEMORY
+        return file_uri(self.path, create=self._create and self._file is None)
+
+    def failure(self, error: Exception) -> StoreError:
+        """Return the error of ours for one of SQLite's, or for the reason of it."""
+        if self._file is not None:
+            if self._file != identity(self.path):
+                return replaced(self.path)
+        elif not self._create and self._alone is None and identity(self.path) is None:
+            return absent(self.path)
+        return translate(error, self.path)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
@@ -236,16 +271,26 @@ class Database:
 
     def _prepare_tables(self, connection: sqlite3.Connection) -> None:
         if self._current and self._alone is None:
+            self.check_file()
             return
-        _require_features(connection)
-        if self._alone is None:
-            _write_ahead(connection, time.monotonic() + self.timeout)
+        opened = identity(self.path)
+        require_features(connection)
         statements = statements_of(SQLITE)
-        if not run(is_current(statements), lambda query: _execute(connection, query)):
+
+        def send(query: Query) -> Reply:
+            return _execute(connection, query)
+
+        if self._alone is None:
+            if not self._create:  # a file of another program is not even switched
+                run(is_current(statements, create=False), send)
+            write_ahead(connection, time.monotonic() + self.timeout)
+        if not run(is_current(statements), send):
             connection.execute("BEGIN IMMEDIATE")
             with _ending(connection):
-                run(upgrade(statements), lambda query: _execute(connection, query))
-        self._file = _identity(self.path)
+                run(upgrade(statements), send)
+        if self._alone is None:
+            self._file = opened
+            self.check_file()
         self._current = True
 
 
@@ -331,19 +376,26 @@ class _Unit:
             self._ticket.set_connection(None)
             self._connection = None
             self._database.give_back(connection)
+        self._database.slots.give_back(self)
         if self._queue_lock is not None:
             with suppress(RuntimeError):  # it was not acquired yet
                 self._queue_lock.release()
             self._queue_lock = None
 
     def _begin(self, *, writes: bool) -> sqlite3.Connection:
-        self._queue_lock = self._database.queue_lock(writes=writes)
+        database = self._database
+        self._queue_lock = database.queue_lock(writes=writes)
         if self._queue_lock is not None:
             self._acquire(self._queue_lock)
-        connection = self._connection = self._database.take()
+        if not database.slots.take(self, self._waits):
+            raise crowded()
+        connection = self._connection = database.take()
         if writes:
             self._retry(lambda: connection.execute("BEGIN IMMEDIATE"))
+            database.check_file()  # now, as waiting for the lock may have taken long
+            self._retry(lambda: _refuse_newer(connection))
         else:
+            database.check_file()
             self._ticket.set_connection(connection)
         return connection
 
@@ -360,7 +412,7 @@ class _Unit:
                 return work()
             except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
                 if not is_busy(error) or next(self._waits, None) is None:
-                    raise translate(error, self._database.path) from error
+                    raise self._database.failure(error) from error
 
     def _pauses(self) -> Iterator[float]:
         """Yield the seconds of each wait until the database's timeout is over.
@@ -378,21 +430,17 @@ class _Unit:
             rest = until - time.monotonic()
 
 
-def _identity(path: str) -> tuple[int, int] | None:
-    """Return device and inode of a file; None if it does not exist."""
-    try:
-        status = os.stat(path)  # noqa: PTH116  # a third of the time of Path.stat, at each write
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
 def _execute(connection: sqlite3.Connection, query: Query) -> Reply:
     if query.many:
         cursor = connection.executemany(query.sql, query.values)
     else:
         cursor = connection.execute(query.sql, query.values)
     return Reply(cursor.fetchall(), cursor.rowcount)
+
+
+def _refuse_newer(connection: sqlite3.Connection) -> None:
+    for (version,) in connection.execute(_VERSION):
+        refuse_newer(version)
 
 
 @contextmanager
@@ -410,29 +458,3 @@ def _roll_back(connection: sqlite3.Connection) -> None:
     with suppress(sqlite3.Error):
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-
-
-def _require_features(connection: sqlite3.Connection) -> None:
-    options = {row[0] for row in connection.execute("PRAGMA compile_options")}
-    if sqlite3.sqlite_version_info < _OLDEST or "ENABLE_FTS5" not in options:
-        oldest = ".".join(map(str, _OLDEST))
-        raise ConfigError(
-            f"this Python's SQLite is {sqlite3.sqlite_version}, "
-            f"{'with' if 'ENABLE_FTS5' in options else 'without'} FTS5: convostore-sql needs "
-            f"{oldest} or newer, with FTS5"
-        )
-
-
-def _write_ahead(connection: sqlite3.Connection, until: float) -> None:
-    """Switch the file to writing ahead, so that readers do not wait for a writer."""
-    while True:
-        try:
-            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
-            if mode != "wal":
-                connection.execute("PRAGMA journal_mode = WAL").fetchone()
-            return
-        except sqlite3.OperationalError as error:
-            # Here SQLite does not wait for another process that does the same.
-            if not is_busy(error) or time.monotonic() > until:
-                raise
-            time.sleep(_PAUSE)

@@ -28,6 +28,29 @@ def busy() -> UnavailableError:
     )
 
 
+def crowded() -> UnavailableError:
+    """Make the error of a wait for other calls of the same store beyond the option timeout."""
+    return UnavailableError(
+        "as many calls of this store as the option concurrency allows have been running for longer "
+        "than the option timeout allows: try again, or raise one of them"
+    )
+
+
+def replaced(path: str) -> ConfigError:
+    """Make the error of an open store whose file is another one, or none."""
+    return ConfigError(
+        f"{Path(path).name!r} was moved, deleted or replaced while this store was open: open the "
+        "store again"
+    )
+
+
+def absent(path: str) -> ConfigError:
+    """Make the error of a file that is not there and must not be made."""
+    return ConfigError(
+        f"there is no file {path!r}: check the path; to make one, pass the option create=true"
+    )
+
+
 def _primary(error: Exception) -> int:
     return int(getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
 

@@ -1,0 +1,197 @@
+"""Sessions: connections of psycopg, and what is sent on them besides the queries of flows.
+
+Behind a pooler, such as PgBouncer, a session may be lent: each transaction may run on another of the
+server's connections. A prepared statement, or a setting, would then be met by other clients, and
+theirs here. So a new connection compares the process that it was told with the one that answers,
+and where they differ, nothing outlasts a transaction.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import Any, Final, TypeAlias
+
+import psycopg
+
+from convostore.flow import run
+
+from ..migrations import is_current, refuse_newer, upgrade
+from ..options import PostgreSQLOptions
+from ..queries import Query, Reply, Row
+from ..statements import statements_of
+from ..tables import POSTGRESQL
+from .errors import pass_interruptions, translated, wrong_encoding
+
+_BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
+"""Explicit, as the server's default may differ: flows lock the rows that they will change."""
+_PREPARED_AFTER: Final = 5
+"""Number of executions after which a statement is prepared; psycopg's default."""
+
+
+class Session(psycopg.Connection[Row]):
+    """A connection of the sync face.
+
+    Attributes:
+        is_lent: Whether each transaction may run on another of the server's connections.
+        is_old_at: Time of the monotonic clock at which it is not used again.
+        idle_since: Time of the monotonic clock at which it was last given back.
+    """
+
+    is_lent: bool = True
+    is_old_at: float = math.inf
+    idle_since: float = 0.0
+
+
+class AsyncSession(psycopg.AsyncConnection[Row]):
+    """A connection of the async face.
+
+    Attributes:
+        is_lent: Whether each transaction may run on another of the server's connections.
+    """
+
+    is_lent: bool = True
+
+
+AnySession: TypeAlias = Session | AsyncSession
+
+
+class Settings:
+    """What the connections of either face have in common, and the preparation of the tables."""
+
+    def __init__(self, parameters: dict[str, Any], options: PostgreSQLOptions) -> None:
+        self.parameters = {**parameters, "autocommit": True, "prepare_threshold": None}
+        self.size = options.concurrency
+        self.timeout = options.timeout
+        self._create = options.create
+        self._prepare = options.prepare
+        milliseconds = max(1, math.ceil(options.timeout * 1000))  # 0 would mean no limit
+        self._lock_timeout = f"SET LOCAL lock_timeout = {milliseconds}"
+        self._question = (
+            "SELECT CASE WHEN pg_backend_pid() = {} "
+            f"THEN set_config('lock_timeout', '{milliseconds}', false) END"
+        )
+        version = statements_of(POSTGRESQL).version().sql
+        self._begin = f"{_BEGIN}; {version}"
+        self._begin_lent = f"{_BEGIN}; {self._lock_timeout}; {version}"
+        self._prepared = threading.Event()
+        self._lock = threading.Lock()
+
+    # New connections
+
+    def connect(self, timeout: int | None = None) -> Session:
+        """Return a new connection.
+
+        Args:
+            timeout: Most seconds that it may take; None for the usual number.
+        """
+        limit = {} if timeout is None else {"connect_timeout": timeout}
+        session = Session.connect(**{**self.parameters, **limit})
+        try:
+            question = self._question.format(session.info.backend_pid)
+            self._adopt(session, session.execute(question, prepare=False).fetchone())
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    async def configure(self, session: AsyncSession) -> None:
+        """Find out whether a new connection of the async face is lent, and set it up."""
+        question = self._question.format(session.info.backend_pid)
+        cursor = await session.execute(question, prepare=False)
+        self._adopt(session, await cursor.fetchone())
+
+    def _adopt(self, session: AnySession, answer: Row | None) -> None:
+        session.is_lent = answer is None or answer[0] is None
+        if self._prepare or (self._prepare is None and not session.is_lent):
+            session.prepare_threshold = _PREPARED_AFTER
+
+    # The beginning of a unit that writes
+
+    def begin(self, session: AnySession) -> str:
+        """Return the statements that begin a unit, the last of which reads the tables' version."""
+        return self._begin_lent if session.is_lent else self._begin
+
+    # Tables
+
+    @property
+    def prepared(self) -> bool:
+        """Whether the tables are known to be there."""
+        return self._prepared.is_set()
+
+    def prepare(self) -> None:
+        """Upgrade the tables on a separate connection, whose errors say more than a pool's.
+
+        Raises:
+            StoreError: The server is out of reach, or refuses.
+        """
+        with self._lock:
+            if self._prepared.is_set():
+                return
+            with translated(None):
+                session = self.connect()
+            with session, translated(session):
+                self._prepare_tables(session)
+            self._prepared.set()
+
+    def _prepare_tables(self, session: Session) -> None:
+        if session.is_lent:  # a pooler may refuse transactions, which a read would not notice
+            session.execute(_BEGIN, prepare=False)
+            session.execute("ROLLBACK", prepare=False)
+        (encoding,) = session.execute("SHOW server_encoding", prepare=False).fetchone() or (None,)
+        if encoding != "UTF8":
+            raise wrong_encoding(encoding)
+        statements = statements_of(POSTGRESQL)
+
+        def send(query: Query) -> Reply:
+            return execute(session, query)
+
+        if run(is_current(statements, create=self._create), send):
+            return
+        with session.transaction():
+            session.execute(self._lock_timeout, prepare=False)
+            run(upgrade(statements), send)
+
+
+def begin(session: Session, settings: Settings) -> None:
+    """Begin a unit that writes.
+
+    Raises:
+        ConfigError: The tables are newer than this library.
+    """
+    cursor = session.execute(settings.begin(session), prepare=False)
+    while cursor.nextset():
+        pass
+    for (version,) in cursor.fetchall():
+        refuse_newer(version)
+
+
+async def begin_async(session: AsyncSession, settings: Settings) -> None:
+    """Begin a unit that writes, as `begin` does."""
+    cursor = await session.execute(settings.begin(session), prepare=False)
+    while cursor.nextset():
+        pass
+    for (version,) in await cursor.fetchall():
+        refuse_newer(version)
+
+
+def execute(session: Session, query: Query) -> Reply:
+    """Execute a query and return its reply."""
+    with session.cursor() as cursor:
+        if query.many:
+            with pass_interruptions():
+                cursor.executemany(query.sql, query.values)
+            return Reply([], cursor.rowcount)
+        cursor.execute(query.sql, query.values or None)
+        return Reply([] if cursor.rownumber is None else cursor.fetchall(), cursor.rowcount)
+
+
+async def execute_async(session: AsyncSession, query: Query) -> Reply:
+    """Execute a query and return its reply."""
+    async with session.cursor() as cursor:
+        if query.many:
+            with pass_interruptions():
+                await cursor.executemany(query.sql, query.values)
+            return Reply([], cursor.rowcount)
+        await cursor.execute(query.sql, query.values or None)
+        return Reply([] if cursor.rownumber is None else await cursor.fetchall(), cursor.rowcount)

@@ -73,7 +73,9 @@ class ReplacesSurrogatesInTitles(MemoryAdapter):
 
 @in_memory("test_what_has_an_id_beyond_utf8_is_written_to")
 class OverlooksIdsWithANUL(MemoryAdapter):
-    def delete_message(self, conversation_id: str, message_id: str) -> Flow[Call, object, bool | None]:
+    def delete_message(
+        self, conversation_id: str, message_id: str
+    ) -> Flow[Call, object, bool | None]:
         return super().delete_message(conversation_id, message_id.partition("\x00")[0])
 
 

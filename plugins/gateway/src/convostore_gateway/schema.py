@@ -71,7 +71,7 @@ class CreateBody(Value):
     created_at: Timestamp | None = None
     origin: Origin | None = None
     owner: str | None = None
-    metadata: dict[str, JSON] = {}  # noqa: RUF012  # pydantic gives each value its own
+    metadata: Mapping[str, JSON] = {}  # noqa: RUF012  # pydantic gives each value its own
 
 
 class UpdateBody(Value):
@@ -143,7 +143,7 @@ class ReplyBody(Value):
     content: str | tuple[_ContentPart, ...]
     turn_id: str | None = None
     owner: str | None = None
-    metadata: dict[str, JSON] = {}  # noqa: RUF012
+    metadata: Mapping[str, JSON] = {}  # noqa: RUF012
     options: dict[str, JSON] = {}  # noqa: RUF012
 
 
@@ -188,7 +188,7 @@ class Info(Value):
     def known_traits(self) -> Traits:
         """The traits that this version knows, with the page bound of this server."""
         known = {field.name for field in fields(Traits)}
-        traits = {
+        traits: dict[str, Any] = {  # by name, each of its own type
             name: frozenset(value) if isinstance(value, list) else value
             for name, value in self.traits.items()
             if name in known

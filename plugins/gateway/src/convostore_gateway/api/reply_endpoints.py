@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from convostore.adapters import Operation
 from convostore.dialects import StreamedResponse
@@ -20,10 +20,15 @@ async def _reply(call: Call) -> Reply | StreamedResponse:
     body = call.body_as(schema.ReplyBody)
     turn = (body.conversation_id, body.content)
     options = _options(body.options)
-    new = {"turn_id": body.turn_id, "owner": body.owner, "metadata": body.metadata}
+    new: dict[str, Any] = {  # arguments and options are of many types
+        "turn_id": body.turn_id,
+        "owner": body.owner,
+        "metadata": body.metadata,
+        **options,
+    }
     if call.wants_events:
-        return _stream(lambda store: store.stream_reply(*turn, **new, **options))
-    return await call.store.reply(*turn, **new, **options)
+        return _stream(lambda store: store.stream_reply(*turn, **new))
+    return await call.store.reply(*turn, **new)
 
 
 async def _answer(call: Call) -> Reply | StreamedResponse:

@@ -18,7 +18,7 @@ from convostore import (
 )
 from convostore.adapters import Adapter, AdapterOptions, paginate
 from convostore.flow import run
-from convostore.models import ConversationChange, Listing, NewConversation
+from convostore.models import ANY, ConversationChange, Listing, NewConversation
 
 READING = {
     Operation.LIST_CONVERSATIONS,
@@ -106,11 +106,14 @@ def test_every_operation_is_a_method_of_an_adapter():
     [
         ("create_conversation", (NewConversation(),)),
         ("append_messages", ("c", (), None)),
-        ("replace_messages", ("c", (), None)),
+        ("get_message", ("c", "m")),
+        ("replace_messages", ("c", (), None, None)),
+        ("update_message", ("c", Message(role="user"), ANY)),
         ("update_conversation", ("c", ConversationChange())),
         ("delete_conversation", ("c",)),
         ("clear_conversations", ()),
         ("delete_message", ("c", "m")),
+        ("pop_message", ("c", ANY)),
         ("set_feedback", ("c", "m", None)),
         ("get_run_details", ("c", "m")),
         ("suggest_questions", ("c",)),

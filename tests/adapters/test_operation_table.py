@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from convostore import AsyncConversationStore, ConversationStore, InvalidError, UnavailableError
+from convostore import AsyncConversationStore, ConversationStore
 from convostore.adapters import OPERATIONS, READING, Operation
 
 STREAMS = {Operation.STREAM_REPLY: Operation.REPLY, Operation.STREAM_ANSWER: Operation.ANSWER}
 """Operations whose docstring names those of another one."""
-EVERYWHERE = {InvalidError.__name__, UnavailableError.__name__, "StoreError"}
+EVERYWHERE = {"InvalidError", "UnavailableError", "UnsupportedError", "StoreError"}
 
 
 def test_every_operation_is_in_the_table_once_and_in_order():

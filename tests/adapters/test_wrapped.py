@@ -18,10 +18,11 @@ from convostore.adapters import (
 from convostore.adapters.echo import EchoAdapter
 from convostore.adapters.memory import MemoryAdapter
 from convostore.errors import ForbiddenError
-from convostore.models import ConversationChange, NewConversation
+from convostore.models import ANY, ConversationChange, ConversationFilter, NewConversation
 from convostore.store import ConversationStore, WriteCall
 
 OWN = {"__init__", "implements"}
+ONLY_OF_WRAPPERS = {"rewrapped"}
 
 
 class Secretive(MemoryAdapter):
@@ -72,7 +73,7 @@ def test_every_method_of_an_adapter_is_delegated():
 
 def test_a_delegating_method_takes_what_the_adapters_takes():
     for name, method in inspect.getmembers(WrappedAdapter, inspect.isfunction):
-        if not name.startswith("_"):
+        if not name.startswith("_") and name not in ONLY_OF_WRAPPERS:
             assert inspect.signature(method) == inspect.signature(getattr(Adapter, name)), name
 
 
@@ -120,8 +121,9 @@ def test_a_store_streams_where_neither_has_a_reply_of_its_own():
 
 
 def test_a_wrapper_is_the_same_store_as_what_it_wraps(inner, wrapped):
-    other = Secretive(DSN.parse("memory://"), Secretive.Options())
-    assert WrappedAdapter(wrapped).store_key == inner.store_key == other.store_key  # one label
+    assert WrappedAdapter(wrapped).store_key == inner.store_key
+    shared = [MemoryAdapter(DSN.parse("memory://shared"), AdapterOptions()) for _ in range(2)]
+    assert WrappedAdapter(shared[0]).store_key == shared[1].store_key
     private = MemoryAdapter(DSN.parse("memory://"), AdapterOptions())
     assert WrappedAdapter(private).store_key == private.store_key
     another = MemoryAdapter(DSN.parse("memory://"), AdapterOptions())
@@ -144,14 +146,16 @@ def test_a_read_only_adapter_offers_what_changes_nothing(echo):
 WRITES = {
     "create_conversation": (NewConversation(),),
     "put_conversation": (convostore.Conversation(id="c"),),
-    "fork_conversation": ("c", "m", None, None),
+    "fork_conversation": ("c", "m", None, ConversationChange()),
     "append_messages": ("c", (), None),
-    "replace_messages": ("c", (), None),
+    "replace_messages": ("c", (), None, None),
+    "update_message": ("c", Message(role="user"), ANY),
     "update_conversation": ("c", ConversationChange()),
     "delete_conversation": ("c",),
-    "delete_conversations": (None,),
+    "delete_conversations": (ConversationFilter(),),
     "clear_conversations": (),
     "delete_message": ("c", "m"),
+    "pop_message": ("c", ANY),
     "set_feedback": ("c", "m", None),
     "reply": (Turn(conversation_id="c", turn_id="t", content=(), options=None),),
     "stream_reply": (Turn(conversation_id="c", turn_id="t", content=(), options=None),),

@@ -902,6 +902,12 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(encrypted, fetch):
     assert encrypted.asked == []
 
 
+def test_https_to_a_server_of_plain_http_says_how_to_ask_for_that(serve, fetch):
+    plain = serve(ok).url
+    error = fail(fetch, notes(plain.replace("http:", "https:")), GET, error=ConfigError)
+    assert plain.replace("http:", "…+http:") in str(error)
+
+
 def test_a_file_of_trusted_certificates_is_used(encrypted, fetch):
     (reply,) = fetch(notes(encrypted.url, verify=str(CERTIFICATE)), GET)
     assert reply.json() == {"ok": True}

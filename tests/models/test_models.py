@@ -429,7 +429,7 @@ def test_what_is_portable_of_a_conversation_has_no_id_and_no_origin():
     plain = Conversation(
         id="c", title="T", origin=Origin(store="memory://", conversation_id="b"), raw={}
     ).portable()
-    assert set(plain) == set(Conversation.model_fields) - {"id", "origin", "raw"}
+    assert set(plain) == set(Conversation.model_fields) - {"id", "origin", "raw", "revision"}
 
 
 def test_what_is_portable_is_json():

@@ -24,7 +24,13 @@ from convostore import (
 from convostore.adapters import Adapter, AdapterOptions, paginate
 from convostore.adapters.memory import MemoryAdapter
 from convostore.flow import run
-from convostore.models import ANY, UNSET, ConversationChange, Listing, NewConversation
+from convostore.models import (
+    ANY,
+    ConversationChange,
+    ConversationFilter,
+    Listing,
+    NewConversation,
+)
 from convostore.search import Search
 from convostore.store._arguments import check_ids
 from convostore.store._operations import Operations
@@ -70,15 +76,15 @@ BAD_IDS = [None, "", 5, b"c0", ["c0"]]
         lambda plan, bad: plan.list_messages(bad, Listing(limit=5)),
         lambda plan, bad: plan.read_transcript(bad, None, "raise"),
         lambda plan, bad: plan.append_messages(bad, (), ANY),
-        lambda plan, bad: plan.replace_messages(bad, (), None),
+        lambda plan, bad: plan.replace_messages(bad, (), None, ANY),
         lambda plan, bad: plan.update_conversation(bad, ConversationChange()),
         lambda plan, bad: plan.delete_conversation(bad),
         lambda plan, bad: plan.delete_message(bad, "m0"),
         lambda plan, bad: plan.delete_message("c0", bad),
         lambda plan, bad: plan.set_feedback(bad, "m0", None),
         lambda plan, bad: plan.set_feedback("c0", bad, None),
-        lambda plan, bad: plan.fork_conversation(bad, "m0", None, UNSET),
-        lambda plan, bad: plan.fork_conversation("c0", bad, None, UNSET),
+        lambda plan, bad: plan.fork_conversation(bad, "m0", None, ConversationChange()),
+        lambda plan, bad: plan.fork_conversation("c0", bad, None, ConversationChange()),
         lambda plan, bad: plan.put_conversation(Conversation.model_construct(id=bad)),
     ],
 )
@@ -100,7 +106,7 @@ def test_a_new_conversation_takes_no_such_id_either(bad):
 
 @pytest.mark.parametrize("bad", ["", 5])
 def test_a_fork_takes_no_such_id_either(bad):
-    refused(filled(count=1).fork_conversation("c0", "m0", bad, UNSET))
+    refused(filled(count=1).fork_conversation("c0", "m0", bad, ConversationChange()))
 
 
 @pytest.mark.parametrize("bad", ["", 5, b"c0", ["c0"]])
@@ -112,7 +118,8 @@ def test_a_search_in_no_such_conversation_is_refused(bad):
 def test_a_title_that_is_no_text_is_refused(title):
     plan = filled(count=1)
     assert "title" in str(refused(plan.create_conversation(NewConversation(title=title))))
-    assert "title" in str(refused(plan.fork_conversation("c0", "m0", None, title)))
+    change = ConversationChange(title=title)
+    assert "title" in str(refused(plan.fork_conversation("c0", "m0", None, change)))
 
 
 @pytest.mark.parametrize("value", [None, "c0", {"id": "c0"}, Message(role="user")])
@@ -170,14 +177,15 @@ def test_what_is_no_time_is_refused_wherever_one_is_given(time):
     plan = filled(count=1)
     with pytest.raises(InvalidError, match="older_than"):
         carry(plan.list_conversations(Listing(limit=5, older_than=time)))
-    assert "older_than" in str(refused(plan.delete_conversations(time)))
+    which = ConversationFilter(older_than=time)
+    assert "older_than" in str(refused(plan.delete_conversations(which)))
     assert "since" in str(refused(plan.search(Search("x", since=time), Listing(limit=5))))
     assert "until" in str(refused(plan.search(Search("x", until=time), Listing(limit=5))))
 
 
-def test_deleting_by_age_takes_an_age():
+def test_deleting_by_age_or_owner_takes_one_of_them():
     plan = filled(count=2)
-    assert "clear_conversations" in str(refused(plan.delete_conversations(None)))
+    assert "clear_conversations" in str(refused(plan.delete_conversations(ConversationFilter())))
     assert len(carry(plan.list_conversations(Listing())).items) == 2
 
 
@@ -266,7 +274,7 @@ def test_deleting_what_is_absent_is_done_where_the_adapter_says_that_it_is_absen
 
     plan = memory(Telling)
     assert carry(plan.delete_conversation("c")) is None
-    assert carry(plan.delete_message("c", "m")) is None
+    assert carry(plan.delete_message("c", "m")) is False
 
 
 # Cursors.
@@ -448,13 +456,13 @@ class Paging(MemoryAdapter):
 
 def test_a_list_of_one_page_is_asked_once():
     shelf = Shelf(("ab", None))
-    assert shelf.walk(memory().walk_conversations()) == ["a", "b"]
+    assert shelf.walk(memory().walk_conversations(Listing())) == ["a", "b"]
     assert shelf.asked == [None]
 
 
 def test_an_empty_list_is_asked_once():
     shelf = Shelf(("", None))
-    assert shelf.walk(memory().walk_conversations()) == []
+    assert shelf.walk(memory().walk_conversations(Listing())) == []
 
 
 def test_the_head_is_read_again_until_it_shows_nothing_new():
@@ -464,33 +472,33 @@ def test_the_head_is_read_again_until_it_shows_nothing_new():
         *[("yx", "1"), ("ab", "2")],
         ("yx", "1"),
     )
-    assert shelf.walk(memory().walk_conversations()) == ["a", "b", "c", "d", "x", "y"]
+    assert shelf.walk(memory().walk_conversations(Listing())) == ["a", "b", "c", "d", "x", "y"]
 
 
 def test_reading_the_head_again_ends_with_the_first_page_that_shows_nothing_new():
     shelf = Shelf(("ab", "1"), ("cd", None), ("ab", "1"))
-    assert shelf.walk(memory().walk_conversations()) == ["a", "b", "c", "d"]
+    assert shelf.walk(memory().walk_conversations(Listing())) == ["a", "b", "c", "d"]
     assert shelf.asked == [None, "1", None]
 
 
 def test_an_empty_page_in_the_middle_does_not_end_a_list():
     shelf = Shelf(("ab", "1"), ("", "2"), ("cd", None), ("ab", "1"))
-    assert shelf.walk(memory().walk_conversations()) == ["a", "b", "c", "d"]
+    assert shelf.walk(memory().walk_conversations(Listing())) == ["a", "b", "c", "d"]
 
 
 def test_pages_that_overlap_are_joined_by_id():
     shelf = Shelf(("abc", "1"), ("cde", "2"), ("ef", None))
-    assert shelf.walk(memory().walk_messages("c", "oldest_first")) == list("abcdef")
+    assert shelf.walk(memory().walk_messages("c", Listing())) == list("abcdef")
 
 
 def test_messages_are_not_read_again_from_the_head():
     shelf = Shelf(("ab", "1"), ("cd", None))
-    shelf.walk(memory().walk_messages("c", "oldest_first"))
+    shelf.walk(memory().walk_messages("c", Listing()))
     assert shelf.asked == [None, "1"]
 
 
 def test_a_service_that_does_not_page_is_asked_once_and_for_everything():
-    walk = memory(Whole).walk_conversations()
+    walk = memory(Whole).walk_conversations(Listing())
     assert walk.listing.limit is None
     shelf = Shelf(("abc", None))
     assert shelf.walk(walk) == ["a", "b", "c"]
@@ -498,8 +506,8 @@ def test_a_service_that_does_not_page_is_asked_once_and_for_everything():
 
 
 def test_a_walk_asks_for_no_larger_pages_than_the_backend_takes():
-    assert memory(Paging).walk_conversations().listing.limit == 2
-    assert memory().walk_messages("c", "newest_first").listing == Listing(
+    assert memory(Paging).walk_conversations(Listing()).listing.limit == 2
+    assert memory().walk_messages("c", Listing(order="newest_first")).listing == Listing(
         limit=100, order="newest_first"
     )
 
@@ -507,7 +515,7 @@ def test_a_walk_asks_for_no_larger_pages_than_the_backend_takes():
 def walk_while(plan, *between):
     """Walks the conversations; after each page, the next of the given changes is made."""
     changes, found = list(between), []
-    walk = plan.walk_conversations()
+    walk = plan.walk_conversations(Listing())
     while walk.listing is not None:
         found += [each.id for each in walk.accept(carry(plan.list_conversations(walk.listing)))]
         if changes:
@@ -585,7 +593,7 @@ def test_a_walk_by_age_goes_on_behind_pages_that_show_nothing(kind):
         traits = Traits(max_page=1)
 
     plan = aged(Narrow)
-    walk, found, pages = plan.walk_conversations(AGES[4]), [], 0
+    walk, found, pages = plan.walk_conversations(Listing(older_than=AGES[4])), [], 0
     while walk.listing is not None:
         found += walk.accept(carry(plan.list_conversations(walk.listing)))
         pages += 1

@@ -232,6 +232,9 @@ class Adapter(ABC, Generic[Q, R]):
         """
         if self.traits.paging != "whole":
             raise self.unsupported(Operation.GET_MESSAGE)
+        return self._found_message(conversation_id, message_id)
+
+    def _found_message(self, conversation_id: str, message_id: str) -> Flow[Q, R, Message]:
         page = yield from self.list_messages(conversation_id, Listing())
         for message in page.items:
             if message.id == message_id:

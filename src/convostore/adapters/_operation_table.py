@@ -90,7 +90,10 @@ _LIST: Final = (*_PAGE, "order", "start")
 OPERATIONS: Final[Mapping[Operation, OperationInfo]] = MappingProxyType(
     {
         Operation.LIST_CONVERSATIONS: OperationInfo(
-            access="read", words="read", options=(*_LIST, "older_than", "owner")
+            access="read",
+            words="read",
+            options=(*_LIST, "older_than", "owner"),
+            errors=(NotFoundError,),
         ),
         Operation.GET_CONVERSATION: OperationInfo(
             access="read", words="read", arguments=_ID, errors=(NotFoundError,)

@@ -117,6 +117,7 @@ def full_message() -> Message:
             OtherPart(type="widget", data={"nested": [1, 2.5, None, {"deep": "er"}]}),
         ),
         created_at=START,
+        stored_at=START + timedelta(seconds=1),
         sources=(
             Source(title="T", url="https://example.org", content="c", score=0.5, mark="1", raw={}),
             Source(url="https://example.org/2", kind="researched"),

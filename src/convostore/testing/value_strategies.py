@@ -5,6 +5,7 @@ The caller chooses their texts and their JSON; hostile ones are in `strategies`.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar, get_args
@@ -64,6 +65,8 @@ class Values:
             created_at=_times(),
             updated_at=_times(),
             pinned=st.booleans(),
+            owner=st.none() | self._ids(),
+            metadata=st.dictionaries(self.texts, self._metadata_values(), max_size=2),
             origin=st.none() | st.builds(Origin, store=self.texts, conversation_id=self.texts),
             files=tuples(self._files()),
             problems=tuples(self._problems()),
@@ -78,6 +81,7 @@ class Values:
             role=st.sampled_from(get_args(Role)),
             parts=tuples(self.parts(), 4),
             created_at=_times(),
+            stored_at=_times(),
             sources=tuples(self.sources(), 3),
             feedback=st.none()
             | st.builds(Feedback, rating=st.sampled_from(["good", "bad"]), comment=self._maybe()),
@@ -140,6 +144,9 @@ class Values:
     def _problems(self) -> st.SearchStrategy[Problem]:
         return st.builds(Problem, where=self.texts, what=self.texts)
 
+    def _metadata_values(self) -> st.SearchStrategy[JSON]:
+        return self.json.filter(lambda value: value is not None and _is_finite(value))
+
     def _ids(self) -> st.SearchStrategy[str]:
         return self.texts.filter(bool)
 
@@ -150,6 +157,14 @@ class Values:
 def tuples(of: st.SearchStrategy[T], most: int = 2) -> st.SearchStrategy[tuple[T, ...]]:
     """Draw tuples of up to `most` values."""
     return st.lists(of, max_size=most).map(tuple)
+
+
+def _is_finite(value: JSON) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _times() -> st.SearchStrategy[datetime | None]:

@@ -16,6 +16,7 @@ from typing import Final
 from ..adapters import Operation
 from ..errors import ConflictError, InvalidError, NotFoundError, ProtocolError, StoreError
 from ..models import Conversation, Origin
+from ._arguments import check_flags, check_progress
 from ._calls import SourceCall, Steps, Store, TargetCall
 from ._pages import ConversationReader, UnreadError, check_ids, source_pages
 from ._skipped import Skipped, concerns_all, concerns_only_one, skipped
@@ -81,6 +82,7 @@ class MirrorRun:
     ) -> None:
         _check_run(source, target, policy)
         _check_name(name)
+        check_progress(progress)
         self._source = source
         self._target = target
         self._name = name or source.label
@@ -262,6 +264,9 @@ def _digest(store: str, conversation_id: str) -> bytes:
 
 
 def _check_run(source: Store, target: Store, policy: UpsertPolicy) -> None:
+    check_flags(
+        full=policy.full, new_only=policy.new_only, delete=policy.delete, dry_run=policy.dry_run
+    )
     if policy.full and policy.new_only:
         raise InvalidError("full looks at everything and new_only at nothing known: choose one")
     if source.is_same_store(target):

@@ -14,7 +14,14 @@ from convostore.adapters.memory import Call, MemoryAdapter
 from convostore.dsn import DSN
 from convostore.errors import ProtocolError
 from convostore.flow import Flow
-from convostore.models import Conversation, ConversationChange, Listing, Message, Page, Unset
+from convostore.models import (
+    AnyTip,
+    Conversation,
+    ConversationChange,
+    Listing,
+    Message,
+    Page,
+)
 from convostore.search import Hit, Search, fold, searchable_text, tokenize
 from convostore.store._operations import Operations
 
@@ -219,11 +226,15 @@ class IndexesAnIdOnce(_Overlooks):
         self._texts: dict[str, str] = {}
 
     def replace_messages(
-        self, conversation_id: str, messages: Sequence[Message], after: str | None
+        self,
+        conversation_id: str,
+        messages: Sequence[Message],
+        after: str | None,
+        tip: str | AnyTip | None,
     ) -> Flow[Call, object, tuple[Message, ...]]:
         for message in messages:
             self._texts.setdefault(message.id, searchable_text(message))
-        return super().replace_messages(conversation_id, messages, after)
+        return super().replace_messages(conversation_id, messages, after, tip)
 
     def sees(self, search: Search, hit: Hit) -> bool:
         known = self._texts.get(hit.message.id) if hit.message else None
@@ -271,9 +282,13 @@ class IndexesNoForks(_Overlooks):
         self._forks: set[str] = set()
 
     def fork_conversation(
-        self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
+        self,
+        conversation_id: str,
+        message_id: str,
+        new_id: str | None,
+        change: ConversationChange,
     ) -> Flow[Call, object, Conversation]:
-        fork = yield from super().fork_conversation(conversation_id, message_id, new_id, title)
+        fork = yield from super().fork_conversation(conversation_id, message_id, new_id, change)
         self._forks.add(fork.id)
         return fork
 

@@ -22,7 +22,7 @@ from .._assertions import (
     role_text_pairs,
 )
 from .._backend import Kit
-from ..samples import HOSTILE_TEXTS, START, dialogue, numbered_conversations
+from ..samples import HOSTILE_TEXTS, START, dialogue, numbered_conversations, text_message
 
 __all__ = ["ReadingClauses", "call_operation", "offered_operations"]
 
@@ -434,6 +434,7 @@ _STREAMING = frozenset({Operation.STREAM_REPLY, Operation.STREAM_ANSWER, Operati
 _OPTIONS: dict[Operation, dict[str, Any]] = {
     Operation.CREATE_CONVERSATION: {"title": "made"},
     Operation.UPDATE_CONVERSATION: {"title": "new"},
+    Operation.DELETE_CONVERSATIONS: {"older_than": START},
 }
 
 
@@ -455,8 +456,9 @@ async def call_operation(
         "turn_id": message_id,
         "conversation": Conversation.model_construct(id=conversation_id),
         "messages": dialogue("", ["x"]).messages,
+        "message": text_message("edited", "user", 1).model_copy(update={"id": message_id}),
         "after": None,
-        "older_than": START,
+        "tip": message_id,
         "query": "text",
         "content": "a text",
         "answer": "a text",

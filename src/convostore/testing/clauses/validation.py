@@ -109,7 +109,7 @@ async def _fault(
         await call()
     except refusals:
         return []
-    except Exception as error:  # noqa: BLE001  # any other one is the fault
+    except Exception as error:  # any other one is the fault
         return [f"{said} raised {type(error).__name__}: {error}"]
     return [f"{said} was accepted"]
 

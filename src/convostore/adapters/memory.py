@@ -134,7 +134,8 @@ class _Shelf:
         except KeyError:
             raise absent_conversation(conversation_id) from None
         if self.copies is not None and conversation_id not in self.copies:
-            self.copies[conversation_id] = replace(row, messages=dict(row.messages))
+            self.copies[conversation_id] = saved = copy(row)
+            saved.messages = dict(row.messages)
         return row
 
     @contextmanager

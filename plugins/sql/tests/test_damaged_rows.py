@@ -16,7 +16,7 @@ from tests.support.naming import naming
 
 import convostore
 from convostore import ConfigError, ConflictError, Feedback, Message, Source, TextPart
-from convostore.serialization import dumps, is_damage, load_message
+from convostore.serialization import dumps, is_damage, join_surrogates, load_message
 from convostore.testing.samples import full_message
 from convostore.testing.strategies import corrupted
 
@@ -70,7 +70,7 @@ def look_at_all(store):
     newest = list(store.messages("c", order="newest_first"))
     assert newest == [last, read, first]
     texts = store.messages_as_json("c").items
-    shown = [load_message(json.loads(text)) for text in texts]
+    shown = [load_message(join_surrogates(json.loads(text))) for text in texts]
     assert [item.portable() for item in shown] == [item.portable() for item in (first, read, last)]
     hits = [hit.message.id for hit in store.search("words").items if hit.message]
     assert {"before", "after"} <= set(hits)
@@ -212,6 +212,20 @@ def test_however_a_body_is_damaged_everything_can_be_read(new_database):
             look_at_all(store)
 
         read_it()
+
+
+def test_doctor_names_the_damaged_rows_and_a_quick_one_reads_none(filled):
+    assert run("doctor", filled.dsn()).exit_code == 0
+    damage(filled, "[1]")
+    filled.look("UPDATE convostore_conversations SET body = '{'")
+    result = run("doctor", filled.dsn())
+    assert result.exit_code == 1
+    lines = [line for line in result.stdout.splitlines() if line.startswith("✗ row")]
+    assert "conversation c: body is damaged in the store: it is not JSON" in lines[0]
+    assert "message m of conversation c: body is damaged" in lines[1]
+    found = json.loads(run("doctor", filled.dsn(), "--json").stdout)
+    assert (found["ok"], [row["message_id"] for row in found["damaged"]]) == (False, [None, "m"])
+    assert run("doctor", filled.dsn(), "--quick").exit_code == 0
 
 
 # Tables

@@ -42,9 +42,20 @@ _AWKWARD: Final[tuple[JSON, ...]] = (
 )
 
 
-def texts() -> st.SearchStrategy[str]:
-    """Draw any text, lone surrogates and control characters included."""
-    return st.text(st.characters(codec=None), max_size=30)
+_PIECES: Final = ("\ud83d\ude00", "\ud83d\u200c\ude00", "\U0001f600", "\ud83d", "\ude00", "\u200c")
+
+
+def texts(*, pairs: bool = False) -> st.SearchStrategy[str]:
+    """Draw any text, lone surrogates and control characters included.
+
+    Args:
+        pairs: Whether to draw two lone surrogates side by side, too, which are one character if
+            they are written as JSON. The JSON of most services cannot hold such a text.
+    """
+    any_text = st.text(st.characters(codec=None), max_size=30)
+    if not pairs:
+        return any_text
+    return any_text | st.lists(st.sampled_from(_PIECES), max_size=5).map("".join)
 
 
 def json_values() -> st.SearchStrategy[JSON]:

@@ -234,11 +234,7 @@ def _is_tool_call(part: ToolCallPart) -> bool:
 
 
 def _is_tool_result(part: ToolResultPart) -> bool:
-    return (
-        part.kind == "tool_result"
-        and type(part.id) in _TEXT
-        and type(part.content) is str
-    )
+    return part.kind == "tool_result" and type(part.id) in _TEXT and type(part.content) is str
 
 
 def _is_other(part: OtherPart) -> bool:

@@ -78,7 +78,9 @@ def wrong_values(parameter: inspect.Parameter) -> Iterator[Any]:
 
 def _spoiled(value: Any) -> Iterator[Any]:
     """Yield copies of a value, each with one field that its class would refuse."""
-    names = [field.name for field in fields(value)] if is_dataclass(value) else type(value).model_fields
+    names = (
+        [field.name for field in fields(value)] if is_dataclass(value) else type(value).model_fields
+    )
     for name in names:
         if name == "kind" and not isinstance(value, Source):
             continue  # what is of no known kind is an `OtherPart`

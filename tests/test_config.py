@@ -3,13 +3,13 @@
 import itertools
 import json
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
 
 import convostore
 from convostore import ConfigError, ConversationStore
-from convostore.config import config_file, open_adapter
+from convostore.config import Default, config_file, file_dsn, open_adapter
 
 PLUGIN = """
 from pydantic import Field, SecretStr
@@ -119,6 +119,74 @@ def test_a_transport_of_the_caller_s_own_takes_the_adapter_s_place():
     with convostore.open("notes://", transport=store._transport) as other:
         assert other._transport is store._transport
     assert isinstance(store, ConversationStore)
+
+
+def test_a_default_of_the_program_comes_last_and_only_where_the_adapter_has_the_option():
+    assert options("notes://", colour=Default("program"), other=Default(1)).colour == "program"
+    assert options("notes://?colour=DSN", colour=Default("program")).colour == "DSN"
+    profiles('[profiles.work]\ndsn = "notes://"\ncolour = "profile"\n')
+    assert options("work", colour=Default("program")).colour == "profile"
+    assert "'size' is invalid" in refused("notes://", size=Default(0))
+
+
+# What is opened.
+
+NO_SQLITE = "no installed plugin serves sqlite://: pip install convostore-sql"
+"""Here is the plugin of these tests only."""
+
+
+@pytest.mark.parametrize(
+    ("path", "dsn"),
+    [
+        (PurePosixPath("chats.db"), "sqlite:///chats.db"),
+        (PurePosixPath("/data/a b?c#d%.db"), "sqlite:////data/a%20b%3Fc%23d%25.db"),
+        (PureWindowsPath(r"C:\data\chats.db"), "sqlite:///C:/data/chats.db"),
+        (PurePosixPath("潮汐.db"), "sqlite:///%E6%BD%AE%E6%B1%90.db"),
+    ],
+)
+def test_a_path_is_the_file_there(path, dsn):
+    assert file_dsn(path) == dsn
+    assert refused(path) == refused(dsn) == NO_SQLITE
+
+
+def test_a_path_that_is_not_utf_8_is_refused():
+    assert "UTF-8" in refused(PurePosixPath("\udcff.db"))
+
+
+@pytest.mark.parametrize("target", [None, 5, b"memory://", {"dsn": "memory://"}])
+def test_what_is_no_target_is_refused_by_its_type(target):
+    assert f"got {type(target).__name__}" in refused(target)
+
+
+@pytest.mark.parametrize(
+    ("target", "meant"),
+    [
+        ("chats.db", "sqlite:///chats.db"),
+        ("data/chats", "sqlite:///data/chats"),
+        ("C:/data/chats.db", "sqlite:///C:/data/chats.db"),
+        ("sqlite:chats.db", "sqlite:///chats.db"),
+        ("sqlite:/chats.db", "sqlite:///chats.db or sqlite:////chats.db"),
+        ("fastgpt+http:/localhost:3000", "fastgpt+http://localhost:3000"),
+        ("postgresql:me:s3cret@host/db", "postgresql://me:***@host/db"),
+    ],
+)
+def test_a_target_with_too_few_slashes_gets_what_was_meant(target, meant):
+    message = refused(target)
+    assert message.endswith(f"did you mean {meant}?")
+    assert "s3cret" not in message
+
+
+def test_a_profile_may_have_the_name_of_a_file():
+    profiles('[profiles."chats.db"]\ndsn = "notes://profile"\n')
+    assert convostore.open("chats.db").label == "notes://profile"
+    assert "did you mean sqlite:///chat.db?" in refused("chat.db")
+
+
+def test_a_transport_of_the_other_face_and_an_observer_that_is_none_are_refused():
+    transport = open_adapter("notes://").transport()
+    with pytest.raises(ConfigError, match=r"must be a convostore\.adapters\.AsyncTransport"):
+        convostore.aopen("notes://", transport=transport)
+    assert "observe must be a function, got int" in refused("notes://", observe=5)
 
 
 # Options that are wrong.

@@ -23,13 +23,13 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from .adapters import validate_options
+from .adapters import AsyncTransport, Transport, validate_options
 from .dsn import DSN
 from .errors import ConfigError
 from .store import AsyncConversationStore, ConversationStore
 
 if TYPE_CHECKING:
-    from .adapters import Adapter, AdapterOptions, AsyncTransport, Transport
+    from .adapters import Adapter, AdapterOptions
     from .store import Observer
 
 __all__ = [
@@ -81,6 +81,7 @@ def open(
             to do.
         PluginError: The backend's plugin is installed but did not load.
     """
+    _check_arguments(transport, Transport, observe)
     adapter = open_adapter(target, **options)
     return ConversationStore(adapter, transport or adapter.transport(), observe=observe)
 
@@ -93,8 +94,19 @@ def aopen(
     **options: object,
 ) -> AsyncConversationStore:
     """Open a store for asyncio: a plain call, with the arguments and the errors of `open`."""
+    _check_arguments(transport, AsyncTransport, observe)
     adapter = open_adapter(target, **options)
     return AsyncConversationStore(adapter, transport or adapter.async_transport(), observe=observe)
+
+
+def _check_arguments(transport: object, needed: type, observe: object) -> None:
+    if transport is not None and not isinstance(transport, needed):
+        raise ConfigError(
+            f"transport must be a convostore.adapters.{needed.__name__}, "
+            f"got {type(transport).__name__}"
+        )
+    if observe is not None and not callable(observe):
+        raise ConfigError(f"observe must be a function, got {type(observe).__name__}")
 
 
 def open_adapter(target: str | os.PathLike[str], **options: object) -> Adapter:

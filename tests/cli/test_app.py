@@ -269,3 +269,21 @@ def test_a_pipe_whose_encoding_is_poor_still_gets_every_title():
     assert b"When is high tide? ??" in lines.stdout
     document = child("ls", "memory://seeded", "--json", env=environment)
     assert json.loads(document.stdout)[1]["title"] == "When is high tide? 潮汐"
+
+
+def test_ls_filters_by_owner_and_begins_where_it_is_told(target):
+    with convostore.open(target) as store:
+        store.update_conversation("tides", owner="ann")
+    everything = ids(run("ls", target))
+    assert ids(run("ls", target, "--owner", "ann")) == ["tides"]
+    assert "tides" not in ids(run("ls", target, "--without-owner"))
+    assert ids(run("ls", target, "--reverse")) == everything[::-1]
+    assert ids(run("ls", target, "--start", everything[1])) == everything[1:]
+    assert run("ls", target, "--start", "nothing").exit_code == ExitCode.NOT_FOUND
+    assert run("ls", target, "--owner", "a", "--without-owner").exit_code == ExitCode.USAGE
+
+
+def test_show_begins_with_the_message_that_is_named(target):
+    shown = run("show", target, "tides", "--start", "answer", "--jsonl").stdout.splitlines()
+    assert [json.loads(line)["id"] for line in shown] == ["answer"]
+    assert run("show", target, "tides", "--start", "a", "--last", "1").exit_code == ExitCode.USAGE

@@ -149,7 +149,8 @@ def test_a_message_that_is_not_there_is_done_and_said(target, where):
     conversation_id, message_id = where
     result = run("rm", target, conversation_id, "--message", message_id, "--yes")
     assert result.exit_code == 0
-    assert "nothing not found" in result.stderr
+    assert result.stderr.startswith("there is no ")
+    assert "'nothing'" in result.stderr
     with convostore.open(target) as store:
         assert len(list(store.messages("tides"))) == 2
 
@@ -354,3 +355,54 @@ def test_the_deleted_conversation_is_gone(target):
     run("rm", target, "tides", "--yes")
     with convostore.open(target) as store, pytest.raises(NotFoundError):
         store.get_conversation("tides")
+
+
+def test_rm_by_owner_deletes_what_is_theirs_and_nothing_else(target):
+    with convostore.open(target) as store:
+        store.update_conversation("tides", owner="ann")
+        store.create_conversation(id="winds", owner="bob")
+    result = run("rm", target, "--owner", "ann", "--yes")
+    assert (result.exit_code, "1 conversation" in result.stderr) == (0, True)
+    with convostore.open(target) as store:
+        assert {conversation.id for conversation in store.conversations()} == {"moon", "winds"}
+    assert run("rm", target, "--without-owner", "--yes").exit_code == 0
+    with convostore.open(target) as store:
+        assert [conversation.id for conversation in store.conversations()] == ["winds"]
+
+
+def test_rm_by_owner_and_age_deletes_what_both_name(special, aged):
+    target = f"memory://{aged}"
+    with convostore.open(target) as store:
+        ids = [conversation.id for conversation in store.conversations()]
+        for conversation_id in ids:
+            store.update_conversation(conversation_id, owner="ann")
+        store.update_conversation(ids[-1], owner=None)
+    older = run("ls", target, "--older-than", "20d", "--owner", "ann").stdout.splitlines()
+    assert older
+    run("rm", target, "--owner", "ann", "--older-than", "20d", "--yes")
+    with convostore.open(target) as store:
+        assert len(list(store.conversations())) == len(ids) - len(older)
+
+
+def test_pop_deletes_the_last_message_and_prints_it(target):
+    result = run("pop", target, "tides", "--yes")
+    assert (result.exit_code, result.stdout) == (0, "At *six*[1], they say[7].\n")
+    with convostore.open(target) as store:
+        assert [message.id for message in store.messages("tides")] == ["question"]
+    assert '"id": "question"' in run("pop", target, "tides", "--yes", "--json").stdout
+    empty = run("pop", target, "tides", "--yes")
+    assert (empty.exit_code, empty.stdout) == (0, "")
+    assert "nothing to delete" in empty.stderr
+
+
+def test_pop_deletes_nothing_that_was_not_shown(target, monkeypatch):
+    def append_meanwhile(*_, **__):
+        with convostore.open(target) as store:
+            store.append_messages("tides", [convostore.Message(id="new", role="user")])
+
+    monkeypatch.setattr("convostore.cli.commands.delete.confirm", append_meanwhile)
+    result = run("pop", target, "tides", "--yes")
+    assert result.exit_code != 0
+    assert "the last message is 'new'" in result.stderr
+    with convostore.open(target) as store:
+        assert len(list(store.messages("tides"))) == 3

@@ -1,9 +1,9 @@
-"""`rename`, `pin` and `feedback`: what they change, and what they refuse."""
+"""The commands that change a conversation or a message: what they change, and what they refuse."""
 
 import pytest
 
 import convostore
-from convostore import Feedback
+from convostore import Feedback, FilePart, Message, TextPart, ToolCallPart
 from convostore.cli.errors import ExitCode
 
 from ..support.cli import run, seeded
@@ -40,6 +40,36 @@ def test_pin_pins_and_lets_go(target):
     assert conversation(target, "tides").pinned
     assert run("pin", target, "tides", "--unpin").exit_code == 0
     assert not conversation(target, "tides").pinned
+
+
+def test_assign_gives_an_owner_and_takes_it_away(target):
+    assert run("assign", target, "tides", "ann").exit_code == 0
+    assert conversation(target, "tides").owner == "ann"
+    assert run("assign", target, "tides", "--clear").exit_code == 0
+    assert conversation(target, "tides").owner is None
+    assert run("assign", target, "tides").exit_code == ExitCode.USAGE
+
+
+def test_tag_merges_values_and_takes_them_away(target):
+    assert run("tag", target, "tides", "project=sea", "stars=5", "note=a=b").exit_code == 0
+    assert conversation(target, "tides").metadata == {"project": "sea", "stars": 5, "note": "a=b"}
+    assert run("tag", target, "tides", "stars=", 'note=""').exit_code == 0
+    assert conversation(target, "tides").metadata == {"project": "sea", "note": ""}
+    assert run("tag", target, "tides", "project").exit_code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("words", [("At seven.",), ()])
+def test_edit_replaces_the_text_of_a_message_and_keeps_the_rest(target, words):
+    with convostore.open(target) as store:
+        file, call = FilePart(name="tide.pdf"), ToolCallPart(name="look")
+        parts = (file, TextPart(text="one"), call, TextPart(text="two"))
+        store.append_messages("tides", [Message(id="m", role="assistant", parts=parts)])
+        store.set_feedback("tides", "m", Feedback(rating="good"))
+    assert run("edit", target, "tides", "m", *words, input="At seven.\n").exit_code == 0
+    with convostore.open(target) as store:
+        edited = store.get_message("tides", "m")
+    assert edited.parts == (file, TextPart(text="At seven."), call)
+    assert edited.feedback == Feedback(rating="good")
 
 
 @pytest.mark.parametrize("rating", ["good", "bad"])
@@ -102,6 +132,9 @@ def test_a_fork_may_have_a_title_of_its_own(target, title):
         ("fork", "tides", "nothing"),
         ("rename", "nothing", "title"),
         ("pin", "nothing"),
+        ("assign", "nothing", "ann"),
+        ("tag", "nothing", "key=value"),
+        ("edit", "tides", "nothing", "text"),
         ("feedback", "nothing", "answer", "good"),
         ("feedback", "tides", "nothing", "good"),
     ],

@@ -459,6 +459,21 @@ class TestErrors:
             assert str(skipped.error) == "the source shows the message id 'm0' twice"
             assert getattr(report, outcome) == 2
 
+    def test_what_was_written_before_a_write_that_fails_is_counted(self, face, source, target):
+        put(source, "c", numbered(*range(30)))
+        original = target.adapter.put_conversation
+
+        def refuse_the_end(conversation):
+            if not conversation.problems:
+                raise InvalidError("no more")
+            return (yield from original(conversation))
+
+        target.adapter.put_conversation = refuse_the_end
+        report = mirrored(face, source, target)
+        assert [skipped.conversation_id for skipped in report.skipped] == ["c"]
+        (copy,) = target.store.conversations()
+        assert report.messages == len(list(target.store.messages(copy.id))) == 30
+
     def test_one_that_is_deleted_meanwhile_is_no_error(self, face, source, target):
         fill(source, 3)
         failing(source, "list_messages", NotFoundError("gone"), conversation="c1")

@@ -114,7 +114,8 @@ class TestAFirstCopy:
         assert target.watch.writes.count("append_messages") == 11
         assert_kept(source, target)
 
-    def test_a_short_one_is_written_in_one_step(self, source, target):
+    def test_a_short_one_is_written_in_one_step_where_batches_are_whole(self, source):
+        target = Place(adapter=MemoryAdapter)
         put(source, "c", numbered(1, 2))
         wanted = source.store.get_conversation("c").model_copy(
             update={"id": "copy", "origin": ORIGIN}

@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import platformdirs
 import pytest
+from tests.support.naming import naming
 from typer.testing import CliRunner
 
 import convostore
 from convostore import Conversation, Message, TextPart
 from convostore.cli._archive import archive_file
 from convostore.cli.app import app
+from convostore.cli.errors import ExitCode
 
 DAYS_AGO = {"now": 0, "month": 40, "year": 400}
 
@@ -125,6 +127,64 @@ def test_a_file_carries_all_from_one_database_to_the_other(source, database, tmp
     assert "3 imported" in done("import", file, database.dsn())
     assert held(database.dsn()) == held(source)
     assert "3 unchanged" in done("import", file, database.dsn())
+
+
+OF_WHAT_IS_THERE = [
+    "ls TARGET",
+    "stats TARGET",
+    "doctor TARGET",
+    "export TARGET",
+    "show TARGET c",
+    "search TARGET words",
+    "search TARGET words --mirror",
+    "rename TARGET c title",
+    "rm TARGET c --yes",
+    "clear TARGET --yes",
+    "mirror TARGET sqlite:///copies.db",
+]
+
+
+def test_a_file_that_is_mistyped_is_told_and_not_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(platformdirs, "user_data_path", lambda name: tmp_path / name)
+    for command in OF_WHAT_IS_THERE:
+        with naming(command):
+            result = run(*command.replace("TARGET", "sqlite:///typo.db").split())
+            assert result.exit_code == ExitCode.USAGE
+            assert "there is no file" in result.stderr
+            assert "typo.db" in result.stderr
+            assert "pass -o create=true" in result.stderr
+            assert list(tmp_path.rglob("*.db")) == []
+
+
+def test_a_profile_an_option_or_the_dsn_may_say_that_a_file_is_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "config.toml"
+    config.write_text('[profiles.work]\ndsn = "sqlite:///profile.db"\ncreate = true\n')
+    monkeypatch.setenv("CONVOSTORE_CONFIG", str(config))
+    done("ls", "work")
+    done("ls", "sqlite:///option.db", "-o", "create=true")
+    done("ls", "sqlite:///dsn.db?create=true")
+    assert {path.stem for path in tmp_path.glob("*.db")} == {"profile", "option", "dsn"}
+
+
+def test_what_copies_nothing_says_so(tmp_path):
+    empty, copies = f"sqlite:///{tmp_path}/empty.db", f"sqlite:///{tmp_path}/copies.db"
+    convostore.open(empty).check()
+    mirrored = run("mirror", empty, copies, "--json")
+    assert json.loads(mirrored.stdout)["copied"] == 0
+    assert mirrored.stderr.startswith("nothing was copied: sqlite:///")
+    assert "empty.db lists no conversations" in mirrored.stderr
+    exported = run("export", empty)
+    assert exported.stderr.startswith("nothing was exported: sqlite:///")
+    assert run("search", empty, "words", "--mirror", "--archive", copies).exit_code == 0
+
+
+def test_the_first_mirror_and_import_make_their_target(source, tmp_path):
+    done("mirror", source, f"sqlite:///{tmp_path}/mirror.db")
+    done("export", source, "--file", tmp_path / "all.jsonl")
+    done("import", tmp_path / "all.jsonl", f"sqlite:///{tmp_path}/import.db")
+    assert held(f"sqlite:///{tmp_path}/mirror.db") == held(f"sqlite:///{tmp_path}/import.db")
 
 
 INTERRUPTED = """

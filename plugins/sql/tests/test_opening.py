@@ -9,6 +9,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -87,6 +88,27 @@ def test_a_file_may_have_any_name(tmp_path, name):
     assert (tmp_path / name).is_file()
     with convostore.open(SQLite(tmp_path / name).dsn(), create=False) as store:
         assert store.get_conversation("c").id == "c"
+
+
+def test_a_path_is_opened_as_its_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with convostore.open(Path("a b?.db")) as store:
+        store.create_conversation(id="c")
+    with convostore.open(tmp_path / "a b?.db", create=False) as store:
+        assert store.get_conversation("c").id == "c"
+    assert asyncio.run(counted(tmp_path / "a b?.db")) == 1
+
+
+async def counted(path: Path) -> int:
+    async with convostore.aopen(path) as store:
+        return len((await store.list_conversations()).items)
+
+
+@pytest.mark.parametrize("place", ["Chats.db", "Data/Chats.db", "./潮汐.db"])
+def test_two_slashes_get_the_three_that_were_meant(place):
+    with pytest.raises(ConfigError) as caught:
+        convostore.open(f"sqlite://{place}")
+    assert str(caught.value).endswith(f"did you mean sqlite:///{place}?")
 
 
 # Files that go away

@@ -500,7 +500,7 @@ def _cut(
         last = tuple(read_position(listing.cursor, *kinds))
         rows = [row for row in rows if (row[0] < last if descending else row[0] > last)]
     page = rows[: listing.limit]
-    cursor = json.dumps(page[-1][0]) if len(page) < len(rows) else None
+    cursor = json.dumps(page[-1][0], ensure_ascii=False) if len(page) < len(rows) else None
     return Page(items=tuple([item for _, item in page]), cursor=cursor, total=total)
 
 

@@ -62,7 +62,9 @@ DestinationOptions = Annotated[
     ),
 ]
 
-_ARGUMENTS_OF_TURNS: Final = frozenset({"self", "conversation_id", "content", "turn_id", "answer"})
+_ARGUMENTS_OF_TURNS: Final = frozenset(
+    {"self", "conversation_id", "content", "turn_id", "answer", "owner", "metadata"}
+)
 """Arguments of a store's methods that send turns; they are not options of a turn."""
 
 
@@ -88,15 +90,21 @@ def turn_options(options: list[str] | None) -> dict[str, Any]:  # Any: the backe
     Raises:
         ConfigError: An option is given twice, or is an argument that is not an option.
     """
-    return {
-        name: _json_or_text(value)
-        for name, value in parse_options(
-            options or [], "--turn-option", reserved=_ARGUMENTS_OF_TURNS
-        )
-    }
+    pairs = parse_options(options or [], "--turn-option", reserved=_ARGUMENTS_OF_TURNS)
+    return {name: json_or_text(value) for name, value in pairs}
 
 
-def _json_or_text(value: str) -> Any:
+def tag_values(tags: list[str]) -> dict[str, Any]:
+    """Parse values of metadata from the command line; an empty one takes its key away.
+
+    Args:
+        tags: Each as ``KEY=VALUE``; a value that is not JSON is a text.
+    """
+    pairs = parse_options(tags, "KEY=VALUE", reserved=frozenset())
+    return {key: json_or_text(value) if value else None for key, value in pairs}
+
+
+def json_or_text(value: str) -> Any:
     try:
         return json.loads(value)
     except ValueError:

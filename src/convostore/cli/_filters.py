@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 if TYPE_CHECKING:
-    from ..models import Conversation
+    from ..models import Conversation, Unset
 
 OlderThan = Annotated[
     str | None,
@@ -26,6 +26,13 @@ MessagesSince = Annotated[
 MessagesUntil = Annotated[
     str | None,
     typer.Option(metavar="WHEN", help="Said then or earlier; a date includes its day."),
+]
+
+Owner = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only conversations of this owner.")
+]
+WithoutOwner = Annotated[
+    bool, typer.Option("--without-owner", help="Only conversations without an owner.")
 ]
 
 _AGE: Final = re.compile(r"(?P<number>\d+)(?P<unit>[mhdw])")
@@ -89,6 +96,19 @@ def parse_until(text: str | None) -> datetime | None:
 def parse_older_than(text: str | None) -> datetime | None:
     """Parse ``--older-than``; a day means its first moment."""
     return _moment(text, "--older-than", timedelta(0))
+
+
+def parse_owner(owner: str | None, *, without: bool) -> str | Unset | None:
+    """Return the owner to filter by: None for those without one, UNSET for any.
+
+    Raises:
+        typer.BadParameter: Both options are given.
+    """
+    from ..models import UNSET
+
+    if owner is not None and without:
+        raise typer.BadParameter("cannot be combined with --without-owner", param_hint="--owner")
+    return None if without else UNSET if owner is None else owner
 
 
 def _moment(text: str | None, option: str, beyond_day: timedelta) -> datetime | None:

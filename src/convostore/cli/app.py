@@ -14,9 +14,9 @@ from ._group import DEBUG, CommandGroup
 from ._plugins import SETTINGS
 from .commands.ask import ask
 from .commands.chat import chat
-from .commands.delete import clear, rm
+from .commands.delete import clear, pop, rm
 from .commands.doctor import completion, doctor, plugins
-from .commands.edit import feedback, fork, pin, rename
+from .commands.edit import assign, edit, feedback, fork, pin, rename, tag
 from .commands.export_import import export, import_
 from .commands.list_show import ls, show
 from .commands.mirror import mirror
@@ -35,6 +35,7 @@ EXAMPLES: Final[dict[Callable[..., None], list[str]]] = {
         "convostore ls work --since 7d --title invoice",
         "convostore ls work --since 2026-01-01 --until 2026-01-31 --jsonl",
         "convostore ls work --older-than 90d",
+        "convostore ls work --owner ann --reverse --limit 10",
         "convostore ls fastgpt+https://chat.example.org -o app_id=0123456789abcdef01234567",
     ],
     show: [
@@ -63,13 +64,18 @@ EXAMPLES: Final[dict[Callable[..., None], list[str]]] = {
     stats: ["convostore stats work", "convostore stats work --since 30d --json"],
     rename: ["convostore rename work tides 'Tides of the North Sea'"],
     pin: ["convostore pin work tides", "convostore pin work tides --unpin"],
+    assign: ["convostore assign work tides ann", "convostore assign work tides --clear"],
+    tag: ["convostore tag work tides project=sea stars=5", "convostore tag work tides project="],
+    edit: ["convostore edit work tides answer 'At seven.'"],
     fork: ["convostore fork work tides question --title 'Another way'"],
     rm: [
         "convostore rm work tides moon",
         "convostore rm work tides --message answer",
         "convostore rm work --older-than 90d",
+        "convostore rm work --owner ann --yes",
         "convostore rm work tides --yes",
     ],
+    pop: ["convostore pop work tides --yes"],
     clear: ["convostore clear work", "convostore clear work --yes"],
     feedback: [
         "convostore feedback work tides answer good",

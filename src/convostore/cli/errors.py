@@ -5,8 +5,10 @@ No command may be known here, nor how one is run.
 
 from __future__ import annotations
 
+import re
 import sys
 from enum import IntEnum
+from typing import Final
 
 import typer
 
@@ -24,6 +26,12 @@ from . import NEEDS
 from .render.text import one_line, printable
 
 __all__ = ["ExitCode", "error_message", "print_to_stderr"]
+
+
+_ARGUMENT: Final = re.compile(r"\bpass (?:the option )?(?P<name>[a-z_]+)=(?P<value>[^\s,;:]*)")
+"""What the library advises to pass."""
+_OUR_OPTIONS: Final = {"format": "--format"}
+"""Options of commands, by the argument of the library; the rest are options of a store."""
 
 
 class ExitCode(IntEnum):
@@ -80,7 +88,7 @@ def error_message(error: Exception) -> str:
         return NEEDS.format(missing)
     if not isinstance(error, StoreError):
         return f"unexpected {type(error).__name__}: --debug shows where it was raised"
-    text = one_line(str(error)).rstrip(".")
+    text = _ARGUMENT.sub(_on_the_command_line, one_line(str(error)).rstrip("."))
     match error:
         case UnsupportedError():
             text = f"{error.adapter} does not offer {error.operation}"
@@ -95,6 +103,12 @@ def error_message(error: Exception) -> str:
             return f"{text}: try again later; 'convostore doctor' shows more"
         case _:
             return text
+
+
+def _on_the_command_line(argument: re.Match[str]) -> str:
+    name, value = argument["name"], argument["value"]
+    option = _OUR_OPTIONS.get(name, f"-o {name}=")
+    return f"pass {option}{value}"
 
 
 def _missing_requirement(error: ModuleNotFoundError) -> str | None:

@@ -54,7 +54,7 @@ MessageId = Annotated[
 ]
 """The argument of a command that names a message."""
 
-_ARGUMENTS_OF_OPEN: Final = frozenset({"target", "transport"})
+_ARGUMENTS_OF_OPEN: Final = frozenset({"target", "transport", "observe"})
 """Arguments of `convostore.open` that are not options of a store."""
 
 

@@ -30,6 +30,14 @@ C = TypeVar("C")
 
 _log: Final = logging.getLogger("convostore.http")
 _LOCATION: Final = "convostore.location"
+_OTHER_PROTOCOLS: Final = (
+    "WRONG_VERSION_NUMBER",
+    "HTTP_REQUEST",
+    "RECORD_LAYER_FAILURE",
+    "record layer failure",
+    "PACKET_LENGTH_TOO_LONG",
+)
+"""Texts of OpenSSL's errors, which differ between its versions."""
 
 
 @dataclass(slots=True)
@@ -183,12 +191,21 @@ class HTTPExchange(ABC, Generic[C]):
                 return ConfigError(f"{summary}: the base URL must be a valid http or https URL")
             case httpx.LocalProtocolError():
                 return InvalidError(f"{summary}: a header or the path is not valid HTTP")
+        if self.options.proxy is None and _speaks_no_tls(error):
+            return self._no_tls(summary)
         # The text of a protocol error may repeat what the service sent, including a secret.
         reason = f": {error}" if isinstance(error, OSError | httpx.NetworkError) else ""
         base = urlsplit(self._base_url)
         return UnavailableError(
             f"{summary}: no complete response from {base.scheme}://{base.netloc} "
             f"({type(error).__name__}{reason})"
+        )
+
+    def _no_tls(self, summary: str) -> ConfigError:
+        place = urlsplit(self._base_url).netloc
+        return ConfigError(
+            f"{summary}: what answers at https://{place} does not speak TLS: if it is plain HTTP, "
+            f"did you mean …+http://{place}? A DSN means https unless its scheme ends in +http"
         )
 
     def _too_late(self, outgoing: OutgoingRequest, *, streamed: bool) -> UnavailableError:
@@ -200,6 +217,15 @@ class HTTPExchange(ABC, Generic[C]):
         return UnavailableError(
             f"{outgoing.summary}: {missing} {self.options.reply_timeout:g} s (reply_timeout)"
         )
+
+
+def _speaks_no_tls(error: Exception) -> bool:
+    """Return whether the first bytes of a TLS handshake were answered by another protocol."""
+    import httpx
+
+    return isinstance(error, httpx.ConnectError) and any(
+        reason in str(error) for reason in _OTHER_PROTOCOLS
+    )
 
 
 def take_location(reply: httpx.Response) -> None:

@@ -43,6 +43,7 @@ from ..models import (
 from ._arguments import check_ids, is_reversed
 from ._base import BaseStore, T, search_of
 from ._operations import FlowFactory, OnError
+from ._wrong_face import NOT_AWAITED, NOT_SYNC, async_only, refuse
 
 if TYPE_CHECKING:
     from ..models import JSON, Part, Reply
@@ -80,6 +81,10 @@ class AsyncConversationStore(BaseStore):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    if not TYPE_CHECKING:  # a type checker is to refuse what these explain
+        __enter__ = __exit__ = refuse(NOT_SYNC)
+        __await__ = refuse(NOT_AWAITED)
 
     async def aclose(self) -> None:
         """Close the connections; a second call does nothing, any other call then raises."""
@@ -209,6 +214,7 @@ class AsyncConversationStore(BaseStore):
             )
         )
 
+    @async_only
     async def conversations(
         self,
         *,
@@ -299,6 +305,7 @@ class AsyncConversationStore(BaseStore):
             )
         )
 
+    @async_only
     async def messages(
         self, conversation_id: str, *, order: Order = "oldest_first", start: str | None = None
     ) -> AsyncIterator[Message]:
@@ -318,6 +325,7 @@ class AsyncConversationStore(BaseStore):
         """
         return await self._run(self._operations.get_message(conversation_id, message_id))
 
+    @async_only
     async def transcripts(
         self, ids: Iterable[str] | None = None, *, on_error: OnError = "raise"
     ) -> AsyncIterator[Transcript]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, suppress
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from ..adapters import AsyncTransport, Transport
 from ..errors import InvalidError
 from ..flow import Flow
 from ..models import PartialReply, Reply, ReplyEvent
 from ._reply_session import EmitEvents, OpenStream, ReadChunk, ReplySession, RunFlow, Step
+from ._wrong_face import NOT_ASYNC, NOT_ITERATED, NOT_ITERATED_ASYNC, NOT_SYNC, refuse
 
 # Any, in this module: a backend's own requests, replies and chunks, which nothing here looks at.
 
@@ -156,6 +157,10 @@ class ReplyStream(_ReplyStream):
     ) -> None:
         self.close()
 
+    if not TYPE_CHECKING:
+        __aiter__ = refuse(NOT_ITERATED_ASYNC)
+        __aenter__ = __aexit__ = refuse(NOT_ASYNC)
+
     def __iter__(self) -> Self:
         return self
 
@@ -261,6 +266,10 @@ class AsyncReplyStream(_ReplyStream):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    if not TYPE_CHECKING:
+        __iter__ = refuse(NOT_ITERATED)
+        __enter__ = __exit__ = refuse(NOT_SYNC)
 
     def __aiter__(self) -> Self:
         return self

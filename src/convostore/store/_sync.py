@@ -37,6 +37,7 @@ from ..models import (
 from ._arguments import check_ids, is_reversed
 from ._base import BaseStore, T, search_of
 from ._operations import FlowFactory, OnError
+from ._wrong_face import NOT_ASYNC, refuse
 
 if TYPE_CHECKING:
     from ..models import JSON, Part, Reply
@@ -74,6 +75,9 @@ class ConversationStore(BaseStore):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    if not TYPE_CHECKING:  # a type checker is to refuse what these explain
+        __aenter__ = __aexit__ = __await__ = refuse(NOT_ASYNC)
 
     def close(self) -> None:
         """Close the connections; a second call does nothing, any other call then raises."""

@@ -39,6 +39,8 @@ T = TypeVar("T")
 _Fields = Mapping[str, Any]  # a value's fields may hold anything: that is what is checked
 _Check = Callable[[Any], bool]
 
+_LONGEST: Final = 80
+"""The most characters of a wrong argument that an error shows."""
 _NOTHING: Final = type(None)
 _TEXT: Final = (str, _NOTHING)
 _ROLES: Final = frozenset(get_args(Role))
@@ -70,8 +72,9 @@ def check_conversation(conversation: object) -> Conversation:
         raise InvalidError(
             f"conversation must be a convostore.Conversation, got {type(conversation).__name__}"
         )
-    if not isinstance(conversation.id, str) or not conversation.id:
-        raise InvalidError(f"an id must be a non-empty string, got {conversation.id!r}")
+    identity: object = conversation.id
+    if not isinstance(identity, str) or not identity:
+        raise InvalidError(f"an id must be a non-empty string, got {shown(identity)}")
     if type(conversation) is Conversation and _holds(_is_conversation, conversation):
         return conversation
     return _validated(conversation, load_conversation)
@@ -85,15 +88,22 @@ def check_feedback(feedback: object) -> Feedback | None:
     """
     if feedback is None or (type(feedback) is Feedback and _holds(_is_feedback, feedback)):
         return feedback
-    raise InvalidError(
-        f"feedback must be None or a convostore.Feedback(rating='good' or 'bad'), got {feedback!r}"
-    )
+    wanted = "None or a convostore.Feedback(rating='good' or 'bad')"
+    raise InvalidError(f"feedback must be {wanted}, got {shown(feedback)}")
 
 
 def check_origin(origin: object) -> None:
     """Raise `InvalidError` unless an origin is None or right."""
     if origin is not None and not (type(origin) is Origin and _holds(_is_origin, origin)):
-        raise InvalidError(f"origin must be None or a convostore.Origin, got {origin!r}")
+        raise InvalidError(f"origin must be None or a convostore.Origin, got {shown(origin)}")
+
+
+def shown(value: object) -> str:
+    """Return how an error names a wrong argument: short, and without what a value holds."""
+    if value is not None and not isinstance(value, str | int | float | bytes):
+        return f"a {type(value).__name__}"
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"a long {type(value).__name__}"
 
 
 def is_valid_part(part: Part) -> bool:

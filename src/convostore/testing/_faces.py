@@ -272,8 +272,8 @@ async def _iterate(items: Iterator[T]) -> AsyncIterator[T]:
 
 def awaitable_stream(stream: ReplyStream | AsyncReplyStream) -> AsyncReplyStream:
     """Return a stream of either face, to be used as an async one."""
-    if hasattr(stream, "__aenter__"):
-        return cast("AsyncReplyStream", stream)
+    if not isinstance(stream, ReplyStream):
+        return stream
     return cast("AsyncReplyStream", _AwaitableStream(stream))
 
 

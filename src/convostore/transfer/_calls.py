@@ -76,9 +76,12 @@ def async_sender(
 
 def _check_class(store: object, needed: type[Store], opener: str) -> None:
     if not isinstance(store, needed):
+        other = isinstance(store, ConversationStore | AsyncConversationStore)
+        name = "begins" if needed is ConversationStore else "does not begin"
+        advice = f"; or call the function whose name {name} with 'a'" if other else ""
         raise InvalidError(
-            f"the store must be a {needed.__name__}, as convostore.{opener} returns, "
-            f"got {type(store).__name__}"
+            f"the store must be what convostore.{opener} returns, got {type(store).__name__}"
+            f"{advice}"
         )
 
 

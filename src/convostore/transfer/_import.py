@@ -13,6 +13,7 @@ from ..errors import InvalidError, ProtocolError, StoreError
 from ..formats import Entry
 from ..formats._files import PathOrBytes, entries_of
 from ..models import Message, Page
+from ._arguments import check_flags
 from ._calls import FileCall, Steps, Store, TargetCall
 from ._pages import file_pages, target_pages
 from ._progress import Progress, ProgressCounter
@@ -54,6 +55,7 @@ class Import:
         dry_run: bool,
         progress: Progress | None,
     ) -> None:
+        check_flags(dry_run=dry_run)
         require_writable(store)
         self._store = store
         self._entries = entries_of(source, format, name)

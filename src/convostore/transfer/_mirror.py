@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
+from .._surrogates import part_surrogates
 from ..adapters import Operation
 from ..errors import ConflictError, InvalidError, NotFoundError, ProtocolError, StoreError
 from ..models import Conversation, Origin
+from ._arguments import check_flags, check_progress
 from ._calls import SourceCall, Steps, Store, TargetCall
 from ._pages import ConversationReader, UnreadError, check_ids, source_pages
 from ._skipped import Skipped, concerns_all, concerns_only_one, skipped
@@ -81,6 +83,7 @@ class MirrorRun:
     ) -> None:
         _check_run(source, target, policy)
         _check_name(name)
+        check_progress(progress)
         self._source = source
         self._target = target
         self._name = name or source.label
@@ -258,10 +261,14 @@ def refuse_to_delete_all(source: str, copies: int) -> None:
 
 def _digest(store: str, conversation_id: str) -> bytes:
     # JSON shows where the name ends, and encodes any text as ASCII, lone surrogates included.
-    return sha256(json.dumps([store, conversation_id]).encode("ascii")).digest()[:16]
+    data = part_surrogates([store, conversation_id])
+    return sha256(json.dumps(data).encode("ascii")).digest()[:16]
 
 
 def _check_run(source: Store, target: Store, policy: UpsertPolicy) -> None:
+    check_flags(
+        full=policy.full, new_only=policy.new_only, delete=policy.delete, dry_run=policy.dry_run
+    )
     if policy.full and policy.new_only:
         raise InvalidError("full looks at everything and new_only at nothing known: choose one")
     if source.is_same_store(target):

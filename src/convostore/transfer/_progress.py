@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ._arguments import check_progress
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferProgress:
@@ -29,6 +31,7 @@ class ProgressCounter:
     """The counts of a transfer, reported as they grow; see `TransferProgress`."""
 
     def __init__(self, report: Progress | None) -> None:
+        check_progress(report)
         self._report = report
         self.conversations = 0
         self.messages = 0

@@ -217,14 +217,20 @@ class TargetConversation:
         self._queued_messages += messages
 
     def flush(self) -> Steps[None]:
-        """Send the queued writes as one batch, except in a dry run.
+        """Send the queued writes, except in a dry run.
+
+        They are one batch where the target stores it whole. Elsewhere they are sent one by one, so
+        that those before one that fails are counted.
 
         Raises:
             ConflictError: The copy was deleted since it was found.
         """
         writes, self._queue, self._queued_messages = self._queue, [], 0
-        if not writes:
-            return
+        size = len(writes) if self.target.traits.batches == "atomic" else 1
+        for start in range(0, len(writes), size or 1):
+            yield from self._flush(writes[start : start + size])
+
+    def _flush(self, writes: Sequence[_Write]) -> Steps[None]:
         results = yield from self._send([write.call for write in writes])
         for write, result in zip(writes, results, strict=True):
             if write.sent:

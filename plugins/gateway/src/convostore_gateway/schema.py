@@ -35,7 +35,7 @@ from convostore.models import (
     Value,
 )
 from convostore.parsing import Row, decode_json
-from convostore.serialization import dump, to_json
+from convostore.serialization import dump, join_surrogates, part_surrogates, to_json
 
 S = TypeVar("S", bound=Portable | str)
 T = TypeVar("T")
@@ -154,7 +154,7 @@ def body_json(body: Value) -> Row:
     row = dump(body)
     if isinstance(body, ReplaceBody):  # its null has a meaning
         row["after"] = body.after
-    return row
+    return part_surrogates(row)
 
 
 def page_json(page: Page[S]) -> Row:
@@ -265,7 +265,7 @@ def _read_with_surrogates(kind: type[Value] | UnionType, content: bytes) -> Valu
     """
     adapter: TypeAdapter[Value | None] = _adapter_of(kind)
     try:
-        data = decode_json(content, "the body")
+        data = join_surrogates(decode_json(content, "the body"))
         copy = to_json(data, ascii_only=False).encode("utf-8", "replace")
         adapter.validate_json(copy, strict=True)
         return adapter.validate_python(data)

@@ -1,4 +1,4 @@
-"""The commands `rm` and `clear`: show what would be lost, ask, and only then delete.
+"""The commands `rm`, `pop` and `clear`: show what would be lost, ask, and only then delete.
 
 How that is shown and asked belongs to `_confirm`.
 """
@@ -13,17 +13,28 @@ import typer
 
 from ...errors import NotFoundError
 from .._confirm import Yes, confirm, delete_warnings, find_loss, first_losses, prepare
-from .._filters import OlderThan, parse_older_than
-from .._output import collect, print_done, waiting
+from .._filters import OlderThan, Owner, WithoutOwner, parse_older_than, parse_owner
+from .._output import (
+    AsJSON,
+    Form,
+    WithRaw,
+    choose_form,
+    collect,
+    plain,
+    print_done,
+    waiting,
+    write,
+    write_json,
+)
 from ..errors import print_to_stderr
-from ..options import Given, Target, opened
-from ..render.text import one_line, several, when
+from ..options import ConversationId, Given, Target, opened
+from ..render.text import one_line, printable, several, when
 
 if TYPE_CHECKING:
-    from ...models import Message
+    from ...models import Message, Unset
     from ...store import ConversationStore
 
-__all__ = ["clear", "rm"]
+__all__ = ["clear", "pop", "rm"]
 
 _EXCERPT: Final = 60
 
@@ -41,27 +52,61 @@ def rm(
         ),
     ] = None,
     older_than: OlderThan = None,
+    owner: Owner = None,
+    without_owner: WithoutOwner = False,
     yes: Yes = False,
     given: Given = None,
 ) -> None:
     """Delete conversations, or one message.
 
-    Those that are named, or all that --older-than takes. What will be lost is shown first, and
-    nothing is deleted before you agree. What is not there counts as deleted.
+    Those that are named, or all of an age, of an owner, or of both. What will be lost is shown
+    first, and nothing is deleted before you agree. What is not there counts as deleted.
     """
     ids = list(dict.fromkeys(conversation_ids or []))
-    if bool(ids) is (older_than is not None):
-        raise typer.BadParameter("name conversations, or an age", param_hint="ID / --older-than")
+    by_filter = older_than is not None or owner is not None or without_owner
+    if bool(ids) is by_filter:
+        raise typer.BadParameter(
+            "name conversations, or an age or an owner", param_hint="ID / --older-than / --owner"
+        )
     if message_id is not None and len(ids) != 1:
         raise typer.BadParameter("requires exactly one conversation", param_hint="--message")
     limit = parse_older_than(older_than)
+    whose = parse_owner(owner, without=without_owner)
     with opened(target, given) as store:
-        if limit is not None:
-            _remove_older(store, limit, yes=yes)
+        if by_filter:
+            _remove_matching(store, limit, whose, yes=yes)
         elif message_id is None:
             _remove_conversations(store, ids, yes=yes)
         else:
             _remove_message(store, ids[0], message_id, yes=yes)
+
+
+def pop(
+    target: Target,
+    conversation_id: ConversationId,
+    yes: Yes = False,
+    as_json: AsJSON = False,
+    raw: WithRaw = False,
+    given: Given = None,
+) -> None:
+    """Delete the last message of a conversation, and print it.
+
+    It is shown first, and deleted only if it is still the last one. In a pipe its text is printed.
+    """
+    form = choose_form(as_json=as_json, as_lines=False, raw=raw)
+    with opened(target, given) as store:
+        prepare(store, "pop_message", yes=yes)
+        page = store.list_messages(conversation_id, limit=1, order="newest_first")
+        if not page.items:
+            print_to_stderr("no messages: nothing to delete")
+            return
+        (last,) = page.items
+        _confirm_message(store, conversation_id, last, yes=yes)
+        message = store.pop_message(conversation_id, tip=last.id) or last
+    if form is Form.JSON:
+        write_json(plain(message, raw=raw), indent=2)
+    else:
+        write(printable(message.text))
 
 
 def clear(target: Target, yes: Yes = False, given: Given = None) -> None:
@@ -101,24 +146,34 @@ def _remove_conversations(store: ConversationStore, ids: list[str], *, yes: bool
     _delete_each(store, [loss.id for loss in losses])
 
 
-def _remove_older(store: ConversationStore, limit: datetime, *, yes: bool) -> None:
+def _remove_matching(
+    store: ConversationStore, limit: datetime | None, owner: str | Unset | None, *, yes: bool
+) -> None:
     at_once = store.offers("delete_conversations")
     prepare(store, "delete_conversations" if at_once else "delete_conversation", yes=yes)
-    older = collect(store.conversations(older_than=limit), "conversations")
-    if not older:
-        print_to_stderr(f"no conversation was last active before {when(limit)}: nothing to delete")
+    found = collect(store.conversations(older_than=limit, owner=owner), "conversations")
+    which = _filter_in_words(limit, owner)
+    if not found:
+        print_to_stderr(f"no conversations{which}: nothing to delete")
         return
     confirm(
-        f"{several(len(older), 'conversation')} of {store.label}, not active since {when(limit)}",
-        list(first_losses(store, older)),
+        f"{several(len(found), 'conversation')} of {store.label}{which}",
+        list(first_losses(store, found)),
         delete_warnings(store),
         yes=yes,
     )
     if at_once:
-        deleted = store.delete_conversations(older_than=limit)
+        deleted = store.delete_conversations(owner=owner, older_than=limit)
         print_done(f"deleted: {several(deleted, 'conversation')}")
     else:
-        _delete_each(store, [conversation.id for conversation in older])
+        _delete_each(store, [conversation.id for conversation in found])
+
+
+def _filter_in_words(limit: datetime | None, owner: str | Unset | None) -> str:
+    from ...models import UNSET
+
+    whose = "" if owner is UNSET else ", without an owner" if owner is None else f", of {owner}"
+    return one_line(whose + (f", not active since {when(limit)}" if limit else ""))
 
 
 def _delete_each(store: ConversationStore, ids: Sequence[str]) -> None:
@@ -143,6 +198,14 @@ def _remove_message(
         message = _find_message(store, conversation_id, message_id)
     if message is None:
         return
+    _confirm_message(store, conversation_id, message, yes=yes)
+    is_gone_already = store.delete_message(conversation_id, message_id) is False
+    print_done("it was deleted meanwhile" if is_gone_already else "deleted: 1 message")
+
+
+def _confirm_message(
+    store: ConversationStore, conversation_id: str, message: Message, *, yes: bool
+) -> None:
     line = one_line(message.text)
     excerpt = line[:_EXCERPT] + ("…" if len(line) > _EXCERPT else "")
     facts = ", ".join([message.role, when(message.created_at), one_line(message.id)])
@@ -152,8 +215,6 @@ def _remove_message(
         _message_warnings(store),
         yes=yes,
     )
-    store.delete_message(conversation_id, message_id)
-    print_done("deleted: 1 message")
 
 
 def _message_warnings(store: ConversationStore) -> Iterator[str]:
@@ -175,11 +236,13 @@ def _find_message(
 ) -> Message | None:
     """Return the message; None, with a notice, if it does not exist."""
     try:
+        if store.offers("get_message"):
+            return store.get_message(conversation_id, message_id)
         for message in store.messages(conversation_id, order="newest_first"):
             if message.id == message_id:
                 return message
-        absent = f"message {message_id}"
-    except NotFoundError:
-        absent = f"conversation {conversation_id}"
-    print_to_stderr(f"{one_line(absent)} not found: nothing to delete")
+        absent = f"message {message_id} not found"
+    except NotFoundError as error:
+        absent = str(error)
+    print_to_stderr(f"{one_line(absent)}: nothing to delete")
     return None

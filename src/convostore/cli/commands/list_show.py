@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from .._filters import OlderThan, Selection, parse_older_than, parse_since, parse_until
+from .._filters import (
+    OlderThan,
+    Owner,
+    Selection,
+    WithoutOwner,
+    parse_older_than,
+    parse_owner,
+    parse_since,
+    parse_until,
+)
 from .._output import (
     AsJSON,
     AsLines,
@@ -55,6 +64,14 @@ def ls(
         typer.Option(metavar="TEXT", help="With this in the title, in capitals or not."),
     ] = None,
     pinned: Annotated[bool, typer.Option("--pinned", help="Pinned ones only.")] = False,
+    owner: Owner = None,
+    without_owner: WithoutOwner = False,
+    reverse: Annotated[
+        bool, typer.Option("--reverse", help="The other way round, the oldest first.")
+    ] = False,
+    start: Annotated[
+        str | None, typer.Option(metavar="ID", help="Begin the list with this conversation.")
+    ] = None,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -80,8 +97,15 @@ def ls(
         pinned=pinned,
     )
     limit_of_age = parse_older_than(older_than)
+    whose = parse_owner(owner, without=without_owner)
     with opened(target, given) as store:
-        conversations = filter(selection.matches, store.conversations(older_than=limit_of_age))
+        listed = store.conversations(
+            order="oldest_first" if reverse else "newest_first",
+            start=start,
+            older_than=limit_of_age,
+            owner=whose,
+        )
+        conversations = filter(selection.matches, listed)
         if form is Form.TERMINAL:
             _show_table(store, conversations, limit)
         elif form is Form.JSON:
@@ -117,6 +141,10 @@ def show(
     last: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Only the last N messages.")
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="MESSAGE_ID", help="Begin with this message."),
+    ] = None,
     as_json: AsJSON = False,
     as_lines: AsLines = False,
     raw: WithRaw = False,
@@ -128,12 +156,14 @@ def show(
     object of the conversation and its messages; as --jsonl, a line for each message.
     """
     form = choose_form(as_json=as_json, as_lines=as_lines, raw=raw)
+    if last is not None and start is not None:
+        raise typer.BadParameter("cannot be combined with --last", param_hint="--start")
     with opened(target, given) as store:
         if form is Form.JSON_LINES:
-            for message in _messages(store, conversation_id, last):
+            for message in _messages(store, conversation_id, last, start):
                 write_json(plain(message, raw=raw))
             return
-        conversation, messages = _read(store, conversation_id, last)
+        conversation, messages = _read(store, conversation_id, last, start)
     if form is Form.JSON:
         document = {
             "conversation": plain(conversation, raw=raw),
@@ -149,24 +179,24 @@ def show(
 
 
 def _read(
-    store: ConversationStore, conversation_id: str, last: int | None
+    store: ConversationStore, conversation_id: str, last: int | None, start: str | None
 ) -> tuple[Conversation, tuple[Message, ...]]:
     """Return a conversation with its messages, in as few requests as the backend needs."""
     from ...models import Conversation
 
     with waiting("messages"):
-        if last is not None:
+        if last is not None or start is not None:
             conversation = store.get_conversation(conversation_id)
-            return conversation, tuple(_messages(store, conversation_id, last))
+            return conversation, tuple(_messages(store, conversation_id, last, start))
         (transcript,) = store.transcripts([conversation_id])
         return transcript.conversation or Conversation(id=conversation_id), transcript.messages
 
 
 def _messages(
-    store: ConversationStore, conversation_id: str, last: int | None
+    store: ConversationStore, conversation_id: str, last: int | None, start: str | None
 ) -> Iterator[Message]:
     if last is None:
-        yield from store.messages(conversation_id)
+        yield from store.messages(conversation_id, start=start)
     else:
         newest = islice(store.messages(conversation_id, order="newest_first"), last)
         yield from reversed(list(newest))

@@ -19,7 +19,15 @@ from ...errors import ConfigError
 from .._archive import archive_file, archive_target
 from .._arguments import Place
 from .._confirm import ask_yes_no, can_ask
-from .._filters import MessagesSince, MessagesUntil, parse_since, parse_until
+from .._filters import (
+    MessagesSince,
+    MessagesUntil,
+    Owner,
+    WithoutOwner,
+    parse_owner,
+    parse_since,
+    parse_until,
+)
 from .._output import (
     AsJSON,
     AsLines,
@@ -39,7 +47,7 @@ from ..render.text import backend_of, hit_line
 from .mirror import MirrorOptions, run_mirror
 
 if TYPE_CHECKING:
-    from ...models import Role
+    from ...models import Role, Unset
     from ...search import Hit
     from ...store import ConversationStore
 
@@ -68,6 +76,7 @@ class _Query:
     role: Role | None
     since: datetime | None
     until: datetime | None
+    owner: str | Unset | None
 
 
 def search(
@@ -87,6 +96,8 @@ def search(
     ] = None,
     since: MessagesSince = None,
     until: MessagesUntil = None,
+    owner: Owner = None,
+    without_owner: WithoutOwner = False,
     mirror: Annotated[
         bool,
         typer.Option(
@@ -122,6 +133,7 @@ def search(
         role=None if role is None else role.value,
         since=parse_since(since),
         until=parse_until(until),
+        owner=parse_owner(owner, without=without_owner),
     )
     with _open_scope(Place(target, given), archive, mirror=mirror) as scope:
         hits = scope.hits(terms, size=min(limit + 1, _LARGEST_PAGE))
@@ -209,6 +221,7 @@ def _hits(store: ConversationStore, query: _Query, size: int) -> Iterator[Hit]:
             role=query.role,
             since=query.since,
             until=query.until,
+            owner=query.owner,
         )
         yield from page.items
         if (cursor := page.cursor) is None:

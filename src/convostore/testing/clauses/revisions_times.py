@@ -110,7 +110,7 @@ class RevisionTimeClauses:
             assert [message.stored_at for message in read] == times
 
     async def test_a_history_keeps_its_times(self, kit: Kit) -> None:
-        """`updated_at` follows the messages of a conversation made in the past, and never goes back.
+        """`updated_at` of a conversation made in the past follows its messages, and never goes back.
 
         It holds where the store fills `stored_at`; imported histories are sorted by when they were.
         """

@@ -109,7 +109,7 @@ async def _fault(
         await call()
     except refusals:
         return []
-    except Exception as error:  # noqa: BLE001  # any other one is the fault
+    except Exception as error:  # any other one is the fault
         return [f"{said} raised {type(error).__name__}: {error}"]
     return [f"{said} was accepted"]
 
@@ -179,7 +179,6 @@ def _one_of_each(
 async def _everything(store: AsyncConversationStore) -> list[object]:
     """Return all that is stored, revisions included."""
     return [
-        (transcript.conversation, transcript.conversation and transcript.conversation.revision)
-        + tuple(transcript.messages)
-        for transcript in await collect(store.transcripts())
+        (each.conversation, each.conversation and each.conversation.revision, each.messages)
+        for each in await collect(store.transcripts())
     ]

@@ -133,7 +133,14 @@ def serve(
     from .tokens_file import load_tokens
 
     tokens = load_tokens(token or (), tokens_file)
-    opened = _open_stores(target, given, tokens, app or (), _upstream(upstream, upstream_model))
+    opened = _open_stores(
+        target,
+        given,
+        tokens,
+        app or (),
+        _upstream(upstream, upstream_model),
+        create=not read_only,
+    )
     limits = Limits(body=max_body * _MEBIBYTE, page=max_page, connections=max_connections)
     _check_proxies(behind_proxy or ())
     with closing(listen(host, port)) as listening:
@@ -171,12 +178,15 @@ def _open_stores(
     tokens: Iterable[Token],
     apps: Iterable[str],
     upstream: Upstream | None,
+    *,
+    create: bool,
 ) -> OpenedStores:
     from .open_stores import open_stores
 
     return open_stores(
         target,
         store_options(given or []),
+        create=create,
         namespaces={token.namespace for token in tokens if token.namespace},
         apps=_apps(apps),
         upstream=upstream,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pydantic import SecretStr
 
 from convostore.adapters import Adapter, Operation
-from convostore.config import open_adapter
+from convostore.config import Default, open_adapter
 from convostore.errors import ConfigError
 from convostore.plugins import model_for
 from convostore.store import AsyncConversationStore
@@ -47,8 +47,9 @@ class OpenedStores:
 
 def open_stores(
     target: str,
-    options: Mapping[str, str],
+    options: Mapping[str, object],
     *,
+    create: bool = True,
     namespaces: Iterable[str] = (),
     apps: Mapping[str, str] | None = None,
     upstream: Upstream | None = None,
@@ -58,6 +59,7 @@ def open_stores(
     Args:
         target: A DSN, or the name of a profile.
         options: The options of the target's adapter.
+        create: Whether databases that are missing are made, where no option says so.
         namespaces: Further namespaces of the target to serve.
         apps: By app, a namespace of the target, or the DSN of another store whose namespace is then
             the id of the app.
@@ -66,7 +68,8 @@ def open_stores(
     Raises:
         ConfigError: A store cannot be opened, or does not have namespaces.
     """
-    apps = apps or {}
+    apps, creation = apps or {}, {"create": Default(create)}
+    options = creation | dict(options)
     others = {app: value for app, value in apps.items() if "://" in value}
     scopes = {app: app if app in others else value for app, value in apps.items()}
     required = {*namespaces, *scopes.values()} - {"", *others}
@@ -80,7 +83,7 @@ def open_stores(
     for namespace in sorted(required):
         adapters[namespace] = open_adapter(target, **{**options, "namespace": namespace})
     for app, dsn in others.items():
-        adapters[app] = open_adapter(dsn)
+        adapters[app] = open_adapter(dsn, **creation)
     return OpenedStores(
         stores={name: _async_store(adapter, upstream) for name, adapter in adapters.items()},
         scopes=scopes,

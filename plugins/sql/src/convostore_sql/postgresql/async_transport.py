@@ -18,7 +18,15 @@ from convostore.flow import Flow, arun
 from ..options import PostgreSQLOptions
 from ..queries import MOST_RUNS, Query, Reply, Rerun, alone, pause_after, too_many_runs
 from .errors import closed, committing, translated
-from .sessions import AsyncSession, Settings, begin_async, execute_async
+from .sessions import (
+    COMMIT,
+    ROLLBACK,
+    AsyncSession,
+    Settings,
+    begin_async,
+    execute_async,
+    send_async,
+)
 from .transport import PATIENCE
 
 T = TypeVar("T")
@@ -121,7 +129,7 @@ class _Unit:
         try:
             if self._writes and kind is None:
                 with committing(self._session):
-                    await self._session.execute("COMMIT", prepare=False)
+                    await send_async(self._session, COMMIT)
             is_whole = is_whole or kind is None
         finally:
             await _run_to_end(self._leave(self._session, is_whole=is_whole))
@@ -132,7 +140,7 @@ class _Unit:
             await session.close()
         elif session.info.transaction_status != TransactionStatus.IDLE:
             with suppress(psycopg.Error):
-                await session.execute("ROLLBACK", prepare=False)
+                await send_async(session, ROLLBACK)
         await self._transport.give_back(session, is_abandoned=not is_whole)
 
     async def _begin(self, *, writes: bool) -> AsyncSession:

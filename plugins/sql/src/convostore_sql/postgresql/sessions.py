@@ -1,9 +1,9 @@
 """Sessions: connections of psycopg, and what is sent on them besides the queries of flows.
 
-Behind a pooler, such as PgBouncer, a session may be lent: each transaction may run on another of the
-server's connections. A prepared statement, or a setting, would then be met by other clients, and
-theirs here. So a new connection compares the process that it was told with the one that answers,
-and where they differ, nothing outlasts a transaction.
+Behind a pooler, such as PgBouncer, a session may be lent: each transaction may run on another of
+the server's connections. A prepared statement, or a setting, would then be met by other clients,
+and theirs here. So a new connection compares the process that it was told with the one that
+answers, and where they differ, nothing outlasts a transaction.
 """
 
 from __future__ import annotations
@@ -13,18 +13,26 @@ import threading
 from typing import Any, Final, TypeAlias
 
 import psycopg
+from psycopg import generators
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGresult
 
-from convostore.flow import run
-
-from ..migrations import is_current, refuse_newer, upgrade
+from ..migrations import refuse_newer
 from ..options import PostgreSQLOptions
 from ..queries import Query, Reply, Row
 from ..statements import statements_of
 from ..tables import POSTGRESQL
 from .errors import pass_interruptions, translated, wrong_encoding
+from .upgrading import prepare_tables
 
+COMMIT: Final = b"COMMIT"
+ROLLBACK: Final = b"ROLLBACK"
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 """Explicit, as the server's default may differ: flows lock the rows that they will change."""
+_VERSION: Final = "convostore_version"
+"""Name of the prepared statement that reads the version of the tables: each unit asks for it."""
+_BEGIN_AGAIN: Final = f"{_BEGIN}; EXECUTE {_VERSION}".encode()
 _PREPARED_AFTER: Final = 5
 """Number of executions after which a statement is prepared; psycopg's default."""
 
@@ -34,11 +42,13 @@ class Session(psycopg.Connection[Row]):
 
     Attributes:
         is_lent: Whether each transaction may run on another of the server's connections.
+        knows_version: Whether the statement that reads the tables' version is prepared.
         is_old_at: Time of the monotonic clock at which it is not used again.
         idle_since: Time of the monotonic clock at which it was last given back.
     """
 
     is_lent: bool = True
+    knows_version: bool = False
     is_old_at: float = math.inf
     idle_since: float = 0.0
 
@@ -48,9 +58,11 @@ class AsyncSession(psycopg.AsyncConnection[Row]):
 
     Attributes:
         is_lent: Whether each transaction may run on another of the server's connections.
+        knows_version: Whether the statement that reads the tables' version is prepared.
     """
 
     is_lent: bool = True
+    knows_version: bool = False
 
 
 AnySession: TypeAlias = Session | AsyncSession
@@ -72,8 +84,9 @@ class Settings:
             f"THEN set_config('lock_timeout', '{milliseconds}', false) END"
         )
         version = statements_of(POSTGRESQL).version().sql
-        self._begin = f"{_BEGIN}; {version}"
-        self._begin_lent = f"{_BEGIN}; {self._lock_timeout}; {version}"
+        self._begin_lent = f"{_BEGIN}; {self._lock_timeout}; {version}".encode()
+        prepare = f"PREPARE {_VERSION} AS {version}"
+        self._begin_first = f"{_BEGIN}; {version}; {prepare}".encode()
         self._prepared = threading.Event()
         self._lock = threading.Lock()
 
@@ -108,9 +121,22 @@ class Settings:
 
     # The beginning of a unit that writes
 
-    def begin(self, session: AnySession) -> str:
-        """Return the statements that begin a unit, the last of which reads the tables' version."""
-        return self._begin_lent if session.is_lent else self._begin
+    def begin(self, session: AnySession) -> bytes:
+        """Return the statements that begin a unit, and read the version of the tables."""
+        if session.is_lent:
+            return self._begin_lent
+        return _BEGIN_AGAIN if session.knows_version else self._begin_first
+
+    def check_begun(self, session: AnySession, results: list[PGresult]) -> None:
+        """Check the version in the replies to `begin`.
+
+        Raises:
+            ConfigError: The tables are newer than this library.
+        """
+        session.knows_version = not session.is_lent
+        for result in results:
+            for row in range(result.ntuples):
+                refuse_newer(int(result.get_value(row, 0) or 0))
 
     # Tables
 
@@ -136,21 +162,16 @@ class Settings:
 
     def _prepare_tables(self, session: Session) -> None:
         if session.is_lent:  # a pooler may refuse transactions, which a read would not notice
-            session.execute(_BEGIN, prepare=False)
-            session.execute("ROLLBACK", prepare=False)
+            send(session, _BEGIN.encode())
+            send(session, ROLLBACK)
         (encoding,) = session.execute("SHOW server_encoding", prepare=False).fetchone() or (None,)
         if encoding != "UTF8":
             raise wrong_encoding(encoding)
-        statements = statements_of(POSTGRESQL)
 
-        def send(query: Query) -> Reply:
+        def reply(query: Query) -> Reply:
             return execute(session, query)
 
-        if run(is_current(statements, create=self._create), send):
-            return
-        with session.transaction():
-            session.execute(self._lock_timeout, prepare=False)
-            run(upgrade(statements), send)
+        prepare_tables(session, reply, create=self._create, timeout=self.timeout)
 
 
 def begin(session: Session, settings: Settings) -> None:
@@ -159,20 +180,31 @@ def begin(session: Session, settings: Settings) -> None:
     Raises:
         ConfigError: The tables are newer than this library.
     """
-    cursor = session.execute(settings.begin(session), prepare=False)
-    while cursor.nextset():
-        pass
-    for (version,) in cursor.fetchall():
-        refuse_newer(version)
+    settings.check_begun(session, send(session, settings.begin(session)))
 
 
 async def begin_async(session: AsyncSession, settings: Settings) -> None:
     """Begin a unit that writes, as `begin` does."""
-    cursor = await session.execute(settings.begin(session), prepare=False)
-    while cursor.nextset():
-        pass
-    for (version,) in await cursor.fetchall():
-        refuse_newer(version)
+    settings.check_begun(session, await send_async(session, settings.begin(session)))
+
+
+def send(session: Session, statements: bytes) -> list[PGresult]:
+    """Send statements without values in one message; a cursor of psycopg costs as much again."""
+    session.pgconn.send_query(statements)
+    return _check(session.wait(generators.execute(session.pgconn)))
+
+
+async def send_async(session: AsyncSession, statements: bytes) -> list[PGresult]:
+    """Send statements without values in one message, as `send` does."""
+    session.pgconn.send_query(statements)
+    return _check(await session.wait(generators.execute(session.pgconn)))
+
+
+def _check(results: list[PGresult]) -> list[PGresult]:
+    for result in results:
+        if result.status == ExecStatus.FATAL_ERROR:
+            raise error_from_result(result)
+    return results
 
 
 def execute(session: Session, query: Query) -> Reply:

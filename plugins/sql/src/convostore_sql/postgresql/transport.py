@@ -20,7 +20,7 @@ from ..options import PostgreSQLOptions
 from ..queries import MOST_RUNS, Query, Reply, Rerun, alone, pause_after, too_many_runs
 from .errors import closed, committing, translated
 from .pool import Pool
-from .sessions import Session, Settings, begin, execute
+from .sessions import COMMIT, ROLLBACK, Session, Settings, begin, execute, send
 
 T = TypeVar("T")
 
@@ -129,7 +129,7 @@ class _Unit:
         try:
             if self._writes and kind is None:
                 with committing(self._session):
-                    self._session.execute("COMMIT", prepare=False)
+                    send(self._session, COMMIT)
         except StoreError:
             self._leave(self._session)
             raise
@@ -158,6 +158,6 @@ class _Unit:
     def _leave(self, session: Session) -> None:
         if session.info.transaction_status != TransactionStatus.IDLE:
             with suppress(psycopg.Error):
-                session.execute("ROLLBACK", prepare=False)
+                send(session, ROLLBACK)
         self._session = None  # from here on it may be another thread's
         self._pool.give_back(session)

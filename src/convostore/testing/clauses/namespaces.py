@@ -102,9 +102,7 @@ class NamespaceClauses:
             await space.create_conversation(id="c")
         assert await conversation_ids(space) == ["c"]
         assert await conversation_ids(store) == []
-        assert not space.closed
-        await store.aclose()
-        assert space.closed
+        assert [space.closed, await _closed(store)] == [False, True]
         with raises(InvalidError):
             await space.list_conversations()
         with raises(InvalidError):
@@ -185,6 +183,13 @@ def _open_spacious(kit: Kit) -> AsyncConversationStore:
     require(store, Operation.CREATE_CONVERSATION, Operation.APPEND_MESSAGES)
     require(store, Operation.DELETE_CONVERSATION, Operation.CLEAR_CONVERSATIONS)
     return store
+
+
+async def _closed(store: AsyncConversationStore) -> bool:
+    """Close a store, and return whether its namespaces are closed."""
+    space = store.with_namespace("a")
+    await store.aclose()
+    return space.closed
 
 
 def _is_same(one: AsyncConversationStore, other: AsyncConversationStore) -> bool:

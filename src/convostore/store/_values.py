@@ -178,8 +178,13 @@ def _is_metadata(metadata: object) -> bool:
 
 
 def _is_origin(origin: Origin) -> bool:
-    return all(type(value) in _TEXT for value in origin.__dict__.values()) and (
-        type(origin) is Origin and type(origin.store) is str and type(origin.conversation_id) is str
+    return (
+        type(origin) is Origin
+        and type(origin.store) is str
+        and type(origin.conversation_id) is str
+        and type(origin.revision) in _TEXT
+        and type(origin.metadata_keys) is tuple
+        and all(type(key) is str for key in origin.metadata_keys)
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from convostore.http import HTTPFlow, Method, Request, Response
-from convostore.models import JSON, Listing, Page, Value
+from convostore.models import JSON, UNSET, Listing, Page, Unset, Value
 from convostore.serialization import join_surrogates
 
 from .. import schema
@@ -88,11 +88,19 @@ def open_stream(
         decoder=decoder,
         finish=finish,
         turn_id=turn_id,
+        read_message_id=lambda response: schema.read_message_header(response.headers),
     )
 
 
 def page_query(listing: Listing) -> tuple[tuple[str, str], ...]:
-    return query(limit=listing.limit, cursor=listing.cursor)
+    return query(limit=listing.limit, cursor=listing.cursor, start=listing.start)
+
+
+def owner_query(owner: str | Unset | None) -> tuple[tuple[str, str], ...]:
+    """Return the query pair of an owner; None asks for what has none."""
+    if owner is UNSET:
+        return ()
+    return (("without_owner", "true"),) if owner is None else (("owner", owner),)
 
 
 def query(**values: object) -> tuple[tuple[str, str], ...]:

@@ -20,7 +20,7 @@ class TakesNamesInAnyCase(MemoryAdapter):
 @in_memory("test_namespaces_are_written_to_side_by_side")
 class ShortensNames(MemoryAdapter):
     def in_namespace(self, name: str) -> Self:
-        return super().in_namespace(name[:6])
+        return super().in_namespace(name[:-1])
 
 
 @in_memory("test_a_namespace_is_made_without_a_request")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from convostore import (
     Conversation,
+    FilePart,
     InteractionField,
     InteractionPart,
     InvalidError,
@@ -22,12 +23,17 @@ from convostore import (
 from convostore.serialization import (
     dump,
     dumps,
+    is_damage,
+    join_surrogates,
     load_conversation,
     load_message,
     message_json,
+    parse_conversation,
+    parse_message,
+    salvage_conversation,
+    salvage_message,
+    structure_of,
     to_json,
-    trusted_conversation,
-    trusted_message,
 )
 from convostore.testing.samples import full_message
 from convostore.testing.strategies import corrupted, nested, texts
@@ -65,8 +71,8 @@ def as_told(value):
 
 @given(messages)
 def test_a_message_comes_back_the_same(message):
-    data = json.loads(dumps(message))
-    for read in (load_message(data), trusted_message(json.loads(dumps(message)))):
+    data = join_surrogates(json.loads(dumps(message)))
+    for read in (load_message(data), parse_message(dumps(message))):
         assert read == message
         assert as_told(read) == as_told(message)
         assert read.fingerprint() == message.fingerprint()
@@ -75,8 +81,8 @@ def test_a_message_comes_back_the_same(message):
 
 @given(conversations)
 def test_a_conversation_comes_back_the_same(conversation):
-    data = json.loads(dumps(conversation))
-    for read in (load_conversation(data), trusted_conversation(data)):
+    data = join_surrogates(json.loads(dumps(conversation)))
+    for read in (load_conversation(data), parse_conversation(dumps(conversation))):
         assert read == conversation
         assert as_told(read) == as_told(conversation)
         assert dump(read) == dump(conversation)
@@ -86,11 +92,11 @@ def test_a_message_with_every_field_comes_back_the_same():
     message = full_message()
     assert set(dump(message)) == set(Message.model_fields)
     assert load_message(json.loads(dumps(message))) == message
-    assert trusted_message(json.loads(dumps(message))) == message
+    assert parse_message(dumps(message)) == message
 
 
-def test_what_is_read_back_unseen_is_frozen_and_takes_every_method():
-    read = trusted_message(json.loads(dumps(full_message())))
+def test_what_is_parsed_is_frozen_and_takes_every_method():
+    read = parse_message(dumps(full_message()))
     assert [citation.mark for citation in read.citations()] == ["1"]
     assert read.text == "text [1]"
     with pytest.raises(ValueError, match="frozen"):
@@ -101,7 +107,6 @@ def test_to_read_data_leaves_it_as_it_is():
     data = json.loads(dumps(full_message()))
     before = json.dumps(data)
     load_message(data)
-    trusted_message(data)
     assert json.dumps(data) == before
 
 
@@ -115,7 +120,7 @@ def test_what_is_written_is_one_line_of_ascii(value):
 @pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
 def test_a_number_that_json_has_no_word_for_survives(number):
     data = json.loads(dumps(user(raw=number, sources=(Source(score=number),))))
-    for read in (load_message(data), trusted_message(data)):
+    for read in (load_message(data), parse_message(json.dumps(data))):
         assert str(read.raw) == str(read.sources[0].score) == str(number)
 
 
@@ -277,7 +282,7 @@ def test_a_spoilt_conversation_is_read_or_refused_and_nothing_else(data):
 def test_a_part_of_an_unknown_kind_becomes_another_part_whole(kind):
     part = {"kind": kind, "url": "https://example.org/a.mp3", "text": "la"}
     data = {"id": "m", "role": "assistant", "parts": [part, {"kind": "text", "text": "hi"}]}
-    for read in (load_message(data), trusted_message(data)):
+    for read in (load_message(data), parse_message(json.dumps(data))):
         assert read.parts == (OtherPart(type=str(kind), data=part), TextPart(text="hi"))
         assert load_message(json.loads(dumps(read))) == read
 
@@ -287,6 +292,102 @@ def test_a_part_of_an_unknown_kind_becomes_another_part_whole(kind):
 )
 def test_a_message_written_fast_reads_back_the_same(message):
     assert load_message(json.loads(message_json(message))) == message
+
+
+@given(messages)
+def test_any_message_has_the_structure_of_one(message):
+    assert structure_of(Message)(json.loads(dumps(message)))
+
+
+@given(corrupted(json.loads(dumps(full_message())), places=2))
+def test_what_has_the_structure_of_a_message_can_be_parsed(data):
+    sound = isinstance(data, dict) and data.get("id") != "" and structure_of(Message)(data)
+    try:
+        parse_message(json.dumps(data))
+    except InvalidError:
+        assert not sound
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"id":"m","role":"user"', "not JSON"),
+        ("[1]", "valid dictionary|an object"),
+        ('{"id":"m","role":"user","created_at":5}', "created_at"),
+        ('{"id":"m","role":"user","raw":"\\ud800","parts":[{"kind":"text","text":5}]}', "text"),
+        ('{"id":"m","role":"user","raw":' + 200_000 * "[", "nested too deeply"),
+    ],
+)
+def test_text_that_is_not_a_message_is_refused_with_the_reason(text, reason):
+    with pytest.raises(InvalidError, match=reason):
+        parse_message(text)
+
+
+# What is salvaged.
+
+
+def salvaged(text):
+    return salvage_message(text, {"id": "m", "role": "assistant"})
+
+
+def test_what_can_be_read_of_a_damaged_message_is_kept_and_the_rest_is_named():
+    data = json.loads(dumps(full_message()))
+    del data["id"], data["role"]
+    whole = salvaged(json.dumps(data))
+    for field in set(data) - {"raw"}:
+        text = json.dumps(data | {field: 5})
+        read = salvaged(text)
+        lost = {field: Message.model_fields[field].default, "raw": text}
+        if field == "parts":
+            lost["parts"] = (OtherPart(data=5),)
+        if field != "problems":
+            assert [problem.where for problem in read.problems if is_damage(problem)] == [field]
+            lost["problems"] = read.problems
+        else:
+            assert all(map(is_damage, read.problems))
+            lost["problems"] = read.problems
+        assert read == whole.model_copy(update=lost)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('{"parts":"hello"}', "hello"),
+        ('{"parts":[{"kind":"text","text":"hel', "hel"),
+        ('{"parts":{"kind":"text","text":"hi"}}', "hi"),
+        ('{"parts":[{"kind":"text","text":5},{"kind":"text","text":"hi"}]}', "hi"),
+        ('{"parts":[{"kind":"text","text":"hi","colour":1}]}', "hi"),
+        ('{"parts":[{"kind":"text","text":"hi"}],"feedback":"good"}', "hi"),
+        ('{"parts":[{"kind":"text","text":"a"}]} and more', "a"),
+        ("[1]", ""),
+        ("", ""),
+    ],
+)
+def test_the_text_of_a_damaged_message_is_shown_where_there_is_one(text, shown):
+    read = salvaged(text)
+    assert (read.id, read.role, read.text, read.raw) == ("m", "assistant", shown, text)
+    assert any(map(is_damage, read.problems))
+
+
+def test_a_damaged_part_stays_in_its_place():
+    (first, second) = salvaged('{"parts":[{"kind":"text","text":5},{"kind":"file"}]}').parts
+    assert first == OtherPart(data={"kind": "text", "text": 5})
+    assert second == FilePart()
+
+
+def test_a_sound_message_is_salvaged_as_it_is():
+    message = full_message()
+    data = join_surrogates(json.loads(dumps(message)))
+    columns = {name: data.pop(name) for name in ("id", "role")}
+    assert salvage_message(json.dumps(data), columns) == message
+
+
+def test_damaged_columns_are_kept_beside_the_body():
+    columns = {"id": "c", "title": b"\xff", "created_at": "yesterday", "pinned": True}
+    read = salvage_conversation('{"raw":1}', columns)
+    assert (read.title, read.created_at, read.pinned) == (None, None, True)
+    assert [problem.where for problem in read.problems] == ["title", "created_at"]
+    assert read.raw == {"title": "\\xff", "created_at": "yesterday", "body": '{"raw":1}'}
 
 
 def test_what_is_no_json_is_refused_however_it_is_written():

@@ -385,7 +385,12 @@ def support() -> str:
         ]
         for operation in Operation
     ]
+    rows.append(["`with_namespace`", "", *map(_has_namespaces, adapters.values())])
     return table(["operation", "", *(f"`{scheme}://`" for scheme in adapters)], rows)
+
+
+def _has_namespaces(adapter: type[Adapter]) -> str:
+    return "–" if adapter.in_namespace is Adapter.in_namespace else "yes"
 
 
 def operation_errors() -> str:
@@ -409,12 +414,14 @@ _GROUPS: Final = {
     ),
     "delete, clear": (Operation.DELETE_CONVERSATION, Operation.CLEAR_CONVERSATIONS),
     "delete a message": (Operation.DELETE_MESSAGE,),
-    "write, fork": (
+    "write, edit, fork": (
         Operation.CREATE_CONVERSATION,
         Operation.PUT_CONVERSATION,
         Operation.FORK_CONVERSATION,
         Operation.APPEND_MESSAGES,
         Operation.REPLACE_MESSAGES,
+        Operation.UPDATE_MESSAGE,
+        Operation.POP_MESSAGE,
     ),
     "rename, pin": (Operation.UPDATE_CONVERSATION,),
     "feedback": (Operation.SET_FEEDBACK,),
@@ -428,8 +435,8 @@ def support_short() -> str:
     for scheme in SCHEMES:
         offers = adapter_for(scheme).offers
         marks = ["yes" if offers.issuperset(group) else "–" for group in _GROUPS.values()]
-        rows.append([f"`{scheme}://`", *marks])
-    return table(["", *_GROUPS], rows)
+        rows.append([f"`{scheme}://`", *marks, _has_namespaces(adapter_for(scheme))])
+    return table(["", *_GROUPS, "namespaces"], rows)
 
 
 def _trait_value(value: object) -> str:

@@ -25,7 +25,6 @@ from convostore import (
     ConversationStore,
     InvalidError,
     Message,
-    ProtocolError,
     StoreError,
     TextPart,
     UnavailableError,
@@ -283,12 +282,6 @@ def test_what_is_found_does_not_depend_on_how_many_candidates_are_none(filled):
                 page = store.search('"two words"', limit=limit, cursor=page.cursor)
                 hits += page.items
             assert [hit.message.id for hit in hits if hit.message] == expected
-
-
-def test_a_row_that_another_program_damaged_is_told_by_an_error_of_ours(filled):
-    filled.look("UPDATE convostore_messages SET body = '{'")
-    with convostore.open(filled.dsn()) as store, pytest.raises(ProtocolError):
-        store.list_messages("c")
 
 
 # Files

@@ -25,7 +25,7 @@ from ..models import (
     Role,
 )
 from ..models._metadata import check_metadata, copy_changes
-from ._values import check_message, check_origin
+from ._values import check_message, check_origin, shown
 
 if TYPE_CHECKING:
     from ..search import Search
@@ -38,7 +38,7 @@ def check_id(value: object) -> str:
         InvalidError: It is not a string, or empty.
     """
     if not isinstance(value, str) or not value:
-        raise InvalidError(f"an id must be a non-empty string, got {value!r}")
+        raise InvalidError(f"an id must be a non-empty string, got {shown(value)}")
     return value
 
 
@@ -46,8 +46,8 @@ def check_ids(values: Iterable[str]) -> Iterable[str]:
     """Return the ids; refuse a single string, whose characters would be taken for ids."""
     if isinstance(values, str):
         raise InvalidError("ids must be a list of ids, got a string: pass [id] for one")
-    if not isinstance(values, Iterable):
-        raise InvalidError(f"ids must be a list of ids, got {type(values).__name__}")
+    if isinstance(values, bytes) or not isinstance(values, Iterable):
+        raise InvalidError(f"ids must be a list of ids, got {shown(values)}")
     return values
 
 
@@ -58,7 +58,7 @@ def check_namespace(name: object) -> str:
         InvalidError: It is not a string, or empty.
     """
     if not isinstance(name, str) or not name:
-        raise InvalidError(f"a namespace must be a non-empty string, got {name!r}")
+        raise InvalidError(f"a namespace must be a non-empty string, got {shown(name)}")
     return name
 
 
@@ -84,13 +84,13 @@ def check_messages(values: object) -> tuple[Message, ...]:
 def check_title(title: object) -> None:
     """Raise `InvalidError` unless a title is a string or None."""
     if title is not None and not isinstance(title, str):
-        raise InvalidError(f"title must be a string, got {title!r}")
+        raise InvalidError(f"title must be a string, got {shown(title)}")
 
 
 def check_owner(owner: object) -> None:
     """Raise `InvalidError` unless an owner is a non-empty string or None."""
     if owner is not None and (not isinstance(owner, str) or not owner):
-        raise InvalidError(f"owner must be a non-empty string or None, got {owner!r}")
+        raise InvalidError(f"owner must be a non-empty string or None, got {shown(owner)}")
 
 
 def check_filter(which: ConversationFilter) -> ConversationFilter:
@@ -130,7 +130,7 @@ def check_change(change: ConversationChange) -> ConversationChange:
     if change.title is not UNSET:
         check_title(change.title)
     if change.pinned is not UNSET and type(change.pinned) is not bool:
-        raise InvalidError(f"pinned must be a bool, got {change.pinned!r}")
+        raise InvalidError(f"pinned must be a bool, got {shown(change.pinned)}")
     _check_owner_if_set(change.owner)
     if change.metadata is UNSET:
         return change
@@ -154,7 +154,7 @@ def _check_metadata(
 def check_tip(tip: object, name: str) -> None:
     """Raise `InvalidError` unless an argument is a message's id, None or ANY."""
     if tip is not None and tip is not ANY and (not isinstance(tip, str) or not tip):
-        raise InvalidError(f"{name} must be a message's id, None or ANY, got {tip!r}")
+        raise InvalidError(f"{name} must be a message's id, None or ANY, got {shown(tip)}")
 
 
 def to_utc(time: datetime | None, name: str) -> datetime | None:
@@ -166,7 +166,7 @@ def to_utc(time: datetime | None, name: str) -> datetime | None:
     if time is None:
         return None
     if not isinstance(time, datetime):
-        raise InvalidError(f"{name} must be a datetime, got {time!r}")
+        raise InvalidError(f"{name} must be a datetime, got {shown(time)}")
     if time.utcoffset() is None:
         raise InvalidError(f"{name} has no time zone: add one, such as datetime.now(UTC)")
     try:
@@ -178,23 +178,25 @@ def to_utc(time: datetime | None, name: str) -> datetime | None:
 def check_search(search: Search) -> Search:
     """Return a search with its times in UTC."""
     if not isinstance(search.text, str):
-        raise InvalidError(f"query must be a string, got {search.text!r}")
+        raise InvalidError(f"query must be a string, got {shown(search.text)}")
     if search.conversation_id is not None:
         check_id(search.conversation_id)
     _check_owner_if_set(search.owner)
     if search.role not in (None, *get_args(Role)):
-        raise InvalidError(f"role must be one of {', '.join(get_args(Role))}, got {search.role!r}")
+        raise InvalidError(
+            f"role must be one of {', '.join(get_args(Role))}, got {shown(search.role)}"
+        )
     return replace(search, since=to_utc(search.since, "since"), until=to_utc(search.until, "until"))
 
 
 def is_reversed(order: Order) -> bool:
-    """Return whether an order of conversations is the backend's own reversed.
+    """Check an order, and return whether conversations then come in the backend's own reversed.
 
     Raises:
         InvalidError: There is no such order.
     """
     if order not in get_args(Order):
-        raise InvalidError(f"order must be oldest_first or newest_first, got {order!r}")
+        raise InvalidError(f"order must be oldest_first or newest_first, got {shown(order)}")
     return order == "oldest_first"
 
 
@@ -212,7 +214,9 @@ def check_listing(listing: Listing, max_page: int | None) -> Listing:
         if listing.cursor is not None:
             raise InvalidError("start and cursor must not be given together: pass one of them")
     if listing.order not in get_args(Order):
-        raise InvalidError(f"order must be oldest_first or newest_first, got {listing.order!r}")
+        raise InvalidError(
+            f"order must be oldest_first or newest_first, got {shown(listing.order)}"
+        )
     if limit is not None and (type(limit) is not int or limit < 1):
-        raise InvalidError(f"limit must be a positive integer, got {limit!r}")
+        raise InvalidError(f"limit must be a positive integer, got {shown(limit)}")
     return replace(listing, limit=max_page if limit is None else min(limit, max_page or limit))

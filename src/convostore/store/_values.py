@@ -21,6 +21,7 @@ from ..models import (
     Message,
     Origin,
     OtherPart,
+    Part,
     Problem,
     ReasoningPart,
     Role,
@@ -38,6 +39,8 @@ T = TypeVar("T")
 _Fields = Mapping[str, Any]  # a value's fields may hold anything: that is what is checked
 _Check = Callable[[Any], bool]
 
+_LONGEST: Final = 80
+"""The most characters of a wrong argument that an error shows."""
 _NOTHING: Final = type(None)
 _TEXT: Final = (str, _NOTHING)
 _ROLES: Final = frozenset(get_args(Role))
@@ -69,8 +72,9 @@ def check_conversation(conversation: object) -> Conversation:
         raise InvalidError(
             f"conversation must be a convostore.Conversation, got {type(conversation).__name__}"
         )
-    if not isinstance(conversation.id, str) or not conversation.id:
-        raise InvalidError(f"an id must be a non-empty string, got {conversation.id!r}")
+    identity: object = conversation.id
+    if not isinstance(identity, str) or not identity:
+        raise InvalidError(f"an id must be a non-empty string, got {shown(identity)}")
     if type(conversation) is Conversation and _holds(_is_conversation, conversation):
         return conversation
     return _validated(conversation, load_conversation)
@@ -84,15 +88,27 @@ def check_feedback(feedback: object) -> Feedback | None:
     """
     if feedback is None or (type(feedback) is Feedback and _holds(_is_feedback, feedback)):
         return feedback
-    raise InvalidError(
-        f"feedback must be None or a convostore.Feedback(rating='good' or 'bad'), got {feedback!r}"
-    )
+    wanted = "None or a convostore.Feedback(rating='good' or 'bad')"
+    raise InvalidError(f"feedback must be {wanted}, got {shown(feedback)}")
 
 
 def check_origin(origin: object) -> None:
     """Raise `InvalidError` unless an origin is None or right."""
     if origin is not None and not (type(origin) is Origin and _holds(_is_origin, origin)):
-        raise InvalidError(f"origin must be None or a convostore.Origin, got {origin!r}")
+        raise InvalidError(f"origin must be None or a convostore.Origin, got {shown(origin)}")
+
+
+def shown(value: object) -> str:
+    """Return how an error names a wrong argument: short, and without what a value holds."""
+    if value is not None and not isinstance(value, str | int | float | bytes):
+        return f"a {type(value).__name__}"
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"a long {type(value).__name__}"
+
+
+def is_valid_part(part: Part) -> bool:
+    """Return whether the fields of a part, of any kind but an `InteractionPart`, are right."""
+    return _holds(_PARTS[type(part)], part)
 
 
 def _holds(check: Callable[[T], bool], value: T) -> bool:
@@ -162,8 +178,13 @@ def _is_metadata(metadata: object) -> bool:
 
 
 def _is_origin(origin: Origin) -> bool:
-    return all(type(value) in _TEXT for value in origin.__dict__.values()) and (
-        type(origin) is Origin and type(origin.store) is str and type(origin.conversation_id) is str
+    return (
+        type(origin) is Origin
+        and type(origin.store) is str
+        and type(origin.conversation_id) is str
+        and type(origin.revision) in _TEXT
+        and type(origin.metadata_keys) is tuple
+        and all(type(key) is str for key in origin.metadata_keys)
     )
 
 
@@ -201,29 +222,43 @@ def _is_source(source: Source) -> bool:
 _NUMBER: Final = (float, int, _NOTHING)
 
 
-def _is_text(part: TextPart | ReasoningPart) -> bool:
-    return type(part.text) is str
+def _is_text(part: TextPart) -> bool:
+    return part.kind == "text" and type(part.text) is str
+
+
+def _is_reasoning(part: ReasoningPart) -> bool:
+    return part.kind == "reasoning" and type(part.text) is str
 
 
 def _is_file(part: FilePart) -> bool:
-    return type(part.name) in _TEXT and type(part.url) in _TEXT and type(part.media_type) in _TEXT
+    return (
+        part.kind == "file"
+        and type(part.name) in _TEXT
+        and type(part.url) in _TEXT
+        and type(part.media_type) in _TEXT
+    )
 
 
 def _is_tool_call(part: ToolCallPart) -> bool:
-    return type(part.id) in _TEXT and type(part.name) is str and type(part.arguments) is str
+    return (
+        part.kind == "tool_call"
+        and type(part.id) in _TEXT
+        and type(part.name) is str
+        and type(part.arguments) is str
+    )
 
 
 def _is_tool_result(part: ToolResultPart) -> bool:
-    return type(part.id) in _TEXT and type(part.content) is str
+    return part.kind == "tool_result" and type(part.id) in _TEXT and type(part.content) is str
 
 
 def _is_other(part: OtherPart) -> bool:
-    return type(part.type) in _TEXT
+    return part.kind == "other" and type(part.type) in _TEXT
 
 
 _PARTS: Final[dict[type, _Check]] = {
     TextPart: _is_text,
-    ReasoningPart: _is_text,
+    ReasoningPart: _is_reasoning,
     FilePart: _is_file,
     ToolCallPart: _is_tool_call,
     ToolResultPart: _is_tool_result,

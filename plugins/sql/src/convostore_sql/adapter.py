@@ -8,19 +8,30 @@ from __future__ import annotations
 import json
 import secrets
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Iterable, Sequence
+from copy import copy
+from datetime import datetime
 from time import time_ns
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, Self, TypeVar
 from urllib.parse import quote
 
 from convostore.adapters import Adapter, Traits, read_position
 from convostore.adapters.write_rules import (
     absent_conversation,
     absent_message,
+    absent_start,
+    are_same_messages,
+    changed_fields,
+    check_popped_tip,
+    check_replaced_tip,
     check_replacement,
     check_tip,
+    edited_message,
+    forked_conversation,
+    made_conversation,
     missing_tip,
+    moved_by,
+    new_revision,
     same_conversation,
     taken_conversation,
     unstored_messages,
@@ -29,10 +40,10 @@ from convostore.dsn import DSN
 from convostore.errors import ConflictError
 from convostore.models import (
     ANY,
-    UNSET,
     AnyTip,
     Conversation,
     ConversationChange,
+    ConversationFilter,
     Feedback,
     Health,
     Listing,
@@ -41,10 +52,10 @@ from convostore.models import (
     Origin,
     Page,
     Transcript,
-    Unset,
 )
 from convostore.search import Hit, Search, searchable_text, tokenize
 
+from .inspection import check_tables
 from .migrations import VERSION
 from .queries import Query, Reply, Row, SQLFlow
 from .rows import (
@@ -55,13 +66,14 @@ from .rows import (
     decode_text,
     encode_text,
     message_body,
-    message_json,
-    message_of,
     message_row,
     microseconds,
     namespace_mark,
+    stored_message,
+    stored_message_json,
+    time_of,
 )
-from .search import Finder
+from .search import Finder, owner_values
 from .statements import Statements
 from .tables import CONVERSATION_COLUMNS
 
@@ -69,6 +81,7 @@ T = TypeVar("T")
 
 _FIRST: Final = (-(2**63) + 1, "")
 _ALL: Final = 2**62
+_LAST: Final = (2**63 - 1, "")
 _TITLE: Final = CONVERSATION_COLUMNS.index("title")
 _STORED_AT: Final = CONVERSATION_COLUMNS.index("stored_at")
 
@@ -77,13 +90,17 @@ class _End(NamedTuple):
     """The end of a conversation that a unit has locked in order to write there.
 
     Attributes:
-        updated_at: Time of the last change, in microseconds.
+        created_at: Time that the conversation was made with, in microseconds.
+        updated_at: Time of the last change.
+        stored_at: Time when it was made.
         next_seq: Place of the next message in the conversation.
         number: Number of the next message in the table; 0 where the database chooses it.
     """
 
     pinned: bool
+    created_at: int | None
     updated_at: int | None
+    stored_at: int
     message_count: int
     next_seq: int
     number: int
@@ -92,13 +109,55 @@ class _End(NamedTuple):
 class SQLAdapter(Adapter[Query, Reply]):
     """Adapter of a SQL database; a subclass adds the statements and the transports."""
 
-    traits = Traits(order="pinned_then_active", updated_at="content", batches="atomic")
+    traits = Traits(
+        order="pinned_then_active",
+        updated_at="content",
+        batches="atomic",
+        starts=frozenset({"conversations", "messages"}),
+        orders=frozenset({"newest_first", "oldest_first"}),
+        filters=frozenset({"owner"}),
+        keeps=frozenset({"pinned", "owner", "metadata"}),
+        changes=frozenset({"title", "pinned", "owner", "metadata"}),
+    )
 
     def __init__(self, dsn: DSN, options: Any) -> None:
         super().__init__(dsn, options)
-        self._namespace: str = options.namespace
-        self._encoded_namespace = encode_text(self._namespace)
-        self._mark = namespace_mark(self._namespace)
+        self._enter(options.namespace, is_view=False)
+
+    def _enter(self, namespace: str, *, is_view: bool) -> None:
+        self._namespace = namespace
+        self._is_view = is_view
+        self._encoded_namespace = encode_text(namespace)
+        self._mark = namespace_mark(namespace)
+
+    @property
+    def has_namespaces(self) -> bool:
+        return not self._is_view
+
+    def in_namespace(self, name: str) -> Self:
+        if self._is_view:
+            raise self._has_no_namespaces()
+        view = copy(self)
+        view._enter(name, is_view=True)  # noqa: SLF001  # of this class
+        return view
+
+    @property
+    def label(self) -> str:
+        return f"{self._address}{self._scope}"
+
+    @property
+    def store_key(self) -> object:
+        return self._database_key, self._namespace
+
+    @property
+    @abstractmethod
+    def _address(self) -> str:
+        """The label of the database."""
+
+    @property
+    def _database_key(self) -> object:
+        """What is equal for two adapters of the same database."""
+        return self._address
 
     @property
     @abstractmethod
@@ -115,19 +174,19 @@ class SQLAdapter(Adapter[Query, Reply]):
     # Reading
 
     def list_conversations(self, listing: Listing) -> SQLFlow[Page[Conversation]]:
-        rank, identity = (
-            _FIRST if listing.cursor is None else read_position(listing.cursor, int, str)
-        )
         limit = _limit(listing)
-        values = {"rank": rank, "after_id": identity, "limit": limit + 1}
-        if listing.older_than is None:
-            query = self._sql.conversations(namespace=self._encoded_namespace, **values)
+        restricted, values = _restrictions(listing)
+        values |= {"namespace": self._encoded_namespace, "limit": limit + 1}
+        if listing.start is None:
+            statement = self._sql.conversations(restricted, reverse=listing.reverse)
+            values["rank"], values["after_id"] = _place(listing)
         else:
-            query = self._sql.old_conversations(
-                namespace=self._encoded_namespace, **values, **_older(listing.older_than)
-            )
-        rows = (yield query).rows
+            statement = self._sql.conversations_from(restricted, reverse=listing.reverse)
+            values["start_id"] = encode_text(listing.start)
+        rows = (yield statement(**values)).rows
         page = rows[:limit]
+        if listing.start is not None and (not page or page[0][0] != values["start_id"]):
+            raise absent_start(listing.start)
         cursor = json.dumps([page[-1][-1], page[-1][0]]) if len(rows) > len(page) else None
         return Page(items=tuple([conversation_of(row[:-1]) for row in page]), cursor=cursor)
 
@@ -138,24 +197,42 @@ class SQLAdapter(Adapter[Query, Reply]):
         return conversation_of(rows[0])
 
     def list_messages(self, conversation_id: str, listing: Listing) -> SQLFlow[Page[Message]]:
-        return self._page(conversation_id, listing, message_of)
+        return self._page(conversation_id, listing, stored_message)
 
     def messages_as_json(self, conversation_id: str, listing: Listing) -> SQLFlow[Page[str]]:
-        return self._page(conversation_id, listing, message_json)
+        return self._page(conversation_id, listing, stored_message_json)
+
+    def get_message(self, conversation_id: str, message_id: str) -> SQLFlow[Message]:
+        key = self._key(conversation_id)
+        rows = (yield self._sql.message(**key, message_id=encode_text(message_id))).rows
+        if not rows:
+            yield from self.get_conversation(conversation_id)
+            raise absent_message(conversation_id, message_id)
+        return stored_message(*rows[0][1:])
 
     def _page(
-        self, conversation_id: str, listing: Listing, parse: Callable[[str, str, str], T]
+        self,
+        conversation_id: str,
+        listing: Listing,
+        parse: Callable[[str, str, str, int | None, int], T],
     ) -> SQLFlow[Page[T]]:
         limit = _limit(listing)
-        seq = _ALL if listing.order == "newest_first" else -1
-        if listing.cursor is not None:
-            (seq,) = read_position(listing.cursor, int)
-        statement = self._sql.messages[listing.order]
-        rows = (yield statement(**self._key(conversation_id), seq=seq, limit=limit + 1)).rows
+        values: dict[str, Any] = {**self._key(conversation_id), "limit": limit + 1}
+        if listing.start is None:
+            values["seq"] = _ALL if listing.order == "newest_first" else -1
+            if listing.cursor is not None:
+                (values["seq"],) = read_position(listing.cursor, int)
+            statement = self._sql.messages[listing.order]
+        else:
+            statement = self._sql.messages_from[listing.order]
+            values["start_id"] = encode_text(listing.start)
+        rows = (yield statement(**values)).rows
         if not rows:
             raise absent_conversation(conversation_id)
         total = rows[0][0]
         page = [] if rows[0][1] is None else rows[:limit]
+        if listing.start is not None and not page:
+            raise absent_start(listing.start)
         cursor = json.dumps([page[-1][1]]) if len(rows) > max(len(page), 1) else None
         return Page(items=tuple([parse(*row[2:]) for row in page]), cursor=cursor, total=total)
 
@@ -173,6 +250,7 @@ class SQLAdapter(Adapter[Query, Reply]):
 
     def check(self) -> SQLFlow[Health]:
         yield self._sql.version()
+        yield from check_tables(self._sql.tables)
         return Health(generation=f"{self.name}, tables of version {VERSION}")
 
     # Conversations
@@ -182,15 +260,7 @@ class SQLAdapter(Adapter[Query, Reply]):
         row = yield from self._look(identity)
         if row is not None:
             return same_conversation(conversation_of(row), new)
-        conversation = Conversation(
-            id=identity,
-            title=new.title,
-            created_at=new.created_at,
-            updated_at=datetime.now(UTC),
-            origin=new.origin,
-        )
-        yield from self._insert(conversation)
-        return conversation
+        return (yield from self._insert(made_conversation(identity, new)))
 
     def put_conversation(self, conversation: Conversation) -> SQLFlow[None]:
         row = yield from self._look(conversation.id)
@@ -204,26 +274,25 @@ class SQLAdapter(Adapter[Query, Reply]):
     ) -> SQLFlow[None]:
         row = yield from self._locked(conversation_id)
         conversation = conversation_of(row)
-        fields = {"title": change.title, "pinned": change.pinned}
-        changes = {name: value for name, value in fields.items() if value is not UNSET}
-        yield from self._save(row, conversation.model_copy(update=changes))
+        changes = changed_fields(conversation, change)
+        yield from self._save(row, conversation.trusted_copy(**changes))
 
     def fork_conversation(
-        self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
+        self,
+        conversation_id: str,
+        message_id: str,
+        new_id: str | None,
+        change: ConversationChange,
     ) -> SQLFlow[Conversation]:
         original = conversation_of((yield from self._locked(conversation_id)))
         seq, *_ = yield from self._message(conversation_id, message_id)
-        fork = Conversation(
-            id=new_id or secrets.token_hex(16),
-            title=original.title if title is UNSET else title,
-            updated_at=datetime.now(UTC),
-            origin=Origin(store=self.label, conversation_id=conversation_id),
-        )
+        origin = Origin(store=self.label, conversation_id=conversation_id)
+        fork = forked_conversation(original, new_id or secrets.token_hex(16), origin, change)
         if (yield from self._look(fork.id)) is not None:
             raise taken_conversation(fork.id)
         key = self._key(conversation_id)
         count = (yield self._sql.message_count(**key, seq=seq)).rows[0][0]
-        yield from self._insert(fork, message_count=count, next_seq=seq + 1)
+        fork = yield from self._insert(fork, message_count=count, next_seq=seq + 1)
         for statement in self._sql.fork_messages:
             yield statement(**key, new_id=encode_text(fork.id), seq=seq)
         return fork
@@ -234,14 +303,15 @@ class SQLAdapter(Adapter[Query, Reply]):
         yield self._sql.delete_messages(**key, seq=-1)
         yield self._sql.delete_conversation(**key)
 
-    def delete_conversations(self, older_than: datetime) -> SQLFlow[int]:
+    def delete_conversations(self, which: ConversationFilter) -> SQLFlow[int]:
         # Locked first: a conversation that is written to meanwhile is no longer old.
-        query = self._sql.locked_old_ids(namespace=self._encoded_namespace, **_older(older_than))
-        old = [row[0] for row in (yield query).rows]
-        values = {"namespace": self._encoded_namespace, "ids": self._sql.texts(old)}
-        yield self._sql.delete_listed_messages(**values)
-        yield self._sql.delete_listed(**values)
-        return len(old)
+        restricted, values = _restrictions(which)
+        query = self._sql.locked_ids(restricted)(namespace=self._encoded_namespace, **values)
+        ids = [row[0] for row in (yield query).rows]
+        listed = {"namespace": self._encoded_namespace, "ids": self._sql.texts(ids)}
+        yield self._sql.delete_listed_messages(**listed)
+        yield self._sql.delete_listed(**listed)
+        return len(ids)
 
     def clear_conversations(self) -> SQLFlow[None]:
         yield self._sql.clear_conversations(namespace=self._encoded_namespace)
@@ -260,18 +330,25 @@ class SQLAdapter(Adapter[Query, Reply]):
         # As a rule none of the ids is stored yet: the insert itself finds out, without a look-up.
         fresh = unstored_messages(messages, {})
         stored: dict[str, Message] = {}
-        fits = after is ANY or tip == after
-        if not fits or not (yield from self._stored(key, end, fresh, end.message_count)):
-            stored = yield from self._known(key, messages)
+        added: Sequence[Message] | None = None
+        if after is ANY or tip == after:
+            added = yield from self._stored(key, end, fresh, end.message_count)
+        if added is None:
+            stored = _by_id((yield from self._known(key, messages)))
             fresh = unstored_messages(messages, stored)
+            added = ()
             if fresh:
                 check_tip(tip, after, stored)
-                yield from self._store(key, end, fresh, end.message_count)
-        stored |= {message.id: message for message in fresh}
+                added = yield from self._store(key, end, fresh, end.message_count)
+        stored |= {message.id: message for message in added}
         return tuple([stored[message.id] for message in messages])
 
     def replace_messages(
-        self, conversation_id: str, messages: Sequence[Message], after: str | None
+        self,
+        conversation_id: str,
+        messages: Sequence[Message],
+        after: str | None,
+        tip: str | AnyTip | None,
     ) -> SQLFlow[tuple[Message, ...]]:
         key = self._key(conversation_id)
         end = yield from self._end(conversation_id, key)
@@ -281,28 +358,62 @@ class SQLAdapter(Adapter[Query, Reply]):
             if not rows:
                 raise missing_tip(after)
             last = rows[0][0]
-        check_replacement(messages, (yield from self._known(key, messages, last)))
+        known = yield from self._known(key, messages)
+        tail = [row for row in known if row[0] > last]
+        if len(tail) == len(messages) == (yield self._sql.tail_count(**key, seq=last)).rows[0][0]:
+            stored = tuple(_by_id(tail).values())
+            if are_same_messages(stored, messages):
+                return stored
+        if tip is not ANY:
+            check_replaced_tip((yield from self._tip(key)), tip)
+        check_replacement(messages, _by_id(row for row in known if row[0] <= last))
         deleted = (yield self._sql.delete_messages(**key, seq=last)).changed
-        yield from self._store(key, end, messages, end.message_count - deleted)
-        return tuple(messages)
+        return (yield from self._store(key, end, messages, end.message_count - deleted))
 
-    def delete_message(self, conversation_id: str, message_id: str) -> SQLFlow[None]:
+    def update_message(
+        self, conversation_id: str, message: Message, was: Message | AnyTip
+    ) -> SQLFlow[Message]:
         key = self._key(conversation_id)
         end = yield from self._end(conversation_id, key)
-        if (yield self._sql.delete_message(**key, message_id=encode_text(message_id))).changed:
-            yield self._touched(key, end, end.message_count - 1, end.next_seq)
+        _, *columns = yield from self._message(conversation_id, message.id)
+        stored = stored_message(*columns)
+        edited = edited_message(stored, message, was)
+        if edited == stored:
+            return edited
+        row = message_row(edited, microseconds(edited.stored_at))
+        row["words"] = self._words(tokenize(searchable_text(edited)))
+        values = {f"new_{name}": value for name, value in row.items()}
+        for statement in self._sql.update_message:
+            yield statement(**key, message_id=row["message_id"], **values)
+        yield self._touched(key, end, end.message_count, end.next_seq)
+        return edited
+
+    def delete_message(self, conversation_id: str, message_id: str) -> SQLFlow[bool | None]:
+        key = self._key(conversation_id)
+        end = yield from self._end(conversation_id, key)
+        return (yield from self._delete(key, end, encode_text(message_id)))
+
+    def pop_message(self, conversation_id: str, tip: str | AnyTip) -> SQLFlow[Message | None]:
+        key = self._key(conversation_id)
+        end = yield from self._end(conversation_id, key)
+        rows = (yield self._sql.last_message(**key)).rows
+        last = stored_message(*rows[0][1:]) if rows else None
+        check_popped_tip(None if last is None else last.id, tip)
+        if last is not None:
+            yield from self._delete(key, end, encode_text(last.id))
+        return last
 
     def set_feedback(
         self, conversation_id: str, message_id: str, feedback: Feedback | None
     ) -> SQLFlow[None]:
         yield from self._locked(conversation_id)
         _, *columns = yield from self._message(conversation_id, message_id)
-        changed = message_of(*columns).model_copy(update={"feedback": feedback})
+        changed = stored_message(*columns).trusted_copy(feedback=feedback)
+        key = self._key(conversation_id)
         yield self._sql.save_message(
-            **self._key(conversation_id),
-            message_id=encode_text(message_id),
-            new_body=message_body(changed),
+            **key, message_id=encode_text(message_id), new_body=message_body(changed)
         )
+        yield self._sql.revise_conversation(**key, new_revision=new_revision())
 
     # What operations are made of
 
@@ -327,7 +438,7 @@ class SQLAdapter(Adapter[Query, Reply]):
         return _End(*rows[0])
 
     def _message(self, conversation_id: str, message_id: str) -> SQLFlow[Row]:
-        """Return a message's place, id, role and body."""
+        """Return a message's place and the columns from which it is made."""
         key = self._key(conversation_id)
         rows = (yield self._sql.message(**key, message_id=encode_text(message_id))).rows
         if not rows:
@@ -338,21 +449,18 @@ class SQLAdapter(Adapter[Query, Reply]):
         rows = (yield self._sql.tip(**key)).rows
         return decode_text(rows[0][1]) if rows else None
 
-    def _known(
-        self, key: dict[str, str], messages: Sequence[Message], last: int = _ALL
-    ) -> SQLFlow[dict[str, Message]]:
-        """Return the stored messages, up to a place, that have the ids of these messages."""
+    def _known(self, key: dict[str, str], messages: Sequence[Message]) -> SQLFlow[list[Row]]:
+        """Return the rows of stored messages that have the ids of these messages, in order."""
         ids = [encode_text(message.id) for message in messages]
         if len(ids) == 1:
             query = self._sql.message(**key, message_id=ids[0])
         else:
             query = self._sql.known_messages(**key, message_ids=self._sql.texts(ids))
-        known = [message_of(*row[1:]) for row in (yield query).rows if row[0] <= last]
-        return {message.id: message for message in known}
+        return sorted((yield query).rows)
 
     def _insert(
         self, conversation: Conversation, *, message_count: int = 0, next_seq: int = 0
-    ) -> SQLFlow[None]:
+    ) -> SQLFlow[Conversation]:
         row = conversation_row(conversation, _now()) | {
             "namespace": self._encoded_namespace,
             "message_count": message_count,
@@ -361,6 +469,7 @@ class SQLAdapter(Adapter[Query, Reply]):
         }
         for statement in self._sql.insert_conversation:
             yield statement(**row)
+        return conversation.trusted_copy(revision=row["revision"])
 
     def _save(self, stored: Row, conversation: Conversation) -> SQLFlow[None]:
         row = conversation_row(conversation, stored[_STORED_AT])
@@ -374,24 +483,27 @@ class SQLAdapter(Adapter[Query, Reply]):
 
     def _store(
         self, key: dict[str, str], end: _End, messages: Sequence[Message], message_count: int
-    ) -> SQLFlow[None]:
+    ) -> SQLFlow[tuple[Message, ...]]:
         """Append messages whose ids were looked up and are new.
 
         Raises:
             ConflictError: Another writer has just stored one of them; then none is stored.
         """
-        if not (yield from self._stored(key, end, messages, message_count)):
+        stored = yield from self._stored(key, end, messages, message_count)
+        if stored is None:
             raise ConflictError(
                 "another writer added a message meanwhile: read it, then write again"
             )
+        return stored
 
     def _stored(
         self, key: dict[str, str], end: _End, messages: Sequence[Message], message_count: int
-    ) -> SQLFlow[bool]:
+    ) -> SQLFlow[tuple[Message, ...] | None]:
         """Append messages and update the conversation's time.
 
         Returns:
-            False if one of their ids is stored already; then nothing is stored.
+            The messages as they are stored; None if one of their ids is stored already: then
+            nothing is stored.
         """
         now = _now()
         rows = [
@@ -409,22 +521,37 @@ class SQLAdapter(Adapter[Query, Reply]):
             if (yield insert.many(rows)).changed < len(rows):
                 # Some ids are stored already: the others are removed again.
                 yield self._sql.delete_messages(**key, seq=end.next_seq - 1)
-                return False
+                return None
             for statement in others:
                 yield statement.many(rows)
         count = len(messages)
-        yield self._touched(key, end, message_count + count, end.next_seq + count)
-        return True
+        yield self._touched(key, end, message_count + count, end.next_seq + count, messages)
+        stored_at = time_of(now)
+        return tuple([message.trusted_copy(stored_at=stored_at) for message in messages])
 
-    def _touched(self, key: dict[str, str], end: _End, message_count: int, next_seq: int) -> Query:
-        # The time ascends even if the clock goes back, but not beyond the latest time.
-        time = max(_now(), min(1 + (end.updated_at or 0), LATEST))
+    def _delete(self, key: dict[str, str], end: _End, message_id: str) -> SQLFlow[bool]:
+        """Delete a message, and return whether it was there."""
+        is_deleted = (yield self._sql.delete_message(**key, message_id=message_id)).changed > 0
+        if is_deleted:
+            yield self._touched(key, end, end.message_count - 1, end.next_seq)
+        return is_deleted
+
+    def _touched(
+        self,
+        key: dict[str, str],
+        end: _End,
+        message_count: int,
+        next_seq: int,
+        messages: Sequence[Message] = (),
+    ) -> Query:
+        time = _moved(end, messages)
         return self._sql.touch_conversation(
             **key,
             new_updated_at=time,
             new_rank=-time - PINNED if end.pinned else -time,
             new_message_count=message_count,
             new_next_seq=next_seq,
+            new_revision=new_revision(),
         )
 
     def _words(self, words: Collection[str]) -> str:
@@ -439,6 +566,39 @@ def _now() -> int:
     return time_ns() // 1000
 
 
-def _older(time: datetime) -> dict[str, int | None]:
-    newest = -(microseconds(time) or 0)
+def _place(listing: Listing) -> Sequence[Any]:
+    """Return the place of the conversation before a page: its rank and its id."""
+    if listing.cursor is not None:
+        return read_position(listing.cursor, int, str)
+    return _LAST if listing.reverse else _FIRST
+
+
+def _restrictions(which: Listing | ConversationFilter) -> tuple[frozenset[str], dict[str, Any]]:
+    """Return the names of a list's restrictions, and their values."""
+    values = owner_values(which.owner)
+    names = frozenset(values)
+    if which.older_than is None:
+        return names, values
+    return names | {"older"}, values | _older(which.older_than)
+
+
+def _older(time: datetime) -> dict[str, int]:
+    newest = -microseconds(time)
     return {"newest": newest, "newest_pinned": newest - PINNED}
+
+
+def _by_id(rows: Iterable[Row]) -> dict[str, Message]:
+    """Return the messages of rows that begin with their places, by id."""
+    messages = [stored_message(*row[1:]) for row in rows]
+    return {message.id: message for message in messages}
+
+
+def _moved(end: _End, messages: Sequence[Message]) -> int:
+    """Return the time of a change, as `moved_by` does; these messages are added."""
+    if messages and end.created_at is not None and end.created_at < end.stored_at:
+        conversation = Conversation.model_construct(
+            id="", created_at=time_of(end.created_at), updated_at=time_of(end.updated_at)
+        )
+        return microseconds(moved_by(conversation, time_of(end.stored_at), messages))
+    # The time ascends even if the clock goes back, but not beyond the latest time.
+    return max(_now(), min(1 + (end.updated_at or 0), LATEST))

@@ -1,24 +1,31 @@
 """Migrations: flows that upgrade a database's tables to the version that this library writes.
 
-An upgrade runs in one transaction, under a lock that keeps out other processes that open the same
-database. No migration may drop a table or a column that holds data.
+An upgrade runs in one short transaction, under a lock that keeps out other processes that open the
+same database. It adds what is null in the rows that are there, and fills nothing. No migration may
+drop a table or a column that holds data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from convostore.errors import ConfigError
 
 from .queries import Query, SQLFlow
 from .statements import Statements
+from .tables import Tables
 
-VERSION: Final = 1
+VERSION: Final = 2
 """The version of the tables."""
 
 _LOCK: Final = 7_236_502_219_073_471_573
 """Key of PostgreSQL's advisory lock; any number that no other program uses."""
+_SECOND: Final = (
+    ("conversations", "owner"),
+    ("conversations", "revision"),
+    ("messages", "stored_at"),
+)
+"""The columns that version 2 adds."""
 
 
 def is_current(statements: Statements, *, create: bool = True) -> SQLFlow[bool]:
@@ -62,17 +69,19 @@ def upgrade(statements: Statements) -> SQLFlow[None]:
     version = yield from _version(statements)
     if version == VERSION:
         return
-    for number in range(version + 1, VERSION + 1):
-        for sql in _migration(statements, number):
-            yield _query(sql)
+    for sql in statements.tables.ddl() if version == 0 else _to_second(statements.tables):
+        yield _query(sql)
     yield _query("DELETE FROM convostore_schema")
     yield _query(f"INSERT INTO convostore_schema (version) VALUES ({VERSION})")  # noqa: S608
 
 
-def _migration(statements: Statements, number: int) -> Sequence[str]:
-    """Return the statements that upgrade the previous version to this one."""
-    assert number == 1  # noqa: S101  # there is no other yet
-    return statements.tables.ddl()
+def _to_second(tables: Tables) -> list[str]:
+    """Return the statements that upgrade version 1 to version 2.
+
+    PostgreSQL makes the index outside of the transaction, which would else keep out writers.
+    """
+    columns = [tables.add_column(table, column) for table, column in _SECOND]
+    return [*columns, tables.create_owned()] if tables.is_sqlite else columns
 
 
 def _version(statements: Statements) -> SQLFlow[int]:
@@ -88,7 +97,13 @@ def _version(statements: Statements) -> SQLFlow[int]:
     if not (yield _query(exists, writes=False)).rows:
         return 0
     rows = (yield statements.version()).rows
-    version = int(rows[0][0]) if rows else 0
+    if not rows:
+        raise ConfigError(
+            "the table convostore_schema has no row, so the version of the tables is not known: "
+            "restore a backup, or write the version back if you know it: "
+            "INSERT INTO convostore_schema (version) VALUES (…)"
+        )
+    version = int(rows[0][0])
     refuse_newer(version)
     return version
 

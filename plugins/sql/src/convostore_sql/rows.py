@@ -1,21 +1,35 @@
 """Conversations and messages as rows, and back.
 
 Any text is stored losslessly and in its order: NUL and surrogates, which databases refuse, are
-encoded as pairs of characters. No statement may be known here.
+encoded as pairs of characters. A row that another program damaged is read as far as it can be. No
+statement may be known here.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import Any, Final, cast
+from json.encoder import encode_basestring_ascii  # a third of the time of `to_json`
+from typing import Any, Final, get_args, overload
 
-from convostore.errors import ProtocolError
-from convostore.models import JSON, Conversation, Message
-from convostore.serialization import dump, dumps, to_json, trusted_conversation, trusted_message
+from pydantic_core import from_json
+
+from convostore.adapters.write_rules import new_revision
+from convostore.errors import InvalidError
+from convostore.models import JSON, Conversation, Message, Role
+from convostore.serialization import (
+    dump,
+    dumps,
+    parse_conversation,
+    parse_message,
+    part_surrogates,
+    salvage_conversation,
+    salvage_message,
+    structure_of,
+    to_json,
+)
 
 from .queries import Row
 
@@ -30,7 +44,10 @@ _ENCODED: Final = "~"
 _REFUSED: Final = re.compile("[\x00\x01\ud800-\udfff\ue000]")
 _REPLACED: Final = re.compile("\x01[\x01\x02]|\ue000[\x01-\u0801]")
 _SURROGATES: Final = 0xD800
-_decode: Final = json.JSONDecoder().raw_decode
+_ROLES: Final = frozenset(get_args(Role))
+_is_sound: Final = structure_of(Message, without=("id", "role"))
+_DAMAGE: Final = (InvalidError, TypeError, AttributeError, OverflowError)
+"""What reading a damaged row raises: not JSON of a value, or columns of another type."""
 
 
 def encode_text(text: str) -> str:
@@ -58,11 +75,19 @@ def _one_for(match: re.Match[str]) -> str:
     return chr(ord(pair[1]) - 1 + (0 if pair[0] == "\x01" else _SURROGATES))
 
 
+@overload
+def microseconds(time: datetime) -> int: ...
+@overload
+def microseconds(time: datetime | None) -> int | None: ...
 def microseconds(time: datetime | None) -> int | None:
     """Encode a time for a column: microseconds since 1970, UTC."""
     return None if time is None else (time - _EPOCH) // _MICROSECOND
 
 
+@overload
+def time_of(number: int) -> datetime: ...
+@overload
+def time_of(number: int | None) -> datetime | None: ...
 def time_of(number: int | None) -> datetime | None:
     """Decode the time of a column."""
     return None if number is None else _EPOCH + timedelta(microseconds=number)
@@ -83,10 +108,13 @@ def namespace_mark(namespace: str) -> str:
 
 
 def conversation_row(conversation: Conversation, stored_at: int) -> dict[str, Any]:
-    """Return a conversation's columns, except those about its messages and its words."""
+    """Return a conversation's columns, except those about its messages and its words.
+
+    The revision is a new one.
+    """
     rest = dump(conversation)
     # What has a column is not stored twice.
-    for name in ("id", "title", "pinned", "created_at", "updated_at"):
+    for name in ("id", "title", "pinned", "created_at", "updated_at", "owner", "revision"):
         rest.pop(name, None)
     return {
         "id": encode_text(conversation.id),
@@ -97,34 +125,82 @@ def conversation_row(conversation: Conversation, stored_at: int) -> dict[str, An
         "stored_at": stored_at,
         "rank": rank_of(conversation),
         "body": _encode_body(rest) if rest else None,
+        "owner": None if conversation.owner is None else encode_text(conversation.owner),
+        "revision": new_revision(),
     }
 
 
 def conversation_of(row: Row) -> Conversation:
-    """Make a conversation from a row of `tables.CONVERSATION_COLUMNS`."""
-    identity, title, pinned, created_at, updated_at, _, body = row
-    columns: dict[str, Any] = {
-        "id": decode_text(identity),
-        "title": None if title is None else decode_text(title),
-        "pinned": bool(pinned),
-        "created_at": time_of(created_at),
-        "updated_at": time_of(updated_at),
+    """Make a conversation from a row of `tables.CONVERSATION_COLUMNS`.
+
+    What cannot be read of a damaged row is among its problems.
+    """
+    identity, title, pinned, created_at, updated_at, _, body, owner, revision = row
+    try:
+        columns: dict[str, Any] = {
+            "id": decode_text(identity),
+            "title": None if title is None else decode_text(title),
+            "pinned": _truth(pinned),
+            "created_at": time_of(created_at),
+            "updated_at": time_of(updated_at),
+            "owner": None if owner is None else decode_text(owner),
+            "revision": revision,
+        }
+        if body is None:
+            return Conversation.model_construct(**columns)
+        rest = parse_conversation(f'{{"id":"-",{_plain_body(body)[1:]}')
+    except _DAMAGE:
+        return _salvaged_conversation(row)
+    return Conversation.model_construct(**{**rest.__dict__, **columns})
+
+
+def _truth(number: object) -> bool:
+    if number not in {0, 1}:
+        raise TypeError
+    return bool(number)
+
+
+def _salvaged_conversation(row: Row) -> Conversation:
+    identity, title, pinned, created_at, updated_at, _, body, owner, revision = row
+    columns = {
+        "id": _identity(identity),
+        "title": decode_text(title) if isinstance(title, str) else title,
+        "pinned": pinned in {0, 1} and bool(pinned) if isinstance(pinned, int) else pinned,
+        "created_at": _iso_time(created_at),
+        "updated_at": _iso_time(updated_at),
+        "owner": decode_text(owner) if isinstance(owner, str) else owner,
+        "revision": revision,
     }
-    if body is None:
-        return Conversation.model_construct(**columns)
-    return trusted_conversation(_decode_body(body) | {"id": ""}).model_copy(update=columns)
+    return salvage_conversation(_stored_body(body), columns)
 
 
-def message_row(message: Message, now: int) -> dict[str, Any]:
+def _identity(identity: object) -> str:
+    if isinstance(identity, bytes):
+        return identity.decode("utf-8", "backslashreplace") or "-"
+    return decode_text(str(identity)) or "-"
+
+
+def _iso_time(number: Any) -> object:
+    """Return the time of a column for salvage, or what stands there if it is not one."""
+    try:
+        time = time_of(number)
+    except (TypeError, OverflowError):
+        return number
+    return None if time is None else time.isoformat()
+
+
+def message_row(message: Message, stored_at: int | None) -> dict[str, Any]:
     """Return a message's columns, except its place and its words."""
     rest = dump(message)
     del rest["id"], rest["role"]
+    rest.pop("stored_at", None)
     said_at = microseconds(message.created_at)
     return {
         "message_id": encode_text(message.id),
         "role": message.role,
-        "said_at": now if said_at is None else said_at,
+        "said_at": stored_at if said_at is None else said_at,
         "body": _encode_body(rest),
+        "stored_at": stored_at,
     }
 
 
@@ -135,29 +211,84 @@ def message_body(message: Message) -> str:
 
 
 def message_of(identity: str, role: str, body: str) -> Message:
-    """Make a message from a row."""
-    values = _decode_body(body)
-    values["id"] = decode_text(identity)
-    values["role"] = role
-    return trusted_message(values)
+    """Make a message from a row; what cannot be read of a damaged one is among its problems."""
+    try:
+        return _sound_message(identity, role, body)
+    except _DAMAGE:
+        text = _stored_body(body)
+        columns = {"id": _identity(identity), "role": role}
+        return salvage_message("" if text is None else text, columns)
+
+
+def stored_message(
+    identity: str, role: str, body: str, stored_at: int | None, said_at: int
+) -> Message:
+    """Make a message from a row of `tables.MESSAGE_COLUMNS`."""
+    message = message_of(identity, role, body)
+    if stored_at is None and message.created_at is None:
+        stored_at = said_at  # as version 1 of the tables has it
+    message.__dict__["stored_at"] = time_of(stored_at)  # its only owner is here
+    return message
+
+
+def stored_message_json(
+    identity: str, role: str, body: str, stored_at: int | None, said_at: int
+) -> str:
+    """Return the message of a row of `tables.MESSAGE_COLUMNS` as JSON, as `message_json` does."""
+    text = message_json(identity, role, body)
+    time = time_of(said_at if stored_at is None else stored_at).isoformat()
+    if stored_at is None and f'"created_at":"{time}"' in text:
+        return text  # a row of version 1 whose `said_at` is not when it was stored
+    return f'{{"stored_at":"{time}",{text[1:]}'
 
 
 def message_json(identity: str, role: str, body: str) -> str:
-    """Return the message of a row as JSON, without decoding a body that needs no decoding.
+    """Return the message of a row as JSON, without writing anew what is stored so."""
+    try:
+        if role in _ROLES and _is_sound(from_json(body)):
+            return _whole(identity, role, body)
+    except (*_DAMAGE, ValueError):  # it is damaged, or one that this parser does not take
+        pass
+    return dumps(message_of(identity, role, body))
+
+
+def _sound_message(identity: str, role: str, body: str) -> Message:
+    """Make a message from a row.
 
     Raises:
-        ProtocolError: The row is visibly damaged.
+        InvalidError: The row is damaged, as it may be with other errors of `_DAMAGE`.
     """
-    if body.startswith(_ENCODED):
-        return dumps(message_of(identity, role, body))
-    if not (body.startswith("{") and body.endswith("}")):
-        raise _damaged()
-    rest = "}" if body == "{}" else f",{body[1:]}"
-    return f'{{"id":{to_json(decode_text(identity))},"role":"{role}"{rest}'
+    message = parse_message(_whole(identity, role, body))
+    if message.role != role or message.id != decode_text(identity):
+        raise InvalidError("the body has fields that belong in columns")
+    return message
 
 
-def _damaged() -> ProtocolError:
-    return ProtocolError("a row is damaged, or written by another program: its body is not JSON")
+def _whole(identity: str, role: str, body: str) -> str:
+    """Return the JSON of a row's message."""
+    text = _plain_body(body)
+    rest = "}" if text == "{}" else f",{text[1:]}"
+    return f'{{"id":{encode_basestring_ascii(decode_text(identity))},"role":"{role}"{rest}'
+
+
+def _plain_body(body: str) -> str:
+    """Decode a body; an object's, if it is not damaged.
+
+    Raises:
+        InvalidError: It is not the text of an object.
+    """
+    # What is encoded has its surrogates as they are; in what is parsed, pairs are parted.
+    text = part_surrogates(decode_text(body[1:])) if body.startswith(_ENCODED) else body
+    if not text.startswith("{"):
+        raise InvalidError("the body is not a JSON object")
+    return text
+
+
+def _stored_body(body: object) -> object:
+    """Return the JSON in a column, whatever it holds."""
+    if isinstance(body, str) and body.startswith(_ENCODED):
+        return decode_text(body[1:])
+    return body
 
 
 def _encode_body(data: Mapping[str, JSON]) -> str:
@@ -169,14 +300,3 @@ def _encode_body(data: Mapping[str, JSON]) -> str:
     except UnicodeEncodeError:
         return _ENCODED + encode_text(text)
     return text
-
-
-def _decode_body(body: str) -> dict[str, JSON]:
-    text = decode_text(body[1:]) if body.startswith(_ENCODED) else body
-    try:
-        values, end = _decode(text)  # takes half the time of `json.loads`
-    except ValueError:
-        end = -1
-    if end != len(text):
-        raise _damaged()
-    return cast("dict[str, JSON]", values)

@@ -13,11 +13,11 @@ from functools import cached_property
 from typing import Any, Final
 
 from convostore.adapters import read_position
-from convostore.models import Listing, Page
+from convostore.models import UNSET, Listing, Page, Unset
 from convostore.search import Hit, Search
 
 from .queries import Query, Row, SQLFlow
-from .rows import conversation_of, encode_text, message_of, microseconds, namespace_mark
+from .rows import conversation_of, encode_text, microseconds, namespace_mark, stored_message
 from .statements import Statements
 from .tables import CONVERSATION_COLUMNS
 
@@ -129,9 +129,9 @@ class Finder:
         )
 
     def _message(self, row: Row) -> tuple[_Place, Hit | None]:
-        time, seq, identity, role, body = row[_WIDTH:]
+        time, seq, *columns = row[_WIDTH:]
         place = _Place(in_titles=False, time=time, identity=row[0], seq=-seq)
-        message = message_of(identity, role, body)
+        message = stored_message(*columns)
         return place, self.search.message_hit(conversation_of(row[:_WIDTH]), message)
 
     @cached_property
@@ -146,7 +146,15 @@ class Finder:
             "since": microseconds(self.search.since),
             "until": microseconds(self.search.until),
         }
-        return {name: value for name, value in values.items() if value is not None}
+        restrictions = {name: value for name, value in values.items() if value is not None}
+        return restrictions | owner_values(self.search.owner)
+
+
+def owner_values(owner: str | Unset | None) -> dict[str, Any]:
+    """Return the values of the restriction to an owner, by the names of restrictions."""
+    if owner is UNSET:
+        return {}
+    return {"unowned": None} if owner is None else {"owner": encode_text(owner)}
 
 
 def _more(at_once: int, rows: Sequence[Row]) -> int:

@@ -35,7 +35,7 @@ from convostore.search import Term
 
 from .queries import Statement
 from .rows import PINNED
-from .tables import CONVERSATION_COLUMNS, Tables, tables_of
+from .tables import CONVERSATION_COLUMNS, MESSAGE_COLUMNS, Tables, tables_of
 
 _MOST_GROUPS: Final = 32
 _MOST_CHOICES: Final = 3
@@ -54,6 +54,7 @@ class Statements:
             m.c.namespace == bindparam("namespace"), m.c.conversation_id == bindparam("id")
         )
         self._conversation = [c.c[name] for name in CONVERSATION_COLUMNS]
+        self._message = [m.c[name] for name in MESSAGE_COLUMNS]
         self._compile_conversations()
         self._compile_deletions()
         self._compile_messages()
@@ -62,16 +63,19 @@ class Statements:
     def _compile_conversations(self) -> None:
         c = self._c
         self.conversation = self._read(select(*self._conversation).where(self._own))
-        self.conversations = self._read(self._list())
-        self.old_conversations = self._read(self._list().where(self._is_old()))
         self.locked_conversation = self._locked(select(*self._conversation).where(self._own))
-        end = (c.c.pinned, c.c.updated_at, c.c.message_count, c.c.next_seq, self._next_number())
-        self.locked_end = self._locked(select(*end).where(self._own))
+        end = ("pinned", "created_at", "updated_at", "stored_at", "message_count", "next_seq")
+        self.locked_end = self._locked(
+            select(*[c.c[name] for name in end], self._next_number()).where(self._own)
+        )
         self.insert_conversation = self._inserts(c)
         self.save_conversation = self._write(update(c).where(self._own).values(_new_values(_SAVED)))
         self.save_title_words = self._save_words()
         self.touch_conversation = self._write(
             update(c).where(self._own).values(_new_values(_TOUCHED))
+        )
+        self.revise_conversation = self._write(
+            update(c).where(self._own).values(_new_values(["revision"]))
         )
 
     def _compile_deletions(self) -> None:
@@ -88,7 +92,6 @@ class Statements:
                 m.c.conversation_id.not_in(select(c.c.id).where(of_namespace)),
             )
         )
-        self.locked_old_ids = self._locked(select(c.c.id).where(of_namespace, self._is_old()))
         self.delete_listed = self._write(delete(c).where(of_namespace, self._among(c.c.id, "ids")))
         self.delete_listed_messages = self._write(
             delete(m).where(messages_of_namespace, self._among(m.c.conversation_id, "ids"))
@@ -96,22 +99,32 @@ class Statements:
 
     def _compile_messages(self) -> None:
         m, of = self._m, self._of
-        message = select(m.c.seq, m.c.id, m.c.role, m.c.body).where(of)
+        message = select(m.c.seq, *self._message).where(of)
         its_id = m.c.id == bindparam("message_id")
+        orders = {"oldest_first": False, "newest_first": True}
         self.messages = {
-            "oldest_first": self._read(self._messages(newest_first=False)),
-            "newest_first": self._read(self._messages(newest_first=True)),
+            order: self._read(self._messages(newest_first=newest_first))
+            for order, newest_first in orders.items()
+        }
+        self.messages_from = {
+            order: self._read(self._messages(newest_first=newest_first, from_start=True))
+            for order, newest_first in orders.items()
         }
         self.tip = self._read(select(m.c.seq, m.c.id).where(of).order_by(m.c.seq.desc()).limit(1))
+        self.last_message = self._read(message.order_by(m.c.seq.desc()).limit(1))
         self.message = self._read(message.where(its_id))
         self.known_messages = self._read(message.where(self._among(m.c.id, "message_ids")))
         self.message_count = self._read(
             select(func.count()).select_from(m).where(of, m.c.seq <= bindparam("seq"))
         )
+        self.tail_count = self._read(
+            select(func.count()).select_from(m).where(of, m.c.seq > bindparam("seq"))
+        )
         self.insert_messages = self._inserts(m)
         self.save_message = self._write(
             update(m).where(of, its_id).values(body=bindparam("new_body"))
         )
+        self.update_message = self._update_message(its_id)
         self.delete_message = self._write(delete(m).where(of, its_id))
         self.fork_messages = self._fork()
 
@@ -188,6 +201,18 @@ class Statements:
         else:
             statement = update(words).where(self._own)
         return self._write(statement.values(words=bindparam("new_words")))
+
+    def _update_message(self, its_id: ColumnElement[bool]) -> tuple[Statement, ...]:
+        """Compile the statements that store a message and its words in the place of another."""
+        m = self._m
+        words = self.tables.words[m]
+        names = [*_UPDATED, *([] if self.tables.is_sqlite else ["words"])]
+        statements = [self._write(update(m).where(self._of, its_id).values(_new_values(names)))]
+        if self.tables.is_sqlite:
+            number = select(m.c.number).where(self._of, its_id).scalar_subquery()
+            changed = update(words).where(words.c.rowid == number)
+            statements.append(self._write(changed.values(words=bindparam("new_words"))))
+        return tuple(statements)
 
     def _fork(self) -> tuple[Statement, ...]:
         """Compile the statements that copy messages and their words, up to a place."""
@@ -279,6 +304,7 @@ class Statements:
             "id": c.c.id == bindparam("id"),
             "since": made_at >= bindparam("since"),
             "until": made_at < bindparam("until"),
+            **self._owned(c),
         }
         place = tuple_(-made_at, c.c.id)
         return self._read(
@@ -302,6 +328,7 @@ class Statements:
             "role": m.c.role == bindparam("role"),
             "since": m.c.said_at >= bindparam("since"),
             "until": m.c.said_at < bindparam("until"),
+            **{name: self._within(owned) for name, owned in self._owned(c).items()},
         }
         place = tuple_(-m.c.said_at, m.c.conversation_id, -m.c.seq)
         last = tuple_(bindparam("after_time"), bindparam("after_id"), bindparam("after_seq"))
@@ -336,7 +363,7 @@ class Statements:
                 *[conversation.c[name] for name in CONVERSATION_COLUMNS],
                 -first.c.said_at,
                 first.c.seq,
-                *[message.c[name] for name in ("id", "role", "body")],
+                *[message.c[name] for name in MESSAGE_COLUMNS],
             )
             .select_from(first)
             .join(message, its_message)
@@ -357,17 +384,73 @@ class Statements:
 
     # Lists
 
-    def _list(self) -> Select[Any]:
+    @cache  # noqa: B019  # one entry per combination of restrictions
+    def conversations(self, restricted: frozenset[str], *, reverse: bool) -> Statement:
+        """Compile the query for a page of conversations that follow a place."""
+        place = tuple_(bindparam("rank"), bindparam("after_id"))
+        return self._read(self._list(place, restricted, reverse=reverse))
+
+    @cache  # noqa: B019
+    def conversations_from(self, restricted: frozenset[str], *, reverse: bool) -> Statement:
+        """Compile the query for a page of conversations that begins with one of them, or empty."""
+        start = self._c.alias("start")
+        page = self._list(tuple_(start.c.rank, start.c.id), restricted, reverse, inclusive=True)
+        its_id = and_(
+            start.c.namespace == bindparam("namespace"), start.c.id == bindparam("start_id")
+        )
+        if self.tables.is_sqlite:
+            return self._read(page.where(its_id))
+        within = page.correlate(start).lateral("page")
+        return self._read(select(within).select_from(start).join(within, true()).where(its_id))
+
+    @cache  # noqa: B019
+    def locked_ids(self, restricted: frozenset[str]) -> Statement:
+        """Compile the query for the ids of conversations, locked until the unit ends."""
         c = self._c
+        return self._locked(
+            select(c.c.id).where(
+                c.c.namespace == bindparam("namespace"), *self._restrictions(restricted)
+            )
+        )
+
+    def _list(
+        self,
+        place: ColumnElement[Any],
+        restricted: frozenset[str],
+        reverse: bool,
+        *,
+        inclusive: bool = False,
+    ) -> Select[Any]:
+        c = self._c
+        own_place = tuple_(c.c.rank, c.c.id)
+        if inclusive:
+            beyond = own_place <= place if reverse else own_place >= place
+        else:
+            beyond = own_place < place if reverse else own_place > place
+        rank, identity = (c.c.rank.desc(), c.c.id.desc()) if reverse else (c.c.rank, c.c.id)
         return (
             select(*self._conversation, c.c.rank)
-            .where(
-                c.c.namespace == bindparam("namespace"),
-                tuple_(c.c.rank, c.c.id) > tuple_(bindparam("rank"), bindparam("after_id")),
-            )
-            .order_by(c.c.rank, c.c.id)
+            .where(c.c.namespace == bindparam("namespace"), beyond, *self._restrictions(restricted))
+            .order_by(rank, identity)
             .limit(bindparam("limit"))
         )
+
+    def _restrictions(self, restricted: frozenset[str]) -> list[ColumnElement[bool]]:
+        restrictions = {"older": self._is_old(), **self._owned(self._c)}
+        return [restrictions[name] for name in sorted(restricted)]
+
+    @staticmethod
+    def _owned(conversations: Any) -> dict[str, ColumnElement[bool]]:
+        owner = conversations.c.owner
+        return {"owner": owner == bindparam("owner"), "unowned": owner.is_(None)}
+
+    def _within(self, owned: ColumnElement[bool]) -> ColumnElement[bool]:
+        """Return the condition that a message's conversation meets another one."""
+        c = self._c
+        its_conversation = and_(
+            c.c.namespace == bindparam("namespace"), c.c.id == self._m.c.conversation_id
+        )
+        return select(c.c.id).where(its_conversation, owned).exists()
 
     def _is_old(self) -> ColumnElement[bool]:
         """Return the condition that a conversation was last active before a time, if at any."""
@@ -380,15 +463,19 @@ class Statements:
             func.coalesce(c.c.updated_at, c.c.created_at).is_not(None),
         )
 
-    def _messages(self, *, newest_first: bool) -> Select[Any]:
+    def _messages(self, *, newest_first: bool, from_start: bool = False) -> Select[Any]:
         """Build the query for a page of messages with the number of all; one empty row if none.
 
         SQLite follows the index next to the conversation's row. PostgreSQL would read and sort all
         messages beyond the place; there, a subquery limits the page first.
         """
         c, m = self._c, self._m
-        beyond = m.c.seq < bindparam("seq") if newest_first else m.c.seq > bindparam("seq")
-        columns: list[ColumnElement[Any]] = [m.c.seq, m.c.id, m.c.role, m.c.body]
+        if from_start:
+            start = self._place_of_start()
+            beyond = m.c.seq <= start if newest_first else m.c.seq >= start
+        else:
+            beyond = m.c.seq < bindparam("seq") if newest_first else m.c.seq > bindparam("seq")
+        columns: list[ColumnElement[Any]] = [m.c.seq, *self._message]
         if self.tables.is_sqlite:
             same = (m.c.namespace == c.c.namespace, m.c.conversation_id == c.c.id)
             source = c.outerjoin(m, and_(*same, beyond))
@@ -400,6 +487,18 @@ class Statements:
             columns, place = list(subquery.c), subquery.c.seq
         query = select(c.c.message_count, *columns).select_from(source).where(self._own)
         return _ordered(query, place, newest_first).limit(bindparam("limit"))
+
+    def _place_of_start(self) -> ColumnElement[Any]:
+        start = self._m.alias("start")
+        return (
+            select(start.c.seq)
+            .where(
+                start.c.namespace == bindparam("namespace"),
+                start.c.conversation_id == bindparam("id"),
+                start.c.id == bindparam("start_id"),
+            )
+            .scalar_subquery()
+        )
 
     # Compilation
 
@@ -420,8 +519,18 @@ def _ordered(query: Select[Any], place: ColumnElement[Any], newest_first: bool) 
     return query.order_by(place.desc() if newest_first else place)
 
 
-_SAVED: Final = ("title", "pinned", "created_at", "updated_at", "rank", "body")
-_TOUCHED: Final = ("updated_at", "rank", "message_count", "next_seq")
+_SAVED: Final = (
+    "title",
+    "pinned",
+    "created_at",
+    "updated_at",
+    "rank",
+    "body",
+    "owner",
+    "revision",
+)
+_TOUCHED: Final = ("updated_at", "rank", "message_count", "next_seq", "revision")
+_UPDATED: Final = ("role", "said_at", "body", "stored_at")
 
 
 def _new_values(names: Iterable[str]) -> dict[str, Any]:

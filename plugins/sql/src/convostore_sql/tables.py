@@ -23,10 +23,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
+
+OWNED: Final = "convostore_conversations_owned"
+"""The index of conversations by owner."""
 
 CONVERSATION_COLUMNS: Final = (
     "id",
@@ -36,8 +39,13 @@ CONVERSATION_COLUMNS: Final = (
     "updated_at",
     "stored_at",
     "body",
+    "owner",
+    "revision",
 )
 """The columns from which a conversation is made, in this order."""
+
+MESSAGE_COLUMNS: Final = ("id", "role", "body", "stored_at", "said_at")
+"""The columns from which a message is made, in this order."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +57,11 @@ class Tables:
         version: Version of the schema, in one row.
         conversations: Conversations. The list is sorted by `rank`: pinned first, then the latest
             activity. `next_seq` is the place of the next message, `message_count` the number of
-            messages. `body` is JSON of what has no column.
+            messages. `body` is JSON of what has no column. `revision` is null in a row of version 1
+            until something is written to it.
         messages: Messages. `seq` is the place in the conversation; searches are sorted by
-            `said_at`. `body` is JSON of what has no column.
+            `said_at`. `body` is JSON of what has no column. `stored_at` is null in rows of version
+            1.
         words: By table, the table with the words of its rows: on SQLite an FTS5 table that refers
             to the rows by `number`, on PostgreSQL the table itself.
     """
@@ -82,6 +92,23 @@ class Tables:
                     _TRIGGER.format(words=words.name, of=table),
                 ]
         return statements
+
+    def add_column(self, table: str, column: str) -> str:
+        """Return the statement that adds a column to the conversations or the messages."""
+        target: Table = getattr(self, table)
+        definition = CreateColumn(target.c[column]).compile(dialect=self.dialect)
+        return f"ALTER TABLE {target.name} ADD COLUMN {definition}"
+
+    def create_owned(self, *, concurrently: bool = False) -> str:
+        """Return the statement that creates the index of conversations by owner.
+
+        Args:
+            concurrently: Whether others may write meanwhile, on PostgreSQL; it must then not run in
+                a transaction.
+        """
+        (index,) = [index for index in self.conversations.indexes if index.name == OWNED]
+        sql = str(CreateIndex(index, if_not_exists=True).compile(dialect=self.dialect))
+        return sql.replace("INDEX", "INDEX CONCURRENTLY", 1) if concurrently else sql
 
 
 # Words consist of letters, digits and a namespace's mark; the tokenizer only splits at spaces.
@@ -122,6 +149,8 @@ def tables_of(name: str) -> Tables:
         Column("next_seq", BigInteger, nullable=False),
         *_words(is_sqlite),
         Column("body", Text),
+        Column("owner", key),
+        Column("revision", Text),
         _key(is_sqlite, "namespace", "id"),
     )
     Index(
@@ -129,6 +158,16 @@ def tables_of(name: str) -> Tables:
         conversations.c.namespace,
         conversations.c.rank,
         conversations.c.id,
+    )
+    owned = conversations.c.owner.is_not(None)
+    Index(
+        OWNED,
+        conversations.c.namespace,
+        conversations.c.owner,
+        conversations.c.rank,
+        conversations.c.id,
+        sqlite_where=owned,
+        postgresql_where=owned,
     )
     messages = Table(
         "convostore_messages",
@@ -142,6 +181,7 @@ def tables_of(name: str) -> Tables:
         Column("said_at", BigInteger, nullable=False),
         *_words(is_sqlite),
         Column("body", Text, nullable=False),
+        Column("stored_at", BigInteger),
         _key(is_sqlite, "namespace", "conversation_id", "seq"),
         UniqueConstraint("namespace", "conversation_id", "id"),
     )

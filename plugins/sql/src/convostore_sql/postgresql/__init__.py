@@ -46,10 +46,10 @@ class PostgreSQLAdapter(SQLAdapter):
         self._parameters = _parameters(dsn, options)
 
     @property
-    def label(self) -> str:
+    def _address(self) -> str:
         host = self.options.host or self.dsn.host or "localhost"
         port = f":{self.dsn.port}" if self.dsn.port else ""
-        return f"postgresql://{host}{port}{self.dsn.path}{self._scope}"
+        return f"postgresql://{host}{port}{self.dsn.path}"
 
     @property
     def _sql(self) -> Statements:

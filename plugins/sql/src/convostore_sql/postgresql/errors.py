@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from convostore.errors import (
     UnavailableError,
 )
 
+from ..inspection import missing
 from ..queries import Rerun
 
 _AGAIN: Final = frozenset({"40001", "40P01", "23505"})
@@ -26,7 +27,6 @@ _LOCKED: Final = frozenset({"55P03"})
 _NO_DATABASE: Final = frozenset({"3D000"})
 _REFUSED: Final = frozenset({"28000", "28P01", "42501"})
 _READ_ONLY: Final = frozenset({"25006"})
-_TOO_LARGE: Final = frozenset({"54000"})
 _STATEMENT_MODE: Final = "not allowed in statement pooling mode"
 """What PgBouncer says to a BEGIN; there is no state for it."""
 _ENDED: Final = ("server closed the connection", "terminating connection")
@@ -66,8 +66,8 @@ def _final(error: psycopg.Error, state: str, text: str) -> StoreError:
         return AuthError(f"PostgreSQL refuses this user: {text}")
     if state in _NO_DATABASE or ("does not exist" in text and "database" in text):
         return ConfigError(f"{text}: create it first, or name another one")
-    if state in _TOO_LARGE:
-        return InvalidError(f"PostgreSQL cannot store a value, an id may be too long: {text}")
+    if state in _MAKE:
+        return _MAKE[state](text)
     if state.startswith("22") or isinstance(error, psycopg.DataError):
         return InvalidError(f"PostgreSQL refuses a value: {text}")
     if isinstance(error, psycopg.OperationalError):
@@ -150,3 +150,15 @@ def committing(connection: psycopg.BaseConnection[Any]) -> Iterator[None]:
                 "repeat the call, as nothing is stored twice"
             ) from error
         raise
+
+
+def _too_large(text: str) -> InvalidError:
+    return InvalidError(f"PostgreSQL cannot store a value, an id may be too long: {text}")
+
+
+_MAKE: Final[Mapping[str, Callable[[str], StoreError]]] = {
+    "42P01": missing,
+    "42703": missing,
+    "54000": _too_large,
+}
+"""Makers of the errors of states: an unknown table, an unknown column, a value too large."""

@@ -18,14 +18,13 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
-from convostore.flow import run
-
-from ..migrations import is_current, refuse_newer, upgrade
+from ..migrations import refuse_newer
 from ..options import PostgreSQLOptions
 from ..queries import Query, Reply, Row
 from ..statements import statements_of
 from ..tables import POSTGRESQL
 from .errors import pass_interruptions, translated, wrong_encoding
+from .upgrading import prepare_tables
 
 COMMIT: Final = b"COMMIT"
 ROLLBACK: Final = b"ROLLBACK"
@@ -168,16 +167,11 @@ class Settings:
         (encoding,) = session.execute("SHOW server_encoding", prepare=False).fetchone() or (None,)
         if encoding != "UTF8":
             raise wrong_encoding(encoding)
-        statements = statements_of(POSTGRESQL)
 
         def reply(query: Query) -> Reply:
             return execute(session, query)
 
-        if run(is_current(statements, create=self._create), reply):
-            return
-        with session.transaction():
-            session.execute(self._lock_timeout, prepare=False)
-            run(upgrade(statements), reply)
+        prepare_tables(session, reply, create=self._create, timeout=self.timeout)
 
 
 def begin(session: Session, settings: Settings) -> None:

@@ -49,11 +49,15 @@ class SQLiteAdapter(SQLAdapter):
         )
 
     @property
-    def label(self) -> str:
+    def _address(self) -> str:
         if self._path == MEMORY:
-            return f"sqlite://{self._scope}"
+            return "sqlite://"
         path = Path(self._path).resolve().as_posix()  # a file is one store, by any path
-        return f"sqlite:///{quote(path, safe=_PLAIN)}{self._scope}"
+        return f"sqlite:///{quote(path, safe=_PLAIN)}"
+
+    @property
+    def _database_key(self) -> object:
+        return self._database if self._path == MEMORY else self._address
 
     @property
     def _sql(self) -> Statements:

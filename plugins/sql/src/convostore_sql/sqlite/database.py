@@ -72,6 +72,7 @@ from .slots import Slots
 T = TypeVar("T")
 
 MEMORY: Final = ":memory:"
+_NOT_UTF8: Final = "Could not decode to UTF-8"
 _PATIENCE: Final = 0.1
 """Seconds after which a waiting unit checks whether it was cancelled or interrupted."""
 
@@ -435,7 +436,28 @@ def _execute(connection: sqlite3.Connection, query: Query) -> Reply:
         cursor = connection.executemany(query.sql, query.values)
     else:
         cursor = connection.execute(query.sql, query.values)
-    return Reply(cursor.fetchall(), cursor.rowcount)
+    try:
+        return Reply(cursor.fetchall(), cursor.rowcount)
+    except sqlite3.OperationalError as error:
+        if not str(error).startswith(_NOT_UTF8):
+            raise
+        return _execute_leniently(connection, query)
+
+
+def _execute_leniently(connection: sqlite3.Connection, query: Query) -> Reply:
+    """Execute a SELECT again; a text that is not UTF-8 comes as bytes, and costs no other row."""
+    connection.text_factory = _text_or_bytes
+    try:
+        return Reply(connection.execute(query.sql, query.values).fetchall(), -1)
+    finally:
+        connection.text_factory = str
+
+
+def _text_or_bytes(data: bytes) -> str | bytes:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
 
 
 def _refuse_newer(connection: sqlite3.Connection) -> None:

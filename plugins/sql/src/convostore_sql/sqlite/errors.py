@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,8 @@ from convostore.errors import (
     StoreError,
     UnavailableError,
 )
+
+from ..inspection import missing
 
 
 class Cancelled(StoreError):  # noqa: N818  # it is not an error
@@ -51,6 +54,9 @@ def absent(path: str) -> ConfigError:
     )
 
 
+_MISSING: Final = re.compile("no such (table|column): |table .* has no column named ")
+
+
 def _primary(error: Exception) -> int:
     return int(getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
 
@@ -85,6 +91,8 @@ def translate(error: Exception, path: str) -> StoreError:
         return InvalidError("a number must be within SQLite's range of 64 bits")
     if is_busy(error):
         return busy()
+    if _MISSING.match(str(error)):
+        return missing(str(error))
     code = _primary(error)
     if code == sqlite3.SQLITE_INTERRUPT:
         return Cancelled("cancelled")

@@ -1,53 +1,24 @@
-"""The schema as JSON, without loss, for writable stores and for exports.
+"""Encoding and decoding: values of the schema to JSON data or text, and validated back.
 
-Fields with their default value are omitted. Loading validates data of unknown origin; data that
-this library wrote itself can be loaded without. No file, table or service may be known here.
+What cannot be loaded is not known here.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_core import to_json as to_json_bytes
 
-from .errors import InvalidError
-from .models import (
-    JSON,
-    Conversation,
-    Feedback,
-    FilePart,
-    InteractionField,
-    InteractionOption,
-    InteractionPart,
-    Message,
-    Origin,
-    OtherPart,
-    Portable,
-    Problem,
-    ReasoningPart,
-    Source,
-    TextPart,
-    ToolCallPart,
-    ToolResultPart,
-)
-
-__all__ = [
-    "dump",
-    "dumps",
-    "load_conversation",
-    "load_message",
-    "message_json",
-    "to_json",
-    "trusted_conversation",
-    "trusted_message",
-]
+from .._surrogates import join_surrogates, may_hold_pairs, part_surrogates
+from ..errors import InvalidError
+from ..models import JSON, Conversation, Message, Portable, Source
 
 T = TypeVar("T", Conversation, Message)
 
@@ -79,7 +50,7 @@ def dumps(value: Conversation | Message, *, raw: bool = True) -> str:
     Raises:
         InvalidError: A field for JSON contains something else.
     """
-    return to_json(dump(value, raw=raw))
+    return to_exact_json(dump(value, raw=raw))
 
 
 def message_json(message: Message) -> str:
@@ -110,6 +81,19 @@ def to_json(data: JSON, *, ascii_only: bool = True) -> str:
         ) from None
 
 
+def to_exact_json(data: JSON) -> str:
+    """Encode plain data as one line of JSON in ASCII, of which no parser joins two texts to one.
+
+    It is what `to_json` writes, unless a text has two lone surrogates that make a pair: U+200C is
+    put between them, which `join_surrogates` takes away again from what was decoded.
+
+    Raises:
+        InvalidError: It is not JSON, or nested too deeply.
+    """
+    text = to_json(data)
+    return to_json(part_surrogates(data)) if may_hold_pairs(text) else text
+
+
 def load_conversation(data: JSON) -> Conversation:
     """Load a conversation from data of any origin, and validate it.
 
@@ -128,14 +112,22 @@ def load_message(data: JSON) -> Message:
     return _validate(Message, data)
 
 
-def trusted_conversation(data: dict[str, JSON]) -> Conversation:
-    """Load a conversation from data that `dump` made, without validation."""
-    return Conversation.model_construct(**_revive_fields(data, _CONVERSATION))
+def parse_message(text: str) -> Message:
+    """Parse the JSON of a message as `dumps` writes it: strictly, and as fast as it can be read.
+
+    Raises:
+        InvalidError: It is not the JSON of a message; the text of the error names the field.
+    """
+    return _parse(Message, text)
 
 
-def trusted_message(data: dict[str, JSON]) -> Message:
-    """Load a message from data that `dump` made, without validation."""
-    return Message.model_construct(**_revive_fields(data, _MESSAGE))
+def parse_conversation(text: str) -> Conversation:
+    """Parse the JSON of a conversation as `dumps` writes it: strictly, and as fast as it can be.
+
+    Raises:
+        InvalidError: It is not the JSON of a conversation; the text of the error names the field.
+    """
+    return _parse(Conversation, text)
 
 
 def _plain(value: Portable, raw: bool) -> dict[str, JSON]:
@@ -166,10 +158,11 @@ def _fields(kind: Hashable) -> tuple[tuple[str, object], ...]:
     infos: Mapping[str, FieldInfo | Any] = (
         getattr(kind, "model_fields", None) or kind.__dict__["__pydantic_fields__"]
     )
+    always = {"kind", "id"} if kind is not Source else set()
     return tuple(
         (
             name,
-            PydanticUndefined if name in {"kind", "id"} and kind is not Source else _default(info),
+            PydanticUndefined if name in always else _default(info),
         )
         for name, info in infos.items()
     )
@@ -183,69 +176,50 @@ def _validate(kind: type[T], data: JSON) -> T:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        first, *_ = error.errors(include_input=False, include_url=False, include_context=False)
-        reason = ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
+        reason = _reason(error)
     except RecursionError:
         reason = "it is nested too deeply"
     raise InvalidError(f"invalid {kind.__name__.lower()}: {reason}")
 
 
-_Reviver: TypeAlias = Callable[[Any], object]
+def _reason(error: ValidationError) -> str:
+    """Return the first reason of an error, without what was read."""
+    first, *_ = error.errors(include_input=False, include_url=False, include_context=False)
+    return ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
 
 
-def _tuple_of(revive: _Reviver) -> _Reviver:
-    return lambda items: tuple([revive(item) for item in items])
+def _parse(kind: type[T], text: str) -> T:
+    try:
+        return kind.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        if not _is_unparsed(error):
+            raise InvalidError(f"invalid {kind.__name__.lower()}: {_reason(error)}") from None
+    return validate_strictly(kind, join_surrogates(decode(text)))
 
 
-def _value_of(kind: Any, **revivers: _Reviver) -> _Reviver:
-    construct = kind.model_construct
-    if not revivers:
-        return lambda data: construct(**data)
-    return lambda data: construct(**_revive_fields(data, revivers))
+def _is_unparsed(error: ValidationError) -> bool:
+    """Return whether pydantic's parser gave up: it takes no surrogates and no deep nesting."""
+    return error.errors(include_input=False)[0]["type"] in {"json_invalid", "string_unicode"}
 
 
-def _revive_fields(data: dict[str, JSON], revivers: Mapping[str, _Reviver]) -> dict[str, Any]:
-    revived = dict(data)
-    for name, revive in revivers.items():
-        if name in data:
-            revived[name] = revive(data[name])
-    return revived
+def decode(text: str) -> JSON:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise InvalidError("it is nested too deeply") from None
+    except ValueError:
+        raise InvalidError("it is not JSON") from None
 
 
-_OPTIONS: Final = _tuple_of(_value_of(InteractionOption))
-_PARTS: Final[dict[str, _Reviver]] = {
-    "text": _value_of(TextPart),
-    "reasoning": _value_of(ReasoningPart),
-    "tool_call": _value_of(ToolCallPart),
-    "tool_result": _value_of(ToolResultPart),
-    "file": _value_of(FilePart),
-    "interaction": _value_of(
-        InteractionPart,
-        options=_OPTIONS,
-        fields=_tuple_of(_value_of(InteractionField, options=_OPTIONS)),
-    ),
-    "other": _value_of(OtherPart),
-}
+def validate_strictly(kind: type[T], data: JSON) -> T:
+    """Load decoded JSON that pydantic's own parser may refuse.
 
-
-def _part(data: dict[str, JSON]) -> object:
-    revive = _PARTS.get(data["kind"])
-    return OtherPart.model_validate(data) if revive is None else revive(data)
-
-
-_PROBLEMS: Final = _tuple_of(_value_of(Problem))
-_MESSAGE: Final[dict[str, _Reviver]] = {
-    "parts": _tuple_of(_part),
-    "created_at": datetime.fromisoformat,
-    "stored_at": datetime.fromisoformat,
-    "sources": _tuple_of(_value_of(Source)),
-    "feedback": _value_of(Feedback),
-    "problems": _PROBLEMS,
-}
-_CONVERSATION: Final[dict[str, _Reviver]] = {
-    "created_at": datetime.fromisoformat,
-    "updated_at": datetime.fromisoformat,
-    "origin": _value_of(Origin),
-    "files": _tuple_of(_value_of(FilePart)),
-    "problems": _PROBLEMS,
-}
+    Only that parser is strict about types and takes JSON's times and lists, so it checks a copy.
+    """
+    copy = to_json(data, ascii_only=False).encode("utf-8", "replace")
+    try:
+        kind.model_validate_json(copy, strict=True)
+    except ValidationError as error:
+        if not _is_unparsed(error):
+            raise InvalidError(_reason(error)) from None
+    return _validate(kind, data)

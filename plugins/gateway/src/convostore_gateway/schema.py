@@ -37,7 +37,7 @@ from convostore.models import (
     Value,
 )
 from convostore.parsing import Row, decode_json
-from convostore.serialization import dump, to_json
+from convostore.serialization import dump, join_surrogates, part_surrogates, to_json
 
 from .later_fields import unknown_fields, without_fields
 
@@ -71,7 +71,7 @@ class CreateBody(Value):
     created_at: Timestamp | None = None
     origin: Origin | None = None
     owner: str | None = None
-    metadata: Mapping[str, JSON] = {}  # noqa: RUF012  # pydantic gives each value its own
+    metadata: Mapping[str, JSON] = {}  # pydantic gives each value its own
 
 
 class UpdateBody(Value):
@@ -143,7 +143,7 @@ class ReplyBody(Value):
     content: str | tuple[_ContentPart, ...]
     turn_id: str | None = None
     owner: str | None = None
-    metadata: Mapping[str, JSON] = {}  # noqa: RUF012
+    metadata: Mapping[str, JSON] = {}
     options: dict[str, JSON] = {}  # noqa: RUF012
 
 
@@ -214,7 +214,7 @@ def traits_json(traits: Traits) -> Row:
 
 def body_json(body: Value) -> Row:
     """Convert a request's body to JSON; UNSET and ANY are left out, None is null."""
-    return dump(body)
+    return part_surrogates(dump(body))
 
 
 def message_header(message_id: str | None) -> dict[str, str]:
@@ -345,7 +345,7 @@ def _read_with_surrogates(kind: type[Value] | UnionType, content: bytes) -> Valu
     """
     adapter: TypeAdapter[Value | None] = _adapter_of(kind)
     try:
-        data = decode_json(content, "the body")
+        data = join_surrogates(decode_json(content, "the body"))
         copy = to_json(data, ascii_only=False).encode("utf-8", "replace")
         adapter.validate_json(copy, strict=True)
         return adapter.validate_python(data)

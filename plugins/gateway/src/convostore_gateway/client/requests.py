@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from convostore.http import HTTPFlow, Method, Request, Response
-from convostore.models import UNSET, Listing, Page, Unset, Value
+from convostore.models import JSON, UNSET, Listing, Page, Unset, Value
+from convostore.serialization import join_surrogates
 
 from .. import schema
 from .errors import foreign_answer
@@ -26,19 +27,24 @@ _EVENTS: Final = "text/event-stream"
 def read_value(kind: type[T], request: Request) -> HTTPFlow[T]:
     """Send a request and parse the value of its answer."""
     response = yield request
-    return schema.read(kind, response.json())
+    return schema.read(kind, _exact_json(response))
 
 
 def read_page(kind: type[T], request: Request) -> HTTPFlow[Page[T]]:
     """Send a request and parse the page of its answer."""
     response = yield request
-    return schema.read_page(kind, response.json())
+    return schema.read_page(kind, _exact_json(response))
 
 
 def read_items(kind: type[T], request: Request) -> HTTPFlow[tuple[T, ...]]:
     """Send a request and parse the complete list of its answer."""
     response = yield request
-    return schema.read_items(kind, response.json())
+    return schema.read_items(kind, _exact_json(response))
+
+
+def _exact_json(response: Response) -> JSON:
+    data = response.json()
+    return join_surrogates(data) if b"\\ud" in response.content else data
 
 
 def execute(request: Request) -> HTTPFlow[None]:

@@ -20,6 +20,8 @@ WRITES = {
     "fork_conversation": WriteCall("fork_conversation", "c", "m1", id="new"),
     "append_messages": WriteCall("append_messages", "c", []),
     "replace_messages": WriteCall("replace_messages", "c", [], after="m1"),
+    "update_message": WriteCall("update_message", "c", Message(id="m1", role="user")),
+    "pop_message": WriteCall("pop_message", "c", tip="m2"),
     "update_conversation": WriteCall("update_conversation", "c", title="another"),
     "update nothing": WriteCall("update_conversation", "c"),
     "delete_conversation": WriteCall("delete_conversation", "d"),

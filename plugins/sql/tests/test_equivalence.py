@@ -69,6 +69,10 @@ sentences = st.lists(words, max_size=5).map(" ".join)
 titles = st.none() | sentences
 raws = st.none() | strategies.json_values()
 origins = st.none() | st.builds(Origin, store=words, conversation_id=ids)
+owners = st.sampled_from([None, "ann", "\x00", "ben"])
+some_owner = st.just(UNSET) | owners
+metadata = st.dictionaries(st.sampled_from(["a", "b", "\ud800"]), st.integers() | words, max_size=2)
+merges = st.dictionaries(st.sampled_from(["a", "b", "\ud800"]), st.none() | words, max_size=2)
 feedbacks = st.none() | st.builds(
     Feedback, rating=st.sampled_from(["good", "bad"]), comment=st.none() | words
 )
@@ -100,6 +104,8 @@ conversations = st.builds(
     created_at=some_times,
     updated_at=some_times,
     pinned=st.booleans(),
+    owner=owners,
+    metadata=metadata,
     origin=origins,
     files=st.lists(st.builds(FilePart, name=words), max_size=1).map(tuple),
     problems=st.lists(st.builds(Problem, where=words, what=words), max_size=1).map(tuple),
@@ -125,7 +131,8 @@ class Side:
             case Conversation():
                 return repr(self._conversation(value))
             case Message():
-                return repr(value.model_dump())  # of JSON, NaN is equal to itself so
+                plain = value.model_dump()  # of JSON, NaN is equal to itself so
+                return repr(plain | {"stored_at": value.stored_at is not None})
             case Hit():
                 place = value.where, value.snippet
                 return self.comparable(value.conversation), self.comparable(value.message), place
@@ -136,7 +143,7 @@ class Side:
         return value
 
     def _conversation(self, value: Conversation) -> dict[str, Any]:
-        plain = value.model_dump()
+        plain = value.model_dump() | {"revision": value.revision is not None}
         if value.origin is not None and value.origin.store == self.store.label:
             plain["origin"] = "this store", value.origin.conversation_id
         latest = datetime.now(UTC) + timedelta(seconds=1)
@@ -212,7 +219,15 @@ class Equivalence(RuleBasedStateMachine):
             self.append(id, first)
         return multiple(*IDS[:2])
 
-    @rule(target=names, id=ids, title=titles, created_at=some_times, origin=origins)
+    @rule(
+        target=names,
+        id=ids,
+        title=titles,
+        created_at=some_times,
+        origin=origins,
+        owner=owners,
+        metadata=metadata,
+    )
     def create(self, id, **values):
         self.all(lambda side: side.store.create_conversation(id=id, **values))
         return id
@@ -228,6 +243,8 @@ class Equivalence(RuleBasedStateMachine):
         place=places,
         id=st.sampled_from([f"fork{number}" for number in range(10)]) | ids,
         title=st.just(UNSET) | titles,
+        owner=some_owner,
+        metadata=st.just(UNSET) | merges,
     )
     def fork(self, name, place, **values):
         message_id = self.message_of(name, place)
@@ -267,19 +284,49 @@ class Equivalence(RuleBasedStateMachine):
         name=any_name,
         new=st.lists(messages, max_size=3),
         place=st.none() | places,
+        last=st.just(ANY) | places,
     )
-    def replace(self, name, new, place):
+    def replace(self, name, new, place, last):
         after = None if place is None else self.message_of(name, place)
-        self.all(lambda side: side.store.replace_messages(name, new, after=after))
+        tip = last if last is ANY else self.message_of(name, last)
+        for _ in range(2):  # again, as a caller does who was not answered
+            self.all(lambda side: side.store.replace_messages(name, new, after=after, tip=tip))
         return multiple(*new)
+
+    @rule(target=told, name=any_name, new=messages, place=places, was=st.just(ANY) | places)
+    def edit(self, name, new, place, was):
+        edited = new.model_copy(update={"id": self.message_of(name, place)})
+
+        def call(side: Side) -> Any:
+            before = was
+            if before is not ANY:
+                before = side.store.get_message(name, edited.id)
+                if was % 2:
+                    before = before.model_copy(update={"model": "another"})
+            return side.store.update_message(name, edited, was=before)
+
+        self.all(call)
+        return edited
+
+    @rule(name=any_name, place=st.just(ANY) | places)
+    def pop(self, name, place):
+        tip = place if place is ANY else self.message_of(name, place)
+        self.all(lambda side: side.store.pop_message(name, tip=tip))
+
+    @rule(name=any_name, place=places)
+    def get_message(self, name, place):
+        message_id = self.message_of(name, place)
+        self.all(lambda side: side.store.get_message(name, message_id))
 
     @rule(
         name=any_name,
         title=st.just(UNSET) | titles,
         pinned=st.sampled_from([UNSET, True, False]),
+        owner=some_owner,
+        metadata=st.just(UNSET) | merges,
     )
-    def update(self, name, title, pinned):
-        self.all(lambda side: side.store.update_conversation(name, title=title, pinned=pinned))
+    def update(self, name, **values):
+        self.all(lambda side: side.store.update_conversation(name, **values))
 
     @rule(name=any_name, place=places, feedback=feedbacks)
     def set_feedback(self, name, place, feedback):
@@ -295,9 +342,9 @@ class Equivalence(RuleBasedStateMachine):
     def delete_conversation(self, name):
         self.all(lambda side: side.store.delete_conversation(name))
 
-    @rule(older_than=st.sampled_from(TIMES[:-1]))
-    def delete_the_old(self, older_than):
-        self.all(lambda side: side.store.delete_conversations(older_than=older_than))
+    @rule(older_than=st.sampled_from([None, *TIMES[:-1]]), owner=some_owner)
+    def delete_some(self, **which):
+        self.all(lambda side: side.store.delete_conversations(**which))
 
     @rule(really=seldom)
     def delete_all(self, really):
@@ -309,17 +356,28 @@ class Equivalence(RuleBasedStateMachine):
     def get(self, name):
         self.all(lambda side: side.store.get_conversation(name))
 
-    @rule(target=cursors, limit=limits, older_than=some_times)
-    def list_conversations(self, limit, older_than):
+    @rule(
+        target=cursors,
+        start=st.none() | any_name,
+        limit=limits,
+        older_than=some_times,
+        owner=some_owner,
+        order=orders,
+    )
+    def list_conversations(self, start, **values):
         def read(side: Side, cursor: str | None) -> Any:
-            return side.store.list_conversations(limit=limit, cursor=cursor, older_than=older_than)
+            place = {"start": start} if cursor is None else {"cursor": cursor}
+            return side.store.list_conversations(**values, **place)
 
         return self.page(read, self.beginning)
 
-    @rule(target=cursors, name=any_name, limit=limits, order=orders)
-    def list_messages(self, name, limit, order):
+    @rule(target=cursors, name=any_name, limit=limits, order=orders, first=st.none() | places)
+    def list_messages(self, name, limit, order, first):
+        start = None if first is None else self.message_of(name, first)
+
         def read(side: Side, cursor: str | None) -> Any:
-            return side.store.list_messages(name, limit=limit, cursor=cursor, order=order)
+            place = {"start": start} if cursor is None else {"cursor": cursor}
+            return side.store.list_messages(name, limit=limit, order=order, **place)
 
         return self.page(read, self.beginning)
 
@@ -334,6 +392,7 @@ class Equivalence(RuleBasedStateMachine):
         role=st.sampled_from([None, "user", "assistant"]),
         since=some_times,
         until=some_times,
+        owner=some_owner,
     )
     def search_within(self, query, **limits):
         return self.page(_searching(query, 2, **limits), self.beginning)

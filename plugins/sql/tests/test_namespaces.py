@@ -111,6 +111,13 @@ class Cases:
         with raises(NotFoundError):
             await both.alice.list_messages("only-bob")
 
+    async def get_message(self, both: Both) -> None:
+        got = await both.see(both.alice.get_message("c", "m1"))
+        assert got.text == make_message("m1", "alice").text
+        for conversation_id, message_id in (("only-bob", "m1"), ("c", "bob's")):
+            with raises(NotFoundError):
+                await both.alice.get_message(conversation_id, message_id)
+
     async def create_conversation(self, both: Both) -> None:
         await both.see(both.alice.create_conversation(id="only-bob", title="new"))
         assert (await both.alice.get_conversation("only-bob")).title == "new"
@@ -141,6 +148,15 @@ class Cases:
         await both.see(both.alice.replace_messages("d", [], after=None))
         ids = [item.id for item in await collect(both.alice.messages("c"))]
         assert ids == ["m1", "bob's"]
+
+    async def update_message(self, both: Both) -> None:
+        edited = make_message("m1", "the edited alice")
+        with raises(NotFoundError):
+            await both.alice.update_message("only-bob", edited)
+        with raises(NotFoundError):
+            await both.alice.update_message("c", edited.model_copy(update={"id": "bob's"}))
+        await both.see(both.alice.update_message("c", edited))
+        assert (await both.see(both.alice.search("edited"))).items[0].message.id == "m1"
 
     async def update_conversation(self, both: Both) -> None:
         with raises(NotFoundError):
@@ -186,6 +202,14 @@ class Cases:
             await both.alice.delete_message("c", message_id)
         await both.alice.delete_message("only-bob", "m1")
         assert [item.id for item in await collect(both.alice.messages("c"))] == ["m1", "m3"]
+
+    async def pop_message(self, both: Both) -> None:
+        with raises(NotFoundError):
+            await both.alice.pop_message("only-bob", tip="bob's")
+        with raises(ConflictError):
+            await both.alice.pop_message("c", tip="bob's")
+        assert (await both.see(both.alice.pop_message("c", tip="alice's"))).id == "alice's"
+        assert len(await both.see(collect(both.alice.messages("c")))) == 3
 
     async def set_feedback(self, both: Both) -> None:
         good = Feedback(rating="good", comment="alice liked it")

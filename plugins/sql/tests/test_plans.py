@@ -19,12 +19,31 @@ from convostore.search import Search
 from convostore_sql.queries import Statement
 from convostore_sql.statements import Statements, statements_of
 
-PAGES = ["conversations", "messages[oldest_first]", "messages[newest_first]", "tip"]
+LISTS = [
+    f"{name}({','.join(restricted)}){' reversed' * reverse}"
+    for name in ("conversations", "conversations_from")
+    for restricted in ((), ("owner",))
+    for reverse in (False, True)
+]
+PAGES = [
+    *LISTS,
+    *(f"messages{begun}[{o}_first]" for begun in ("", "_from") for o in ("oldest", "newest")),
+    "tip",
+    "last_message",
+]
 """Pages: what they read does not grow with their list."""
+ONE = {"tip", "last_message"}
 LIMIT = 21
 
 ONE_ROW = {"convostore_schema"}
-RESTRICTIONS = [frozenset(), frozenset({"id"}), frozenset({"id", "since", "until"})]
+RESTRICTIONS = [
+    frozenset(),
+    frozenset({"id"}),
+    frozenset({"id", "since", "until"}),
+    frozenset({"owner"}),
+    frozenset({"unowned"}),
+]
+FILTERS = [(), ("owner",), ("unowned",), ("older",), ("older", "owner"), ("older", "unowned")]
 SEARCHES = ["quick", "getUserName 夏威夷 x86"]
 
 
@@ -37,6 +56,20 @@ def statements(sql: Statements) -> Iterator[tuple[str, Statement]]:
             yield from ((f"{name}[{key}]", item) for key, item in held.items())
         elif isinstance(held, tuple):
             yield from ((f"{name}[{place}]", item) for place, item in enumerate(held))
+
+
+def lists(sql: Statements) -> Iterator[tuple[str, Statement]]:
+    """Yield the statements of lists of conversations with their names."""
+    for restricted in FILTERS:
+        shown = ",".join(restricted)
+        yield f"locked_ids({shown})", sql.locked_ids(frozenset(restricted))
+        for name, compiled in (
+            ("conversations", sql.conversations),
+            ("conversations_from", sql.conversations_from),
+        ):
+            for reverse in (False, True):
+                statement = compiled(frozenset(restricted), reverse=reverse)
+                yield f"{name}({shown}){' reversed' * reverse}", statement
 
 
 def searches(sql: Statements) -> Iterator[tuple[str, Statement, dict[str, object]]]:
@@ -60,6 +93,8 @@ def example(sql: Statements, key: str) -> object:
         "ids": several,
         "message_ids": several,
         "after_id": "",
+        "owner": "u1",
+        "start_id": "c251",
         "after_time": -(2**62),
         "after_seq": -(2**62),
         "since": 0,
@@ -82,10 +117,16 @@ def example(sql: Statements, key: str) -> object:
 
 def all_statements(kind: str) -> Iterator[tuple[str, str, list[object]]]:
     sql = statements_of(kind)
-    for name, statement in statements(sql):
-        yield name, *bound(sql, statement, {})
+    for name, statement in [*statements(sql), *lists(sql)]:
+        yield name, *bound(sql, statement, _place(name))
     for name, statement, index_values in searches(sql):
         yield name, *bound(sql, statement, index_values)
+
+
+def _place(name: str) -> dict[str, object]:
+    if name.startswith("messages_from"):
+        return {"start_id": "m300"}
+    return {"rank": 2**62} if name.endswith(" reversed") else {}
 
 
 def bound(
@@ -117,9 +158,10 @@ def filled_server(server):
         with server.connect(name) as connection:
             connection.execute(
                 "INSERT INTO convostore_conversations (namespace, id, title, pinned, created_at, "
-                "updated_at, stored_at, rank, message_count, next_seq, words, body) "
+                "updated_at, stored_at, rank, message_count, next_seq, words, body, owner) "
                 "SELECT 'n' || n % 20, 'c' || n / 20, 'title ' || n, false, n, n, n, -n, 5, 5, "
-                "ARRAY['title', 'w' || n % 1000], '{}' FROM generate_series(0, 9999) n"
+                "ARRAY['title', 'w' || n % 1000], '{}', 'u' || (n / 20 % 2) "
+                "FROM generate_series(0, 9999) n"
             )
             connection.execute(
                 "INSERT INTO convostore_messages (namespace, conversation_id, seq, id, role, "
@@ -195,7 +237,7 @@ def test_a_page_of_postgresql_reads_no_more_rows_than_it_shows(server, filled_se
     with server.connect(filled_server) as connection:
         plan = _plan(connection, *index_values, "ANALYZE")
     shown = plan["Actual Rows"]
-    assert shown == (1 if page == "tip" else LIMIT)
+    assert shown == (1 if page in ONE else LIMIT)
     assert [node["Node Type"] for node in _nodes(plan) if node["Actual Rows"] > shown] == []
 
 
@@ -214,9 +256,9 @@ def lists_of_sqlite(tmp_path_factory):
         with closing(sqlite3.connect(file)) as connection, connection:
             connection.execute(
                 "INSERT INTO convostore_conversations (namespace, id, pinned, stored_at, rank, "
-                "message_count, next_seq) WITH RECURSIVE n(n) AS "
-                "(SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?) "
-                "SELECT 'n1', 'x' || n, 0, n, n, 0, 0 FROM n",
+                "message_count, next_seq, owner) WITH RECURSIVE n(n) AS "
+                "(SELECT 2 UNION ALL SELECT n + 1 FROM n WHERE n <= ?) "
+                "SELECT 'n1', 'c' || n, 0, n, n, 0, 0, 'u' || (n % 2) FROM n",
                 [length],
             )
     return files

@@ -134,7 +134,9 @@ def require_json(*values: Conversation | Message) -> None:
 
 
 def _has_json(message: Any) -> bool:
-    return any(part.kind in {"other", "interaction"} for part in message.parts)
+    return any(part.kind in {"other", "interaction"} for part in message.parts) or any(
+        source.raw is not None for source in message.sources
+    )
 
 
 def unstored_messages(messages: Sequence[Message], stored: Mapping[str, Message]) -> list[Message]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Final
 
+from .._surrogates import part_surrogates
 from ..adapters import Operation
 from ..errors import ConflictError, InvalidError, NotFoundError, ProtocolError, StoreError
 from ..models import Conversation, Origin
@@ -263,7 +264,8 @@ def refuse_to_delete_all(source: str, copies: int) -> None:
 
 def _digest(store: str, conversation_id: str) -> bytes:
     # JSON shows where the name ends, and encodes any text as ASCII, lone surrogates included.
-    return sha256(json.dumps([store, conversation_id]).encode("ascii")).digest()[:16]
+    data = part_surrogates([store, conversation_id])
+    return sha256(json.dumps(data).encode("ascii")).digest()[:16]
 
 
 def _check_run(source: Store, target: Store, policy: UpsertPolicy) -> None:

@@ -100,6 +100,13 @@ def test_what_was_exported_and_imported_is_the_same(source, target, here):
     assert conversations(target) == conversations(source)
 
 
+def test_what_is_imported_can_be_given_an_owner(source, target, here):
+    run("export", source, "--file", "all.jsonl")
+    assert run("import", "all.jsonl", target, "--owner", "ann").exit_code == 0
+    with convostore.open(target) as store:
+        assert {conversation.owner for conversation in store.conversations()} == {"ann"}
+
+
 def test_importing_twice_changes_nothing(source, target, here):
     run("export", source, "-f", "all.jsonl")
     run("import", "all.jsonl", target)

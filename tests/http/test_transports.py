@@ -784,6 +784,16 @@ def test_a_response_over_a_connection_without_a_deadline_is_a_config_error(
     )
 
 
+def test_a_response_that_a_test_plays_needs_no_connection(fetch, monkeypatch):
+    monkeypatch.setattr(_transports, "install_backend", lambda client, wrap: None)
+    played = httpx.MockTransport(lambda _: httpx.Response(200, json={"ok": True}))
+    for name in ("make_client", "make_async_client"):
+        make = getattr(_transports, name)
+        monkeypatch.setattr(_transports, name, partial(make, transport=played))
+    (reply,) = fetch(notes(), GET)
+    assert reply.json() == {"ok": True}
+
+
 def test_a_connection_that_is_given_up_while_it_is_encrypted_is_closed():
     async def main():
         with socket.create_server(("127.0.0.1", 0)) as silent:

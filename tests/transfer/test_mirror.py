@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+from dataclasses import replace
 
 import pytest
 
@@ -26,6 +27,7 @@ from convostore.transfer._mirror import copy_id
 from ..support.mirror import (
     Killed,
     Place,
+    SteppedMemory,
     assert_equal,
     copies_of,
     killer,
@@ -52,6 +54,29 @@ def source():
 @pytest.fixture
 def target():
     return Place()
+
+
+class Plain(SteppedMemory):
+    """A service: it has neither pins nor owners nor metadata, and no revisions."""
+
+    traits = replace(
+        SteppedMemory.traits,
+        keeps=frozenset(),
+        filters=frozenset(),
+        changes=frozenset({"title"}),
+    )
+
+    def list_conversations(self, listing):
+        page = yield from super().list_conversations(listing)
+        return replace(page, items=tuple(each.trusted_copy(revision=None) for each in page.items))
+
+
+class WithoutRevisions(Plain):
+    traits = SteppedMemory.traits
+
+
+class Timeless(Plain):
+    traits = replace(SteppedMemory.traits, updated_at="none")
 
 
 def fill(place, conversations, messages=2):
@@ -145,9 +170,9 @@ class TestIdentity:
         assert source.watch.operations == []
 
     def test_a_store_of_the_other_face_is_refused(self, source, target):
-        with pytest.raises(InvalidError, match=r" ConversationStore, as convostore\.open"):
+        with pytest.raises(InvalidError, match=r"what convostore\.open returns"):
             mirror(source.store, target.open_async())
-        with pytest.raises(InvalidError, match=r" AsyncConversationStore, as convostore\.aopen"):
+        with pytest.raises(InvalidError, match=r"what convostore\.aopen returns"):
             asyncio.run(amirror(source.store, target.store))
 
 
@@ -218,7 +243,8 @@ class TestARun:
         assert source.watch.operations == ["list_conversations", *["list_messages"] * 2]
         assert_equal(source, target)
 
-    def test_full_looks_at_everything(self, face, source, target):
+    def test_full_looks_at_everything(self, face, target):
+        source = Place(adapter=WithoutRevisions)
         fill(source, 3)
         mirrored(face, source, target)
         source.store.set_feedback("c1", "m1", convostore.Feedback(rating="bad"))
@@ -281,6 +307,129 @@ class TestARun:
         both = inspect.signature(amirror).parameters
         assert sync.keys() == both.keys() - {"concurrency"}
         assert all(both[name].default == each.default for name, each in sync.items())
+
+
+class TestUnchanged:
+    """What proves that a conversation was not written to, so that its messages are not read."""
+
+    def test_what_moves_no_time_is_seen_by_the_revision(self, face, source, target):
+        fill(source, 3)
+        mirrored(face, source, target)
+        source.store.set_feedback("c1", "m1", convostore.Feedback(rating="bad"))
+        assert mirrored(face, source, target) == MirrorReport(updated=1, unchanged=2, messages=1)
+        assert source.watch.operations == ["list_conversations", "list_messages"]
+        assert_equal(source, target)
+        assert mirrored(face, source, target) == MirrorReport(unchanged=3)
+
+    def test_an_answer_that_is_still_made_is_looked_at_again_whatever_the_revision(
+        self, face, source, target
+    ):
+        put(source, "c", numbered(1, status="generating"))
+        mirrored(face, source, target)
+        mirrored(face, source, target)
+        assert "list_messages" in source.watch.operations
+
+    def test_a_copy_of_an_older_archive_is_looked_at_once(self, face, source, target):
+        fill(source, 2)
+        mirrored(face, source, target)
+        for copy in list(target.store.conversations()):
+            origin = copy.origin.model_copy(update={"revision": None})
+            target.store.put_conversation(copy.model_copy(update={"origin": origin}))
+        assert mirrored(face, source, target).messages == 0
+        assert source.watch.operations.count("list_messages") == 2
+        assert mirrored(face, source, target) == MirrorReport(unchanged=2)
+
+    def test_a_time_proves_nothing_where_the_traits_do_not_say_so(self, face, target):
+        source = Place(adapter=Timeless)
+        fill(source, 2)
+        mirrored(face, source, target)
+        source.store.set_feedback("c1", "m1", convostore.Feedback(rating="bad"))
+        assert mirrored(face, source, target) == MirrorReport(updated=1, unchanged=1, messages=1)
+
+    def test_one_that_is_copied_by_half_proves_nothing(self, source, target):
+        put(source, "c", numbered(*range(250)))
+        target.watch.before = killer(2)
+        with pytest.raises(Killed):
+            mirrored("sync", source, target)
+        target.watch.clear()
+        (half,) = target.store.conversations()
+        assert half.origin.revision is None
+        mirrored("sync", source, target)
+        assert_equal(source, target)
+
+
+class TestWhatIsTheArchivesOwn:
+    """Pins, owners and metadata: the copy follows where the source has them, and else keeps its."""
+
+    def copy(self, target):
+        (copy,) = target.store.conversations()
+        return copy
+
+    def test_what_the_source_does_not_have_stays_as_the_archive_set_it(self, face, target):
+        source = Place(adapter=Plain)
+        put(source, "c", numbered(1))
+        mirrored(face, source, target)
+        own = {"pinned": True, "owner": "ann", "metadata": {"tag": "tides"}}
+        target.store.update_conversation(self.copy(target).id, **own)
+        put(source, "c", numbered(1, 2), title="another", updated_at=later(1))
+        assert mirrored(face, source, target).messages == 1
+        copy = self.copy(target)
+        assert (copy.title, copy.pinned, copy.owner, copy.metadata) == ("another", *own.values())
+        assert mirrored(face, source, target, full=True) == MirrorReport(unchanged=1)
+
+    def test_what_the_source_has_is_followed(self, face, source, target):
+        put(source, "c", numbered(1), pinned=True, owner="ann", metadata={"tag": "a"})
+        mirrored(face, source, target)
+        assert_equal(source, target)
+        source.store.update_conversation("c", pinned=False, owner=None, metadata={"tag": "b"})
+        mirrored(face, source, target)
+        assert_equal(source, target)
+
+    def test_keys_of_the_archive_stay_beside_those_of_the_source(self, face, source, target):
+        put(source, "c", numbered(1), metadata={"a": 1, "b": 1})
+        mirrored(face, source, target)
+        target.store.update_conversation(
+            self.copy(target).id, metadata={"own": 1, "new": "own", "b": "changed"}
+        )
+        source.store.update_conversation("c", metadata={"a": None, "b": 2, "new": 2, "newer": 2})
+        mirrored(face, source, target)
+        expected = {"own": 1, "new": "own", "b": 2, "newer": 2}
+        assert self.copy(target).metadata == expected
+        assert mirrored(face, source, target, full=True) == MirrorReport(unchanged=1)
+        source.store.update_conversation("c", metadata={"newer": None, "new": None})
+        mirrored(face, source, target)
+        assert self.copy(target).metadata == {"own": 1, "new": "own", "b": 2}
+
+    def test_keys_that_do_not_fit_beside_the_archives_are_told_and_the_rest_is_followed(
+        self, face, source, target
+    ):
+        put(source, "c", numbered(1))
+        mirrored(face, source, target)
+        target.store.update_conversation(self.copy(target).id, metadata={"own": "x" * 40_000})
+        source.store.update_conversation("c", metadata={"theirs": "y" * 40_000}, title="new")
+        report = mirrored(face, source, target)
+        assert report.losses == {"conversation.metadata": 1}
+        assert self.copy(target).title == "new"
+        assert self.copy(target).metadata.keys() == {"own"}
+
+    def test_a_target_without_them_gets_the_rest_and_the_loss_is_told(self, face, source):
+        target = Place(adapter=Plain)
+        put(source, "c", numbered(1), owner="ann", metadata={"tag": "a"})
+        report = mirrored(face, source, target)
+        assert report.losses == {"conversation.owner": 1, "conversation.metadata": 1}
+        assert self.copy(target).owner is None
+        assert mirrored(face, source, target) == MirrorReport(unchanged=1)
+
+    def test_a_target_that_takes_no_whole_conversation_gets_them_by_changes(self, face, source):
+        target = Place("put_conversation")
+        put(source, "c", numbered(1), owner="ann", metadata={"a": 1, "b": 1})
+        mirrored(face, source, target)
+        assert self.copy(target).metadata == {"a": 1, "b": 1}
+        target.store.update_conversation(self.copy(target).id, metadata={"own": 1})
+        source.store.update_conversation("c", owner=None, metadata={"a": None, "b": 2})
+        mirrored(face, source, target)
+        assert self.copy(target).metadata == {"b": 2, "own": 1}
+        assert self.copy(target).owner is None
 
 
 class TestADryRun:

@@ -489,7 +489,71 @@ class TestOtherWriters:
 
         target.watch.before = come_between
         assert kept(source, target).outcome == "updated"
-        assert texts_of(target, "copy") == ["text 1", "text 2", "text 3"]
+        assert texts_of(target, "copy") == ["text 1", "text 2", "text 9", "text 3"]
+        put(source, "c", numbered(1, 2, 3, 4), updated_at=later(2))
+        kept(source, target)
+        assert texts_of(target, "copy") == ["text 1", "text 2", "text 9", "text 3", "text 4"]
+
+    @pytest.mark.parametrize("delete", [False, True])
+    @pytest.mark.parametrize(
+        ("before", "after", "stands"),
+        [
+            ([1, 2, 3], [1, 4], [1, 9, 4]),  # the end was rewritten
+            ([1, 2, 3], [4, 2, 3], [4, 2, 3, 9]),
+            ([1, 2, 3], [2, 1, 3], [2, 1, 3, 9]),
+            ([1, 2, 3], [1], [1, 9]),  # nothing is replaced but to delete
+            ([1, 2, 3], [], [9]),
+        ],
+        ids=str,
+    )
+    def test_what_is_appended_between_a_look_and_a_replacement_stays(
+        self, source, target, before, after, stands, delete
+    ):
+        put(source, "c", numbered(*before))
+        kept(source, target)
+        put(source, "c", numbered(*after), updated_at=later(1))
+        others = iter([numbered(9)])
+
+        def come_between(operation):
+            if operation == "replace_messages" and (message := next(others, None)):
+                target.store.append_messages("copy", message)
+
+        target.watch.before = come_between
+        kept(source, target, delete=delete)
+        if next(others, None) is None:
+            assert texts_of(target, "copy") == [f"text {each}" for each in stands]
+
+    def test_what_is_appended_between_two_writes_of_a_long_one_stays(self, source, target):
+        put(source, "c", numbered(0, 1))
+        kept(source, target)
+        put(source, "c", [said("new", id="m0"), *numbered(*range(2, 1_200))], updated_at=later(1))
+        writes = []
+
+        def come_between(operation):
+            writes.append(operation)
+            if writes.count("append_messages") == 1 and operation == "append_messages":
+                target.store.append_messages("copy", [said("another's", id="x")])
+
+        target.watch.before = come_between
+        kept(source, target)
+        copied = [each for each in messages_of(target, "copy") if each.id != "x"]
+        assert copied == messages_of(source, "c")
+        assert len(messages_of(target, "copy")) == len(copied) + 1
+
+    def test_one_who_comes_between_each_time_is_a_conflict_and_loses_nothing(self, source, target):
+        put(source, "c", numbered(1, 2))
+        kept(source, target)
+        put(source, "c", numbered(3), updated_at=later(1))
+        others = iter(numbered(7, 8, 9))
+
+        def come_between(operation):
+            if operation == "replace_messages":
+                target.store.append_messages("copy", [next(others)])
+
+        target.watch.before = come_between
+        with pytest.raises(ConflictError):
+            kept(source, target)
+        assert texts_of(target, "copy") == [f"text {each}" for each in (1, 2, 7, 8)]
 
     def test_one_who_came_between_where_nothing_may_be_rewritten_is_a_conflict(
         self, source, target

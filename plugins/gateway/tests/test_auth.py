@@ -11,10 +11,13 @@ from convostore import AuthError, ConfigError, InvalidError
 from convostore.adapters import READING, Operation
 from convostore.dialects import AbsentScopeError
 from convostore.errors import ForbiddenError
+from convostore.http import Request
 from convostore.store import WriteCall
 from convostore_gateway import Token, create_app
 from convostore_gateway.auth import Access, Grant, read_only_view
 from convostore_gateway.stores import Stores
+
+from .support.asgi import answered
 
 FIRST, SECOND = "the-first-of-the-tokens", "the-second-of-the-tokens"
 
@@ -66,7 +69,7 @@ def test_two_tokens_that_are_the_same_are_refused():
 
 
 def test_a_gateway_without_tokens_says_so_or_is_none():
-    store = convostore.aopen("memory://")
+    store = convostore.aopen("gateway+http://gateway.test")  # it has no namespaces
     with pytest.raises(ConfigError, match="open_access"):
         create_app(store)
     with pytest.raises(ConfigError, match="'n'"):
@@ -87,6 +90,21 @@ def served(stores, **scopes):
 def test_a_grant_reaches_its_namespace_and_one_of_all_the_first(stores):
     assert served(stores).store_of(Grant(name="a")) is stores[""]
     assert served(stores).store_of(Grant(name="a", namespace="n")) is stores["n"]
+
+
+def test_namespaces_without_a_store_of_their_own_are_views_of_one():
+    async def asking():
+        store = convostore.aopen("memory://")
+        tokens = [token(namespace="ann"), token(SECOND, namespace="ben")]
+        app = create_app(store, tokens=tokens)
+        await store.with_namespace("ann").create_conversation(id="c")
+        for value, expected in ((FIRST, 200), (SECOND, 404)):
+            headers = (("authorization", f"Bearer {value}"),)
+            request = Request("GET", "/v1/conversations/c", headers=headers)
+            assert (await answered(app, request)).status == expected
+        await store.aclose()
+
+    asyncio.run(asking())
 
 
 def test_a_scope_that_nobody_named_makes_no_difference(stores):
@@ -131,7 +149,9 @@ WRITES = {
     "delete_conversation": ("c",),
     "delete_conversations": (datetime(2025, 1, 1, tzinfo=UTC),),
     "clear_conversations": (),
+    "update_message": ("c", convostore.Message.user("m")),
     "delete_message": ("c", "m"),
+    "pop_message": ("c", "m"),
     "set_feedback": ("c", "m", None),
     "reply": ("c", "hello"),
     "answer": ("c", "yes"),
@@ -144,6 +164,8 @@ def called(reader, operation, arguments):
     *head, last = arguments or (None,)
     if operation == "replace_messages":
         return reader.replace_messages(*head, after=last)
+    if operation == "pop_message":
+        return reader.pop_message(*head, tip=last)
     if operation == "delete_conversations":
         return reader.delete_conversations(older_than=last)
     return getattr(reader, operation)(*arguments)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import pythons, servers
+from .support import poolers, pythons, servers
 from .support.databases import KINDS, Database, Databases, SQLite
 
 
@@ -29,6 +29,13 @@ def server(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[servers
 def databases(server: servers.Server) -> Databases:
     """Return the databases of the server."""
     return Databases(server)
+
+
+@pytest.fixture(scope="session")
+def pooler(server: servers.Server) -> Iterator[servers.Server]:
+    """Yield a PgBouncer before the server, which lends a connection for a transaction."""
+    with servers.or_skipped(poolers.running(server)) as running:
+        yield running
 
 
 @pytest.fixture

@@ -105,6 +105,14 @@ class TestPostgreSQL(StoreContract):
         return Backend(database.dsn(), unlisted=in_bobs_namespace(database))
 
 
+@pytest.mark.rim
+class TestPostgreSQLBehindPgBouncer(StoreContract):
+    @pytest.fixture
+    def backend(self, emptied_server, pooler) -> Backend:
+        database = emptied_server()
+        return Backend(pooler.dsn(database.name), unlisted=in_bobs_namespace(database))
+
+
 @pytest.fixture(scope="module")
 def shared_server(databases) -> Iterator[PostgreSQL]:
     """One database for all clauses, each of which has a namespace of its own."""

@@ -16,7 +16,7 @@ from tests.support.naming import naming
 
 import convostore
 from convostore import ConfigError, ConflictError, Feedback, Message, Source, TextPart
-from convostore.serialization import dumps, is_damage, load_message
+from convostore.serialization import dumps, is_damage, join_surrogates, load_message
 from convostore.testing.samples import full_message
 from convostore.testing.strategies import corrupted
 
@@ -70,7 +70,7 @@ def look_at_all(store):
     newest = list(store.messages("c", order="newest_first"))
     assert newest == [last, read, first]
     texts = store.messages_as_json("c").items
-    shown = [load_message(json.loads(text)) for text in texts]
+    shown = [load_message(join_surrogates(json.loads(text))) for text in texts]
     assert [item.portable() for item in shown] == [item.portable() for item in (first, read, last)]
     hits = [hit.message.id for hit in store.search("words").items if hit.message]
     assert {"before", "after"} <= set(hits)

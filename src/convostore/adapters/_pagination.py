@@ -56,7 +56,7 @@ def paginate(
     if end >= len(items):
         return Page(items=page, total=len(items))
     last_ids = [key(item) for item in items[max(0, end - _REMEMBERED) : end]]
-    return Page(items=page, cursor=json.dumps(last_ids), total=len(items))
+    return Page(items=page, cursor=json.dumps(last_ids, ensure_ascii=False), total=len(items))
 
 
 _REMEMBERED: Final = 5

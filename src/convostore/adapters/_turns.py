@@ -84,6 +84,7 @@ class Stream(Generic[Q, R]):
             until they are stored.
         turn_id: The turn's id, if it differs from the one that was asked for.
         message_id: The id that the answer's message will have; None where only its end says so.
+        read_message_id: Reads that id from the head of the response, where that says it.
     """
 
     request: Q
@@ -91,3 +92,4 @@ class Stream(Generic[Q, R]):
     finish: Callable[[ReplyAccumulator], Flow[Q, R, Reply]]
     turn_id: str | None = None
     message_id: str | None = None
+    read_message_id: Callable[[R], str | None] | None = None

@@ -134,7 +134,8 @@ class _Shelf:
         except KeyError:
             raise absent_conversation(conversation_id) from None
         if self.copies is not None and conversation_id not in self.copies:
-            self.copies[conversation_id] = replace(row, messages=dict(row.messages))
+            self.copies[conversation_id] = saved = copy(row)
+            saved.messages = dict(row.messages)
         return row
 
     @contextmanager
@@ -499,7 +500,7 @@ def _cut(
         last = tuple(read_position(listing.cursor, *kinds))
         rows = [row for row in rows if (row[0] < last if descending else row[0] > last)]
     page = rows[: listing.limit]
-    cursor = json.dumps(page[-1][0]) if len(page) < len(rows) else None
+    cursor = json.dumps(page[-1][0], ensure_ascii=False) if len(page) < len(rows) else None
     return Page(items=tuple([item for _, item in page]), cursor=cursor, total=total)
 
 

@@ -134,7 +134,9 @@ def require_json(*values: Conversation | Message) -> None:
 
 
 def _has_json(message: Any) -> bool:
-    return any(part.kind in {"other", "interaction"} for part in message.parts)
+    return any(part.kind in {"other", "interaction"} for part in message.parts) or any(
+        source.raw is not None for source in message.sources
+    )
 
 
 def unstored_messages(messages: Sequence[Message], stored: Mapping[str, Message]) -> list[Message]:
@@ -198,11 +200,8 @@ def check_popped_tip(tip: str | None, expected: str | AnyTip) -> None:
 
 
 def are_same_messages(stored: Sequence[Message], messages: Sequence[Message]) -> bool:
-    """Return whether messages equal stored ones, by id and fingerprint."""
-    return len(stored) == len(messages) and all(
-        ours.id == theirs.id and ours.fingerprint() == theirs.fingerprint()
-        for ours, theirs in zip(stored, messages, strict=True)
-    )
+    """Return whether messages equal stored ones, their feedback and status included."""
+    return list(stored) == list(messages)
 
 
 def edited_message(stored: Message, message: Message, was: Message | AnyTip) -> Message:

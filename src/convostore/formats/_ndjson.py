@@ -49,8 +49,16 @@ class Line:
         raise InvalidError(f"line {self.number} {reason}")
 
 
-def json_lines(stream: BinaryIO) -> Iterator[Line]:
+def _unchanged(data: JSON) -> JSON:
+    return data
+
+
+def json_lines(stream: BinaryIO, *, change: Callable[[JSON], JSON] = _unchanged) -> Iterator[Line]:
     """Yield the object on each line of a file; skip empty lines.
+
+    Args:
+        stream: The file.
+        change: What is done to what a line with lone surrogates holds.
 
     Raises:
         InvalidError: A line is too long, is not JSON, or is not an object; the message names it.
@@ -63,12 +71,12 @@ def json_lines(stream: BinaryIO) -> Iterator[Line]:
         if number == 1:
             text = text.removeprefix(b"\xef\xbb\xbf")
         if not text.isspace() and text:
-            yield Line(number, _object(text, number))
+            yield Line(number, _object(text, number, change))
 
 
-def _object(text: bytes, number: int) -> Row:
+def _object(text: bytes, number: int, change: Callable[[JSON], JSON]) -> Row:
     try:
-        data = _decode(text)
+        data = _decode(text, change)
     except RecursionError:
         raise InvalidError(f"line {number} is nested too deeply") from None
     except ValueError as error:
@@ -81,9 +89,9 @@ def _object(text: bytes, number: int) -> Row:
     return data
 
 
-def _decode(text: bytes) -> JSON:
+def _decode(text: bytes, change: Callable[[JSON], JSON]) -> JSON:
     # Not `decode_json`: an object at its depth limit is nested deeper here, within a line.
     try:
         return from_json(text)
     except ValueError:  # it refuses lone surrogates, and nesting beyond its limit
-        return json.loads(text)
+        return change(json.loads(text))

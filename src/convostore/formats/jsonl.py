@@ -62,7 +62,7 @@ class JSONLWriter(Writer):
 
 
 def _line(data: Row) -> str:
-    return serialization.to_json(data) + "\n"
+    return serialization.to_exact_json(data) + "\n"
 
 
 def read(stream: BinaryIO, _name: str | None = None) -> Generator[Entry]:
@@ -71,7 +71,7 @@ def read(stream: BinaryIO, _name: str | None = None) -> Generator[Entry]:
     Raises:
         InvalidError: A line is broken, or the file ends too early; what came before is good.
     """
-    return _FileReader(json_lines(stream)).entries()
+    return _FileReader(json_lines(stream, change=serialization.join_surrogates)).entries()
 
 
 @dataclass(slots=True)

@@ -21,10 +21,25 @@ from ._parts import FilePart
 
 
 class Origin(Value):
-    """The source of a copied conversation: a store, named without secrets, and the id there."""
+    """The source of a copied conversation: a store, named without secrets, and the id there.
+
+    The other fields are notes of a mirror for its next run. Origins that differ in nothing else are
+    equal.
+
+    Attributes:
+        revision: The original's revision when the copy was last made equal to it; None if the
+            original has none, or the copy is not whole.
+        metadata_keys: The keys of the copy's metadata that the mirror wrote. The others are the
+            copy's own.
+    """
+
+    _service_fields: ClassVar = frozenset({"raw", "revision", "metadata_keys"})
+    _uncompared: ClassVar = frozenset({"revision", "metadata_keys"})
 
     store: str
     conversation_id: str
+    revision: str | None = None
+    metadata_keys: tuple[str, ...] = ()
 
 
 class Conversation(Value):

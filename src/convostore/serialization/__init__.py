@@ -4,6 +4,7 @@ Fields with their default value are omitted. Loading validates; what a store kep
 loaded any more is salvaged field by field. No file, table or service may be known here.
 """
 
+from .._surrogates import join_surrogates, part_surrogates
 from ._codec import (
     dump,
     dumps,
@@ -12,6 +13,7 @@ from ._codec import (
     message_json,
     parse_conversation,
     parse_message,
+    to_exact_json,
     to_json,
 )
 from ._salvage import is_damage, salvage_conversation, salvage_message
@@ -21,13 +23,16 @@ __all__ = [
     "dump",
     "dumps",
     "is_damage",
+    "join_surrogates",
     "load_conversation",
     "load_message",
     "message_json",
     "parse_conversation",
     "parse_message",
+    "part_surrogates",
     "salvage_conversation",
     "salvage_message",
     "structure_of",
+    "to_exact_json",
     "to_json",
 ]

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_core import to_json as to_json_bytes
 
+from .._surrogates import join_surrogates, may_hold_pairs, part_surrogates
 from ..errors import InvalidError
 from ..models import JSON, Conversation, Message, Portable, Source
 
@@ -49,7 +50,7 @@ def dumps(value: Conversation | Message, *, raw: bool = True) -> str:
     Raises:
         InvalidError: A field for JSON contains something else.
     """
-    return to_json(dump(value, raw=raw))
+    return to_exact_json(dump(value, raw=raw))
 
 
 def message_json(message: Message) -> str:
@@ -80,6 +81,19 @@ def to_json(data: JSON, *, ascii_only: bool = True) -> str:
         ) from None
 
 
+def to_exact_json(data: JSON) -> str:
+    """Encode plain data as one line of JSON in ASCII, of which no parser joins two texts to one.
+
+    It is what `to_json` writes, unless a text has two lone surrogates that make a pair: U+200C is
+    put between them, which `join_surrogates` takes away again from what was decoded.
+
+    Raises:
+        InvalidError: It is not JSON, or nested too deeply.
+    """
+    text = to_json(data)
+    return to_json(part_surrogates(data)) if may_hold_pairs(text) else text
+
+
 def load_conversation(data: JSON) -> Conversation:
     """Load a conversation from data of any origin, and validate it.
 
@@ -99,7 +113,7 @@ def load_message(data: JSON) -> Message:
 
 
 def parse_message(text: str) -> Message:
-    """Parse the JSON of a message, strictly: as fast as it can be read, and validated.
+    """Parse the JSON of a message as `dumps` writes it: strictly, and as fast as it can be read.
 
     Raises:
         InvalidError: It is not the JSON of a message; the text of the error names the field.
@@ -108,7 +122,7 @@ def parse_message(text: str) -> Message:
 
 
 def parse_conversation(text: str) -> Conversation:
-    """Parse the JSON of a conversation, strictly: as fast as it can be read, and validated.
+    """Parse the JSON of a conversation as `dumps` writes it: strictly, and as fast as it can be.
 
     Raises:
         InvalidError: It is not the JSON of a conversation; the text of the error names the field.
@@ -180,7 +194,7 @@ def _parse(kind: type[T], text: str) -> T:
     except ValidationError as error:
         if not _is_unparsed(error):
             raise InvalidError(f"invalid {kind.__name__.lower()}: {_reason(error)}") from None
-    return validate_strictly(kind, decode(text))
+    return validate_strictly(kind, join_surrogates(decode(text)))
 
 
 def _is_unparsed(error: ValidationError) -> bool:

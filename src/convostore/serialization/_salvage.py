@@ -56,7 +56,7 @@ def _salvage(
 ) -> T:
     problems: list[Problem] = []
     body = {} if text is None else _decode_partly(text, problems)
-    fields: dict[str, JSON] = _salvage_fields(kind, body, valid, problems)
+    fields: dict[str, Any] = _salvage_fields(kind, body, valid, problems)
     raw = _plain_text(text) if problems else fields.get("raw")
     problems_of_columns: list[Problem] = []
     fields |= _salvage_fields(kind, columns, valid, problems_of_columns)

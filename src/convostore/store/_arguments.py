@@ -46,8 +46,8 @@ def check_ids(values: Iterable[str]) -> Iterable[str]:
     """Return the ids; refuse a single string, whose characters would be taken for ids."""
     if isinstance(values, str):
         raise InvalidError("ids must be a list of ids, got a string: pass [id] for one")
-    if not isinstance(values, Iterable):
-        raise InvalidError(f"ids must be a list of ids, got {type(values).__name__}")
+    if isinstance(values, bytes) or not isinstance(values, Iterable):
+        raise InvalidError(f"ids must be a list of ids, got {shown(values)}")
     return values
 
 

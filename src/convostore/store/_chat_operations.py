@@ -20,6 +20,7 @@ from ._arguments import check_id, check_new_metadata, check_owner
 from ._observation import Watch
 from ._operations import AnyFlow, Operations
 from ._reply_session import ReplySession
+from ._values import is_valid_part
 
 
 class ChatOperations:
@@ -165,6 +166,8 @@ def _check_content(value: object) -> tuple[Part, ...]:
             raise InvalidError(
                 f"content must hold TextPart and FilePart only, got {type(part).__name__}"
             )
+        if not is_valid_part(part):
+            raise InvalidError(f"content must hold parts whose fields are strings, got {part!r}")
     return tuple(value)
 
 

@@ -21,8 +21,9 @@ def encode_cursor(position: str | None, scope: list[str]) -> str | None:
     """
     if position is None:
         return None
-    text = json.dumps([*scope, position])
-    return base64.urlsafe_b64encode(text.encode("ascii")).decode("ascii").rstrip("=")
+    # Not in ASCII: escapes join two surrogates that are two in the position.
+    text = json.dumps([*scope, position], ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return base64.urlsafe_b64encode(text).decode("ascii").rstrip("=")
 
 
 def decode_cursor(cursor: str | None, scope: list[str]) -> str | None:

@@ -26,7 +26,16 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial, wraps
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Literal,
+    ParamSpec,
+    TypeAlias,
+    TypeVar,
+    get_args,
+)
 
 from ..adapters import Adapter, Operation
 from ..errors import InvalidError, NotFoundError, StoreError, UnsupportedError
@@ -253,7 +262,7 @@ class Operations:
     def read_transcript(
         self, conversation_id: str, known: Conversation | None, on_error: OnError
     ) -> FlowFactory[Transcript]:
-        if on_error not in {"raise", "yield"}:
+        if on_error not in get_args(OnError):
             raise InvalidError(f"on_error must be 'raise' or 'yield', got {on_error!r}")
         read = self._read_transcript(conversation_id, known)
 

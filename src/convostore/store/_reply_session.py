@@ -178,6 +178,8 @@ class ReplySession:
         refusal = self._adapter.failure(stream.request, head)
         if refusal is not None:
             raise refusal
+        if stream.read_message_id is not None:
+            self.message_id = stream.read_message_id(head)
         while (chunk := (yield _READ)) is not None:
             yield EmitEvents(self._decoded(stream.decoder.feed(chunk)))
         yield EmitEvents(self._decoded(stream.decoder.close()))

@@ -21,6 +21,7 @@ from ..models import (
     Message,
     Origin,
     OtherPart,
+    Part,
     Problem,
     ReasoningPart,
     Role,
@@ -105,6 +106,11 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST else f"a long {type(value).__name__}"
 
 
+def is_valid_part(part: Part) -> bool:
+    """Return whether the fields of a part, of any kind but an `InteractionPart`, are right."""
+    return _holds(_PARTS[type(part)], part)
+
+
 def _holds(check: Callable[[T], bool], value: T) -> bool:
     try:
         return check(value)
@@ -172,8 +178,13 @@ def _is_metadata(metadata: object) -> bool:
 
 
 def _is_origin(origin: Origin) -> bool:
-    return all(type(value) in _TEXT for value in origin.__dict__.values()) and (
-        type(origin) is Origin and type(origin.store) is str and type(origin.conversation_id) is str
+    return (
+        type(origin) is Origin
+        and type(origin.store) is str
+        and type(origin.conversation_id) is str
+        and type(origin.revision) in _TEXT
+        and type(origin.metadata_keys) is tuple
+        and all(type(key) is str for key in origin.metadata_keys)
     )
 
 
@@ -211,29 +222,43 @@ def _is_source(source: Source) -> bool:
 _NUMBER: Final = (float, int, _NOTHING)
 
 
-def _is_text(part: TextPart | ReasoningPart) -> bool:
-    return type(part.text) is str
+def _is_text(part: TextPart) -> bool:
+    return part.kind == "text" and type(part.text) is str
+
+
+def _is_reasoning(part: ReasoningPart) -> bool:
+    return part.kind == "reasoning" and type(part.text) is str
 
 
 def _is_file(part: FilePart) -> bool:
-    return type(part.name) in _TEXT and type(part.url) in _TEXT and type(part.media_type) in _TEXT
+    return (
+        part.kind == "file"
+        and type(part.name) in _TEXT
+        and type(part.url) in _TEXT
+        and type(part.media_type) in _TEXT
+    )
 
 
 def _is_tool_call(part: ToolCallPart) -> bool:
-    return type(part.id) in _TEXT and type(part.name) is str and type(part.arguments) is str
+    return (
+        part.kind == "tool_call"
+        and type(part.id) in _TEXT
+        and type(part.name) is str
+        and type(part.arguments) is str
+    )
 
 
 def _is_tool_result(part: ToolResultPart) -> bool:
-    return type(part.id) in _TEXT and type(part.content) is str
+    return part.kind == "tool_result" and type(part.id) in _TEXT and type(part.content) is str
 
 
 def _is_other(part: OtherPart) -> bool:
-    return type(part.type) in _TEXT
+    return part.kind == "other" and type(part.type) in _TEXT
 
 
 _PARTS: Final[dict[type, _Check]] = {
     TextPart: _is_text,
-    ReasoningPart: _is_text,
+    ReasoningPart: _is_reasoning,
     FilePart: _is_file,
     ToolCallPart: _is_tool_call,
     ToolResultPart: _is_tool_result,

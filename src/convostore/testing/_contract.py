@@ -25,13 +25,19 @@ from . import _rewriting as rewriting  # noqa: F401  # before the modules that i
 from ._assertions import NotOffered, rule_in_errors
 from ._backend import Backend, Kit
 from ._faces import FACES, Face, StoreFace
+from .clauses.editing import EditingClauses
 from .clauses.failures import FailureClauses
 from .clauses.interactions import InteractionClauses
+from .clauses.namespaces import NamespaceClauses
+from .clauses.owners_metadata import OwnerMetadataClauses
+from .clauses.paging_from import PagingFromClauses
 from .clauses.put_fork_age import PutForkAgeClauses
 from .clauses.reading import ReadingClauses
 from .clauses.replies import ReplyClauses
+from .clauses.revisions_times import RevisionTimeClauses
 from .clauses.search import SearchClauses
 from .clauses.streaming import StreamingClauses
+from .clauses.validation import ValidationClauses
 from .clauses.writing import WritingClauses
 
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
@@ -66,6 +72,12 @@ def never(reason: str) -> Waiver:
 class _Clauses(
     ReadingClauses,
     WritingClauses,
+    ValidationClauses,
+    EditingClauses,
+    PagingFromClauses,
+    OwnerMetadataClauses,
+    RevisionTimeClauses,
+    NamespaceClauses,
     PutForkAgeClauses,
     SearchClauses,
     ReplyClauses,

@@ -22,4 +22,10 @@ pytest.register_assert_rewrite(
     "convostore.testing.clauses.streaming",
     "convostore.testing.wire_faults._streams",
     "convostore.testing.clauses.writing",
+    "convostore.testing.clauses.validation",
+    "convostore.testing.clauses.editing",
+    "convostore.testing.clauses.paging_from",
+    "convostore.testing.clauses.owners_metadata",
+    "convostore.testing.clauses.revisions_times",
+    "convostore.testing.clauses.namespaces",
 )

@@ -1,13 +1,16 @@
 """Diff: the messages of a copy made equal to the source's, with as few writes as possible.
 
 Both sides are read in step. While they are alike nothing is held; from where they first differ the
-ids of both sides are, to tell apart what the source has lost and what it has rewritten.
+ids of both sides are, to tell apart what the source has lost and what it has rewritten. What is
+replaced is replaced only if the copy still ends as it did when it was read. Where it does not, the
+next attempt leaves alone what was put there since the first.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from ..adapters import Operation
@@ -21,10 +24,20 @@ from ._target import TargetConversation
 
 @dataclass(frozen=True, slots=True)
 class _Ahead:
-    """The ids that follow on either side from where the two first differ."""
+    """The ids that follow on either side from where the two first differ, in order.
 
-    ours: set[str]
-    theirs: set[str]
+    Attributes:
+        foreign: Those that another writer put into the copy since the first attempt.
+    """
+
+    ours: dict[str, None]
+    theirs: dict[str, None]
+    foreign: AbstractSet[str]
+
+    @property
+    def tip(self) -> str | None:
+        """The last message of the copy."""
+        return next(reversed(self.theirs), None)
 
 
 class Synchronizer:
@@ -68,15 +81,16 @@ class Synchronizer:
                 continue
             if not self._policy.rewrite:
                 raise self._another(message)
-            ahead = ahead or _Ahead((yield from self._ours.ids()), (yield from self._theirs.ids()))
+            ahead = ahead or (yield from self._look_ahead())
             if not self._is_lost(existing, message, ahead):
                 yield from self._rewrite(ahead)
                 return
-            yield from self._pass_lost()
+            yield from self._pass_lost(ahead)
         if self._ours.held:
-            yield from self._write_all(self._ours, Operation.APPEND_MESSAGES)
+            self._copy.stats.see(self._tip)
+            yield from self._append_all(self._ours)
         elif self._theirs.held and self._policy.delete:
-            yield from self._cut()
+            yield from self._cut(ahead or (yield from self._look_ahead()))
 
     def _fill(self) -> Steps[bool]:
         """Read on where nothing is held, and return whether both sides have a message."""
@@ -84,6 +98,12 @@ class Synchronizer:
             if not reader.held:
                 yield from reader.fill()
         return bool(self._ours.held and self._theirs.held)
+
+    def _look_ahead(self) -> Steps[_Ahead]:
+        ours, theirs = (yield from self._ours.ids()), (yield from self._theirs.ids())
+        ahead = _Ahead(ours, theirs, self._copy.stats.foreign(theirs) - ours.keys())
+        self._copy.stats.see(ahead.tip)
+        return ahead
 
     # What can stay
 
@@ -113,12 +133,14 @@ class Synchronizer:
     # What the source has lost
 
     def _is_lost(self, existing: Message, message: Message, ahead: _Ahead) -> bool:
-        """Return whether the source has merely lost the existing one, and both sides meet again."""
+        """Return whether the existing one is foreign, or merely lost, and both sides meet again."""
+        if existing.id in ahead.foreign:
+            return True
         lost = existing.id not in ahead.ours and message.id in ahead.theirs
         return lost and (self._deletes or not self._policy.delete)
 
-    def _pass_lost(self) -> Steps[None]:
-        if self._policy.delete:
+    def _pass_lost(self, ahead: _Ahead) -> Steps[None]:
+        if self._policy.delete and self._theirs.held[0].id not in ahead.foreign:
             yield from self._delete_next()
         else:
             self._tip = self._theirs.held.popleft().id
@@ -128,15 +150,22 @@ class Synchronizer:
         call = WriteCall(Operation.DELETE_MESSAGE, self._copy.wanted.id, message_id)
         yield from self._copy.change(call)
 
-    def _cut(self) -> Steps[None]:
-        """Delete the rest of the copy."""
-        if self._replaces or not self._deletes:
-            self._target.require(Operation.REPLACE_MESSAGES)
-            yield from self._copy.store(Operation.REPLACE_MESSAGES, (), self._tip)
-            return
+    def _cut(self, ahead: _Ahead) -> Steps[None]:
+        """Delete the rest of the copy, but for what is foreign."""
+        one_by_one = self._deletes and not self._replaces
         while self._theirs.held:
-            yield from self._delete_next()
+            if not one_by_one and self._theirs.held[0].id not in ahead.foreign:
+                yield from self._cut_at_once(ahead)
+                return
+            yield from self._pass_lost(ahead)
             yield from self._theirs.fill()
+
+    def _cut_at_once(self, ahead: _Ahead) -> Steps[None]:
+        self._target.require(Operation.REPLACE_MESSAGES)
+        kept: Sequence[Message] = ()
+        if ahead.foreign:
+            kept = (yield from self._surplus((), ahead.foreign)).get(None, ())
+        yield from self._copy.replace(kept, self._tip, ahead.tip)
 
     # What is written
 
@@ -144,32 +173,37 @@ class Synchronizer:
         """Replace the rest; what only the copy has stays, unless it is to be deleted."""
         self._target.require(Operation.REPLACE_MESSAGES)
         surplus: Mapping[str | None, Sequence[Message]] = {}
-        if not self._policy.delete and ahead.theirs - ahead.ours:
-            surplus = yield from self._surplus(ahead)
-        merged = MergedMessages(self._ours, ahead.theirs, surplus)
-        yield from self._write_all(merged, Operation.REPLACE_MESSAGES)
+        only = ahead.foreign if self._policy.delete else ahead.theirs.keys() - ahead.ours.keys()
+        if only:
+            surplus = yield from self._surplus(ahead.ours, only)
+        merged = MergedMessages(self._ours, ahead.theirs, surplus, ahead.foreign)
+        yield from self._append_all(merged, replaced=ahead)
 
-    def _surplus(self, ahead: _Ahead) -> Steps[Mapping[str | None, Sequence[Message]]]:
-        """Return what only the copy has, by the id of the message before it."""
+    def _surplus(
+        self, ours: Container[str], only: Container[str]
+    ) -> Steps[Mapping[str | None, Sequence[Message]]]:
+        """Return those of the copy's messages, by the id of the message of ours before each."""
         surplus: defaultdict[str | None, list[Message]] = defaultdict(list)
         before: str | None = None
         while chunk := (yield from self._theirs.chunk()):
             for existing in chunk:
-                if existing.id in ahead.ours:
+                if existing.id in ours:
                     before = existing.id
-                else:
+                elif existing.id in only:
                     surplus[before].append(existing)
         return surplus
 
-    def _write_all(
-        self, messages: MessageReader | MergedMessages, operation: Operation
+    def _append_all(
+        self, messages: MessageReader | MergedMessages, *, replaced: _Ahead | None = None
     ) -> Steps[None]:
-        """Write all that follow: the first chunk by the operation, the others by appends."""
+        """Write all that follow, the first chunk in place of what is to be replaced."""
         while chunk := (yield from messages.chunk()):
             self.generating |= any(message.status == "generating" for message in chunk)
-            yield from self._copy.store(operation, chunk, self._tip)
-            self._tip = chunk[-1].id
-            operation = Operation.APPEND_MESSAGES
+            if replaced is None:
+                yield from self._copy.append(chunk, self._tip)
+            else:
+                yield from self._copy.replace(chunk, self._tip, replaced.tip)
+            self._tip, replaced = chunk[-1].id, None
 
     def _another(self, message: Message) -> ConflictError:
         return ConflictError(

@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Final
 
+from .._surrogates import part_surrogates
 from ..adapters import Operation
 from ..errors import ConflictError, InvalidError, NotFoundError, ProtocolError, StoreError
 from ..models import Conversation, Origin
 from ._arguments import check_flags, check_progress
 from ._calls import SourceCall, Steps, Store, TargetCall
+from ._fields import mirrored_fields
 from ._pages import ConversationReader, UnreadError, check_ids, source_pages
 from ._skipped import Skipped, concerns_all, concerns_only_one, skipped
 from ._target import UpsertPolicy
@@ -121,8 +123,10 @@ class MirrorRun:
         Raises:
             StoreError: The others would fare no better.
         """
-        origin = Origin(store=self._name, conversation_id=conversation.id)
-        wanted = conversation.model_copy(update={"id": copy_id(origin), "origin": origin})
+        policy, traits = self._policy, self._source.traits  # which an answer may have changed
+        copy = _digest(self._name, conversation.id).hex()
+        wanted = mirrored_fields(conversation, copy, self._name, traits.keeps)
+        policy = replace(policy, followed=traits.keeps, trusts_times=traits.updated_at != "none")
         unread: StoreError | None = None
         unwritten: StoreError | None = None
         try:
@@ -130,7 +134,7 @@ class MirrorRun:
                 self._target,
                 wanted,
                 lambda: source_pages(self._source, conversation.id, reached=self._reached),
-                self._policy,
+                policy,
                 report=self._count_messages,
             )
         except UnreadError as carrier:
@@ -260,7 +264,8 @@ def refuse_to_delete_all(source: str, copies: int) -> None:
 
 def _digest(store: str, conversation_id: str) -> bytes:
     # JSON shows where the name ends, and encodes any text as ASCII, lone surrogates included.
-    return sha256(json.dumps([store, conversation_id]).encode("ascii")).digest()[:16]
+    data = part_surrogates([store, conversation_id])
+    return sha256(json.dumps(data).encode("ascii")).digest()[:16]
 
 
 def _check_run(source: Store, target: Store, policy: UpsertPolicy) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
@@ -174,16 +174,19 @@ class MessageReader:
         yield from self.fill()
         return [self.held.popleft() for _ in range(min(CHUNK, len(self.held)))]
 
-    def ids(self) -> Steps[set[str]]:
-        """Return the ids of all that follow; of all there are, where too many follow to be held."""
+    def ids(self) -> Steps[dict[str, None]]:
+        """Return the ids of all that follow; of all there are, where too many follow to be held.
+
+        They are in order, as the keys of a dict.
+        """
         while not self._ended and len(self.held) < _AHEAD:
             yield from self._fetch()
         if self._ended:
-            return {message.id for message in self.held}
-        ids: set[str] = set()
+            return dict.fromkeys([message.id for message in self.held])
+        ids: dict[str, None] = {}
         pages = self._begin()
         while (page := (yield from pages())) is not None:
-            ids.update(message.id for message in page)
+            ids.update(dict.fromkeys([message.id for message in page]))
         return ids
 
     def _fetch(self) -> Steps[None]:
@@ -196,28 +199,34 @@ class MergedMessages:
     """Messages of the source, and those that only the target has after the ones they followed.
 
     What the target has where the source has something new is the end that the source rewrote, and
-    is left out.
+    is left out, unless another writer has just put it there.
 
     Args:
         ours: What the source has.
         theirs: The ids of what the target has.
         surplus: What only the target has, by the id of the message before it; None before all.
+        foreign: The ids of what another writer has just put there.
     """
 
     def __init__(
-        self, ours: MessageReader, theirs: set[str], surplus: Mapping[str | None, Sequence[Message]]
+        self,
+        ours: MessageReader,
+        theirs: Container[str],
+        surplus: Mapping[str | None, Sequence[Message]],
+        foreign: Container[str],
     ) -> None:
         self._ours = ours
         self._theirs = theirs
         self._surplus = surplus
+        self._foreign = foreign
         self._pending: Sequence[Message] = surplus.get(None, ())
 
     def chunk(self) -> Steps[list[Message]]:
         """Return the next messages, about as many as one write takes; none at the end."""
         merged: list[Message] = []
         for message in (yield from self._ours.chunk()):
-            if message.id in self._theirs:
-                merged += self._pending
+            known = message.id in self._theirs
+            merged += [item for item in self._pending if known or item.id in self._foreign]
             merged.append(message)
             self._pending = self._surplus.get(message.id, ())
         if not merged:

@@ -6,15 +6,17 @@ Which messages are written is decided in `_diff`, and when a conversation is don
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import dropwhile
 from typing import Final, Literal, cast
 
 from ..adapters import Operation
 from ..errors import ConflictError, NotFoundError
-from ..models import Conversation, Message, Problem
+from ..models import UNSET, Conversation, Message, Problem, Unset
 from ..store import BATCH_LIMIT, WriteCall
 from ._calls import Steps, Store, TargetCall
+from ._fields import KEPT_FIELDS, fields_to_write
 from ._pages import CHUNK, Pages, target_pages
 
 UNFINISHED: Final = Problem(where="convostore", what="is not copied whole yet")
@@ -36,6 +38,9 @@ class UpsertPolicy:
         dry_run: Whether to write nothing, and report what would be written.
         attempts: How often to look when another writer comes between, the first look included;
             each begins the pages anew.
+        followed: The fields of `Traits.keeps` in which a conversation that is there follows the
+            source; in the others it keeps its own.
+        trusts_times: Whether equal times say that nothing changed, where there is no revision.
     """
 
     full: bool = False
@@ -44,6 +49,8 @@ class UpsertPolicy:
     rewrite: bool = True
     dry_run: bool = False
     attempts: int = 2
+    followed: Collection[str] = KEPT_FIELDS
+    trusts_times: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +73,10 @@ class WriteStats:
 
     Args:
         report: Called after each write with the number of its messages.
+
+    Attributes:
+        tip: The last message as it was when the copy was first read to its end, or as it was
+            written since; UNSET before.
     """
 
     def __init__(self, report: Callable[[int], None]) -> None:
@@ -74,11 +85,25 @@ class WriteStats:
         self._messages = 0
         self._losses: Counter[str] = Counter()
         self.wrote = False
+        self.tip: str | Unset | None = UNSET
 
     def find(self, existing: Conversation | None) -> None:
         """Record what the target held at first."""
         if self._is_new is None:
             self._is_new = existing is None
+
+    def see(self, tip: str | None) -> None:
+        """Record the last message that the target held at first."""
+        if self.tip is UNSET:
+            self.tip = tip
+
+    def foreign(self, ids: Collection[str]) -> frozenset[str]:
+        """Return those of the ids that follow the tip; all where it is none of them."""
+        if self.tip is UNSET:
+            return frozenset()
+        after = dropwhile(lambda message_id: message_id != self.tip, ids)
+        next(after, None)
+        return frozenset(after if self.tip in ids else ids)
 
     def write(self, messages: int = 0) -> None:
         """Count a write."""
@@ -95,7 +120,7 @@ class WriteStats:
         for ours, theirs in zip(sent, stored, strict=False):
             if ours is theirs or ours == theirs:
                 continue
-            for name in Message.model_fields:
+            for name in Message.model_fields.keys() - {"stored_at"}:
                 if not getattr(theirs, name) and getattr(ours, name) != getattr(theirs, name):
                     self.lose(f"message.{name}")
 
@@ -124,10 +149,14 @@ class TargetConversation:
 
     Args:
         target: The store that it is in.
-        wanted: What it is to be.
+        wanted: What it would be if it were made anew.
         existing: What it is; None when it is not there.
         policy: How far it is to follow.
         stats: Where each write is counted.
+
+    Attributes:
+        wanted: What it is to be.
+        lost: The fields that it cannot hold.
     """
 
     def __init__(
@@ -139,7 +168,9 @@ class TargetConversation:
         stats: WriteStats,
     ) -> None:
         self.target = target
-        self.wanted = wanted
+        self.wanted, self.lost = fields_to_write(
+            existing, wanted, policy.followed, target.traits.keeps
+        )
         self.existing = existing
         self.policy = policy
         self.stats = stats
@@ -158,9 +189,13 @@ class TargetConversation:
 
     @property
     def is_up_to_date(self) -> bool:
-        """Whether the times say that nothing was written since the last run."""
+        """Whether it is known that nothing was written to the original since the last run."""
+        if self.existing is None:
+            return False
+        if (revision := _revision(self.wanted)) is not None:
+            return revision == _revision(self.existing)
         time = self.wanted.updated_at
-        return time is not None and self.existing is not None and self.existing.updated_at == time
+        return self.policy.trusts_times and time is not None and self.existing.updated_at == time
 
     def pages(self) -> Pages:
         """Return the pages of its messages."""
@@ -185,7 +220,7 @@ class TargetConversation:
             marked = with_problem(self.existing or self.wanted, UNFINISHED)
             yield from self.write(WriteCall(Operation.PUT_CONVERSATION, marked))
         elif self.existing is None:
-            yield from self.write(_creation(self.wanted))
+            yield from self.write(self._creation())
         else:
             self.stats.write()
 
@@ -194,12 +229,20 @@ class TargetConversation:
         yield from self.begin()
         yield from self.write(call, messages)
 
-    def store(
-        self, operation: Operation, messages: Sequence[Message], after: str | None
+    def append(self, messages: Sequence[Message], after: str | None) -> Steps[None]:
+        """Append messages after the one that is taken for the last."""
+        call = WriteCall(Operation.APPEND_MESSAGES, self.wanted.id, messages, after=after)
+        yield from self._store(call, messages)
+
+    def replace(
+        self, messages: Sequence[Message], after: str | None, tip: str | None
     ) -> Steps[None]:
-        """Append or replace messages after another one."""
+        """Replace the messages after another one, if `tip` is still the last of them."""
+        call = WriteCall(Operation.REPLACE_MESSAGES, self.wanted.id, messages, after=after, tip=tip)
+        yield from self._store(call, messages)
+
+    def _store(self, call: WriteCall, messages: Sequence[Message]) -> Steps[None]:
         yield from self.begin()
-        call = WriteCall(operation, self.wanted.id, messages, after=after)
         yield from self.write(call, len(messages), sent=messages)
 
     def write(
@@ -235,6 +278,7 @@ class TargetConversation:
         for write, result in zip(writes, results, strict=True):
             if write.sent:
                 self.stats.compare(write.sent, cast("Sequence[Message]", result))
+                self.stats.tip = write.sent[-1].id
             self.stats.write(write.messages)
 
     def _send(self, calls: Sequence[WriteCall]) -> Steps[Sequence[object]]:
@@ -251,18 +295,31 @@ class TargetConversation:
     def _deleted_meanwhile(self) -> ConflictError:
         return ConflictError(f"the copy {self.wanted.id!r} was deleted while it was looked at")
 
+    def _creation(self) -> WriteCall:
+        wanted = _unproven(self.wanted)
+        options: dict[str, object] = {name: getattr(wanted, name) for name in _CREATED}
+        changes = self.target.traits.changes
+        options |= {
+            name: getattr(wanted, name) for name in ("owner", "metadata") if name in changes
+        }
+        return WriteCall(Operation.CREATE_CONVERSATION, **options)
 
-def _creation(wanted: Conversation) -> WriteCall:
-    return WriteCall(
-        Operation.CREATE_CONVERSATION,
-        id=wanted.id,
-        title=wanted.title,
-        created_at=wanted.created_at,
-        origin=wanted.origin,
-    )
+
+_CREATED: Final = ("id", "title", "created_at", "origin")
+
+
+def _revision(copy: Conversation) -> str | None:
+    return None if copy.origin is None else copy.origin.revision
+
+
+def _unproven(copy: Conversation) -> Conversation:
+    """Return a copy that does not say of which revision it is whole."""
+    if copy.origin is None or copy.origin.revision is None:
+        return copy
+    return copy.trusted_copy(origin=copy.origin.trusted_copy(revision=None))
 
 
 def with_problem(conversation: Conversation, problem: Problem) -> Conversation:
     """Return the conversation with one more problem, unless it has that already."""
     problems = dict.fromkeys([*conversation.problems, problem])
-    return conversation.model_copy(update={"problems": tuple(problems)})
+    return _unproven(conversation).trusted_copy(problems=tuple(problems))

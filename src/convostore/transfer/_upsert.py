@@ -7,13 +7,15 @@ lists of conversations nor files are known here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from ..adapters import Operation
 from ..errors import ConflictError, NotFoundError
-from ..models import UNSET, Conversation
+from ..models import Conversation
 from ..store import WriteCall
 from ._calls import Steps, Store, TargetCall
 from ._diff import Synchronizer
+from ._fields import are_alike, changed_fields
 from ._pages import Pages
 from ._target import (
     UNSETTLED,
@@ -116,6 +118,7 @@ def _find(wanted: Conversation) -> Steps[Conversation | None]:
 
 
 def _finish(copy: TargetConversation, *, generating: bool) -> Steps[None]:
+    _lose(copy, copy.lost)
     if copy.puts:
         yield from _finish_by_put(copy, unsettled=generating and copy.policy.rewrite)
     else:
@@ -125,37 +128,31 @@ def _finish(copy: TargetConversation, *, generating: bool) -> Steps[None]:
 def _finish_by_put(copy: TargetConversation, *, unsettled: bool) -> Steps[None]:
     """Remove the mark, and give the copy all that the source has of the conversation."""
     final = with_problem(copy.wanted, UNSETTLED) if unsettled else copy.wanted
-    if copy.begun or copy.existing is None or not _are_alike(copy.existing, final):
+    if copy.begun or copy.existing is None or not are_alike(copy.existing, final):
         yield from copy.write(WriteCall(Operation.PUT_CONVERSATION, final))
-
-
-def _are_alike(existing: Conversation, wanted: Conversation) -> bool:
-    return existing.portable() == wanted.portable() and existing.origin == wanted.origin
 
 
 def _finish_by_updates(copy: TargetConversation) -> Steps[None]:
     """Give the copy what a target without `put_conversation` can hold, and count the rest."""
     wanted = copy.wanted
-    existing = copy.existing or wanted.model_copy(update={"pinned": False})
+    existing = copy.existing or wanted.trusted_copy(pinned=False)
     if copy.existing is None:
         yield from copy.begin()
     _lose(copy, [name for name in _NEEDS_PUT if getattr(wanted, name)])
-    changed = [
-        name for name in ("title", "pinned") if getattr(wanted, name) != getattr(existing, name)
-    ]
-    if not changed or not (copy.policy.rewrite or copy.existing is None):
+    if not (copy.policy.rewrite or copy.existing is None):
         return
-    if not copy.target.offers(Operation.UPDATE_CONVERSATION):
-        _lose(copy, changed)
-        return
-    title = wanted.title if "title" in changed else UNSET
-    pinned = wanted.pinned if "pinned" in changed else UNSET
-    yield from copy.write(
-        WriteCall(Operation.UPDATE_CONVERSATION, wanted.id, title=title, pinned=pinned)
-    )
+    changes = changed_fields(existing, wanted)
+    possible = copy.target.traits.changes if copy.target.offers(_UPDATE) else frozenset()
+    _lose(copy, changes.keys() - possible)
+    options = {name: value for name, value in changes.items() if name in possible}
+    if options:
+        yield from copy.write(WriteCall(_UPDATE, wanted.id, **options))
 
 
-_NEEDS_PUT = ("updated_at", "files", "problems", "raw")
+_UPDATE: Final = Operation.UPDATE_CONVERSATION
+
+
+_NEEDS_PUT: Final = ("updated_at", "files", "problems", "raw")
 
 
 def _lose(copy: TargetConversation, fields: Iterable[str]) -> None:

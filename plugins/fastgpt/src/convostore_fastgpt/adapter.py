@@ -78,6 +78,7 @@ class FastGPT(HTTPAdapter):
         clears="may_clear_others",
         reports_absent=False,
         deleted_readable=True,
+        keeps=frozenset({"pinned"}),
     )
 
     def __init__(self, dsn: DSN, options: FastGPTOptions) -> None:
@@ -229,9 +230,10 @@ class FastGPT(HTTPAdapter):
         ids = dict.fromkeys(map(histories.key, (yield from histories.whole())))
         yield from together([self.delete_conversation(chat_id) for chat_id in ids if chat_id])
 
-    def delete_message(self, conversation_id: str, message_id: str) -> HTTPFlow[None]:
+    def delete_message(self, conversation_id: str, message_id: str) -> HTTPFlow[bool | None]:
         fields = self._chat(conversation_id) | {"contentId": _data_id(message_id)}
         yield from self._delete(DELETE_RECORD, fields)
+        return None  # a record that is not there is deleted just as well
 
     def _delete(self, endpoint: Endpoint, fields: dict[str, JSON]) -> HTTPFlow[None]:
         """Delete; an absent app does not count as done, as an absent conversation does."""

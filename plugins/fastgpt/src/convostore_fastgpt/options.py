@@ -147,7 +147,7 @@ class FastGPTReplyOptions(AdapterOptions):
         retain_citations: Whether citation marks stay in the text as it arrives. The record of a
             streamed reply always keeps them; the record of a whole reply only if they are retained.
         custom_uid: Name of the asking user in the app's logs.
-        metadata: JSON object that is stored with the turn.
+        turn_metadata: JSON object that is stored with the turn.
         api_version: Version of the completion endpoint; ``v2``, since 4.9.4, reports each node as
             soon as it is done.
     """
@@ -156,5 +156,5 @@ class FastGPTReplyOptions(AdapterOptions):
     detail: bool = True
     retain_citations: bool = True
     custom_uid: str | None = None
-    metadata: dict[str, JSON] | None = None
+    turn_metadata: dict[str, JSON] | None = None
     api_version: Literal["v1", "v2"] = "v1"

@@ -27,6 +27,7 @@ from .health import Readiness, healthz
 from .limits import Limits
 from .middleware import Origins, SecurityMiddleware
 from .routing import DialectRoute, Surface
+from .schema import MESSAGE_ID
 from .stores import Stores
 
 _log = logging.getLogger("convostore.gateway")
@@ -49,7 +50,8 @@ def create_app(
     The application does not close the store.
 
     Args:
-        store: The store, or several by namespace, among which tokens and `scopes` choose.
+        store: The store, or several by namespace, among which tokens and `scopes` choose. Further
+            namespaces that they name are views of the store without one (`with_namespace`).
         tokens: The accepted tokens.
         open_access: Whether to allow everything to everybody, without a token.
         read_only: Whether to refuse every change, whatever the tokens allow.
@@ -65,12 +67,12 @@ def create_app(
         ConfigError: There are neither tokens nor `open_access`, or a token or scope names a
             namespace that is not served.
     """
-    by_namespace = {"": store} if isinstance(store, AsyncConversationStore) else dict(store)
+    opened = {"": store} if isinstance(store, AsyncConversationStore) else dict(store)
     if not tokens and not open_access:
         raise ConfigError("tokens must not be empty: pass tokens=[Token(…)], or open_access=True")
-    _check_namespaces(by_namespace, tokens, scopes or {})
     stores = Stores(
-        stores=by_namespace,
+        stores=opened,
+        views=_views(opened, tokens, scopes or {}),
         access=Access(tokens, read_only=read_only),
         scopes=scopes or {},
         limits=limits or Limits(),
@@ -107,7 +109,7 @@ def _middleware(limits: Limits, cors: Sequence[str], hosts: Sequence[str]) -> It
             allow_origins=list(cors),
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=["etag"],
+            expose_headers=["etag", MESSAGE_ID],
         )
 
 
@@ -115,14 +117,21 @@ async def _to_viewer(_: Request) -> Response:
     return RedirectResponse("viewer/")
 
 
-def _check_namespaces(
+def _views(
     stores: Mapping[str, AsyncConversationStore],
     tokens: Sequence[Token],
     scopes: Mapping[str, str],
-) -> None:
-    namespaces = [token.namespace for token in tokens if token.namespace is not None]
-    for namespace in [*namespaces, *scopes.values()]:
-        if namespace not in stores:
-            raise ConfigError(
-                f"namespace {namespace!r} is not served: pass its store, or leave it out"
-            )
+) -> dict[str, AsyncConversationStore]:
+    """Return a view of each namespace that has no store of its own, over one store's connections.
+
+    Raises:
+        ConfigError: There is no store with namespaces.
+    """
+    named = {token.namespace for token in tokens if token.namespace is not None}
+    missing = (named | set(scopes.values())) - stores.keys()
+    root = stores.get("")
+    if missing and (root is None or not root.has_namespaces or "" in missing):
+        raise ConfigError(
+            f"namespace {min(missing)!r} is not served: pass its store, or leave it out"
+        )
+    return {} if root is None else {name: root.with_namespace(name) for name in missing}

@@ -6,11 +6,12 @@ store and no server may be known here.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from dataclasses import asdict, fields
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import asdict, fields, replace
 from functools import cache
 from types import GenericAlias, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, TypeVar, cast, get_args
+from urllib.parse import quote, unquote
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -24,6 +25,7 @@ from convostore.models import (
     Feedback,
     FilePart,
     Message,
+    Order,
     Origin,
     Page,
     PartialReply,
@@ -35,7 +37,12 @@ from convostore.models import (
     Value,
 )
 from convostore.parsing import Row, decode_json
-from convostore.serialization import dump, to_json
+from convostore.serialization import dump, join_surrogates, part_surrogates, to_json
+
+from .later_fields import unknown_fields, without_fields
+
+MESSAGE_ID: Final = "convostore-message-id"
+"""The header of a streamed reply: the id of the answer's message, percent-encoded."""
 
 S = TypeVar("S", bound=Portable | str)
 T = TypeVar("T")
@@ -44,9 +51,13 @@ T = TypeVar("T")
 if TYPE_CHECKING:
     _Title: TypeAlias = str | Unset | None
     _Pinned: TypeAlias = bool | Unset
+    _Metadata: TypeAlias = Mapping[str, JSON] | Unset
     _After: TypeAlias = str | AnyTip | None
+    _PoppedTip: TypeAlias = str | AnyTip
+    _Was: TypeAlias = Message | AnyTip
 else:
-    _Title, _Pinned, _After = str | None, bool, str | None
+    _Title, _Pinned, _Metadata = str | None, bool, dict[str, JSON]
+    _After, _PoppedTip, _Was = str | None, str, Message
 
 
 _ContentPart: TypeAlias = Annotated[TextPart | FilePart, Field(discriminator="kind")]
@@ -59,21 +70,27 @@ class CreateBody(Value):
     title: str | None = None
     created_at: Timestamp | None = None
     origin: Origin | None = None
+    owner: str | None = None
+    metadata: Mapping[str, JSON] = {}  # pydantic gives each value its own
 
 
 class UpdateBody(Value):
-    """The body of `update_conversation`; an absent field stays as it is."""
+    """The body of `update_conversation`; an absent field stays as it is, metadata are merged."""
 
     title: _Title = UNSET
     pinned: _Pinned = UNSET
+    owner: _Title = UNSET
+    metadata: _Metadata = UNSET
 
 
 class ForkBody(Value):
-    """The body of `fork_conversation`; without a title the copy has the original's."""
+    """The body of `fork_conversation`; of what is absent the copy has the original's."""
 
     message_id: str
     new_id: str | None = None
     title: _Title = UNSET
+    owner: _Title = UNSET
+    metadata: _Metadata = UNSET
 
 
 class AppendBody(Value):
@@ -84,10 +101,39 @@ class AppendBody(Value):
 
 
 class ReplaceBody(Value):
-    """The body of `replace_messages`; with `after` null all messages are replaced."""
+    """The body of `replace_messages`; with `after` null all messages are replaced.
+
+    Without `tip` any message may be the last; with null there must be none.
+    """
 
     messages: tuple[Message, ...]
     after: str | None
+    tip: _After = ANY
+
+
+class EditBody(Value):
+    """The body of `update_message`; without `was` whatever is stored is replaced."""
+
+    message: Message
+    was: _Was = ANY
+
+
+class PopBody(Value):
+    """The body of `pop_message`; without `tip` whichever message is the last is taken."""
+
+    tip: _PoppedTip = ANY
+
+
+class Deleted(Value):
+    """The answer of `delete_message`: whether it was there; null if the store does not say."""
+
+    deleted: bool | None = None
+
+
+class Popped(Value):
+    """The answer of `pop_message`; null if there was no message."""
+
+    message: Message | None = None
 
 
 class ReplyBody(Value):
@@ -96,7 +142,9 @@ class ReplyBody(Value):
     conversation_id: str | None = None
     content: str | tuple[_ContentPart, ...]
     turn_id: str | None = None
-    options: dict[str, JSON] = {}  # noqa: RUF012  # pydantic gives each value its own
+    owner: str | None = None
+    metadata: Mapping[str, JSON] = {}
+    options: dict[str, JSON] = {}  # noqa: RUF012
 
 
 class AnswerBody(Value):
@@ -140,21 +188,44 @@ class Info(Value):
     def known_traits(self) -> Traits:
         """The traits that this version knows, with the page bound of this server."""
         known = {field.name for field in fields(Traits)}
-        traits = {name: value for name, value in self.traits.items() if name in known}
+        traits: dict[str, Any] = {  # by name, each of its own type
+            name: frozenset(value) if isinstance(value, list) else value
+            for name, value in self.traits.items()
+            if name in known
+        }
+        if "keeps" not in traits and Operation.UPDATE_CONVERSATION in self.operations:
+            traits["keeps"] = frozenset({"pinned"})  # a gateway that does not say it, as 0.1
         return Traits(**traits | {"max_page": self.max_page})
 
 
 def traits_json(traits: Traits) -> Row:
-    """Convert a store's traits to JSON."""
-    return asdict(traits)
+    """Convert a store's traits to JSON; sets become sorted lists."""
+    if traits.paging == "whole":  # its lists are cut by the library, which begins at any id
+        traits = replace(
+            traits,
+            starts=frozenset({"conversations", "messages"}),
+            orders=frozenset(get_args(Order)),
+        )
+    return {
+        name: sorted(value) if isinstance(value, frozenset) else value
+        for name, value in asdict(traits).items()
+    }
 
 
 def body_json(body: Value) -> Row:
     """Convert a request's body to JSON; UNSET and ANY are left out, None is null."""
-    row = dump(body)
-    if isinstance(body, ReplaceBody):  # its null has a meaning
-        row["after"] = body.after
-    return row
+    return part_surrogates(dump(body))
+
+
+def message_header(message_id: str | None) -> dict[str, str]:
+    """Return the header of a streamed reply that says the id of its message, if it is known."""
+    return {} if message_id is None else {MESSAGE_ID: quote(message_id, errors="surrogatepass")}
+
+
+def read_message_header(headers: Mapping[str, str]) -> str | None:
+    """Return the id that `message_header` wrote."""
+    value = headers.get(MESSAGE_ID)
+    return None if value is None else unquote(value, errors="surrogatepass")
 
 
 def page_json(page: Page[S]) -> Row:
@@ -193,12 +264,21 @@ def read(kind: type[T], data: JSON, what: str = "the answer") -> T:
 
 def _validate(adapter: TypeAdapter[T], data: JSON, what: str) -> T:
     try:
-        return adapter.validate_python(data)
+        return _validated(adapter, data)
     except ValidationError as error:
         problem = complaint(error)
     except RecursionError:
         problem = "it is nested too deeply"
     raise ProtocolError(f"invalid data in {what}: {problem}")
+
+
+def _validated(adapter: TypeAdapter[T], data: JSON) -> T:
+    try:
+        return adapter.validate_python(data)
+    except ValidationError as error:
+        if not (later := unknown_fields(error)):
+            raise
+    return adapter.validate_python(without_fields(data, later))
 
 
 def read_event(data: JSON) -> ReplyEvent:
@@ -265,7 +345,7 @@ def _read_with_surrogates(kind: type[Value] | UnionType, content: bytes) -> Valu
     """
     adapter: TypeAdapter[Value | None] = _adapter_of(kind)
     try:
-        data = decode_json(content, "the body")
+        data = join_surrogates(decode_json(content, "the body"))
         copy = to_json(data, ascii_only=False).encode("utf-8", "replace")
         adapter.validate_json(copy, strict=True)
         return adapter.validate_python(data)

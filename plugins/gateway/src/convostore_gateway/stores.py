@@ -25,12 +25,14 @@ class Stores:
 
     Attributes:
         stores: The stores by namespace; the empty one serves requests that name none.
+        views: Further namespaces, over the connections of those stores.
         scopes: Namespaces by the scope that a request names (FastGPT's `appId`). When empty, the
             scopes of requests are ignored.
     """
 
     stores: Mapping[str, AsyncConversationStore]
     access: Access
+    views: Mapping[str, AsyncConversationStore] = field(default_factory=dict)
     scopes: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
 
@@ -59,7 +61,8 @@ class Stores:
             if namespace not in {None, target}:
                 raise ForbiddenError(f"this token does not reach {_printable(scope)}")
             namespace = target
-        store = self.stores.get(namespace or "")
+        name = namespace or ""
+        store = self.stores.get(name) or self.views.get(name)
         if store is None:
             raise NotFoundError("the namespace of this token is not served")
         return store if grant.may_write else read_only_view(store)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
 from starlette.responses import StreamingResponse
@@ -16,6 +16,8 @@ from starlette.types import Receive, Scope, Send
 from convostore.dialects import ReplyEncoder, StreamedResponse
 from convostore.errors import StoreError, UnavailableError
 from convostore.store import AsyncConversationStore, AsyncReplyStream
+
+from .schema import message_header
 
 _log = logging.getLogger("convostore.gateway")
 _AHEAD: Final = 64
@@ -36,7 +38,7 @@ async def stream_response(
     """
     stream = answer.begin(store)
     await stream.__aenter__()
-    return _ReplyResponse(_Relay(stream, answer.encoder), answer)
+    return _ReplyResponse(_Relay(stream, answer.encoder), answer, message_header(stream.message_id))
 
 
 async def settle(patience: float) -> None:
@@ -56,8 +58,8 @@ async def settle(patience: float) -> None:
 class _ReplyResponse(StreamingResponse):
     """The response; however it ends, the reply no longer waits for the client."""
 
-    def __init__(self, relay: _Relay, answer: StreamedResponse) -> None:
-        super().__init__(relay.chunks(), answer.status, dict(answer.headers))
+    def __init__(self, relay: _Relay, answer: StreamedResponse, headers: Mapping[str, str]) -> None:
+        super().__init__(relay.chunks(), answer.status, {**answer.headers, **headers})
         self._relay = relay
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -62,8 +62,16 @@ def _mended(case: Any) -> Any:
         return case
     if case.query:
         case.query.pop("cursor", None)
+        if "owner" in case.query:
+            case.query.pop("without_owner", None)
+    if case.operation.definition.raw["operationId"] == "delete_conversations":
+        case.query = {"owner": "0", **(case.query or {})}
+        case.query.pop("without_owner", None)
     if case.method == "PUT" and isinstance(case.body, dict) and "id" in case.body:
         case.body["id"] = unquote(case.path_parameters["conversation_id"])
+    if case.method == "PUT" and isinstance(case.body, dict) and "message" in case.body:
+        for message in filter(None, [case.body["message"], case.body.get("was")]):
+            message["id"] = unquote(case.path_parameters["message_id"])
     return case
 
 

@@ -164,7 +164,8 @@ def test_a_namespace_is_a_store_of_its_own_and_an_app_stands_for_one(tmp_path):
     found = open_stores(
         sqlite(tmp_path), {}, namespaces=["a"], apps={APP: "b", OTHER: "memory://elsewhere"}
     )
-    assert sorted(found.stores) == ["", OTHER, "a", "b"]
+    assert sorted(found.stores) == ["", OTHER]
+    assert found.namespaces == {"a", "b"}
     assert found.scopes == {APP: "b", OTHER: OTHER}
     assert found.stores[OTHER].label == "memory://elsewhere"
 

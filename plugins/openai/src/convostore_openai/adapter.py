@@ -6,7 +6,7 @@ No path and no field of the model's API may be known here.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from pydantic import SecretStr
 
@@ -80,6 +80,13 @@ class ModelAdapter(WrappedAdapter):
         self.inner.redact(error)
         self._model.redact(error)
 
+    def rewrapped(self, inner: Adapter) -> Self:
+        """Return this adapter over another namespace of the store, with the same model."""
+        copied = super().rewrapped(inner)
+        copied.options = self.options
+        copied._turns = Turns(inner, self._model, self.options)  # noqa: SLF001  # of this class
+        return copied
+
     # Replies; a whole one is streamed by the store.
 
     reply = Adapter.reply
@@ -98,6 +105,7 @@ def open_answered(
     target: str | Adapter,
     model_url: str,
     *,
+    namespace: str | None = None,
     model: str | None = None,
     api_key: str | SecretStr | None = None,
     **options: object,
@@ -108,6 +116,8 @@ def open_answered(
         target: A DSN, the name of a profile, or an adapter.
         model_url: The base address of an OpenAI-compatible API, such as
             ``http://localhost:11434/v1``.
+        namespace: A namespace of the target; for several of them, open the store once and call
+            `with_namespace` for each.
         model: The model of every turn; None leaves the choice to the turns.
         api_key: Sent to the model's server.
         **options: Others of `ModelOptions`; those of the store belong in its DSN.
@@ -116,7 +126,9 @@ def open_answered(
         ConfigError: The target or an option is wrong, or the store cannot create and append.
         PluginError: The store's plugin is installed but did not load.
     """
-    adapter = with_model(_adapter(target), url=model_url, model=model, api_key=api_key, **options)
+    adapter = with_model(
+        _adapter(target, namespace), url=model_url, model=model, api_key=api_key, **options
+    )
     return ConversationStore(adapter, adapter.transport())
 
 
@@ -124,12 +136,15 @@ def aopen_answered(
     target: str | Adapter,
     model_url: str,
     *,
+    namespace: str | None = None,
     model: str | None = None,
     api_key: str | SecretStr | None = None,
     **options: object,
 ) -> AsyncConversationStore:
     """Open a store as `open_answered` does, for asyncio; a plain call, not awaited."""
-    adapter = with_model(_adapter(target), url=model_url, model=model, api_key=api_key, **options)
+    adapter = with_model(
+        _adapter(target, namespace), url=model_url, model=model, api_key=api_key, **options
+    )
     return AsyncConversationStore(adapter, adapter.async_transport())
 
 
@@ -149,5 +164,10 @@ def with_model(adapter: Adapter, **options: object) -> Adapter:
     return ModelAdapter(adapter, checked)
 
 
-def _adapter(target: str | Adapter) -> Adapter:
-    return open_adapter(target) if isinstance(target, str) else target
+def _adapter(target: str | Adapter, namespace: str | None) -> Adapter:
+    options = {} if namespace is None else {"namespace": namespace}
+    if isinstance(target, str):
+        return open_adapter(target, **options)
+    if options:
+        raise ConfigError("namespace goes with a DSN or a profile: open the adapter with it")
+    return target

@@ -88,6 +88,7 @@ class Turns:
             decoder=decoder,
             finish=answer.finish,
             turn_id=turn.turn_id,
+            message_id=turn.turn_id,
         )
 
     def get(self, conversation_id: str, turn_id: str) -> AnyFlow[Reply]:
@@ -127,7 +128,11 @@ class Turns:
 
     def _create(self, turn: Turn) -> AnyFlow[None]:
         new = NewConversation(
-            id=turn.conversation_id, title=_title(turn), created_at=datetime.now(UTC)
+            id=turn.conversation_id,
+            title=_title(turn),
+            created_at=datetime.now(UTC),
+            owner=turn.owner,
+            metadata=turn.metadata,
         )
         try:
             yield from self._store.create_conversation(new)

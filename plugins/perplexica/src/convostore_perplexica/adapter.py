@@ -22,6 +22,7 @@ from .api.errors import refusal
 from .api.paths import CHAT_PATH, CHATS_PATH
 from .options import PerplexicaOptions, PerplexicaReplyOptions
 from .schema import chats
+from .schema.turn_rows import answer_id_of
 
 if TYPE_CHECKING:
     from convostore.adapters import Stream, Turn
@@ -114,6 +115,7 @@ class Perplexica(HTTPAdapter):
         return secrets.token_hex(7)
 
     def stream_reply(self, turn: Turn) -> HTTPFlow[Stream[Request, Response]]:
+        from .api.versions import Generation
         from .replies import requests
         from .replies.history import History, read_history
 
@@ -123,7 +125,8 @@ class Perplexica(HTTPAdapter):
         history.refuse_turn_id(turn.turn_id)
         generation = yield from self._find_generation(history)
         request = requests.reply_request(generation, turn, history, settings)
-        return self._stream(request, turn.conversation_id, turn.turn_id)
+        named = answer_id_of(turn.turn_id) if generation is Generation.BLOCKS else None
+        return self._stream(request, turn.conversation_id, turn.turn_id, named)
 
     def get_reply(self, conversation_id: str, turn_id: str) -> HTTPFlow[Reply]:
         from convostore.adapters import ReplyAccumulator
@@ -148,7 +151,7 @@ class Perplexica(HTTPAdapter):
             return stored_reply(history, conversation_id, turn_id, ReplyAccumulator())
         except ConflictError:
             request = resume_request(history, turn_id)
-        return self._stream(request, conversation_id, turn_id)
+        return self._stream(request, conversation_id, turn_id, answer_id_of(turn_id))
 
     def suggest_questions(self, conversation_id: str) -> HTTPFlow[tuple[str, ...]]:
         from .replies import requests
@@ -168,7 +171,7 @@ class Perplexica(HTTPAdapter):
         return TurnSettings(options, self.options)
 
     def _stream(
-        self, request: Request, conversation_id: str, turn_id: str
+        self, request: Request, conversation_id: str, turn_id: str, message_id: str | None
     ) -> Stream[Request, Response]:
         from convostore.adapters import Stream
 
@@ -187,6 +190,7 @@ class Perplexica(HTTPAdapter):
                 patience=self.options.timeout,
             ),
             turn_id=turn_id,
+            message_id=message_id,
         )
 
     def _find_generation(self, history: History) -> HTTPFlow[Generation]:

@@ -24,6 +24,7 @@ from convostore.serialization import (
     dumps,
     parse_conversation,
     parse_message,
+    part_surrogates,
     salvage_conversation,
     salvage_message,
     structure_of,
@@ -276,7 +277,8 @@ def _plain_body(body: str) -> str:
     Raises:
         InvalidError: It is not the text of an object.
     """
-    text = decode_text(body[1:]) if body.startswith(_ENCODED) else body
+    # What is encoded has its surrogates as they are; in what is parsed, pairs are parted.
+    text = part_surrogates(decode_text(body[1:])) if body.startswith(_ENCODED) else body
     if not text.startswith("{"):
         raise InvalidError("the body is not a JSON object")
     return text

@@ -189,7 +189,7 @@ def running() -> Iterator[OwnServer]:
     """
     found = programs()
     with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
-        installation = _Installation(found, Path(folder), _user())
+        installation = _Installation(found, Path(folder), unprivileged_user())
         password = secrets.token_urlsafe(12) + "/@:% ?#"  # what a DSN must escape
         try:
             installation.prepare(password)
@@ -220,7 +220,7 @@ def _quickly_checked(password: str) -> str:
     return f"ALTER ROLE postgres PASSWORD 'SCRAM-SHA-256$1:{salt}${stored}:{server}'"
 
 
-def _user() -> tuple[int, int] | None:
+def unprivileged_user() -> tuple[int, int] | None:
     """Return the ids of the user to run it as; None for the user of the tests."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return None
@@ -280,7 +280,7 @@ class _Installation:
     def start_anywhere(self) -> int:
         """Start on a free port, which another program may take first, and return it."""
         for _ in range(5):
-            port = _free_port()
+            port = free_port()
             try:
                 self.start(port)
                 return port
@@ -322,7 +322,7 @@ class _Installation:
         return f"{name} failed: {(output + told[-2000:]).decode('utf-8', 'replace')}"
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -402,16 +402,16 @@ def _started_keeper() -> str:
 
 def running_or_skipped() -> contextlib.AbstractContextManager[OwnServer]:
     """As `running`; where there is none, the tests are skipped, or fail where one is required."""
-    return _or_skipped(running())
+    return or_skipped(running())
 
 
 def shared_or_skipped(folder: Path) -> contextlib.AbstractContextManager[Server]:
     """As `shared`; where there is none, the tests are skipped, or fail where one is required."""
-    return _or_skipped(shared(folder))
+    return or_skipped(shared(folder))
 
 
 @contextlib.contextmanager
-def _or_skipped(serving: contextlib.AbstractContextManager[T]) -> Iterator[T]:
+def or_skipped(serving: contextlib.AbstractContextManager[T]) -> Iterator[T]:
     with contextlib.ExitStack() as stack:
         try:
             server = stack.enter_context(serving)

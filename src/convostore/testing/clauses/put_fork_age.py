@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta, timezone
 
 from ...adapters import Operation
@@ -72,7 +73,7 @@ class PutForkAgeClauses:
         """
         store = kit.open()
         require(store, Operation.PUT_CONVERSATION)
-        whole = full_conversation("put")
+        whole = full_conversation("put", store.traits.keeps)
         await store.put_conversation(whole)
         assert await store.get_conversation("put") == whole
         assert await collect(store.conversations()) == [whole]
@@ -347,14 +348,23 @@ class PutForkAgeClauses:
         assert await store.delete_conversations(older_than=age) == 0
 
 
-def full_conversation(conversation_id: str) -> Conversation:
-    """Return a conversation that uses every field."""
+def full_conversation(
+    conversation_id: str, keeps: Collection[str] = ("owner", "metadata")
+) -> Conversation:
+    """Return a conversation that uses every field.
+
+    Args:
+        conversation_id: Its id.
+        keeps: Which of owner and metadata it has; see `Traits.keeps`.
+    """
     return Conversation(
         id=conversation_id,
         title="ʻ \x00 \ud800 \\ 夏威夷",
         created_at=START,
         updated_at=START + timedelta(microseconds=1),
         pinned=True,
+        owner="ʻ \x00 \ud800" if "owner" in keeps else None,
+        metadata={"ʻ \x00": ["\ud800", {"nested": None}]} if "metadata" in keeps else {},
         origin=Origin(store="elsewhere://", conversation_id="\x00\udfff\\"),
         files=(FilePart(name="a.pdf", url="https://example.org/f?sign=1", media_type="image/*"),),
         problems=(Problem(where="metadata", what="is not JSON"),),

@@ -175,7 +175,7 @@ class Replies:
             turn_id=turn_id,
             variables=options.variables,
             custom_uid=options.custom_uid or self._user,
-            metadata=options.metadata,
+            metadata=options.turn_metadata,
             retain_citations=options.retain_citations,
         )
         endpoint = COMPLETIONS_V2 if options.api_version == "v2" else COMPLETIONS

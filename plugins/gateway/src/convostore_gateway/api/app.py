@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from convostore.dialects import IncomingRequest, StreamedResponse, bearer
-from convostore.errors import AuthError, InvalidError, StoreError
+from convostore.errors import AuthError, InvalidError, StoreError, UnsupportedError
 from convostore.store import AsyncConversationStore
 
 from ..middleware import location_of
@@ -92,11 +92,15 @@ class Native:
             return await self._describe(head, scope)
         store = self._store(head, scope)
         call = await self._read(endpoint, store, ids, scope, receive)
-        result = await endpoint.handle(call)
+        try:
+            result = await endpoint.handle(call)
+            if isinstance(result, StreamedResponse):
+                return await stream_response(store, result)
+        except UnsupportedError as error:
+            _name_what_is_not_offered(error, store)
+            raise
         if isinstance(result, Response):
             return result
-        if isinstance(result, StreamedResponse):
-            return await stream_response(store, result)
         return await answer(result, endpoint.status, head.headers, conditional=endpoint.conditional)
 
     async def _describe(self, head: IncomingRequest, scope: Scope) -> Response:
@@ -127,13 +131,19 @@ class Native:
     ) -> Call:
         head, limits = head_of(scope), self._stores.limits
         query = read_query(endpoint.parameters, scope["query_string"], limits)
-        check_ids((*ids.values(), query.get("conversation_id")), limits)
+        check_ids((*ids.values(), query.get("conversation_id"), query.get("start")), limits)
         body = None
         if endpoint.body is not None:
             body = await take_body(endpoint.body, head, receive, limits)
         return Call(
             store=store, ids=ids, query=query, body=body, headers=head.headers, limits=limits
         )
+
+
+def _name_what_is_not_offered(error: UnsupportedError, store: AsyncConversationStore) -> None:
+    """Leave the operation out of an error that is of one of its arguments only."""
+    if error.operation is not None and store.offers(error.operation):
+        error.operation = None
 
 
 def _select(methods: Mapping[str, Endpoint], method: str) -> Endpoint:

@@ -19,7 +19,7 @@ from .endpoint import BodyKind
 
 _LARGE: Final = 256 * 1024
 """Bytes up to which a body is parsed in the event loop."""
-_IDS: Final = ("id", "conversation_id", "message_id", "new_id", "turn_id", "after")
+_IDS: Final = ("id", "conversation_id", "message_id", "new_id", "turn_id", "after", "tip")
 
 
 class MediaTypeError(InvalidError):
@@ -79,5 +79,5 @@ def _ids_of(body: Value | None) -> Iterator[object]:
     fields = {} if body is None else vars(body)
     for name in _IDS:
         yield fields.get(name)
-    for message in fields.get("messages", ()):
-        yield message.id
+    for message in (*fields.get("messages", ()), fields.get("message"), fields.get("was")):
+        yield getattr(message, "id", None)

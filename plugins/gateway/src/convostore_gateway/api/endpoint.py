@@ -14,12 +14,13 @@ from starlette.responses import Response
 
 from convostore.adapters import Operation
 from convostore.dialects import StreamedResponse
-from convostore.models import Value
+from convostore.errors import InvalidError
+from convostore.models import UNSET, Unset, Value
 from convostore.parsing import Row
 from convostore.store import AsyncConversationStore
 
 from ..limits import Limits
-from .parameters import AnyParameter, Parameter
+from .parameters import OWNER, WITHOUT_OWNER, AnyParameter, Parameter
 from .responses import Result
 
 T = TypeVar("T")
@@ -60,6 +61,18 @@ class Call:
     def optional(self, parameter: Parameter[T]) -> T | None:
         """Return the value of a parameter; None if the request does not have it."""
         return cast("T | None", self.query.get(parameter.name))
+
+    @property
+    def owner(self) -> str | Unset | None:
+        """The owner whose conversations are asked for; None for those without one.
+
+        Raises:
+            InvalidError: Both are asked for.
+        """
+        owner, has_none = self.optional(OWNER), self.optional(WITHOUT_OWNER)
+        if owner is not None and has_none:
+            raise InvalidError("owner and without_owner must not be given together: pass one")
+        return UNSET if owner is None and not has_none else owner
 
     def body_as(self, kind: type[V]) -> V:
         """Return the body of an endpoint that declares this class.

@@ -31,20 +31,28 @@ _PARTS: Final = {
     "other": "OtherPart",
 }
 _ABSENT: Final = {
-    "UpdateBody": ("title", "pinned"),
-    "ForkBody": ("title",),
+    "UpdateBody": ("title", "pinned", "owner", "metadata"),
+    "ForkBody": ("title", "owner", "metadata"),
     "AppendBody": ("after",),
+    "ReplaceBody": ("tip",),
+    "EditBody": ("was",),
+    "PopBody": ("tip",),
 }
 """Fields whose absence has a meaning that JSON cannot express as a default."""
 _IDS: Final = {
     "CreateBody": ("id",),
     "ForkBody": ("message_id", "new_id"),
     "AppendBody": ("after",),
-    "ReplaceBody": ("after",),
+    "ReplaceBody": ("after", "tip"),
+    "PopBody": ("tip",),
     "ReplyBody": ("conversation_id", "turn_id"),
     "AnswerBody": ("conversation_id",),
 }
 _OWN_IDS: Final = ("Conversation", "Message")
+_OWNED: Final = ("Conversation", "CreateBody", "UpdateBody", "ForkBody", "ReplyBody")
+_CHANGING: Final = ("UpdateBody", "ForkBody")
+"""Bodies in which null takes a key of the metadata away."""
+_LONGEST_KEY: Final = 256
 
 
 class Schemas:
@@ -113,6 +121,8 @@ def _correct(components: Row, limits: Limits) -> None:
     for name, ids in _IDS.items():
         for field in ids:
             _bound(components[name]["properties"][field], limits)
+    for name in _OWNED:
+        _bound_owner(components[name]["properties"], may_remove=name in _CHANGING)
     # A part of an unknown kind is accepted as an OtherPart.
     unknown = {"not": {"enum": list(_PARTS)}}
     components["OtherPart"] = {
@@ -142,6 +152,17 @@ def _bound(schema: Row, limits: Limits) -> None:
             choice |= {"minLength": 1, "maxLength": limits.id}
 
 
+def _bound_owner(properties: Row, *, may_remove: bool) -> None:
+    """Add the bounds of an owner and of metadata."""
+    for choice in properties["owner"]["anyOf"]:
+        if choice["type"] == "string":
+            choice["minLength"] = 1
+    metadata = properties["metadata"]
+    metadata["propertyNames"] = {"maxLength": _LONGEST_KEY}
+    if not may_remove:
+        metadata["additionalProperties"] = {"not": {"type": "null"}}
+
+
 def _problem() -> Row:
     return {
         "type": "object",
@@ -152,7 +173,11 @@ def _problem() -> Row:
             "status": {"type": "integer"},
             "detail": {"type": "string"},
             "kind": {"type": "string", "enum": [kind.name for kind in KINDS]},
-            "operation": {"type": "string"},
+            "operation": {
+                "type": "string",
+                "description": "Where it is not supported, what is not offered; absent if only an "
+                "argument is not.",
+            },
             "retryable": {"type": "boolean"},
             "retry_after": {"type": "number", "description": "Seconds to wait."},
             "partial": {"$ref": _REFERENCE.format(model="PartialReply")},

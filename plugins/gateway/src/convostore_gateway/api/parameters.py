@@ -131,9 +131,9 @@ def _choice(name: str, about: str, words: Sequence[W], default: W | None = None)
     return Parameter(name=name, about=about, read=_one_of(words), schema=schema, default=default)
 
 
-def _moment(name: str, about: str, *, required: bool = False) -> Parameter[datetime]:
+def _moment(name: str, about: str) -> Parameter[datetime]:
     schema = {"type": "string", "format": "date-time"}
-    return Parameter(name=name, about=about, read=_time, schema=schema, required=required)
+    return Parameter(name=name, about=about, read=_time, schema=schema)
 
 
 def _limit(default: int) -> Parameter[int]:
@@ -162,7 +162,27 @@ ORDER: Final = _choice(
 OLDER_THAN: Final = _moment(
     "older_than", "Only conversations that were last active before this time."
 )
-OLDER_THAN_NEEDED: Final = _moment("older_than", OLDER_THAN.about, required=True)
+CONVERSATIONS_ORDER: Final = _choice(
+    "order", "The order; oldest_first is the store's own reversed.", _ORDERS, "newest_first"
+)
+START: Final = Parameter(
+    name="start",
+    about="The id of the item that the page begins with, in place of a cursor.",
+    read=str,
+    schema={"type": "string", "minLength": 1},
+)
+OWNER: Final = Parameter(
+    name="owner",
+    about="Only conversations of this owner.",
+    read=str,
+    schema={"type": "string", "minLength": 1},
+)
+WITHOUT_OWNER: Final = Parameter(
+    name="without_owner",
+    about="Whether to take only conversations without an owner.",
+    read=_flag,
+    schema={"type": "boolean", "default": False},
+)
 QUERY: Final = Parameter(
     name="q",
     about="Words that must all match; a phrase in quotes.",

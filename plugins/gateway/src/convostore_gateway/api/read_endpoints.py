@@ -43,7 +43,10 @@ async def _conversations(call: Call) -> Page[Conversation]:
     return await call.store.list_conversations(
         limit=call.value(parameters.LIMIT),
         cursor=call.optional(parameters.CURSOR),
+        order=call.value(parameters.CONVERSATIONS_ORDER),
+        start=call.optional(parameters.START),
         older_than=call.optional(parameters.OLDER_THAN),
+        owner=call.owner,
     )
 
 
@@ -53,6 +56,7 @@ async def _messages(call: Call) -> Page[str]:
         limit=call.value(parameters.LIMIT),
         cursor=call.optional(parameters.CURSOR),
         order=call.value(parameters.ORDER),
+        start=call.optional(parameters.START),
     )
 
 
@@ -65,6 +69,7 @@ async def _search(call: Call) -> Page[Hit]:
         role=call.optional(parameters.ROLE),
         since=call.optional(parameters.SINCE),
         until=call.optional(parameters.UNTIL),
+        owner=call.owner,
     )
 
 
@@ -84,6 +89,7 @@ async def _export_all(call: Call) -> Response:
 
 
 _PAGED: Final = (parameters.LIMIT, parameters.CURSOR)
+_OWNED: Final = (parameters.OWNER, parameters.WITHOUT_OWNER)
 _EXPORTED: Final = (parameters.FORMAT, parameters.RAW)
 _FILES: Final = ("application/x-ndjson", "text/markdown", "text/html")
 
@@ -112,7 +118,13 @@ READING: Final = (
         summary="List conversations by pages, in the store's order.",
         handle=_conversations,
         answers=PageOf(Conversation),
-        parameters=(*_PAGED, parameters.OLDER_THAN),
+        parameters=(
+            *_PAGED,
+            parameters.CONVERSATIONS_ORDER,
+            parameters.START,
+            parameters.OLDER_THAN,
+            *_OWNED,
+        ),
         conditional=True,
     ),
     Endpoint(
@@ -131,7 +143,16 @@ READING: Final = (
         summary="List a conversation's messages by pages.",
         handle=_messages,
         answers=PageOf(Message),
-        parameters=(*_PAGED, parameters.ORDER),
+        parameters=(*_PAGED, parameters.ORDER, parameters.START),
+        conditional=True,
+    ),
+    Endpoint(
+        method="GET",
+        template=MESSAGE,
+        operation=Operation.GET_MESSAGE,
+        summary="Return a message.",
+        handle=lambda call: call.store.get_message(**call.ids),
+        answers=Message,
         conditional=True,
     ),
     Endpoint(
@@ -173,6 +194,7 @@ READING: Final = (
             parameters.ROLE,
             parameters.SINCE,
             parameters.UNTIL,
+            *_OWNED,
             parameters.HITS,
             parameters.CURSOR,
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from convostore.adapters import Operation
 from convostore.dialects import StreamedResponse
@@ -20,9 +20,15 @@ async def _reply(call: Call) -> Reply | StreamedResponse:
     body = call.body_as(schema.ReplyBody)
     turn = (body.conversation_id, body.content)
     options = _options(body.options)
+    new: dict[str, Any] = {  # arguments and options are of many types
+        "turn_id": body.turn_id,
+        "owner": body.owner,
+        "metadata": body.metadata,
+        **options,
+    }
     if call.wants_events:
-        return _stream(lambda store: store.stream_reply(*turn, turn_id=body.turn_id, **options))
-    return await call.store.reply(*turn, turn_id=body.turn_id, **options)
+        return _stream(lambda store: store.stream_reply(*turn, **new))
+    return await call.store.reply(*turn, **new)
 
 
 async def _answer(call: Call) -> Reply | StreamedResponse:
@@ -45,7 +51,7 @@ def _options(options: Mapping[str, JSON]) -> Mapping[str, JSON]:
     Raises:
         InvalidError: One has the name of an argument of the store's method.
     """
-    arguments = {"conversation_id", "content", "answer", "turn_id", "self"} & options.keys()
+    arguments = _ARGUMENTS & options.keys()
     if arguments:
         raise InvalidError(f"{min(arguments)!r} must not be an option: it is a field of the body")
     return options
@@ -55,6 +61,9 @@ def _stream(begin: Callable[[AsyncConversationStore], AsyncReplyStream]) -> Stre
     return StreamedResponse(begin=begin, encoder=NativeEncoder(), headers=HEADERS)
 
 
+_ARGUMENTS: Final = frozenset(
+    {"conversation_id", "content", "answer", "turn_id", "owner", "metadata", "self"}
+)
 _REPLY: Final = f"{CONVERSATION}/replies/{{turn_id}}"
 _JSON_OR_EVENTS: Final = ("application/json", EVENTS)
 

@@ -30,7 +30,7 @@ from convostore.models import (
 )
 from convostore.parsing import Row
 from convostore.search import Hit
-from convostore.serialization import dump, to_json
+from convostore.serialization import dump, to_exact_json
 
 from ..problems import problem_json, problem_of
 from ..schema import page_json
@@ -87,7 +87,7 @@ async def encode_result(result: Result) -> bytes:
     if isinstance(result, Page):
         fields = page_json(Page(items=(), cursor=result.cursor, total=result.total))
         del fields["items"]
-        rest = b"," + to_json(fields).encode("ascii")[1:] if fields else b"}"
+        rest = b"," + to_exact_json(fields).encode("ascii")[1:] if fields else b"}"
         items = result.items
         if items and isinstance(items[0], str):
             rows = ",".join(items)
@@ -128,7 +128,7 @@ def _encode(value: Item | Row | None) -> bytes:
     if type(value) in _FAST:
         with suppress(ValueError):
             return _encode_fast(value)
-    return to_json(dump(value) if isinstance(value, Portable) else value).encode("ascii")
+    return to_exact_json(dump(value) if isinstance(value, Portable) else value).encode("ascii")
 
 
 def _encode_fast(value: object) -> bytes:
@@ -172,7 +172,7 @@ class NativeEncoder(ReplyEncoder):
     """An encoder of events as ``event: <kind>`` with ``data``; a failure is the event ``error``."""
 
     def feed(self, event: ReplyEvent) -> bytes:
-        return _event(event.kind, to_json(dump(event)))
+        return _event(event.kind, to_exact_json(dump(event)))
 
     def failed(self, error: StoreError) -> bytes:
         return _event("error", problem_json(problem_of(error)))

@@ -8,6 +8,7 @@ from convostore.adapters import Operation
 from convostore.errors import InvalidError
 from convostore.models import Conversation, Feedback, Message
 from convostore.parsing import Row
+from convostore.serialization import dump
 
 from .. import schema
 from . import parameters
@@ -17,7 +18,12 @@ from .endpoint import CONVERSATION, CONVERSATIONS, MESSAGE, MESSAGES, Call, Endp
 async def _create(call: Call) -> Conversation:
     body = call.body_as(schema.CreateBody)
     return await call.store.create_conversation(
-        id=body.id, title=body.title, created_at=body.created_at, origin=body.origin
+        id=body.id,
+        title=body.title,
+        created_at=body.created_at,
+        origin=body.origin,
+        owner=body.owner,
+        metadata=body.metadata,
     )
 
 
@@ -31,19 +37,29 @@ async def _put(call: Call) -> None:
 async def _update(call: Call) -> None:
     body = call.body_as(schema.UpdateBody)
     await call.store.update_conversation(
-        call.ids["conversation_id"], title=body.title, pinned=body.pinned
+        call.ids["conversation_id"],
+        title=body.title,
+        pinned=body.pinned,
+        owner=body.owner,
+        metadata=body.metadata,
     )
 
 
 async def _delete_conversations(call: Call) -> Row:
-    older_than = call.value(parameters.OLDER_THAN_NEEDED)
-    return {"deleted": await call.store.delete_conversations(older_than=older_than)}
+    older_than = call.optional(parameters.OLDER_THAN)
+    deleted = await call.store.delete_conversations(owner=call.owner, older_than=older_than)
+    return {"deleted": deleted}
 
 
 async def _fork(call: Call) -> Conversation:
     body = call.body_as(schema.ForkBody)
     return await call.store.fork_conversation(
-        call.ids["conversation_id"], body.message_id, id=body.new_id, title=body.title
+        call.ids["conversation_id"],
+        body.message_id,
+        id=body.new_id,
+        title=body.title,
+        owner=body.owner,
+        metadata=body.metadata,
     )
 
 
@@ -57,8 +73,25 @@ async def _append(call: Call) -> tuple[Message, ...]:
 async def _replace(call: Call) -> tuple[Message, ...]:
     body = call.body_as(schema.ReplaceBody)
     return await call.store.replace_messages(
-        call.ids["conversation_id"], body.messages, after=body.after
+        call.ids["conversation_id"], body.messages, after=body.after, tip=body.tip
     )
+
+
+async def _edit(call: Call) -> Message:
+    body = call.body_as(schema.EditBody)
+    if body.message.id != call.ids["message_id"]:
+        raise InvalidError("the id of the message must be the id of the path")
+    return await call.store.update_message(call.ids["conversation_id"], body.message, was=body.was)
+
+
+async def _delete_message(call: Call) -> Row:
+    return {"deleted": await call.store.delete_message(**call.ids)}
+
+
+async def _pop(call: Call) -> Row:
+    tip = call.body_as(schema.PopBody).tip
+    message = await call.store.pop_message(call.ids["conversation_id"], tip=tip)
+    return {"message": None if message is None else dump(message)}
 
 
 async def _set_feedback(call: Call) -> None:
@@ -88,9 +121,9 @@ WRITING: Final = (
         method="DELETE",
         template=CONVERSATIONS,
         operation=Operation.DELETE_CONVERSATIONS,
-        summary="Delete the conversations that were last active before a time.",
+        summary="Delete the conversations of an owner, of an age, or of both; one must be given.",
         handle=_delete_conversations,
-        parameters=(parameters.OLDER_THAN_NEEDED,),
+        parameters=(parameters.OWNER, parameters.WITHOUT_OWNER, parameters.OLDER_THAN),
         answers=_DELETED_COUNT,
     ),
     Endpoint(
@@ -114,7 +147,7 @@ WRITING: Final = (
         method="PATCH",
         template=CONVERSATION,
         operation=Operation.UPDATE_CONVERSATION,
-        summary="Change the title or the pin; absent fields stay as they are.",
+        summary="Change the title, pin, owner or metadata; absent fields stay as they are.",
         handle=_update,
         body=schema.UpdateBody,
         answers=None,
@@ -159,12 +192,32 @@ WRITING: Final = (
         may_conflict=True,
     ),
     Endpoint(
+        method="PUT",
+        template=MESSAGE,
+        operation=Operation.UPDATE_MESSAGE,
+        summary="Replace a stored message in its place.",
+        handle=_edit,
+        body=schema.EditBody,
+        answers=Message,
+        may_conflict=True,
+    ),
+    Endpoint(
+        method="POST",
+        template=f"{CONVERSATION}/pop",
+        operation=Operation.POP_MESSAGE,
+        summary="Delete the last message and return it.",
+        handle=_pop,
+        body=schema.PopBody,
+        answers=schema.Popped,
+        may_conflict=True,
+    ),
+    Endpoint(
         method="DELETE",
         template=MESSAGE,
         operation=Operation.DELETE_MESSAGE,
         summary="Delete a message; does nothing if it does not exist.",
-        handle=lambda call: call.store.delete_message(**call.ids),
-        answers=None,
+        handle=_delete_message,
+        answers=schema.Deleted,
     ),
     Endpoint(
         method="PUT",

@@ -8,27 +8,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, Final, cast
+from typing import TYPE_CHECKING, ClassVar, Final, cast, get_args
 
 from convostore.adapters import AdapterOptions, Operation, Traits
 from convostore.dsn import DSN
-from convostore.errors import StoreError, UnsupportedError
+from convostore.errors import InvalidError, StoreError, UnsupportedError
 from convostore.http import HTTPAdapter, HTTPFlow, Request, Response, path, status_error
 from convostore.models import (
     AnyTip,
     Conversation,
     ConversationChange,
+    ConversationFilter,
     Feedback,
     FilePart,
     Health,
     Listing,
     Message,
     NewConversation,
+    Order,
     Page,
     RunStep,
     TextPart,
-    Unset,
 )
 
 from .. import schema
@@ -38,6 +38,7 @@ from .requests import (
     execute,
     is_event_stream,
     open_stream,
+    owner_query,
     page_query,
     query,
     read_items,
@@ -57,6 +58,7 @@ _CONVERSATION: Final = "/v1/conversations/{}"
 _FORK: Final = "/v1/conversations/{}/fork"
 _MESSAGES: Final = "/v1/conversations/{}/messages"
 _MESSAGE: Final = "/v1/conversations/{}/messages/{}"
+_POP: Final = "/v1/conversations/{}/pop"
 _FEEDBACK: Final = "/v1/conversations/{}/messages/{}/feedback"
 _RUN_DETAILS: Final = "/v1/conversations/{}/messages/{}/run-details"
 _SUGGESTIONS: Final = "/v1/conversations/{}/suggested-questions"
@@ -81,6 +83,11 @@ class GatewayAdapter(HTTPAdapter):
     Options: ClassVar[type[AdapterOptions]] = GatewayOptions
     ReplyOptions: ClassVar[type[AdapterOptions]] = GatewayReplyOptions
     traits = Traits(
+        # What a store may lack, it may have: it is asked, and refuses.
+        starts=frozenset({"conversations", "messages"}),
+        orders=frozenset(get_args(Order)),
+        filters=frozenset({"owner"}),
+        changes=frozenset({"title", "pinned", "owner", "metadata"}),
         updated_at="any",
         deletes="may_delete_turn",
         clears="may_clear_others",
@@ -106,6 +113,8 @@ class GatewayAdapter(HTTPAdapter):
         problem = problem_in(response)
         error = error_in(problem)
         if error is not None:
+            if isinstance(error, InvalidError) and response.status in {404, 405}:
+                return _lacks_endpoint(request)
             if isinstance(error, UnsupportedError):
                 self._offer(self.offers - {str(problem.get("operation"))})
             if response.status == 401:
@@ -138,7 +147,12 @@ class GatewayAdapter(HTTPAdapter):
         self.ReplyOptions = reply_options(frozenset(info.reply_options))  # type: ignore[misc]  # this store's
 
     def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:
-        pairs = page_query(listing) + query(older_than=listing.older_than)
+        order = "oldest_first" if listing.reverse else None
+        pairs = (
+            *page_query(listing),
+            *query(order=order, older_than=listing.older_than),
+            *owner_query(listing.owner),
+        )
         return read_page(Conversation, Request("GET", _CONVERSATIONS, query=pairs))
 
     def get_conversation(self, conversation_id: str) -> HTTPFlow[Conversation]:
@@ -147,6 +161,9 @@ class GatewayAdapter(HTTPAdapter):
     def list_messages(self, conversation_id: str, listing: Listing) -> HTTPFlow[Page[Message]]:
         pairs = page_query(listing) + query(order=listing.order)
         return read_page(Message, Request("GET", path(_MESSAGES, conversation_id), query=pairs))
+
+    def get_message(self, conversation_id: str, message_id: str) -> HTTPFlow[Message]:
+        return read_value(Message, Request("GET", path(_MESSAGE, conversation_id, message_id)))
 
     def search(self, search: Search, listing: Listing) -> HTTPFlow[Page[Hit]]:
         from convostore.search import Hit
@@ -158,6 +175,7 @@ class GatewayAdapter(HTTPAdapter):
             since=search.since,
             until=search.until,
         )
+        pairs += owner_query(search.owner)
         return read_page(Hit, Request("GET", "/v1/search", query=pairs))
 
     def get_run_details(
@@ -172,7 +190,12 @@ class GatewayAdapter(HTTPAdapter):
 
     def create_conversation(self, new: NewConversation) -> HTTPFlow[Conversation]:
         body = schema.CreateBody.model_construct(
-            id=new.id, title=new.title, created_at=new.created_at, origin=new.origin
+            id=new.id,
+            title=new.title,
+            created_at=new.created_at,
+            origin=new.origin,
+            owner=new.owner,
+            metadata=new.metadata,
         )
         return read_value(Conversation, with_body("POST", _CONVERSATIONS, body))
 
@@ -180,9 +203,15 @@ class GatewayAdapter(HTTPAdapter):
         return execute(with_body("PUT", path(_CONVERSATION, conversation.id), conversation))
 
     def fork_conversation(
-        self, conversation_id: str, message_id: str, new_id: str | None, title: str | Unset | None
+        self,
+        conversation_id: str,
+        message_id: str,
+        new_id: str | None,
+        change: ConversationChange,
     ) -> HTTPFlow[Conversation]:
-        body = schema.ForkBody.model_construct(message_id=message_id, new_id=new_id, title=title)
+        body = schema.ForkBody.model_construct(
+            message_id=message_id, new_id=new_id, **change.fields()
+        )
         return read_value(Conversation, with_body("POST", path(_FORK, conversation_id), body))
 
     def append_messages(
@@ -192,30 +221,53 @@ class GatewayAdapter(HTTPAdapter):
         return read_items(Message, with_body("POST", path(_MESSAGES, conversation_id), body))
 
     def replace_messages(
-        self, conversation_id: str, messages: Sequence[Message], after: str | None
+        self,
+        conversation_id: str,
+        messages: Sequence[Message],
+        after: str | None,
+        tip: str | AnyTip | None,
     ) -> HTTPFlow[tuple[Message, ...]]:
-        body = schema.ReplaceBody.model_construct(messages=tuple(messages), after=after)
+        body = schema.ReplaceBody.model_construct(messages=tuple(messages), after=after, tip=tip)
         return read_items(Message, with_body("PUT", path(_MESSAGES, conversation_id), body))
+
+    def update_message(
+        self, conversation_id: str, message: Message, was: Message | AnyTip
+    ) -> HTTPFlow[Message]:
+        body = schema.EditBody.model_construct(message=message, was=was)
+        return read_value(
+            Message, with_body("PUT", path(_MESSAGE, conversation_id, message.id), body)
+        )
 
     def update_conversation(
         self, conversation_id: str, change: ConversationChange
     ) -> HTTPFlow[None]:
-        body = schema.UpdateBody.model_construct(title=change.title, pinned=change.pinned)
+        body = schema.UpdateBody.model_construct(**change.fields())
         return execute(with_body("PATCH", path(_CONVERSATION, conversation_id), body))
 
     def delete_conversation(self, conversation_id: str) -> HTTPFlow[None]:
         return execute(Request("DELETE", path(_CONVERSATION, conversation_id)))
 
-    def delete_conversations(self, older_than: datetime) -> HTTPFlow[int]:
-        pairs = query(older_than=older_than)
+    def delete_conversations(self, which: ConversationFilter) -> HTTPFlow[int]:
+        pairs = query(older_than=which.older_than) + owner_query(which.owner)
         response = yield Request("DELETE", _CONVERSATIONS, query=pairs)
         return response.read(lambda body: int(body["deleted"]))
 
     def clear_conversations(self) -> HTTPFlow[None]:
         return execute(Request("POST", "/v1/clear"))
 
-    def delete_message(self, conversation_id: str, message_id: str) -> HTTPFlow[None]:
-        return execute(Request("DELETE", path(_MESSAGE, conversation_id, message_id)))
+    def delete_message(self, conversation_id: str, message_id: str) -> HTTPFlow[bool | None]:
+        response = yield Request("DELETE", path(_MESSAGE, conversation_id, message_id))
+        if response.status == 204:  # 0.1 does not say
+            return None
+        deleted: schema.Deleted = schema.read(schema.Deleted, response.json())
+        return deleted.deleted
+
+    def pop_message(self, conversation_id: str, tip: str | AnyTip) -> HTTPFlow[Message | None]:
+        body = schema.PopBody.model_construct(tip=tip)
+        popped: schema.Popped = yield from read_value(
+            schema.Popped, with_body("POST", path(_POP, conversation_id), body)
+        )
+        return popped.message
 
     def set_feedback(
         self, conversation_id: str, message_id: str, feedback: Feedback | None
@@ -234,6 +286,8 @@ class GatewayAdapter(HTTPAdapter):
                 "tuple[TextPart | FilePart, ...]", turn.content
             ),  # the store has validated it
             turn_id=turn.turn_id,
+            owner=turn.owner,
+            metadata=turn.metadata,
             options=plain_options(turn.options),
         )
         return open_stream("/v1/replies", body, turn.turn_id)
@@ -255,3 +309,10 @@ class GatewayAdapter(HTTPAdapter):
         self, conversation_id: str, turn_id: str
     ) -> HTTPFlow[Stream[Request, Response] | Reply]:
         return open_stream(path(_RESUME, conversation_id, turn_id), None, turn_id)
+
+
+def _lacks_endpoint(request: Request) -> StoreError:
+    return UnsupportedError(
+        f"this gateway has no {request.method} {request.path}: it is older than this client, so "
+        "update it"
+    )

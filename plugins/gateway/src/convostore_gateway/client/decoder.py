@@ -9,6 +9,7 @@ from convostore.errors import ProtocolError, UnavailableError
 from convostore.http import EventStream, ServerSentEvent
 from convostore.models import Reply, ReplyEvent
 from convostore.parsing import decode_json
+from convostore.serialization import join_surrogates
 
 from .. import schema
 from .errors import error_in
@@ -56,7 +57,7 @@ def _event(message: ServerSentEvent) -> ReplyEvent:
     Raises:
         StoreError: The event is an error, or invalid.
     """
-    data = decode_json(message.data, _SUBJECT)
+    data = join_surrogates(decode_json(message.data, _SUBJECT))
     if message.event == "error":
         raise error_in(data) or ProtocolError(f"{_SUBJECT} is an error of an unknown kind")
     return schema.read_event(data)

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from convostore.http import HTTPFlow, Method, Request, Response
-from convostore.models import Listing, Page, Value
+from convostore.models import JSON, UNSET, Listing, Page, Unset, Value
+from convostore.serialization import join_surrogates
 
 from .. import schema
 from .errors import foreign_answer
@@ -26,19 +27,24 @@ _EVENTS: Final = "text/event-stream"
 def read_value(kind: type[T], request: Request) -> HTTPFlow[T]:
     """Send a request and parse the value of its answer."""
     response = yield request
-    return schema.read(kind, response.json())
+    return schema.read(kind, _exact_json(response))
 
 
 def read_page(kind: type[T], request: Request) -> HTTPFlow[Page[T]]:
     """Send a request and parse the page of its answer."""
     response = yield request
-    return schema.read_page(kind, response.json())
+    return schema.read_page(kind, _exact_json(response))
 
 
 def read_items(kind: type[T], request: Request) -> HTTPFlow[tuple[T, ...]]:
     """Send a request and parse the complete list of its answer."""
     response = yield request
-    return schema.read_items(kind, response.json())
+    return schema.read_items(kind, _exact_json(response))
+
+
+def _exact_json(response: Response) -> JSON:
+    data = response.json()
+    return join_surrogates(data) if b"\\ud" in response.content else data
 
 
 def execute(request: Request) -> HTTPFlow[None]:
@@ -82,11 +88,19 @@ def open_stream(
         decoder=decoder,
         finish=finish,
         turn_id=turn_id,
+        read_message_id=lambda response: schema.read_message_header(response.headers),
     )
 
 
 def page_query(listing: Listing) -> tuple[tuple[str, str], ...]:
-    return query(limit=listing.limit, cursor=listing.cursor)
+    return query(limit=listing.limit, cursor=listing.cursor, start=listing.start)
+
+
+def owner_query(owner: str | Unset | None) -> tuple[tuple[str, str], ...]:
+    """Return the query pair of an owner; None asks for what has none."""
+    if owner is UNSET:
+        return ()
+    return (("without_owner", "true"),) if owner is None else (("owner", owner),)
 
 
 def query(**values: object) -> tuple[tuple[str, str], ...]:

@@ -260,7 +260,7 @@ def _hosts(host: str, public: Sequence[str], *, is_open: bool) -> list[str]:
 def _startup_message(opened: OpenedStores, url: str, *, is_open: bool, viewer: bool) -> str:
     """Return the line that is printed at start-up; a store's label holds no secret."""
     label = opened.stores[""].label
-    others = len(opened.stores) - 1
+    others = len(opened.stores) - 1 + len(opened.namespaces)
     more = f" and {others} more" if others else ""
     pages = f", viewer at {url}/viewer/" if viewer else ""
     token = "no token is required on this machine" if is_open else "a token is required"

@@ -38,10 +38,12 @@ class OpenedStores:
 
     Attributes:
         stores: The stores by namespace; the empty one is the target itself.
+        namespaces: Further namespaces of the target, which need no store of their own.
         scopes: Namespaces by app.
     """
 
     stores: Mapping[str, AsyncConversationStore]
+    namespaces: frozenset[str] = frozenset()
     scopes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -74,18 +76,17 @@ def open_stores(
     scopes = {app: app if app in others else value for app, value in apps.items()}
     required = {*namespaces, *scopes.values()} - {"", *others}
     adapters = {"": open_adapter(target, **options)}
-    if required and "namespace" not in adapters[""].Options.model_fields:
+    if required and not adapters[""].has_namespaces:
         raise ConfigError(
             f"{adapters[''].label} does not have namespaces, so {min(required)!r} cannot be "
             "served: serve a store that has them, such as sqlite:///, or pass the DSN of another "
             "store for the app"
         )
-    for namespace in sorted(required):
-        adapters[namespace] = open_adapter(target, **{**options, "namespace": namespace})
     for app, dsn in others.items():
         adapters[app] = open_adapter(dsn, **creation)
     return OpenedStores(
         stores={name: _async_store(adapter, upstream) for name, adapter in adapters.items()},
+        namespaces=frozenset(required),
         scopes=scopes,
     )
 

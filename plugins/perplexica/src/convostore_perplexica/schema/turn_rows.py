@@ -24,6 +24,11 @@ from convostore.parsing import Row, read_object, read_time_field
 from .fields import Ids, cited_sources, id_of, items_of, researched_sources
 
 
+def answer_id_of(message_id: str) -> str:
+    """Return the id of the answer in a turn."""
+    return f"{message_id}/answer"
+
+
 def read_turn(row: Row, ids: Ids) -> Iterator[Message]:
     """Parse a turn into a question and its answer.
 
@@ -53,7 +58,7 @@ def read_turn(row: Row, ids: Ids) -> Iterator[Message]:
     # Without a question the row still becomes one message, so that none is lost.
     if blocks.parts or blocks.sources or blocks.problems or row.get("query") is None:
         yield Message.model_construct(
-            id=ids.take(message_id and f"{message_id}/answer", row),
+            id=ids.take(message_id and answer_id_of(message_id), row),
             role="assistant" if blocks.answered else "other",
             parts=tuple(blocks.parts),
             created_at=created_at,

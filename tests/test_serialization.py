@@ -49,7 +49,7 @@ raws = st.recursive(
     | st.integers()
     | st.floats(allow_nan=False)
     | st.sampled_from([10**400, -0.0, "\x00", "\ud800", "\\u0000", "\\ud800"])
-    | texts(),
+    | texts(pairs=True),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts(), inner, max_size=3),
     max_leaves=5,
 )

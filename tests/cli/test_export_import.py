@@ -142,6 +142,13 @@ def test_the_format_is_the_one_that_is_named_or_that_the_file_ends_in(
     assert (here / words[1]).read_text(encoding="utf-8").lower().startswith(beginning.lower())
 
 
+def test_advice_about_a_format_names_the_option_of_the_command(target, here):
+    (here / "x.txt").write_text("not a format", encoding="utf-8")
+    result = run("import", "x.txt", target)
+    assert result.exit_code == ExitCode.FAILED
+    assert "pass --format as one of" in result.stderr
+
+
 def test_only_what_is_named_is_exported(source, target, here):
     run("export", source, "moon", "-f", "moon.jsonl")
     run("import", "moon.jsonl", target)

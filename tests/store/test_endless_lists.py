@@ -78,6 +78,8 @@ READERS = {
     "messages": {
         "an iterator": lambda liar: list(liar.store.messages("c")),
         "an async iterator": lambda liar: exhaust(liar.async_store.messages("c")),
+        "transcripts": lambda liar: list(liar.store.transcripts()),
+        "async transcripts": lambda liar: exhaust(liar.async_store.transcripts()),
         "an export": lambda liar: export_conversations(liar.store, io.StringIO(), format="jsonl"),
         "an async export": lambda liar: aexport_conversations(
             liar.async_store, io.StringIO(), format="jsonl"

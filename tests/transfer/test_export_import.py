@@ -492,6 +492,12 @@ def test_a_stream_needs_a_format_and_a_name_may_tell_none(full, tmp_path):
 
 
 def test_an_unknown_way_with_errors_is_refused(full):
+    for wrong in ({"raw": "no"}, {"progress": 5}, {"ids": 5}):
+        with pytest.raises(InvalidError, match=f"^{min(wrong)} must be"):
+            export_conversations(full.sync, io.StringIO(), format="jsonl", **wrong)
+    for wrong in ({"dry_run": "no"}, {"progress": 5}):
+        with pytest.raises(InvalidError, match=f"^{min(wrong)} must be"):
+            import_conversations(io.BytesIO(b"{}"), full.sync, format="openai", **wrong)
     with pytest.raises(InvalidError, match=r"on_error.*'yield'"):
         export_conversations(full.sync, io.StringIO(), format="jsonl", on_error="yield")
 

@@ -36,7 +36,7 @@ from convostore.models import (
 )
 from convostore.parsing import decode_json
 from convostore.search import Hit
-from convostore.serialization import dump, to_json
+from convostore.serialization import dump, join_surrogates, to_exact_json, to_json
 from convostore_gateway import schema
 from convostore_gateway.api.responses import LARGE, encode_result
 from convostore_gateway.problems import problem_of, read_problem, status_of
@@ -51,11 +51,11 @@ quietly = settings(
 
 def sent(data: Any) -> Any:
     """Data as it comes out at the other end."""
-    return decode_json(to_json(data).encode("ascii"))
+    return join_surrogates(decode_json(to_exact_json(data).encode("ascii")))
 
 
 def rendered_and_read(result: Any) -> Any:
-    return decode_json(asyncio.run(encode_result(result)))
+    return join_surrogates(decode_json(asyncio.run(encode_result(result))))
 
 
 @quietly
@@ -79,7 +79,7 @@ def test_a_body_is_read_as_it_was_rendered(body: Any) -> None:
 
 @pytest.mark.parametrize("feedback", [None, Feedback(rating="bad", comment="\ud800")])
 def test_feedback_is_read_as_it_was_rendered(feedback: Feedback | None) -> None:
-    content = to_json(None if feedback is None else dump(feedback)).encode("ascii")
+    content = to_exact_json(None if feedback is None else dump(feedback)).encode("ascii")
     assert schema.read_body(schema.FeedbackBody, content) == feedback
 
 

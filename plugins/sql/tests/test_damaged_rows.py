@@ -214,6 +214,20 @@ def test_however_a_body_is_damaged_everything_can_be_read(new_database):
         read_it()
 
 
+def test_doctor_names_the_damaged_rows_and_a_quick_one_reads_none(filled):
+    assert run("doctor", filled.dsn()).exit_code == 0
+    damage(filled, "[1]")
+    filled.look("UPDATE convostore_conversations SET body = '{'")
+    result = run("doctor", filled.dsn())
+    assert result.exit_code == 1
+    lines = [line for line in result.stdout.splitlines() if line.startswith("✗ row")]
+    assert "conversation c: body is damaged in the store: it is not JSON" in lines[0]
+    assert "message m of conversation c: body is damaged" in lines[1]
+    found = json.loads(run("doctor", filled.dsn(), "--json").stdout)
+    assert (found["ok"], [row["message_id"] for row in found["damaged"]]) == (False, [None, "m"])
+    assert run("doctor", filled.dsn(), "--quick").exit_code == 0
+
+
 # Tables
 
 

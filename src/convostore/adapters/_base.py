@@ -34,6 +34,7 @@ from ..models import (
     Transcript,
 )
 from ..serialization import message_json
+from ._endless import EndlessListCheck
 from ._operation_table import STREAMED_BY, Operation
 from ._transport import AsyncTransport, Transport
 from ._types import Q, R
@@ -267,10 +268,12 @@ class Adapter(ABC, Generic[Q, R]):
         messages: list[Message] = []
         limit = None if self.traits.paging == "whole" else self.traits.max_page or 100
         cursor: str | None = None
+        check = EndlessListCheck(self.name, conversation_id)
         while True:
             page = yield from self.list_messages(
                 conversation_id, Listing(limit=limit, cursor=cursor)
             )
+            check.accept(cursor, page, fresh=bool(page.items))
             messages += page.items
             if (cursor := page.cursor) is None:
                 break

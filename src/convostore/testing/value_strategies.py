@@ -52,7 +52,7 @@ class Values:
         marks: For the marks of sources.
     """
 
-    texts: st.SearchStrategy[str] = field(default_factory=strategies.texts)
+    texts: st.SearchStrategy[str] = field(default_factory=lambda: strategies.texts(pairs=True))
     json: st.SearchStrategy[JSON] = field(default_factory=strategies.json_values)
     marks: st.SearchStrategy[str] = field(default_factory=strategies.texts)
 

@@ -6,7 +6,8 @@ How an installed backend is loaded belongs to `_backends`.
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -21,10 +22,13 @@ from ..options import Given, Target, opened
 from ..render.text import one_line, tab_separated
 
 if TYPE_CHECKING:
+    from ...models import Problem
     from ...store import ConversationStore
 
 __all__ = ["completion", "doctor", "plugins"]
 
+_MOST_SHOWN: Final = 10
+"""Damaged rows that are listed; the JSON has all."""
 _MARKS: Final = {True: "✓", False: "✗", None: "-"}
 _MARKS_IN_ASCII: Final = {True: "ok", False: "NO", None: "-"}
 
@@ -80,12 +84,39 @@ class _Diagnosis:
     generation: str | None = None
     detail: str | None = None
     error: str | None = None
+    damaged: Sequence[_DamagedRow] = ()
+
+    @property
+    def is_well(self) -> bool:
+        return self.error is None and not self.damaged
 
 
-def doctor(target: Target, as_json: AsJSON = False, given: Given = None) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _DamagedRow:
+    """A conversation or one of its messages that the store cannot read whole any more."""
+
+    conversation_id: str
+    message_id: str | None
+    problems: tuple[str, ...]
+
+    def __str__(self) -> str:
+        of = "" if self.message_id is None else f"message {self.message_id} of "
+        return f"{of}conversation {self.conversation_id}: {'; '.join(self.problems)}"
+
+
+def doctor(
+    target: Target,
+    as_json: AsJSON = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Do not read what is stored, to find damaged rows.")
+    ] = False,
+    given: Given = None,
+) -> None:
     """Check whether a backend works.
 
     Whether it can be reached, speaks as it should, and accepts the credential; and what it offers.
+    Of a store that keeps whole copies, such as a database, every message is read as well, to find
+    damaged rows.
 
     Ends with 0 when all is well, and with 1 when it is not.
     """
@@ -95,13 +126,17 @@ def doctor(target: Target, as_json: AsJSON = False, given: Given = None) -> None
     with opened(target, given) as store:
         with waiting("the state of the service"):
             diagnosis = _diagnose(store)
+        if diagnosis.error is None and not quick and store.offers(Operation.PUT_CONVERSATION):
+            with waiting("what is stored"):
+                damaged = list(_damaged_rows(store))
+            diagnosis = replace(diagnosis, damaged=damaged)
         offers = {operation.value: store.offers(operation) for operation in Operation}
     if form is Form.JSON:
-        write_json({**asdict(diagnosis), "ok": diagnosis.error is None, "offers": offers}, indent=2)
+        write_json({**asdict(diagnosis), "ok": diagnosis.is_well, "offers": offers}, indent=2)
     else:
         for mark, name, text in (*_lines(diagnosis), *_offer_lines(offers)):
             write(f"{_mark(mark)} {name:<12}{text}".rstrip())
-    if diagnosis.error is not None:
+    if not diagnosis.is_well:
         raise typer.Exit(ExitCode.FAILED)
 
 
@@ -120,6 +155,22 @@ def _diagnose(store: ConversationStore) -> _Diagnosis:
         generation=health.generation,
         detail=health.detail,
     )
+
+
+def _damaged_rows(store: ConversationStore) -> Iterator[_DamagedRow]:
+    from ...serialization import is_damage
+
+    def found(message_id: str | None, problems: Iterable[Problem]) -> Iterator[_DamagedRow]:
+        texts = [f"{problem.where} {problem.what}" for problem in problems if is_damage(problem)]
+        if texts:
+            yield _DamagedRow(
+                conversation_id=conversation.id, message_id=message_id, problems=tuple(texts)
+            )
+
+    for conversation in store.conversations():
+        yield from found(None, conversation.problems)
+        for message in store.messages(conversation.id):
+            yield from found(message.id, message.problems)
 
 
 def _failure(label: str, error: StoreError) -> _Diagnosis:
@@ -146,7 +197,12 @@ def _lines(diagnosis: _Diagnosis) -> list[tuple[bool | None, str, str]]:
     ]
     if diagnosis.error is not None:
         texts[states.index(False) if False in states else 0] = diagnosis.error
-    return list(zip(states, ["reachable", "speaks", "credential"], texts, strict=True))
+    lines = list(zip(states, ["reachable", "speaks", "credential"], texts, strict=True))
+    shown = [(False, "row", one_line(str(row))) for row in diagnosis.damaged[:_MOST_SHOWN]]
+    more = len(diagnosis.damaged) - len(shown)
+    if more:
+        shown.append((False, "row", f"and {more:,} more"))
+    return [*lines, *shown]
 
 
 def _offer_lines(offers: dict[str, bool]) -> list[tuple[bool | None, str, str]]:

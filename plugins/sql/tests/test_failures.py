@@ -352,6 +352,34 @@ def test_more_connections_that_the_server_ended_than_a_unit_is_run_are_replaced(
         assert len(ids(store)) == number
 
 
+BLOCKED = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+
+@pytest.mark.rim
+@pytest.mark.parametrize("face", ["sync", "async"])
+def test_a_first_call_whose_connection_breaks_is_run_again(new_database, face):
+    database = new_database("postgresql")
+    with convostore.open(database.dsn()) as store:
+        store.create_conversation(id="c")
+
+    async def aread() -> str:
+        async with convostore.aopen(database.dsn()) as store:
+            return (await store.get_conversation("c")).id
+
+    def read() -> str:
+        if face == "async":
+            return asyncio.run(aread())
+        with convostore.open(database.dsn()) as store:
+            return store.get_conversation("c").id
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.held("LOCK TABLE convostore_schema"):
+            reading = pool.submit(read)
+            while not database.look(f"SELECT pg_terminate_backend(pid) {BLOCKED}"):
+                assert not reading.done()
+        assert reading.result() == "c"
+
+
 @pytest.mark.rim
 def test_a_server_that_was_gone_for_a_while_is_found_as_soon_as_it_is_there_again():
     with servers.running_or_skipped() as server:

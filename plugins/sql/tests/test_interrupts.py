@@ -58,8 +58,8 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C."""
 
 
-class TimeIsUp(TimeoutError):
-    """What a handler of an alarm raises."""
+class TimeIsUpError(Exception):
+    """What a soft time limit raises: an exception like any other."""
 
 
 class Interrupter:
@@ -70,12 +70,12 @@ class Interrupter:
 
     OURS = str(Path(convostore_sql.postgresql.__file__).parent)
     THEIRS = (str(Path(psycopg.__file__).parent), threading.__file__)
-    STEP = 7
+    STEP = 17
 
     def __init__(self, moment: int) -> None:
         self._left = moment
         self._skipped = moment % self.STEP
-        self._error = TimeIsUp if moment % 2 else Interrupted
+        self._error = TimeIsUpError if moment % 2 else Interrupted
         self.done = False
 
     def __call__(self, frame: types.FrameType, event: str, _: object) -> None:
@@ -108,7 +108,7 @@ def test_an_interrupt_at_any_moment_leaves_a_store_that_works(database, operatio
             if operation == "first call":
                 store = convostore.open(database.dsn(**options))
             interrupter = Interrupter(moment)
-            with naming("moment", moment), suppress(TimeIsUp, Interrupted):
+            with naming("moment", moment), suppress(TimeIsUpError, Interrupted):
                 sys.setprofile(interrupter)
                 try:
                     if operation == "append":
@@ -157,6 +157,10 @@ def test_calls_of_other_threads_end_well_when_one_is_interrupted(database):
         while not interrupted.is_set():
             os.kill(os.getpid(), signal.SIGUSR1)
 
+    def killed_in_a_read(store: convostore.ConversationStore) -> None:
+        pool.submit(kill_until_interrupted)
+        store.get_conversation("c")  # for which no connection is free
+
     previous = signal.signal(signal.SIGUSR1, interrupt)
     try:
         with (
@@ -170,8 +174,7 @@ def test_calls_of_other_threads_end_well_when_one_is_interrupted(database):
                     assert not writing.done()
                 reading = pool.submit(store.get_conversation, "c")
                 with pytest.raises(Interrupted):
-                    pool.submit(kill_until_interrupted)
-                    store.get_conversation("c")  # for which no connection is free
+                    killed_in_a_read(store)
                 assert reading.result().id == "c"
                 assert not writing.done()
             assert [message.id for message in writing.result()] == ["w"]

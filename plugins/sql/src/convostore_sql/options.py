@@ -46,8 +46,8 @@ class PostgreSQLOptions(SQLOptions):
         host: Folder of the server's socket, in place of the DSN's host.
         sslmode: TLS mode of libpq; ``verify-full`` checks the server's certificate.
         sslrootcert: File of the certificates that are trusted.
-        prepare: Whether statements are prepared on the server; by default, unless a pooler is found
-            out in front of it.
+        prepare: Whether the server keeps prepared statements. By default it does, unless a pooler
+            such as PgBouncer is found between.
     """
 
     password: SecretStr | None = None

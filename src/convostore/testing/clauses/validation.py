@@ -179,7 +179,6 @@ def _one_of_each(
 async def _everything(store: AsyncConversationStore) -> list[object]:
     """Return all that is stored, revisions included."""
     return [
-        (transcript.conversation, transcript.conversation and transcript.conversation.revision)
-        + tuple(transcript.messages)
-        for transcript in await collect(store.transcripts())
+        (each.conversation, each.conversation and each.conversation.revision, each.messages)
+        for each in await collect(store.transcripts())
     ]

@@ -9,7 +9,6 @@ from typing import Any, Self, TypeVar
 
 import psycopg
 import psycopg_pool
-from psycopg.pq import TransactionStatus
 
 from convostore.adapters import AsyncTransport
 from convostore.errors import StoreError
@@ -17,7 +16,7 @@ from convostore.flow import Flow, arun
 
 from ..options import PostgreSQLOptions
 from ..queries import MOST_RUNS, Query, Reply, Rerun, alone, pause_after, too_many_runs
-from .errors import closed, committing, translated
+from .errors import closed, committing, is_idle, translated
 from .sessions import (
     COMMIT,
     ROLLBACK,
@@ -138,9 +137,11 @@ class _Unit:
         """Give the session back; closed, if a cancellation may have left it in any state."""
         if not is_whole:
             await session.close()
-        elif session.info.transaction_status != TransactionStatus.IDLE:
+        elif not is_idle(session):
             with suppress(psycopg.Error):
                 await send_async(session, ROLLBACK)
+            if not is_idle(session):
+                await session.close()
         await self._transport.give_back(session, is_abandoned=not is_whole)
 
     async def _begin(self, *, writes: bool) -> AsyncSession:

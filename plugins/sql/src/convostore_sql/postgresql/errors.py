@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg
 import psycopg_pool
+from psycopg.pq import PipelineStatus, TransactionStatus
 
 from convostore.errors import (
     AuthError,
@@ -108,33 +110,50 @@ def _first_line(error: psycopg.Error) -> str:
 
 
 @contextmanager
-def pass_interruptions() -> Iterator[None]:
-    """Raise what strikes as psycopg enters a pipeline: a cancellation, an interrupt, an error.
-
-    psycopg (3.3) then asserts that the pipeline was left, and its AssertionError hides them.
-    """
-    try:
-        yield
-    except AssertionError as error:
-        raise error.__context__ or error from None
-
-
-@contextmanager
 def translated(connection: psycopg.BaseConnection[Any] | None) -> Iterator[None]:
     """Raise the library's errors in place of psycopg's.
 
     Raises:
         Rerun: Nothing was committed, and another run may succeed.
     """
+    handled = sys.exception()
     try:
         yield
-    except psycopg.Error as error:
+    except (psycopg.Error, AssertionError) as error:
+        cause = _cause(error, handled)
+        if not isinstance(cause, psycopg.Error):
+            raise cause from None
         broken = connection is not None and connection.closed
-        raise translate(error, broken=broken) from error
+        raise translate(cause, broken=broken) from error
     except OverflowError:
         raise InvalidError("a number must be within PostgreSQL's range of 64 bits") from None
     except UnicodeEncodeError:
         raise InvalidError("invalid cursor: pass page.cursor unchanged") from None
+
+
+def _cause(error: BaseException, handled: BaseException | None) -> BaseException:
+    """Return the cancellation or interrupt that an error hides, or what was raised first.
+
+    One that strikes in a pipeline of psycopg (3.3) makes it fail to leave that, with an
+    AssertionError or an error of its own, which takes the place of the first.
+
+    Args:
+        error: What was raised in the end.
+        handled: What the caller was handling before.
+    """
+    while not error.__suppress_context__ and error.__context__ not in {None, handled}:
+        error = error.__context__
+        if not isinstance(error, psycopg.Error | AssertionError):
+            break
+    return error
+
+
+def is_idle(connection: psycopg.BaseConnection[Any]) -> bool:
+    """Return whether nothing is under way on a connection, which may be used again."""
+    return (
+        connection.pgconn.transaction_status == TransactionStatus.IDLE
+        and connection.pgconn.pipeline_status == PipelineStatus.OFF
+    )
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from ..options import PostgreSQLOptions
 from ..queries import Query, Reply, Row
 from ..statements import statements_of
 from ..tables import POSTGRESQL
-from .errors import pass_interruptions, translated, wrong_encoding
+from .errors import translated, wrong_encoding
 from .upgrading import prepare_tables
 
 COMMIT: Final = b"COMMIT"
@@ -87,7 +87,7 @@ class Settings:
         self._begin_lent = f"{_BEGIN}; {self._lock_timeout}; {version}".encode()
         prepare = f"PREPARE {_VERSION} AS {version}"
         self._begin_first = f"{_BEGIN}; {version}; {prepare}".encode()
-        self._prepared = threading.Event()
+        self._prepared = False  # no Event: an interrupt may leave its lock held
         self._lock = threading.Lock()
 
     # New connections
@@ -140,11 +140,6 @@ class Settings:
 
     # Tables
 
-    @property
-    def prepared(self) -> bool:
-        """Whether the tables are known to be there."""
-        return self._prepared.is_set()
-
     def prepare(self) -> None:
         """Upgrade the tables on a separate connection, whose errors say more than a pool's.
 
@@ -152,13 +147,13 @@ class Settings:
             StoreError: The server is out of reach, or refuses.
         """
         with self._lock:
-            if self._prepared.is_set():
+            if self._prepared:
                 return
             with translated(None):
                 session = self.connect()
             with session, translated(session):
                 self._prepare_tables(session)
-            self._prepared.set()
+            self._prepared = True
 
     def _prepare_tables(self, session: Session) -> None:
         if session.is_lent:  # a pooler may refuse transactions, which a read would not notice
@@ -211,8 +206,7 @@ def execute(session: Session, query: Query) -> Reply:
     """Execute a query and return its reply."""
     with session.cursor() as cursor:
         if query.many:
-            with pass_interruptions():
-                cursor.executemany(query.sql, query.values)
+            cursor.executemany(query.sql, query.values)
             return Reply([], cursor.rowcount)
         cursor.execute(query.sql, query.values or None)
         return Reply([] if cursor.rownumber is None else cursor.fetchall(), cursor.rowcount)
@@ -222,8 +216,7 @@ async def execute_async(session: AsyncSession, query: Query) -> Reply:
     """Execute a query and return its reply."""
     async with session.cursor() as cursor:
         if query.many:
-            with pass_interruptions():
-                await cursor.executemany(query.sql, query.values)
+            await cursor.executemany(query.sql, query.values)
             return Reply([], cursor.rowcount)
         await cursor.execute(query.sql, query.values or None)
         return Reply([] if cursor.rownumber is None else await cursor.fetchall(), cursor.rowcount)

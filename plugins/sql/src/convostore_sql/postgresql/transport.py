@@ -18,7 +18,7 @@ from convostore.flow import Flow, run
 
 from ..options import PostgreSQLOptions
 from ..queries import MOST_RUNS, Query, Reply, Rerun, alone, pause_after, too_many_runs
-from .errors import closed, committing, translated
+from .errors import closed, committing, is_idle, translated
 from .pool import Pool
 from .sessions import COMMIT, ROLLBACK, Session, Settings, begin, execute, send
 
@@ -156,8 +156,10 @@ class _Unit:
         return session
 
     def _leave(self, session: Session) -> None:
-        if session.info.transaction_status != TransactionStatus.IDLE:
+        if not is_idle(session):
             with suppress(psycopg.Error):
                 send(session, ROLLBACK)
+            if not is_idle(session):
+                session.close()
         self._session = None  # from here on it may be another thread's
         self._pool.give_back(session)

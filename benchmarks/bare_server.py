@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import socket
 import sqlite3
 import sys
@@ -58,8 +59,8 @@ class Database:
 
     def conversations(self, limit: int) -> bytes:
         rank, after = _FIRST
-        query = _STATEMENTS.conversations(namespace="", rank=rank, after_id=after, limit=limit + 1)
-        rows = self._rows(query)
+        statement = _STATEMENTS.conversations(frozenset(), reverse=False)
+        rows = self._rows(statement(namespace="", rank=rank, after_id=after, limit=limit + 1))
         page = rows[:limit]
         answer: dict[str, Any] = {"items": [_conversation(row) for row in page]}
         if len(rows) > limit:
@@ -90,15 +91,15 @@ class Database:
         rows = self._rows(_STATEMENTS.locked_end(**key))
         if not rows:
             raise HTTPException(404)
-        ((_, updated_at, count, seq, number),) = rows
+        ((_, _, updated_at, _, count, seq, number),) = rows
+        now = max(time_ns() // 1000, updated_at + 1)
         values = [
-            key | {"seq": seq + place, "number": number + place} | _row(message)
+            key | {"seq": seq + place, "number": number + place, "stored_at": now} | _row(message)
             for place, message in enumerate(messages)
         ]
         for statement in _STATEMENTS.insert_messages:
             for each in values:
                 self._rows(statement(**{name: each[name] for name in statement.keys}))
-        now = max(time_ns() // 1000, updated_at + 1)
         added = len(messages)
         touched = _STATEMENTS.touch_conversation(
             **key,
@@ -106,12 +107,13 @@ class Database:
             new_rank=-now,
             new_message_count=count + added,
             new_next_seq=seq + added,
+            new_revision=secrets.token_hex(8),
         )
         self._rows(touched)
 
 
 def _conversation(row: Any) -> dict[str, Any]:
-    identity, title, pinned, created_at, updated_at, _, body, _ = row
+    identity, title, pinned, created_at, updated_at, _, body, owner, revision, _ = row
     answer = {"id": identity}
     if title is not None:
         answer["title"] = title
@@ -120,6 +122,10 @@ def _conversation(row: Any) -> dict[str, Any]:
     if created_at is not None:
         answer["created_at"] = _time(created_at)
     answer["updated_at"] = _time(updated_at)
+    if owner is not None:
+        answer["owner"] = owner
+    if revision is not None:
+        answer["revision"] = revision
     if body is not None:
         answer |= json.loads(body)
     return answer
@@ -130,8 +136,8 @@ def _time(microseconds: int) -> str:
 
 
 def _message(row: Any) -> dict[str, Any]:
-    _, _, identity, role, body = row
-    return {"id": identity, "role": role, **json.loads(body)}
+    _, _, identity, role, body, stored_at, _ = row
+    return {"id": identity, "role": role, "stored_at": _time(stored_at), **json.loads(body)}
 
 
 def _row(message: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ BENCHMARKS = (
     "holding",
     "starting",
     "storing",
+    "crowded_store",
     "copying",
     "archiving",
     "replying",

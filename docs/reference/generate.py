@@ -461,7 +461,13 @@ def traits() -> str:
 
 _FAMILIES: Final = {
     "Reading": "convostore.testing.clauses.reading",
+    "Lists from an id": "convostore.testing.clauses.paging_from",
     "Writing": "convostore.testing.clauses.writing",
+    "Wrong values": "convostore.testing.clauses.validation",
+    "Editing": "convostore.testing.clauses.editing",
+    "Owners and metadata": "convostore.testing.clauses.owners_metadata",
+    "Revisions and times": "convostore.testing.clauses.revisions_times",
+    "Namespaces": "convostore.testing.clauses.namespaces",
     "Keeping copies": "convostore.testing.clauses.put_fork_age",
     "Searching": "convostore.testing.clauses.search",
     "Replies": "convostore.testing.clauses.replies",

@@ -100,6 +100,13 @@ def test_what_was_exported_and_imported_is_the_same(source, target, here):
     assert conversations(target) == conversations(source)
 
 
+def test_what_is_imported_can_be_given_an_owner(source, target, here):
+    run("export", source, "--file", "all.jsonl")
+    assert run("import", "all.jsonl", target, "--owner", "ann").exit_code == 0
+    with convostore.open(target) as store:
+        assert {conversation.owner for conversation in store.conversations()} == {"ann"}
+
+
 def test_importing_twice_changes_nothing(source, target, here):
     run("export", source, "-f", "all.jsonl")
     run("import", "all.jsonl", target)
@@ -133,6 +140,13 @@ def test_the_format_is_the_one_that_is_named_or_that_the_file_ends_in(
     result = run("export", source, "tides", *words)
     assert (result.exit_code, result.output) == (0, "")
     assert (here / words[1]).read_text(encoding="utf-8").lower().startswith(beginning.lower())
+
+
+def test_advice_about_a_format_names_the_option_of_the_command(target, here):
+    (here / "x.txt").write_text("not a format", encoding="utf-8")
+    result = run("import", "x.txt", target)
+    assert result.exit_code == ExitCode.FAILED
+    assert "pass --format as one of" in result.stderr
 
 
 def test_only_what_is_named_is_exported(source, target, here):

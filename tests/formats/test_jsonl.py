@@ -11,7 +11,7 @@ from convostore import parsing
 from convostore.errors import InvalidError
 from convostore.formats import _ndjson as ndjson
 from convostore.formats import reader, writer
-from convostore.models import Conversation, Message, OtherPart, TextPart
+from convostore.models import Conversation, Message, Origin, OtherPart, TextPart
 from convostore.testing import samples, strategies
 
 from ..support.formats import CONVERSATIONS, EVERYTHING, MESSAGES, read, said, written
@@ -42,6 +42,8 @@ def what_is_whole(text):
 
 def canonical(value):
     """What two values have in common that are equal, NaN included."""
+    if isinstance(value, Message):
+        value = value.trusted_copy(stored_at=None)  # which no file holds
     return repr(value) + repr(value.raw)
 
 
@@ -52,6 +54,34 @@ def test_whatever_is_written_is_read_back_the_same(conversations):
     assert [[*map(canonical, each)] for _, each in back] == [
         [*map(canonical, each)] for _, each in conversations
     ]
+
+
+def test_what_only_a_store_knows_is_neither_written_nor_read():
+    origin = Origin(store="s", conversation_id="c", revision="r1", metadata_keys=("a",))
+    conversation = Conversation(id="c", metadata={"a": 1}, origin=origin, revision="r2")
+    message = said("1", stored_at=samples.START)
+    text = written("jsonl", (conversation, [message]))
+    assert "revision" not in text
+    assert "stored_at" not in text
+    foreign = text.replace('"id":"c"', '"id":"c","revision":"r3"').replace(
+        '"id":"m"', '"id":"m","stored_at":"2025-05-01T12:00:00+00:00"'
+    )
+    for data in (text, foreign):
+        ((read_back, (read_message,)),) = read("jsonl", data)
+        assert read_back.revision is read_back.origin.revision is read_message.stored_at is None
+        assert read_back.origin.metadata_keys == ("a",)
+        assert (read_back, read_message) == (conversation, message)
+
+
+def test_a_file_without_owners_and_metadata_is_what_it_always_was():
+    origin = Origin(store="s", conversation_id="c", revision="r1")
+    conversation = Conversation(id="c", title="T", origin=origin, revision="r2")
+    assert written("jsonl", (conversation, [said("1", stored_at=samples.START)])) == (
+        '{"format":"convostore","version":1,"raw":true}\n'
+        '{"conversation":{"id":"c","title":"T","origin":{"store":"s","conversation_id":"c"}}}\n'
+        '{"in":"c","message":{"id":"m","role":"assistant","parts":[{"kind":"text","text":"1"}]}}\n'
+        '{"end":{"conversations":1,"messages":1}}\n'
+    )
 
 
 def test_every_field_comes_back():

@@ -324,10 +324,10 @@ def test_a_request_is_brought_whole(serve, fetch):
     assert incoming.headers["x-mark"] == "one"
 
 
-@pytest.mark.parametrize("number", [math.nan, math.inf])
-def test_a_number_that_json_has_none_for_is_refused(serve, fetch, number):
+@pytest.mark.parametrize("value", [math.nan, math.inf, {1}, b"x"], ids=repr)
+def test_what_json_does_not_have_is_refused(serve, fetch, value):
     service = serve(ok)
-    request = Request("POST", "/a", json={"variables": {"depth": number}})
+    request = Request("POST", "/a", json={"variables": {"depth": value}})
     error = fail(fetch, notes(service.url), request, error=InvalidError)
     assert "NaN" in str(error)
     assert service.asked == []

@@ -5,6 +5,7 @@ import inspect
 import io
 import itertools
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,9 +56,13 @@ class Place:
             self.put(each.conversation, each.messages)
 
     def content(self):
-        """All that the store holds."""
+        """All that the store holds, but for what it noted itself."""
         return {
-            each.id: (each, each.raw, [(m, m.raw) for m in self.sync.messages(each.id)])
+            each.id: (
+                each.trusted_copy(revision=None),
+                each.raw,
+                [(m.trusted_copy(stored_at=None), m.raw) for m in self.sync.messages(each.id)],
+            )
             for each in self.sync.conversations()
         }
 
@@ -123,7 +128,9 @@ def full():
             created_at=samples.START,
             updated_at=samples.START,
             pinned=True,
-            origin=Origin(store="elsewhere", conversation_id="1"),
+            owner="ann",
+            metadata={"project": "tides", "tags": ["a", {"b": None}]},
+            origin=Origin(store="elsewhere", conversation_id="1", metadata_keys=("project",)),
             files=(convostore.FilePart(name="f"),),
             problems=(convostore.Problem(where="w", what="x"),),
             raw={"\ud800": 1},
@@ -143,7 +150,7 @@ def test_a_store_of_the_other_face_is_refused(tmp_path):
         lambda: asyncio.run(aexport_conversations(place.sync, path)),
         lambda: asyncio.run(aimport_conversations(path, place.sync)),
     ):
-        with pytest.raises(InvalidError, match=r"must be a .*Store, as convostore\.a?open returns"):
+        with pytest.raises(InvalidError, match=r"must be what convostore\.a?open returns"):
             call()
     assert list(tmp_path.iterdir()) == []
 
@@ -238,6 +245,74 @@ def test_what_came_to_a_conversation_since_is_added(face):
     report = import_to(face, place, written("jsonl", (conversation, [first])).encode())
     assert report.unchanged == 1
     assert [each.text for each in place.sync.messages("c")] == ["1", "2"]
+
+
+OWNED = written("jsonl", (Conversation(id="c", owner="ann", metadata={"a": 1}), [said("1")]))
+
+
+def test_what_is_the_importers_own_is_given_to_each_new_conversation(face):
+    place = Place()
+    import_to(face, place, OWNED.encode(), owner="bo", metadata={"batch": 7, "a": 2})
+    (imported,) = place.sync.conversations()
+    assert (imported.owner, imported.metadata) == ("bo", {"a": 2, "batch": 7})
+    report = import_to(face, place, OWNED.encode(), owner="cy", metadata={"b": 1})
+    assert report.unchanged == 1
+    assert list(place.sync.conversations()) == [imported]
+
+
+def test_an_owner_of_the_file_is_kept_or_taken_away(face):
+    place, without = Place(), Place()
+    import_to(face, place, OWNED.encode())
+    import_to(face, without, OWNED.encode(), owner=None)
+    assert [each.owner for each in place.sync.conversations()] == ["ann"]
+    assert [each.owner for each in without.sync.conversations()] == [None]
+
+
+def test_an_import_that_continues_takes_back_nothing_that_was_set_since(face):
+    place = Place()
+    conversation = Conversation(id="c", title="T", owner="ann", metadata={"a": 1})
+    messages = [said("1"), said("2").model_copy(update={"id": "2"})]
+    import_to(face, place, written("jsonl", (conversation, messages[:1])).encode())
+    own = {"pinned": True, "owner": "bo", "metadata": {"a": None, "own": 1}}
+    place.sync.update_conversation("c", **own)
+    report = import_to(face, place, written("jsonl", (conversation, messages)).encode())
+    assert report.continued == 1
+    continued = place.sync.get_conversation("c")
+    assert (continued.pinned, continued.owner, continued.metadata) == (True, "bo", {"own": 1})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"owner": ""}, {"owner": 5}, {"metadata": None}, {"metadata": {"a": object()}}],
+    ids=str,
+)
+def test_what_is_no_owner_and_no_metadata_is_refused_before_the_file_is_opened(
+    face, tmp_path, wrong
+):
+    with pytest.raises(InvalidError, match=next(iter(wrong))):
+        import_to(face, Place(), tmp_path / "absent.jsonl", **wrong)
+
+
+@pytest.mark.parametrize("given", [{"owner": "ann"}, {"metadata": {"a": 1}}], ids=str)
+def test_a_store_without_owners_or_metadata_is_not_given_any(face, given):
+    place = Place()
+    place.adapter.traits = replace(Adapter.traits, keeps=frozenset(), changes=frozenset({"title"}))
+    with pytest.raises(UnsupportedError, match=next(iter(given))):
+        import_to(face, place, OWNED.encode(), **given)
+    assert place.content() == {}
+    report = import_to(face, place, OWNED.encode())
+    assert report.losses == {"conversation.owner": 1, "conversation.metadata": 1}
+
+
+def test_times_of_a_history_are_kept(face):
+    place = Place()
+    begun, last = samples.START.replace(year=2022), samples.START.replace(year=2023)
+    conversation = Conversation(id="c", created_at=begun, updated_at=last)
+    message = said("1").model_copy(update={"created_at": begun})
+    import_to(face, place, written("jsonl", (conversation, [message])).encode())
+    imported = place.sync.get_conversation("c")
+    assert (imported.created_at, imported.updated_at) == (begun, last)
+    assert next(place.sync.messages("c")).created_at == begun
 
 
 def test_another_conversation_under_the_id_is_left_as_it_is(face, full):
@@ -417,6 +492,12 @@ def test_a_stream_needs_a_format_and_a_name_may_tell_none(full, tmp_path):
 
 
 def test_an_unknown_way_with_errors_is_refused(full):
+    for wrong in ({"raw": "no"}, {"progress": 5}, {"ids": 5}):
+        with pytest.raises(InvalidError, match=f"^{min(wrong)} must be"):
+            export_conversations(full.sync, io.StringIO(), format="jsonl", **wrong)
+    for wrong in ({"dry_run": "no"}, {"progress": 5}):
+        with pytest.raises(InvalidError, match=f"^{min(wrong)} must be"):
+            import_conversations(io.BytesIO(b"{}"), full.sync, format="openai", **wrong)
     with pytest.raises(InvalidError, match=r"on_error.*'yield'"):
         export_conversations(full.sync, io.StringIO(), format="jsonl", on_error="yield")
 

@@ -170,10 +170,12 @@ class TestIdentity:
         assert source.watch.operations == []
 
     def test_a_store_of_the_other_face_is_refused(self, source, target):
-        with pytest.raises(InvalidError, match=r"what convostore\.open returns"):
+        with pytest.raises(InvalidError, match=r"convostore\.open returns.* begins with 'a'"):
             mirror(source.store, target.open_async())
-        with pytest.raises(InvalidError, match=r"what convostore\.aopen returns"):
+        with pytest.raises(InvalidError, match=r"convostore\.aopen returns.* not begin with 'a'"):
             asyncio.run(amirror(source.store, target.store))
+        with pytest.raises(InvalidError, match=r"convostore\.open returns, got str$"):
+            mirror("memory://", target.store)
 
 
 class TestAReadOnlyTarget:
@@ -706,7 +708,18 @@ class TestErrors:
             with pytest.raises(InvalidError, match="closed"):
                 asyncio.run(run())
 
-    @pytest.mark.parametrize("options", [{"full": True, "new_only": True}, {"name": ""}])
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"full": True, "new_only": True},
+            {"name": ""},
+            {"delete": "no"},
+            {"dry_run": 0},
+            {"full": None},
+            {"new_only": "yes"},
+            {"progress": 5},
+        ],
+    )
     def test_arguments_that_make_no_sense_are_refused_before_anything_is_read(
         self, face, source, target, options
     ):

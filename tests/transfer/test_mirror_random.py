@@ -89,6 +89,14 @@ class Mirroring(RuleBasedStateMachine):
     def rename(self, conversation_id, title, pinned):
         self.source.store.update_conversation(conversation_id, title=title, pinned=pinned)
 
+    @rule(
+        conversation_id=conversations,
+        owner=st.none() | st.sampled_from(["ann", "bo"]),
+        metadata=st.dictionaries(st.sampled_from("ab"), st.none() | st.integers(0, 2)),
+    )
+    def tag(self, conversation_id, owner, metadata):
+        self.source.store.update_conversation(conversation_id, owner=owner, metadata=metadata)
+
     @rule(conversation_id=consumes(conversations))
     def delete(self, conversation_id):
         self.source.store.delete_conversation(conversation_id)

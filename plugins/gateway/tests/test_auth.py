@@ -149,7 +149,7 @@ WRITES = {
     "delete_conversation": ("c",),
     "delete_conversations": (datetime(2025, 1, 1, tzinfo=UTC),),
     "clear_conversations": (),
-    "update_message": ("c", convostore.Message.user("m")),
+    "update_message": ("c", convostore.Message(id="m", role="user")),
     "delete_message": ("c", "m"),
     "pop_message": ("c", "m"),
     "set_feedback": ("c", "m", None),

@@ -113,6 +113,8 @@ class Adapter(ABC, Generic[Q, R]):
         traits: The behaviour that its methods do not show.
         offers: The operations it overrides. An instance may set a smaller set once it knows the
             service.
+        learns_traits: Whether `check` may still find out other `traits` and `offers`. A mirror then
+            begins with it.
     """
 
     name: ClassVar[str]
@@ -120,6 +122,7 @@ class Adapter(ABC, Generic[Q, R]):
     ReplyOptions: ClassVar[type[AdapterOptions]] = AdapterOptions
     traits: Traits = Traits()
     offers: frozenset[Operation] = frozenset()
+    learns_traits: bool = False
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)

@@ -77,6 +77,10 @@ class WrappedAdapter(Adapter[Q, R]):
         return self.inner.offers
 
     @property
+    def learns_traits(self) -> bool:  # type: ignore[override]
+        return self.inner.learns_traits
+
+    @property
     def label(self) -> str:
         return self.inner.label
 

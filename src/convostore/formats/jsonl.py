@@ -43,13 +43,13 @@ class JSONLWriter(Writer):
 
     def conversation(self, conversation: Conversation) -> str:
         self._conversation_id, self._pending = conversation.id, 0
-        return _line({"conversation": serialization.dump(conversation, raw=self.raw)})
+        row = serialization.dump(_without_revisions(conversation), raw=self.raw)
+        return _line({"conversation": row})
 
     def message(self, message: Message) -> str:
         self._pending += 1
-        return _line(
-            {"in": self._conversation_id, "message": serialization.dump(message, raw=self.raw)}
-        )
+        row = serialization.dump(_without_storing(message), raw=self.raw)
+        return _line({"in": self._conversation_id, "message": row})
 
     def end_conversation(self) -> str:
         self._conversations += 1
@@ -59,6 +59,20 @@ class JSONLWriter(Writer):
     def end(self) -> str:
         counts = {"conversations": self._conversations, "messages": self._messages}
         return _line({"end": counts})
+
+
+def _without_revisions(conversation: Conversation) -> Conversation:
+    """Return a conversation without what only the store that has it knows."""
+    origin = conversation.origin
+    if origin is not None and origin.revision is not None:
+        origin = origin.trusted_copy(revision=None)
+    elif conversation.revision is None:
+        return conversation
+    return conversation.trusted_copy(revision=None, origin=origin)
+
+
+def _without_storing(message: Message) -> Message:
+    return message if message.stored_at is None else message.trusted_copy(stored_at=None)
 
 
 def _line(data: Row) -> str:
@@ -91,7 +105,9 @@ class _FileReader:
             self.conversations += 1
             messages = self._messages()
             yield Entry(
-                conversation_id=conversation.id, conversation=conversation, messages=messages
+                conversation_id=conversation.id,
+                conversation=_without_revisions(conversation),
+                messages=messages,
             )
             for _ in messages:  # skip what the caller did not consume
                 pass
@@ -107,7 +123,7 @@ class _FileReader:
                 line.fail(f"has a message of another conversation than {self.conversation_id!r}")
             message = line.parse(serialization.load_message, line.data["message"])
             self.messages += 1
-            yield message
+            yield _without_storing(message)
             self._advance()  # not earlier: the next line may be broken, this one is not
         if self.ahead is None:
             self._fail_truncated()

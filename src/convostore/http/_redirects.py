@@ -96,7 +96,7 @@ def encode_body(request: Request) -> tuple[bytes | None, dict[str, str]]:
     """Return the encoded body of a request, and its headers.
 
     Raises:
-        InvalidError: The body contains NaN or an infinity, which JSON does not have.
+        InvalidError: The body contains what JSON does not have, such as NaN or an object.
     """
     headers = dict(request.headers)
     if request.json is None:
@@ -104,10 +104,10 @@ def encode_body(request: Request) -> tuple[bytes | None, dict[str, str]]:
     headers["content-type"] = "application/json"
     try:
         content = json.dumps(request.json, separators=(",", ":"), allow_nan=False)
-    except ValueError:
+    except (TypeError, ValueError, RecursionError):
         raise InvalidError(
-            f"{request.method} {request.path}: the body must be JSON, which has no NaN and no "
-            "infinities"
+            f"{request.method} {request.path}: the body must be JSON, which has no NaN, no "
+            "infinities and no objects of Python"
         ) from None
     return content.encode("ascii"), headers
 

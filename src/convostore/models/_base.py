@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Self, TypeAlias, cast
+from typing import Annotated, Any, ClassVar, Self, TypeAlias
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 from pydantic_core import PydanticUndefined
@@ -102,8 +102,13 @@ class Value(Portable, BaseModel):
 
         It is for values that were checked already; see `model_construct`.
         """
-        copied = type(self).model_construct(**{**self.__dict__, **changes})
-        return cast("Self", copied)  # of this class, which mypy's plugin does not see
+        cls = type(self)
+        copied = cls.__new__(cls)
+        _set_dict(copied, "__dict__", {**self.__dict__, **changes})
+        _set_fields_set(copied, self.__pydantic_fields_set__)
+        _set_extra(copied, None)
+        _set_private(copied, None)
+        return copied
 
     # pydantic's mypy plugin gives each model a narrower signature of its own.
     @classmethod

@@ -132,29 +132,37 @@ def parse_conversation(text: str) -> Conversation:
 
 def _plain(value: Portable, raw: bool) -> dict[str, JSON]:
     plain: dict[str, JSON] = {}
-    for name, default in _fields(cast("Hashable", type(value))):
+    for name, default, is_json in _fields(cast("Hashable", type(value))):
         content = getattr(value, name)
-        if content is default or (content == default and type(content) is type(default)):
+        if content is default:
             continue
-        if name in _JSON_FIELDS:
+        kind = type(content)
+        if kind is type(default) and content == default:
+            continue
+        if is_json:
             if raw or name != "raw":
                 plain[name] = content
-        elif isinstance(content, tuple):
+        elif kind is str:  # most are: the first to be found out
+            plain[name] = content
+        elif kind is tuple:
             plain[name] = [
                 _plain(item, raw) if isinstance(item, Portable) else item for item in content
             ]
-        elif isinstance(content, Portable):
-            plain[name] = _plain(content, raw)
         elif isinstance(content, datetime):
             plain[name] = content.isoformat()
+        elif isinstance(content, Portable):
+            plain[name] = _plain(content, raw)
         else:
             plain[name] = content
     return plain
 
 
 @cache
-def _fields(kind: Hashable) -> tuple[tuple[str, object], ...]:
-    """Return the fields of a class with their defaults; `kind` and `id` are always written."""
+def _fields(kind: Hashable) -> tuple[tuple[str, object, bool], ...]:
+    """Return the fields of a class, with their defaults and whether they hold arbitrary JSON.
+
+    `kind` and `id` are always written, as if they had no default.
+    """
     infos: Mapping[str, FieldInfo | Any] = (
         getattr(kind, "model_fields", None) or kind.__dict__["__pydantic_fields__"]
     )
@@ -163,6 +171,7 @@ def _fields(kind: Hashable) -> tuple[tuple[str, object], ...]:
         (
             name,
             PydanticUndefined if name in always else _default(info),
+            name in _JSON_FIELDS,
         )
         for name, info in infos.items()
     )

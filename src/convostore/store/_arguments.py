@@ -46,8 +46,9 @@ def check_ids(values: Iterable[str]) -> Iterable[str]:
     """Return the ids; refuse a single string, whose characters would be taken for ids."""
     if isinstance(values, str):
         raise InvalidError("ids must be a list of ids, got a string: pass [id] for one")
-    if isinstance(values, bytes) or not isinstance(values, Iterable):
-        raise InvalidError(f"ids must be a list of ids, got {shown(values)}")
+    given: object = values
+    if isinstance(given, bytes) or not isinstance(given, Iterable):
+        raise InvalidError(f"ids must be a list of ids, got {shown(given)}")
     return values
 
 

@@ -20,7 +20,7 @@ from ._arguments import check_id, check_new_metadata, check_owner
 from ._observation import Watch
 from ._operations import AnyFlow, Operations
 from ._reply_session import ReplySession
-from ._values import is_valid_part
+from ._values import is_valid_part, shown
 
 
 class ChatOperations:
@@ -167,7 +167,9 @@ def _check_content(value: object) -> tuple[Part, ...]:
                 f"content must hold TextPart and FilePart only, got {type(part).__name__}"
             )
         if not is_valid_part(part):
-            raise InvalidError(f"content must hold parts whose fields are strings, got {part!r}")
+            raise InvalidError(
+                f"content must hold parts whose fields are strings, got {shown(part)}"
+            )
     return tuple(value)
 
 

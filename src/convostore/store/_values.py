@@ -222,15 +222,15 @@ def _is_source(source: Source) -> bool:
 _NUMBER: Final = (float, int, _NOTHING)
 
 
-def _is_text(part: TextPart) -> bool:
+def _is_text(part: Any) -> bool:
     return part.kind == "text" and type(part.text) is str
 
 
-def _is_reasoning(part: ReasoningPart) -> bool:
+def _is_reasoning(part: Any) -> bool:
     return part.kind == "reasoning" and type(part.text) is str
 
 
-def _is_file(part: FilePart) -> bool:
+def _is_file(part: Any) -> bool:
     return (
         part.kind == "file"
         and type(part.name) in _TEXT
@@ -239,7 +239,7 @@ def _is_file(part: FilePart) -> bool:
     )
 
 
-def _is_tool_call(part: ToolCallPart) -> bool:
+def _is_tool_call(part: Any) -> bool:
     return (
         part.kind == "tool_call"
         and type(part.id) in _TEXT
@@ -248,11 +248,11 @@ def _is_tool_call(part: ToolCallPart) -> bool:
     )
 
 
-def _is_tool_result(part: ToolResultPart) -> bool:
+def _is_tool_result(part: Any) -> bool:
     return part.kind == "tool_result" and type(part.id) in _TEXT and type(part.content) is str
 
 
-def _is_other(part: OtherPart) -> bool:
+def _is_other(part: Any) -> bool:
     return part.kind == "other" and type(part.type) in _TEXT
 
 

@@ -67,10 +67,18 @@ class Values:
             pinned=st.booleans(),
             owner=st.none() | self._ids(),
             metadata=st.dictionaries(self.texts, self._metadata_values(), max_size=2),
-            origin=st.none() | st.builds(Origin, store=self.texts, conversation_id=self.texts),
+            origin=st.none() | self._origins(),
             files=tuples(self._files()),
             problems=tuples(self._problems()),
             raw=self.json,
+        )
+
+    def _origins(self) -> st.SearchStrategy[Origin]:
+        return st.builds(
+            Origin,
+            store=self.texts,
+            conversation_id=self.texts,
+            metadata_keys=tuples(self.texts, 2),
         )
 
     def messages(self) -> st.SearchStrategy[Message]:

@@ -5,14 +5,16 @@ The work itself is a flow, of `_export` and `_import`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from ..flow import arun, run
 from ..formats._files import PathOrBytes, PathOrText
+from ..models import JSON, UNSET, Unset
 from ..store import AsyncConversationStore, ConversationStore
 from ._calls import SourceCall, TargetCall, async_sender, sender
 from ._export import Export, ExportReport, OnBroken
-from ._import import Import, ImportReport
+from ._import import Import, ImportedFields, ImportReport
 from ._progress import Progress, TransferProgress
 
 __all__ = [
@@ -93,6 +95,8 @@ def import_conversations(
     *,
     format: str | None = None,
     name: str | None = None,
+    owner: str | Unset | None = UNSET,
+    metadata: Mapping[str, JSON] = MappingProxyType({}),
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
@@ -108,19 +112,23 @@ def import_conversations(
         format: ``jsonl``, ``chatgpt`` or ``openai``; None to look at the file.
         name: The store that the conversations' `origin` is to name, where the format is not this
             library's own; when None, ``"chatgpt"``, and no origin for OpenAI-style messages.
+        owner: The owner of each conversation that is new, or None for none; by default, what the
+            file says.
+        metadata: Values for each conversation that is new, besides those that the file has.
         dry_run: Write nothing, and report what would be written.
         progress: Called after each write and each conversation.
 
     Raises:
         InvalidError: The file is broken, or nothing in it can be imported. What came before the
             place where it is broken has been imported.
-        UnsupportedError: The store cannot be written to.
+        UnsupportedError: The store cannot be written to, or has no owners or metadata.
         ForbiddenError: The store is read-only.
         StoreError: The store is out of reach. What was written until then stays; importing again
             goes on from there.
     """
     send = sender({TargetCall: store})
-    return run(Import(store, source, format, name, dry_run, progress).flow(), send)
+    given = ImportedFields(owner=owner, metadata=metadata)
+    return run(Import(store, source, format, name, given, dry_run, progress).flow(), send)
 
 
 async def aimport_conversations(
@@ -129,6 +137,8 @@ async def aimport_conversations(
     *,
     format: str | None = None,
     name: str | None = None,
+    owner: str | Unset | None = UNSET,
+    metadata: Mapping[str, JSON] = MappingProxyType({}),
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
@@ -139,6 +149,8 @@ async def aimport_conversations(
         store: The store to write to.
         format: As `import_conversations`.
         name: As `import_conversations`.
+        owner: As `import_conversations`.
+        metadata: As `import_conversations`.
         dry_run: As `import_conversations`.
         progress: As `import_conversations`; called in the event loop.
 
@@ -146,4 +158,6 @@ async def aimport_conversations(
         StoreError: As `import_conversations`.
     """
     send = async_sender({TargetCall: store})
-    return await arun(Import(store, source, format, name, dry_run, progress).flow(), send)
+    given = ImportedFields(owner=owner, metadata=metadata)
+    flow = Import(store, source, format, name, given, dry_run, progress).flow()
+    return await arun(flow, send)

@@ -9,10 +9,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..errors import InvalidError, ProtocolError, StoreError
+from ..adapters.write_rules import changed_fields
+from ..errors import InvalidError, ProtocolError, StoreError, UnsupportedError
 from ..formats import Entry
 from ..formats._files import PathOrBytes, entries_of
-from ..models import Message, Page
+from ..models import JSON, UNSET, Conversation, ConversationChange, Message, Page, Unset
+from ..store._arguments import check_new_metadata, check_owner
 from ._arguments import check_flags
 from ._calls import FileCall, Steps, Store, TargetCall
 from ._pages import file_pages, target_pages
@@ -43,6 +45,42 @@ class ImportReport:
     losses: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedFields:
+    """What the importer says of every conversation that is new; see `import_conversations`."""
+
+    owner: str | Unset | None = UNSET
+    metadata: Mapping[str, JSON] = field(default_factory=dict)
+
+    def check(self, store: Store) -> None:
+        """Check the fields, before anything is read.
+
+        Raises:
+            InvalidError: One is wrong.
+            UnsupportedError: The store does not have it.
+        """
+        if self.owner is not UNSET:
+            check_owner(self.owner)
+        check_new_metadata(self.metadata)
+        given = {"owner": self.owner not in {UNSET, None}, "metadata": bool(self.metadata)}
+        for name, is_given in given.items():
+            if is_given and name not in store.traits.changes:
+                raise UnsupportedError(
+                    f"{store.label} cannot set a conversation's {name}: import without it"
+                )
+
+    def added_to(self, conversation: Conversation) -> Conversation:
+        """Return a conversation with the fields.
+
+        Raises:
+            InvalidError: There is too much metadata.
+        """
+        if self.owner is not UNSET:
+            conversation = conversation.trusted_copy(owner=self.owner)
+        change = ConversationChange(metadata=self.metadata)
+        return conversation.trusted_copy(**changed_fields(conversation, change))
+
+
 class Import:
     """One import; `flow` is all of it and returns the report."""
 
@@ -52,15 +90,20 @@ class Import:
         source: PathOrBytes,
         format: str | None,
         name: str | None,
+        given: ImportedFields,
         dry_run: bool,
         progress: Progress | None,
     ) -> None:
         check_flags(dry_run=dry_run)
         require_writable(store)
+        given.check(store)
         self._store = store
+        self._given = given
         self._entries = entries_of(source, format, name)
         # One attempt: a file cannot be read anew from the middle.
-        self._policy = UpsertPolicy(full=True, rewrite=False, dry_run=dry_run, attempts=1)
+        self._policy = UpsertPolicy(
+            full=True, rewrite=False, dry_run=dry_run, attempts=1, followed=frozenset()
+        )
         self._progress = ProgressCounter(progress)
         self._counts = Counter[str]()
         self._losses = Counter[str]()
@@ -100,8 +143,8 @@ class Import:
             self._skip(entry, entry.error or ProtocolError("there is no conversation"))
             return
         messages = _Counted(entry.messages)
-        wanted = entry.conversation
         try:
+            wanted = self._given.added_to(entry.conversation)
             result = yield from upsert(
                 self._store,
                 wanted,

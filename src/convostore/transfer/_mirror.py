@@ -17,6 +17,7 @@ from .._surrogates import part_surrogates
 from ..adapters import Operation
 from ..errors import ConflictError, InvalidError, NotFoundError, ProtocolError, StoreError
 from ..models import Conversation, Origin
+from ..store._base import adapter_of
 from ._arguments import check_flags, check_progress
 from ._calls import SourceCall, Steps, Store, TargetCall
 from ._fields import mirrored_fields
@@ -110,7 +111,13 @@ class MirrorRun:
         )
 
     def next_page(self) -> Steps[Sequence[Conversation] | None]:
-        """Read the next conversations of the source; None at the end of its list."""
+        """Read the next conversations of the source; None at the end of its list.
+
+        The first time it is found out what both sides have, where they can only be asked.
+        """
+        for store, call in ((self._source, SourceCall), (self._target, TargetCall)):
+            if adapter_of(store).learns_traits:
+                yield call(lambda store: store.check())
         page = yield from self._reader.next_page()
         if page is not None:
             self._listed.update(_digest(self._name, conversation.id) for conversation in page)

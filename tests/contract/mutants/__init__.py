@@ -4,7 +4,33 @@ Each mutant names the clauses that must catch it; together they name all. An aut
 clause adds its mutant.
 """
 
-from . import put_fork_age, reading_writing, replies, search, streaming
+from . import (
+    editing,
+    namespaces,
+    owners_metadata,
+    paging_from,
+    put_fork_age,
+    reading_writing,
+    replies,
+    revisions_times,
+    search,
+    streaming,
+    validation,
+)
 from .registry import ALL, Mutant
 
-__all__ = ["ALL", "Mutant", "put_fork_age", "reading_writing", "replies", "search", "streaming"]
+__all__ = [
+    "ALL",
+    "Mutant",
+    "editing",
+    "namespaces",
+    "owners_metadata",
+    "paging_from",
+    "put_fork_age",
+    "reading_writing",
+    "replies",
+    "revisions_times",
+    "search",
+    "streaming",
+    "validation",
+]

@@ -19,6 +19,7 @@ from convostore.models import (
     ConversationFilter,
     Listing,
     NewConversation,
+    Origin,
     Page,
 )
 from convostore.store._operations import Operations
@@ -32,6 +33,15 @@ from .registry import in_memory, with_operations
 class ForgetsFiles(MemoryAdapter):
     def put_conversation(self, conversation: Conversation) -> Flow[Call, object, None]:
         return super().put_conversation(conversation.model_copy(update={"files": ()}))
+
+
+@in_memory("test_a_put_origin_keeps_what_a_mirror_noted")
+class ForgetsWhatAMirrorNoted(MemoryAdapter):
+    def put_conversation(self, conversation: Conversation) -> Flow[Call, object, None]:
+        origin = conversation.origin
+        if origin is not None:
+            origin = Origin(store=origin.store, conversation_id=origin.conversation_id)
+        return super().put_conversation(conversation.model_copy(update={"origin": origin}))
 
 
 @in_memory("test_a_put_title_comes_back_the_same")

@@ -9,9 +9,9 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias
 
-from convostore.adapters import Adapter, AsyncTransport, Operation, Transport
+from convostore.adapters import Adapter, AsyncTransport, Operation, Traits, Transport
 from convostore.adapters.echo import EchoAdapter
 from convostore.adapters.memory import Call, MemoryAdapter
 from convostore.config import open as open_store
@@ -199,26 +199,42 @@ def over_http(*caught_by: str) -> Callable[[type[SampleAdapter]], type[SampleAda
     return register
 
 
-def with_operations(*caught_by: str) -> Callable[[type[Operations]], type[Operations]]:
-    """Register mutant operations: a fault in what the store does around its adapter."""
+def with_operations(
+    *caught_by: str, knowing: bool = True
+) -> Callable[[type[Operations]], type[Operations]]:
+    """Register mutant operations: a fault in what the store does around its adapter.
+
+    Args:
+        caught_by: The clauses that must fail.
+        knowing: Whether the adapter's traits name all that it knows.
+    """
 
     def register(operations: type[Operations]) -> type[Operations]:
-        ALL.append(Mutant(operations.__name__, lambda: _OperationsBackend(operations), caught_by))
+        def backend() -> Backend:
+            return _OperationsBackend(operations, knowing=knowing)
+
+        ALL.append(Mutant(operations.__name__, backend, caught_by))
         return operations
 
     return register
 
 
 class _OperationsBackend(Backend):
-    """Opens right adapters behind a wrong operations; its transports stay open."""
+    """Opens right adapters behind a wrong operations; its transports stay open.
 
-    def __init__(self, operations: type[Operations]) -> None:
+    The adapters know no owners, and no list in another order or from an id.
+    """
+
+    def __init__(self, operations: type[Operations], *, knowing: bool) -> None:
         super().__init__(f"memory://mutant-{next(NAMES)}")
         self._operations = operations
+        self._knowing = knowing
 
     def adapter(self, **options: object) -> Adapter:
         adapter = super().adapter(**options)
         adapter.offers -= {Operation.SET_FEEDBACK}
+        if not self._knowing:
+            adapter.traits = Traits()  # type: ignore[misc]  # of this one instance
         return adapter
 
     def open(self, **options: Any) -> ConversationStore:
@@ -229,6 +245,36 @@ class _OperationsBackend(Backend):
     def aopen(self, **options: Any) -> AsyncConversationStore:
         store = super().aopen(**({"transport": _OpenAsyncTransport()} | options))
         store._operations = self._operations(store._operations.adapter)
+        return store
+
+
+Spoil: TypeAlias = Callable[[Any], None]
+"""Spoils a store of either face."""
+
+
+def with_stores(*caught_by: str) -> Callable[[Spoil], Spoil]:
+    """Register a mutant of stores: a function that spoils each one that is opened."""
+
+    def register(spoil: Spoil) -> Spoil:
+        ALL.append(Mutant(spoil.__name__, lambda: _SpoiledBackend(spoil), caught_by))
+        return spoil
+
+    return register
+
+
+class _SpoiledBackend(Backend):
+    def __init__(self, spoil: Spoil) -> None:
+        super().__init__(f"memory://mutant-{next(NAMES)}")
+        self._spoil = spoil
+
+    def open(self, **options: Any) -> ConversationStore:
+        store = super().open(**options)
+        self._spoil(store)
+        return store
+
+    def aopen(self, **options: Any) -> AsyncConversationStore:
+        store = super().aopen(**options)
+        self._spoil(store)
         return store
 
 

@@ -212,7 +212,7 @@ def test_what_is_asked_for_with_a_turn_is_sent(face, way):
             detail=False,
             retain_citations=False,
             custom_uid="u1",
-            metadata={"from": "here"},
+            turn_metadata={"from": "here"},
             api_version="v2",
         )
         body, path = last_completion(service)

@@ -1,5 +1,6 @@
 """`convostore serve`: what an operator's words mean, who reaches what, and what is logged."""
 
+import asyncio
 import json
 import os
 import signal
@@ -178,6 +179,25 @@ def test_a_token_reaches_another_store_by_its_apps_id():
 def test_an_option_of_the_command_line_is_each_namespaces(tmp_path):
     with pytest.raises(ConfigError, match="timeout"):
         open_stores(sqlite(tmp_path), {"timeout": "long"}, namespaces=["a"])
+
+
+def test_only_a_server_that_may_be_written_to_makes_a_file(tmp_path):
+    def check(**options):
+        found = open_stores(
+            sqlite(tmp_path), {}, namespaces=["a"], apps={APP: sqlite(tmp_path)}, **options
+        )
+
+        async def run():
+            for store in found.stores.values():
+                async with store:
+                    await store.check()
+
+        asyncio.run(run())
+
+    with pytest.raises(ConfigError, match="there is no file"):
+        check(create=False)
+    check()
+    check(create=False)
 
 
 def test_a_store_that_answers_itself_is_left_alone_by_a_model():

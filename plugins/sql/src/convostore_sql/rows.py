@@ -90,7 +90,10 @@ def time_of(number: int) -> datetime: ...
 def time_of(number: int | None) -> datetime | None: ...
 def time_of(number: int | None) -> datetime | None:
     """Decode the time of a column."""
-    return None if number is None else _EPOCH + timedelta(microseconds=number)
+    if number is None:
+        return None
+    seconds, rest = divmod(number, 1_000_000)  # faster than a timedelta of microseconds
+    return _EPOCH + timedelta(0, seconds, rest)
 
 
 def rank_of(conversation: Conversation) -> int:

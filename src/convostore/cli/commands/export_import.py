@@ -189,6 +189,12 @@ def import_(
             metavar="NAME", help="The store that the conversations are said to come from."
         ),
     ] = None,
+    owner: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OWNER", help="Whose the new conversations are; without it, as the file says."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing; tell what would be written.")
     ] = False,
@@ -208,7 +214,7 @@ def import_(
         opened(target, given, create=True) as store,
         progress_bar("importing", advice=advice) as bar,
     ):
-        report = _import(file, store, format, name, dry_run=dry_run, bar=bar)
+        report = _import(file, store, format, name, owner, dry_run=dry_run, bar=bar)
     write_report(report, form, dry_run=dry_run)
     if report.skipped:
         raise typer.Exit(ExitCode.FAILED)
@@ -222,10 +228,12 @@ def _import(
     store: ConversationStore,
     format: _InputFormat | None,
     name: str | None,
+    owner: str | None,
     *,
     dry_run: bool,
     bar: Bar,
 ) -> ImportReport:
+    from ...models import UNSET
     from ...transfer import import_conversations
 
     with _name_input_in_errors(file):
@@ -234,6 +242,7 @@ def _import(
             store,
             format=None if format is None else format.value,
             name=name,
+            owner=UNSET if owner is None else owner,
             dry_run=dry_run,
             progress=_reporter(bar),
         )

@@ -28,6 +28,9 @@ class OpenAIWriter(Writer):
     def conversation(self, conversation: Conversation) -> str:
         if conversation.title:
             self.losses["conversation.title"] += 1
+        for name in ("owner", "metadata"):
+            if getattr(conversation, name):
+                self.losses[f"conversation.{name}"] += 1
         self._is_first, self._rows = True, MessageRows(self.losses)
         return '{"messages":['
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any, Final
 
 from ...adapters import Operation, WrappedAdapter, read_only
@@ -17,7 +18,7 @@ __all__ = ["NamespaceClauses"]
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
 _NAMES: Final = ("a", "A", "a ", " ", "é", "e\u0301", "%", "a/b?c#d", "..", "夏威夷", *BEYOND_UTF8)
-"""Names of which some become one where they are escaped carelessly."""
+"""Ends of names of which some become one where they are escaped carelessly."""
 
 
 class NamespaceClauses:
@@ -29,7 +30,8 @@ class NamespaceClauses:
         One user's words must never show to another.
         """
         store = _open_spacious(kit)
-        spaces = {name: store.with_namespace(name) for name in _NAMES} | {None: store}
+        own = _own_name()
+        spaces = {name: store.with_namespace(own + name) for name in _NAMES} | {None: store}
         for name, space in spaces.items():
             await space.create_conversation(id="c", title=f"{name!r} words")
             await space.append_messages("c", [text_message(f"{name!r}", "user", 1)])
@@ -52,9 +54,10 @@ class NamespaceClauses:
         A server uses one for each request.
         """
         store = _open_spacious(kit)
+        own = _own_name()
 
         async def use(number: int) -> list[str]:
-            space = store.with_namespace(f"user {number}")
+            space = store.with_namespace(f"{own} {number}")
             await space.create_conversation(id=f"c{number}")
             return await conversation_ids(space)
 
@@ -82,7 +85,8 @@ class NamespaceClauses:
         A mirror refuses to copy a store into itself, and copies between namespaces.
         """
         store = _open_spacious(kit)
-        one, same, other = (store.with_namespace(name) for name in ("a", "a", "b"))
+        own = _own_name()
+        one, same, other = (store.with_namespace(own + name) for name in ("a", "a", "b"))
         await one.create_conversation(id="c")
         assert await conversation_ids(same) == ["c"]
         assert _is_same(one, same)
@@ -96,15 +100,13 @@ class NamespaceClauses:
         The connections are the store's, and others use them.
         """
         store = _open_spacious(kit)
-        space = store.with_namespace("a")
+        space = store.with_namespace(_own_name())
         await space.aclose()
         async with space:
             await space.create_conversation(id="c")
         assert await conversation_ids(space) == ["c"]
         assert await conversation_ids(store) == []
-        assert not space.closed
-        await store.aclose()
-        assert space.closed
+        assert [space.closed, await _closed(store)] == [False, True]
         with raises(InvalidError):
             await space.list_conversations()
         with raises(InvalidError):
@@ -143,9 +145,10 @@ class NamespaceClauses:
         Whoever may only read must not get round it by a namespace.
         """
         store = _open_spacious(kit)
-        space = store.with_namespace("a")
+        own = _own_name()
+        space = store.with_namespace(own)
         await space.create_conversation(id="c")
-        for guarded in (space.view(read_only), store.view(read_only).with_namespace("a")):
+        for guarded in (space.view(read_only), store.view(read_only).with_namespace(own)):
             assert await conversation_ids(guarded) == ["c"]
             with raises(ForbiddenError):
                 await guarded.create_conversation(id="d")
@@ -159,10 +162,11 @@ class NamespaceClauses:
         What a wrapper adds or takes away holds for every user.
         """
         store = _open_spacious(kit)
-        await store.with_namespace("a").create_conversation(id="c", title="quiet")
-        space = store.view(_Loud).with_namespace("a")
+        own = _own_name()
+        await store.with_namespace(own).create_conversation(id="c", title="quiet")
+        space = store.view(_Loud).with_namespace(own)
         assert (await space.get_conversation("c")).title == "QUIET"
-        assert (await store.with_namespace("a").get_conversation("c")).title == "quiet"
+        assert (await store.with_namespace(own).get_conversation("c")).title == "quiet"
 
 
 class _Loud(WrappedAdapter):
@@ -171,6 +175,11 @@ class _Loud(WrappedAdapter):
     def get_conversation(self, conversation_id: str) -> Any:
         got: Conversation = yield from self.inner.get_conversation(conversation_id)
         return got.model_copy(update={"title": (got.title or "").upper()})
+
+
+def _own_name() -> str:
+    """Return a name that no other clause uses: backends may share one place."""
+    return secrets.token_hex(8)
 
 
 def _require_namespaces(store: AsyncConversationStore) -> None:
@@ -185,6 +194,13 @@ def _open_spacious(kit: Kit) -> AsyncConversationStore:
     require(store, Operation.CREATE_CONVERSATION, Operation.APPEND_MESSAGES)
     require(store, Operation.DELETE_CONVERSATION, Operation.CLEAR_CONVERSATIONS)
     return store
+
+
+async def _closed(store: AsyncConversationStore) -> bool:
+    """Close a store, and return whether its namespaces are closed."""
+    space = store.with_namespace("a")
+    await store.aclose()
+    return space.closed
 
 
 def _is_same(one: AsyncConversationStore, other: AsyncConversationStore) -> bool:

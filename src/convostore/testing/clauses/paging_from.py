@@ -235,12 +235,15 @@ async def _check_starts(
     """Check that the lists from some items of a list are its rests."""
     listed = await collect(everything)
     for index in (0, 1, len(listed) // 2, len(listed) - 1):
-        start = listed[index].id
-        pages = await read_pages(
-            lambda cursor, start=start: read(None if cursor else start, cursor)  # type: ignore[misc]
-        )
-        assert pages == listed[index:]
+        start: str = listed[index].id
+        assert await _pages_from(start, read) == listed[index:]
         assert await collect(iterate(start)) == listed[index:]
+
+
+async def _pages_from(
+    start: str, read: Callable[[str | None, str | None], Awaitable[Page[Item]]]
+) -> list[Item]:
+    return await read_pages(lambda cursor: read(None if cursor else start, cursor))
 
 
 async def _ids(store: AsyncConversationStore) -> list[str]:

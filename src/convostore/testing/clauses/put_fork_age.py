@@ -82,6 +82,26 @@ class PutForkAgeClauses:
         await store.put_conversation(bare)
         assert await store.get_conversation("put") == bare
 
+    async def test_a_put_origin_keeps_what_a_mirror_noted(self, kit: Kit) -> None:
+        """`put_conversation` keeps an origin's `revision` and `metadata_keys`, though it equals any.
+
+        Without them the next run reads every conversation again, and takes its own keys for the
+        archive's.
+        """
+        store = kit.open()
+        require(store, Operation.PUT_CONVERSATION)
+        origin = Origin(
+            store="s", conversation_id="c", revision="r \x00", metadata_keys=("", "\ud800", "a")
+        )
+        await store.put_conversation(Conversation(id="put", origin=origin))
+        for conversation in (
+            await store.get_conversation("put"),
+            *await collect(store.conversations()),
+        ):
+            kept = conversation.origin
+            assert kept is not None
+            assert (kept.revision, kept.metadata_keys) == (origin.revision, origin.metadata_keys)
+
     async def test_a_put_title_comes_back_the_same(self, kit: Kit) -> None:
         """A title that was put comes back character for character, None included.
 

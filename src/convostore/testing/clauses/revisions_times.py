@@ -38,9 +38,12 @@ class RevisionTimeClauses:
                 revision = await _revision(store, "c0000")
                 assert revision not in seen, operation
                 seen.append(revision)
-        for change in ({"title": "new"}, {"pinned": True}, {"owner": "o"}, {"metadata": {"k": 1}}):
+        changes: list[dict[str, Any]] = [
+            *({"title": "new"}, {"pinned": True}, {"owner": "o"}, {"metadata": {"k": 1}})
+        ]
+        for change in changes:
             if store.offers(Operation.UPDATE_CONVERSATION) and {*change} <= store.traits.changes:
-                await store.update_conversation("c0000", **change)  # type: ignore[arg-type]
+                await store.update_conversation("c0000", **change)
                 revision = await _revision(store, "c0000")
                 assert revision not in seen, change
                 seen.append(revision)
@@ -110,7 +113,7 @@ class RevisionTimeClauses:
             assert [message.stored_at for message in read] == times
 
     async def test_a_history_keeps_its_times(self, kit: Kit) -> None:
-        """`updated_at` follows the messages of a conversation made in the past, and never goes back.
+        """`updated_at` follows what is appended to a conversation made in the past, not back.
 
         It holds where the store fills `stored_at`; imported histories are sorted by when they were.
         """

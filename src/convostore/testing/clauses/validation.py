@@ -172,14 +172,13 @@ def _one_of_each(
     seen: dict[str, int] = {}
     for name, arguments in calls:
         seen[name] = seen.get(name, 0) + 1
-        if seen[name] % 4 == 1:
+        if seen[name] % 8 == 1:
             yield name, arguments
 
 
 async def _everything(store: AsyncConversationStore) -> list[object]:
     """Return all that is stored, revisions included."""
     return [
-        (transcript.conversation, transcript.conversation and transcript.conversation.revision)
-        + tuple(transcript.messages)
-        for transcript in await collect(store.transcripts())
+        (each.conversation, each.conversation and each.conversation.revision, each.messages)
+        for each in await collect(store.transcripts())
     ]

@@ -139,7 +139,7 @@ def _options(params: Parameters, version: Version) -> dict[str, JSON]:
     options: dict[str, JSON] = {
         "variables": params.object("variables"),
         "custom_uid": params.text_or_none("customUid"),
-        "metadata": params.object("metadata"),
+        "turn_metadata": params.object("metadata"),
         "model": params.text_or_none("model"),
         **{name: params.fields.get(name) for name in _SAMPLING},
     }

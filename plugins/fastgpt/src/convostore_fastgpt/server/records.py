@@ -97,7 +97,7 @@ def delete_records(params: Parameters) -> DialectFlow[JSON]:
     return None
 
 
-def _delete(chat_id: str, message_id: str) -> DialectFlow[None]:
+def _delete(chat_id: str, message_id: str) -> DialectFlow[bool | None]:
     return ask(lambda store: store.delete_message(chat_id, message_id))
 
 

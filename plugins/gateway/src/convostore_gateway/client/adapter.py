@@ -94,6 +94,7 @@ class GatewayAdapter(HTTPAdapter):
         reports_absent=False,
         deleted_readable=True,
     )
+    learns_traits = True
 
     def __init__(self, dsn: DSN, options: GatewayOptions) -> None:
         super().__init__(dsn, options)
@@ -141,6 +142,7 @@ class GatewayAdapter(HTTPAdapter):
         return health
 
     def _learn(self, info: schema.Info) -> None:
+        self.learns_traits = False
         self._offer(info.operations)
         # The gateway paginates itself and has no batches, whatever the served store does.
         self.traits = replace(info.known_traits, paging="native", batches="none")

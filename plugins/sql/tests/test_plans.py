@@ -20,10 +20,10 @@ from convostore_sql.queries import Statement
 from convostore_sql.statements import Statements, statements_of
 
 LISTS = [
-    f"{name}({','.join(restricted)}){' reversed' * reverse}"
+    f"{name}{restricted}{reverse}"
     for name in ("conversations", "conversations_from")
-    for restricted in ((), ("owner",))
-    for reverse in (False, True)
+    for restricted in ("", "[owner]")
+    for reverse in ("", " reversed")
 ]
 PAGES = [
     *LISTS,
@@ -61,15 +61,15 @@ def statements(sql: Statements) -> Iterator[tuple[str, Statement]]:
 def lists(sql: Statements) -> Iterator[tuple[str, Statement]]:
     """Yield the statements of lists of conversations with their names."""
     for restricted in FILTERS:
-        shown = ",".join(restricted)
-        yield f"locked_ids({shown})", sql.locked_ids(frozenset(restricted))
+        shown = f"[{', '.join(restricted)}]" if restricted else ""
+        yield f"locked_ids{shown}", sql.locked_ids(frozenset(restricted))
         for name, compiled in (
             ("conversations", sql.conversations),
             ("conversations_from", sql.conversations_from),
         ):
             for reverse in (False, True):
                 statement = compiled(frozenset(restricted), reverse=reverse)
-                yield f"{name}({shown}){' reversed' * reverse}", statement
+                yield f"{name}{shown}{' reversed' * reverse}", statement
 
 
 def searches(sql: Statements) -> Iterator[tuple[str, Statement, dict[str, object]]]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from ...adapters import Operation
-from ...errors import InvalidError
+from ...errors import InvalidError, NotFoundError
 from ...models import UNSET, Conversation, Unset
 from ...store import AsyncConversationStore
 from .._assertions import (
@@ -94,6 +94,9 @@ class OwnerMetadataClauses:
             assert await collect(store.conversations(owner=owner, older_than=START)) == []
         with raises(InvalidError):
             await store.list_conversations(owner="")
+        if "conversations" in store.traits.starts:
+            with raises(NotFoundError):
+                await store.list_conversations(owner="ann", start="b1")
 
     async def test_a_cursor_is_of_one_owner(self, kit: Kit) -> None:
         """A cursor of a list by owner is refused by the list of another owner, and of all.

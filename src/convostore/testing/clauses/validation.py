@@ -172,7 +172,7 @@ def _one_of_each(
     seen: dict[str, int] = {}
     for name, arguments in calls:
         seen[name] = seen.get(name, 0) + 1
-        if seen[name] % 4 == 1:
+        if seen[name] % 8 == 1:
             yield name, arguments
 
 

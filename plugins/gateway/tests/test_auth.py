@@ -108,6 +108,10 @@ def test_namespaces_without_a_store_of_their_own_are_views_of_one():
     asyncio.run(asking())
 
 
+def count_descriptors():
+    return len([*Path("/proc/self/fd").iterdir()])
+
+
 def test_a_hundred_tokens_of_namespaces_share_one_file(tmp_path):
     async def descriptors(count):
         store = convostore.aopen(f"sqlite:///{tmp_path}/{count}.db")
@@ -117,7 +121,7 @@ def test_a_hundred_tokens_of_namespaces_share_one_file(tmp_path):
             headers = (("authorization", f"Bearer {FIRST}{number}"),)
             request = Request("GET", "/v1/conversations", headers=headers)
             assert (await answered(app, request)).status == 200
-        opened = len([*Path("/proc/self/fd").iterdir()])
+        opened = count_descriptors()
         await store.aclose()
         return opened
 

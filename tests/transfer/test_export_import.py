@@ -283,7 +283,7 @@ def test_an_import_that_continues_takes_back_nothing_that_was_set_since(face):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"owner": ""}, {"owner": 5}, {"metadata": None}, {"metadata": {"a": object()}}],
+    [{"owner": ""}, {"owner": 5}, {"metadata": None}, {"metadata": {"a": {1}}}],
     ids=str,
 )
 def test_what_is_no_owner_and_no_metadata_is_refused_before_the_file_is_opened(

@@ -71,10 +71,10 @@ class Value(Portable, BaseModel):
         ours, theirs = self.__dict__, other.__dict__
         if ours == theirs:
             return True
-        skipped = self._uncompared
-        return bool(skipped) and all(
-            ours[name] == theirs[name] for name in ours if name not in skipped
-        )
+        if not self._uncompared:
+            return False
+        skipped = dict.fromkeys(self._uncompared)
+        return {**ours, **skipped} == {**theirs, **skipped}
 
     def __hash__(self) -> int:
         skipped = self._uncompared | self._unhashed

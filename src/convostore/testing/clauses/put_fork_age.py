@@ -83,7 +83,7 @@ class PutForkAgeClauses:
         assert await store.get_conversation("put") == bare
 
     async def test_a_put_origin_keeps_what_a_mirror_noted(self, kit: Kit) -> None:
-        """`put_conversation` keeps an origin's `revision` and `metadata_keys`, though it equals any.
+        """`put_conversation` keeps an origin's `revision` and `metadata_keys`.
 
         Without them the next run reads every conversation again, and takes its own keys for the
         archive's.

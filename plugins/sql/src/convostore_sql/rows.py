@@ -18,7 +18,7 @@ from pydantic_core import from_json
 
 from convostore.adapters.write_rules import new_revision
 from convostore.errors import InvalidError
-from convostore.models import JSON, Conversation, Message, Role
+from convostore.models import JSON, Conversation, Message, Problem, Role
 from convostore.serialization import (
     dump,
     dumps,
@@ -41,6 +41,8 @@ PINNED: Final = 2**62
 """Subtracted from the rank of a pinned conversation: more than the range of times."""
 _ENCODED: Final = "~"
 """First character of a body with surrogates: JSON would merge two adjacent ones into one."""
+_SURROGATE: Final = "\ue000"
+"""First character of an encoded surrogate."""
 _REFUSED: Final = re.compile("[\x00\x01\ud800-\udfff\ue000]")
 _REPLACED: Final = re.compile("\x01[\x01\x02]|\ue000[\x01-\u0801]")
 _SURROGATES: Final = 0xD800
@@ -230,7 +232,11 @@ def stored_message(
     message = message_of(identity, role, body)
     if stored_at is None and message.created_at is None:
         stored_at = said_at  # as version 1 of the tables has it
-    message.__dict__["stored_at"] = time_of(stored_at)  # its only owner is here
+    try:
+        message.__dict__["stored_at"] = time_of(stored_at)  # its only owner is here
+    except (TypeError, OverflowError):
+        problem = Problem(where="stored_at", what="is not a time")
+        return message.trusted_copy(problems=(*message.problems, problem))
     return message
 
 
@@ -239,7 +245,10 @@ def stored_message_json(
 ) -> str:
     """Return the message of a row of `tables.MESSAGE_COLUMNS` as JSON, as `message_json` does."""
     text = message_json(identity, role, body)
-    time = time_of(said_at if stored_at is None else stored_at).isoformat()
+    try:
+        time = time_of(said_at if stored_at is None else stored_at).isoformat()
+    except (TypeError, OverflowError):
+        return dumps(stored_message(identity, role, body, stored_at, said_at))
     if stored_at is None and f'"created_at":"{time}"' in text:
         return text  # a row of version 1 whose `said_at` is not when it was stored
     return f'{{"stored_at":"{time}",{text[1:]}'
@@ -248,7 +257,7 @@ def stored_message_json(
 def message_json(identity: str, role: str, body: str) -> str:
     """Return the message of a row as JSON, without writing anew what is stored so."""
     try:
-        if role in _ROLES and _is_sound(from_json(body)):
+        if role in _ROLES and _SURROGATE not in identity and _is_sound(from_json(body)):
             return _whole(identity, role, body)
     except (*_DAMAGE, ValueError):  # it is damaged, or one that this parser does not take
         pass

@@ -605,7 +605,7 @@ def test_everything_is_offered_and_nothing_promised_until_a_look():
         starts=frozenset({"conversations", "messages"}),
         orders=frozenset({"oldest_first", "newest_first"}),
         filters=frozenset({"owner"}),
-        keeps=frozenset({"pinned", "owner", "metadata"}),  # what can be changed; a mirror looks
+        keeps=frozenset(),
         changes=frozenset({"title", "pinned", "owner", "metadata"}),
     )
 

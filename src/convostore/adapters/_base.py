@@ -136,7 +136,7 @@ class Adapter(ABC, Generic[Q, R]):
         if cls.traits.paging == "whole":
             derived.add(Operation.GET_MESSAGE)  # by `Adapter.get_message`
         cls.offers = frozenset(own | derived | {Operation.CHECK})
-        if Operation.UPDATE_CONVERSATION in own:
+        if Operation.UPDATE_CONVERSATION in own and not cls.learns_traits:
             changed = cast("frozenset[_Kept]", cls.traits.changes - {"title"})
             cls.traits = replace(cls.traits, keeps=cls.traits.keeps | changed)
 

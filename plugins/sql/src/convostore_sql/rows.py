@@ -48,7 +48,7 @@ _REPLACED: Final = re.compile("\x01[\x01\x02]|\ue000[\x01-\u0801]")
 _SURROGATES: Final = 0xD800
 _ROLES: Final = frozenset(get_args(Role))
 _is_sound: Final = structure_of(Message, without=("id", "role"))
-_DAMAGE: Final = (InvalidError, TypeError, AttributeError, OverflowError)
+_DAMAGE: Final = (InvalidError, TypeError, AttributeError, KeyError, OverflowError)
 """What reading a damaged row raises: not JSON of a value, or columns of another type."""
 
 
@@ -142,27 +142,30 @@ def conversation_of(row: Row) -> Conversation:
     """
     identity, title, pinned, created_at, updated_at, _, body, owner, revision = row
     try:
-        columns: dict[str, Any] = {
-            "id": decode_text(identity),
-            "title": None if title is None else decode_text(title),
-            "pinned": _truth(pinned),
-            "created_at": time_of(created_at),
-            "updated_at": time_of(updated_at),
-            "owner": None if owner is None else decode_text(owner),
-            "revision": revision,
-        }
-        if body is None:
-            return Conversation.model_construct(**columns)
-        rest = parse_conversation(f'{{"id":"-",{_plain_body(body)[1:]}')
+        rest = _BODILESS
+        if body is not None:
+            rest = parse_conversation(f'{{"id":"-",{_plain_body(body)[1:]}').__dict__
+        return Conversation.model_construct(  # with all fields, which spares it the defaults
+            id=decode_text(identity),
+            title=None if title is None else decode_text(title),
+            created_at=time_of(created_at),
+            updated_at=time_of(updated_at),
+            pinned=_TRUTHS[pinned],
+            owner=None if owner is None else decode_text(owner),
+            metadata=rest["metadata"] or {},
+            revision=revision,
+            origin=rest["origin"],
+            files=rest["files"],
+            problems=rest["problems"],
+            raw=rest["raw"],
+        )
     except _DAMAGE:
         return _salvaged_conversation(row)
-    return Conversation.model_construct(**{**rest.__dict__, **columns})
 
 
-def _truth(number: object) -> bool:
-    if number not in {0, 1}:
-        raise TypeError
-    return bool(number)
+_BODILESS: Final[dict[str, Any]] = Conversation.model_construct(id="-").__dict__
+"""The fields of a conversation whose body holds none."""
+_TRUTHS: Final = {0: False, 1: True}
 
 
 def _salvaged_conversation(row: Row) -> Conversation:

@@ -185,6 +185,11 @@ class Info(Value):
         return frozenset([operation for operation in Operation if operation in self.offers])
 
     @property
+    def is_first_version(self) -> bool:
+        """Whether the gateway is 0.1, which has no notes of a mirror, for one."""
+        return "keeps" not in self.traits
+
+    @property
     def known_traits(self) -> Traits:
         """The traits that this version knows, with the page bound of this server."""
         known = {field.name for field in fields(Traits)}
@@ -193,7 +198,7 @@ class Info(Value):
             for name, value in self.traits.items()
             if name in known
         }
-        if "keeps" not in traits and Operation.UPDATE_CONVERSATION in self.operations:
+        if self.is_first_version and Operation.UPDATE_CONVERSATION in self.operations:
             traits["keeps"] = frozenset({"pinned"})  # a gateway that does not say it, as 0.1
         return Traits(**traits | {"max_page": self.max_page})
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.rim
 class Service(MemoryAdapter):
     """A source without pins, owners, metadata and revisions, in which somebody can come between."""
 
-    traits = replace(MemoryAdapter.traits, keeps=frozenset())
+    traits = replace(MemoryAdapter.traits, keeps=frozenset(), changes=frozenset({"title"}))
     between: Iterator[object] = iter(())
 
     def list_conversations(self, listing):

@@ -241,7 +241,7 @@ def missing_tip(after: str) -> ConflictError:
 
 def absent_start(item_id: str) -> NotFoundError:
     """Make the error for a page that is to begin with an item that is not in the list."""
-    return NotFoundError(f"there is no {item_id!r} in the list to start at")
+    return NotFoundError(f"start must be an id in the list, got {item_id!r}")
 
 
 def moved_by(

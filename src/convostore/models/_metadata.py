@@ -82,7 +82,7 @@ def _copy(value: object, levels: int) -> JSON:
         return [_copy(item, levels - 1) for item in value]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {key: _copy(item, levels - 1) for key, item in value.items()}
-    raise ValueError(f"must be JSON, got {kind.__name__} within")
+    raise ValueError(f"must be JSON, got a value of type {kind.__name__} in it")
 
 
 Metadata: TypeAlias = Annotated[Mapping[str, JSON], BeforeValidator(check_metadata)]

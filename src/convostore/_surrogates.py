@@ -37,11 +37,27 @@ def may_hold_pairs(text: str) -> bool:
 
 
 def _map(value: _JSON, change: Callable[[str], str]) -> _JSON:
-    kind = type(value)
-    if kind is str:
-        return value if value.isascii() else change(value)
-    if kind is list or kind is tuple:
-        return [_map(item, change) for item in value]
-    if kind is dict:
-        return {_map(key, change): _map(item, change) for key, item in value.items()}
-    return value
+    """Return a copy of JSON data with its texts changed.
+
+    It calls itself for no level: JSON that can be read may be nested deeper than calls can be.
+    """
+    holder: list[_JSON] = [value]
+    unchanged: list[_JSON] = [holder]
+    while unchanged:
+        container = unchanged.pop()
+        places = container.items() if type(container) is dict else enumerate(container)
+        for place, item in [*places]:
+            kind = type(item)
+            if kind is str:
+                container[place] = _changed(item, change)
+            elif kind is list or kind is tuple:
+                container[place] = [*item]
+                unchanged.append(container[place])
+            elif kind is dict:
+                container[place] = {_changed(key, change): within for key, within in item.items()}
+                unchanged.append(container[place])
+    return holder[0]
+
+
+def _changed(text: _JSON, change: Callable[[str], str]) -> _JSON:
+    return text if type(text) is not str or text.isascii() else change(text)

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -105,6 +106,27 @@ def test_namespaces_without_a_store_of_their_own_are_views_of_one():
         await store.aclose()
 
     asyncio.run(asking())
+
+
+def count_descriptors():
+    return len([*Path("/proc/self/fd").iterdir()])
+
+
+def test_a_hundred_tokens_of_namespaces_share_one_file(tmp_path):
+    async def descriptors(count):
+        store = convostore.aopen(f"sqlite:///{tmp_path}/{count}.db")
+        tokens = [token(f"{FIRST}{number}", namespace=f"n{number}") for number in range(count)]
+        app = create_app(store, tokens=tokens)
+        for number in range(count):
+            headers = (("authorization", f"Bearer {FIRST}{number}"),)
+            request = Request("GET", "/v1/conversations", headers=headers)
+            assert (await answered(app, request)).status == 200
+        opened = count_descriptors()
+        await store.aclose()
+        return opened
+
+    asyncio.run(descriptors(1))
+    assert asyncio.run(descriptors(100)) <= asyncio.run(descriptors(1)) + 4
 
 
 def test_a_scope_that_nobody_named_makes_no_difference(stores):

@@ -273,3 +273,25 @@ def test_a_spoilt_problem_is_still_its_class(more: dict[str, Any]) -> None:
 )
 def test_how_long_to_wait_is_a_time_or_nothing(told, read):
     assert read_problem({"kind": "rate_limit", "retry_after": told}).retry_after == read
+
+
+def test_what_a_later_version_adds_is_left_out_and_noted() -> None:
+    row = {
+        "id": "c",
+        "title": "T",
+        "colour": "red",
+        "origin": {"store": "s", "conversation_id": "o"},
+    }
+    read = schema.read(Conversation, row)
+    assert (read.id, read.title) == ("c", "T")
+    assert [problem.where for problem in read.problems] == ["colour"]
+    part = {"kind": "text", "text": "hello", "mood": "good"}
+    messages = [
+        {"id": "m", "role": "user", "parts": [part]},
+        {"id": "n", "role": "user", "seen": 1},
+    ]
+    first, second = schema.read_items(Message, {"items": messages})
+    assert (first.text, first.problems) == ("hello", ())
+    assert [problem.where for problem in second.problems] == ["seen"]
+    with pytest.raises(ProtocolError):  # what is wrong besides stays wrong
+        schema.read(Conversation, {"id": 7, "colour": "red"})

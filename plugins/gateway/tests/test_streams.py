@@ -18,6 +18,8 @@ SCOPE = {"type": "http", "method": "POST", "path": "/", "headers": []}
 class Reply:
     """A reply of many events, which goes on when it may."""
 
+    message_id = None
+
     def __init__(self, count=MANY):
         self.count = count
         self.read = 0

@@ -12,7 +12,7 @@ import convostore
 from convostore import ConversationStore
 from convostore.config import open_adapter
 from convostore.testing import Backend, StoreContract, never
-from convostore_openai import ModelAdapter
+from convostore_openai import ModelAdapter, open_answered
 from convostore_openai.options import ModelOptions
 
 pytestmark = pytest.mark.rim
@@ -68,3 +68,11 @@ class TestAnsweredSQLite(StoreContract):
     @pytest.fixture
     def backend(self, model, kept) -> Backend:
         return answered(emptied(kept), model)
+
+
+def test_namespaces_share_the_model_and_not_what_it_said(model: Model) -> None:
+    with open_answered("memory://", model.url, model="m") as store:
+        reply = store.with_namespace("ann").reply(None, "hello", owner="a", metadata={"k": 1})
+        kept = store.with_namespace("ann").get_conversation(reply.conversation_id)
+        assert (kept.owner, kept.metadata) == ("a", {"k": 1})
+        assert [*store.conversations()] == [*store.with_namespace("ben").conversations()] == []

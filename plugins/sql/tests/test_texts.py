@@ -73,7 +73,8 @@ def test_any_text_of_a_message_comes_back_the_same(database):
         store.append_messages("c", sent)
     with convostore.open(database.dsn()) as store:
         read = list(store.messages("c"))
-        assert [item.model_dump() for item in read] == [item.model_dump() for item in sent]
+        fields = [item.model_dump(exclude={"stored_at"}) for item in read]
+        assert fields == [item.model_dump(exclude={"stored_at"}) for item in sent]
         assert store.append_messages("c", sent) == tuple(read)
         assert len(list(store.messages("c"))) == len(sent)
 

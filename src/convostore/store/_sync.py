@@ -86,7 +86,7 @@ class ConversationStore(BaseStore):
 
     def _run(self, make: FlowFactory[T]) -> T:
         if self._operations.observe is None:
-            return self._carry_out(make)
+            return self._transport.run(make)
         with self._operations.watch(make) as watch:
             return watch.returned(self._carry_out(make))
 

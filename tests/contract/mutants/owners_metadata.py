@@ -11,7 +11,14 @@ from convostore.adapters import Operation, Turn
 from convostore.adapters.echo import EchoAdapter
 from convostore.adapters.memory import Call, MemoryAdapter
 from convostore.flow import Flow
-from convostore.models import UNSET, Conversation, ConversationChange, Listing, NewConversation
+from convostore.models import (
+    UNSET,
+    Conversation,
+    ConversationChange,
+    Listing,
+    NewConversation,
+    Page,
+)
 from convostore.store._operations import Operations
 
 from .put_fork_age import _ChangesForks
@@ -20,7 +27,15 @@ from .registry import in_echo, in_memory, with_operations
 
 @in_memory("test_a_conversation_has_only_what_is_declared")
 class DoesNotDeclareItsPins(MemoryAdapter):
-    traits = replace(MemoryAdapter.traits, keeps=frozenset({"owner", "metadata"}))
+    traits = replace(
+        MemoryAdapter.traits,
+        keeps=frozenset({"owner", "metadata"}),
+        changes=frozenset({"title", "owner", "metadata"}),
+    )
+
+    def list_conversations(self, listing: Listing) -> Flow[Call, object, Page[Conversation]]:
+        page = yield from super().list_conversations(listing)
+        return replace(page, items=tuple([item.trusted_copy(pinned=True) for item in page.items]))
 
 
 @in_memory("test_an_owner_is_given_changed_and_taken_away")

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from httpx_sse import ServerSentEvent, connect_sse
 
+import convostore
 from convostore import serialization
 from convostore.errors import UnavailableError
 from convostore.models import PartialReply, Reply, ReplyFinished
@@ -157,3 +158,14 @@ def test_what_cannot_be_written_is_left_out_of_the_error() -> None:
 
 def test_a_client_sees_that_a_silent_reply_goes_on() -> None:
     assert NativeEncoder().idle().startswith(b":")
+
+
+@pytest.mark.rim
+def test_a_stream_says_whose_message_it_is_as_it_begins() -> None:
+    with (
+        served("echo://native-message-ids", viewer=False) as url,
+        convostore.open(f"gateway+{url}") as store,
+        store.stream_reply("c", "hello", turn_id="tür") as stream,
+    ):
+        assert stream.message_id == "tür/answer"
+        assert [*stream][-1].reply.message.id == stream.message_id

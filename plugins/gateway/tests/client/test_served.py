@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 import convostore
 from convostore import ConversationStore, Message, Origin, TextPart
-from convostore.adapters import Operation
+from convostore.adapters import Operation, Traits, WrappedAdapter
 from convostore.config import open_adapter
 from convostore.errors import (
     AuthError,
@@ -22,10 +23,12 @@ from convostore.errors import (
     UnavailableError,
     UnsupportedError,
 )
+from convostore.store import AsyncConversationStore
 from convostore.testing import Backend
 from convostore.testing.samples import HOSTILE_TEXTS, numbered_conversations
 from convostore.testing.transports import Service
 from convostore_gateway import Limits, Token
+from convostore_gateway.api import app
 
 from ..support.asgi import ADDRESS, serving
 from ..support.gateway import served
@@ -109,6 +112,57 @@ def test_what_is_refused_where_it_lies_is_refused_here_with_its_words(memory):
             store.get_conversation("absent")
         assert caught.value.detail
         assert (caught.value.adapter, caught.value.operation) == ("gateway", "get_conversation")
+
+
+# Versions, and stores that lack something
+
+ADDED = {Operation.GET_MESSAGE, Operation.UPDATE_MESSAGE, Operation.POP_MESSAGE}
+"""Operations that the gateway did not have in its first version."""
+
+
+def test_an_older_gateway_is_named_as_what_lacks_a_new_operation(monkeypatch):
+    older = tuple([each for each in app.ENDPOINTS if each.operation not in ADDED])
+    monkeypatch.setattr(app, "ENDPOINTS", older)
+    with serving("memory://") as service, opened(service) as store:
+        store.create_conversation(id="c")
+        (message,) = store.append_messages("c", [said("first", "m")])
+        for operation in (
+            lambda: store.get_message("c", "m"),  # a path that has other methods
+            lambda: store.update_message("c", message),
+            lambda: store.pop_message("c", tip="m"),  # no path at all
+        ):
+            with pytest.raises(UnsupportedError, match="it is older") as caught:
+                operation()
+            assert not caught.value.retryable
+        assert tuple(store.messages("c")) == (message,)
+
+
+class Plain(WrappedAdapter[Any, Any]):
+    """An adapter that knows none of the newer arguments."""
+
+    traits = Traits(changes=frozenset({"title"}))
+
+
+def plain_store() -> AsyncConversationStore:
+    return convostore.aopen("memory://").view(Plain)
+
+
+def test_what_the_store_behind_lacks_of_an_operations_arguments_leaves_it_offered():
+    with serving(plain_store) as service, opened(service) as store:
+        store.create_conversation(id="c")
+        for operation in (
+            lambda: store.list_conversations(owner="ann"),
+            lambda: store.list_conversations(order="oldest_first"),
+            lambda: store.list_conversations(start="c"),
+            lambda: store.delete_conversations(owner="ann"),
+            lambda: store.update_conversation("c", owner="ann"),
+        ):
+            with pytest.raises(UnsupportedError) as caught:
+                operation()
+            assert store.offers(caught.value.operation)
+        assert [each.id for each in store.conversations()] == ["c"]
+        store.update_conversation("c", title="Tides")
+        assert store.get_conversation("c").title == "Tides"
 
 
 # Access
@@ -223,6 +277,37 @@ def test_texts_that_are_no_unicode_are_kept(memory):
         assert store.get_conversation("c").title == "half \ud83c"
         (hit,) = store.search("half NUL").items
         assert hit.message == sent
+
+
+PAIR = "\ud83d\ude00"
+"""Two lone surrogates, which most JSON parsers join to one character."""
+
+
+@pytest.mark.rim
+def test_two_surrogates_that_make_a_pair_stay_two_over_a_socket():
+    sent = Message(
+        id="m",
+        role="user",
+        parts=(TextPart(text=f"moon {PAIR}"), TextPart(text="\U0001f600 \u200c")),
+        raw={PAIR: [PAIR]},
+    )
+    with served("memory://") as url, convostore.open(f"gateway+{url}") as store:
+        made = store.create_conversation(
+            id="c", title=PAIR, owner=f"ann {PAIR}", metadata={PAIR: [PAIR, {"\U0001f600": 1}]}
+        )
+        assert store.append_messages("c", [sent]) == (sent,)
+        assert store.get_message("c", "m") == sent
+        assert store.update_message("c", sent, was=sent) == sent
+        assert tuple(store.messages("c")) == (sent,)
+        assert (made.title, made.owner) == (PAIR, f"ann {PAIR}")
+        assert store.get_conversation("c") == made.trusted_copy(
+            updated_at=store.get_conversation("c").updated_at
+        )
+        (hit,) = store.search("moon").items
+        assert hit.message == sent
+        assert store.pop_message("c", tip="m") == sent
+        store.update_conversation("c", metadata={PAIR: None, "\U0001f600": PAIR})
+        assert store.get_conversation("c").metadata == {"\U0001f600": PAIR}
 
 
 def test_a_forks_origin_is_the_store_behind(memory):

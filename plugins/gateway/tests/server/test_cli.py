@@ -43,8 +43,14 @@ def get(url, path, token=None, **more):
 # Refused before anything is served.
 
 
+def not_refused(*_, **__):
+    raise AssertionError("it is served")
+
+
 def refused(*words, **environment):
-    result = CliRunner().invoke(cli, ["serve", *words], env=environment)
+    with pytest.MonkeyPatch.context() as patch:  # or this process would serve for ever
+        patch.setattr("convostore_gateway.server.run.serve", not_refused)
+        result = CliRunner().invoke(cli, ["serve", *words], env=environment)
     assert result.exit_code == ExitCode.USAGE, result.output
     assert result.stderr.count("\n") == 1
     assert SECRET not in result.output
@@ -66,7 +72,7 @@ def refused(*words, **environment):
         (("memory://", "--host", "192.0.2.1"), "--host"),
         (("memory://", "--app", "a"), "ID=NAMESPACE"),
         (("memory://", "--app", "=a"), "ID=NAMESPACE"),
-        (("memory://", "--app", "a=b"), "does not have namespaces"),
+        (("perplexica://127.0.0.1:1", "--app", "a=b"), "does not have namespaces"),
         (("memory://", "--app", "a=memory://x", "--app", "a=memory://y"), "repeated"),
         (("memory://", "--app", f"a=perplexica://me:{SECRET}@127.0.0.1:1?x=1"), "no option 'x'"),
         (("memory://", "--app", f"a=fastgpt://127.0.0.1?app_id=1&api_key={SECRET}&b=1"), "'b'"),

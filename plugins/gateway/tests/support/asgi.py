@@ -14,7 +14,6 @@ from urllib.parse import unquote
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from starlette.types import ASGIApp
 
-import convostore
 from convostore.adapters import Adapter
 from convostore.config import open_adapter
 from convostore.flow import run
@@ -23,6 +22,8 @@ from convostore.http._redirects import encode_body, request_url
 from convostore.testing.transports import Service
 from convostore_gateway.app import create_app
 from convostore_gateway.streams import settle
+
+from .gateway import Target, opened
 
 ADDRESS = "gateway+http://gateway.test"
 
@@ -46,15 +47,15 @@ class Gateway:
 
 
 @contextmanager
-def serving(target: str, **options: Any) -> Iterator[Gateway]:
+def serving(target: Target, **options: Any) -> Iterator[Gateway]:
     """Gives a function that answers requests out of a store; threads may share it.
 
     Args:
-        target: The DSN of the store, which is opened here and closed at the end.
+        target: The store, which is opened here and closed at the end.
         options: Those of the app, which is open to everybody unless they say otherwise.
     """
     with start_blocking_portal() as portal:
-        store = convostore.aopen(target)
+        store = opened(target)
         served = create_app(store, **{"open_access": "tokens" not in options} | options)
         try:
             yield Gateway(portal, served)

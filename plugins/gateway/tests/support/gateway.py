@@ -47,7 +47,7 @@ def served(
         options: The other ones of `create_app`.
     """
     targets = target if isinstance(target, Mapping) else {"": target}
-    stores = {name: _opened(each, store_options or {}) for name, each in targets.items()}
+    stores = {name: opened(each, store_options) for name, each in targets.items()}
     made = create_app(stores, tokens=tokens, open_access=not tokens, limits=limits, **options)
     with running(made, stores=stores.values(), limits=limits) as url:
         yield url
@@ -69,5 +69,7 @@ def got(url: str, **options: Any) -> httpx.Response:
     return asked("GET", url, **options)
 
 
-def _opened(target: Target, options: Mapping[str, Any]) -> AsyncConversationStore:
+def opened(target: Target, options: Mapping[str, Any] | None = None) -> AsyncConversationStore:
+    """Opens what is to be served."""
+    options = options or {}
     return convostore.aopen(target, **options) if isinstance(target, str) else target()

@@ -53,6 +53,10 @@ VALUES: Final = Values(json=JSON)
 IDS: Final = texts().filter(bool)
 MAYBE: Final = st.none() | texts()
 OPTIONS: Final = st.dictionaries(texts(), JSON, max_size=2)
+METADATA: Final = st.dictionaries(
+    texts().filter(bool), JSON.filter(lambda value: value is not None), max_size=2
+)
+CHANGES: Final = st.dictionaries(texts().filter(bool), JSON, max_size=2)
 COUNTS: Final = st.integers(0, 10**6)
 
 run_steps: Final = st.recursive(
@@ -117,31 +121,51 @@ partials: Final = st.builds(
 
 # `model_construct`, as what is absent is nothing that pydantic would take.
 _ABSENT_OR: Final = st.just(UNSET) | MAYBE
+_MERGED: Final = st.just(UNSET) | CHANGES
+_OWNER: Final = st.none() | IDS
+_ANY_OR: Final = st.just(ANY) | MAYBE
 _messages: Final = tuples(VALUES.messages())
 _said: Final = tuples(st.builds(TextPart, text=texts()) | st.builds(FilePart, url=MAYBE))
 bodies: Final = st.one_of(
     st.builds(
-        lambda of, title: schema.CreateBody(
-            id=of.id, title=title, created_at=of.created_at, origin=of.origin
+        lambda of, **new: schema.CreateBody(
+            id=of.id, created_at=of.created_at, origin=of.origin, **new
         ),
         VALUES.conversations(),
-        MAYBE,
+        title=MAYBE,
+        owner=_OWNER,
+        metadata=METADATA,
     ),
     st.builds(
         schema.UpdateBody.model_construct,
         title=_ABSENT_OR,
         pinned=st.just(UNSET) | st.booleans(),
+        owner=_ABSENT_OR,
+        metadata=_MERGED,
     ),
     st.builds(
-        schema.ForkBody.model_construct, message_id=IDS, new_id=st.none() | IDS, title=_ABSENT_OR
+        schema.ForkBody.model_construct,
+        message_id=IDS,
+        new_id=st.none() | IDS,
+        title=_ABSENT_OR,
+        owner=_ABSENT_OR,
+        metadata=_MERGED,
     ),
-    st.builds(schema.AppendBody.model_construct, messages=_messages, after=st.just(ANY) | MAYBE),
-    st.builds(schema.ReplaceBody.model_construct, messages=_messages, after=MAYBE),
+    st.builds(schema.AppendBody.model_construct, messages=_messages, after=_ANY_OR),
+    st.builds(schema.ReplaceBody.model_construct, messages=_messages, after=MAYBE, tip=_ANY_OR),
+    st.builds(
+        schema.EditBody.model_construct,
+        message=VALUES.messages(),
+        was=st.just(ANY) | VALUES.messages(),
+    ),
+    st.builds(schema.PopBody.model_construct, tip=st.just(ANY) | texts()),
     st.builds(
         schema.ReplyBody,
         conversation_id=MAYBE,
         content=texts() | _said,
         turn_id=MAYBE,
+        owner=_OWNER,
+        metadata=METADATA,
         options=OPTIONS,
     ),
     st.builds(

@@ -67,6 +67,18 @@ def test_a_turn_is_sent_as_it_was_recorded_and_its_reply_is_what_was_stored(case
     assert folded(events).parts == answer.parts
 
 
+@for_each("case", SINGLE)
+def test_a_stream_names_its_message_as_it_begins_from_1_12_on(case, talk):
+    named = []
+    for stop_after in (1, None):
+        service = Replayed(case)
+        with talking(talk, service) as store:
+            _, stream = store.events("stream_reply", **service.turn, stop_after=stop_after)
+        named.append(stream.message_id)
+    _, answer = chats.read_messages(stored(case))
+    assert named == [answer.id if service.version.startswith("next-1.12") else None, answer.id]
+
+
 @for_each("case", FOLLOWED)
 def test_what_was_said_before_is_sent_along(case, talk):
     chat = stored(case)
@@ -521,6 +533,7 @@ def test_an_answer_under_way_is_gone_on_with_from_its_beginning(case, talk):
     service = Answering(streaming(recorded(case).chunks))
     with talking(talk, service) as store:
         events, stream = store.events("resume_reply", "c", service.turn_id)
+    assert stream.message_id == stream.reply.message.id
     assert service.requests == [
         "GET /api/chats/c",
         f"POST /api/reconnect/{BACKEND}",

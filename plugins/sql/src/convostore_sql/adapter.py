@@ -95,6 +95,7 @@ class _End(NamedTuple):
         stored_at: Time when it was made.
         next_seq: Place of the next message in the conversation.
         number: Number of the next message in the table; 0 where the database chooses it.
+        last_id: Id of the last message as the column has it, on SQLite; see `_tip`.
     """
 
     pinned: bool
@@ -104,6 +105,7 @@ class _End(NamedTuple):
     message_count: int
     next_seq: int
     number: int
+    last_id: str | None
 
 
 class SQLAdapter(Adapter[Query, Reply]):
@@ -326,7 +328,7 @@ class SQLAdapter(Adapter[Query, Reply]):
         end = yield from self._end(conversation_id, key)
         if not messages:
             return ()
-        tip = None if after is ANY else (yield from self._tip(key))
+        tip = None if after is ANY else (yield from self._tip(key, end))
         # As a rule none of the ids is stored yet: the insert itself finds out, without a look-up.
         fresh = unstored_messages(messages, {})
         stored: dict[str, Message] = {}
@@ -365,7 +367,7 @@ class SQLAdapter(Adapter[Query, Reply]):
             if are_same_messages(stored, messages):
                 return stored
         if tip is not ANY:
-            check_replaced_tip((yield from self._tip(key)), tip)
+            check_replaced_tip((yield from self._tip(key, end)), tip)
         check_replacement(messages, _by_id(row for row in known if row[0] <= last))
         deleted = (yield self._sql.delete_messages(**key, seq=last)).changed
         return (yield from self._store(key, end, messages, end.message_count - deleted))
@@ -445,9 +447,12 @@ class SQLAdapter(Adapter[Query, Reply]):
             raise absent_message(conversation_id, message_id)
         return rows[0]
 
-    def _tip(self, key: dict[str, str]) -> SQLFlow[str | None]:
-        rows = (yield self._sql.tip(**key)).rows
-        return decode_text(rows[0][1]) if rows else None
+    def _tip(self, key: dict[str, str], end: _End) -> SQLFlow[str | None]:
+        last_id = end.last_id
+        if not self._sql.tables.is_sqlite:
+            rows = (yield self._sql.tip(**key)).rows
+            last_id = rows[0][1] if rows else None
+        return None if last_id is None else decode_text(last_id)
 
     def _known(self, key: dict[str, str], messages: Sequence[Message]) -> SQLFlow[list[Row]]:
         """Return the rows of stored messages that have the ids of these messages, in order."""

@@ -18,7 +18,7 @@ from pydantic_core import from_json
 
 from convostore.adapters.write_rules import new_revision
 from convostore.errors import InvalidError
-from convostore.models import JSON, Conversation, Message, Role
+from convostore.models import JSON, Conversation, Message, Problem, Role
 from convostore.serialization import (
     dump,
     dumps,
@@ -41,12 +41,14 @@ PINNED: Final = 2**62
 """Subtracted from the rank of a pinned conversation: more than the range of times."""
 _ENCODED: Final = "~"
 """First character of a body with surrogates: JSON would merge two adjacent ones into one."""
+_SURROGATE: Final = "\ue000"
+"""First character of an encoded surrogate."""
 _REFUSED: Final = re.compile("[\x00\x01\ud800-\udfff\ue000]")
 _REPLACED: Final = re.compile("\x01[\x01\x02]|\ue000[\x01-\u0801]")
 _SURROGATES: Final = 0xD800
 _ROLES: Final = frozenset(get_args(Role))
 _is_sound: Final = structure_of(Message, without=("id", "role"))
-_DAMAGE: Final = (InvalidError, TypeError, AttributeError, OverflowError)
+_DAMAGE: Final = (InvalidError, TypeError, AttributeError, KeyError, OverflowError)
 """What reading a damaged row raises: not JSON of a value, or columns of another type."""
 
 
@@ -140,27 +142,30 @@ def conversation_of(row: Row) -> Conversation:
     """
     identity, title, pinned, created_at, updated_at, _, body, owner, revision = row
     try:
-        columns: dict[str, Any] = {
-            "id": decode_text(identity),
-            "title": None if title is None else decode_text(title),
-            "pinned": _truth(pinned),
-            "created_at": time_of(created_at),
-            "updated_at": time_of(updated_at),
-            "owner": None if owner is None else decode_text(owner),
-            "revision": revision,
-        }
-        if body is None:
-            return Conversation.model_construct(**columns)
-        rest = parse_conversation(f'{{"id":"-",{_plain_body(body)[1:]}')
+        rest = _BODILESS
+        if body is not None:
+            rest = parse_conversation(f'{{"id":"-",{_plain_body(body)[1:]}').__dict__
+        return Conversation.model_construct(  # with all fields, which spares it the defaults
+            id=decode_text(identity),
+            title=None if title is None else decode_text(title),
+            created_at=time_of(created_at),
+            updated_at=time_of(updated_at),
+            pinned=_TRUTHS[pinned],
+            owner=None if owner is None else decode_text(owner),
+            metadata=rest["metadata"] or {},
+            revision=revision,
+            origin=rest["origin"],
+            files=rest["files"],
+            problems=rest["problems"],
+            raw=rest["raw"],
+        )
     except _DAMAGE:
         return _salvaged_conversation(row)
-    return Conversation.model_construct(**{**rest.__dict__, **columns})
 
 
-def _truth(number: object) -> bool:
-    if number not in {0, 1}:
-        raise TypeError
-    return bool(number)
+_BODILESS: Final[dict[str, Any]] = Conversation.model_construct(id="-").__dict__
+"""The fields of a conversation whose body holds none."""
+_TRUTHS: Final = {0: False, 1: True}
 
 
 def _salvaged_conversation(row: Row) -> Conversation:
@@ -230,7 +235,11 @@ def stored_message(
     message = message_of(identity, role, body)
     if stored_at is None and message.created_at is None:
         stored_at = said_at  # as version 1 of the tables has it
-    message.__dict__["stored_at"] = time_of(stored_at)  # its only owner is here
+    try:
+        message.__dict__["stored_at"] = time_of(stored_at)  # its only owner is here
+    except (TypeError, OverflowError):
+        problem = Problem(where="stored_at", what="is not a time")
+        return message.trusted_copy(problems=(*message.problems, problem))
     return message
 
 
@@ -239,7 +248,10 @@ def stored_message_json(
 ) -> str:
     """Return the message of a row of `tables.MESSAGE_COLUMNS` as JSON, as `message_json` does."""
     text = message_json(identity, role, body)
-    time = time_of(said_at if stored_at is None else stored_at).isoformat()
+    try:
+        time = time_of(said_at if stored_at is None else stored_at).isoformat()
+    except (TypeError, OverflowError):
+        return dumps(stored_message(identity, role, body, stored_at, said_at))
     if stored_at is None and f'"created_at":"{time}"' in text:
         return text  # a row of version 1 whose `said_at` is not when it was stored
     return f'{{"stored_at":"{time}",{text[1:]}'
@@ -248,7 +260,7 @@ def stored_message_json(
 def message_json(identity: str, role: str, body: str) -> str:
     """Return the message of a row as JSON, without writing anew what is stored so."""
     try:
-        if role in _ROLES and _is_sound(from_json(body)):
+        if role in _ROLES and _SURROGATE not in identity and _is_sound(from_json(body)):
             return _whole(identity, role, body)
     except (*_DAMAGE, ValueError):  # it is damaged, or one that this parser does not take
         pass

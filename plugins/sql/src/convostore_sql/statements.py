@@ -22,6 +22,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    null,
     or_,
     select,
     true,
@@ -66,7 +67,9 @@ class Statements:
         self.locked_conversation = self._locked(select(*self._conversation).where(self._own))
         end = ("pinned", "created_at", "updated_at", "stored_at", "message_count", "next_seq")
         self.locked_end = self._locked(
-            select(*[c.c[name] for name in end], self._next_number()).where(self._own)
+            select(*[c.c[name] for name in end], self._next_number(), self._last_id()).where(
+                self._own
+            )
         )
         self.insert_conversation = self._inserts(c)
         self.save_conversation = self._write(update(c).where(self._own).values(_new_values(_SAVED)))
@@ -164,6 +167,16 @@ class Statements:
             return literal_column("0")
         highest = func.coalesce(func.max(self._m.c.number), literal_column("0"))
         return select(highest + literal_column("1")).scalar_subquery()
+
+    def _last_id(self) -> ColumnElement[Any]:
+        """Return the id of the last message, on SQLite.
+
+        On PostgreSQL it would be of before the lock was waited for; there, `tip` reads it after.
+        """
+        if not self.tables.is_sqlite:
+            return null()
+        m = self._m
+        return select(m.c.id).where(self._of).order_by(m.c.seq.desc()).limit(1).scalar_subquery()
 
     def _inserts(self, table: Any) -> tuple[Statement, ...]:
         """Compile the statements that insert a row and its words."""

@@ -41,6 +41,7 @@ _OVERHEAD: Final = 512
 """About the bytes of a value apart from its texts."""
 _FAST: Final = frozenset({Conversation, Message, Hit, RunStep})
 """Classes whose None is always a default, which pydantic itself can therefore leave out."""
+_REPLACED: Final = "\ufffd".encode()
 _TAG: Final = re.compile(r'"[^"]*"')
 
 Item: TypeAlias = Portable | str
@@ -137,7 +138,10 @@ def _encode_fast(value: object) -> bytes:
     Raises:
         ValueError: The value has a lone surrogate, or is nested too deeply.
     """
-    return pydantic_core.to_json(value, exclude_none=True)
+    content = pydantic_core.to_json(value, exclude_none=True)
+    if _REPLACED in content:  # it may stand for a surrogate in a key, about which nothing is said
+        raise ValueError("a key may have a lone surrogate")
+    return content
 
 
 def _estimate(items: tuple[Item, ...]) -> int:

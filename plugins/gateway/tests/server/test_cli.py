@@ -208,10 +208,9 @@ def test_only_a_server_that_may_be_written_to_makes_a_file(tmp_path):
 
 @pytest.mark.rim
 def test_a_missing_file_is_not_served_read_only(tmp_path):
-    words = [f"sqlite:///{tmp_path / 'typo.db'}", "--read-only", "--port", "0"]
-    result = CliRunner().invoke(cli, ["serve", *words])
-    assert result.exit_code == ExitCode.USAGE
-    assert "there is no file" in result.stderr.splitlines()[-1]
+    with served(f"sqlite:///{tmp_path / 'typo.db'}", "--read-only") as server:
+        assert server.ended() == ExitCode.USAGE
+    assert "there is no file" in server.lines[-1]
 
 
 def test_a_store_that_answers_itself_is_left_alone_by_a_model():

@@ -247,7 +247,7 @@ def absent_start(item_id: str) -> NotFoundError:
 def moved_by(
     conversation: Conversation, made_at: datetime, messages: Sequence[Message]
 ) -> datetime:
-    """Return the time of a change of a conversation's content.
+    """Return the `updated_at` of a conversation whose content changes.
 
     It is that of `moved_on`; but a conversation that was made with a `created_at` in the past
     follows the times of its new messages, and never goes back.

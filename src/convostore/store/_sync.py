@@ -204,7 +204,7 @@ class ConversationStore(BaseStore):
     ) -> Iterator[Conversation]:
         """Iterate over all conversations, page by page; see `list_conversations`.
 
-        While others write, none comes twice, and none that was there throughout is missed; with
+        While others write, none comes twice, and none that was there throughout is missed. With
         `start`, one that meanwhile moves to a place before it is missed.
         """
         pages = self._operations.walk_conversations(

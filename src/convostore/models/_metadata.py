@@ -92,7 +92,7 @@ class _Copier:
             return [self.copy(item, levels - 1) for item in value]
         if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
             return {key: self.copy(item, levels - 1) for key, item in value.items()}
-        raise ValueError(f"must be JSON, got {kind.__name__} within")
+        raise ValueError(f"must be JSON, got a value of type {kind.__name__} in it")
 
     def _spend(self, characters: int) -> None:
         self._left -= characters

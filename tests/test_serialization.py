@@ -288,10 +288,19 @@ def test_a_part_of_an_unknown_kind_becomes_another_part_whole(kind):
 
 
 @pytest.mark.parametrize(
-    "message", [user(), full_message(), user(parts=(TextPart(text="\ud800"),))]
+    "message",
+    [
+        user(),
+        full_message(),
+        user(parts=(TextPart(text="\ud800"),)),
+        user(parts=(TextPart(text="\ud83d\ude00"),)),
+        user(raw={"\ud800": [1]}),  # the fast way replaces what a key has, without a word
+        user(raw=[{"a": {"\ud83d\ude00": "�"}}]),
+        user(raw={"�": "�"}),
+    ],
 )
 def test_a_message_written_fast_reads_back_the_same(message):
-    assert load_message(json.loads(message_json(message))) == message
+    assert parse_message(message_json(message)) == message
 
 
 @given(messages)

@@ -294,7 +294,7 @@ def test_a_part_of_an_unknown_kind_becomes_another_part_whole(kind):
         full_message(),
         user(parts=(TextPart(text="\ud800"),)),
         user(parts=(TextPart(text="\ud83d\ude00"),)),
-        user(raw={"\ud800": [1]}),  # the fast way replaces what a key has, without a word
+        user(raw={"\ud800": [1]}),
         user(raw=[{"a": {"\ud83d\ude00": "�"}}]),
         user(raw={"�": "�"}),
     ],

@@ -302,6 +302,8 @@ def test_two_surrogates_that_make_a_pair_stay_two_over_a_socket():
             assert (read.title, read.owner, read.metadata) == (PAIR, f"ann {PAIR}", metadata)
         (hit,) = store.search("moon").items
         assert hit.message == sent
+        store.create_conversation(id="d", metadata={PAIR: 1})  # in a key alone
+        assert store.get_conversation("d").metadata == {PAIR: 1}
         assert store.pop_message("c", tip="m") == sent
         store.update_conversation("c", metadata={PAIR: None, "\U0001f600": PAIR})
         assert store.get_conversation("c").metadata == {"\U0001f600": PAIR}

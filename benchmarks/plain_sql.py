@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, NamedTuple
 
 import psycopg
@@ -72,8 +73,9 @@ class PlainSQLite:
             now = _number(datetime.now(UTC))
             number = execute(
                 "INSERT INTO convostore_conversations (namespace, id, title, pinned, updated_at, "
-                "stored_at, rank, message_count, next_seq) VALUES ('', ?, ?, 0, ?, ?, ?, 0, 0)",
-                (identity, title, now, now, -now),
+                "stored_at, rank, message_count, next_seq, revision) "
+                "VALUES ('', ?, ?, 0, ?, ?, ?, 0, 0, ?)",
+                (identity, title, now, now, -now, token_hex(8)),
             ).lastrowid
             execute(
                 "INSERT INTO convostore_title_words (rowid, words) VALUES (?, ?)",
@@ -90,9 +92,10 @@ class PlainSQLite:
             (identity,),
         ).fetchall()
         rows = _with_words(chat)
+        now = _number(datetime.now(UTC))
         self.connection.executemany(
             "INSERT INTO convostore_messages (number, namespace, conversation_id, seq, id, role, "
-            "said_at, body) VALUES (?, '', ?, ?, ?, ?, ?, ?)",
+            "said_at, body, stored_at) VALUES (?, '', ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     number + place,
@@ -102,6 +105,7 @@ class PlainSQLite:
                     said.role,
                     _number(said.created_at),
                     _body(said),
+                    now,
                 )
                 for place, (said, _) in enumerate(rows)
             ],
@@ -110,11 +114,10 @@ class PlainSQLite:
             "INSERT INTO convostore_message_words (rowid, words) VALUES (?, ?)",
             [(number + place, " ".join(found)) for place, (_, found) in enumerate(rows)],
         )
-        now = _number(datetime.now(UTC))
         execute(
-            "UPDATE convostore_conversations SET updated_at = ?, rank = ?, "
+            "UPDATE convostore_conversations SET updated_at = ?, rank = ?, revision = ?, "
             "message_count = message_count + ?, next_seq = ? WHERE namespace = '' AND id = ?",
-            (now, -now, len(rows), seq + len(rows), identity),
+            (now, -now, token_hex(8), len(rows), seq + len(rows), identity),
         )
         execute("COMMIT")
 
@@ -178,12 +181,12 @@ class PlainPostgreSQL:
         rows = []
         for identity, title in titles.items():
             now = _number(datetime.now(UTC))
-            rows.append((identity, title, now, now, -now, list(tokenize(title))))
+            rows.append((identity, title, now, now, -now, list(tokenize(title)), token_hex(8)))
         with self.connection.cursor() as cursor:
             cursor.executemany(
                 "INSERT INTO convostore_conversations (namespace, id, title, pinned, updated_at, "
-                "stored_at, rank, message_count, next_seq, words) "
-                "VALUES ('', %s, %s, false, %s, %s, %s, 0, 0, %s)",
+                "stored_at, rank, message_count, next_seq, words, revision) "
+                "VALUES ('', %s, %s, false, %s, %s, %s, 0, 0, %s, %s)",
                 rows,
             )
 
@@ -196,6 +199,7 @@ class PlainPostgreSQL:
             (identity,),
         ).fetchall()
         rows = _with_words(chat)
+        now = _number(datetime.now(UTC))
         values = [
             (
                 identity,
@@ -205,23 +209,23 @@ class PlainPostgreSQL:
                 _number(said.created_at),
                 list(found),
                 _body(said),
+                now,
             )
             for place, (said, found) in enumerate(rows)
         ]
         insert = (
             "INSERT INTO convostore_messages (namespace, conversation_id, seq, id, role, said_at, "
-            "words, body) VALUES ('', %s, %s, %s, %s, %s, %s, %s)"
+            "words, body, stored_at) VALUES ('', %s, %s, %s, %s, %s, %s, %s, %s)"
         )
         if len(values) == 1:  # half the time of executemany
             execute(insert, values[0])
         else:
             with self.connection.cursor() as cursor:
                 cursor.executemany(insert, values)
-        now = _number(datetime.now(UTC))
         execute(
-            "UPDATE convostore_conversations SET updated_at = %s, rank = %s, "
+            "UPDATE convostore_conversations SET updated_at = %s, rank = %s, revision = %s, "
             "message_count = message_count + %s, next_seq = %s WHERE namespace = '' AND id = %s",
-            (now, -now, len(rows), seq + len(rows), identity),
+            (now, -now, token_hex(8), len(rows), seq + len(rows), identity),
         )
         execute("COMMIT")
 

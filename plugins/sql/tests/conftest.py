@@ -18,9 +18,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[servers
 
     Where there is none, the test is skipped, or fails where one is required.
     """
-    folder = tmp_path_factory.getbasetemp()
-    if hasattr(request.config, "workerinput"):  # each of pytest-xdist's processes has one in it
-        folder = folder.parent
+    folder = servers.folder_of_run(request.config, tmp_path_factory)
     with servers.shared_or_skipped(folder) as shared:
         yield shared
 

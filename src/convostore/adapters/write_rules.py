@@ -291,13 +291,13 @@ def missing_tip(after: str) -> ConflictError:
 
 def absent_start(item_id: str) -> NotFoundError:
     """Make the error for a page that is to begin with an item that is not in the list."""
-    return NotFoundError(f"there is no {item_id!r} in the list to start at")
+    return NotFoundError(f"start must be an id in the list, got {item_id!r}")
 
 
 def moved_by(
     conversation: Conversation, made_at: datetime, messages: Sequence[Message]
 ) -> datetime:
-    """Return the time of a change of a conversation's content.
+    """Return the `updated_at` of a conversation whose content changes.
 
     It is that of `moved_on`; but a conversation that was made with a `created_at` in the past
     follows the times of its new messages, and never goes back.

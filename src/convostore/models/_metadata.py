@@ -16,7 +16,7 @@ from ._base import JSON, _not_empty
 _MOST_BYTES: Final = 64 * 1024
 _TOO_LARGE: Final = f"must have at most {_MOST_BYTES:,} bytes as JSON"
 _MOST_LEVELS: Final = 64
-_LONGEST_KEY: Final = 256
+LONGEST_KEY: Final = 256
 
 
 def check_metadata(value: object) -> dict[str, JSON]:
@@ -40,10 +40,8 @@ def copy_changes(value: object) -> dict[str, JSON]:
     if not isinstance(value, Mapping):
         raise ValueError("must be a mapping of keys to JSON values")  # noqa: TRY004  # for pydantic
     for key in value:
-        if not isinstance(key, str) or len(key) > _LONGEST_KEY:
-            raise ValueError(
-                f"must have keys that are strings of at most {_LONGEST_KEY} characters"
-            )
+        if not isinstance(key, str) or len(key) > LONGEST_KEY:
+            raise ValueError(f"must have keys that are strings of at most {LONGEST_KEY} characters")
     copier = _Copier()
     copied = {key: copier.copy(item, _MOST_LEVELS - 1) for key, item in value.items()}
     if copied and _size(copied) > _MOST_BYTES:
@@ -94,7 +92,7 @@ class _Copier:
             return [self.copy(item, levels - 1) for item in value]
         if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
             return {key: self.copy(item, levels - 1) for key, item in value.items()}
-        raise ValueError(f"must be JSON, got {kind.__name__} within")
+        raise ValueError(f"must be JSON, got a value of type {kind.__name__} in it")
 
     def _spend(self, characters: int) -> None:
         self._left -= characters

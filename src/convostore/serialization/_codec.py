@@ -62,11 +62,9 @@ def message_json(message: Message) -> str:
         InvalidError: A field that is to hold JSON holds something else.
     """
     try:
-        text = to_json_bytes(message, exclude_none=True).decode()
+        return to_json_bytes(message, exclude_none=True).decode()
     except ValueError:  # UTF-8 cannot hold it, as a lone surrogate, or it is nested too deeply
         return dumps(message)
-    # Of a lone surrogate in a key of `raw` nothing is said: it is replaced.
-    return dumps(message) if "\ufffd" in text else text
 
 
 def to_json(data: JSON, *, ascii_only: bool = True) -> str:

@@ -465,5 +465,5 @@ def _check_start(page: Page[Item], listing: Listing) -> Page[Item]:
     """
     start = listing.start
     if start is not None and (not page.items or page.items[0].id != start):
-        raise NotFoundError(f"there is no {start!r} in the list to start at")
+        raise NotFoundError(f"start must be an id in the list, got {start!r}")
     return page

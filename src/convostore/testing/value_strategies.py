@@ -34,6 +34,7 @@ from ..models import (
     ToolCallPart,
     ToolResultPart,
 )
+from ..models._metadata import LONGEST_KEY
 from . import strategies
 
 __all__ = ["Values", "tuples"]
@@ -66,7 +67,11 @@ class Values:
             updated_at=_times(),
             pinned=st.booleans(),
             owner=st.none() | self._ids(),
-            metadata=st.dictionaries(self.texts, self._metadata_values(), max_size=2),
+            metadata=st.dictionaries(
+                self.texts.filter(lambda key: len(key) <= LONGEST_KEY),
+                self._metadata_values(),
+                max_size=2,
+            ),
             origin=st.none() | self._origins(),
             files=tuples(self._files()),
             problems=tuples(self._problems()),

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
+from plugins.sql.tests.support import servers
 from tests.contract.mutants.registry import ECHO_PROMPTS
 
 import convostore
+from convostore.config import open_adapter
+from convostore.flow import run
 from convostore.http import HTTPOptions, HTTPTransport
 from convostore.testing import Backend, StoreContract, Waiver, never
 
-from ..support.asgi import informed, serving
+from ..support.asgi import ADDRESS, Gateway, informed, serving
 from ..support.gateway import served
 
 _NO_SURROGATES = never("no address carries a lone surrogate, and ids and queries stand in one")
@@ -71,6 +74,40 @@ class TestSQLiteOverASocket(StoreContract):
         with convostore.open(target, transport=transport) as store:
             store.clear_conversations()
             yield Backend(partial(informed, transport.send, target), unlisted=in_namespace(bobs))
+
+
+@pytest.fixture(scope="module")
+def postgresql(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[str]:
+    """What bob has in a database of the run's PostgreSQL."""
+    folder = servers.folder_of_run(request.config, tmp_path_factory)
+    with servers.shared_or_skipped(folder) as server, server.database() as name:
+        yield server.dsn(name, namespace="bob")
+
+
+@pytest.fixture(scope="module")
+def postgresql_service(postgresql: str) -> Iterator[Gateway]:
+    with serving(postgresql.replace("bob", "alice")) as service:
+        yield service
+
+
+@pytest.mark.rim
+class TestPostgreSQL(StoreContract):
+    """A namespace of a server, in this process; the client's other face is tested above."""
+
+    waivers: ClassVar = TestMemory.waivers
+
+    @pytest.fixture
+    def backend(
+        self, request: pytest.FixtureRequest, postgresql_service: Gateway, postgresql: str
+    ) -> Backend:
+        if request.node.callspec.params["face"] != "sync":
+            pytest.skip("one face is enough")
+        run(open_adapter(ADDRESS).clear_conversations(), postgresql_service)
+        return Backend(
+            partial(informed, postgresql_service),
+            service=postgresql_service,
+            unlisted=in_namespace(postgresql),
+        )
 
 
 def in_namespace(target: str) -> Callable[[], Callable[[], int]]:

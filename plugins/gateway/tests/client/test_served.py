@@ -292,19 +292,18 @@ def test_two_surrogates_that_make_a_pair_stay_two_over_a_socket():
         raw={PAIR: [PAIR]},
     )
     with served("memory://") as url, convostore.open(f"gateway+{url}") as store:
-        made = store.create_conversation(
-            id="c", title=PAIR, owner=f"ann {PAIR}", metadata={PAIR: [PAIR, {"\U0001f600": 1}]}
-        )
+        metadata = {PAIR: [PAIR, {"\U0001f600": 1}]}
+        made = store.create_conversation(id="c", title=PAIR, owner=f"ann {PAIR}", metadata=metadata)
         assert store.append_messages("c", [sent]) == (sent,)
         assert store.get_message("c", "m") == sent
         assert store.update_message("c", sent, was=sent) == sent
         assert tuple(store.messages("c")) == (sent,)
-        assert (made.title, made.owner) == (PAIR, f"ann {PAIR}")
-        assert store.get_conversation("c") == made.trusted_copy(
-            updated_at=store.get_conversation("c").updated_at
-        )
+        for read in (made, store.get_conversation("c"), *store.conversations()):
+            assert (read.title, read.owner, read.metadata) == (PAIR, f"ann {PAIR}", metadata)
         (hit,) = store.search("moon").items
         assert hit.message == sent
+        store.create_conversation(id="d", metadata={PAIR: 1})  # in a key alone
+        assert store.get_conversation("d").metadata == {PAIR: 1}
         assert store.pop_message("c", tip="m") == sent
         store.update_conversation("c", metadata={PAIR: None, "\U0001f600": PAIR})
         assert store.get_conversation("c").metadata == {"\U0001f600": PAIR}

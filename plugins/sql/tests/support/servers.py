@@ -410,6 +410,13 @@ def shared_or_skipped(folder: Path) -> contextlib.AbstractContextManager[Server]
     return or_skipped(shared(folder))
 
 
+def folder_of_run(config: pytest.Config, factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all processes of a run have."""
+    folder = factory.getbasetemp()
+    # Each of pytest-xdist's processes has one in the run's.
+    return folder.parent if hasattr(config, "workerinput") else folder
+
+
 @contextlib.contextmanager
 def or_skipped(serving: contextlib.AbstractContextManager[T]) -> Iterator[T]:
     with contextlib.ExitStack() as stack:

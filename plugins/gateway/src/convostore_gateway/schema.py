@@ -37,7 +37,7 @@ from convostore.models import (
     Value,
 )
 from convostore.parsing import Row, decode_json
-from convostore.serialization import dump, join_surrogates, part_surrogates, to_json
+from convostore.serialization import dump, join_surrogates, separate_surrogates, to_json
 
 from .later_fields import unknown_fields, without_fields
 
@@ -225,7 +225,7 @@ def body_json(body: Value) -> Row:
     """
     data = dump(body)
     to_json(data)  # which ends also where data contains itself
-    return part_surrogates(data)
+    return separate_surrogates(data)
 
 
 def message_header(message_id: str | None) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeVar, get_args
+from typing import Final, TypeVar, get_args
 
 from hypothesis import strategies as st
 
@@ -40,6 +40,9 @@ __all__ = ["Values", "tuples"]
 
 T = TypeVar("T")
 
+_LONGEST_KEY: Final = 256
+"""The most characters of a key of metadata."""
+
 
 @dataclass(frozen=True)
 class Values:
@@ -66,7 +69,11 @@ class Values:
             updated_at=_times(),
             pinned=st.booleans(),
             owner=st.none() | self._ids(),
-            metadata=st.dictionaries(self.texts, self._metadata_values(), max_size=2),
+            metadata=st.dictionaries(
+                self.texts.map(lambda text: text[:_LONGEST_KEY]),
+                self._metadata_values(),
+                max_size=2,
+            ),
             origin=st.none() | self._origins(),
             files=tuples(self._files()),
             problems=tuples(self._problems()),

@@ -202,3 +202,21 @@ def test_threads_that_fork_to_one_id_make_one_fork():
         outcomes = eight_at_once(work)
         assert len(list(store.messages("fork"))) == 1
     assert sorted(outcomes) == ["lost"] * 7 + ["won"]
+
+
+def test_numbers_that_python_takes_for_equal_are_other_metadata():
+    with convostore.open("memory://") as store:
+        store.create_conversation(id="c", metadata={"k": 1})
+        store.update_conversation("c", metadata={"k": True})
+        assert store.get_conversation("c").metadata["k"] is True
+        with pytest.raises(ConflictError):
+            store.create_conversation(id="c", metadata={"k": 1})
+
+
+def test_a_message_with_what_equals_nothing_is_edited_as_it_was_read():
+    with convostore.open("sqlite://") as store:
+        store.create_conversation(id="c")
+        store.append_messages("c", [message("a", id="m", raw={"score": float("nan")})])
+        was = store.get_message("c", "m")
+        store.update_message("c", was.model_copy(update={"model": "x"}), was=was)
+        assert store.get_message("c", "m").model == "x"

@@ -58,7 +58,7 @@ def test_tag_merges_values_and_takes_them_away(target):
     assert run("tag", target, "tides", "project").exit_code == ExitCode.USAGE
 
 
-@pytest.mark.parametrize("words", [("At seven.",), ()])
+@pytest.mark.parametrize("words", [("At seven.",), ("-",), ()])
 def test_edit_replaces_the_text_of_a_message_and_keeps_the_rest(target, words):
     with convostore.open(target) as store:
         file, call = FilePart(name="tide.pdf"), ToolCallPart(name="look")
@@ -70,6 +70,9 @@ def test_edit_replaces_the_text_of_a_message_and_keeps_the_rest(target, words):
         edited = store.get_message("tides", "m")
     assert edited.parts == (file, TextPart(text="At seven."), call)
     assert edited.feedback == Feedback(rating="good")
+    assert run("edit", target, "tides", "m", *words[1:], input="\n").exit_code == ExitCode.USAGE
+    with convostore.open(target) as store:
+        assert store.get_message("tides", "m") == edited
 
 
 @pytest.mark.parametrize("rating", ["good", "bad"])

@@ -493,3 +493,14 @@ def test_pages_and_transcripts_are_values():
         Page(items=()).cursor = "c"
     transcript = Transcript(conversation_id="c", messages=(FULL,))
     assert "Blue" not in repr(transcript)
+
+
+def test_metadata_that_are_their_own_contents_are_refused_at_once():
+    nested: list[object] = ["x"]
+    for _ in range(60):
+        nested = [nested, nested]
+    endless: dict[str, object] = {}
+    endless.update(a=endless, b=endless)
+    for value in (nested, endless, ["y" * 60_000] * 60_000):
+        with pytest.raises(ValidationError, match="at most 6"):
+            Conversation(id="c", metadata={"key": value})

@@ -188,10 +188,27 @@ def test_a_batch_is_of_write_calls(write, adapter):
         write(adapter, ["create_conversation"])
 
 
-@pytest.mark.parametrize("operation", ["list_messages", "reply", "stream_answer", "nonsense", []])
+@pytest.mark.parametrize("operation", ["list_messages", "reply", "stream_answer", "nonsense"])
 def test_what_is_no_write_is_refused(operation):
     with pytest.raises(InvalidError, match=re.escape(repr(operation))):
         WriteCall(operation, "c")
+
+
+@pytest.mark.parametrize("operation", [[], None, 10**5000], ids=["list", "none", "huge"])
+def test_what_is_no_name_of_a_write_is_refused(operation):
+    with pytest.raises(InvalidError, match="a batch must hold writes"):
+        WriteCall(operation, "c")
+
+
+@pytest.mark.parametrize("calls", [5, None, WriteCall("clear_conversations")])
+def test_a_batch_is_a_list(write, adapter, calls):
+    with pytest.raises(InvalidError, match="a list of WriteCalls, got"):
+        write(adapter, calls)
+
+
+def test_whether_a_batch_is_atomic_is_true_or_false():
+    with convostore.open("memory://") as store, pytest.raises(InvalidError, match="True or False"):
+        store.write_batch([], atomic="no")
 
 
 @pytest.mark.parametrize("sequence", [list, deque])

@@ -17,6 +17,7 @@ from convostore import (
     NotFoundError,
     Operation,
     Page,
+    Source,
     TextPart,
     Traits,
     UnsupportedError,
@@ -120,6 +121,28 @@ def test_a_title_that_is_no_text_is_refused(title):
     assert "title" in str(refused(plan.create_conversation(NewConversation(title=title))))
     change = ConversationChange(title=title)
     assert "title" in str(refused(plan.fork_conversation("c0", "m0", None, change)))
+
+
+def test_a_number_of_thousands_of_digits_is_refused_like_any_other():
+    refused(memory().get_conversation(10**5000))
+    refused(memory().create_conversation(NewConversation(owner=10**5000)))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sources": None},
+        {"sources": ""},
+        {"id": datetime(2026, 1, 1, tzinfo=UTC)},
+        {"model": datetime(2026, 1, 1, tzinfo=UTC)},
+        {"sources": (Source.model_construct(score=10**400),)},
+    ],
+    ids=str,
+)
+def test_a_message_that_was_changed_by_hand_is_refused_where_it_is_wrong(wrong):
+    message = Message(id="m", role="user").trusted_copy(**wrong)
+    refused(filled().append_messages("c0", [message], ANY))
+    refused(filled().update_message("c0", message.trusted_copy(id="m0"), message))
 
 
 @pytest.mark.parametrize("value", [None, "c0", {"id": "c0"}, Message(role="user")])

@@ -582,3 +582,8 @@ def test_an_error_of_the_store_says_where_it_happened():
     with convostore.open("memory://") as store, pytest.raises(NotFoundError) as caught:
         store.get_conversation("absent")
     assert (caught.value.adapter, caught.value.operation) == ("memory", "get_conversation")
+
+
+def test_what_is_no_store_is_not_the_same_one():
+    with convostore.open("memory://") as store, pytest.raises(InvalidError, match="got 5"):
+        store.is_same_store(5)

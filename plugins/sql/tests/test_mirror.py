@@ -20,7 +20,7 @@ pytestmark = pytest.mark.rim
 class Service(MemoryAdapter):
     """A source without pins, owners, metadata and revisions, in which somebody can come between."""
 
-    traits = replace(MemoryAdapter.traits, keeps=frozenset())
+    traits = replace(MemoryAdapter.traits, keeps=frozenset(), changes=frozenset({"title"}))
     between: Iterator[object] = iter(())
 
     def list_conversations(self, listing):
@@ -101,3 +101,22 @@ def test_what_is_set_in_the_archive_stays_and_its_revision_is_a_proof(service, m
         assert convostore.mirror(archive, third) == MirrorReport(unchanged=1)
         archive.set_feedback(copy.id, "m7", Feedback(rating="good"))
         assert convostore.mirror(archive, third) == MirrorReport(updated=1, messages=1)
+
+
+def test_what_is_set_in_the_archive_while_it_is_copied_stays(service, mirrored, database):
+    source = filled(service)
+    mirrored()
+    source.append_messages("c", [message("new")])
+
+    def tag() -> Iterator[None]:
+        with convostore.open(database.dsn()) as archive:
+            (copy,) = archive.conversations()
+            archive.update_conversation(copy.id, pinned=True, owner="ann", metadata={"k": 1})
+            yield
+
+    service.between = tag()
+    assert mirrored() == MirrorReport(updated=1, messages=1)
+    with convostore.open(database.dsn()) as archive:
+        (copy,) = archive.conversations()
+        assert (copy.pinned, copy.owner, copy.metadata) == (True, "ann", {"k": 1})
+        assert copy.problems == ()

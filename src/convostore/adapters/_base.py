@@ -178,8 +178,11 @@ class Adapter(ABC, Generic[Q, R]):
         raise self._has_no_namespaces()
 
     def _has_no_namespaces(self) -> StoreError:
+        reason = f"{self.name} has no namespaces: open a store for each user, or set an owner"
+        if self.implements("in_namespace"):  # a view, which has none by itself
+            reason = "a namespace has no further ones: call with_namespace of the store it is of"
         return UnsupportedError(
-            f"{self.name} has no namespaces: open a store for each user, or set an owner",
+            reason,
             adapter=self.name,
             operation="with_namespace",
         )

@@ -41,7 +41,7 @@ def paginate(
     if listing.start is not None:
         start = next((n for n, item in enumerate(items) if key(item) == listing.start), -1)
         if start < 0:
-            raise NotFoundError(f"there is no {listing.start!r} in the {what} to start at")
+            raise NotFoundError(f"start must be an id in the {what}, got {listing.start!r}")
     if listing.cursor is not None:
         indexes = {key(item): index for index, item in enumerate(items)}
         known = [indexes[item_id] for item_id in _last_ids(listing.cursor) if item_id in indexes]

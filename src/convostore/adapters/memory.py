@@ -212,7 +212,7 @@ class MemoryAdapter(Adapter[Call, object]):
     def label(self) -> str:
         if not self._namespace:
             return super().label
-        return f"{super().label}?namespace={quote(self._namespace, errors='backslashreplace')}"
+        return f"{super().label}?namespace={quote(self._namespace, errors='surrogatepass')}"
 
     @property
     def store_key(self) -> object:
@@ -383,7 +383,7 @@ class MemoryAdapter(Adapter[Call, object]):
             sequence = _sequence(entry, message.id)
             stored = entry.messages[sequence]
             edited = edited_message(stored, message, was)
-            if edited != stored:
+            if edited is not stored:
                 entry.messages[sequence] = edited
                 entry.touch()
             return edited
@@ -395,7 +395,8 @@ class MemoryAdapter(Adapter[Call, object]):
     ) -> Flow[Call, object, None]:
         def call() -> None:
             entry = self._shelf[conversation_id]
-            entry.revise(**changed_fields(entry.conversation, change))
+            if changes := changed_fields(entry.conversation, change):
+                entry.revise(**changes)
 
         return _do(call)
 
@@ -448,8 +449,10 @@ class MemoryAdapter(Adapter[Call, object]):
         def call() -> None:
             entry = self._shelf[conversation_id]
             sequence = _sequence(entry, message_id)
-            entry.messages[sequence] = entry.messages[sequence].trusted_copy(feedback=feedback)
-            entry.revise()
+            message = entry.messages[sequence]
+            if message.feedback != feedback:
+                entry.messages[sequence] = message.trusted_copy(feedback=feedback)
+                entry.revise()
 
         return _do(call)
 

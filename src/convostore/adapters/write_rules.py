@@ -6,20 +6,24 @@ only; storage belongs in the adapters.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from ..errors import ConflictError, InvalidError, NotFoundError
 from ..models import (
     ANY,
+    JSON,
     AnyTip,
     Conversation,
     ConversationChange,
+    InteractionPart,
     Message,
     NewConversation,
     Origin,
+    OtherPart,
     merge_metadata,
 )
 from ..serialization import dump, to_json
@@ -28,6 +32,7 @@ __all__ = [
     "absent_conversation",
     "absent_message",
     "absent_start",
+    "are_same_json",
     "are_same_messages",
     "changed_fields",
     "check_popped_tip",
@@ -36,6 +41,7 @@ __all__ = [
     "check_tip",
     "edited_message",
     "forked_conversation",
+    "is_same_message",
     "made_conversation",
     "missing_tip",
     "moved_by",
@@ -69,10 +75,13 @@ def same_conversation(stored: Conversation, new: NewConversation) -> Conversatio
     Raises:
         ConflictError: It has another title, time, origin, owner or metadata.
     """
-    for name in ("title", "created_at", "origin", "owner", "metadata"):
-        if getattr(stored, name) != getattr(new, name):
-            raise taken_conversation(stored.id)
+    same = all(getattr(stored, name) == getattr(new, name) for name in _CREATED)
+    if not same or not are_same_json(stored.metadata, new.metadata):
+        raise taken_conversation(stored.id)
     return stored
+
+
+_CREATED: Final = ("title", "created_at", "origin", "owner")
 
 
 def made_conversation(conversation_id: str, new: NewConversation) -> Conversation:
@@ -103,7 +112,7 @@ def forked_conversation(
 
 
 def changed_fields(stored: Conversation, change: ConversationChange) -> dict[str, Any]:
-    """Return the fields of a conversation that a change sets, with its metadata merged.
+    """Return the fields of a conversation that a change alters, with its metadata merged.
 
     Raises:
         InvalidError: The metadata would be too large.
@@ -114,7 +123,22 @@ def changed_fields(stored: Conversation, change: ConversationChange) -> dict[str
             fields["metadata"] = merge_metadata(stored.metadata, fields["metadata"])
         except ValueError as error:
             raise InvalidError(f"metadata {error}") from None
-    return fields
+        if are_same_json(stored.metadata, fields["metadata"]):
+            del fields["metadata"]
+    return {
+        name: value
+        for name, value in fields.items()
+        if name == "metadata" or value != getattr(stored, name)
+    }
+
+
+def are_same_json(one: JSON, other: JSON) -> bool:
+    """Return whether two JSON values are written alike: Python takes 1, 1.0 and True for equal."""
+    return bool(one == other) and _sorted_json(one) == _sorted_json(other)
+
+
+def _sorted_json(value: JSON) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def new_revision() -> str:
@@ -201,11 +225,35 @@ def check_popped_tip(tip: str | None, expected: str | AnyTip) -> None:
 
 def are_same_messages(stored: Sequence[Message], messages: Sequence[Message]) -> bool:
     """Return whether messages equal stored ones, their feedback and status included."""
-    return list(stored) == list(messages)
+    return len(stored) == len(messages) and all(map(is_same_message, stored, messages))
+
+
+def is_same_message(one: Message, other: Message) -> bool:
+    """Return whether two messages are stored alike, whenever that was.
+
+    Python takes 1, 1.0 and True for equal, and no NaN for equal to itself; in the JSON that
+    messages hold it is the other way round.
+    """
+    if one == other:
+        return to_json(_free_json(one)) == to_json(_free_json(other))
+    return _as_json(one) == _as_json(other)
+
+
+def _free_json(message: Message) -> JSON:
+    data = [
+        part.data if isinstance(part, OtherPart) else [field.value for field in part.fields]
+        for part in message.parts
+        if isinstance(part, OtherPart | InteractionPart)
+    ]
+    return [message.raw, data, [source.raw for source in message.sources]]
+
+
+def _as_json(message: Message) -> str:
+    return to_json(dump(message.trusted_copy(stored_at=None)))
 
 
 def edited_message(stored: Message, message: Message, was: Message | AnyTip) -> Message:
-    """Return a stored message with the content of another one; equal if nothing is to change.
+    """Return a stored message with the content of another one; itself if nothing is to change.
 
     Raises:
         ConflictError: `was` is another message than the stored one.
@@ -215,7 +263,9 @@ def edited_message(stored: Message, message: Message, was: Message | AnyTip) -> 
         feedback=message.feedback or stored.feedback,
         stored_at=stored.stored_at,
     )
-    if edited != stored and was is not ANY and was != stored:
+    if is_same_message(edited, stored):
+        return stored
+    if was is not ANY and not is_same_message(was, stored):
         raise ConflictError(f"message {stored.id!r} was changed: read it again, then edit")
     return edited
 
@@ -241,13 +291,13 @@ def missing_tip(after: str) -> ConflictError:
 
 def absent_start(item_id: str) -> NotFoundError:
     """Make the error for a page that is to begin with an item that is not in the list."""
-    return NotFoundError(f"there is no {item_id!r} in the list to start at")
+    return NotFoundError(f"start must be an id in the list, got {item_id!r}")
 
 
 def moved_by(
     conversation: Conversation, made_at: datetime, messages: Sequence[Message]
 ) -> datetime:
-    """Return the time of a change of a conversation's content.
+    """Return the `updated_at` of a conversation whose content changes.
 
     It is that of `moved_on`; but a conversation that was made with a `created_at` in the past
     follows the times of its new messages, and never goes back.

@@ -6,6 +6,7 @@ No store is opened here.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -14,6 +15,9 @@ import typer
 
 from ..dsn import DSN
 from ..errors import ConfigError
+
+_STDIN: Final = "-"
+"""The name of the standard input in the place of a text."""
 
 
 def complete_profile(incomplete: str) -> list[str]:
@@ -102,6 +106,26 @@ def tag_values(tags: list[str]) -> dict[str, Any]:
     """
     pairs = parse_options(tags, "KEY=VALUE", reserved=frozenset())
     return {key: json_or_text(value) if value else None for key, value in pairs}
+
+
+def text_or_stdin(text: str | None) -> str:
+    """Return a text from the command line; for None and ``-``, what comes through a pipe.
+
+    Raises:
+        typer.BadParameter: Nothing is piped in, or it is not text.
+    """
+    if text is not None and text != _STDIN:
+        return text
+    if sys.stdin.isatty():
+        raise typer.BadParameter("name a text, or pipe it in", param_hint="TEXT")
+    try:
+        piped = sys.stdin.read()
+        piped.encode()
+    except UnicodeError:
+        raise typer.BadParameter(
+            "the standard input must be text in its encoding", param_hint="TEXT"
+        ) from None
+    return piped
 
 
 def json_or_text(value: str) -> Any:

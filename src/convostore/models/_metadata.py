@@ -14,8 +14,9 @@ from pydantic import AfterValidator, BeforeValidator
 from ._base import JSON, _not_empty
 
 _MOST_BYTES: Final = 64 * 1024
+_TOO_LARGE: Final = f"must have at most {_MOST_BYTES:,} bytes as JSON"
 _MOST_LEVELS: Final = 64
-_LONGEST_KEY: Final = 256
+LONGEST_KEY: Final = 256
 
 
 def check_metadata(value: object) -> dict[str, JSON]:
@@ -39,13 +40,12 @@ def copy_changes(value: object) -> dict[str, JSON]:
     if not isinstance(value, Mapping):
         raise ValueError("must be a mapping of keys to JSON values")  # noqa: TRY004  # for pydantic
     for key in value:
-        if not isinstance(key, str) or len(key) > _LONGEST_KEY:
-            raise ValueError(
-                f"must have keys that are strings of at most {_LONGEST_KEY} characters"
-            )
-    copied = {key: _copy(item, _MOST_LEVELS - 1) for key, item in value.items()}
+        if not isinstance(key, str) or len(key) > LONGEST_KEY:
+            raise ValueError(f"must have keys that are strings of at most {LONGEST_KEY} characters")
+    copier = _Copier()
+    copied = {key: copier.copy(item, _MOST_LEVELS - 1) for key, item in value.items()}
     if copied and _size(copied) > _MOST_BYTES:
-        raise ValueError(f"must have at most {_MOST_BYTES:,} bytes as JSON")
+        raise ValueError(_TOO_LARGE)
     return copied
 
 
@@ -68,21 +68,36 @@ def _size(value: JSON) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
-def _copy(value: object, levels: int) -> JSON:
-    kind = type(value)
-    if value is None or kind is str or kind is bool or kind is int:
-        return value
-    if kind is float:
-        if value in {float("inf"), float("-inf")} or value != value:
-            raise ValueError("must be JSON, which has no infinite number and no NaN")
-        return value
-    if levels == 0:
-        raise ValueError(f"must have at most {_MOST_LEVELS} levels")
-    if isinstance(value, list | tuple):
-        return [_copy(item, levels - 1) for item in value]
-    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: _copy(item, levels - 1) for key, item in value.items()}
-    raise ValueError(f"must be JSON, got {kind.__name__} within")
+class _Copier:
+    """A copy of JSON that gives up where it is too large for metadata.
+
+    What is shared within, or contains itself, would else be copied without end.
+    """
+
+    def __init__(self) -> None:
+        self._left = _MOST_BYTES
+
+    def copy(self, value: object, levels: int) -> JSON:
+        kind = type(value)
+        self._spend(len(value) if isinstance(value, str) else 1)
+        if value is None or kind is str or kind is bool or kind is int:
+            return value
+        if kind is float:
+            if value in {float("inf"), float("-inf")} or value != value:
+                raise ValueError("must be JSON, which has no infinite number and no NaN")
+            return value
+        if levels == 0:
+            raise ValueError(f"must have at most {_MOST_LEVELS} levels")
+        if isinstance(value, list | tuple):
+            return [self.copy(item, levels - 1) for item in value]
+        if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+            return {key: self.copy(item, levels - 1) for key, item in value.items()}
+        raise ValueError(f"must be JSON, got a value of type {kind.__name__} in it")
+
+    def _spend(self, characters: int) -> None:
+        self._left -= characters
+        if self._left < 0:
+            raise ValueError(_TOO_LARGE)
 
 
 Metadata: TypeAlias = Annotated[Mapping[str, JSON], BeforeValidator(check_metadata)]

@@ -6,7 +6,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..adapters import Adapter, Operation, Traits
+from ..errors import InvalidError
 from ._operations import Operations
+from ._values import shown
 
 if TYPE_CHECKING:
     from ..search import Search
@@ -63,8 +65,15 @@ class BaseStore:
         return 1
 
     def is_same_store(self, other: BaseStore) -> bool:
-        """Return whether another store, of either class, holds the same conversations."""
-        return self._operations.adapter.store_key == other._operations.adapter.store_key
+        """Return whether another store, of either class, holds the same conversations.
+
+        Raises:
+            InvalidError: The other is not a store.
+        """
+        theirs: object = getattr(other, "_operations", None)
+        if not isinstance(theirs, Operations):
+            raise InvalidError(f"other must be a store, got {shown(other)}")
+        return self._operations.adapter.store_key == theirs.adapter.store_key
 
     def require(self, *operations: Operation | str) -> None:
         """Check that operations are offered, before the first of several calls.

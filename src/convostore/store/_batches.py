@@ -16,6 +16,7 @@ from ..adapters import READING, Adapter, Operation, Transport
 from ..errors import InvalidError, UnsupportedError
 from ..flow import Flow
 from ._observation import NamedFlow
+from ._values import shown
 
 if TYPE_CHECKING:
     from ._operations import AnyFlow, FlowFactory, Operations
@@ -56,7 +57,7 @@ class WriteCall:
         given: object = operation
         if not isinstance(given, str) or given not in _BATCHED:
             names = ", ".join(sorted(_BATCHED))
-            raise InvalidError(f"a batch must hold writes ({names}), got {operation!r}")
+            raise InvalidError(f"a batch must hold writes ({names}), got {shown(given)}")
         if type(operation) is not Operation:
             operation = Operation(operation)
         object.__setattr__(self, "operation", operation)
@@ -85,6 +86,8 @@ class Batches:
             InvalidError: There are too many calls, or something else than a call is among them.
         """
         batch = _checked_calls(calls)
+        if type(atomic) is not bool:
+            raise InvalidError(f"atomic must be True or False, got {shown(atomic)}")
         writes = [self._write(call) for call in batch]
         operations = {call.operation for call in batch}
         adapter = self._operations.adapter
@@ -115,6 +118,9 @@ class Batches:
 
 
 def _checked_calls(calls: Iterable[WriteCall]) -> tuple[WriteCall, ...]:
+    given: object = calls
+    if not isinstance(given, Iterable):
+        raise InvalidError(f"a batch must be a list of WriteCalls, got {shown(given)}")
     batch = tuple(calls)
     if len(batch) > BATCH_LIMIT:
         raise InvalidError(f"a batch must hold at most {BATCH_LIMIT:,} calls, got {len(batch):,}")

@@ -72,7 +72,7 @@ from ._arguments import (
 from ._cursors import decode_cursor, encode_cursor
 from ._iteration import PageIterator
 from ._observation import NamedFlow, Observer, Watch
-from ._values import check_conversation, check_feedback, check_message
+from ._values import check_conversation, check_feedback, check_message, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,7 +127,7 @@ class Operations:
             return Operation(operation) in self.adapter.offers
         except ValueError:
             raise InvalidError(
-                f"there is no operation {operation!r}; there are: {', '.join(Operation)}"
+                f"there is no operation {shown(operation)}; there are: {', '.join(Operation)}"
             ) from None
 
     def require_open(self) -> None:
@@ -263,7 +263,7 @@ class Operations:
         self, conversation_id: str, known: Conversation | None, on_error: OnError
     ) -> FlowFactory[Transcript]:
         if on_error not in get_args(OnError):
-            raise InvalidError(f"on_error must be 'raise' or 'yield', got {on_error!r}")
+            raise InvalidError(f"on_error must be 'raise' or 'yield', got {shown(on_error)}")
         read = self._read_transcript(conversation_id, known)
 
         def flow() -> AnyFlow[Transcript]:
@@ -332,10 +332,12 @@ class Operations:
         self, conversation_id: str, message: Message, was: Message | AnyTip
     ) -> AnyFlow[Message]:
         checked = check_message(message)
-        if was is not ANY and check_message(was).id != checked.id:
-            raise InvalidError(
-                f"was must be the message {checked.id!r} as it was read, got {was.id!r}"
-            )
+        if was is not ANY:
+            was = check_message(was)
+            if was.id != checked.id:
+                raise InvalidError(
+                    f"was must be the message {checked.id!r} as it was read, got {was.id!r}"
+                )
         return self.adapter.update_message(check_id(conversation_id), checked, was)
 
     @operation(Operation.UPDATE_CONVERSATION)
@@ -463,5 +465,5 @@ def _check_start(page: Page[Item], listing: Listing) -> Page[Item]:
     """
     start = listing.start
     if start is not None and (not page.items or page.items[0].id != start):
-        raise NotFoundError(f"there is no {start!r} in the list to start at")
+        raise NotFoundError(f"start must be an id in the list, got {start!r}")
     return page

@@ -120,9 +120,9 @@ class ConversationStore(BaseStore):
     def with_namespace(self, name: str) -> ConversationStore:
         """Return this store in another namespace, over the same connections.
 
-        It costs no more than an object: make one for each user or request. Otherwise it is a view:
-        to close it does nothing, and once this store is closed it raises. It has no further
-        namespaces, so it never reaches those of others, nor the one without a name.
+        It costs no more than an object: make one for each user or request. Closing it does
+        nothing; once this store is closed, its calls raise `InvalidError`. It has no further
+        namespaces, so it cannot reach those of others, nor the one without a name.
 
         Args:
             name: The namespace; a non-empty string.
@@ -204,8 +204,8 @@ class ConversationStore(BaseStore):
     ) -> Iterator[Conversation]:
         """Iterate over all conversations, page by page; see `list_conversations`.
 
-        While others write, none comes twice, and none that was there throughout is missed; with
-        `start`, what has moved to before it meanwhile is.
+        While others write, none comes twice, and none that was there throughout is missed. With
+        `start`, one that meanwhile moves to a place before it is missed.
         """
         pages = self._operations.walk_conversations(
             Listing(reverse=is_reversed(order), start=start, older_than=older_than, owner=owner)
@@ -542,7 +542,7 @@ class ConversationStore(BaseStore):
                 another message.
 
         Returns:
-            The message; None if there is none.
+            The message; None if there is none and `tip` is ANY.
 
         Raises:
             NotFoundError: The conversation does not exist.

@@ -31,9 +31,10 @@ from ..models import (
     TextPart,
     ToolCallPart,
     ToolResultPart,
+    Value,
 )
 from ..models._metadata import check_metadata
-from ..serialization import dump, load_conversation, load_message
+from ..serialization import load_conversation, load_message
 
 T = TypeVar("T")
 _Fields = Mapping[str, Any]  # a value's fields may hold anything: that is what is checked
@@ -102,7 +103,10 @@ def shown(value: object) -> str:
     """Return how an error names a wrong argument: short, and without what a value holds."""
     if value is not None and not isinstance(value, str | int | float | bytes):
         return f"a {type(value).__name__}"
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of thousands of digits
+        return f"a huge {type(value).__name__}"
     return text if len(text) <= _LONGEST else f"a long {type(value).__name__}"
 
 
@@ -118,12 +122,25 @@ def _holds(check: Callable[[T], bool], value: T) -> bool:
         return False
 
 
-def _validated(value: Any, load: Callable[[Any], T]) -> T:
+def _validated(value: Value, load: Callable[[Any], T]) -> T:
     try:
-        data = dump(value)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise InvalidError(f"invalid {type(value).__name__.lower()}: {error}") from None
-    return load(data)
+        return load(_as_given(value))
+    except RecursionError:  # a value within itself
+        name = type(value).__name__.lower()
+        raise InvalidError(f"invalid {name}: it is nested too deeply") from None
+
+
+def _as_given(content: object) -> object:
+    """Return the fields of a value as its constructor would be given them, at all depths.
+
+    pydantic looks at no field of an instance, and `dump` would write a time where a text belongs.
+    """
+    if isinstance(content, Source):
+        names = [name for name in content.__slots__ if hasattr(content, name)]
+        return {name: getattr(content, name) for name in names}
+    if isinstance(content, Value):
+        return {name: _as_given(field) for name, field in content.__dict__.items()}
+    return [_as_given(item) for item in content] if isinstance(content, tuple) else content
 
 
 def _is_message(message: Message) -> bool:
@@ -136,7 +153,7 @@ def _is_message(message: Message) -> bool:
         and type(parts) is tuple
         and all([_PARTS[type(part)](part) for part in parts])  # noqa: C419  # takes half the time
         and _is_time(fields["created_at"])
-        and (not sources or (type(sources) is tuple and all(map(_is_source, sources))))
+        and (sources == () or (type(sources) is tuple and all(map(_is_source, sources))))
         and (feedback is None or _is_feedback(feedback))
         and fields["status"] in _STATUSES
         and type(fields["model"]) in _TEXT
@@ -213,13 +230,20 @@ def _is_source(source: Source) -> bool:
         and type(source.title) in _TEXT
         and type(source.url) in _TEXT
         and type(source.content) in _TEXT
-        and type(source.score) in _NUMBER
+        and _is_score(source.score)
         and source.kind in _SOURCE_KINDS
         and type(source.mark) in _TEXT
     )
 
 
-_NUMBER: Final = (float, int, _NOTHING)
+def _is_score(score: object) -> bool:
+    return (
+        score is None or type(score) is float or (type(score) is int and -_EXACT < score < _EXACT)
+    )
+
+
+_EXACT: Final = 2**53
+"""The integers below are floats as well."""
 
 
 def _is_text(part: Any) -> bool:

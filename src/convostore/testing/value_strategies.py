@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, TypeVar, get_args
+from typing import TypeVar, get_args
 
 from hypothesis import strategies as st
 
@@ -34,14 +34,12 @@ from ..models import (
     ToolCallPart,
     ToolResultPart,
 )
+from ..models._metadata import LONGEST_KEY
 from . import strategies
 
 __all__ = ["Values", "tuples"]
 
 T = TypeVar("T")
-
-_LONGEST_KEY: Final = 256
-"""The most characters of a key of metadata."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class Values:
             pinned=st.booleans(),
             owner=st.none() | self._ids(),
             metadata=st.dictionaries(
-                self.texts.map(lambda text: text[:_LONGEST_KEY]),
+                self.texts.filter(lambda key: len(key) <= LONGEST_KEY),
                 self._metadata_values(),
                 max_size=2,
             ),

@@ -14,6 +14,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from ..adapters import Operation
+from ..adapters.write_rules import is_same_message
 from ..errors import ConflictError
 from ..models import Message
 from ..store import WriteCall
@@ -109,7 +110,7 @@ class Synchronizer:
 
     def _are_alike(self, message: Message, existing: Message) -> bool:
         """Return whether the existing one can stay; its feedback may still have to be set."""
-        if message == existing:
+        if is_same_message(message, existing):
             return True
         if message.id != existing.id or message.status != existing.status:
             return False

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
+from ..adapters.write_rules import are_same_json
 from ..models import Conversation, Origin
 from ..models._metadata import check_metadata
 
@@ -111,13 +112,21 @@ def changed_fields(existing: Conversation, wanted: Conversation) -> dict[str, An
     }
     ours, theirs = existing.metadata, wanted.metadata
     gone: dict[str, Any] = dict.fromkeys(ours.keys() - theirs.keys())
-    new = {key: value for key, value in theirs.items() if key not in ours or ours[key] != value}
+    new = {
+        key: value
+        for key, value in theirs.items()
+        if key not in ours or not are_same_json(ours[key], value)
+    }
     return {**changes, "metadata": gone | new} if gone or new else changes
 
 
 def are_alike(existing: Conversation, wanted: Conversation) -> bool:
     """Return whether a copy is what it is to be, a mirror's notes included."""
-    return existing.portable() == wanted.portable() and _notes(existing) == _notes(wanted)
+    return (
+        existing.portable() == wanted.portable()
+        and are_same_json(existing.metadata, wanted.metadata)
+        and _notes(existing) == _notes(wanted)
+    )
 
 
 def _notes(conversation: Conversation) -> object:

@@ -137,11 +137,15 @@ class WriteStats:
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """A write, the number of messages that it counts for, and those that come back as stored."""
+    """A write, the number of messages that it counts for, and those that come back as stored.
 
-    call: WriteCall
-    messages: int
-    sent: Sequence[Message]
+    Attributes:
+        call: Makes the call, of the copy as it is when the write is sent.
+    """
+
+    call: Callable[[], WriteCall]
+    messages: int = 0
+    sent: Sequence[Message] = ()
 
 
 class TargetConversation:
@@ -168,16 +172,21 @@ class TargetConversation:
         stats: WriteStats,
     ) -> None:
         self.target = target
-        self.wanted, self.lost = fields_to_write(
-            existing, wanted, policy.followed, target.traits.keeps
-        )
-        self.existing = existing
         self.policy = policy
+        self._original = wanted
+        self._find(existing)
         self.stats = stats
         self.begun = False
         self._queue: list[_Write] = []
         self._queued_messages = 0
+        self._puts_queued = False
         self.puts = target.offers(Operation.PUT_CONVERSATION)
+
+    def _find(self, existing: Conversation | None) -> None:
+        self.existing = existing
+        self.wanted, self.lost = fields_to_write(
+            existing, self._original, self.policy.followed, self.target.traits.keeps
+        )
 
     @property
     def is_whole(self) -> bool:
@@ -217,8 +226,7 @@ class TargetConversation:
             return
         self.begun = True
         if self.puts:
-            marked = with_problem(self.existing or self.wanted, UNFINISHED)
-            yield from self.write(WriteCall(Operation.PUT_CONVERSATION, marked))
+            yield from self.put(lambda: with_problem(self.existing or self.wanted, UNFINISHED))
         elif self.existing is None:
             yield from self.write(self._creation())
         else:
@@ -256,8 +264,15 @@ class TargetConversation:
         is_full = self._queued_messages + messages > CHUNK or len(self._queue) == BATCH_LIMIT
         if self._queue and is_full:
             yield from self.flush()
-        self._queue.append(_Write(call, messages, sent))
+        self._queue.append(_Write(lambda: call, messages, sent))
         self._queued_messages += messages
+
+    def put(self, make: Callable[[], Conversation]) -> Steps[None]:
+        """Queue a write of all fields, which are made when it is sent: others write them, too."""
+        if len(self._queue) == BATCH_LIMIT:
+            yield from self.flush()
+        self._queue.append(_Write(lambda: WriteCall(Operation.PUT_CONVERSATION, make())))
+        self._puts_queued = True
 
     def flush(self) -> Steps[None]:
         """Send the queued writes, except in a dry run.
@@ -269,12 +284,22 @@ class TargetConversation:
             ConflictError: The copy was deleted since it was found.
         """
         writes, self._queue, self._queued_messages = self._queue, [], 0
+        if self._puts_queued and self.existing is not None and not self.policy.dry_run:
+            yield from self._find_again()
+        self._puts_queued = False
         size = len(writes) if self.target.traits.batches == "atomic" else 1
         for start in range(0, len(writes), size or 1):
             yield from self._flush(writes[start : start + size])
 
+    def _find_again(self) -> Steps[None]:
+        """Look at the copy again: what others have set there meanwhile is its own."""
+        try:
+            self._find((yield TargetCall(lambda store: store.get_conversation(self._original.id))))
+        except NotFoundError as error:
+            raise self._deleted_meanwhile() from error
+
     def _flush(self, writes: Sequence[_Write]) -> Steps[None]:
-        results = yield from self._send([write.call for write in writes])
+        results = yield from self._send([write.call() for write in writes])
         for write, result in zip(writes, results, strict=True):
             if write.sent:
                 self.stats.compare(write.sent, cast("Sequence[Message]", result))

@@ -127,9 +127,12 @@ def _finish(copy: TargetConversation, *, generating: bool) -> Steps[None]:
 
 def _finish_by_put(copy: TargetConversation, *, unsettled: bool) -> Steps[None]:
     """Remove the mark, and give the copy all that the source has of the conversation."""
-    final = with_problem(copy.wanted, UNSETTLED) if unsettled else copy.wanted
-    if copy.begun or copy.existing is None or not are_alike(copy.existing, final):
-        yield from copy.write(WriteCall(Operation.PUT_CONVERSATION, final))
+
+    def final() -> Conversation:
+        return with_problem(copy.wanted, UNSETTLED) if unsettled else copy.wanted
+
+    if copy.begun or copy.existing is None or not are_alike(copy.existing, final()):
+        yield from copy.put(final)
 
 
 def _finish_by_updates(copy: TargetConversation) -> Steps[None]:

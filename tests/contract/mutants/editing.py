@@ -96,6 +96,17 @@ class TakesEveryEditForAWrite(_ChangesEdits):
         self._shelf[conversation_id].touch()
 
 
+@in_memory("test_an_edit_of_a_json_type_alone_is_a_write")
+class TakesWhatPythonTakesForEqual(MemoryAdapter):
+    def update_message(
+        self, conversation_id: str, message: Message, was: Message | AnyTip
+    ) -> Flow[Call, object, Message]:
+        stored = yield from self.get_message(conversation_id, message.id)
+        if stored == message:
+            return stored
+        return (yield from super().update_message(conversation_id, message, was))
+
+
 @in_memory("test_editing_what_is_absent_raises_not_found")
 class OverlooksEditsOfWhatIsAbsent(MemoryAdapter):
     def update_message(

@@ -213,8 +213,14 @@ def traits_json(traits: Traits) -> Row:
 
 
 def body_json(body: Value) -> Row:
-    """Convert a request's body to JSON; UNSET and ANY are left out, None is null."""
-    return part_surrogates(dump(body))
+    """Convert a request's body to JSON; UNSET and ANY are left out, None is null.
+
+    Raises:
+        InvalidError: A field for JSON contains something else.
+    """
+    data = dump(body)
+    to_json(data)  # which ends also where data contains itself
+    return part_surrogates(data)
 
 
 def message_header(message_id: str | None) -> dict[str, str]:

@@ -736,3 +736,11 @@ def test_no_server_is_loaded_with_the_adapter():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_contains_itself_is_refused():
+    endless: dict[str, object] = {}
+    endless["self"] = endless
+    message = Message(role="user").trusted_copy(raw=endless)
+    with pytest.raises(InvalidError, match="Circular"):
+        adapter().append_messages("c", [message], None)

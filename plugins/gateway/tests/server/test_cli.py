@@ -206,6 +206,13 @@ def test_only_a_server_that_may_be_written_to_makes_a_file(tmp_path):
     check(create=False)
 
 
+@pytest.mark.rim
+def test_a_missing_file_is_not_served_read_only(tmp_path):
+    with served(f"sqlite:///{tmp_path / 'typo.db'}", "--read-only") as server:
+        assert server.ended() == ExitCode.USAGE
+    assert "there is no file" in server.lines[-1]
+
+
 def test_a_store_that_answers_itself_is_left_alone_by_a_model():
     found = open_stores(
         "echo://x", {}, apps={APP: "memory://y"}, upstream=Upstream(url="http://127.0.0.1:1/v1")

@@ -169,5 +169,5 @@ def _adapter(target: str | Adapter, namespace: str | None) -> Adapter:
     if isinstance(target, str):
         return open_adapter(target, **options)
     if options:
-        raise ConfigError("namespace goes with a DSN or a profile: open the adapter with it")
+        raise ConfigError("namespace must not be given with an adapter: open the adapter with it")
     return target

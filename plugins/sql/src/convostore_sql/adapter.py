@@ -171,7 +171,7 @@ class SQLAdapter(Adapter[Query, Reply]):
         """The query of the label that names the namespace."""
         if not self._namespace:
             return ""
-        return f"?namespace={quote(self._namespace, errors='backslashreplace')}"
+        return f"?namespace={quote(self._namespace, errors='surrogatepass')}"
 
     # Reading
 
@@ -276,8 +276,8 @@ class SQLAdapter(Adapter[Query, Reply]):
     ) -> SQLFlow[None]:
         row = yield from self._locked(conversation_id)
         conversation = conversation_of(row)
-        changes = changed_fields(conversation, change)
-        yield from self._save(row, conversation.trusted_copy(**changes))
+        if changes := changed_fields(conversation, change):
+            yield from self._save(row, conversation.trusted_copy(**changes))
 
     def fork_conversation(
         self,
@@ -380,8 +380,8 @@ class SQLAdapter(Adapter[Query, Reply]):
         _, *columns = yield from self._message(conversation_id, message.id)
         stored = stored_message(*columns)
         edited = edited_message(stored, message, was)
-        if edited == stored:
-            return edited
+        if edited is stored:
+            return stored
         row = message_row(edited, microseconds(edited.stored_at))
         row["words"] = self._words(tokenize(searchable_text(edited)))
         values = {f"new_{name}": value for name, value in row.items()}
@@ -410,7 +410,10 @@ class SQLAdapter(Adapter[Query, Reply]):
     ) -> SQLFlow[None]:
         yield from self._locked(conversation_id)
         _, *columns = yield from self._message(conversation_id, message_id)
-        changed = stored_message(*columns).trusted_copy(feedback=feedback)
+        stored = stored_message(*columns)
+        if stored.feedback == feedback:
+            return
+        changed = stored.trusted_copy(feedback=feedback)
         key = self._key(conversation_id)
         yield self._sql.save_message(
             **key, message_id=encode_text(message_id), new_body=message_body(changed)

@@ -10,12 +10,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ...errors import StoreError, UnavailableError
-from .._arguments import Place, TurnOptions, command_line, turn_options
+from .._arguments import Place, TurnOptions, command_line, text_or_stdin, turn_options
 from .._output import AsJSON, Form, WithRaw, choose_form, plain_event, plain_reply, write_json
 from ..chat.receive import Events, can_resume, listen, may_have_arrived, prepare, resume
 from ..errors import ExitCode, print_to_stderr
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from ...store import ConversationStore
 
 __all__ = ["ask"]
-
-_STREAM: Final = "-"
-"""The name of the standard input in the place of a text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +107,7 @@ def _parse_request(
     others = {"--answer": answer, "--resume": resume}
     names = [name for name, value in others.items() if value is not None]
     if not names:
-        part = _text_part(_read_stdin() if text is None or text == _STREAM else text, options)
+        part = _text_part(text_or_stdin(text), options)
         content: list[TextPart | FilePart] = [part, *_file_parts(files)]
         return _Request(conversation_id=conversation_id, content=content, options=options)
     conflicts = {
@@ -138,19 +135,6 @@ def _text_part(text: str, options: dict[str, Any]) -> TextPart:
     if not text.strip() and not options:
         raise typer.BadParameter("must not be empty", param_hint="TEXT")
     return TextPart(text=text.strip("\r\n"))
-
-
-def _read_stdin() -> str:
-    if sys.stdin.isatty():
-        raise typer.BadParameter("name a text, or pipe it in", param_hint="TEXT")
-    try:
-        text = sys.stdin.read()
-        text.encode()
-    except UnicodeError:
-        raise typer.BadParameter(
-            "the standard input must be text in its encoding", param_hint="TEXT"
-        ) from None
-    return text
 
 
 def _file_parts(urls: list[str] | None) -> Iterator[FilePart]:

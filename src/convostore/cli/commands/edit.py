@@ -5,13 +5,12 @@ Nothing is deleted here.
 
 from __future__ import annotations
 
-import sys
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from .._arguments import tag_values
+from .._arguments import tag_values, text_or_stdin
 from .._output import print_done, write
 from ..options import ConversationId, Given, MessageId, Target, opened
 from ..render.text import one_line
@@ -98,7 +97,9 @@ def edit(
     message_id: MessageId,
     text: Annotated[
         str | None,
-        typer.Argument(metavar="TEXT", help="The new text; nothing for what comes through a pipe."),
+        typer.Argument(
+            metavar="TEXT", help="The new text; - or nothing for what comes through a pipe."
+        ),
     ] = None,
     given: Given = None,
 ) -> None:
@@ -106,7 +107,9 @@ def edit(
 
     All else of it stays. If somebody else changes it at the same time, nothing is written.
     """
-    new_text = sys.stdin.read().strip("\r\n") if text is None else text
+    new_text = text_or_stdin(text).strip("\r\n")
+    if not new_text:
+        raise typer.BadParameter("must not be empty", param_hint="TEXT")
     with opened(target, given) as store:
         stored = store.get_message(conversation_id, message_id)
         edited = stored.model_copy(update={"parts": _with_text(stored, new_text)})

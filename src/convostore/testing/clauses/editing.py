@@ -8,7 +8,7 @@ from typing import Final
 from ...adapters import Operation
 from ...errors import ConflictError, NotFoundError, UnavailableError
 from ...http import Request, Response
-from ...models import ANY, Feedback, Message, TextPart
+from ...models import ANY, Feedback, Message, OtherPart, TextPart
 from ...store import AsyncConversationStore
 from .._assertions import NotOffered, collect, open_filled, raises, require
 from .._backend import Kit
@@ -144,6 +144,18 @@ class EditingClauses:
         assert before.revision is None or after.revision != before.revision
         if before.updated_at and after.updated_at:
             assert after.updated_at > before.updated_at
+
+    async def test_an_edit_of_a_json_type_alone_is_a_write(self, kit: Kit) -> None:
+        """An edit from 1 to True or 1.0 within JSON is stored; Python takes them for equal."""
+        store = await _open_with(kit, Operation.UPDATE_MESSAGE)
+        message = (await _messages(store))[1]
+        for number in (1, True, 1.0):
+            data = {"number": number}
+            part = OtherPart(type="numbers", data=data)
+            await store.update_message("c0000", message.model_copy(update={"parts": (part,)}))
+            (stored,) = (await _messages(store))[1].parts
+            assert isinstance(stored, OtherPart)
+            assert repr(stored.data) == repr(data)
 
     async def test_editing_what_is_absent_raises_not_found(self, kit: Kit) -> None:
         """Editing or popping in what is absent is a `NotFoundError`, and creates nothing.

@@ -95,8 +95,12 @@ def serve(
 
     Returns:
         Whether the shutdown was graceful, without a second signal.
+
+    Raises:
+        ConfigError: A store cannot be served as it is configured, such as a missing file that must
+            not be made.
     """
-    server = _Server(app, stores, limits or Limits(), proxies, grace)
+    server = _Server(app, stores, limits or Limits(), proxies, grace, requires_config=True)
     asyncio.run(server.serve(sockets=[listening]))
     return not server.is_forced
 
@@ -184,6 +188,8 @@ class _Server(uvicorn.Server):
         limits: Limits,
         proxies: Sequence[str],
         grace: float,
+        *,
+        requires_config: bool = False,
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -201,6 +207,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._stores = tuple(stores)
         self._grace = grace
+        self._requires_config = requires_config
         self._forced = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -211,7 +218,10 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
-        await asyncio.gather(*map(_check, self._stores))
+        for failure in await asyncio.gather(*map(_check, self._stores)):
+            if self._requires_config and isinstance(failure, ConfigError):
+                await self._close_stores()
+                raise failure
         await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
@@ -231,6 +241,9 @@ class _Server(uvicorn.Server):
         await self._unless_forced(self._wait_for_answers(), self._grace)
         await self._abort_remaining()
         await self._unless_forced(settle(self._grace), self._grace + 1)
+        await self._close_stores()
+
+    async def _close_stores(self) -> None:
         for store in self._stores:
             with suppress(Exception):  # nothing can be done about it at this point
                 await store.aclose()
@@ -255,13 +268,15 @@ class _Server(uvicorn.Server):
         await asyncio.sleep(0)  # lets transports call connection_lost
 
 
-async def _check(store: AsyncConversationStore) -> None:
-    """Check a store before it is served: some learn only then what they offer."""
+async def _check(store: AsyncConversationStore) -> Exception | None:
+    """Check a store, which may learn only then what it offers, and return why it fails."""
     try:
         async with asyncio.timeout(_CHECK_TIMEOUT):
             await store.check()
     except Exception as error:  # it may answer later; the readiness probe checks again
         _log.warning("%s does not answer yet: %s", public_name(store.label), type(error).__name__)
+        return error
+    return None
 
 
 async def _cancel(tasks: Iterable[Task[None]]) -> None:

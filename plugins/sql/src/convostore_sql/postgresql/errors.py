@@ -172,7 +172,7 @@ def committing(connection: psycopg.BaseConnection[Any]) -> Iterator[None]:
 
 
 def _too_large(text: str) -> InvalidError:
-    return InvalidError(f"PostgreSQL cannot store a value, an id may be too long: {text}")
+    return InvalidError(f"PostgreSQL cannot store a value (perhaps an id is too long): {text}")
 
 
 _MAKE: Final[Mapping[str, Callable[[str], StoreError]]] = {

@@ -146,6 +146,20 @@ def test_what_a_model_made_in_one_step_is_one_message():
     assert answer.parts == (ReasoningPart(text="So."), TextPart(text="Noon, full moon."))
 
 
+def test_two_answers_in_a_row_are_two_messages():
+    first, second = from_items([NEXT_STEP[-1], NEXT_STEP[-1]])
+    assert first.parts == second.parts == (TextPart(text="Noon, full moon."),)
+
+
+def test_a_call_and_its_result_without_ids_get_the_same():
+    call = Message(role="assistant", parts=(ToolCallPart(name="tide"),))
+    result = Message(role="tool", parts=(ToolResultPart(content="noon"),))
+    made, answered = to_messages([call, result])
+    assert made["tool_calls"][0]["id"] == answered["tool_call_id"]
+    made, answered = to_items([call, result])
+    assert made["call_id"] == answered["call_id"]
+
+
 def test_items_go_back_as_they_came_with_ids_and_encrypted_reasoning():
     items = [QUESTION, *STEP, *OUTPUTS, *NEXT_STEP]
     assert to_items(from_items(items)) == items

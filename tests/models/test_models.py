@@ -504,3 +504,16 @@ def test_metadata_that_are_their_own_contents_are_refused_at_once():
     for value in (nested, endless, ["y" * 60_000] * 60_000):
         with pytest.raises(ValidationError, match="at most 6"):
             Conversation(id="c", metadata={"key": value})
+
+
+def test_metadata_are_bounded_by_bytes_levels_and_lengths_of_keys():
+    deep: object = None
+    for _ in range(63):
+        deep = [deep]
+    for key, value, more in (("k", "é" * 32_764, "é" * 32_765), ("k", deep, [deep])):
+        Conversation(id="c", metadata={key: value})
+        with pytest.raises(ValidationError, match="at most 6"):
+            Conversation(id="c", metadata={key: more})
+    Conversation(id="c", metadata={"k" * 256: 1})
+    with pytest.raises(ValidationError, match="256 characters"):
+        Conversation(id="c", metadata={"k" * 257: 1})

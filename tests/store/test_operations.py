@@ -20,6 +20,7 @@ from convostore import (
     Source,
     TextPart,
     Traits,
+    UnavailableError,
     UnsupportedError,
 )
 from convostore.adapters import Adapter, AdapterOptions, paginate
@@ -27,6 +28,7 @@ from convostore.adapters.memory import MemoryAdapter
 from convostore.flow import run
 from convostore.models import (
     ANY,
+    UNSET,
     ConversationChange,
     ConversationFilter,
     Listing,
@@ -353,7 +355,8 @@ def test_a_cursor_of_another_age_is_refused():
 def test_a_cursor_of_another_search_is_refused():
     plan = filled()
     cursor = carry(plan.search(Search("1"), Listing(limit=2))).cursor
-    for other in (Search("2"), Search("1", role="user"), Search("1", conversation_id="c0")):
+    others = [{"role": "user"}, {"conversation_id": "c0"}, {"owner": None}, {"owner": "ann"}]
+    for other in (Search("2"), *[Search("1", **fields) for fields in others]):
         refused(plan.search(other, Listing(limit=2, cursor=cursor)))
     assert len(carry(plan.search(Search("1"), Listing(limit=2, cursor=cursor))).items) == 2
 
@@ -630,3 +633,71 @@ def test_a_total_that_counts_more_than_is_shown_is_left_out():
     everything = Listing(limit=3, older_than=AGES[0] + DAY)
     assert carry(plan.list_conversations(everything)).total == 7
     assert carry(plan.list_conversations(Listing())).total == 7
+
+
+# What an adapter does not have, or does not keep to
+
+
+def unsent(call):
+    raise AssertionError("it was sent")
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda plan: plan.list_conversations(Listing(owner="ann")),
+        lambda plan: plan.search(Search("words", owner=None), Listing()),
+        lambda plan: plan.delete_conversations(ConversationFilter(owner="ann")),
+        lambda plan: plan.create_conversation(NewConversation(owner="ann")),
+        lambda plan: plan.update_conversation("c0", ConversationChange(owner=None)),
+        lambda plan: plan.fork_conversation("c0", "m0", None, ConversationChange(owner="ann")),
+    ],
+)
+def test_an_owner_that_the_backend_does_not_have_is_refused_before_any_request(operation):
+    class Ownerless(MemoryAdapter):
+        traits = Traits()
+
+    with pytest.raises(UnsupportedError, match="owner"):
+        run(operation(memory(Ownerless))(), unsent)
+
+
+def test_a_list_by_owner_shows_no_other_owners_whatever_the_adapter_returns():
+    class Careless(MemoryAdapter):
+        def list_conversations(self, listing):
+            return super().list_conversations(replace(listing, owner=UNSET))
+
+    plan = memory(Careless)
+    for name in ("ann", "ben", None):
+        carry(plan.create_conversation(NewConversation(id=f"of {name}", owner=name)))
+    for name in ("ann", "ben", None):
+        page = carry(plan.list_conversations(Listing(owner=name)))
+        assert [each.id for each in page.items] == [f"of {name}"]
+        assert page.total is None
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda plan, start: plan.list_conversations(Listing(start=start)),
+        lambda plan, start: plan.list_messages("c0", Listing(start=start)),
+    ],
+)
+def test_a_page_that_does_not_begin_with_its_start_is_not_shown(operation):
+    class Headstrong(MemoryAdapter):
+        def list_conversations(self, listing):
+            return super().list_conversations(replace(listing, start=None))
+
+        def list_messages(self, conversation_id, listing):
+            return super().list_messages(conversation_id, replace(listing, start=None))
+
+    assert "nobody" in str(refused(operation(filled(Headstrong), "nobody"), NotFoundError))
+
+
+def test_only_a_pop_that_names_its_message_may_be_repeated():
+    class Failing(MemoryAdapter):
+        def pop_message(self, conversation_id, tip):
+            raise UnavailableError("it may have arrived")
+
+    plan = filled(Failing)
+    assert refused(plan.pop_message("c0", "m4"), UnavailableError).retryable
+    assert not refused(plan.pop_message("c0", ANY), UnavailableError).retryable

@@ -157,6 +157,28 @@ def test_a_conversation_is_put_where_its_id_says(api: httpx.Client, chat: str) -
     assert "id" in told
 
 
+def test_a_message_is_edited_where_its_id_says(api: httpx.Client, chat: str) -> None:
+    edit = {"message": said("m1", "edited")}
+    assert "id" in refused(api.put(f"{chat}/messages/m0", json=edit), 400, "invalid")
+    assert api.put(f"{chat}/messages/m1", json=edit).status_code == 200
+    assert api.get(f"{chat}/messages/m1").json()["parts"] == edit["message"]["parts"]
+
+
+def test_conversations_are_an_owners_or_nobodys_but_not_both(api: httpx.Client, chat: str) -> None:
+    assert api.patch(chat, json={"owner": "ann"}).status_code == 204
+    id = api.get(chat).json()["id"]
+
+    def found(**owner: str) -> int:
+        query = {"q": "words", "conversation_id": id, **owner}
+        return len(api.get("/v1/search", params=query).json()["items"])
+
+    assert (found(owner="ann"), found(owner="ben"), found(without_owner="true")) == (3, 0, 0)
+    assert ids(api.get("/v1/conversations", params={"owner": "ann"})) == [id]
+    both = {"owner": "ann", "without_owner": "true"}
+    assert "owner" in refused(api.delete("/v1/conversations", params=both), 400, "invalid")
+    assert api.delete("/v1/conversations", params={"owner": "ann"}).json() == {"deleted": 1}
+
+
 def test_a_fork_is_a_conversation_of_its_own(api: httpx.Client, chat: str) -> None:
     fork = api.post(f"{chat}/fork", json={"message_id": "m1", "title": None})
     assert fork.status_code == 201

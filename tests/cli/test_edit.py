@@ -75,6 +75,21 @@ def test_edit_replaces_the_text_of_a_message_and_keeps_the_rest(target, words):
         assert store.get_message("tides", "m") == edited
 
 
+def test_edit_overwrites_nothing_that_somebody_else_wrote_meanwhile(target, monkeypatch):
+    def edit_meanwhile(message, text):
+        theirs = message.model_copy(update={"parts": (TextPart(text="theirs"),)})
+        with convostore.open(target) as store:
+            store.update_message("tides", theirs)
+        return (TextPart(text=text),)
+
+    monkeypatch.setattr("convostore.cli.commands.edit._with_text", edit_meanwhile)
+    result = run("edit", target, "tides", "answer", "ours")
+    assert result.exit_code != 0
+    assert "was changed" in result.stderr
+    with convostore.open(target) as store:
+        assert store.get_message("tides", "answer").text == "theirs"
+
+
 @pytest.mark.parametrize("rating", ["good", "bad"])
 def test_feedback_is_set(target, rating):
     result = run("feedback", target, "tides", "answer", rating)

@@ -10,7 +10,7 @@ from hypothesis import given
 
 import convostore
 from convostore import Conversation, Message, TextPart
-from convostore.serialization import join_surrogates, part_surrogates, to_exact_json, to_json
+from convostore.serialization import join_surrogates, separate_surrogates, to_exact_json, to_json
 from convostore.testing.strategies import json_values, texts
 
 PAIR, ONE = "\ud83d\ude00", "\U0001f600"
@@ -44,9 +44,9 @@ def test_what_is_parted_is_joined_again(data):
 
 @given(texts(pairs=True))
 def test_only_a_pair_is_written_otherwise_than_plain_json(text):
-    changed = part_surrogates(text) != text
+    changed = separate_surrogates(text) != text
     assert (to_exact_json(text) != to_json(text)) is changed
-    assert join_surrogates(part_surrogates(text)) == text
+    assert join_surrogates(separate_surrogates(text)) == text
 
 
 def test_pages_of_memory_have_each_conversation():

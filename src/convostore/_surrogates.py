@@ -13,21 +13,21 @@ from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
-_TO_PART: Final = re.compile("[\ud800-\udbff]\u200c*(?=[\udc00-\udfff])")
-_PARTED: Final = re.compile("([\ud800-\udbff]\u200c*)\u200c(?=[\udc00-\udfff])")
+_JOINABLE: Final = re.compile("[\ud800-\udbff]\u200c*(?=[\udc00-\udfff])")
+_SEPARATED: Final = re.compile("([\ud800-\udbff]\u200c*)\u200c(?=[\udc00-\udfff])")
 
 _JSON = Any  # decoded: texts, and lists and objects of them
 
 
-def part_surrogates(data: T) -> T:
+def separate_surrogates(data: T) -> T:
     """Return JSON data in which no text has two surrogates that its JSON would join."""
-    parted: T = _map(data, lambda text: _TO_PART.sub("\\g<0>\u200c", text))
-    return parted
+    separated: T = _map(data, lambda text: _JOINABLE.sub("\\g<0>\u200c", text))
+    return separated
 
 
 def join_surrogates(data: T) -> T:
-    """Return decoded JSON data as it was before `part_surrogates`."""
-    joined: T = _map(data, lambda text: _PARTED.sub("\\1", text))
+    """Return decoded JSON data as it was before `separate_surrogates`."""
+    joined: T = _map(data, lambda text: _SEPARATED.sub("\\1", text))
     return joined
 
 

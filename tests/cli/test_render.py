@@ -52,6 +52,19 @@ def said(*parts, **more):
     return Message(id="m", role="assistant", parts=parts, **more)
 
 
+@pytest.mark.parametrize("render", [plainly, None])
+def test_the_owner_and_the_metadata_are_shown(render):
+    metadata = {"project": "sea\x1b[2J", "stars": {"of": [5]}}
+    conversation = Conversation(id="c", owner="ann", metadata=metadata)
+    drawn = render(terminal.transcript(conversation, [])) if render else None
+    drawn = drawn or text.transcript_text(conversation, ())
+    assert [line.strip() for line in drawn.splitlines()[-3:]] == [
+        "owner: ann",
+        "project=sea�[2J",
+        'stars={"of": [5]}',
+    ]
+
+
 def test_a_terminal_shows_markdown_links_and_what_was_researched():
     drawn = shown(terminal.transcript(Conversation(id="c", title="t"), [question(), answer()]))
     assert "https://example.org/tides" in drawn

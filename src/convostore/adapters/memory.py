@@ -51,12 +51,12 @@ from .write_rules import (
     forked_conversation,
     made_conversation,
     missing_tip,
-    moved_by,
     new_revision,
     require_json,
     same_conversation,
     taken_conversation,
     unstored_messages,
+    updated_time,
 )
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class _Entry:
 
     def touch(self, messages: Sequence[Message] = ()) -> None:
         """Note that the content has changed, by these messages if any were added."""
-        self.revise(updated_at=moved_by(self.conversation, self.made_at, messages))
+        self.revise(updated_at=updated_time(self.conversation, self.made_at, messages))
 
 
 @dataclass(slots=True)

@@ -44,13 +44,13 @@ __all__ = [
     "is_same_message",
     "made_conversation",
     "missing_tip",
-    "moved_by",
     "moved_on",
     "new_revision",
     "require_json",
     "same_conversation",
     "taken_conversation",
     "unstored_messages",
+    "updated_time",
 ]
 
 
@@ -294,7 +294,7 @@ def absent_start(item_id: str) -> NotFoundError:
     return NotFoundError(f"start must be an id in the list, got {item_id!r}")
 
 
-def moved_by(
+def updated_time(
     conversation: Conversation, made_at: datetime, messages: Sequence[Message]
 ) -> datetime:
     """Return the `updated_at` of a conversation whose content changes.

@@ -16,7 +16,7 @@ from typing import Annotated, ClassVar, Final, Literal, NamedTuple, TypeAlias
 from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from .._surrogates import may_hold_pairs, part_surrogates
+from .._surrogates import may_hold_pairs, separate_surrogates
 from ._base import JSON, Portable, Timestamp, Value, _not_empty
 from ._parts import Part, TextPart
 
@@ -187,6 +187,6 @@ class Message(Value):
         del plain["feedback"], plain["status"]
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
         if may_hold_pairs(text):
-            plain = part_surrogates(plain)
+            plain = separate_surrogates(plain)
             text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode("ascii")).hexdigest()

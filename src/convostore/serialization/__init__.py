@@ -4,7 +4,7 @@ Fields with their default value are omitted. Loading validates; what a store kep
 loaded any more is salvaged field by field. No file, table or service may be known here.
 """
 
-from .._surrogates import join_surrogates, part_surrogates
+from .._surrogates import join_surrogates, separate_surrogates
 from ._codec import (
     dump,
     dumps,
@@ -29,9 +29,9 @@ __all__ = [
     "message_json",
     "parse_conversation",
     "parse_message",
-    "part_surrogates",
     "salvage_conversation",
     "salvage_message",
+    "separate_surrogates",
     "structure_of",
     "to_exact_json",
     "to_json",

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_core import to_json as to_json_bytes
 
-from .._surrogates import join_surrogates, may_hold_pairs, part_surrogates
+from .._surrogates import join_surrogates, may_hold_pairs, separate_surrogates
 from ..errors import InvalidError
 from ..models import JSON, Conversation, Message, Portable, Source
 
@@ -91,7 +91,7 @@ def to_exact_json(data: JSON) -> str:
         InvalidError: It is not JSON, or nested too deeply.
     """
     text = to_json(data)
-    return to_json(part_surrogates(data)) if may_hold_pairs(text) else text
+    return to_json(separate_surrogates(data)) if may_hold_pairs(text) else text
 
 
 def load_conversation(data: JSON) -> Conversation:

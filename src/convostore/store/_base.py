@@ -111,7 +111,7 @@ class BaseStore:
 
 
 def adapter_of(store: BaseStore) -> Adapter:
-    """Return the adapter of a store, for what in this library is made of its operations."""
+    """Return the adapter of a store, for other modules of this library."""
     return store._operations.adapter  # noqa: SLF001  # no caller of a store needs it
 
 

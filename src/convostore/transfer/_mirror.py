@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Final
 
-from .._surrogates import part_surrogates
+from .._surrogates import separate_surrogates
 from ..adapters import Operation
 from ..errors import ConflictError, InvalidError, NotFoundError, ProtocolError, StoreError
 from ..models import Conversation, Origin
@@ -271,7 +271,7 @@ def refuse_to_delete_all(source: str, copies: int) -> None:
 
 def _digest(store: str, conversation_id: str) -> bytes:
     # JSON shows where the name ends, and encodes any text as ASCII, lone surrogates included.
-    data = part_surrogates([store, conversation_id])
+    data = separate_surrogates([store, conversation_id])
     return sha256(json.dumps(data).encode("ascii")).digest()[:16]
 
 

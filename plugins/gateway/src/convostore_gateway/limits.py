@@ -12,7 +12,7 @@ class Limits:
     Attributes:
         body: The most bytes of a request's body.
         head: The most bytes of a request's line and headers.
-        id: The most characters of an id.
+        id: The most characters of an id or an owner.
         page: The most items of a page; a larger limit is lowered to this.
         arrival: Seconds within which a request's head, and then its body, must arrive.
         departure: Seconds over which a client must read at least 4 KiB of an answer a second on

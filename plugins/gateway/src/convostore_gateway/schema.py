@@ -37,7 +37,7 @@ from convostore.models import (
     Value,
 )
 from convostore.parsing import Row, decode_json
-from convostore.serialization import dump, join_surrogates, part_surrogates, to_json
+from convostore.serialization import dump, join_surrogates, separate_surrogates, to_json
 
 from .later_fields import unknown_fields, without_fields
 
@@ -185,6 +185,11 @@ class Info(Value):
         return frozenset([operation for operation in Operation if operation in self.offers])
 
     @property
+    def is_first_version(self) -> bool:
+        """Whether the gateway is 0.1, which has no notes of a mirror, for one."""
+        return "keeps" not in self.traits
+
+    @property
     def known_traits(self) -> Traits:
         """The traits that this version knows, with the page bound of this server."""
         known = {field.name for field in fields(Traits)}
@@ -193,7 +198,7 @@ class Info(Value):
             for name, value in self.traits.items()
             if name in known
         }
-        if "keeps" not in traits and Operation.UPDATE_CONVERSATION in self.operations:
+        if self.is_first_version and Operation.UPDATE_CONVERSATION in self.operations:
             traits["keeps"] = frozenset({"pinned"})  # a gateway that does not say it, as 0.1
         return Traits(**traits | {"max_page": self.max_page})
 
@@ -220,7 +225,7 @@ def body_json(body: Value) -> Row:
     """
     data = dump(body)
     to_json(data)  # which ends also where data contains itself
-    return part_surrogates(data)
+    return separate_surrogates(data)
 
 
 def message_header(message_id: str | None) -> dict[str, str]:

@@ -744,3 +744,24 @@ def test_what_contains_itself_is_refused():
     message = Message(role="user").trusted_copy(raw=endless)
     with pytest.raises(InvalidError, match="Circular"):
         adapter().append_messages("c", [message], None)
+
+
+def test_what_a_store_notes_itself_is_not_sent():
+    stored = Message(role="user", stored_at=datetime(2026, 1, 1, tzinfo=UTC))
+    flow = adapter().append_messages("c", [stored], None)
+    assert "stored_at" not in next(flow).json["messages"][0]
+    flow = adapter().put_conversation(Conversation(id="c", revision="r"))
+    assert "revision" not in next(flow).json
+
+
+def test_a_gateway_of_the_first_version_is_sent_no_notes_of_a_mirror():
+    origin = Origin(store="s", conversation_id="c", revision="r", metadata_keys=("k",))
+    copy = Conversation(id="c", origin=origin)
+    newer, older = adapter(), adapter()
+    traits = schema.traits_json(Traits())
+    for one, known in ((newer, traits), (older, {**traits, "keeps": None})):
+        told = {name: value for name, value in known.items() if value is not None}
+        info = schema.Info(label="l", version="0", offers=(), traits=told, max_page=9)
+        one._learn(info)
+    assert next(newer.put_conversation(copy)).json["origin"]["metadata_keys"] == ["k"]
+    assert next(older.put_conversation(copy)).json["origin"].keys() == {"store", "conversation_id"}

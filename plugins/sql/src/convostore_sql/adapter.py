@@ -30,11 +30,11 @@ from convostore.adapters.write_rules import (
     forked_conversation,
     made_conversation,
     missing_tip,
-    moved_by,
     new_revision,
     same_conversation,
     taken_conversation,
     unstored_messages,
+    updated_time,
 )
 from convostore.dsn import DSN
 from convostore.errors import ConflictError
@@ -602,11 +602,11 @@ def _by_id(rows: Iterable[Row]) -> dict[str, Message]:
 
 
 def _moved(end: _End, messages: Sequence[Message]) -> int:
-    """Return the time of a change, as `moved_by` does; these messages are added."""
+    """Return the time of a change, as `updated_time` does; these messages are added."""
     if messages and end.created_at is not None and end.created_at < end.stored_at:
         conversation = Conversation.model_construct(
             id="", created_at=time_of(end.created_at), updated_at=time_of(end.updated_at)
         )
-        return microseconds(moved_by(conversation, time_of(end.stored_at), messages))
+        return microseconds(updated_time(conversation, time_of(end.stored_at), messages))
     # The time ascends even if the clock goes back, but not beyond the latest time.
     return max(_now(), min(1 + (end.updated_at or 0), LATEST))

@@ -23,9 +23,9 @@ from convostore.serialization import (
     dumps,
     parse_conversation,
     parse_message,
-    part_surrogates,
     salvage_conversation,
     salvage_message,
+    separate_surrogates,
     structure_of,
     to_json,
 )
@@ -299,7 +299,7 @@ def _plain_body(body: str) -> str:
         InvalidError: It is not the text of an object.
     """
     # What is encoded has its surrogates as they are; in what is parsed, pairs are parted.
-    text = part_surrogates(decode_text(body[1:])) if body.startswith(_ENCODED) else body
+    text = separate_surrogates(decode_text(body[1:])) if body.startswith(_ENCODED) else body
     if not text.startswith("{"):
         raise InvalidError("the body is not a JSON object")
     return text

@@ -23,6 +23,7 @@ from ...models import Conversation, Message, Source
 from ...search import Hit, Snippet
 from .text import (
     CONTROL,
+    conversation_facts,
     facts,
     file_words,
     labels_of,
@@ -163,6 +164,7 @@ def transcript(conversation: Conversation, messages: Iterable[Message]) -> Rende
     """Return a conversation: Markdown, reasoning dimmed, sources numbered and linked."""
     title = one_line(conversation.title) or one_line(conversation.id)
     blocks: list[RenderableType] = [Rule(Text(title, "bold"), align="left")]
+    blocks += [Text(fact, "dim") for fact in conversation_facts(conversation)]
     blocks += [Text(f"file: {file_words(file)}", "dim") for file in conversation.files]
     blocks += [Text(problem_words(problem), "yellow") for problem in conversation.problems]
     for message in messages:

@@ -6,6 +6,7 @@ Only the standard library and the schema may be imported here, so that the comma
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONTROL",
     "backend_of",
+    "conversation_facts",
     "conversation_line",
     "facts",
     "file_words",
@@ -114,11 +116,21 @@ def tab_separated(*cells: str) -> str:
 def transcript_text(conversation: Conversation, messages: tuple[Message, ...]) -> str:
     """Return a conversation with its messages as text."""
     lines = [f"# {one_line(conversation.title) or one_line(conversation.id)}", ""]
+    lines += conversation_facts(conversation)
     lines += [f"file: {file_words(file)}" for file in conversation.files]
     lines += [problem_words(problem) for problem in conversation.problems]
     for message in messages:
         lines += _message_lines(message)
     return "\n".join(lines).rstrip()
+
+
+def conversation_facts(conversation: Conversation) -> Iterator[str]:
+    """Yield what the application noted of a conversation: its owner and its metadata."""
+    if conversation.owner is not None:
+        yield f"owner: {one_line(conversation.owner)}"
+    for key, value in conversation.metadata.items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        yield f"{one_line(key)}={one_line(text)}"
 
 
 def _message_lines(message: Message) -> Iterator[str]:

@@ -19,7 +19,7 @@ from .endpoint import BodyKind
 
 _LARGE: Final = 256 * 1024
 """Bytes up to which a body is parsed in the event loop."""
-_IDS: Final = ("id", "conversation_id", "message_id", "new_id", "turn_id", "after", "tip")
+_IDS: Final = ("id", "conversation_id", "message_id", "new_id", "turn_id", "after", "tip", "owner")
 
 
 class MediaTypeError(InvalidError):
@@ -63,7 +63,7 @@ def check_ids(ids: Iterable[object], limits: Limits) -> None:
     """
     lengths = [len(id) for id in ids if isinstance(id, str)]
     if any(length > limits.id for length in lengths):
-        raise InvalidError(f"an id must have at most {limits.id} characters")
+        raise InvalidError(f"an id and an owner must have at most {limits.id} characters")
     if 0 in lengths:
         raise InvalidError("an id must not be empty: leave out one that is not known")
 

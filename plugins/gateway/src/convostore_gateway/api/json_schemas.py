@@ -122,7 +122,7 @@ def _correct(components: Row, limits: Limits) -> None:
         for field in ids:
             _bound(components[name]["properties"][field], limits)
     for name in _OWNED:
-        _bound_owner(components[name]["properties"], may_remove=name in _CHANGING)
+        _bound_owner(components[name]["properties"], limits, may_remove=name in _CHANGING)
     # A part of an unknown kind is accepted as an OtherPart.
     unknown = {"not": {"enum": list(_PARTS)}}
     components["OtherPart"] = {
@@ -152,11 +152,9 @@ def _bound(schema: Row, limits: Limits) -> None:
             choice |= {"minLength": 1, "maxLength": limits.id}
 
 
-def _bound_owner(properties: Row, *, may_remove: bool) -> None:
+def _bound_owner(properties: Row, limits: Limits, *, may_remove: bool) -> None:
     """Add the bounds of an owner and of metadata."""
-    for choice in properties["owner"]["anyOf"]:
-        if choice["type"] == "string":
-            choice["minLength"] = 1
+    _bound(properties["owner"], limits)
     metadata = properties["metadata"]
     metadata["propertyNames"] = {"maxLength": _LONGEST_KEY}
     if not may_remove:

@@ -95,6 +95,7 @@ class GatewayAdapter(HTTPAdapter):
         deleted_readable=True,
     )
     learns_traits = True
+    _is_first_version = False
 
     def __init__(self, dsn: DSN, options: GatewayOptions) -> None:
         super().__init__(dsn, options)
@@ -144,6 +145,7 @@ class GatewayAdapter(HTTPAdapter):
     def _learn(self, info: schema.Info) -> None:
         self.learns_traits = False
         self._offer(info.operations)
+        self._is_first_version = info.is_first_version
         # The gateway paginates itself and has no batches, whatever the served store does.
         self.traits = replace(info.known_traits, paging="native", batches="none")
         self.ReplyOptions = reply_options(frozenset(info.reply_options))  # type: ignore[misc]  # this store's
@@ -202,7 +204,11 @@ class GatewayAdapter(HTTPAdapter):
         return read_value(Conversation, with_body("POST", _CONVERSATIONS, body))
 
     def put_conversation(self, conversation: Conversation) -> HTTPFlow[None]:
-        return execute(with_body("PUT", path(_CONVERSATION, conversation.id), conversation))
+        sent = conversation.trusted_copy(revision=None)
+        if self._is_first_version and sent.origin is not None:
+            origin = sent.origin.trusted_copy(revision=None, metadata_keys=())
+            sent = sent.trusted_copy(origin=origin)
+        return execute(with_body("PUT", path(_CONVERSATION, conversation.id), sent))
 
     def fork_conversation(
         self,
@@ -219,7 +225,7 @@ class GatewayAdapter(HTTPAdapter):
     def append_messages(
         self, conversation_id: str, messages: Sequence[Message], after: str | AnyTip | None
     ) -> HTTPFlow[tuple[Message, ...]]:
-        body = schema.AppendBody.model_construct(messages=tuple(messages), after=after)
+        body = schema.AppendBody.model_construct(messages=_sent(messages), after=after)
         return read_items(Message, with_body("POST", path(_MESSAGES, conversation_id), body))
 
     def replace_messages(
@@ -229,13 +235,14 @@ class GatewayAdapter(HTTPAdapter):
         after: str | None,
         tip: str | AnyTip | None,
     ) -> HTTPFlow[tuple[Message, ...]]:
-        body = schema.ReplaceBody.model_construct(messages=tuple(messages), after=after, tip=tip)
+        body = schema.ReplaceBody.model_construct(messages=_sent(messages), after=after, tip=tip)
         return read_items(Message, with_body("PUT", path(_MESSAGES, conversation_id), body))
 
     def update_message(
         self, conversation_id: str, message: Message, was: Message | AnyTip
     ) -> HTTPFlow[Message]:
-        body = schema.EditBody.model_construct(message=message, was=was)
+        (sent,) = _sent([message])
+        body = schema.EditBody.model_construct(message=sent, was=was)
         return read_value(
             Message, with_body("PUT", path(_MESSAGE, conversation_id, message.id), body)
         )
@@ -311,6 +318,11 @@ class GatewayAdapter(HTTPAdapter):
         self, conversation_id: str, turn_id: str
     ) -> HTTPFlow[Stream[Request, Response] | Reply]:
         return open_stream(path(_RESUME, conversation_id, turn_id), None, turn_id)
+
+
+def _sent(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Return messages without what the gateway's store notes itself, and an older one refuses."""
+    return tuple([message.trusted_copy(stored_at=None) for message in messages])
 
 
 def _lacks_endpoint(request: Request) -> StoreError:

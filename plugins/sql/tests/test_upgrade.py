@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import convostore
-from convostore import Message, UnavailableError
+from convostore import Feedback, Message, UnavailableError
 
 from .support import processes
 from .support.databases import KINDS
@@ -102,7 +102,7 @@ def test_what_version_1_did_not_store_is_not_known(old_database):
 
 def test_the_first_write_after_an_upgrade_gives_a_revision(old_database):
     with convostore.open(old_database.dsn(namespace="n")) as store:
-        store.set_feedback("c", "m1", None)
+        store.set_feedback("c", "m1", Feedback(rating="good"))
         first = store.get_conversation("c").revision
         store.append_messages("c", [Message(id="m3", role="user")])
         second = store.get_conversation("c").revision

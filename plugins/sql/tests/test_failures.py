@@ -29,6 +29,7 @@ from convostore import (
     TextPart,
     UnavailableError,
 )
+from convostore.adapters import WrappedAdapter
 from convostore.config import open_adapter
 from convostore_sql import sqlite
 from convostore_sql.sqlite import database as sqlite_database
@@ -430,21 +431,31 @@ def test_the_encoding_of_the_environment_does_not_matter(new_database, monkeypat
 
 
 @pytest.mark.rim
-def test_writers_do_not_give_up_whatever_isolation_the_server_is_set_to(new_database):
+def test_a_writer_that_waited_is_not_run_again_whatever_isolation_the_server_is_set_to(
+    new_database,
+):
     database = new_database("postgresql")
     with convostore.open(database.dsn()) as store:
         store.create_conversation(id="c")
     setting = "SET default_transaction_isolation = 'serializable'"
     database.look(f'ALTER DATABASE "{database.name}" {setting}')
+    runs = []
 
-    def write(name: str) -> None:
-        for number in range(20):
-            store.append_messages("c", [make_message(f"{name}-{number}")])
+    class Counting(WrappedAdapter):
+        def append_messages(self, *arguments):
+            runs.append(arguments)
+            return super().append_messages(*arguments)
 
-    with convostore.open(database.dsn(concurrency=8)) as store:
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(write, "abcdefgh"))
-        assert len(set(ids(store))) == 160
+    with convostore.open(database.dsn()) as store, ThreadPoolExecutor(1) as pool:
+        with database.server.connect(database.name) as other:
+            other.execute("BEGIN")
+            other.execute(HELD["sqlite"])
+            appended = pool.submit(store.view(Counting).append_messages, "c", [make_message("x")])
+            while database.look(WAITING) != [(1,)]:
+                assert not appended.done()
+            other.execute("COMMIT")
+        appended.result()
+        assert (ids(store), len(runs)) == (["x"], 1)
 
 
 @pytest.mark.rim

@@ -91,7 +91,7 @@ class Database:
         rows = self._rows(_STATEMENTS.locked_end(**key))
         if not rows:
             raise HTTPException(404)
-        ((_, _, updated_at, _, count, seq, number),) = rows
+        ((_, _, updated_at, _, count, seq, number, _),) = rows
         now = max(time_ns() // 1000, updated_at + 1)
         values = [
             key | {"seq": seq + place, "number": number + place, "stored_at": now} | _row(message)

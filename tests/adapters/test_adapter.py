@@ -17,6 +17,7 @@ from convostore import (
     UnsupportedError,
 )
 from convostore.adapters import Adapter, AdapterOptions, paginate
+from convostore.adapters.memory import MemoryAdapter
 from convostore.flow import run
 from convostore.models import ANY, ConversationChange, Listing, NewConversation
 
@@ -250,3 +251,27 @@ def test_a_cursor_is_refused_when_all_that_it_remembers_is_gone():
 def test_what_is_no_cursor_of_a_list_is_refused(cursor):
     with pytest.raises(InvalidError):
         paginate("abcd", Listing(limit=2, cursor=cursor), key=str)
+
+
+def test_traits_may_be_a_property_of_the_adapter():
+    class Asked(MemoryAdapter):
+        @property
+        def traits(self):
+            return Traits(paging="whole")
+
+    assert Operation.GET_MESSAGE in Asked.offers
+    assert Asked(DSN.parse("memory://"), None).traits.paging == "whole"
+
+
+def test_what_an_update_can_change_is_kept():
+    class Renames(MemoryAdapter):
+        traits = Traits(changes=frozenset({"title"}))
+
+    class Pins(MemoryAdapter):
+        traits = Traits()
+
+    class Reads(MemoryAdapter):
+        traits = Traits()
+        update_conversation = Adapter.update_conversation
+
+    assert [kind.traits.keeps for kind in (Renames, Pins, Reads)] == [set(), {"pinned"}, set()]

@@ -211,6 +211,14 @@ def test_whether_a_batch_is_atomic_is_true_or_false():
         store.write_batch([], atomic="no")
 
 
+def test_a_call_has_the_metadata_that_it_was_made_with(write, adapter):
+    metadata = {"k": 1}
+    call = WriteCall("create_conversation", id="one", metadata=metadata)
+    metadata["k"] = 2
+    (made,) = write(adapter, [call])
+    assert made.metadata == {"k": 1}
+
+
 @pytest.mark.parametrize("sequence", [list, deque])
 def test_a_call_is_fixed_when_it_is_made(write, adapter, sequence):
     messages = sequence([said("a")])

@@ -133,12 +133,15 @@ class Adapter(ABC, Generic[Q, R]):
             return  # a wrapped adapter looks at the inner one's
         own = {name for name in Operation if getattr(cls, name) is not getattr(Adapter, name)}
         derived = {whole for whole, streamed in STREAMED_BY.items() if streamed in own}
-        if cls.traits.paging == "whole":
+        traits: object = cls.traits
+        if not isinstance(traits, Traits):
+            traits = Traits()  # a property says them of each instance
+        elif Operation.UPDATE_CONVERSATION in own and not cls.learns_traits:
+            changed = cast("frozenset[_Kept]", traits.changes - {"title"})
+            cls.traits = replace(traits, keeps=traits.keeps | changed)
+        if traits.paging == "whole":
             derived.add(Operation.GET_MESSAGE)  # by `Adapter.get_message`
         cls.offers = frozenset(own | derived | {Operation.CHECK})
-        if Operation.UPDATE_CONVERSATION in own and not cls.learns_traits:
-            changed = cast("frozenset[_Kept]", cls.traits.changes - {"title"})
-            cls.traits = replace(cls.traits, keeps=cls.traits.keeps | changed)
 
     def __init__(self, dsn: DSN, options: Any) -> None:
         """Store the arguments; no I/O is done.

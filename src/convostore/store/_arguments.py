@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 from ..errors import InvalidError
 from ..models import (
@@ -29,6 +29,9 @@ from ._values import check_message, check_origin, shown
 
 if TYPE_CHECKING:
     from ..search import Search
+
+
+_ORDERS: Final = get_args(Order)
 
 
 def check_id(value: object) -> str:
@@ -196,7 +199,7 @@ def is_reversed(order: Order) -> bool:
     Raises:
         InvalidError: There is no such order.
     """
-    if order not in get_args(Order):
+    if order not in _ORDERS:
         raise InvalidError(f"order must be oldest_first or newest_first, got {shown(order)}")
     return order == "oldest_first"
 
@@ -214,10 +217,12 @@ def check_listing(listing: Listing, max_page: int | None) -> Listing:
         check_id(listing.start)
         if listing.cursor is not None:
             raise InvalidError("start and cursor must not be given together: pass one of them")
-    if listing.order not in get_args(Order):
+    if listing.order not in _ORDERS:
         raise InvalidError(
             f"order must be oldest_first or newest_first, got {shown(listing.order)}"
         )
     if limit is not None and (type(limit) is not int or limit < 1):
         raise InvalidError(f"limit must be a positive integer, got {shown(limit)}")
-    return replace(listing, limit=max_page if limit is None else min(limit, max_page or limit))
+    if max_page is None or (limit is not None and limit <= max_page):
+        return listing
+    return replace(listing, limit=max_page)

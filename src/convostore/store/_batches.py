@@ -6,7 +6,7 @@ a single write does so in a batch. Nothing is carried out here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, MutableSequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, MutableSequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -35,8 +35,8 @@ _BATCHED: Final = frozenset(Operation) - READING - _REPLYING
 class WriteCall:
     """One write of a batch: ``WriteCall("append_messages", "c", [message], after=None)``.
 
-    The arguments are those of the store's method of that name; a list among them, or another
-    sequence that can change, is copied. What the method does not take is a TypeError when the batch
+    The arguments are those of the store's method of that name; a list or dict among them,
+    or what else can change, is copied. What the method does not take is a TypeError when the batch
     is written, before its first write.
 
     Attributes:
@@ -67,7 +67,9 @@ class WriteCall:
 
 
 def _fixed(argument: object) -> object:
-    return tuple(argument) if isinstance(argument, MutableSequence) else argument
+    if isinstance(argument, MutableSequence):
+        return tuple(argument)
+    return dict(argument) if isinstance(argument, MutableMapping) else argument
 
 
 class Batches:

@@ -192,12 +192,16 @@ class Operations:
         cursor_scope = [self.adapter.name, operation.value, scope, listing.order]
         asked = check_listing(listing, self.adapter.traits.max_page)
         position = decode_cursor(listing.cursor, cursor_scope)
-        page = yield from read(replace(asked, cursor=position))
+        # `replace` takes 2 µs, which is much for what most pages do not need.
+        page = yield from read(asked if position is None else replace(asked, cursor=position))
+        if page.cursor is None:
+            return page
         return replace(page, cursor=encode_cursor(page.cursor, cursor_scope))
 
     @operation(Operation.LIST_CONVERSATIONS)
     def list_conversations(self, listing: Listing) -> AnyFlow[Page[Conversation]]:
-        listing = replace(listing, older_than=to_utc(listing.older_than, "older_than"))
+        if listing.older_than is not None:
+            listing = replace(listing, older_than=to_utc(listing.older_than, "older_than"))
         self._require_filter(listing.owner)
         self._require_list("conversations", listing)
         page = yield from self.page(

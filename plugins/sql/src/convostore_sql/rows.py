@@ -236,7 +236,7 @@ def stored_message(
     if stored_at is None and message.created_at is None:
         stored_at = said_at  # as version 1 of the tables has it
     try:
-        message.__dict__["stored_at"] = time_of(stored_at)  # its only owner is here
+        message.__dict__["stored_at"] = _stored_time(stored_at)  # its only owner is here
     except (TypeError, OverflowError):
         problem = Problem(where="stored_at", what="is not a time")
         return message.trusted_copy(problems=(*message.problems, problem))
@@ -261,7 +261,11 @@ def stored_message_json(
     return dumps(stored_message(identity, role, body, stored_at, said_at))
 
 
-@lru_cache(maxsize=256)  # messages that are stored together have one
+_stored_time: Final = lru_cache(maxsize=256)(time_of)
+"""`time_of`, which messages that were stored together have in common."""
+
+
+@lru_cache(maxsize=256)
 def _iso_of(number: int) -> str:
     """Return the time of a column in ISO 8601."""
     seconds, rest = divmod(number, 1_000_000)

@@ -170,7 +170,8 @@ def test_a_profile_an_option_or_the_dsn_may_say_that_a_file_is_made(tmp_path, mo
 
 def test_what_copies_nothing_says_so(tmp_path):
     empty, copies = f"sqlite:///{tmp_path}/empty.db", f"sqlite:///{tmp_path}/copies.db"
-    convostore.open(empty).check()
+    with convostore.open(empty) as store:
+        store.check()
     mirrored = run("mirror", empty, copies, "--json")
     assert json.loads(mirrored.stdout)["copied"] == 0
     assert mirrored.stderr.startswith("nothing was copied: sqlite:///")

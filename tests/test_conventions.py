@@ -259,3 +259,16 @@ def test_the_readme_names_the_two_commands():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "make demo" in readme
     assert "make test" in readme
+
+
+def test_every_mutant_fits_the_code():
+    lists = sorted((ROOT / "tests" / "mutants").glob("*.toml"))
+    mutants = [
+        mutant
+        for each in lists
+        for mutant in tomllib.loads(each.read_text(encoding="utf-8"))["mutant"]
+    ]
+    sources = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in SOURCES}
+    assert [
+        mutant["says"] for mutant in mutants if sources[mutant["file"]].count(mutant["old"]) != 1
+    ] == []

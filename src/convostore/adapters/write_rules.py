@@ -289,9 +289,9 @@ def missing_tip(after: str) -> ConflictError:
     return ConflictError(f"message {after!r} no longer exists: read again, then replace")
 
 
-def absent_start(item_id: str) -> NotFoundError:
+def absent_start(item_id: str, list_name: str = "list") -> NotFoundError:
     """Make the error for a page that is to begin with an item that is not in the list."""
-    return NotFoundError(f"start must be an id in the list, got {item_id!r}")
+    return NotFoundError(f"start must be an id in the {list_name}, got {item_id!r}")
 
 
 def updated_time(

@@ -71,7 +71,7 @@ def _schema_of(annotation: Any) -> CoreSchema:
     if origin is Annotated:
         return _schema_of(arguments[0])
     if origin in {Union, UnionType}:
-        return _union_schema([each for each in arguments if each is not NoneType])
+        return _union_schema([kind for kind in arguments if kind is not NoneType])
     if origin is Literal:
         return core_schema.literal_schema(list(arguments))
     if origin is tuple:

@@ -25,7 +25,7 @@ from ..models import (
     Role,
 )
 from ..models._metadata import check_metadata, copy_changes
-from ._values import check_message, check_origin, shown
+from ._values import check_message, check_origin, check_text, shown
 
 if TYPE_CHECKING:
     from ..search import Search
@@ -40,9 +40,7 @@ def check_id(value: object) -> str:
     Raises:
         InvalidError: It is not a string, or empty.
     """
-    if not isinstance(value, str) or not value:
-        raise InvalidError(f"an id must be a non-empty string, got {shown(value)}")
-    return value
+    return check_text(value, "an id")
 
 
 def check_ids(values: Iterable[str]) -> Iterable[str]:
@@ -61,9 +59,18 @@ def check_namespace(name: object) -> str:
     Raises:
         InvalidError: It is not a string, or empty.
     """
-    if not isinstance(name, str) or not name:
-        raise InvalidError(f"a namespace must be a non-empty string, got {shown(name)}")
-    return name
+    return check_text(name, "a namespace")
+
+
+def check_flags(**flags: object) -> None:
+    """Check arguments that are yes or no: any text, ``"no"`` as well, would pass for a yes.
+
+    Raises:
+        InvalidError: One is not a bool.
+    """
+    for name, value in flags.items():
+        if type(value) is not bool:
+            raise InvalidError(f"{name} must be True or False, got {shown(value)}")
 
 
 def check_messages(values: object) -> tuple[Message, ...]:
@@ -199,9 +206,13 @@ def is_reversed(order: Order) -> bool:
     Raises:
         InvalidError: There is no such order.
     """
+    _check_order(order)
+    return order == "oldest_first"
+
+
+def _check_order(order: object) -> None:
     if order not in _ORDERS:
         raise InvalidError(f"order must be oldest_first or newest_first, got {shown(order)}")
-    return order == "oldest_first"
 
 
 def check_listing(listing: Listing, max_page: int | None) -> Listing:
@@ -217,10 +228,7 @@ def check_listing(listing: Listing, max_page: int | None) -> Listing:
         check_id(listing.start)
         if listing.cursor is not None:
             raise InvalidError("start and cursor must not be given together: pass one of them")
-    if listing.order not in _ORDERS:
-        raise InvalidError(
-            f"order must be oldest_first or newest_first, got {shown(listing.order)}"
-        )
+    _check_order(listing.order)
     if limit is not None and (type(limit) is not int or limit < 1):
         raise InvalidError(f"limit must be a positive integer, got {shown(limit)}")
     if max_page is None or (limit is not None and limit <= max_page):

@@ -232,10 +232,9 @@ class AsyncConversationStore(BaseStore):
             Listing(reverse=is_reversed(order), start=start, older_than=older_than, owner=owner)
         )
         while pages.listing is not None:
-            for each in pages.accept(
-                await self._run(self._operations.list_conversations(pages.listing))
-            ):
-                yield each
+            page = await self._run(self._operations.list_conversations(pages.listing))
+            for conversation in pages.accept(page):
+                yield conversation
 
     async def get_conversation(self, conversation_id: str) -> Conversation:
         """Return one conversation.
@@ -314,8 +313,8 @@ class AsyncConversationStore(BaseStore):
         pages = self._operations.walk_messages(conversation_id, head)
         while pages.listing is not None:
             page = await self._run(self._operations.list_messages(conversation_id, pages.listing))
-            for each in pages.accept(page):
-                yield each
+            for message in pages.accept(page):
+                yield message
 
     async def get_message(self, conversation_id: str, message_id: str) -> Message:
         """Return one message.

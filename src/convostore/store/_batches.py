@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 from ..adapters import READING, Adapter, Operation, Transport
 from ..errors import InvalidError, UnsupportedError
 from ..flow import Flow
+from ._arguments import check_flags
 from ._observation import NamedFlow
 from ._values import shown
 
@@ -88,8 +89,7 @@ class Batches:
             InvalidError: There are too many calls, or something else than a call is among them.
         """
         batch = _checked_calls(calls)
-        if type(atomic) is not bool:
-            raise InvalidError(f"atomic must be True or False, got {shown(atomic)}")
+        check_flags(atomic=atomic)
         writes = [self._write(call) for call in batch]
         operations = {call.operation for call in batch}
         adapter = self._operations.adapter

@@ -21,7 +21,7 @@ _PAGE_SIZE: Final = 100
 class PageIterator(Generic[T]):
     """The pages of a list, from its head to its end.
 
-    Where the order of a list moves (a conversation that is written to goes to the top), its head is
+    The order of conversations moves (one that is written to goes to the top), so their head is
     read again after the end, down to an item that has not moved since it was seen, until that shows
     nothing new. So nothing comes twice, and what was there throughout is not missed.
 
@@ -29,7 +29,6 @@ class PageIterator(Generic[T]):
         adapter: The adapter whose list it is.
         head: How the list is read; its limit is set here.
         conversation_id: The conversation whose messages are listed; None if conversations are.
-        again_from_head: Whether the order of the list moves.
 
     Attributes:
         listing: The page to read next; None at the end.
@@ -40,14 +39,12 @@ class PageIterator(Generic[T]):
         adapter: Adapter,
         head: Listing,
         conversation_id: str | None = None,
-        *,
-        again_from_head: bool,
     ) -> None:
         traits = adapter.traits
         filtered = head.older_than is not None or head.owner is not UNSET
         self._check = EndlessListCheck(adapter.name, conversation_id, filtered=filtered)
         self._whole = traits.paging == "whole"
-        self._moves = again_from_head and not self._whole
+        self._moves = conversation_id is None and not self._whole
         self._again_from_head = self._moves and head.start is None
         self._seen: dict[str, datetime | None] = {}
         self._rereading = False

@@ -6,7 +6,7 @@ again; a `trace` callback of HTTP adapters is told of those. Nothing is carried 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 from types import TracebackType
@@ -100,10 +100,8 @@ def count_items(result: object) -> int:
             return 0
         case Page(items=items) | Transcript(messages=items):
             return len(items)
-        case str():
-            return 1
         case int() if result is not True:
             return result
-        case Sized() if isinstance(result, tuple):
+        case tuple():
             return len(result)
     return 1

@@ -38,6 +38,7 @@ from typing import (
 )
 
 from ..adapters import Adapter, Operation
+from ..adapters.write_rules import absent_start
 from ..errors import InvalidError, NotFoundError, StoreError, UnsupportedError
 from ..flow import Flow
 from ..models import (
@@ -421,11 +422,11 @@ class Operations:
 
     def walk_conversations(self, head: Listing) -> PageIterator[Conversation]:
         """Return an iterator over the pages of all conversations, which reads its head again."""
-        return PageIterator(self.adapter, head, again_from_head=True)
+        return PageIterator(self.adapter, head)
 
     def walk_messages(self, conversation_id: str, head: Listing) -> PageIterator[Message]:
         """Return an iterator over the pages of all messages of a conversation."""
-        return PageIterator(self.adapter, head, conversation_id, again_from_head=False)
+        return PageIterator(self.adapter, head, conversation_id)
 
 
 def _absent_is_done(flow: AnyFlow[None]) -> AnyFlow[None]:
@@ -469,5 +470,5 @@ def _check_start(page: Page[Item], listing: Listing) -> Page[Item]:
     """
     start = listing.start
     if start is not None and (not page.items or page.items[0].id != start):
-        raise NotFoundError(f"start must be an id in the list, got {start!r}")
+        raise absent_start(start)
     return page

@@ -73,9 +73,7 @@ def check_conversation(conversation: object) -> Conversation:
         raise InvalidError(
             f"conversation must be a convostore.Conversation, got {type(conversation).__name__}"
         )
-    identity: object = conversation.id
-    if not isinstance(identity, str) or not identity:
-        raise InvalidError(f"an id must be a non-empty string, got {shown(identity)}")
+    check_text(conversation.id, "an id")
     if type(conversation) is Conversation and _holds(_is_conversation, conversation):
         return conversation
     return _validated(conversation, load_conversation)
@@ -97,6 +95,17 @@ def check_origin(origin: object) -> None:
     """Raise `InvalidError` unless an origin is None or right."""
     if origin is not None and not (type(origin) is Origin and _holds(_is_origin, origin)):
         raise InvalidError(f"origin must be None or a convostore.Origin, got {shown(origin)}")
+
+
+def check_text(value: object, what: str) -> str:
+    """Return a string that is not empty.
+
+    Raises:
+        InvalidError: It is something else.
+    """
+    if not isinstance(value, str) or not value:
+        raise InvalidError(f"{what} must be a non-empty string, got {shown(value)}")
+    return value
 
 
 def shown(value: object) -> str:

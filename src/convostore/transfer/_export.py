@@ -17,8 +17,8 @@ from ..errors import InvalidError, NotFoundError, StoreError
 from ..formats import Writer, format_of, writer
 from ..formats._files import FileFailedError, PathOrText, Sink, sink_to
 from ..models import Conversation, Message
-from ..store._arguments import check_ids
-from ._arguments import check_flags
+from ..store._arguments import check_flags, check_ids
+from ..store._values import shown
 from ._calls import FileCall, SourceCall, Steps, Store
 from ._pages import ConversationReader, source_pages
 from ._progress import Progress, ProgressCounter
@@ -57,7 +57,7 @@ class Export:
         progress: Progress | None,
     ) -> None:
         if on_error not in {"raise", "skip"}:
-            raise InvalidError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
+            raise InvalidError(f"on_error must be 'raise' or 'skip', got {shown(on_error)}")
         check_flags(raw=raw)
         self._store = store
         self._sink: Sink = sink_to(destination)

@@ -103,7 +103,7 @@ def _with_keys(origin: Origin | None, keys: Collection[str]) -> Origin | None:
     return origin.trusted_copy(metadata_keys=tuple(sorted(keys)))
 
 
-def changed_fields(existing: Conversation, wanted: Conversation) -> dict[str, Any]:
+def update_arguments(existing: Conversation, wanted: Conversation) -> dict[str, Any]:
     """Return the arguments of `update_conversation` that make one conversation like another."""
     changes = {
         name: getattr(wanted, name)

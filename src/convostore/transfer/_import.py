@@ -14,8 +14,7 @@ from ..errors import InvalidError, ProtocolError, StoreError, UnsupportedError
 from ..formats import Entry
 from ..formats._files import PathOrBytes, entries_of
 from ..models import JSON, UNSET, Conversation, ConversationChange, Message, Page, Unset
-from ..store._arguments import check_new_metadata, check_owner
-from ._arguments import check_flags
+from ..store._arguments import check_flags, check_new_metadata, check_owner
 from ._calls import FileCall, Steps, Store, TargetCall
 from ._pages import file_pages, target_pages
 from ._progress import Progress, ProgressCounter

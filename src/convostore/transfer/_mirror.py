@@ -17,11 +17,12 @@ from .._surrogates import separate_surrogates
 from ..adapters import Operation
 from ..errors import ConflictError, InvalidError, NotFoundError, ProtocolError, StoreError
 from ..models import Conversation, Origin
+from ..store._arguments import check_flags
 from ..store._base import adapter_of
-from ._arguments import check_flags, check_progress
+from ._arguments import check_progress
 from ._calls import SourceCall, Steps, Store, TargetCall
 from ._fields import mirrored_fields
-from ._pages import ConversationReader, UnreadError, check_ids, source_pages
+from ._pages import ConversationReader, UnreadError, check_distinct_ids, source_pages
 from ._skipped import Skipped, concerns_all, concerns_only_one, skipped
 from ._target import UpsertPolicy
 from ._upsert import require_writable, upsert
@@ -131,8 +132,8 @@ class MirrorRun:
             StoreError: The others would fare no better.
         """
         policy, traits = self._policy, self._source.traits  # which an answer may have changed
-        copy = _digest(self._name, conversation.id).hex()
-        wanted = mirrored_fields(conversation, copy, self._name, traits.keeps)
+        origin = Origin(store=self._name, conversation_id=conversation.id)
+        wanted = mirrored_fields(conversation, copy_id(origin), self._name, traits.keeps)
         policy = replace(policy, followed=traits.keeps, trusts_times=traits.updated_at != "none")
         unread: StoreError | None = None
         unwritten: StoreError | None = None
@@ -214,7 +215,7 @@ class MirrorRun:
         seen: set[str] = set()
         try:
             while (page := (yield from pages())) is not None:
-                check_ids(page, seen)
+                check_distinct_ids(page, seen)
         except ProtocolError as cause:
             return cause
         except StoreError:

@@ -48,7 +48,7 @@ class ConversationReader:
     """
 
     def __init__(self, store: Store, side: Side) -> None:
-        self._pages = PageIterator[Conversation](adapter_of(store), Listing(), again_from_head=True)
+        self._pages = PageIterator[Conversation](adapter_of(store), Listing())
         self._side = side
         self.total: int | None = None
 
@@ -121,7 +121,7 @@ def _pages_of_store(
             fresh = [message for message in page.items if message.id not in before]
             check.accept(cursor, page, fresh=bool(fresh))
             if reached is not None:
-                check_ids(page.items, set())
+                check_distinct_ids(page.items, set())
         except StoreError as error:
             if reached is None:
                 raise
@@ -135,7 +135,7 @@ def _pages_of_store(
     return next_page
 
 
-def check_ids(messages: Iterable[Message], seen: set[str]) -> None:
+def check_distinct_ids(messages: Iterable[Message], seen: set[str]) -> None:
     """Check that messages of the source have ids of their own.
 
     Args:

@@ -15,7 +15,7 @@ from ..models import Conversation
 from ..store import WriteCall
 from ._calls import Steps, Store, TargetCall
 from ._diff import Synchronizer
-from ._fields import are_alike, changed_fields
+from ._fields import are_alike, update_arguments
 from ._pages import Pages
 from ._target import (
     UNSETTLED,
@@ -144,7 +144,7 @@ def _finish_by_updates(copy: TargetConversation) -> Steps[None]:
     _lose(copy, [name for name in _NEEDS_PUT if getattr(wanted, name)])
     if not (copy.policy.rewrite or copy.existing is None):
         return
-    changes = changed_fields(existing, wanted)
+    changes = update_arguments(existing, wanted)
     possible = copy.target.traits.changes if copy.target.offers(_UPDATE) else frozenset()
     _lose(copy, changes.keys() - possible)
     options = {name: value for name, value in changes.items() if name in possible}

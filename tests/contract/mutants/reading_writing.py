@@ -230,7 +230,9 @@ class StartsAgainAtABadCursor(Operations):
 @with_operations("test_a_walk_neither_repeats_nor_drops_while_others_write")
 class WalksOnlyOnce(Operations):
     def walk_conversations(self, head: Listing) -> PageIterator[Conversation]:
-        return PageIterator(self.adapter, head, again_from_head=False)
+        pages = super().walk_conversations(head)
+        pages._moves = pages._again_from_head = False
+        return pages
 
 
 # Identity and absence

@@ -8,7 +8,17 @@ from typing import Final, TypeVar
 
 from ... import serialization
 from ...errors import InvalidError
-from ...models import JSON, FilePart, Message, OtherPart, Part, Role, TextPart, ToolCallPart
+from ...models import (
+    JSON,
+    FilePart,
+    Message,
+    OtherPart,
+    Part,
+    Role,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
 from ...parsing import Row, non_empty_text
 from ..text import safe_link
 
@@ -155,11 +165,18 @@ class ConversationWriter:
         return f"call_{self._calls}"
 
 
+def read_result(content: JSON, call_id: str | None) -> Iterator[Part]:
+    """Yield the parts of an answer to a call: a result of all its texts, then the other parts."""
+    parts = list(read_content(content))
+    yield ToolResultPart(id=call_id, content=joined(parts))
+    yield from (part for part in parts if not isinstance(part, TextPart))
+
+
 def enumerate_rows(rows: Iterable[T], name: str) -> Iterator[tuple[str, T]]:
     """Yield each of a caller's rows after its name in errors.
 
     Raises:
-        InvalidError: There is only one, or none.
+        InvalidError: It is not a list.
     """
     given: object = rows
     if not isinstance(given, Iterable) or isinstance(given, Mapping | str | Message):

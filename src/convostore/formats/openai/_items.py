@@ -38,6 +38,7 @@ from ._content import (
     joined,
     read_call,
     read_content,
+    read_result,
 )
 
 _PIECES: Final = frozenset({"input_audio", "input_file", "input_image"})
@@ -167,9 +168,7 @@ def _parts(item: Row) -> Iterator[Part]:
         case "function_call":
             yield read_call(item, item, "call_id")
         case "function_call_output":
-            parts = list(read_content(item["output"]))
-            yield ToolResultPart(id=item["call_id"], content=joined(parts))
-            yield from (part for part in parts if not isinstance(part, TextPart))
+            yield from read_result(item["output"], item["call_id"])
         case kind:
             yield OtherPart(type=kind, data=item)
 

@@ -37,6 +37,7 @@ from ._content import (
     joined,
     read_call,
     read_content,
+    read_result,
 )
 
 _LOST_PARTS: Final = (ReasoningPart, FilePart, InteractionPart, OtherPart)
@@ -61,7 +62,9 @@ def to_messages(
         InvalidError: One is not a `Message`.
     """
     rows = MessageRows(Counter() if losses is None else losses)
-    return [row for each in check_messages(messages, "from_messages") for row in rows.of(each)]
+    return [
+        row for message in check_messages(messages, "from_messages") for row in rows.of(message)
+    ]
 
 
 def from_messages(messages: Iterable[Mapping[str, JSON]]) -> list[Message]:
@@ -169,9 +172,7 @@ def role_of(row: Row) -> Role:
 def read_parts(row: Row) -> Iterator[Part]:
     """Yield the parts of a row, as far as it can be read."""
     if non_empty_text(row, "role") in {"tool", "function"}:
-        parts = list(read_content(row.get("content")))
-        yield ToolResultPart(id=non_empty_text(row, "tool_call_id"), content=joined(parts))
-        yield from (part for part in parts if not isinstance(part, TextPart))
+        yield from read_result(row.get("content"), non_empty_text(row, "tool_call_id"))
         return
     if reasoning := non_empty_text(row, "reasoning_content") or non_empty_text(row, "reasoning"):
         yield ReasoningPart(text=reasoning)

@@ -36,10 +36,8 @@ class NamespaceClauses:
             await space.create_conversation(id="c", title=f"{name!r} words")
             await space.append_messages("c", [text_message(f"{name!r}", "user", 1)])
         for name, space in spaces.items():
-            assert [each.title for each in await collect(space.conversations())] == [
-                f"{name!r} words"
-            ]
-            assert [each.text for each in await collect(space.messages("c"))] == [f"{name!r}"]
+            assert [c.title for c in await collect(space.conversations())] == [f"{name!r} words"]
+            assert [message.text for message in await collect(space.messages("c"))] == [f"{name!r}"]
             if space.offers(Operation.SEARCH):
                 assert len((await space.search("words")).items) == 1
         await spaces["a"].delete_conversation("c")

@@ -82,7 +82,9 @@ class OwnerMetadataClauses:
         listed = await collect(store.conversations())
         for owner in (*set(_OWNERS.values()), "nobody"):
             owned = [conversation for conversation in listed if conversation.owner == owner]
-            assert {each.id for each in owned} == {i for i, of in _OWNERS.items() if of == owner}
+            assert {conversation.id for conversation in owned} == {
+                i for i, of in _OWNERS.items() if of == owner
+            }
             assert await collect(store.conversations(owner=owner)) == owned
             pages = await read_pages(
                 lambda cursor, owner=owner: store.list_conversations(  # type: ignore[misc]

@@ -57,7 +57,7 @@ class RevisionTimeClauses:
         A copy that reads would otherwise never be up to date.
         """
         store = await _open_with_revisions(kit)
-        before = {each.id: each.revision for each in await collect(store.conversations())}
+        before = {c.id: c.revision for c in await collect(store.conversations())}
         assert before == {name: await _revision(store, name) for name in before}
         await collect(store.transcripts())
         await store.list_messages("c0000", order="newest_first")

@@ -139,7 +139,11 @@ async def _wrong_calls(
     messages = (await store.list_messages("c0000")).items
     right = _right_values(messages[-1])
     taken = list(parameters(method))
-    needed = {each.name: right[each.name] for each in taken if each.default is each.empty}
+    needed = {
+        parameter.name: right[parameter.name]
+        for parameter in taken
+        if parameter.default is parameter.empty
+    }
     return [
         (parameter.name, {**needed, parameter.name: value})
         for parameter in taken
@@ -179,6 +183,6 @@ def _one_of_each(
 async def _everything(store: AsyncConversationStore) -> list[object]:
     """Return all that is stored, revisions included."""
     return [
-        (each.conversation, each.conversation and each.conversation.revision, each.messages)
-        for each in await collect(store.transcripts())
+        (t.conversation, t.conversation and t.conversation.revision, t.messages)
+        for t in await collect(store.transcripts())
     ]

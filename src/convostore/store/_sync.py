@@ -14,6 +14,7 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ..adapters import Adapter, Transport
+from ..errors import StoreError
 from ..models import (
     ANY,
     UNSET,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from ..models import JSON, Part, Reply
     from ..search import Hit
     from ._batches import WriteCall
-    from ._observation import Observer
+    from ._observation import NamedFlow, Observer
     from ._reply_session import ReplySession
     from ._streams import ReplyStream
 
@@ -84,11 +85,15 @@ class ConversationStore(BaseStore):
         self._operations.closed = True
         self._transport.close()
 
-    def _run(self, make: FlowFactory[T]) -> T:
-        if self._operations.observe is None:
-            return self._transport.run(make)
-        with self._operations.watch(make) as watch:
-            return watch.returned(self._carry_out(make))
+    def _run(self, make: NamedFlow[T]) -> T:
+        try:
+            if self._operations.observe is None:
+                return self._carry_out(make)
+            with self._operations.watch(make) as watch:
+                return watch.returned(self._carry_out(make))
+        except StoreError as error:  # also one that came after the flow had ended
+            self._operations.label(error, make.operation, repeatable=make.repeatable)
+            raise
 
     def _carry_out(self, make: FlowFactory[T]) -> T:
         return self._transport.run(make)

@@ -166,7 +166,7 @@ def committing(connection: psycopg.BaseConnection[Any]) -> Iterator[None]:
         if connection.closed:
             raise UnavailableError(
                 "the connection broke during the commit, and whether it took place is unknown: "
-                "repeat the call, as nothing is stored twice"
+                "repeat the call if the error is retryable, else read what is stored"
             ) from error
         raise
 

@@ -218,8 +218,6 @@ class Operations:
 
     def _require_list(self, name: Literal["conversations", "messages"], listing: Listing) -> None:
         traits = self.adapter.traits
-        if traits.paging == "whole":
-            return
         if listing.start is not None and name not in traits.starts:
             raise self._lacking(f"begin a page of {name} at an id", "start")
         if listing.reverse and "oldest_first" not in traits.orders:

@@ -659,8 +659,34 @@ def test_an_owner_that_the_backend_does_not_have_is_refused_before_any_request(o
     class Ownerless(MemoryAdapter):
         traits = Traits()
 
-    with pytest.raises(UnsupportedError, match="owner"):
+    with pytest.raises(UnsupportedError, match="owner") as caught:
         run(operation(memory(Ownerless))(), unsent)
+    assert caught.value.argument == "owner"
+
+
+@pytest.mark.parametrize(
+    ("operation", "argument"),
+    [
+        (lambda plan: plan.list_conversations(Listing(start="c0")), "start"),
+        (lambda plan: plan.list_conversations(Listing(reverse=True)), "order"),
+        (lambda plan: plan.list_messages("c0", Listing(start="m0")), "start"),
+        (lambda plan: plan.update_conversation("c0", ConversationChange(pinned=True)), "pinned"),
+    ],
+)
+def test_an_argument_that_is_not_supported_is_named_beside_its_operation(operation, argument):
+    class Plain(MemoryAdapter):
+        traits = Traits(changes=frozenset({"title"}))
+
+    with pytest.raises(UnsupportedError) as caught:
+        run(operation(memory(Plain))(), unsent)
+    assert caught.value.argument == argument
+    assert caught.value.operation in memory(Plain).adapter.offers
+
+
+def test_an_operation_that_is_not_offered_names_no_argument():
+    plan = memory(ReadOnly)
+    error = refused(plan.list_messages("c0", Listing(start="m0")), UnsupportedError)
+    assert (error.operation, error.argument) == ("list_messages", None)
 
 
 def test_a_list_by_owner_shows_no_other_owners_whatever_the_adapter_returns():

@@ -197,7 +197,6 @@ class MemoryAdapter(Adapter[Call, object]):
         starts=frozenset({"conversations", "messages"}),
         orders=frozenset({"newest_first", "oldest_first"}),
         filters=frozenset({"owner"}),
-        keeps=frozenset({"pinned", "owner", "metadata"}),
         changes=frozenset({"title", "pinned", "owner", "metadata"}),
     )
 

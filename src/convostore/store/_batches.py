@@ -148,4 +148,5 @@ def _not_atomic(adapter: Adapter) -> UnsupportedError:
         "after the other",
         adapter=adapter.name,
         operation="write_batch",
+        argument="atomic",
     )

@@ -226,21 +226,19 @@ class Operations:
 
     def _require_filter(self, owner: object) -> None:
         if owner is not UNSET and "owner" not in self.adapter.traits.filters:
-            raise self._lacking("filter conversations by owner")
+            raise self._lacking("filter conversations by owner", "owner")
 
     def _require_list(self, name: Literal["conversations", "messages"], listing: Listing) -> None:
         traits = self.adapter.traits
-        if traits.paging == "whole":
-            return
         if listing.start is not None and name not in traits.starts:
-            raise self._lacking(f"begin a page of {name} at an id")
+            raise self._lacking(f"begin a page of {name} at an id", "start")
         if listing.reverse and "oldest_first" not in traits.orders:
-            raise self._lacking("list conversations oldest first")
+            raise self._lacking("list conversations oldest first", "order")
 
     def _require_changes(self, names: Iterable[str]) -> None:
         for name in names:
             if name not in self.adapter.traits.changes:
-                raise self._lacking(f"set a conversation's {name}")
+                raise self._lacking(f"set a conversation's {name}", name)
 
     def require_identity(self, owner: str | None, metadata: Mapping[str, JSON]) -> None:
         """Check that a conversation can be made with an owner and metadata, where they are given.
@@ -251,8 +249,10 @@ class Operations:
         given = {"owner": owner is not None, "metadata": bool(metadata)}
         self._require_changes(name for name, is_given in given.items() if is_given)
 
-    def _lacking(self, what: str) -> UnsupportedError:
-        return UnsupportedError(f"{self.adapter.name} cannot {what}: see the store's traits")
+    def _lacking(self, what: str, argument: str) -> UnsupportedError:
+        return UnsupportedError(
+            f"{self.adapter.name} cannot {what}: see the store's traits", argument=argument
+        )
 
     @operation(Operation.GET_CONVERSATION)
     def get_conversation(self, conversation_id: str) -> AnyFlow[Conversation]:

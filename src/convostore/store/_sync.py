@@ -175,7 +175,7 @@ class ConversationStore(BaseStore):
             order: ``newest_first`` for the backend's own order, ``oldest_first`` for that order
                 reversed, where `traits.orders` has it.
             start: The id of the conversation that the page begins with, in place of a cursor, where
-                `traits.starts` has ``conversations`` or lists are whole.
+                `traits.starts` has ``conversations``.
             older_than: Only those whose `last_active_at` is before this time; one without any time
                 is not older. If the backend cannot filter by age, a page may be short.
             owner: Only those of this owner, or with None those without one, where `traits.filters`
@@ -243,7 +243,7 @@ class ConversationStore(BaseStore):
             cursor: The `cursor` of the previous page; None for the first page.
             order: The end to begin at; `newest_first` reverses the whole sequence, not the page.
             start: The id of the message that the page begins with, in place of a cursor, where
-                `traits.starts` has ``messages`` or lists are whole.
+                `traits.starts` has ``messages``.
 
         Raises:
             NotFoundError: The conversation does not exist, or the message `start`.

@@ -118,7 +118,8 @@ class _Entry:
 
     def touch(self, messages: Sequence[Message] = ()) -> None:
         """Note that the content has changed, by these messages if any were added."""
-        self.revise(updated_at=updated_time(self.conversation, self.made_at, messages))
+        now = self.conversation
+        self.revise(updated_at=updated_time(now.created_at, now.updated_at, self.made_at, messages))
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ import io
 import json
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -188,6 +189,22 @@ def test_a_column_of_sqlite_may_hold_anything(new_database):
                 assert any(map(is_damage, read.problems))
 
 
+def test_a_conversation_whose_times_are_damaged_can_be_written_to(new_database):
+    past, now = datetime(2001, 1, 1, tzinfo=UTC), datetime.now(UTC)
+    for column in ("created_at", "updated_at", "stored_at"):
+        for value in ("'yesterday'", "x'ff'", str(2**62)):
+            database = new_database("sqlite")
+            with naming(column, value), convostore.open(database.dsn()) as store:
+                store.create_conversation(id="c", created_at=past)
+                store.append_messages("c", [BEFORE, DAMAGED])
+                with closing(sqlite3.connect(database.file)) as connection:
+                    set_column(connection, "convostore_conversations", column, value)
+                store.append_messages("c", [AFTER.model_copy(update={"created_at": past})])
+                store.delete_message("c", "m")
+                assert [message.id for message in store.messages("c")] == ["before", "after"]
+                assert store.get_conversation("c").updated_at >= now
+
+
 def cut(text, length):
     return text[:length]
 
@@ -226,6 +243,23 @@ def test_doctor_names_the_damaged_rows_and_a_quick_one_reads_none(filled):
     found = json.loads(run("doctor", filled.dsn(), "--json").stdout)
     assert (found["ok"], [row["message_id"] for row in found["damaged"]]) == (False, [None, "m"])
     assert run("doctor", filled.dsn(), "--quick").exit_code == 0
+
+
+def test_a_damaged_time_of_storage_is_damage_that_doctor_names(new_database):
+    database = new_database("sqlite")
+    with convostore.open(database.dsn()) as store:
+        store.create_conversation(id="c")
+        store.append_messages("c", [BEFORE, DAMAGED, AFTER])
+        for value in ("'soon'", "x'ff'", str(2**62)):
+            with naming(value), closing(sqlite3.connect(database.file)) as connection:
+                set_column(connection, "convostore_messages", "stored_at", value, "id = 'm'")
+                (problem,) = look_at_all(store).problems
+                assert problem.where == "stored_at"
+                assert is_damage(problem)
+    result = run("doctor", database.dsn())
+    assert result.exit_code == 1
+    reason = "stored_at is damaged in the store: it is not a time"
+    assert f"message m of conversation c: {reason}" in result.stdout
 
 
 # Tables

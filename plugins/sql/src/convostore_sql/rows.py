@@ -17,8 +17,9 @@ from typing import Any, Final, get_args, overload
 
 from convostore.adapters.write_rules import new_revision
 from convostore.errors import InvalidError
-from convostore.models import JSON, Conversation, Message, Problem, Role
+from convostore.models import JSON, Conversation, Message, Role
 from convostore.serialization import (
+    damage,
     dump,
     dumps,
     parse_conversation,
@@ -35,8 +36,6 @@ from .queries import Row
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH: Final = _EPOCH.replace(tzinfo=None)
 _MICROSECOND: Final = timedelta(microseconds=1)
-LATEST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
-"""The latest possible time, in microseconds since 1970."""
 PINNED: Final = 2**62
 """Subtracted from the rank of a pinned conversation: more than the range of times."""
 _ENCODED: Final = "~"
@@ -238,7 +237,7 @@ def stored_message(
     try:
         message.__dict__["stored_at"] = _stored_time(stored_at)  # its only owner is here
     except (TypeError, OverflowError):
-        problem = Problem(where="stored_at", what="is not a time")
+        problem = damage("stored_at", "it is not a time")
         return message.trusted_copy(problems=(*message.problems, problem))
     return message
 

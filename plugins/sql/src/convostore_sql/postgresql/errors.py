@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import psycopg
 import psycopg_pool
-from psycopg.pq import PipelineStatus, TransactionStatus
 
 from convostore.errors import (
     AuthError,
@@ -146,14 +145,6 @@ def _cause(error: BaseException, handled: BaseException | None) -> BaseException
         if not isinstance(error, psycopg.Error | AssertionError):
             break
     return error
-
-
-def is_idle(connection: psycopg.BaseConnection[Any]) -> bool:
-    """Return whether nothing is under way on a connection, which may be used again."""
-    return (
-        connection.pgconn.transaction_status == TransactionStatus.IDLE
-        and connection.pgconn.pipeline_status == PipelineStatus.OFF
-    )
 
 
 @contextmanager

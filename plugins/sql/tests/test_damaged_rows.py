@@ -228,6 +228,23 @@ def test_doctor_names_the_damaged_rows_and_a_quick_one_reads_none(filled):
     assert run("doctor", filled.dsn(), "--quick").exit_code == 0
 
 
+def test_a_damaged_time_of_storage_is_damage_that_doctor_names(new_database):
+    database = new_database("sqlite")
+    with convostore.open(database.dsn()) as store:
+        store.create_conversation(id="c")
+        store.append_messages("c", [BEFORE, DAMAGED, AFTER])
+        for value in ("'soon'", "x'ff'", str(2**62)):
+            with naming(value), closing(sqlite3.connect(database.file)) as connection:
+                set_column(connection, "convostore_messages", "stored_at", value, "id = 'm'")
+                (problem,) = look_at_all(store).problems
+                assert problem.where == "stored_at"
+                assert is_damage(problem)
+    result = run("doctor", database.dsn())
+    assert result.exit_code == 1
+    reason = "stored_at is damaged in the store: it is not a time"
+    assert f"message m of conversation c: {reason}" in result.stdout
+
+
 # Tables
 
 

@@ -16,10 +16,11 @@ from ._codec import (
     to_exact_json,
     to_json,
 )
-from ._salvage import is_damage, salvage_conversation, salvage_message
+from ._salvage import damage, is_damage, salvage_conversation, salvage_message
 from ._structure import structure_of
 
 __all__ = [
+    "damage",
     "dump",
     "dumps",
     "is_damage",

@@ -46,6 +46,16 @@ def salvage_conversation(text: object, columns: Mapping[str, object]) -> Convers
     return _salvage(Conversation, text, columns, {"id": columns["id"]})
 
 
+def damage(where: str, what: str) -> Problem:
+    """Make the problem of a field that a store kept and cannot read, which `is_damage` recognises.
+
+    Args:
+        where: The field.
+        what: Why it cannot be read, as "it is not a time"; the field's name before it is left out.
+    """
+    return Problem(where=where, what=f"{_DAMAGED}: {what.removeprefix(f'{where}: ')}")
+
+
 def is_damage(problem: Problem) -> bool:
     """Return whether a problem is one of a value that a store kept and cannot read any more."""
     return problem.what.startswith(_DAMAGED)
@@ -80,11 +90,11 @@ def _decode_partly(text: object, problems: list[Problem]) -> dict[str, JSON]:
     try:
         data = decode(plain)
         if not isinstance(data, dict):
-            problems.append(_damage("body", "it is not a JSON object"))
+            problems.append(damage("body", "it is not a JSON object"))
         elif not isinstance(text, str):
-            problems.append(_damage("body", "it is not text"))
+            problems.append(damage("body", "it is not text"))
     except InvalidError as error:
-        problems.append(_damage("body", str(error)))
+        problems.append(damage("body", str(error)))
         with suppress(ValueError):
             data = from_json(plain.encode("utf-8", "replace"), allow_partial="trailing-strings")
     return data if isinstance(data, dict) else {}
@@ -100,7 +110,7 @@ def _salvage_fields(
     fields: dict[str, Any] = {}
     for name, value in stored.items():
         if name not in kind.model_fields:
-            problems.append(_damage(name, "there is no such field"))
+            problems.append(damage(name, "there is no such field"))
         else:
             fields |= _salvage_field(kind, name, value, valid, problems)
     return fields
@@ -115,14 +125,14 @@ def _salvage_field(
 ) -> dict[str, object]:
     """Return a field's value by its name, or nothing if none of it can be read."""
     if isinstance(value, bytes):
-        problems.append(_damage(name, "it is not UTF-8"))
+        problems.append(damage(name, "it is not UTF-8"))
         return {}
     try:
         return {name: getattr(validate_strictly(kind, {**valid, name: value}), name)}
     except InvalidError as error:
         items = value if isinstance(value, list) else [value]
         kept = [item for piece in items for item in _salvage_items(kind, name, piece, valid)]
-        problems.append(_damage(name, str(error)))
+        problems.append(damage(name, str(error)))
         return {name: tuple(kept)} if kept else {}
 
 
@@ -144,7 +154,3 @@ def _salvage_part(item: JSON) -> object:
     if kind is not None and isinstance(item.get("text"), str):
         return kind(text=item["text"])
     return OtherPart(data=item)
-
-
-def _damage(where: str, what: str) -> Problem:
-    return Problem(where=where, what=f"{_DAMAGED}: {what.removeprefix(f'{where}: ')}")

@@ -17,8 +17,9 @@ from typing import Any, Final, get_args, overload
 
 from convostore.adapters.write_rules import new_revision
 from convostore.errors import InvalidError
-from convostore.models import JSON, Conversation, Message, Problem, Role
+from convostore.models import JSON, Conversation, Message, Role
 from convostore.serialization import (
+    damage,
     dump,
     dumps,
     parse_conversation,
@@ -238,7 +239,7 @@ def stored_message(
     try:
         message.__dict__["stored_at"] = _stored_time(stored_at)  # its only owner is here
     except (TypeError, OverflowError):
-        problem = Problem(where="stored_at", what="is not a time")
+        problem = damage("stored_at", "it is not a time")
         return message.trusted_copy(problems=(*message.problems, problem))
     return message
 

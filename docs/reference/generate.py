@@ -390,7 +390,7 @@ def support() -> str:
 
 
 def _has_namespaces(adapter: type[Adapter]) -> str:
-    return "–" if adapter.in_namespace is Adapter.in_namespace else "yes"
+    return "–" if adapter.enter_namespace is Adapter.enter_namespace else "yes"
 
 
 def operation_errors() -> str:

@@ -87,6 +87,44 @@ def test_what_is_inherited_is_offered_too():
     assert DeletingMessages.offers == Deleting.offers | {Operation.DELETE_MESSAGE}
 
 
+class Branches(Library):
+    def enter_namespace(self, name):
+        super().enter_namespace(name)
+        self.shelves = f"shelves of {name}"
+
+
+def test_a_backend_that_enters_namespaces_has_views_that_lead_no_further():
+    adapter = library(Branches)
+    view = adapter.in_namespace("a&b")
+    assert (adapter.has_namespaces, view.has_namespaces) == (True, False)
+    assert (view.namespace, view.shelves) == ("a&b", "shelves of a&b")
+    assert view.label == "library://shelf?namespace=a%26b"
+    assert (adapter.namespace, adapter.label) == ("", "library://shelf")
+    assert not hasattr(adapter, "shelves")
+    with pytest.raises(UnsupportedError, match="no further ones"):
+        view.in_namespace("c")
+
+
+def test_a_backend_that_enters_no_namespaces_has_none():
+    assert not library().has_namespaces
+    with pytest.raises(UnsupportedError, match="library has no namespaces"):
+        library().in_namespace("a")
+
+
+def test_a_backend_may_make_its_namespaces_without_entering_them():
+    class Annexes(Library):
+        def in_namespace(self, name):
+            if name == "cellar":
+                return super().in_namespace(name)
+            return library(dsn=f"library://{name}")
+
+    adapter = library(Annexes)
+    assert adapter.has_namespaces
+    assert adapter.in_namespace("attic").label == "library://attic"
+    with pytest.raises(UnsupportedError, match="library has no namespaces"):
+        adapter.in_namespace("cellar")
+
+
 def test_a_subclass_does_not_change_what_its_base_offers():
     assert Operation.DELETE_MESSAGE not in Deleting.offers
 

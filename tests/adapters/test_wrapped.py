@@ -21,7 +21,8 @@ from convostore.errors import ForbiddenError
 from convostore.models import ANY, ConversationChange, ConversationFilter, NewConversation
 from convostore.store import ConversationStore, WriteCall
 
-OWN = {"__init__", "implements"}
+OWN = {"__init__", "implements", "enter_namespace"}
+"""What is not delegated: namespaces are entered by the inner adapter, in its `in_namespace`."""
 ONLY_OF_WRAPPERS = {"rewrapped"}
 
 
@@ -81,6 +82,7 @@ def test_whatever_an_adapter_says_of_itself_is_the_inner_ones(inner, wrapped):
     for name in ("name", "label", "dsn", "options", "Options", "ReplyOptions", "traits", "offers"):
         assert getattr(wrapped, name) == getattr(inner, name), name
     assert wrapped.store_key == inner.store_key
+    assert (wrapped.namespace, wrapped.in_namespace("a").namespace) == ("", "a")
     assert wrapped.new_conversation_id() == "a conversation"
     assert wrapped.new_turn_id() == "a turn"
     assert str(wrapped.failure("q", "r")) == "q r"

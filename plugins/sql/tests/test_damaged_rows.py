@@ -7,6 +7,7 @@ import io
 import json
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -186,6 +187,22 @@ def test_a_column_of_sqlite_may_hold_anything(new_database):
                 first, read, last = store.messages("c")
                 assert (first, last) == (BEFORE, AFTER)
                 assert any(map(is_damage, read.problems))
+
+
+def test_a_conversation_whose_times_are_damaged_can_be_written_to(new_database):
+    past, now = datetime(2001, 1, 1, tzinfo=UTC), datetime.now(UTC)
+    for column in ("created_at", "updated_at", "stored_at"):
+        for value in ("'yesterday'", "x'ff'", str(2**62)):
+            database = new_database("sqlite")
+            with naming(column, value), convostore.open(database.dsn()) as store:
+                store.create_conversation(id="c", created_at=past)
+                store.append_messages("c", [BEFORE, DAMAGED])
+                with closing(sqlite3.connect(database.file)) as connection:
+                    set_column(connection, "convostore_conversations", column, value)
+                store.append_messages("c", [AFTER.model_copy(update={"created_at": past})])
+                store.delete_message("c", "m")
+                assert [message.id for message in store.messages("c")] == ["before", "after"]
+                assert store.get_conversation("c").updated_at >= now
 
 
 def cut(text, length):

@@ -10,8 +10,10 @@ from __future__ import annotations
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeAlias, TypeVar, cast
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 
@@ -117,6 +119,8 @@ class Adapter(ABC, Generic[Q, R]):
             service.
         learns_traits: Whether `check` may still find out other `traits` and `offers`. A mirror then
             begins with it.
+        namespace: The namespace whose conversations it reaches; "" is the one without a name, and
+            what a backend without namespaces has.
     """
 
     name: ClassVar[str]
@@ -125,6 +129,8 @@ class Adapter(ABC, Generic[Q, R]):
     traits: Traits = Traits()
     offers: frozenset[Operation] = frozenset()
     learns_traits: bool = False
+    namespace: str = ""
+    _is_view = False
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
@@ -157,7 +163,14 @@ class Adapter(ABC, Generic[Q, R]):
     @property
     def label(self) -> str:
         """The store's name, without secrets, as an `Origin` records it."""
-        return str(self.dsn).partition("?")[0]
+        return f"{str(self.dsn).partition('?')[0]}{self.namespace_query}"
+
+    @property
+    def namespace_query(self) -> str:
+        """The end of the label, which names the namespace; "" for the one without a name."""
+        if not self.namespace:
+            return ""
+        return f"?namespace={quote(self.namespace, errors='surrogatepass')}"
 
     @property
     def store_key(self) -> object:
@@ -168,27 +181,47 @@ class Adapter(ABC, Generic[Q, R]):
     @property
     def has_namespaces(self) -> bool:
         """Whether `in_namespace` returns another adapter of the same backend."""
-        return self.implements("in_namespace")
+        if self._is_view:
+            return False
+        return self.implements("enter_namespace") or self.implements("in_namespace")
 
     def in_namespace(self, name: str) -> Self:
         """Return an adapter of another namespace, for the transport that this one's store has.
 
-        It offers no further namespaces, and never reaches the one without a name.
+        It offers no further namespaces, and never reaches the one without a name. A backend that
+        has namespaces overrides `enter_namespace`, which is called on a copy of this adapter.
 
         Args:
             name: A non-empty string.
+
+        Raises:
+            UnsupportedError: There are no namespaces, or this is the adapter of one.
         """
-        raise self._has_no_namespaces()
+        # An override of this method alone may call it in order to refuse.
+        if not (self.has_namespaces and self.implements("enter_namespace")):
+            raise self._has_no_namespaces()
+        view = copy(self)
+        view._is_view = True  # noqa: SLF001  # of this class
+        view.enter_namespace(name)
+        return view
+
+    def enter_namespace(self, name: str) -> None:
+        """Make this the adapter of a namespace; an override offers namespaces, and calls this one.
+
+        Call it in `__init__` with the namespace of the options, if they have one. Otherwise it is
+        called once, on a shallow copy: replace what belongs to one namespace, and change nothing
+        that the copies share.
+
+        Args:
+            name: The name; "" only for the namespace without one.
+        """
+        self.namespace = name
 
     def _has_no_namespaces(self) -> StoreError:
         reason = f"{self.name} has no namespaces: open a store for each user, or set an owner"
-        if self.implements("in_namespace"):  # a view, which has none by itself
+        if self._is_view:
             reason = "a namespace has no further ones: call with_namespace of the store it is of"
-        return UnsupportedError(
-            reason,
-            adapter=self.name,
-            operation="with_namespace",
-        )
+        return UnsupportedError(reason, adapter=self.name, operation="with_namespace")
 
     @abstractmethod
     def transport(self) -> Transport[Q, R]:

@@ -89,6 +89,10 @@ class WrappedAdapter(Adapter[Q, R]):
         return self.inner.store_key
 
     @property
+    def namespace(self) -> str:  # type: ignore[override]
+        return self.inner.namespace
+
+    @property
     def has_namespaces(self) -> bool:
         return self.inner.has_namespaces
 

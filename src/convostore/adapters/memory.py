@@ -15,8 +15,7 @@ from contextlib import asynccontextmanager, contextmanager
 from copy import copy, deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeAlias, TypeVar, cast
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, TypeVar, cast
 
 from ..dsn import DSN
 from ..errors import InvalidError
@@ -119,7 +118,8 @@ class _Entry:
 
     def touch(self, messages: Sequence[Message] = ()) -> None:
         """Note that the content has changed, by these messages if any were added."""
-        self.revise(updated_at=updated_time(self.conversation, self.made_at, messages))
+        now = self.conversation
+        self.revise(updated_at=updated_time(now.created_at, now.updated_at, self.made_at, messages))
 
 
 @dataclass(slots=True)
@@ -201,33 +201,15 @@ class MemoryAdapter(Adapter[Call, object]):
     def __init__(self, dsn: DSN, options: object) -> None:
         super().__init__(dsn, options)
         self._memory = _memories.setdefault(dsn.host, _Memory()) if dsn.host else _Memory()
-        self._enter(getattr(options, "namespace", ""), is_view=False)
+        self.enter_namespace(getattr(options, "namespace", ""))
 
-    def _enter(self, namespace: str, *, is_view: bool) -> None:
-        self._namespace = namespace
-        self._is_view = is_view
-        self._shelf = self._memory.shelf(namespace)
-
-    @property
-    def label(self) -> str:
-        if not self._namespace:
-            return super().label
-        return f"{super().label}?namespace={quote(self._namespace, errors='surrogatepass')}"
+    def enter_namespace(self, name: str) -> None:
+        super().enter_namespace(name)
+        self._shelf = self._memory.shelf(name)
 
     @property
     def store_key(self) -> object:
-        return self._memory, self._namespace
-
-    @property
-    def has_namespaces(self) -> bool:
-        return not self._is_view
-
-    def in_namespace(self, name: str) -> Self:
-        if self._is_view:
-            raise self._has_no_namespaces()
-        view = copy(self)
-        view._enter(name, is_view=True)  # noqa: SLF001  # of this class
-        return view
+        return self._memory, self.namespace
 
     def transport(self) -> Transport[Call, object]:
         return MemoryTransport(self._memory.lock)

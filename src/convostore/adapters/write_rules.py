@@ -295,7 +295,10 @@ def absent_start(item_id: str, list_name: str = "list") -> NotFoundError:
 
 
 def updated_time(
-    conversation: Conversation, made_at: datetime, messages: Sequence[Message]
+    created_at: datetime | None,
+    updated_at: datetime | None,
+    made_at: datetime | None,
+    messages: Sequence[Message],
 ) -> datetime:
     """Return the `updated_at` of a conversation whose content changes.
 
@@ -303,16 +306,17 @@ def updated_time(
     follows the times of its new messages, and never goes back.
 
     Args:
-        conversation: The conversation before the change.
-        made_at: The time at which the store made it.
+        created_at: The time that the conversation was made with.
+        updated_at: The time of the last change.
+        made_at: The time at which the store made it; None if that is not known.
         messages: The messages that are added; none for any other change.
     """
     times = [message.created_at for message in messages]
-    created_at, before = conversation.created_at, conversation.updated_at
-    if not times or None in times or created_at is None or created_at >= made_at:
-        return moved_on(before)
+    is_past = created_at is not None and made_at is not None and created_at < made_at
+    if not times or None in times or not is_past:
+        return moved_on(updated_at)
     latest = max(time for time in times if time is not None)
-    return latest if before is None else max(latest, before)
+    return latest if updated_at is None else max(latest, updated_at)
 
 
 def moved_on(before: datetime | None) -> datetime:

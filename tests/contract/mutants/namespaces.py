@@ -13,14 +13,14 @@ from .registry import in_memory, with_operations, with_stores
 
 @in_memory("test_namespaces_do_not_mix")
 class TakesNamesInAnyCase(MemoryAdapter):
-    def in_namespace(self, name: str) -> Self:
-        return super().in_namespace(name.casefold())
+    def enter_namespace(self, name: str) -> None:
+        super().enter_namespace(name.casefold())
 
 
 @in_memory("test_namespaces_are_written_to_side_by_side")
 class ShortensNames(MemoryAdapter):
-    def in_namespace(self, name: str) -> Self:
-        return super().in_namespace(name[:-1])
+    def enter_namespace(self, name: str) -> None:
+        super().enter_namespace(name[:-1])
 
 
 @in_memory("test_a_namespace_is_made_without_a_request")
@@ -29,6 +29,13 @@ class OffersLessInANamespace(MemoryAdapter):
         space = super().in_namespace(name)
         space.offers = space.offers - {Operation.SEARCH}
         return space
+
+
+@in_memory("test_a_namespace_is_the_same_store_by_its_name")
+class NamesNoNamespaceInItsLabel(MemoryAdapter):
+    @property
+    def namespace_query(self) -> str:
+        return ""
 
 
 @in_memory("test_a_namespace_is_the_same_store_by_its_name")
@@ -43,11 +50,6 @@ class HasNamespacesWithin(MemoryAdapter):
     @property
     def has_namespaces(self) -> bool:
         return True
-
-    def in_namespace(self, name: str) -> Self:
-        space = super().in_namespace(name)
-        space._is_view = False
-        return space
 
 
 @with_operations("test_the_name_of_a_namespace_is_a_non_empty_text")

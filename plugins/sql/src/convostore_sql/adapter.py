@@ -151,7 +151,7 @@ class SQLAdapter(MessageWrites):
         )
 
     def search(self, search: Search, listing: Listing) -> SQLFlow[Page[Hit]]:
-        return Finder(self._sql, self._namespace, search).page(listing)
+        return Finder(self._sql, self.namespace, search).page(listing)
 
     def check(self) -> SQLFlow[Health]:
         yield self._sql.version()

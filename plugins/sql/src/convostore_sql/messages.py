@@ -6,6 +6,7 @@ What they check and which values they store is decided in the core's `write_rule
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from time import time_ns
 from typing import NamedTuple
 
@@ -23,19 +24,12 @@ from convostore.adapters.write_rules import (
     updated_time,
 )
 from convostore.errors import ConflictError
-from convostore.models import (
-    ANY,
-    AnyTip,
-    Conversation,
-    Feedback,
-    Message,
-)
+from convostore.models import ANY, AnyTip, Feedback, Message
 from convostore.search import searchable_text, tokenize
 
 from .namespace import NamespaceAdapter
 from .queries import Query, Row, SQLFlow
 from .rows import (
-    LATEST,
     PINNED,
     decode_text,
     encode_text,
@@ -283,11 +277,15 @@ def _by_id(rows: Iterable[Row]) -> dict[str, Message]:
 
 
 def _moved(end: _End, messages: Sequence[Message]) -> int:
-    """Return the time of a change, as `updated_time` does; these messages are added."""
-    if messages and end.created_at is not None and end.created_at < end.stored_at:
-        conversation = Conversation.model_construct(
-            id="", created_at=time_of(end.created_at), updated_at=time_of(end.updated_at)
-        )
-        return microseconds(updated_time(conversation, time_of(end.stored_at), messages))
-    # The time ascends even if the clock goes back, but not beyond the latest time.
-    return max(current_time(), min(1 + (end.updated_at or 0), LATEST))
+    """Return the time of a change by which these messages, if any, are added."""
+    created_at, updated_at = _readable_time(end.created_at), _readable_time(end.updated_at)
+    made_at = _readable_time(end.stored_at)
+    return microseconds(updated_time(created_at, updated_at, made_at, messages))
+
+
+def _readable_time(number: int | None) -> datetime | None:
+    """Decode the time of a column; None if it is damaged."""
+    try:
+        return time_of(number)
+    except (TypeError, OverflowError):
+        return None

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Collection
-from copy import copy
-from typing import Any, Self
-from urllib.parse import quote
+from typing import Any
 
 from convostore.adapters import Adapter
 from convostore.adapters.write_rules import absent_conversation, absent_message
@@ -27,32 +25,20 @@ class NamespaceAdapter(Adapter[Query, Reply]):
 
     def __init__(self, dsn: DSN, options: Any) -> None:
         super().__init__(dsn, options)
-        self._enter(options.namespace, is_view=False)
+        self.enter_namespace(options.namespace)
 
-    def _enter(self, namespace: str, *, is_view: bool) -> None:
-        self._namespace = namespace
-        self._is_view = is_view
-        self._encoded_namespace = encode_text(namespace)
-        self._mark = namespace_mark(namespace)
-
-    @property
-    def has_namespaces(self) -> bool:
-        return not self._is_view
-
-    def in_namespace(self, name: str) -> Self:
-        if self._is_view:
-            raise self._has_no_namespaces()
-        view = copy(self)
-        view._enter(name, is_view=True)  # noqa: SLF001  # of this class
-        return view
+    def enter_namespace(self, name: str) -> None:
+        super().enter_namespace(name)
+        self._encoded_namespace = encode_text(name)
+        self._mark = namespace_mark(name)
 
     @property
     def label(self) -> str:
-        return f"{self._address}{self._scope}"
+        return f"{self._address}{self.namespace_query}"
 
     @property
     def store_key(self) -> object:
-        return self._database_key, self._namespace
+        return self._database_key, self.namespace
 
     @property
     @abstractmethod
@@ -68,13 +54,6 @@ class NamespaceAdapter(Adapter[Query, Reply]):
     @abstractmethod
     def _sql(self) -> Statements:
         """The statements, compiled when they are first used."""
-
-    @property
-    def _scope(self) -> str:
-        """The query of the label that names the namespace."""
-        if not self._namespace:
-            return ""
-        return f"?namespace={quote(self._namespace, errors='surrogatepass')}"
 
     def _key(self, conversation_id: str) -> dict[str, str]:
         return {"namespace": self._encoded_namespace, "id": encode_text(conversation_id)}

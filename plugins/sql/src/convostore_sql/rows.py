@@ -36,8 +36,6 @@ from .queries import Row
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH: Final = _EPOCH.replace(tzinfo=None)
 _MICROSECOND: Final = timedelta(microseconds=1)
-LATEST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
-"""The latest possible time, in microseconds since 1970."""
 PINNED: Final = 2**62
 """Subtracted from the rank of a pinned conversation: more than the range of times."""
 _ENCODED: Final = "~"

@@ -141,6 +141,8 @@ def conversation_of(row: Row) -> Conversation:
     """
     identity, title, pinned, created_at, updated_at, _, body, owner, revision = row
     try:
+        if revision is not None and type(revision) is not str:
+            raise InvalidError("the revision is not text")
         rest = _BODILESS
         if body is not None:
             rest = parse_conversation(f'{{"id":"-",{_plain_body(body)[1:]}').__dict__

@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from ...errors import AuthError, ConfigError, RateLimitError, StoreError, UnavailableError
+from ...errors import (
+    AuthError,
+    ConfigError,
+    NotFoundError,
+    RateLimitError,
+    StoreError,
+    UnavailableError,
+)
 from .._backends import Backend, installed_backends
 from .._group import COMPLETE_VARIABLE, NAME
 from .._output import AsJSON, Form, choose_form, display, waiting, write, write_json
@@ -169,8 +177,9 @@ def _damaged_rows(store: ConversationStore) -> Iterator[_DamagedRow]:
 
     for conversation in store.conversations():
         yield from found(None, conversation.problems)
-        for message in store.messages(conversation.id):
-            yield from found(message.id, message.problems)
+        with suppress(NotFoundError):  # deleted meanwhile, or its id is among its problems
+            for message in store.messages(conversation.id):
+                yield from found(message.id, message.problems)
 
 
 def _failure(label: str, error: StoreError) -> _Diagnosis:

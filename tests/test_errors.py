@@ -94,6 +94,11 @@ def test_a_protocol_error_keeps_an_excerpt():
     assert ProtocolError("what?").excerpt is None
 
 
+def test_an_unsupported_argument_is_told_apart_from_an_operation():
+    assert UnsupportedError("no", argument="owner", operation="search").argument == "owner"
+    assert UnsupportedError("no", operation="search").argument is None
+
+
 @pytest.mark.parametrize("error", ALL)
 @pytest.mark.parametrize("again", [copy.copy, lambda value: pickle.loads(pickle.dumps(value))])
 def test_an_error_survives_a_copy_to_another_process(error, again):

@@ -330,8 +330,29 @@ def test_what_has_the_structure_of_a_message_can_be_parsed(data):
     ],
 )
 def test_text_that_is_not_a_message_is_refused_with_the_reason(text, reason):
-    with pytest.raises(InvalidError, match=reason):
+    with pytest.raises(InvalidError, match=f"^invalid message: .*({reason})"):
         parse_message(text)
+
+
+@pytest.mark.parametrize("more", ["", ',"raw":"\\ud800"'])
+def test_a_surrogate_elsewhere_leaves_the_reason_as_it_is(more):
+    with pytest.raises(InvalidError, match=r"^invalid message: role: Input should be"):
+        parse_message(f'{{"id":"m","role":"pope"{more}}}')
+    with pytest.raises(InvalidError, match=r"^invalid conversation: title: Input should be"):
+        parse_conversation(f'{{"id":"c","title":5{more}}}')
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 200_000])
+def test_text_that_is_not_a_conversation_is_refused_as_one(text):
+    with pytest.raises(InvalidError, match=r"^invalid conversation: it is "):
+        parse_conversation(text)
+
+
+@pytest.mark.parametrize("more", ["", ',"raw":"\\ud800"'])
+def test_a_problem_of_a_damaged_value_gives_the_bare_reason(more):
+    (problem,) = salvaged(f'{{"status":"odd"{more}}}').problems
+    assert problem.where == "status"
+    assert problem.what.startswith("is damaged in the store: Input should be")
 
 
 # What is salvaged.

@@ -95,7 +95,18 @@ class PluginError(ConfigError):
 
 
 class UnsupportedError(StoreError, NotImplementedError):
-    """The backend does not offer this operation; raised before any request is made."""
+    """The backend does not offer this operation, or not with this argument; nothing was written.
+
+    Attributes:
+        argument: The argument that is not supported, such as ``"owner"``, while the operation is
+            offered; None if the operation is not.
+    """
+
+    def __init__(
+        self, message: str, *, argument: str | None = None, **context: Unpack[_Context]
+    ) -> None:
+        super().__init__(message, **context)
+        self.argument = argument
 
 
 class NotFoundError(StoreError, LookupError):

@@ -301,6 +301,14 @@ def test_traits_may_be_a_property_of_the_adapter():
     assert Asked(DSN.parse("memory://"), None).traits.paging == "whole"
 
 
+def test_lists_that_are_whole_begin_anywhere_and_come_in_both_orders():
+    whole = Traits(paging="whole")
+    assert whole.starts == {"conversations", "messages"}
+    assert whole.orders == {"newest_first", "oldest_first"}
+    assert Traits().starts == set()
+    assert Traits().orders == {"newest_first"}
+
+
 def test_what_an_update_can_change_is_kept():
     class Renames(MemoryAdapter):
         traits = Traits(changes=frozenset({"title"}))

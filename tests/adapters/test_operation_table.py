@@ -6,7 +6,7 @@ import re
 import pytest
 
 from convostore import AsyncConversationStore, ConversationStore
-from convostore.adapters import OPERATIONS, READING, Operation
+from convostore.adapters import OPERATIONS, READING, TURN_ARGUMENTS, Operation
 
 STREAMS = {Operation.STREAM_REPLY: Operation.REPLY, Operation.STREAM_ANSWER: Operation.ANSWER}
 """Operations whose docstring names those of another one."""
@@ -41,3 +41,15 @@ def test_it_names_the_errors_that_the_docstring_names(operation):
 def test_what_reads_changes_nothing_by_its_name():
     begins = ("list_", "get_", "search", "suggest_", "resume_", "check")
     assert {operation for operation in Operation if operation.startswith(begins)} == READING
+
+
+@pytest.mark.parametrize("store", [ConversationStore, AsyncConversationStore])
+def test_an_option_of_a_turn_has_no_name_of_an_argument_of_what_sends_one(store):
+    taken = set()
+    for name in Operation:
+        parameters = inspect.signature(getattr(store, name)).parameters
+        if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+            taken |= {
+                each.name for each in parameters.values() if each.kind is not each.VAR_KEYWORD
+            }
+    assert taken == TURN_ARGUMENTS

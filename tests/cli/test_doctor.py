@@ -129,6 +129,68 @@ def test_doctor_of_a_port_where_nobody_listens(sample, serve):
     assert closed.stdout.startswith("✗ reachable")
 
 
+MOVING = """
+from convostore import Conversation, Message, NotFoundError, Page, ProtocolError, UnavailableError
+from convostore.adapters.memory import MemoryAdapter
+from convostore.models import Problem
+from convostore.plugins import hookimpl
+from convostore.serialization import is_damage
+
+ERRORS = {"gone": NotFoundError, "broken": ProtocolError, "away": UnavailableError}
+DAMAGE = Problem(where="parts", what="is damaged in the store, as a test")
+assert is_damage(DAMAGE)
+
+class Moving(MemoryAdapter):
+    name = "moving"
+
+    def list_conversations(self, listing):
+        yield lambda: None
+        return Page(items=tuple([Conversation(id=each) for each in ("before", "it", "after")]))
+
+    def list_messages(self, conversation_id, listing):
+        yield lambda: None
+        if conversation_id == "it":
+            raise ERRORS[self.dsn.host]("it is so")
+        return Page(items=(Message(id="m", role="user", problems=(DAMAGE,)),))
+
+@hookimpl
+def convostore_adapters():
+    return {"moving": Moving}
+"""
+
+
+@pytest.fixture
+def moving(site):
+    """`moving://gone` has a conversation whose messages are a `NotFoundError`, and so on."""
+    site.install("convostore-moving", {"moving": MOVING})
+
+
+def diagnosed(dsn):
+    result = run("doctor", dsn, "--json")
+    assert result.exit_code == ExitCode.FAILED
+    assert not result.stderr
+    return json.loads(result.stdout)
+
+
+def test_doctor_passes_over_a_conversation_that_is_deleted_while_it_reads(moving):
+    found = diagnosed("moving://gone")
+    assert [each["conversation_id"] for each in found["damaged"]] == ["before", "after"]
+    assert found["error"] is None
+
+
+def test_doctor_names_a_conversation_that_cannot_be_read_and_reads_the_others(moving):
+    found = diagnosed("moving://broken")
+    assert [each["conversation_id"] for each in found["damaged"]] == ["before", "it", "after"]
+    assert found["damaged"][1]["problems"] == ["it is so"]
+    assert found["error"] is None
+
+
+def test_doctor_diagnoses_what_ends_its_reading_and_keeps_what_it_found(moving):
+    found = diagnosed("moving://away")
+    assert [each["conversation_id"] for each in found["damaged"]] == ["before"]
+    assert (found["reachable"], found["error"], found["ok"]) == (False, "it is so", False)
+
+
 def test_doctor_of_what_cannot_be_opened_is_a_usage_error():
     result = run("doctor", "unheard-of://x")
     assert result.exit_code == ExitCode.USAGE

@@ -67,6 +67,68 @@ def test_each_kind_of_error_has_its_status_and_one_line(failing, kind, status):
     assert "it is so for a reason" in result.stderr or kind == "UnsupportedError"
 
 
+PLAIN = """
+from convostore.adapters import Traits
+from convostore.adapters.memory import MemoryAdapter
+from convostore.plugins import hookimpl
+
+class Plain(MemoryAdapter):
+    name = "plain"
+    traits = Traits(changes=frozenset({"title"}))
+
+@hookimpl
+def convostore_adapters():
+    return {"plain": Plain}
+"""
+_BY_OWNER = "filter conversations by owner: leave out --owner or --without-owner"
+
+
+@pytest.fixture
+def plain(site):
+    """`plain://` has no owners, no pins, and only one order of lists."""
+    site.install("convostore-plain", {"plain": PLAIN})
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("ls", "plain://", "--owner", "ann"), f"plain cannot {_BY_OWNER}"),
+        (("ls", "plain://", "--without-owner"), f"plain cannot {_BY_OWNER}"),
+        (("search", "plain://", "--owner", "ann", "x"), f"plain cannot {_BY_OWNER}"),
+        (("rm", "plain://", "--owner", "ann", "--yes"), f"plain cannot {_BY_OWNER}"),
+        (
+            ("ls", "plain://", "--reverse"),
+            "plain cannot list conversations oldest first: leave out --reverse",
+        ),
+        (
+            ("ls", "plain://", "--start", "c"),
+            "plain cannot begin a page of conversations at an id: leave out --start",
+        ),
+        (
+            ("fork", "plain://", "c", "m", "--owner", "ann"),
+            "plain cannot set a conversation's owner: leave out --owner",
+        ),
+        (("assign", "plain://", "c", "ann"), "plain cannot set a conversation's owner"),
+        (("tag", "plain://", "c", "k=v"), "plain cannot set a conversation's metadata"),
+        (("pin", "plain://", "c"), "plain cannot set a conversation's pinned"),
+    ],
+)
+def test_an_option_that_the_backend_does_not_support_is_named_with_what_to_do(plain, words, text):
+    result = run(*words)
+    assert result.exit_code == ExitCode.USAGE
+    assert result.stderr == f"convostore: {text}\n"
+
+
+def test_an_import_with_an_owner_names_the_option_that_its_target_does_not_support(plain, tmp_path):
+    file = tmp_path / "saved.jsonl"
+    file.touch()
+    result = run("import", str(file), "plain://here", "--owner", "ann")
+    assert result.exit_code == ExitCode.USAGE
+    assert result.stderr == (
+        "convostore: plain://here cannot set a conversation's owner: leave out --owner\n"
+    )
+
+
 def test_what_nobody_foresaw_is_one_line_too(failing):
     result = run("ls", "failing://bug")
     assert result.exit_code == ExitCode.FAILED

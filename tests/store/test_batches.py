@@ -137,7 +137,7 @@ def test_without_atomic_batches_it_is_refused_before_anything_is_written(write, 
     before = state(filled(stepwise))
     with pytest.raises(UnsupportedError, match="atomic=False") as caught:
         write(stepwise, EVERYTHING)
-    assert caught.value.adapter == "memory"
+    assert (caught.value.adapter, caught.value.argument) == ("memory", "atomic")
     assert state(stepwise) == before
 
 

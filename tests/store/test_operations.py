@@ -1,5 +1,6 @@
 """What both faces do around an adapter: refusals, sealed cursors, and walks while others write."""
 
+import asyncio
 import base64
 import json
 from dataclasses import replace
@@ -35,6 +36,7 @@ from convostore.models import (
     NewConversation,
 )
 from convostore.search import Search
+from convostore.store import AsyncConversationStore, ConversationStore, WriteCall
 from convostore.store._arguments import check_ids
 from convostore.store._operations import Operations
 
@@ -657,8 +659,34 @@ def test_an_owner_that_the_backend_does_not_have_is_refused_before_any_request(o
     class Ownerless(MemoryAdapter):
         traits = Traits()
 
-    with pytest.raises(UnsupportedError, match="owner"):
+    with pytest.raises(UnsupportedError, match="owner") as caught:
         run(operation(memory(Ownerless))(), unsent)
+    assert caught.value.argument == "owner"
+
+
+@pytest.mark.parametrize(
+    ("operation", "argument"),
+    [
+        (lambda plan: plan.list_conversations(Listing(start="c0")), "start"),
+        (lambda plan: plan.list_conversations(Listing(reverse=True)), "order"),
+        (lambda plan: plan.list_messages("c0", Listing(start="m0")), "start"),
+        (lambda plan: plan.update_conversation("c0", ConversationChange(pinned=True)), "pinned"),
+    ],
+)
+def test_an_argument_that_is_not_supported_is_named_beside_its_operation(operation, argument):
+    class Plain(MemoryAdapter):
+        traits = Traits(changes=frozenset({"title"}))
+
+    with pytest.raises(UnsupportedError) as caught:
+        run(operation(memory(Plain))(), unsent)
+    assert caught.value.argument == argument
+    assert caught.value.operation in memory(Plain).adapter.offers
+
+
+def test_an_operation_that_is_not_offered_names_no_argument():
+    plan = memory(ReadOnly)
+    error = refused(plan.list_messages("c0", Listing(start="m0")), UnsupportedError)
+    assert (error.operation, error.argument) == ("list_messages", None)
 
 
 def test_a_list_by_owner_shows_no_other_owners_whatever_the_adapter_returns():
@@ -701,3 +729,78 @@ def test_only_a_pop_that_names_its_message_may_be_repeated():
     plan = filled(Failing)
     assert refused(plan.pop_message("c0", "m4"), UnavailableError).retryable
     assert not refused(plan.pop_message("c0", ANY), UnavailableError).retryable
+
+
+class BreaksAfterwards:
+    """A transport that breaks once a flow has ended, as a connection may at the commit."""
+
+    concurrency = 1
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    def run(self, make):
+        self.inner.run(make)
+        raise UnavailableError("it may have taken effect")
+
+    def close(self):
+        self.inner.close()
+
+
+class AwaitsBeforeItBreaks(BreaksAfterwards):
+    async def run(self, make):
+        await self.inner.run(make)
+        raise UnavailableError("it may have taken effect")
+
+    async def aclose(self):
+        await self.inner.aclose()
+
+
+@pytest.mark.parametrize(
+    ("method", "call", "retryable"),
+    [
+        ("pop_message", lambda store: store.pop_message("c0", tip="m4"), True),
+        ("pop_message", lambda store: store.pop_message("c0", tip=ANY), False),
+        ("write_batch", lambda store: store.write_batch([pop("m4")]), True),
+        ("write_batch", lambda store: store.write_batch([pop(ANY)]), False),
+    ],
+)
+def test_an_error_after_the_end_of_a_flow_is_labelled_as_one_before(method, call, retryable):
+    adapter = filled().adapter
+    with pytest.raises(UnavailableError) as sync:
+        call(ConversationStore(adapter, BreaksAfterwards(adapter.transport())))
+    adapter = filled().adapter
+    store = AsyncConversationStore(adapter, AwaitsBeforeItBreaks(adapter.async_transport()))
+
+    async def acall():
+        await call(store)
+
+    with pytest.raises(UnavailableError) as not_sync:
+        asyncio.run(acall())
+    for error in (sync.value, not_sync.value):
+        label = (error.adapter, error.operation, error.retryable)
+        assert label == ("memory", method, retryable)
+
+
+def pop(tip):
+    return WriteCall("pop_message", "c0", tip=tip)
+
+
+def test_a_wrong_argument_is_refused_however_deep_it_is():
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    plan = filled()
+    for make in (
+        plan.list_conversations(Listing(owner=deep)),
+        plan.pop_message("c0", deep),
+        plan.delete_conversations(ConversationFilter(owner=deep)),
+    ):
+        assert str(refused(make)).endswith("got a list")
+    with pytest.raises(InvalidError, match="there is no operation a list"):
+        plan.offers(deep)
+
+
+def test_a_pop_says_which_tips_there_are():
+    message = str(refused(filled().pop_message("c0", None)))
+    assert message == "tip must be a message's id or ANY, got None"

@@ -297,8 +297,9 @@ def test_what_is_no_owner_and_no_metadata_is_refused_before_the_file_is_opened(
 def test_a_store_without_owners_or_metadata_is_not_given_any(face, given):
     place = Place()
     place.adapter.traits = replace(Adapter.traits, keeps=frozenset(), changes=frozenset({"title"}))
-    with pytest.raises(UnsupportedError, match=next(iter(given))):
+    with pytest.raises(UnsupportedError, match=next(iter(given))) as caught:
         import_to(face, place, OWNED.encode(), **given)
+    assert caught.value.argument == next(iter(given))
     assert place.content() == {}
     report = import_to(face, place, OWNED.encode())
     assert report.losses == {"conversation.owner": 1, "conversation.metadata": 1}

@@ -257,6 +257,23 @@ def test_what_is_no_problem_is_read_as_none(data: Any) -> None:
     assert read_problem(data) is None
 
 
+def test_a_problem_of_an_argument_names_it_and_leaves_its_operation_offered() -> None:
+    error = UnsupportedError("no owners", operation="search", argument="owner")
+    problem = problem_of(error)
+    assert problem["argument"] == "owner"
+    assert "operation" not in problem  # an older client would no longer offer it
+    read = read_problem(sent(problem))
+    assert isinstance(read, UnsupportedError)
+    assert read.argument == "owner"
+
+
+@pytest.mark.parametrize("told", [None, 1, "", ["owner"], "two words"])
+def test_an_argument_that_is_no_name_is_none(told: Any) -> None:
+    read = read_problem({"kind": "unsupported", "argument": told})
+    assert isinstance(read, UnsupportedError)
+    assert read.argument is None
+
+
 @pytest.mark.parametrize(
     "more", [{"detail": 1}, {"retryable": "x"}, {"retry_after": "x"}, {"partial": 1}]
 )

@@ -20,6 +20,7 @@ from tests.support.naming import naming
 
 import convostore
 from convostore import (
+    ANY,
     AuthError,
     ConfigError,
     ConversationStore,
@@ -31,6 +32,7 @@ from convostore import (
 )
 from convostore.adapters import WrappedAdapter
 from convostore.config import open_adapter
+from convostore.store import WriteCall
 from convostore_sql import sqlite
 from convostore_sql.sqlite import database as sqlite_database
 from convostore_sql.sqlite import files, slots
@@ -379,6 +381,52 @@ def test_a_first_call_whose_connection_breaks_is_run_again(new_database, face):
             while not database.look(f"SELECT pg_terminate_backend(pid) {BLOCKED}"):
                 assert not reading.done()
         assert reading.result() == "c"
+
+
+BREAKS_AT_COMMIT = """
+CREATE FUNCTION break_off() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER breaks AFTER UPDATE ON convostore_conversations
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION break_off()
+"""
+
+
+@pytest.mark.rim
+@pytest.mark.parametrize("face", ["sync", "async"])
+@pytest.mark.parametrize(
+    ("method", "arguments", "retryable"),
+    [
+        ("pop_message", {"conversation_id": "c", "tip": "m"}, True),
+        ("pop_message", {"conversation_id": "c", "tip": ANY}, False),
+        ("write_batch", {"calls": [WriteCall("pop_message", "c", tip="m")]}, True),
+        ("write_batch", {"calls": [WriteCall("pop_message", "c", tip=ANY)]}, False),
+    ],
+    ids=["the tip", "any tip", "a batch with the tip", "a batch with any tip"],
+)
+def test_what_must_not_be_repeated_is_not_retryable_where_a_commit_breaks_off(
+    new_database, face, method, arguments, retryable
+):
+    database = new_database("postgresql")
+    with convostore.open(database.dsn()) as store:
+        store.create_conversation(id="c")
+        store.append_messages("c", [make_message("m")])
+
+    async def acall() -> None:
+        async with convostore.aopen(database.dsn()) as store:
+            await getattr(store, method)(**arguments)
+
+    def call() -> None:
+        with convostore.open(database.dsn()) as store:
+            getattr(store, method)(**arguments)
+
+    database.look(BREAKS_AT_COMMIT)
+    try:
+        with pytest.raises(UnavailableError, match="whether it took place is unknown") as caught:
+            call() if face == "sync" else asyncio.run(acall())
+    finally:
+        database.look("DROP FUNCTION break_off CASCADE")
+    assert caught.value.retryable is retryable
+    assert (caught.value.adapter, caught.value.operation) == ("postgresql", method)
 
 
 @pytest.mark.rim

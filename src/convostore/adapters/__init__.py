@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from .._lazy import lazy_attributes
 from ._base import Adapter, AdapterOptions, Traits
-from ._operation_table import OPERATIONS, READING, Operation, OperationInfo
+from ._operation_table import OPERATIONS, READING, TURN_ARGUMENTS, Operation, OperationInfo
 from ._options import validate_options
 from ._transport import AsyncIncomingReply, AsyncTransport, IncomingReply, Transport
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "OPERATIONS",
     "READING",
+    "TURN_ARGUMENTS",
     "Adapter",
     "AdapterOptions",
     "Answer",

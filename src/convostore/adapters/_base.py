@@ -12,7 +12,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeAlias, TypeVar, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    Self,
+    TypeAlias,
+    TypeVar,
+    cast,
+    get_args,
+)
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
@@ -48,6 +59,7 @@ if TYPE_CHECKING:
     from ._turns import Answer, Stream, Turn
 
 T = TypeVar("T")
+_List: TypeAlias = Literal["conversations", "messages"]
 _Kept: TypeAlias = Literal["pinned", "owner", "metadata"]
 
 
@@ -70,9 +82,9 @@ class Traits:
         deleted_readable: Whether a deleted conversation's messages can still be read by its id.
         max_page: The maximum number of items in a page; None if there is no limit.
         starts: The lists that can begin at an id: ``conversations``, ``messages``. Where `paging`
-            is ``whole``, all can, by `paginate`.
+            is ``whole``, both are among them by itself, as `paginate` cuts the list.
         orders: The orders of the list of conversations; ``oldest_first`` is the backend's own order
-            reversed. Where `paging` is ``whole``, both are there, by `paginate`.
+            reversed. Where `paging` is ``whole``, both are among them by itself.
         filters: What conversations can be listed, searched and deleted by, besides their age.
         keeps: The fields of conversations that the backend has, of those which not every one has;
             the others always hold their default. What `update_conversation` can change is among
@@ -91,7 +103,7 @@ class Traits:
     reports_absent: bool = True
     deleted_readable: bool = False
     max_page: int | None = None
-    starts: frozenset[Literal["conversations", "messages"]] = frozenset()
+    starts: frozenset[_List] = frozenset()
     orders: frozenset[Order] = frozenset({"newest_first"})
     filters: frozenset[Literal["owner"]] = frozenset()
     keeps: frozenset[_Kept] = frozenset()
@@ -99,6 +111,11 @@ class Traits:
         {"title", "pinned"}
     )
     batches: Literal["atomic", "none"] = "none"
+
+    def __post_init__(self) -> None:
+        if self.paging == "whole":
+            object.__setattr__(self, "starts", frozenset(get_args(_List)))
+            object.__setattr__(self, "orders", frozenset(get_args(Order)))
 
 
 class AdapterOptions(BaseModel):

@@ -231,3 +231,11 @@ READING: Final = frozenset(
     operation for operation, info in OPERATIONS.items() if info.access == "read"
 )
 """The operations that change nothing: what a read-only store permits."""
+
+TURN_ARGUMENTS: Final = frozenset({"self"}).union(
+    *[
+        OPERATIONS[operation].arguments + OPERATIONS[operation].options
+        for operation in (Operation.REPLY, Operation.ANSWER)
+    ]
+)
+"""The arguments of the methods that send a turn: the names that no option of a turn may have."""

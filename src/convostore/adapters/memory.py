@@ -125,16 +125,19 @@ class _Entry:
 @dataclass(slots=True)
 class _Shelf:
     kept: dict[str, _Entry] = field(default_factory=dict)
-    copies: dict[str, _Entry] | None = None
-    """During a batch, the conversations that it reached for, as they were before it."""
+    copies: dict[int, _Entry] | None = None
+    """During a batch, the entries that it reached for as they were then, by their identities.
+
+    A conversation that it deletes and makes again is another entry of the same id.
+    """
 
     def __getitem__(self, conversation_id: str) -> _Entry:
         try:
             row = self.kept[conversation_id]
         except KeyError:
             raise absent_conversation(conversation_id) from None
-        if self.copies is not None and conversation_id not in self.copies:
-            self.copies[conversation_id] = saved = copy(row)
+        if self.copies is not None and id(row) not in self.copies:
+            self.copies[id(row)] = saved = copy(row)
             saved.messages = dict(row.messages)
         return row
 
@@ -142,12 +145,12 @@ class _Shelf:
     def transaction(self) -> Iterator[None]:
         """Take back all that is done within if it raises."""
         before = dict(self.kept)
-        copies: dict[str, _Entry] = {}
+        copies: dict[int, _Entry] = {}
         self.copies = copies
         try:
             yield
         except BaseException:
-            self.kept = {key: copies.get(key, row) for key, row in before.items()}
+            self.kept = {key: copies.get(id(row), row) for key, row in before.items()}
             raise
         finally:
             self.copies = None
@@ -194,7 +197,6 @@ class MemoryAdapter(Adapter[Call, object]):
         starts=frozenset({"conversations", "messages"}),
         orders=frozenset({"newest_first", "oldest_first"}),
         filters=frozenset({"owner"}),
-        keeps=frozenset({"pinned", "owner", "metadata"}),
         changes=frozenset({"title", "pinned", "owner", "metadata"}),
     )
 

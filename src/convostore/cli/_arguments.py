@@ -66,11 +66,6 @@ DestinationOptions = Annotated[
     ),
 ]
 
-_ARGUMENTS_OF_TURNS: Final = frozenset(
-    {"self", "conversation_id", "content", "turn_id", "answer", "owner", "metadata"}
-)
-"""Arguments of a store's methods that send turns; they are not options of a turn."""
-
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -94,7 +89,9 @@ def turn_options(options: list[str] | None) -> dict[str, Any]:  # Any: the backe
     Raises:
         ConfigError: An option is given twice, or is an argument that is not an option.
     """
-    pairs = parse_options(options or [], "--turn-option", reserved=_ARGUMENTS_OF_TURNS)
+    from ..adapters import TURN_ARGUMENTS
+
+    pairs = parse_options(options or [], "--turn-option", reserved=TURN_ARGUMENTS)
     return {name: json_or_text(value) for name, value in pairs}
 
 

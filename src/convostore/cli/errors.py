@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 
@@ -32,6 +33,18 @@ _ARGUMENT: Final = re.compile(r"\bpass (?:the option )?(?P<name>[a-z_]+)=(?P<val
 """What the library advises to pass."""
 _OUR_OPTIONS: Final = {"format": "--format"}
 """Options of commands, by the argument of the library; the rest are options of a store."""
+_FILTERS_BY_OWNER: Final = "--owner or --without-owner"
+_OPTIONAL: Final[Mapping[tuple[str | None, str | None], str]] = {
+    ("list_conversations", "owner"): _FILTERS_BY_OWNER,
+    ("list_conversations", "order"): "--reverse",
+    ("list_conversations", "start"): "--start",
+    ("list_messages", "start"): "--start",
+    ("search", "owner"): _FILTERS_BY_OWNER,
+    ("delete_conversations", "owner"): _FILTERS_BY_OWNER,
+    ("fork_conversation", "owner"): "--owner",
+    (None, "owner"): "--owner",  # of an import, which is several operations
+}
+"""Options that a command can do without, by the operation and its argument."""
 
 
 class ExitCode(IntEnum):
@@ -90,6 +103,8 @@ def error_message(error: Exception) -> str:
         return f"unexpected {type(error).__name__}: --debug shows where it was raised"
     text = _ARGUMENT.sub(_on_the_command_line, one_line(str(error)).rstrip("."))
     match error:
+        case UnsupportedError(argument=str()):
+            return _unsupported_argument(error, text)
         case UnsupportedError():
             text = f"{error.adapter} does not offer {error.operation}"
             return f"{text}: 'convostore doctor' lists what it offers"
@@ -103,6 +118,12 @@ def error_message(error: Exception) -> str:
             return f"{text}: try again later; 'convostore doctor' shows more"
         case _:
             return text
+
+
+def _unsupported_argument(error: UnsupportedError, text: str) -> str:
+    reason = text.rpartition(": ")[0] or text  # what follows is advice for a program
+    option = _OPTIONAL.get((error.operation, error.argument))
+    return reason if option is None else f"{reason}: leave out {option}"
 
 
 def _on_the_command_line(argument: re.Match[str]) -> str:

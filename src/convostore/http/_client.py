@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, lru_cache
@@ -128,6 +129,10 @@ def install_backend(
     reaches for private attributes, and fails where they are missing: deadlines that hold in silence
     on some versions only would be worse.
 
+    The lock of a blocking pool is replaced as well. httpcore's is a class in Python, and what a
+    signal handler raises in its methods comes after the lock was taken, or before it was given
+    back; one of `threading` is taken and given back in one step.
+
     Args:
         client: A client that has sent nothing yet.
         wrap: Converts httpcore's backend into the one to use.
@@ -135,12 +140,16 @@ def install_backend(
     Raises:
         ConfigError: This version of httpx or httpcore keeps its backends elsewhere.
     """
+    import httpx
+
     try:
         transports = (client._transport, *client._mounts.values())  # noqa: SLF001  # see above
         for transport in transports:
             if transport is not None:  # None for a host of NO_PROXY, which the first one serves
                 pool: Any = transport._pool  # noqa: SLF001  # Any: it is httpcore's
                 pool._network_backend = wrap(pool._network_backend)  # noqa: SLF001  # see above
+                if isinstance(client, httpx.Client):
+                    pool._optional_thread_lock = threading.Lock()  # noqa: SLF001  # see above
     except AttributeError:
         raise _unknown_httpx() from None
 

@@ -87,11 +87,13 @@ class HTTPExchange(ABC, Generic[C]):
 
     def _ensure_client(self) -> C:
         """Return the client, made at the first request."""
-        if self._client is None:
+        client = self._client
+        if client is None:
             with self._lock:
-                if self._client is None:
-                    self._client = self._make_client()
-        return self._client
+                client = self._client
+                if client is None:
+                    client = self._client = self._make_client()
+        return client
 
     def _outgoing(self, request: Request) -> OutgoingRequest:
         """Return a request as it is sent first, with the deadline that its redirects share.

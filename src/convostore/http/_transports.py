@@ -40,11 +40,17 @@ Only I/O is here; all else that the two share is in `_exchange` and `_redirects`
 # - `close` closes the client with all its connections. First it sets a flag, so that later requests
 #   fail with a clear error; a request of another thread is woken by the shutdown of its socket.
 #
+# A signal handler may raise anywhere, also between two steps of httpcore's bookkeeping. A lock of a
+# connection may then stay held, and the next request that gets the connection would never end. So a
+# sync client is abandoned if anything but an error of ours passed through it: later requests get a
+# new one, and the old one is closed once the requests of other threads have left it.
+#
 # Errors are converted where they arise, by `_translating`: in `_fetch` and `_open`, and again in
 # `_chunks`, which runs after `_open` has returned.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import (
     AsyncExitStack,
@@ -56,8 +62,14 @@ from contextlib import (
 from typing import TYPE_CHECKING, TypeVar
 
 from ..adapters import AsyncIncomingReply, AsyncTransport, IncomingReply, Transport
+from ..errors import StoreError
 from ..flow import Flow, arun, run
-from ._client import install_backend, make_async_client, make_client, require_stream
+from ._client import (
+    install_backend,
+    make_async_client,
+    make_client,
+    require_stream,
+)
 from ._deadlines import (
     BoundedBackend,
     BoundedStream,
@@ -92,6 +104,7 @@ class HTTPTransport(HTTPExchange["httpx.Client"], Transport[Request, Response]):
     ) -> None:
         super().__init__(base_url, options, authorization)
         self._deadline = Deadline()
+        self._users: Counter[httpx.Client] = Counter()
 
     def _make_client(self) -> httpx.Client:
         client = make_client(
@@ -101,6 +114,30 @@ class HTTPTransport(HTTPExchange["httpx.Client"], Transport[Request, Response]):
             client, lambda backend: BoundedBackend(clock().backend(backend), self._deadline)
         )
         return client
+
+    @contextmanager
+    def _using_client(self) -> Iterator[httpx.Client]:
+        """Use the client; abandon it if an interrupt leaves the block."""
+        client = self._ensure_client()
+        with self._lock:
+            self._users[client] += 1
+        try:
+            yield client
+        except (StoreError, GeneratorExit):
+            raise
+        except BaseException:
+            with self._lock:
+                if self._client is client and not self._closed:
+                    self._client = None
+            raise
+        finally:
+            with self._lock:
+                self._users[client] -= 1
+                if not self._users[client]:
+                    del self._users[client]
+                is_left = self._client is not client and client not in self._users
+            if is_left:
+                client.close()
 
     def send(self, request: Request) -> Response:
         with self._reporting(request) as stats:
@@ -116,9 +153,10 @@ class HTTPTransport(HTTPExchange["httpx.Client"], Transport[Request, Response]):
     def _fetch(self, outgoing: OutgoingRequest) -> Response:
         body = BoundedBody(self.options.max_body)
         with (
+            self._using_client() as client,
             self._translating(outgoing),
             self._deadline.at(outgoing.deadline),
-            self._ensure_client().stream(**self._arguments(outgoing)) as reply,
+            client.stream(**self._arguments(outgoing)) as reply,
         ):
             require_stream(reply, BoundedStream)
             for chunk in reply.iter_bytes():
@@ -138,8 +176,9 @@ class HTTPTransport(HTTPExchange["httpx.Client"], Transport[Request, Response]):
         self, outgoing: OutgoingRequest, replies: ExitStack, stats: ExchangeStats
     ) -> IncomingReply[Response]:
         """Open a response: read its head, and its body if that is not to be streamed."""
+        client = replies.enter_context(self._using_client())
         with self._translating(outgoing, streamed=True), self._deadline.at(outgoing.deadline):
-            reply = replies.enter_context(self._ensure_client().stream(**self._arguments(outgoing)))
+            reply = replies.enter_context(client.stream(**self._arguments(outgoing)))
             require_stream(reply, BoundedStream)
             chunks = self._chunks(outgoing, reply, stats)
             if is_streamed(reply):
@@ -160,8 +199,10 @@ class HTTPTransport(HTTPExchange["httpx.Client"], Transport[Request, Response]):
 
     def close(self) -> None:
         self._closed = True
-        if self._client is not None:
-            self._client.close()
+        with self._lock:
+            clients = {*self._users, *([] if self._client is None else [self._client])}
+        for client in clients:
+            client.close()
 
 
 class AsyncHTTPTransport(HTTPExchange["httpx.AsyncClient"], AsyncTransport[Request, Response]):

@@ -6,10 +6,10 @@ What cannot be loaded is not known here.
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any, Final, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -21,6 +21,7 @@ from ..errors import InvalidError
 from ..models import JSON, Conversation, Message, Portable, Source
 
 T = TypeVar("T", Conversation, Message)
+D = TypeVar("D", JSON, str)
 
 _ENCODERS: Final = {
     ascii_only: json.JSONEncoder(ensure_ascii=ascii_only, separators=(",", ":"))
@@ -100,7 +101,7 @@ def load_conversation(data: JSON) -> Conversation:
     Raises:
         InvalidError: It is not a conversation; the message names the field.
     """
-    return _validate(Conversation, data)
+    return _load(Conversation, _validate, data)
 
 
 def load_message(data: JSON) -> Message:
@@ -109,7 +110,7 @@ def load_message(data: JSON) -> Message:
     Raises:
         InvalidError: It is not a message; the message names the field.
     """
-    return _validate(Message, data)
+    return _load(Message, _validate, data)
 
 
 def parse_message(text: str) -> Message:
@@ -118,7 +119,7 @@ def parse_message(text: str) -> Message:
     Raises:
         InvalidError: It is not the JSON of a message; the text of the error names the field.
     """
-    return _parse(Message, text)
+    return _load(Message, _parse, text)
 
 
 def parse_conversation(text: str) -> Conversation:
@@ -127,7 +128,7 @@ def parse_conversation(text: str) -> Conversation:
     Raises:
         InvalidError: It is not the JSON of a conversation; the text of the error names the field.
     """
-    return _parse(Conversation, text)
+    return _load(Conversation, _parse, text)
 
 
 def _plain(value: Portable, raw: bool) -> dict[str, JSON]:
@@ -163,9 +164,6 @@ def _fields(kind: Hashable) -> tuple[tuple[str, object, bool], ...]:
 
     `kind` and `id` are always written, as if they had no default.
     """
-    infos: Mapping[str, FieldInfo | Any] = (
-        getattr(kind, "model_fields", None) or kind.__dict__["__pydantic_fields__"]
-    )
     always = {"kind", "id"} if kind is not Source else set()
     return tuple(
         (
@@ -173,12 +171,28 @@ def _fields(kind: Hashable) -> tuple[tuple[str, object, bool], ...]:
             PydanticUndefined if name in always else _default(info),
             name in _JSON_FIELDS,
         )
-        for name, info in infos.items()
+        for name, info in field_infos(kind).items()
     )
+
+
+def field_infos(kind: Hashable) -> Mapping[str, FieldInfo]:
+    """Return the fields of a class of the schema, be it a model or a dataclass of pydantic's."""
+    infos: Mapping[str, FieldInfo] = (
+        getattr(kind, "model_fields", None) or kind.__dict__["__pydantic_fields__"]
+    )
+    return infos
 
 
 def _default(info: FieldInfo) -> object:
     return info.get_default(call_default_factory=True, validated_data={})
+
+
+def _load(kind: type[T], read: Callable[[type[T], D], T], data: D) -> T:
+    """Load a value by a function whose errors only give the reason."""
+    try:
+        return read(kind, data)
+    except InvalidError as error:
+        raise InvalidError(f"invalid {kind.__name__.lower()}: {error}") from None
 
 
 def _validate(kind: type[T], data: JSON) -> T:
@@ -188,7 +202,7 @@ def _validate(kind: type[T], data: JSON) -> T:
         reason = _reason(error)
     except RecursionError:
         reason = "it is nested too deeply"
-    raise InvalidError(f"invalid {kind.__name__.lower()}: {reason}")
+    raise InvalidError(reason)
 
 
 def _reason(error: ValidationError) -> str:
@@ -202,7 +216,7 @@ def _parse(kind: type[T], text: str) -> T:
         return kind.model_validate_json(text, strict=True)
     except ValidationError as error:
         if not _is_unparsed(error):
-            raise InvalidError(f"invalid {kind.__name__.lower()}: {_reason(error)}") from None
+            raise InvalidError(_reason(error)) from None
     return validate_strictly(kind, join_surrogates(decode(text)))
 
 

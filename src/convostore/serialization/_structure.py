@@ -12,10 +12,10 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import AwareDatetime
-from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, SchemaValidator, core_schema
 
 from ..models import JSON, Conversation, Message
+from ._codec import field_infos
 
 _SIMPLE: Final[Mapping[object, CoreSchema]] = {
     str: core_schema.str_schema(strict=True),
@@ -52,9 +52,7 @@ def structure_of(
 
 @cache
 def _object_schema(kind: Any, without: frozenset[str] = frozenset()) -> CoreSchema:
-    infos: Mapping[str, FieldInfo] = (
-        getattr(kind, "model_fields", None) or kind.__dict__["__pydantic_fields__"]
-    )
+    infos = field_infos(kind)
     fields = {
         name: core_schema.typed_dict_field(
             _schema_of(infos[name].annotation), required=infos[name].is_required()

@@ -111,13 +111,14 @@ def check_filter(which: ConversationFilter) -> ConversationFilter:
         InvalidError: A field is wrong, or none is given.
     """
     older_than = to_utc(which.older_than, "older_than")
-    _check_owner_if_set(which.owner)
+    check_owner_filter(which.owner)
     if older_than is None and which.owner is UNSET:
         raise InvalidError("owner or older_than must be given: clear_conversations deletes all")
     return replace(which, older_than=older_than)
 
 
-def _check_owner_if_set(owner: object) -> None:
+def check_owner_filter(owner: object) -> None:
+    """Raise `InvalidError` unless an owner, that of any conversation if UNSET, can be asked for."""
     if owner is not UNSET:
         check_owner(owner)
 
@@ -142,7 +143,7 @@ def check_change(change: ConversationChange) -> ConversationChange:
         check_title(change.title)
     if change.pinned is not UNSET and type(change.pinned) is not bool:
         raise InvalidError(f"pinned must be a bool, got {shown(change.pinned)}")
-    _check_owner_if_set(change.owner)
+    check_owner_filter(change.owner)
     if change.metadata is UNSET:
         return change
     return replace(change, metadata=_check_metadata(change.metadata, copy_changes))
@@ -162,10 +163,12 @@ def _check_metadata(
         raise InvalidError(f"metadata {error}") from None
 
 
-def check_tip(tip: object, name: str) -> None:
-    """Raise `InvalidError` unless an argument is a message's id, None or ANY."""
-    if tip is not None and tip is not ANY and (not isinstance(tip, str) or not tip):
-        raise InvalidError(f"{name} must be a message's id, None or ANY, got {shown(tip)}")
+def check_tip(tip: object, name: str, *, nullable: bool = True) -> None:
+    """Raise `InvalidError` unless an argument is a message's id, ANY or, if nullable, None."""
+    if (isinstance(tip, str) and tip) or tip is ANY or (nullable and tip is None):
+        return
+    choices = "a message's id, None or ANY" if nullable else "a message's id or ANY"
+    raise InvalidError(f"{name} must be {choices}, got {shown(tip)}")
 
 
 def to_utc(time: datetime | None, name: str) -> datetime | None:
@@ -192,7 +195,7 @@ def check_search(search: Search) -> Search:
         raise InvalidError(f"query must be a string, got {shown(search.text)}")
     if search.conversation_id is not None:
         check_id(search.conversation_id)
-    _check_owner_if_set(search.owner)
+    check_owner_filter(search.owner)
     if search.role not in (None, *get_args(Role)):
         raise InvalidError(
             f"role must be one of {', '.join(get_args(Role))}, got {shown(search.role)}"
@@ -223,7 +226,6 @@ def check_listing(listing: Listing, max_page: int | None) -> Listing:
         max_page: The most items of a page; None where there is no bound.
     """
     limit = listing.limit
-    _check_owner_if_set(listing.owner)
     if listing.start is not None:
         check_id(listing.start)
         if listing.cursor is not None:

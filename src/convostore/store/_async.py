@@ -18,7 +18,7 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ..adapters import Adapter, AsyncTransport
-from ..errors import InvalidError
+from ..errors import InvalidError, StoreError
 from ..flow import in_order
 from ..models import (
     ANY,
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from ..models import JSON, Part, Reply
     from ..search import Hit
     from ._batches import WriteCall
-    from ._observation import Observer
+    from ._observation import NamedFlow, Observer
     from ._reply_session import ReplySession
     from ._streams import AsyncReplyStream
 
@@ -91,11 +91,15 @@ class AsyncConversationStore(BaseStore):
         self._operations.closed = True
         await self._transport.aclose()
 
-    async def _run(self, make: FlowFactory[T]) -> T:
-        if self._operations.observe is None:
-            return await self._carry_out(make)
-        with self._operations.watch(make) as watch:
-            return watch.returned(await self._carry_out(make))
+    async def _run(self, make: NamedFlow[T]) -> T:
+        try:
+            if self._operations.observe is None:
+                return await self._carry_out(make)
+            with self._operations.watch(make) as watch:
+                return watch.returned(await self._carry_out(make))
+        except StoreError as error:  # also one that came after the flow had ended
+            self._operations.label(error, make.operation, repeatable=make.repeatable)
+            raise
 
     async def _carry_out(self, make: FlowFactory[T]) -> T:
         import asyncio
@@ -190,7 +194,7 @@ class AsyncConversationStore(BaseStore):
             order: ``newest_first`` for the backend's own order, ``oldest_first`` for that order
                 reversed, where `traits.orders` has it.
             start: The id of the conversation that the page begins with, in place of a cursor, where
-                `traits.starts` has ``conversations`` or lists are whole.
+                `traits.starts` has ``conversations``.
             older_than: Only those whose `last_active_at` is before this time; one without any time
                 is not older. If the backend cannot filter by age, a page may be short.
             owner: Only those of this owner, or with None those without one, where `traits.filters`
@@ -261,7 +265,7 @@ class AsyncConversationStore(BaseStore):
             cursor: The `cursor` of the previous page; None for the first page.
             order: The end to begin at; `newest_first` reverses the whole sequence, not the page.
             start: The id of the message that the page begins with, in place of a cursor, where
-                `traits.starts` has ``messages`` or lists are whole.
+                `traits.starts` has ``messages``.
 
         Raises:
             NotFoundError: The conversation does not exist, or the message `start`.

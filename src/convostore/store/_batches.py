@@ -20,7 +20,7 @@ from ._observation import NamedFlow
 from ._values import shown
 
 if TYPE_CHECKING:
-    from ._operations import AnyFlow, FlowFactory, Operations
+    from ._operations import AnyFlow, Operations
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ class Batches:
         self._operations = operations
         self._recorder = ConversationStore(operations.adapter, _Recorder())
 
-    def flow(self, calls: Iterable[WriteCall], *, atomic: bool) -> FlowFactory[tuple[object, ...]]:
+    def flow(self, calls: Iterable[WriteCall], *, atomic: bool) -> NamedFlow[tuple[object, ...]]:
         """Make the flow of a batch.
 
         Raises:
@@ -103,12 +103,12 @@ class Batches:
                 raise _not_atomic(adapter)
             return (yield from Adapter.batch(adapter, flows))
 
-        return NamedFlow("write_batch", flow)
+        return NamedFlow("write_batch", flow, all(write.repeatable for write in writes))
 
-    def _write(self, call: WriteCall) -> FlowFactory[object]:
+    def _write(self, call: WriteCall) -> NamedFlow[object]:
         """Return the flow that the store's method would run."""
         method = getattr(self._recorder, call.operation)
-        return cast("FlowFactory[object]", method(*call.arguments, **call.options))
+        return cast("NamedFlow[object]", method(*call.arguments, **call.options))
 
     def _refuse(self, operations: AbstractSet[Operation]) -> None:
         """Refuse a batch as a whole, before its first write is sent."""
@@ -148,4 +148,5 @@ def _not_atomic(adapter: Adapter) -> UnsupportedError:
         "after the other",
         adapter=adapter.name,
         operation="write_batch",
+        argument="atomic",
     )

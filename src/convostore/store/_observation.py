@@ -43,12 +43,19 @@ Observer: TypeAlias = Callable[[Observation], None]
 """A callback that is told of each operation; what it raises is logged, and harms nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NamedFlow(Generic[T]):
-    """A factory of flows that knows whose they are."""
+    """A factory of flows that knows what they do.
+
+    Attributes:
+        operation: The name of the store's method.
+        make: Makes a flow.
+        repeatable: Whether a flow that may have taken effect can be run again.
+    """
 
     operation: str
     make: Callable[[], Flow[Any, Any, T]]
+    repeatable: bool = True
 
     def __call__(self) -> Flow[Any, Any, T]:
         return self.make()

@@ -66,6 +66,7 @@ from ._arguments import (
     check_messages,
     check_namespace,
     check_new,
+    check_owner_filter,
     check_search,
     check_tip,
     to_utc,
@@ -91,12 +92,12 @@ OnError: TypeAlias = Literal["raise", "yield"]
 _Method: TypeAlias = "Callable[Concatenate[Operations, P], T]"
 
 
-def operation(name: Operation) -> Callable[[_Method[P, AnyFlow[T]]], _Method[P, FlowFactory[T]]]:
+def operation(name: Operation) -> Callable[[_Method[P, AnyFlow[T]]], _Method[P, NamedFlow[T]]]:
     """Decorate a method that returns a flow, so that it returns a factory of checked flows."""
 
-    def decorate(method: _Method[P, AnyFlow[T]]) -> _Method[P, FlowFactory[T]]:
+    def decorate(method: _Method[P, AnyFlow[T]]) -> _Method[P, NamedFlow[T]]:
         @wraps(method)
-        def bind(self: Operations, /, *args: P.args, **kwargs: P.kwargs) -> FlowFactory[T]:
+        def bind(self: Operations, /, *args: P.args, **kwargs: P.kwargs) -> NamedFlow[T]:
             return self.bind(name, partial(method, self, *args, **kwargs))
 
         return bind
@@ -124,12 +125,15 @@ class Operations:
         Raises:
             InvalidError: There is no operation of that name.
         """
+        given: object = operation  # whose error would show all that is in it
         try:
-            return Operation(operation) in self.adapter.offers
+            if isinstance(given, str):
+                return Operation(operation) in self.adapter.offers
         except ValueError:
-            raise InvalidError(
-                f"there is no operation {shown(operation)}; there are: {', '.join(Operation)}"
-            ) from None
+            pass
+        raise InvalidError(
+            f"there is no operation {shown(operation)}; there are: {', '.join(Operation)}"
+        )
 
     def require_open(self) -> None:
         """Check that the store is open.
@@ -150,23 +154,30 @@ class Operations:
         self.require_open()
         return self.adapter.in_namespace(check_namespace(name))
 
-    def bind(self, operation: Operation, make: FlowFactory[T]) -> FlowFactory[T]:
+    def bind(
+        self, operation: Operation, make: FlowFactory[T], *, repeatable: bool = True
+    ) -> NamedFlow[T]:
         """Return a factory of `make`'s flows, each refused, wrapped and labelled as it must be."""
 
         def flow() -> AnyFlow[T]:
-            with self.error_context(operation):
+            with self.error_context(operation, repeatable=repeatable):
                 return (yield from self.adapter.wrap(make()))
 
-        return flow if self.observe is None else NamedFlow(operation.value, flow)
+        return NamedFlow(operation.value, flow, repeatable)
 
-    def watch(self, make: object) -> Watch:
+    def watch(self, make: NamedFlow[T]) -> Watch:
         """Return what reports a flow to `observe`."""
-        operation = make.operation if isinstance(make, NamedFlow) else ""
-        return Watch(self.observe, operation, self.adapter.name)
+        return Watch(self.observe, make.operation, self.adapter.name)
+
+    def label(self, error: StoreError, operation: str, *, repeatable: bool) -> None:
+        """Add to an error where it comes from, and that a call must not be repeated."""
+        error.adapter = error.adapter or self.adapter.name
+        error.operation = error.operation or operation
+        error.retryable = error.retryable and repeatable
 
     @contextmanager
-    def error_context(self, operation: Operation) -> Iterator[None]:
-        """Refuse what cannot be done; add the names of adapter and operation to errors.
+    def error_context(self, operation: Operation, *, repeatable: bool = True) -> Iterator[None]:
+        """Refuse what cannot be done; label errors.
 
         Raises:
             InvalidError: The store is closed.
@@ -178,8 +189,7 @@ class Operations:
                 raise self.adapter.unsupported(operation)
             yield
         except StoreError as error:
-            error.adapter = error.adapter or self.adapter.name
-            error.operation = error.operation or operation.value
+            self.label(error, operation.value, repeatable=repeatable)
             raise
 
     def page(
@@ -203,6 +213,7 @@ class Operations:
     def list_conversations(self, listing: Listing) -> AnyFlow[Page[Conversation]]:
         if listing.older_than is not None:
             listing = replace(listing, older_than=to_utc(listing.older_than, "older_than"))
+        check_owner_filter(listing.owner)
         self._require_filter(listing.owner)
         self._require_list("conversations", listing)
         page = yield from self.page(
@@ -215,21 +226,19 @@ class Operations:
 
     def _require_filter(self, owner: object) -> None:
         if owner is not UNSET and "owner" not in self.adapter.traits.filters:
-            raise self._lacking("filter conversations by owner")
+            raise self._lacking("filter conversations by owner", "owner")
 
     def _require_list(self, name: Literal["conversations", "messages"], listing: Listing) -> None:
         traits = self.adapter.traits
-        if traits.paging == "whole":
-            return
         if listing.start is not None and name not in traits.starts:
-            raise self._lacking(f"begin a page of {name} at an id")
+            raise self._lacking(f"begin a page of {name} at an id", "start")
         if listing.reverse and "oldest_first" not in traits.orders:
-            raise self._lacking("list conversations oldest first")
+            raise self._lacking("list conversations oldest first", "order")
 
     def _require_changes(self, names: Iterable[str]) -> None:
         for name in names:
             if name not in self.adapter.traits.changes:
-                raise self._lacking(f"set a conversation's {name}")
+                raise self._lacking(f"set a conversation's {name}", name)
 
     def require_identity(self, owner: str | None, metadata: Mapping[str, JSON]) -> None:
         """Check that a conversation can be made with an owner and metadata, where they are given.
@@ -240,8 +249,10 @@ class Operations:
         given = {"owner": owner is not None, "metadata": bool(metadata)}
         self._require_changes(name for name, is_given in given.items() if is_given)
 
-    def _lacking(self, what: str) -> UnsupportedError:
-        return UnsupportedError(f"{self.adapter.name} cannot {what}: see the store's traits")
+    def _lacking(self, what: str, argument: str) -> UnsupportedError:
+        return UnsupportedError(
+            f"{self.adapter.name} cannot {what}: see the store's traits", argument=argument
+        )
 
     @operation(Operation.GET_CONVERSATION)
     def get_conversation(self, conversation_id: str) -> AnyFlow[Conversation]:
@@ -266,7 +277,7 @@ class Operations:
 
     def read_transcript(
         self, conversation_id: str, known: Conversation | None, on_error: OnError
-    ) -> FlowFactory[Transcript]:
+    ) -> NamedFlow[Transcript]:
         if on_error not in get_args(OnError):
             raise InvalidError(f"on_error must be 'raise' or 'yield', got {shown(on_error)}")
         read = self._read_transcript(conversation_id, known)
@@ -375,15 +386,13 @@ class Operations:
         except NotFoundError:
             return False
 
-    @operation(Operation.POP_MESSAGE)
-    def pop_message(self, conversation_id: str, tip: str | AnyTip) -> AnyFlow[Message | None]:
-        if tip is not ANY:
-            check_id(tip)
-        try:
-            return (yield from self.adapter.pop_message(check_id(conversation_id), tip))
-        except StoreError as error:
-            error.retryable = error.retryable and tip is not ANY  # it might pop another one
-            raise
+    def pop_message(self, conversation_id: str, tip: str | AnyTip) -> NamedFlow[Message | None]:
+        def pop() -> AnyFlow[Message | None]:
+            check_tip(tip, "tip", nullable=False)
+            return self.adapter.pop_message(check_id(conversation_id), tip)
+
+        # A repeated pop of whichever message is the last might pop another one.
+        return self.bind(Operation.POP_MESSAGE, pop, repeatable=tip is not ANY)
 
     @operation(Operation.SET_FEEDBACK)
     def set_feedback(

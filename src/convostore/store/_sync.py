@@ -14,6 +14,7 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ..adapters import Adapter, Transport
+from ..errors import StoreError
 from ..models import (
     ANY,
     UNSET,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from ..models import JSON, Part, Reply
     from ..search import Hit
     from ._batches import WriteCall
-    from ._observation import Observer
+    from ._observation import NamedFlow, Observer
     from ._reply_session import ReplySession
     from ._streams import ReplyStream
 
@@ -84,11 +85,15 @@ class ConversationStore(BaseStore):
         self._operations.closed = True
         self._transport.close()
 
-    def _run(self, make: FlowFactory[T]) -> T:
-        if self._operations.observe is None:
-            return self._transport.run(make)
-        with self._operations.watch(make) as watch:
-            return watch.returned(self._carry_out(make))
+    def _run(self, make: NamedFlow[T]) -> T:
+        try:
+            if self._operations.observe is None:
+                return self._carry_out(make)
+            with self._operations.watch(make) as watch:
+                return watch.returned(self._carry_out(make))
+        except StoreError as error:  # also one that came after the flow had ended
+            self._operations.label(error, make.operation, repeatable=make.repeatable)
+            raise
 
     def _carry_out(self, make: FlowFactory[T]) -> T:
         return self._transport.run(make)
@@ -170,7 +175,7 @@ class ConversationStore(BaseStore):
             order: ``newest_first`` for the backend's own order, ``oldest_first`` for that order
                 reversed, where `traits.orders` has it.
             start: The id of the conversation that the page begins with, in place of a cursor, where
-                `traits.starts` has ``conversations`` or lists are whole.
+                `traits.starts` has ``conversations``.
             older_than: Only those whose `last_active_at` is before this time; one without any time
                 is not older. If the backend cannot filter by age, a page may be short.
             owner: Only those of this owner, or with None those without one, where `traits.filters`
@@ -238,7 +243,7 @@ class ConversationStore(BaseStore):
             cursor: The `cursor` of the previous page; None for the first page.
             order: The end to begin at; `newest_first` reverses the whole sequence, not the page.
             start: The id of the message that the page begins with, in place of a cursor, where
-                `traits.starts` has ``messages`` or lists are whole.
+                `traits.starts` has ``messages``.
 
         Raises:
             NotFoundError: The conversation does not exist, or the message `start`.

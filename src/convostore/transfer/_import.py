@@ -65,7 +65,8 @@ class ImportedFields:
         for name, is_given in given.items():
             if is_given and name not in store.traits.changes:
                 raise UnsupportedError(
-                    f"{store.label} cannot set a conversation's {name}: import without it"
+                    f"{store.label} cannot set a conversation's {name}: import without it",
+                    argument=name,
                 )
 
     def added_to(self, conversation: Conversation) -> Conversation:

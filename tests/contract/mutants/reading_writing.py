@@ -302,17 +302,9 @@ class RefusesNothing(Operations):
 
 @with_operations("test_an_error_says_where_it_happened")
 class HidesWhereItHappened(Operations):
-    def bind(self, operation: Operation, make: Any) -> Any:
-        bound = super().bind(operation, make)
-
-        def flow() -> Any:
-            try:
-                return (yield from bound())
-            except StoreError as error:
-                error.operation = None
-                raise
-
-        return flow
+    def label(self, error: StoreError, operation: str, *, repeatable: bool) -> None:
+        super().label(error, operation, repeatable=repeatable)
+        error.operation = None
 
 
 @in_memory("test_what_is_offered_is_not_unsupported")
@@ -480,6 +472,16 @@ class IgnoresTheTip(MemoryAdapter):
 @in_memory("test_a_batch_is_stored_as_a_whole_or_not_at_all")
 class StoresHalfABatch(MemoryAdapter):
     batch = Adapter.batch
+
+
+@in_memory("test_a_failed_batch_brings_back_what_it_deleted")
+class DeletesForGoodInABatch(MemoryAdapter):
+    def batch(self, flows: Sequence[Flow[Call, object, object]]) -> Flow[Call, object, Any]:
+        try:
+            return (yield from super().batch(flows))
+        except ConflictError:
+            yield from self.delete_conversation("c0000")
+            raise
 
 
 @in_memory("test_replacing_behind_a_message_that_is_gone_is_a_conflict")

@@ -8,6 +8,8 @@ from datetime import timedelta
 import pytest
 from tests.support.cases import for_each
 
+from convostore.adapters import Traits
+from convostore.adapters.memory import MemoryAdapter
 from convostore.dialects import AbsentScopeError
 from convostore.errors import (
     AuthError,
@@ -745,6 +747,25 @@ def test_who_asks_for_a_stream_is_told_by_an_event(error, told):
 def test_what_is_refused_before_it_is_looked_at_is_no_stream(error, status):
     request = request_of(V1, {"messages": [user("hi")], "stream": True})
     assert FastGPTDialect().failed(request, error).status == status
+
+
+class Unpinned(MemoryAdapter):
+    """A store without pins."""
+
+    traits = Traits(changes=frozenset({"title"}))
+
+
+def test_of_an_operation_that_is_offered_only_the_argument_is_refused():
+    served = Served(kind=Unpinned)
+    served.said("c", 1)
+    change = {"appId": APP, "chatId": "c"}
+    response = served.ask(CHAT + "updateHistory", change | {"top": True})
+    assert refusal(response) == (
+        501,
+        501,
+        "The store that is served here does not offer the argument pinned of update_conversation",
+    )
+    assert served.data("updateHistory", {"chatId": "c", "customTitle": "t"}) is None
 
 
 def test_what_a_store_cannot_do_is_said_clearly(served):

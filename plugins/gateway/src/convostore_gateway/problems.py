@@ -108,7 +108,10 @@ def problem_of(error: StoreError, status: int | None = None) -> Row:
         "kind": kind.name,
         "retryable": error.retryable,
     }
-    if error.operation is not None:
+    argument = error.argument if isinstance(error, UnsupportedError) else None
+    if argument is not None:
+        row["argument"] = argument
+    elif error.operation is not None:  # beside an argument, clients would no longer offer it
         row["operation"] = error.operation
     if (seconds := getattr(error, "retry_after", None)) is not None:
         row["retry_after"] = seconds
@@ -137,8 +140,14 @@ def read_problem(data: JSON) -> StoreError | None:
     )
     if isinstance(error, RateLimitError | UnavailableError):
         error.retry_after = _seconds(data.get("retry_after"))
+    if isinstance(error, UnsupportedError):
+        error.argument = _name(data.get("argument"))
     error.partial = read_partial(data.get("partial"))
     return error
+
+
+def _name(value: JSON) -> str | None:
+    return value if isinstance(value, str) and value.isidentifier() else None
 
 
 def _seconds(value: JSON) -> float | None:

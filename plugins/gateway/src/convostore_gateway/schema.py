@@ -7,10 +7,10 @@ store and no server may be known here.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from functools import cache
 from types import GenericAlias, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, TypeVar, cast
 from urllib.parse import quote, unquote
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -25,7 +25,6 @@ from convostore.models import (
     Feedback,
     FilePart,
     Message,
-    Order,
     Origin,
     Page,
     PartialReply,
@@ -191,7 +190,11 @@ class Info(Value):
 
     @property
     def known_traits(self) -> Traits:
-        """The traits that this version knows, with the page bound of this server."""
+        """The traits of the gateway, which paginates itself and has no batches.
+
+        The rest are the served store's, as far as this version knows them. A gateway of version 0.1
+        begins no list at an id, not even one that its store returns whole.
+        """
         known = {field.name for field in fields(Traits)}
         traits: dict[str, Any] = {  # by name, each of its own type
             name: frozenset(value) if isinstance(value, list) else value
@@ -200,17 +203,12 @@ class Info(Value):
         }
         if self.is_first_version and Operation.UPDATE_CONVERSATION in self.operations:
             traits["keeps"] = frozenset({"pinned"})  # a gateway that does not say it, as 0.1
-        return Traits(**traits | {"max_page": self.max_page})
+        own = {"paging": "native", "batches": "none", "max_page": self.max_page}
+        return Traits(**traits | own)
 
 
 def traits_json(traits: Traits) -> Row:
     """Convert a store's traits to JSON; sets become sorted lists."""
-    if traits.paging == "whole":  # its lists are cut by the library, which begins at any id
-        traits = replace(
-            traits,
-            starts=frozenset({"conversations", "messages"}),
-            orders=frozenset(get_args(Order)),
-        )
     return {
         name: sorted(value) if isinstance(value, frozenset) else value
         for name, value in asdict(traits).items()

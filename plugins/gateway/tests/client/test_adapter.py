@@ -627,6 +627,19 @@ def test_a_look_tells_the_traits_of_the_store_behind_and_the_gateways_own_paging
     assert looked().traits == Traits(paging="native", order="pinned_then_active", max_page=200)
 
 
+def test_a_first_gateway_begins_no_list_at_an_id_though_its_store_returns_it_whole():
+    traits = looked(INFO | {"traits": {"paging": "whole"}}).traits
+    assert (traits.paging, traits.starts, traits.orders) == ("native", set(), {"newest_first"})
+
+
+def test_a_gateway_begins_the_lists_at_an_id_that_its_store_returns_whole():
+    row = schema.traits_json(Traits(paging="whole"))
+    traits = looked(INFO | {"traits": row}).traits
+    assert traits.paging == "native"
+    assert traits.starts == {"conversations", "messages"}
+    assert traits.orders == {"newest_first", "oldest_first"}
+
+
 def test_a_look_tells_the_names_of_a_turns_options():
     made = looked()
     assert set(made.ReplyOptions.model_fields) == {"model", "context"}

@@ -150,16 +150,17 @@ def plain_store() -> AsyncConversationStore:
 def test_what_the_store_behind_lacks_of_an_operations_arguments_leaves_it_offered():
     with serving(plain_store) as service, opened(service) as store:
         store.create_conversation(id="c")
-        for operation in (
-            lambda: store.list_conversations(owner="ann"),
-            lambda: store.list_conversations(order="oldest_first"),
-            lambda: store.list_conversations(start="c"),
-            lambda: store.delete_conversations(owner="ann"),
-            lambda: store.update_conversation("c", owner="ann"),
+        for argument, operation in (
+            ("owner", lambda: store.list_conversations(owner="ann")),
+            ("order", lambda: store.list_conversations(order="oldest_first")),
+            ("start", lambda: store.list_conversations(start="c")),
+            ("owner", lambda: store.delete_conversations(owner="ann")),
+            ("owner", lambda: store.update_conversation("c", owner="ann")),
         ):
             with pytest.raises(UnsupportedError) as caught:
                 operation()
             assert store.offers(caught.value.operation)
+            assert caught.value.argument == argument
         assert [each.id for each in store.conversations()] == ["c"]
         store.update_conversation("c", title="Tides")
         assert store.get_conversation("c").title == "Tides"

@@ -573,9 +573,10 @@ def test_versions_that_cannot_go_on_say_so(version, talk):
     body = chat_of(version, "get_after_fail").body
     with (
         talking(talk, lambda _: answered(body)) as store,
-        pytest.raises(convostore.UnsupportedError, match="get_reply"),
+        pytest.raises(convostore.UnsupportedError, match="get_reply") as caught,
     ):
         store.events("resume_reply", "c", body["messages"][0]["messageId"])
+    assert caught.value.argument == "turn_id"  # another turn's answer can be resumed
 
 
 def test_of_a_turn_that_did_not_arrive_there_is_nothing_to_go_on_with(talk):

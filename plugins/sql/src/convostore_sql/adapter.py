@@ -75,7 +75,6 @@ class SQLAdapter(MessageWrites):
         starts=frozenset({"conversations", "messages"}),
         orders=frozenset({"newest_first", "oldest_first"}),
         filters=frozenset({"owner"}),
-        keeps=frozenset({"pinned", "owner", "metadata"}),
         changes=frozenset({"title", "pinned", "owner", "metadata"}),
     )
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -23,6 +22,7 @@ from ...errors import (
     UnavailableError,
 )
 from .._backends import Backend, installed_backends
+from .._confirm import reason_if_broken
 from .._group import COMPLETE_VARIABLE, NAME
 from .._output import AsJSON, Form, choose_form, display, waiting, write, write_json
 from ..errors import ExitCode
@@ -136,8 +136,7 @@ def doctor(
             diagnosis = _diagnose(store)
         if diagnosis.error is None and not quick and store.offers(Operation.PUT_CONVERSATION):
             with waiting("what is stored"):
-                damaged = list(_damaged_rows(store))
-            diagnosis = replace(diagnosis, damaged=damaged)
+                diagnosis = _read_all(store, diagnosis)
         offers = {operation.value: store.offers(operation) for operation in Operation}
     if form is Form.JSON:
         write_json({**asdict(diagnosis), "ok": diagnosis.is_well, "offers": offers}, indent=2)
@@ -165,7 +164,24 @@ def _diagnose(store: ConversationStore) -> _Diagnosis:
     )
 
 
+def _read_all(store: ConversationStore, diagnosis: _Diagnosis) -> _Diagnosis:
+    """Read every message; return the diagnosis with what is damaged, and what ended the reading."""
+    damaged: list[_DamagedRow] = []
+    try:
+        for row in _damaged_rows(store):
+            damaged.append(row)  # noqa: PERF402  # those before an error are kept
+    except ConfigError:
+        raise
+    except StoreError as error:
+        failure = _failure(store.label, error)
+        return replace(
+            failure, generation=diagnosis.generation, detail=diagnosis.detail, damaged=damaged
+        )
+    return replace(diagnosis, damaged=damaged)
+
+
 def _damaged_rows(store: ConversationStore) -> Iterator[_DamagedRow]:
+    """Yield what is damaged; a conversation that was deleted meanwhile is not."""
     from ...serialization import is_damage
 
     def found(message_id: str | None, problems: Iterable[Problem]) -> Iterator[_DamagedRow]:
@@ -177,9 +193,18 @@ def _damaged_rows(store: ConversationStore) -> Iterator[_DamagedRow]:
 
     for conversation in store.conversations():
         yield from found(None, conversation.problems)
-        with suppress(NotFoundError):  # deleted meanwhile, or its id is among its problems
+        try:
+            # Not as transcripts, which would hold a conversation of any length whole.
             for message in store.messages(conversation.id):
                 yield from found(message.id, message.problems)
+        except NotFoundError:
+            continue
+        except StoreError as error:
+            yield _DamagedRow(
+                conversation_id=conversation.id,
+                message_id=None,
+                problems=(reason_if_broken(error),),
+            )
 
 
 def _failure(label: str, error: StoreError) -> _Diagnosis:

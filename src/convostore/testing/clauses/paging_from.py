@@ -58,7 +58,7 @@ class PagingFromClauses:
         """
         store = await open_filled(kit, numbered_conversations(7, messages=1))
         _require_start(store, "conversations")
-        for order in _orders(store):
+        for order in sorted(store.traits.orders):
             await _check_starts(
                 store.conversations(order=order),
                 lambda start, cursor, order=order: store.list_conversations(  # type: ignore[misc]
@@ -110,7 +110,7 @@ class PagingFromClauses:
         A page that is reversed by itself would show the newest conversations first again.
         """
         store = await open_filled(kit, numbered_conversations(5, messages=1))
-        if "oldest_first" not in _orders(store):
+        if "oldest_first" not in store.traits.orders:
             raise NotOffered("traits.orders lacks oldest_first")
         if "pinned" in store.traits.changes and store.offers(Operation.UPDATE_CONVERSATION):
             await store.update_conversation("c0002", pinned=True)
@@ -145,17 +145,17 @@ def _undeclared(store: AsyncConversationStore) -> list[Callable[[], Awaitable[ob
     calls: list[tuple[str, bool, Callable[[], Awaitable[object]]]] = [
         (
             "list_messages",
-            "messages" in _starts(store),
+            "messages" in store.traits.starts,
             lambda: store.list_messages("c", start="m"),
         ),
         (
             "list_conversations",
-            "conversations" in _starts(store),
+            "conversations" in store.traits.starts,
             lambda: store.list_conversations(start="c"),
         ),
         (
             "list_conversations",
-            "oldest_first" in _orders(store),
+            "oldest_first" in store.traits.orders,
             lambda: store.list_conversations(order="oldest_first"),
         ),
         (
@@ -204,27 +204,17 @@ def _undeclared(store: AsyncConversationStore) -> list[Callable[[], Awaitable[ob
     return [call for operation, there, call in calls if not there and store.offers(operation)]
 
 
-def _starts(store: AsyncConversationStore) -> frozenset[str]:
-    whole = store.traits.paging == "whole"
-    return frozenset({"conversations", "messages"}) if whole else frozenset(store.traits.starts)
-
-
-def _orders(store: AsyncConversationStore) -> tuple[Order, ...]:
-    whole = store.traits.paging == "whole"
-    return _ORDERS if whole else tuple(sorted(store.traits.orders))
-
-
 def _require_start(
     store: AsyncConversationStore, name: Literal["conversations", "messages"]
 ) -> None:
-    if name not in _starts(store):
+    if name not in store.traits.starts:
         raise NotOffered(f"traits.starts lacks {name}")
 
 
 def _lists_with_start(store: AsyncConversationStore) -> list[str]:
-    if not _starts(store):
+    if not store.traits.starts:
         raise NotOffered("traits.starts is empty")
-    return sorted(_starts(store))
+    return sorted(store.traits.starts)
 
 
 async def _check_starts(

@@ -340,6 +340,28 @@ class WritingClauses:
         assert role_text_pairs(stored[-1:]) == [("user", "more")]
         assert await collect(store.messages("c0000")) == [*before, *stored]
 
+    async def test_a_failed_batch_brings_back_what_it_deleted(self, kit: Kit) -> None:
+        """A conversation that a failed batch deleted and made again is as it was before.
+
+        Whoever replaces a conversation by a batch would else lose it for nothing.
+        """
+        store = await _open_with_conversation(kit, Operation.APPEND_MESSAGES)
+        require(store, Operation.DELETE_CONVERSATION, Operation.CREATE_CONVERSATION)
+        if store.traits.batches != "atomic":
+            raise NotOffered("an atomic batch is not offered")
+        before = await collect(store.messages("c0000"))
+        with raises(ConflictError):
+            await store.write_batch(
+                [
+                    WriteCall("delete_conversation", "c0000"),
+                    WriteCall("create_conversation", id="c0000", title="another"),
+                    WriteCall("append_messages", "c0000", [text_message("x", "user", 300)]),
+                    WriteCall("append_messages", "c0000", _two_messages(), after="never seen"),
+                ]
+            )
+        assert await collect(store.messages("c0000")) == before
+        assert (await store.get_conversation("c0000")).title != "another"
+
     # Isolation
 
     async def test_conversations_do_not_mix(self, kit: Kit) -> None:

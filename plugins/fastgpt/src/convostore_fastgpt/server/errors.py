@@ -139,7 +139,7 @@ def refusal(error: StoreError, *, with_key: bool, turn_id: str | None) -> Refuse
         case AuthError(adapter=None):
             return bad_key() if with_key else no_authorization()
         case UnsupportedError():
-            return not_offered(f"The store that is served here does not offer {error.operation}")
+            return _unsupported(error)
         case AbsentScopeError():
             return absent_app()
         case NotFoundError():
@@ -151,6 +151,11 @@ def refusal(error: StoreError, *, with_key: bool, turn_id: str | None) -> Refuse
         case InvalidError():
             return unfit("The store refused the request" if error.detail else str(error)[:_SHOWN])
     return thrown("The store that is served here failed")
+
+
+def _unsupported(error: UnsupportedError) -> RefusedError:
+    argument = "" if error.argument is None else f"the argument {error.argument} of "
+    return not_offered(f"The store that is served here does not offer {argument}{error.operation}")
 
 
 def _conflict(error: ConflictError, turn_id: str | None) -> RefusedError:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from convostore.dialects import IncomingRequest, StreamedResponse, bearer
-from convostore.errors import AuthError, InvalidError, StoreError, UnsupportedError
+from convostore.errors import AuthError, InvalidError, StoreError
 from convostore.store import AsyncConversationStore
 
 from ..middleware import location_of
@@ -92,13 +92,9 @@ class Native:
             return await self._describe(head, scope)
         store = self._store(head, scope)
         call = await self._read(endpoint, store, ids, scope, receive)
-        try:
-            result = await endpoint.handle(call)
-            if isinstance(result, StreamedResponse):
-                return await stream_response(store, result)
-        except UnsupportedError as error:
-            _name_what_is_not_offered(error, store)
-            raise
+        result = await endpoint.handle(call)
+        if isinstance(result, StreamedResponse):
+            return await stream_response(store, result)
         if isinstance(result, Response):
             return result
         return await answer(result, endpoint.status, head.headers, conditional=endpoint.conditional)
@@ -138,12 +134,6 @@ class Native:
         return Call(
             store=store, ids=ids, query=query, body=body, headers=head.headers, limits=limits
         )
-
-
-def _name_what_is_not_offered(error: UnsupportedError, store: AsyncConversationStore) -> None:
-    """Leave the operation out of an error that is of one of its arguments only."""
-    if error.operation is not None and store.offers(error.operation):
-        error.operation = None
 
 
 def _select(methods: Mapping[str, Endpoint], method: str) -> Endpoint:

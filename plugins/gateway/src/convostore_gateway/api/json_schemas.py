@@ -176,6 +176,11 @@ def _problem() -> Row:
                 "description": "Where it is not supported, what is not offered; absent if only an "
                 "argument is not.",
             },
+            "argument": {
+                "type": "string",
+                "description": "Where it is not supported, the argument that is not; absent if the "
+                "whole operation is not offered.",
+            },
             "retryable": {"type": "boolean"},
             "retry_after": {"type": "number", "description": "Seconds to wait."},
             "partial": {"$ref": _REFERENCE.format(model="PartialReply")},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from convostore.adapters import Operation
+from convostore.adapters import TURN_ARGUMENTS, Operation
 from convostore.dialects import StreamedResponse
 from convostore.errors import InvalidError
 from convostore.models import JSON, Reply
@@ -51,7 +51,7 @@ def _options(options: Mapping[str, JSON]) -> Mapping[str, JSON]:
     Raises:
         InvalidError: One has the name of an argument of the store's method.
     """
-    arguments = _ARGUMENTS & options.keys()
+    arguments = TURN_ARGUMENTS & options.keys()
     if arguments:
         raise InvalidError(f"{min(arguments)!r} must not be an option: it is a field of the body")
     return options
@@ -61,9 +61,6 @@ def _stream(begin: Callable[[AsyncConversationStore], AsyncReplyStream]) -> Stre
     return StreamedResponse(begin=begin, encoder=NativeEncoder(), headers=HEADERS)
 
 
-_ARGUMENTS: Final = frozenset(
-    {"conversation_id", "content", "answer", "turn_id", "owner", "metadata", "self"}
-)
 _REPLY: Final = f"{CONVERSATION}/replies/{{turn_id}}"
 _JSON_OR_EVENTS: Final = ("application/json", EVENTS)
 

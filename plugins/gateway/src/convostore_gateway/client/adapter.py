@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final, cast, get_args
 
 from convostore.adapters import AdapterOptions, Operation, Traits
@@ -146,8 +145,7 @@ class GatewayAdapter(HTTPAdapter):
         self.learns_traits = False
         self._offer(info.operations)
         self._is_first_version = info.is_first_version
-        # The gateway paginates itself and has no batches, whatever the served store does.
-        self.traits = replace(info.known_traits, paging="native", batches="none")
+        self.traits = info.known_traits
         self.ReplyOptions = reply_options(frozenset(info.reply_options))  # type: ignore[misc]  # this store's
 
     def list_conversations(self, listing: Listing) -> HTTPFlow[Page[Conversation]]:

@@ -176,7 +176,7 @@ def resume_request(history: History, turn_id: str) -> Request:
     """Build the request that resumes the stream of an answer.
 
     Raises:
-        UnsupportedError: These versions cannot resume.
+        UnsupportedError: The version that answers this turn cannot resume.
     """
     for row in history.rows:
         if isinstance(row, dict) and row.get("messageId") == turn_id:
@@ -184,5 +184,6 @@ def resume_request(history: History, turn_id: str) -> Request:
             if backend_id is not None:
                 return Request("POST", path(RESUME_PATH, backend_id), patient=True)
     raise UnsupportedError(
-        "this server cannot resume an answer (1.12 can): get_reply reads it once it is stored"
+        "this server cannot resume an answer (1.12 can): get_reply reads it once it is stored",
+        argument="turn_id",  # a turn that a later release answers can be resumed
     )

@@ -1,7 +1,6 @@
 """PostgreSQL: the adapter, and the parameters of its connections.
 
-A unit that fails because of another transaction is run again as a whole; so is one whose connection
-broke before the commit. No statement and no column may be known here.
+No statement and no column may be known here.
 """
 
 from __future__ import annotations

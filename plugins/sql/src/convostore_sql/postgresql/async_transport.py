@@ -1,4 +1,7 @@
-"""The transport of the async face. No statement of a flow may be known here."""
+"""The transport of the async face, which runs units again as the sync one does.
+
+No statement of a flow may be known here.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from convostore.flow import Flow, arun
 
 from ..options import PostgreSQLOptions
 from ..queries import MOST_RUNS, Query, Reply, Rerun, alone, pause_after, too_many_runs
-from .errors import closed, committing, is_idle, translated
+from .errors import closed, committing, translated
 from .sessions import (
     COMMIT,
     ROLLBACK,
@@ -24,9 +27,9 @@ from .sessions import (
     Settings,
     begin_async,
     execute_async,
+    is_idle,
     send_async,
 )
-from .transport import PATIENCE
 
 T = TypeVar("T")
 
@@ -84,15 +87,14 @@ class AsyncPostgreSQLTransport(AsyncTransport[Query, Reply]):
             return self._pool
 
     def _new_pool(self) -> psycopg_pool.AsyncConnectionPool[AsyncSession]:
-        patience = max(self.settings.timeout, PATIENCE)
         return psycopg_pool.AsyncConnectionPool(
             connection_class=AsyncSession,
             configure=self.settings.configure,
             kwargs=self.settings.parameters,
             min_size=0,
             max_size=self.settings.size,
-            timeout=patience,
-            reconnect_timeout=patience,  # a server that is back is soon found
+            timeout=self.settings.patience,
+            reconnect_timeout=self.settings.patience,  # a server that is back is soon found
             open=False,
             name="convostore",
             num_workers=1,

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import psycopg
 import psycopg_pool
-from psycopg.pq import PipelineStatus, TransactionStatus
 
 from convostore.errors import (
     AuthError,
@@ -148,14 +147,6 @@ def _cause(error: BaseException, handled: BaseException | None) -> BaseException
     return error
 
 
-def is_idle(connection: psycopg.BaseConnection[Any]) -> bool:
-    """Return whether nothing is under way on a connection, which may be used again."""
-    return (
-        connection.pgconn.transaction_status == TransactionStatus.IDLE
-        and connection.pgconn.pipeline_status == PipelineStatus.OFF
-    )
-
-
 @contextmanager
 def committing(connection: psycopg.BaseConnection[Any]) -> Iterator[None]:
     """Translate errors of a commit: if the connection breaks, its outcome is unknown."""
@@ -166,7 +157,7 @@ def committing(connection: psycopg.BaseConnection[Any]) -> Iterator[None]:
         if connection.closed:
             raise UnavailableError(
                 "the connection broke during the commit, and whether it took place is unknown: "
-                "repeat the call, as nothing is stored twice"
+                "repeat the call if the error is retryable, else read what is stored"
             ) from error
         raise
 

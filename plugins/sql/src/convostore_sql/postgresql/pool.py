@@ -78,12 +78,6 @@ class Pool:
         self._close_idle(math.inf)
         self._permit(self._size)  # for all that wait: each wakes the next
 
-    def get_stats(self) -> dict[str, int]:
-        """Return the numbers of psycopg's pools that exist here."""
-        idle = len(self._idle)
-        in_use = self._size - self._permits.qsize()
-        return {"pool_max": self._size, "pool_size": idle + in_use, "pool_available": idle}
-
     def _permit(self, number: int = 1) -> None:
         for _ in range(number):
             self._permits.put(None)

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 import psycopg
 from psycopg import generators
 from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus
+from psycopg.pq import ExecStatus, PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
 from ..migrations import refuse_newer
@@ -33,6 +33,8 @@ _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _VERSION: Final = "convostore_version"
 """Name of the prepared statement that reads the version of the tables: each unit asks for it."""
 _BEGIN_AGAIN: Final = f"{_BEGIN}; EXECUTE {_VERSION}".encode()
+_PATIENCE: Final = 1.0
+"""Least number of seconds to get a connection, however short the timeout is."""
 _PREPARED_AFTER: Final = 5
 """Number of executions after which a statement is prepared; psycopg's default."""
 
@@ -69,12 +71,20 @@ AnySession: TypeAlias = Session | AsyncSession
 
 
 class Settings:
-    """What the connections of either face have in common, and the preparation of the tables."""
+    """What the connections of either face have in common, and the preparation of the tables.
+
+    Attributes:
+        parameters: What psycopg connects with.
+        size: Most connections at a time.
+        timeout: Seconds to wait for what another transaction holds.
+        patience: Seconds to wait for a connection.
+    """
 
     def __init__(self, parameters: dict[str, Any], options: PostgreSQLOptions) -> None:
         self.parameters = {**parameters, "autocommit": True, "prepare_threshold": None}
         self.size = options.concurrency
         self.timeout = options.timeout
+        self.patience = max(options.timeout, _PATIENCE)
         self._create = options.create
         self._prepare = options.prepare
         milliseconds = max(1, math.ceil(options.timeout * 1000))  # 0 would mean no limit
@@ -167,6 +177,14 @@ class Settings:
             return execute(session, query)
 
         prepare_tables(session, reply, create=self._create, timeout=self.timeout)
+
+
+def is_idle(session: AnySession) -> bool:
+    """Return whether nothing is under way on a session, which may be used again."""
+    return (
+        session.pgconn.transaction_status == TransactionStatus.IDLE
+        and session.pgconn.pipeline_status == PipelineStatus.OFF
+    )
 
 
 def begin(session: Session, settings: Settings) -> None:

@@ -1,4 +1,8 @@
-"""The transport of the sync face. No statement of a flow may be known here."""
+"""The transport of the sync face.
+
+A unit that fails because of another transaction is run again as a whole; so is one whose connection
+broke before the commit. No statement of a flow may be known here.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +22,12 @@ from convostore.flow import Flow, run
 
 from ..options import PostgreSQLOptions
 from ..queries import MOST_RUNS, Query, Reply, Rerun, alone, pause_after, too_many_runs
-from .errors import closed, committing, is_idle, translated
+from .errors import closed, committing, translated
 from .pool import Pool
-from .sessions import COMMIT, ROLLBACK, Session, Settings, begin, execute, send
+from .sessions import COMMIT, ROLLBACK, Session, Settings, begin, execute, is_idle, send
 
 T = TypeVar("T")
 
-PATIENCE: Final = 1.0
-"""Least number of seconds to get a connection, however short the timeout is."""
 _CANCELLING: Final = 5.0
 """Seconds in which a server has to notice that a statement is no longer wanted."""
 
@@ -85,8 +87,8 @@ class PostgreSQLTransport(Transport[Query, Reply]):
             if self._closed:
                 raise closed()
             if self._pool is None:
-                patience = max(self._settings.timeout, PATIENCE)
-                self._pool = Pool(self._settings.connect, self._settings.size, patience)
+                settings = self._settings
+                self._pool = Pool(settings.connect, settings.size, settings.patience)
             return self._pool
 
     def _retire(self, pool: Pool) -> None:

@@ -205,6 +205,26 @@ def test_a_conversation_whose_times_are_damaged_can_be_written_to(new_database):
                 assert store.get_conversation("c").updated_at >= now
 
 
+def test_a_damaged_revision_costs_no_other_conversation(new_database):
+    database = new_database("sqlite")
+    with convostore.open(database.dsn()) as store, convostore.open("memory://") as copy:
+        for identity in "abc":
+            store.create_conversation(id=identity)
+            store.append_messages(identity, [BEFORE])
+        with closing(sqlite3.connect(database.file)) as connection:
+            set_column(connection, "convostore_conversations", "revision", "x'fffe'", "id = 'b'")
+        damaged = store.get_conversation("b")
+        assert damaged.revision is None
+        assert [problem.where for problem in damaged.problems if is_damage(problem)] == ["revision"]
+        sound = [item.id for item in store.conversations() if item.revision is not None]
+        assert sorted(sound) == ["a", "c"]
+        assert convostore.mirror(store, copy).copied == 3
+    assert len(json.loads(run("ls", "--json", database.dsn()).stdout)) == 3
+    result = run("doctor", database.dsn())
+    assert result.exit_code == 1
+    assert "conversation b: revision is damaged in the store" in result.stdout
+
+
 def cut(text, length):
     return text[:length]
 

@@ -101,6 +101,7 @@ def example(sql: Statements, key: str) -> object:
         "until": 2**60,
         "rank": -(2**62),
         "limit": LIMIT,
+        "skipped": 0,
         "seq": 500,
         "role": "user",
         "words": sql.words(["quick"], ""),

@@ -16,13 +16,20 @@ from ._codec import (
     to_exact_json,
     to_json,
 )
-from ._salvage import damage, is_damage, salvage_conversation, salvage_message
+from ._salvage import (
+    damage,
+    has_damaged_id,
+    is_damage,
+    salvage_conversation,
+    salvage_message,
+)
 from ._structure import structure_of
 
 __all__ = [
     "damage",
     "dump",
     "dumps",
+    "has_damaged_id",
     "is_damage",
     "join_surrogates",
     "load_conversation",

@@ -46,6 +46,11 @@ def salvage_conversation(text: object, columns: Mapping[str, object]) -> Convers
     return _salvage(Conversation, text, columns, {"id": columns["id"]})
 
 
+def has_damaged_id(value: Conversation | Message) -> bool:
+    """Return whether an id is damaged: then the store finds nothing by what it shows as one."""
+    return any(problem.where == "id" and is_damage(problem) for problem in value.problems)
+
+
 def damage(where: str, what: str) -> Problem:
     """Make the problem of a field that a store kept and cannot read, which `is_damage` recognises.
 

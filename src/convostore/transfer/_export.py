@@ -17,6 +17,7 @@ from ..errors import InvalidError, NotFoundError, StoreError
 from ..formats import Writer, format_of, writer
 from ..formats._files import FileFailedError, PathOrText, Sink, sink_to
 from ..models import Conversation, Message
+from ..serialization import has_damaged_id
 from ..store._arguments import check_flags, check_ids
 from ..store._values import shown
 from ._calls import FileCall, SourceCall, Steps, Store
@@ -138,7 +139,7 @@ class Export:
         try:
             page = yield from pages()
         except NotFoundError:
-            if self._ids is not None:
+            if self._ids is not None or has_damaged_id(conversation):
                 raise
             return None
         yield from self._write(lambda: writer.conversation(conversation))

@@ -17,6 +17,7 @@ from .._surrogates import separate_surrogates
 from ..adapters import Operation
 from ..errors import ConflictError, InvalidError, NotFoundError, ProtocolError, StoreError
 from ..models import Conversation, Origin
+from ..serialization import has_damaged_id
 from ..store._arguments import check_flags
 from ..store._base import adapter_of
 from ._arguments import check_progress
@@ -155,7 +156,7 @@ class MirrorRun:
             self._counts[result.outcome] += 1
             self._losses.update(result.losses)
         if unread is not None:
-            self._judge_source(conversation.id, unread)
+            self._judge_source(conversation, unread)
         if unwritten is not None:
             self._skip(conversation.id, (yield from self._cause(conversation.id, unwritten)))
         self._counts["done"] += 1
@@ -195,17 +196,17 @@ class MirrorRun:
     def _reached(self) -> None:
         self._out_of_reach = 0
 
-    def _judge_source(self, conversation_id: str, error: StoreError) -> None:
+    def _judge_source(self, conversation: Conversation, error: StoreError) -> None:
         """Skip a conversation that alone is to blame; one deleted meanwhile does not count."""
         if concerns_all(error, self._source):
             raise error
-        if isinstance(error, NotFoundError):
+        if isinstance(error, NotFoundError) and not has_damaged_id(conversation):
             return
         if error.retryable:
             self._out_of_reach += 1
             if self._out_of_reach >= _PATIENCE:
                 raise error
-        self._skip(conversation_id, error)
+        self._skip(conversation.id, error)
 
     def _cause(self, conversation_id: str, error: StoreError) -> Steps[StoreError]:
         """Return the error of the source if it, and no other writer, is to blame for a conflict."""

@@ -6,13 +6,12 @@ driver may be known here.
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from convostore.adapters import Traits, read_position
+from convostore.adapters import Traits
 from convostore.adapters.write_rules import (
     absent_conversation,
     absent_message,
@@ -23,6 +22,7 @@ from convostore.adapters.write_rules import (
     same_conversation,
     taken_conversation,
 )
+from convostore.errors import NotFoundError
 from convostore.models import (
     Conversation,
     ConversationChange,
@@ -36,17 +36,19 @@ from convostore.models import (
     Transcript,
 )
 from convostore.search import Hit, Search, tokenize
+from convostore.serialization import has_damaged_id
 
+from .columns import encode_text, is_number, microseconds
+from .damage import check_places, damaged, shown_id
 from .inspection import check_tables
 from .messages import MessageWrites, current_time
 from .migrations import VERSION
+from .places import Place, cursor_after
 from .queries import Row, SQLFlow
 from .rows import (
     PINNED,
     conversation_of,
     conversation_row,
-    encode_text,
-    microseconds,
     stored_message,
     stored_message_json,
 )
@@ -55,10 +57,11 @@ from .tables import CONVERSATION_COLUMNS
 
 T = TypeVar("T")
 
-_FIRST: Final = (-(2**63) + 1, "")
 _ALL: Final = 2**62
-_LAST: Final = (2**63 - 1, "")
+_LAST_ID: Final = "\U0010ffff"
+"""A text after all encoded ids."""
 _TITLE: Final = CONVERSATION_COLUMNS.index("title")
+_RANK: Final = CONVERSATION_COLUMNS.index("rank")
 _STORED_AT: Final = CONVERSATION_COLUMNS.index("stored_at")
 
 
@@ -80,10 +83,12 @@ class SQLAdapter(MessageWrites):
     def list_conversations(self, listing: Listing) -> SQLFlow[Page[Conversation]]:
         limit = _limit(listing)
         restricted, values = _restrictions(listing)
+        place = Place.parse(listing.cursor, int, str)
         values |= {"namespace": self._encoded_namespace, "limit": limit + 1}
+        values["skipped"] = place.skipped
         if listing.start is None:
             statement = self._sql.conversations(restricted, reverse=listing.reverse)
-            values["rank"], values["after_id"] = _place(listing)
+            values["rank"], values["after_id"] = place.values or self._end_of_list(listing)
         else:
             statement = self._sql.conversations_from(restricted, reverse=listing.reverse)
             values["start_id"] = encode_text(listing.start)
@@ -91,8 +96,16 @@ class SQLAdapter(MessageWrites):
         page = rows[:limit]
         if listing.start is not None and (not page or page[0][0] != values["start_id"]):
             raise absent_start(listing.start)
-        cursor = json.dumps([page[-1][-1], page[-1][0]]) if len(rows) > len(page) else None
-        return Page(items=tuple([conversation_of(row[:-1]) for row in page]), cursor=cursor)
+        cursor = None
+        if len(rows) > len(page):
+            places = ((row[_RANK], row[0]) for row in reversed(page))
+            cursor = cursor_after(place, places, listing.start)
+        return Page(items=tuple([conversation_of(row) for row in page]), cursor=cursor)
+
+    def _end_of_list(self, listing: Listing) -> tuple[Any, ...]:
+        """Return the place before the first conversation, or after the last one."""
+        tables = self._sql.tables
+        return (tables.highest, _LAST_ID) if listing.reverse else (tables.lowest, "")
 
     def get_conversation(self, conversation_id: str) -> SQLFlow[Conversation]:
         rows = (yield self._sql.conversation(**self._key(conversation_id))).rows
@@ -112,41 +125,54 @@ class SQLAdapter(MessageWrites):
         if not rows:
             yield from self.get_conversation(conversation_id)
             raise absent_message(conversation_id, message_id)
-        return stored_message(*rows[0][1:])
+        return stored_message(*rows[0])
 
     def _page(
         self,
         conversation_id: str,
         listing: Listing,
-        parse: Callable[[str, str, str, int | None, int], T],
+        parse: Callable[[int, str, str, str, int | None, int], T],
     ) -> SQLFlow[Page[T]]:
         limit = _limit(listing)
-        values: dict[str, Any] = {**self._key(conversation_id), "limit": limit + 1}
+        place = Place.parse(listing.cursor, int)
+        values: dict[str, Any] = {**self._key(conversation_id), "skipped": place.skipped}
+        values["limit"] = limit + 1
         if listing.start is None:
-            values["seq"] = _ALL if listing.order == "newest_first" else -1
-            if listing.cursor is not None:
-                (values["seq"],) = read_position(listing.cursor, int)
+            tables, is_newest_first = self._sql.tables, listing.order == "newest_first"
+            values["seq"] = tables.highest if is_newest_first else tables.lowest
+            if place.values is not None:
+                (values["seq"],) = place.values
             statement = self._sql.messages[listing.order]
         else:
             statement = self._sql.messages_from[listing.order]
             values["start_id"] = encode_text(listing.start)
         rows = (yield statement(**values)).rows
         if not rows:
-            raise absent_conversation(conversation_id)
-        total = rows[0][0]
+            if not place.skipped:
+                raise absent_conversation(conversation_id)
+            yield from self.get_conversation(conversation_id)
+            return Page(items=())  # what was skipped is gone
+        total = rows[0][0] if is_number(rows[0][0]) else None
         page = [] if rows[0][1] is None else rows[:limit]
         if listing.start is not None and not page:
             raise absent_start(listing.start)
-        cursor = json.dumps([page[-1][1]]) if len(rows) > max(len(page), 1) else None
-        return Page(items=tuple([parse(*row[2:]) for row in page]), cursor=cursor, total=total)
+        cursor = None
+        if len(rows) > max(len(page), 1):
+            cursor = cursor_after(place, ((row[1],) for row in reversed(page)), listing.start)
+        return Page(items=tuple([parse(*row[1:]) for row in page]), cursor=cursor, total=total)
 
     def read_transcript(
         self, conversation_id: str, known: Conversation | None = None
     ) -> SQLFlow[Transcript]:
         conversation = known or (yield from self.get_conversation(conversation_id))
-        page = yield from self.list_messages(conversation_id, Listing())
+        try:
+            messages = (yield from self.list_messages(conversation_id, Listing())).items
+        except NotFoundError:
+            if not has_damaged_id(conversation):
+                raise
+            messages = ()
         return Transcript(
-            conversation_id=conversation_id, conversation=conversation, messages=page.items
+            conversation_id=conversation_id, conversation=conversation, messages=messages
         )
 
     def search(self, search: Search, listing: Listing) -> SQLFlow[Page[Hit]]:
@@ -189,7 +215,9 @@ class SQLAdapter(MessageWrites):
         change: ConversationChange,
     ) -> SQLFlow[Conversation]:
         original = conversation_of((yield from self._locked(conversation_id)))
-        seq, *_ = yield from self._message(conversation_id, message_id)
+        row = yield from self._message(conversation_id, message_id)
+        check_places(conversation_id, [row])
+        seq = row[0]
         origin = Origin(store=self.label, conversation_id=conversation_id)
         fork = forked_conversation(original, new_id or secrets.token_hex(16), origin, change)
         if (yield from self._look(fork.id)) is not None:
@@ -204,7 +232,7 @@ class SQLAdapter(MessageWrites):
     def delete_conversation(self, conversation_id: str) -> SQLFlow[None]:
         yield from self._locked(conversation_id)
         key = self._key(conversation_id)
-        yield self._sql.delete_messages(**key, seq=-1)
+        yield self._sql.delete_messages(**key, seq=self._sql.tables.lowest)
         yield self._sql.delete_conversation(**key)
 
     def delete_conversations(self, which: ConversationFilter) -> SQLFlow[int]:
@@ -212,6 +240,9 @@ class SQLAdapter(MessageWrites):
         restricted, values = _restrictions(which)
         query = self._sql.locked_ids(restricted)(namespace=self._encoded_namespace, **values)
         ids = [row[0] for row in (yield query).rows]
+        for identity in ids:
+            if not isinstance(identity, str):
+                raise damaged(f"the conversation {shown_id(identity)!r}", "id")
         listed = {"namespace": self._encoded_namespace, "ids": self._sql.texts(ids)}
         yield self._sql.delete_listed_messages(**listed)
         yield self._sql.delete_listed(**listed)
@@ -247,13 +278,6 @@ class SQLAdapter(MessageWrites):
 
 def _limit(listing: Listing) -> int:
     return _ALL if listing.limit is None else min(listing.limit, _ALL)
-
-
-def _place(listing: Listing) -> Sequence[Any]:
-    """Return the place of the conversation before a page: its rank and its id."""
-    if listing.cursor is not None:
-        return read_position(listing.cursor, int, str)
-    return _LAST if listing.reverse else _FIRST
 
 
 def _restrictions(which: Listing | ConversationFilter) -> tuple[frozenset[str], dict[str, Any]]:

@@ -27,18 +27,11 @@ from convostore.errors import ConflictError
 from convostore.models import ANY, AnyTip, Feedback, Message
 from convostore.search import searchable_text, tokenize
 
+from .columns import encode_text, is_count, microseconds, time_of
+from .damage import check_places, damaged, shown_id
 from .namespace import NamespaceAdapter
 from .queries import Query, Row, SQLFlow
-from .rows import (
-    PINNED,
-    decode_text,
-    encode_text,
-    message_body,
-    message_row,
-    microseconds,
-    stored_message,
-    time_of,
-)
+from .rows import PINNED, message_body, message_row, stored_message
 
 __all__ = ["MessageWrites", "current_time"]
 
@@ -101,13 +94,16 @@ class MessageWrites(NamespaceAdapter):
     ) -> SQLFlow[tuple[Message, ...]]:
         key = self._key(conversation_id)
         end = yield from self._end(conversation_id, key)
-        last = -1
+        last = self._sql.tables.lowest
         if after is not None:
             rows = (yield self._sql.message(**key, message_id=encode_text(after))).rows
             if not rows:
                 raise missing_tip(after)
+            check_places(conversation_id, rows)
             last = rows[0][0]
         known = yield from self._known(key, messages)
+        check_places(conversation_id, known)
+        known.sort()
         tail = [row for row in known if row[0] > last]
         if len(tail) == len(messages) == (yield self._sql.tail_count(**key, seq=last)).rows[0][0]:
             stored = tuple(_by_id(tail).values())
@@ -124,11 +120,13 @@ class MessageWrites(NamespaceAdapter):
     ) -> SQLFlow[Message]:
         key = self._key(conversation_id)
         end = yield from self._end(conversation_id, key)
-        _, *columns = yield from self._message(conversation_id, message.id)
+        columns = yield from self._message(conversation_id, message.id)
         stored = stored_message(*columns)
         edited = edited_message(stored, message, was)
         if edited is stored:
             return stored
+        if edited.stored_at is edited.created_at is None:
+            edited = edited.trusted_copy(stored_at=_time_for(columns))
         row = message_row(edited, microseconds(edited.stored_at))
         row["words"] = self._words(tokenize(searchable_text(edited)))
         values = {f"new_{name}": value for name, value in row.items()}
@@ -146,18 +144,17 @@ class MessageWrites(NamespaceAdapter):
         key = self._key(conversation_id)
         end = yield from self._end(conversation_id, key)
         rows = (yield self._sql.last_message(**key)).rows
-        last = stored_message(*rows[0][1:]) if rows else None
+        last = stored_message(*rows[0]) if rows else None
         check_popped_tip(None if last is None else last.id, tip)
-        if last is not None:
-            yield from self._delete(key, end, encode_text(last.id))
+        if last is not None and not (yield from self._delete(key, end, encode_text(last.id))):
+            raise damaged(f"the message {last.id!r} of the conversation {conversation_id!r}", "id")
         return last
 
     def set_feedback(
         self, conversation_id: str, message_id: str, feedback: Feedback | None
     ) -> SQLFlow[None]:
         yield from self._locked(conversation_id)
-        _, *columns = yield from self._message(conversation_id, message_id)
-        stored = stored_message(*columns)
+        stored = stored_message(*(yield from self._message(conversation_id, message_id)))
         if stored.feedback == feedback:
             return
         changed = stored.trusted_copy(feedback=feedback)
@@ -173,23 +170,26 @@ class MessageWrites(NamespaceAdapter):
         rows = (yield self._sql.locked_end(**key)).rows
         if not rows:
             raise absent_conversation(conversation_id)
-        return _End(*rows[0])
+        end = _End(*rows[0])
+        if not (is_count(end.message_count) and is_count(end.next_seq)):
+            raise damaged(f"the conversation {conversation_id!r}", "message_count or next_seq")
+        return end
 
     def _tip(self, key: dict[str, str], end: _End) -> SQLFlow[str | None]:
         last_id = end.last_id
         if not self._sql.tables.is_sqlite:
             rows = (yield self._sql.tip(**key)).rows
             last_id = rows[0][1] if rows else None
-        return None if last_id is None else decode_text(last_id)
+        return None if last_id is None else shown_id(last_id)
 
     def _known(self, key: dict[str, str], messages: Sequence[Message]) -> SQLFlow[list[Row]]:
-        """Return the rows of stored messages that have the ids of these messages, in order."""
+        """Return the rows of stored messages that have the ids of these messages."""
         ids = [encode_text(message.id) for message in messages]
         if len(ids) == 1:
             query = self._sql.message(**key, message_id=ids[0])
         else:
             query = self._sql.known_messages(**key, message_ids=self._sql.texts(ids))
-        return sorted((yield query).rows)
+        return (yield query).rows
 
     def _store(
         self, key: dict[str, str], end: _End, messages: Sequence[Message], message_count: int
@@ -230,7 +230,8 @@ class MessageWrites(NamespaceAdapter):
             insert, *others = self._sql.insert_messages
             if (yield insert.many(rows)).changed < len(rows):
                 # Some ids are stored already: the others are removed again.
-                yield self._sql.delete_messages(**key, seq=end.next_seq - 1)
+                last = end.next_seq + len(rows) - 1
+                yield self._sql.delete_added(**key, first_seq=end.next_seq, last_seq=last)
                 return None
             for statement in others:
                 yield statement.many(rows)
@@ -271,9 +272,14 @@ def current_time() -> int:
 
 
 def _by_id(rows: Iterable[Row]) -> dict[str, Message]:
-    """Return the messages of rows that begin with their places, by id."""
-    messages = [stored_message(*row[1:]) for row in rows]
+    """Return the messages of rows, by id."""
+    messages = [stored_message(*row) for row in rows]
     return {message.id: message for message in messages}
+
+
+def _time_for(columns: Row) -> datetime:
+    """Return a time of storage for a message whose own is damaged: when it was said, or now."""
+    return _readable_time(columns[-1]) or time_of(current_time())
 
 
 def _moved(end: _End, messages: Sequence[Message]) -> int:

@@ -13,8 +13,9 @@ from convostore.adapters import Adapter
 from convostore.adapters.write_rules import absent_conversation, absent_message
 from convostore.dsn import DSN
 
+from .columns import encode_text
 from .queries import Query, Reply, Row, SQLFlow
-from .rows import encode_text, namespace_mark
+from .rows import namespace_mark
 from .statements import Statements
 
 __all__ = ["NamespaceAdapter"]

@@ -16,38 +16,25 @@ from convostore.adapters import read_position
 from convostore.models import UNSET, Listing, Page, Unset
 from convostore.search import Hit, Search
 
+from .columns import encode_text, is_number, microseconds
+from .places import Place
 from .queries import Query, Row, SQLFlow
-from .rows import conversation_of, encode_text, microseconds, namespace_mark, stored_message
+from .rows import conversation_of, namespace_mark, stored_message
 from .statements import Statements
 from .tables import CONVERSATION_COLUMNS
 
-_EARLIEST: Final = -(2**62)
 _MOST_AT_ONCE: Final = 1000
 _MOST_CANDIDATES: Final = 10_000
 _MOST_CHARACTERS: Final = 10_000_000
 """Bounds of one fetch: its candidates, and the characters of all their columns."""
 _WIDTH: Final = len(CONVERSATION_COLUMNS)
 
-_PlacedHit = tuple["_Place", Hit]
+_IN_TITLES: Final = (int, str)
+_IN_MESSAGES: Final = (int, str, int)
+"""Kinds of places: the time, the conversation, and the message in it; the latest first."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Position of a hit in the order of results."""
-
-    in_titles: bool = True
-    time: int = _EARLIEST
-    identity: str = ""
-    seq: int = _EARLIEST
-
-    def __str__(self) -> str:
-        return json.dumps([self.in_titles, self.time, self.identity, self.seq])
-
-    @classmethod
-    def parse(cls, cursor: str | None) -> _Place:
-        if cursor is None:
-            return cls()
-        return cls(*read_position(cursor, bool, int, str, int))
+_FoundHit = tuple[Place, list[Row], int, Hit]
+"""The place before a fetch, the values that sort its rows, and the number of them up to a hit."""
 
 
 @dataclass(frozen=True)
@@ -63,74 +50,84 @@ class Finder:
         if not self.search.terms:
             return Page(items=())
         count = (listing.limit or _MOST_AT_ONCE) + 1
-        place = _Place.parse(listing.cursor)
-        hits: list[_PlacedHit] = []
-        if place.in_titles:
+        place = _parse(listing.cursor)
+        hits: list[_FoundHit] = []
+        if place.kinds == _IN_TITLES:
             if self.search.role is None:
                 yield from self._gather(hits, place, count, self._titles, self._title)
-            place = _Place(in_titles=False)
+            place = Place(_IN_MESSAGES)
         yield from self._gather(hits, place, count, self._messages, self._message)
         page = hits[: count - 1]
         return Page(
-            items=tuple(hit for _, hit in page),
-            cursor=str(page[-1][0]) if len(hits) > len(page) else None,
+            items=tuple(hit for *_, hit in page),
+            cursor=_cursor(page[-1]) if len(hits) > len(page) else None,
         )
 
     def _gather(
         self,
-        hits: list[_PlacedHit],
-        place: _Place,
+        hits: list[_FoundHit],
+        place: Place,
         count: int,
-        ask: Callable[[_Place, int], Query],
-        read: Callable[[Row], tuple[_Place, Hit | None]],
+        ask: Callable[[Place, int], Query],
+        read: Callable[[Row], tuple[Row, Hit | None]],
     ) -> SQLFlow[None]:
         """Add hits until there are `count` of them, or no more candidates."""
         at_once = min(count - len(hits), _MOST_AT_ONCE)
         while len(hits) < count:
             rows = (yield ask(place, at_once)).rows
+            values: list[Row] = []
             for row in rows:
-                place, hit = read(row)
+                row_values, hit = read(row)
+                values.append(row_values)
                 if hit is not None:
-                    hits.append((place, hit))
+                    hits.append((place, values, len(values), hit))
             if len(rows) < at_once:
                 return
+            place = place.after(reversed(values))
             at_once = _more(at_once, rows)
 
-    def _titles(self, place: _Place, limit: int) -> Query:
+    def _titles(self, place: Place, limit: int) -> Query:
         restrictions = self._restrictions
         statement = self.statements.search_titles(self._index_query[1], frozenset(restrictions))
+        time, identity = place.values or (self.statements.tables.lowest, "")
         return statement(
             namespace=encode_text(self.namespace),
-            after_time=place.time,
-            after_id=place.identity,
+            after_time=time,
+            after_id=identity,
+            skipped=place.skipped,
             limit=limit,
             **self._index_query[0],
             **restrictions,
         )
 
-    def _title(self, row: Row) -> tuple[_Place, Hit | None]:
+    def _title(self, row: Row) -> tuple[Row, Hit | None]:
         *conversation, time = row
         hit = self.search.title_hit(conversation_of(tuple(conversation)))
-        return _Place(in_titles=True, time=time, identity=row[0]), hit
+        return (time, row[0]), hit
 
-    def _messages(self, place: _Place, limit: int) -> Query:
+    def _messages(self, place: Place, limit: int) -> Query:
         restrictions = self._restrictions
         if self.search.role is not None:
             restrictions["role"] = self.search.role
         statement = self.statements.search_messages(self._index_query[1], frozenset(restrictions))
+        lowest = self.statements.tables.lowest
+        time, identity, seq = place.values or (lowest, "", lowest)
         return statement(
             namespace=encode_text(self.namespace),
-            after_time=place.time,
-            after_id=place.identity,
-            after_seq=place.seq,
+            after_time=time,
+            after_id=identity,
+            after_seq=seq,
+            skipped=place.skipped,
             limit=limit,
             **self._index_query[0],
             **restrictions,
         )
 
-    def _message(self, row: Row) -> tuple[_Place, Hit | None]:
-        time, seq, *columns = row[_WIDTH:]
-        place = _Place(in_titles=False, time=time, identity=row[0], seq=-seq)
+    def _message(self, row: Row) -> tuple[Row, Hit | None]:
+        time, identity, *columns = row[_WIDTH:]
+        place = (time, identity, -columns[0] if is_number(columns[0]) else None)
+        if row[0] is None:
+            return place, None
         message = stored_message(*columns)
         return place, self.search.message_hit(conversation_of(row[:_WIDTH]), message)
 
@@ -148,6 +145,18 @@ class Finder:
         }
         restrictions = {name: value for name, value in values.items() if value is not None}
         return restrictions | owner_values(self.search.owner)
+
+
+def _parse(cursor: str | None) -> Place:
+    if cursor is None:
+        return Place(_IN_TITLES)
+    is_in_titles, place = read_position(cursor, bool, str)
+    return Place.parse(place, *(_IN_TITLES if is_in_titles else _IN_MESSAGES))
+
+
+def _cursor(last: _FoundHit) -> str:
+    place, values, number, _ = last
+    return json.dumps([place.kinds == _IN_TITLES, str(place.after(reversed(values[:number])))])
 
 
 def owner_values(owner: str | Unset | None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     cast,
     delete,
     func,
@@ -87,6 +88,8 @@ class Statements:
         messages_of_namespace = m.c.namespace == bindparam("namespace")
         self.delete_conversation = self._write(delete(c).where(self._own))
         self.delete_messages = self._write(delete(m).where(self._of, m.c.seq > bindparam("seq")))
+        added = m.c.seq.between(bindparam("first_seq"), bindparam("last_seq"))
+        self.delete_added = self._write(delete(m).where(self._of, added))
         self.clear_conversations = self._write(delete(c).where(of_namespace))
         # After their conversations: messages of one that is created meanwhile stay.
         self.clear_messages = self._write(
@@ -102,7 +105,7 @@ class Statements:
 
     def _compile_messages(self) -> None:
         m, of = self._m, self._of
-        message = select(m.c.seq, *self._message).where(of)
+        message = select(*self._message).where(of)
         its_id = m.c.id == bindparam("message_id")
         orders = {"oldest_first": False, "newest_first": True}
         self.messages = {
@@ -320,7 +323,7 @@ class Statements:
             **self._owned(c),
         }
         place = tuple_(-made_at, c.c.id)
-        return self._read(
+        page = self._page(
             select(*self._conversation, -made_at)
             .where(
                 c.c.namespace == bindparam("namespace"),
@@ -329,8 +332,8 @@ class Statements:
                 *[restrictions[name] for name in sorted(restricted)],
             )
             .order_by((-made_at).asc(), c.c.id)
-            .limit(bindparam("limit"))
         )
+        return self._read(page)
 
     @cache  # noqa: B019
     def search_messages(self, choices: int, restricted: frozenset[str]) -> Statement:
@@ -343,22 +346,21 @@ class Statements:
             "until": m.c.said_at < bindparam("until"),
             **{name: self._within(owned) for name, owned in self._owned(c).items()},
         }
-        place = tuple_(-m.c.said_at, m.c.conversation_id, -m.c.seq)
+        order = (-m.c.said_at, m.c.conversation_id, self._newest_place(m))
         last = tuple_(bindparam("after_time"), bindparam("after_id"), bindparam("after_seq"))
         # The places first, so that no more bodies are fetched than rows are returned. Each table
         # has its own condition on the namespace: nothing else makes the planner prune partitions.
-        first = (
+        page = self._page(
             select(m.c.conversation_id, m.c.seq, m.c.id, m.c.said_at)
             .where(
                 m.c.namespace == bindparam("namespace"),
                 self._candidates(m, choices),
-                place > last,
+                tuple_(*order) > last,
                 *[restrictions[name] for name in sorted(restricted)],
             )
-            .order_by((-m.c.said_at).asc(), m.c.conversation_id, (-m.c.seq).asc())
-            .limit(bindparam("limit"))
-            .subquery("first")
+            .order_by(*order)
         )
+        first = page.subquery("first")
         namespace: Any = bindparam("namespace")
         message, its_message = self._looked_up(
             m,
@@ -375,14 +377,27 @@ class Statements:
             select(
                 *[conversation.c[name] for name in CONVERSATION_COLUMNS],
                 -first.c.said_at,
-                first.c.seq,
+                first.c.conversation_id,
                 *[message.c[name] for name in MESSAGE_COLUMNS],
             )
             .select_from(first)
             .join(message, its_message)
-            .join(conversation, its_conversation)
-            .order_by((-first.c.said_at).asc(), first.c.conversation_id, (-first.c.seq).asc())
+            # A message whose conversation is not found counts, or the rest would not be asked for.
+            .outerjoin(conversation, its_conversation)
+            .order_by(-first.c.said_at, first.c.conversation_id, self._newest_place(first))
         )
+
+    def _newest_place(self, messages: Any) -> ColumnElement[Any]:
+        """Return what sorts the messages of a conversation, the newest first.
+
+        SQLite takes the negative of a text for 0, as if it were the first message: two messages
+        would have one place, and what follows it could not be found.
+        """
+        newest: ColumnElement[Any] = -messages.c.seq
+        if not self.tables.is_sqlite:
+            return newest
+        is_integer = func.typeof(messages.c.seq) == literal_column("'integer'")
+        return case((is_integer, newest), else_=literal_column("''"))
 
     def _looked_up(
         self, table: Any, *where: ColumnElement[bool]
@@ -441,11 +456,10 @@ class Statements:
         else:
             beyond = own_place < place if reverse else own_place > place
         rank, identity = (c.c.rank.desc(), c.c.id.desc()) if reverse else (c.c.rank, c.c.id)
-        return (
-            select(*self._conversation, c.c.rank)
+        return self._page(
+            select(*self._conversation)
             .where(c.c.namespace == bindparam("namespace"), beyond, *self._restrictions(restricted))
             .order_by(rank, identity)
-            .limit(bindparam("limit"))
         )
 
     def _restrictions(self, restricted: frozenset[str]) -> list[ColumnElement[bool]]:
@@ -488,7 +502,7 @@ class Statements:
             beyond = m.c.seq <= start if newest_first else m.c.seq >= start
         else:
             beyond = m.c.seq < bindparam("seq") if newest_first else m.c.seq > bindparam("seq")
-        columns: list[ColumnElement[Any]] = [m.c.seq, *self._message]
+        columns: list[ColumnElement[Any]] = list(self._message)
         if self.tables.is_sqlite:
             same = (m.c.namespace == c.c.namespace, m.c.conversation_id == c.c.id)
             source = c.outerjoin(m, and_(*same, beyond))
@@ -499,7 +513,12 @@ class Statements:
             source = c.outerjoin(subquery, true())
             columns, place = list(subquery.c), subquery.c.seq
         query = select(c.c.message_count, *columns).select_from(source).where(self._own)
-        return _ordered(query, place, newest_first).limit(bindparam("limit"))
+        return self._page(_ordered(query, place, newest_first))
+
+    def _page(self, query: Select[Any]) -> Select[Any]:
+        """Limit a query to a page; in SQLite, after rows that have no place to begin after."""
+        page = query.limit(bindparam("limit"))
+        return page.offset(bindparam("skipped")) if self.tables.is_sqlite else page
 
     def _place_of_start(self) -> ColumnElement[Any]:
         start = self._m.alias("start")

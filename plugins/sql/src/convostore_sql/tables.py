@@ -6,6 +6,7 @@ Every key begins with the namespace, so that rows can be partitioned or distribu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -41,10 +42,13 @@ CONVERSATION_COLUMNS: Final = (
     "body",
     "owner",
     "revision",
+    "message_count",
+    "next_seq",
+    "rank",
 )
 """The columns from which a conversation is made, in this order."""
 
-MESSAGE_COLUMNS: Final = ("id", "role", "body", "stored_at", "said_at")
+MESSAGE_COLUMNS: Final = ("seq", "id", "role", "body", "stored_at", "said_at")
 """The columns from which a message is made, in this order."""
 
 
@@ -75,6 +79,16 @@ class Tables:
     @property
     def is_sqlite(self) -> bool:
         return self.dialect.name == SQLITE
+
+    @property
+    def lowest(self) -> float:
+        """A value before all that a column of numbers holds."""
+        return -inf if self.is_sqlite else -(2**63)
+
+    @property
+    def highest(self) -> bytes | int:
+        """A value after all that a column of numbers holds; in SQLite it may hold anything."""
+        return _BEYOND if self.is_sqlite else 2**63 - 1
 
     def ddl(self) -> list[str]:
         """Return the statements that create all tables in an empty database."""
@@ -110,6 +124,9 @@ class Tables:
         sql = str(CreateIndex(index, if_not_exists=True).compile(dialect=self.dialect))
         return sql.replace("INDEX", "INDEX CONCURRENTLY", 1) if concurrently else sql
 
+
+_BEYOND: Final = 64 * b"\xff"
+"""SQLite sorts numbers before texts, and texts before bytes."""
 
 # Words consist of letters, digits and a namespace's mark; the tokenizer only splits at spaces.
 _FTS5: Final = (

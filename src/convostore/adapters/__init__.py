@@ -11,9 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._lazy import lazy_attributes
-from ._base import Adapter, AdapterOptions, Traits
+from ._base import Adapter, AdapterOptions
 from ._operation_table import OPERATIONS, READING, TURN_ARGUMENTS, Operation, OperationInfo
 from ._options import validate_options
+from ._traits import Traits
 from ._transport import AsyncIncomingReply, AsyncTransport, IncomingReply, Transport
 
 if TYPE_CHECKING:

@@ -11,18 +11,15 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import (
     TYPE_CHECKING,
     Any,
     ClassVar,
     Generic,
-    Literal,
     Self,
-    TypeAlias,
     TypeVar,
     cast,
-    get_args,
 )
 from urllib.parse import quote
 
@@ -41,7 +38,6 @@ from ..models import (
     Listing,
     Message,
     NewConversation,
-    Order,
     Page,
     RunStep,
     Transcript,
@@ -49,6 +45,7 @@ from ..models import (
 from ..serialization import message_json
 from ._endless import EndlessListCheck
 from ._operation_table import STREAMED_BY, Operation
+from ._traits import Traits
 from ._transport import AsyncTransport, Transport
 from ._types import Q, R
 from .write_rules import absent_message
@@ -56,66 +53,10 @@ from .write_rules import absent_message
 if TYPE_CHECKING:
     from ..models import Reply
     from ..search import Hit, Search
+    from ._traits import KeptField
     from ._turns import Answer, Stream, Turn
 
 T = TypeVar("T")
-_List: TypeAlias = Literal["conversations", "messages"]
-_Kept: TypeAlias = Literal["pinned", "owner", "metadata"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traits:
-    """The behaviour of a backend that no method shows; the worst case over its versions.
-
-    Attributes:
-        paging: ``native``, or ``whole`` if each response holds the whole list.
-        order: The order of conversations: ``pinned_then_active`` (pinned ones first, then by
-            `last_active_at`, the latest first, then by id), or the ``backend``'s own.
-        updated_at: What changes it: a conversation's ``content`` and nothing else, or ``any`` write
-            or even a read; ``none`` if there is no such time.
-        deletes: ``message`` if `delete_message` deletes just that message, ``may_delete_turn`` if
-            it may delete the other half of the turn as well.
-        clears: ``listed`` if `clear_conversations` deletes just what the store lists,
-            ``may_clear_others`` if it may delete conversations that the store does not list.
-        reports_absent: Whether a write to an absent conversation raises `NotFoundError`. (Deleting
-            an absent one succeeds everywhere.)
-        deleted_readable: Whether a deleted conversation's messages can still be read by its id.
-        max_page: The maximum number of items in a page; None if there is no limit.
-        starts: The lists that can begin at an id: ``conversations``, ``messages``. Where `paging`
-            is ``whole``, both are among them by itself, as `paginate` cuts the list.
-        orders: The orders of the list of conversations; ``oldest_first`` is the backend's own order
-            reversed. Where `paging` is ``whole``, both are among them by itself.
-        filters: What conversations can be listed, searched and deleted by, besides their age.
-        keeps: The fields of conversations that the backend has, of those which not every one has;
-            the others always hold their default. What `update_conversation` can change is among
-            them by itself.
-        changes: The fields that `update_conversation` can change. With ``owner`` or ``metadata``
-            among them, they can be given where a conversation is made as well.
-        batches: ``atomic`` if a batch of writes is stored as a whole or not at all, and nobody sees
-            a part of it; ``none`` if each write is stored by itself.
-    """
-
-    paging: Literal["native", "whole"] = "native"
-    order: Literal["backend", "pinned_then_active"] = "backend"
-    updated_at: Literal["content", "any", "none"] = "none"
-    deletes: Literal["message", "may_delete_turn"] = "message"
-    clears: Literal["listed", "may_clear_others"] = "listed"
-    reports_absent: bool = True
-    deleted_readable: bool = False
-    max_page: int | None = None
-    starts: frozenset[_List] = frozenset()
-    orders: frozenset[Order] = frozenset({"newest_first"})
-    filters: frozenset[Literal["owner"]] = frozenset()
-    keeps: frozenset[_Kept] = frozenset()
-    changes: frozenset[Literal["title", "pinned", "owner", "metadata"]] = frozenset(
-        {"title", "pinned"}
-    )
-    batches: Literal["atomic", "none"] = "none"
-
-    def __post_init__(self) -> None:
-        if self.paging == "whole":
-            object.__setattr__(self, "starts", frozenset(get_args(_List)))
-            object.__setattr__(self, "orders", frozenset(get_args(Order)))
 
 
 class AdapterOptions(BaseModel):
@@ -160,7 +101,7 @@ class Adapter(ABC, Generic[Q, R]):
         if not isinstance(traits, Traits):
             traits = Traits()  # a property says them of each instance
         elif Operation.UPDATE_CONVERSATION in own and not cls.learns_traits:
-            changed = cast("frozenset[_Kept]", traits.changes - {"title"})
+            changed = cast("frozenset[KeptField]", traits.changes - {"title"})
             cls.traits = replace(traits, keeps=traits.keeps | changed)
         if traits.paging == "whole":
             derived.add(Operation.GET_MESSAGE)  # by `Adapter.get_message`

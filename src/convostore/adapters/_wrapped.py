@@ -26,8 +26,9 @@ from ..models import (
     RunStep,
     Transcript,
 )
-from ._base import Adapter, AdapterOptions, Traits
+from ._base import Adapter, AdapterOptions
 from ._operation_table import READING, Operation
+from ._traits import Traits
 from ._transport import AsyncTransport, Transport
 from ._types import Q, R
 

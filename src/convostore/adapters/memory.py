@@ -33,8 +33,9 @@ from ..models import (
     Origin,
     Page,
 )
-from ._base import Adapter, AdapterOptions, Traits
+from ._base import Adapter, AdapterOptions
 from ._pagination import read_position
+from ._traits import Traits
 from ._transport import AsyncIncomingReply, AsyncTransport, IncomingReply, Transport
 from .write_rules import (
     absent_conversation,

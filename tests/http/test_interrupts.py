@@ -1,5 +1,6 @@
 """Interrupts of the sync client: wherever a signal handler raises, later calls work."""
 
+import contextlib
 import gc
 import sys
 import threading
@@ -118,6 +119,46 @@ def test_an_interrupt_leaves_the_requests_of_other_threads_alone():
         transport.close()
         with pytest.raises(StoreError, match="closed"):
             transport.send(GET)
+
+
+def test_a_client_that_an_interrupt_passed_through_is_not_used_again(server):
+    transport, shared = HTTPTransport(server, HTTPOptions()), []
+    other = threading.Thread(target=lambda: shared.append(transport._ensure_client()))
+    other.start()
+    other.join()
+    client = transport._ensure_client()
+    with pytest.raises(Interrupted), transport._using_client():
+        raise Interrupted
+    assert client.is_closed
+    assert transport._ensure_client() is not client
+    assert not shared[0].is_closed  # that of all other threads, which no handler interrupts
+    transport.close()
+    assert shared[0].is_closed
+
+
+def test_an_interrupt_of_who_reads_a_stream_is_noticed_however_it_is_left(monkeypatch):
+    def interrupted(self):
+        yield b"1"
+        raise Interrupted
+
+    monkeypatch.setattr(httpx.Response, "iter_bytes", interrupted)
+    events = Response(200, {"content-type": "text/event-stream"}, b"data: 1")
+    with FaultServer(None, service=lambda _: events) as url:
+        transport = HTTPTransport(url, HTTPOptions())
+        client = transport._ensure_client()
+        with transport.stream(GET) as reply, contextlib.suppress(Interrupted):
+            list(reply.chunks)
+        assert client.is_closed
+        transport.close()
+
+
+def test_a_handler_that_closes_the_store_within_a_pool_s_lock_does_not_wait_for_it(server):
+    transport = HTTPTransport(server, HTTPOptions())
+    with fail_on_hang(), transport._using_client() as client:
+        with client._transport._pool._optional_thread_lock:  # where a handler may interrupt it
+            transport.close()
+        assert not client.is_closed
+    assert client.is_closed
 
 
 def test_the_lock_that_is_replaced_is_the_one_that_httpcore_uses():

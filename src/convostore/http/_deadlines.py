@@ -106,11 +106,19 @@ class BoundedBackend:
 
     The addresses of a host name are tried in turn, each with an even share of the time left, so
     that one which answers nothing does not keep the others from being tried.
+
+    Args:
+        backend: The backend that connects.
+        deadline: The deadline of each thread.
+        streams: Where the open connections are kept.
     """
 
-    def __init__(self, backend: Any, deadline: Deadline) -> None:
+    def __init__(
+        self, backend: Any, deadline: Deadline, streams: set[BoundedStream] | None = None
+    ) -> None:
         self._backend = backend
         self._deadline = deadline
+        self._streams = set() if streams is None else streams
 
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, **options: Any
@@ -122,7 +130,7 @@ class BoundedBackend:
             address = addresses.pop(0)
             try:
                 stream = self._backend.connect_tcp(address, port, timeout=bound, **options)
-                return BoundedStream(stream, self._deadline)
+                return BoundedStream(stream, self._deadline, self._streams)
             except Exception:
                 if not addresses:
                     raise
@@ -132,7 +140,7 @@ class BoundedBackend:
     ) -> BoundedStream:
         bound = self._deadline.bounded(timeout)
         stream = self._backend.connect_unix_socket(path, timeout=bound, **options)
-        return BoundedStream(stream, self._deadline)
+        return BoundedStream(stream, self._deadline, self._streams)
 
     def sleep(self, seconds: float) -> None:
         self._backend.sleep(seconds)
@@ -141,9 +149,13 @@ class BoundedBackend:
 class BoundedStream:
     """A connection that keeps to the deadline of the request it serves at the time."""
 
-    def __init__(self, stream: Any, deadline: Deadline) -> None:
+    def __init__(
+        self, stream: Any, deadline: Deadline, streams: set[BoundedStream] | None = None
+    ) -> None:
         self._stream = stream
         self._deadline = deadline
+        self._streams = set() if streams is None else streams
+        self._streams.add(self)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         received: bytes = self._stream.read(max_bytes, timeout=self._deadline.bounded(timeout))
@@ -163,13 +175,15 @@ class BoundedStream:
             self.close()
             raise
         encrypted = self._stream.start_tls(ssl_context, server_hostname, timeout=bound)
-        return BoundedStream(encrypted, self._deadline)
+        self._streams.discard(self)  # the new one closes the connection
+        return BoundedStream(encrypted, self._deadline, self._streams)
 
     def close(self) -> None:
         """Close the connection, and wake a thread that is reading from it."""
         with suppress(OSError):  # the other side may have closed it already
             socket.socket.shutdown(self._stream.get_extra_info("socket"), socket.SHUT_RDWR)
         self._stream.close()
+        self._streams.discard(self)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

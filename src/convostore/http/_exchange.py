@@ -102,7 +102,7 @@ class HTTPExchange(ABC, Generic[C]):
             InvalidError: The store is closed, or the request cannot be sent.
         """
         if self._closed:
-            raise InvalidError("this store is closed: open it again")
+            raise _closed()
         url = request_url(self._base_url, request)
         content, headers = encode_body(request)
         self._ensure_client()  # before the time runs: making the client is slow
@@ -173,6 +173,10 @@ class HTTPExchange(ABC, Generic[C]):
             raise  # it is one of ours already, and may be an OSError as well
         except (OSError, UnicodeError, httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._error(error, outgoing, streamed=streamed) from None
+        except RuntimeError:  # of httpx, if the client was closed just before
+            if self._closed:
+                raise _closed() from None
+            raise
 
     def _error(self, error: Exception, outgoing: OutgoingRequest, *, streamed: bool) -> StoreError:
         import httpx
@@ -219,6 +223,10 @@ class HTTPExchange(ABC, Generic[C]):
         return UnavailableError(
             f"{outgoing.summary}: {missing} {self.options.reply_timeout:g} s (reply_timeout)"
         )
+
+
+def _closed() -> InvalidError:
+    return InvalidError("this store is closed: open it again")
 
 
 def _speaks_no_tls(error: Exception) -> bool:

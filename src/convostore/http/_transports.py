@@ -40,16 +40,20 @@ Only I/O is here; all else that the two share is in `_exchange` and `_redirects`
 # - `close` closes the client with all its connections. First it sets a flag, so that later requests
 #   fail with a clear error; a request of another thread is woken by the shutdown of its socket.
 #
-# A signal handler may raise anywhere, also between two steps of httpcore's bookkeeping. A lock of a
-# connection may then stay held, and the next request that gets the connection would never end. So a
-# sync client is abandoned if anything but an error of ours passed through it: later requests get a
-# new one, and the old one is closed once the requests of other threads have left it.
+# A signal handler may raise anywhere in the main thread, also between two steps of httpx's or
+# httpcore's bookkeeping. A lock of a connection may then stay held, and the next request that gets
+# the connection would never end. So the main thread has a client of its own, which no request of
+# another thread can meet, and it is abandoned if anything but an error of ours passed through it:
+# later requests get a new one. A handler may also call `close`, while the main thread is within the
+# lock of a pool: then only the sockets are closed, and the request that was interrupted closes its
+# client as it ends.
 #
 # Errors are converted where they arise, by `_translating`: in `_fetch` and `_open`, and again in
 # `_chunks`, which runs after `_open` has returned.
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import (
@@ -104,40 +108,59 @@ class HTTPTransport(HTTPExchange["httpx.Client"], Transport[Request, Response]):
     ) -> None:
         super().__init__(base_url, options, authorization)
         self._deadline = Deadline()
-        self._users: Counter[httpx.Client] = Counter()
+        self._main_client: httpx.Client | None = None
+        self._uses: Counter[httpx.Client] = Counter()
+        """How often each client of the main thread is in use; no other thread changes it."""
+        self._streams: set[BoundedStream] = set()
 
     def _make_client(self) -> httpx.Client:
         client = make_client(
             self.options, self._authorization, event_hooks={"response": [take_location]}
         )
         install_backend(
-            client, lambda backend: BoundedBackend(clock().backend(backend), self._deadline)
+            client,
+            lambda backend: BoundedBackend(clock().backend(backend), self._deadline, self._streams),
         )
+        return client
+
+    def _ensure_client(self) -> httpx.Client:
+        if threading.current_thread() is not threading.main_thread():
+            return super()._ensure_client()
+        client = self._main_client
+        if client is None:
+            client = self._main_client = self._make_client()
         return client
 
     @contextmanager
     def _using_client(self) -> Iterator[httpx.Client]:
-        """Use the client; abandon it if an interrupt leaves the block."""
+        """Use this thread's client; that of the main thread is abandoned after an interrupt."""
         client = self._ensure_client()
-        with self._lock:
-            self._users[client] += 1
+        is_main = client is self._main_client
+        if is_main:
+            self._uses[client] += 1
         try:
             yield client
         except (StoreError, GeneratorExit):
             raise
         except BaseException:
-            with self._lock:
-                if self._client is client and not self._closed:
-                    self._client = None
+            self._abandon(client)
             raise
         finally:
-            with self._lock:
-                self._users[client] -= 1
-                if not self._users[client]:
-                    del self._users[client]
-                is_left = self._client is not client and client not in self._users
-            if is_left:
-                client.close()
+            if is_main:
+                self._leave(client)
+            if self._closed:
+                self._close_streams()  # also one that was made meanwhile
+
+    def _abandon(self, client: httpx.Client) -> None:
+        if self._main_client is client:
+            self._main_client = None
+
+    def _leave(self, client: httpx.Client) -> None:
+        if self._uses[client] == 1 and (self._closed or self._main_client is not client):
+            client.close()
+        self._uses[client] -= 1
+        if not self._uses[client]:
+            del self._uses[client]
 
     def send(self, request: Request) -> Response:
         with self._reporting(request) as stats:
@@ -180,7 +203,7 @@ class HTTPTransport(HTTPExchange["httpx.Client"], Transport[Request, Response]):
         with self._translating(outgoing, streamed=True), self._deadline.at(outgoing.deadline):
             reply = replies.enter_context(client.stream(**self._arguments(outgoing)))
             require_stream(reply, BoundedStream)
-            chunks = self._chunks(outgoing, reply, stats)
+            chunks = self._chunks(outgoing, client, reply, stats)
             if is_streamed(reply):
                 return IncomingReply(response_of(reply, []), chunks)
             body = BoundedBody(self.options.max_body)
@@ -190,19 +213,36 @@ class HTTPTransport(HTTPExchange["httpx.Client"], Transport[Request, Response]):
             return IncomingReply(response, iter((response.content,)))
 
     def _chunks(
-        self, outgoing: OutgoingRequest, reply: httpx.Response, stats: ExchangeStats
+        self,
+        outgoing: OutgoingRequest,
+        client: httpx.Client,
+        reply: httpx.Response,
+        stats: ExchangeStats,
     ) -> Iterator[bytes]:
-        with self._translating(outgoing, streamed=True):
-            for chunk in reply.iter_bytes():
-                stats.size += len(chunk)
-                yield chunk
+        try:
+            with self._translating(outgoing, streamed=True):
+                for chunk in reply.iter_bytes():
+                    stats.size += len(chunk)
+                    yield chunk
+        except (StoreError, GeneratorExit):
+            raise
+        except BaseException:  # whoever reads may handle it, and leave as if nothing had happened
+            self._abandon(client)
+            raise
 
     def close(self) -> None:
+        if self._closed:
+            return
         self._closed = True
-        with self._lock:
-            clients = {*self._users, *([] if self._client is None else [self._client])}
-        for client in clients:
-            client.close()
+        for client in (self._client, self._main_client):
+            # One in use may be in use right here, below a signal handler, and hold a lock.
+            if client is not None and client not in self._uses:
+                client.close()
+        self._close_streams()
+
+    def _close_streams(self) -> None:
+        for stream in tuple(self._streams):
+            stream.close()
 
 
 class AsyncHTTPTransport(HTTPExchange["httpx.AsyncClient"], AsyncTransport[Request, Response]):

@@ -15,22 +15,10 @@ import typer
 
 from ..dsn import DSN
 from ..errors import ConfigError
+from ._completion import complete_profile
 
 _STDIN: Final = "-"
 """The name of the standard input in the place of a text."""
-
-
-def complete_profile(incomplete: str) -> list[str]:
-    """Return the names of profiles that begin with a text; none when the file cannot be read."""
-    import tomllib
-
-    from ..config import config_file
-
-    try:
-        profiles = tomllib.loads(config_file().read_text(encoding="utf-8"))["profiles"]
-        return sorted(name for name in profiles if name.startswith(incomplete))
-    except (OSError, ValueError, LookupError, TypeError):
-        return []
 
 
 TurnOptions = Annotated[

@@ -23,12 +23,13 @@ from ..errors import (
     UnsupportedError,
 )
 from .errors import ExitCode, print_to_stderr
-from .render.text import backend_of, one_line, several, when
+from .render.text import backend_of, cut, one_line, several, title_of, when
 
 if TYPE_CHECKING:
     from ..models import Conversation
     from ..store import ConversationStore
 
+_TITLE_WIDTH: Final = 60
 _SHOWN: Final = 10
 """The number of conversations that are shown one by one."""
 
@@ -59,7 +60,7 @@ class Loss:
             facts.append(when(self.active))
         if self.unreadable is not None:
             facts.append(f"cannot be read: {one_line(self.unreadable)}")
-        return f"{one_line(self.title) or 'without a title'}  ({', '.join(facts)})"
+        return f"{cut(title_of(self.title), _TITLE_WIDTH)}  ({', '.join(facts)})"
 
 
 def prepare(store: ConversationStore, operation: str, *, yes: bool) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Annotated, Any, Final, TypeVar, cast
 
 import typer
 
@@ -84,11 +84,25 @@ def print_done(text: str) -> None:
         print_to_stderr(text)
 
 
-def display(renderable: RenderableType) -> None:
+def display(*renderables: RenderableType) -> None:
     """Print something on the terminal."""
     from rich.console import Console
 
-    Console().print(renderable)
+    Console().print(*renderables)
+
+
+def display_paged(blocks: Iterable[RenderableType]) -> None:
+    """Print blocks on the terminal, through the pager if they are longer than the screen."""
+    from rich.console import Console
+
+    from ._pager import PagedOutput
+
+    with PagedOutput(Console().height) as output:
+        console = Console(file=cast("IO[str]", output), force_terminal=True)
+        for block in blocks:
+            console.print(block)
+            if output.is_closed:
+                return
 
 
 def write_json(value: Any, *, indent: int | None = None) -> None:

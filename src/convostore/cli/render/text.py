@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONTROL",
     "backend_of",
+    "cut",
     "conversation_facts",
     "conversation_line",
     "facts",
@@ -46,16 +47,22 @@ __all__ = [
     "remarks",
     "several",
     "tab_separated",
+    "title_of",
     "transcript_text",
     "unmarked_quotes",
     "when",
+    "when_here",
     "words",
+    "zone_of",
 ]
 
 CONTROL: Final = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 """Characters that command a terminal or reverse its lines, and lone surrogates."""
+
+_ZONE: Final = re.compile(r"[A-Z][A-Za-z]{1,4}|[+-]\d\d(?:\d\d)?")
+"""The name of a time zone that is short enough for people; Windows has sentences."""
 
 
 def printable(text: str) -> str:
@@ -68,9 +75,41 @@ def one_line(text: str | None) -> str:
     return " ".join(printable(text or "").split())
 
 
+def title_of(title: str | None) -> str:
+    """Return a conversation's title for people: on one line, and never empty."""
+    return one_line(title) or "Untitled"
+
+
+def cut(text: str, width: int) -> str:
+    """Return a text on one line, cut where it is wider than a number of columns."""
+    from rich.cells import cell_len, set_cell_size
+
+    line = one_line(text)
+    return line if cell_len(line) <= width else set_cell_size(line, width - 1).rstrip() + "…"
+
+
 def when(time: datetime | None) -> str:
-    """Return a time in the local time zone, to the minute; ``-`` for None."""
-    return f"{time.astimezone():%Y-%m-%d %H:%M}" if time else "-"
+    """Return a time in the local time zone, to the minute and with the zone; ``-`` for None."""
+    return f"{when_here(time)} {zone_of(time)}" if time else "-"
+
+
+def when_here(time: datetime | None) -> str:
+    """Return a time in the local time zone, to the minute and without the zone."""
+    return f"{_here(time):%Y-%m-%d %H:%M}" if time else "-"
+
+
+def zone_of(time: datetime) -> str:
+    """Return the local time zone at a time: a name such as ``CET``, or else the offset."""
+    local = _here(time)
+    name = local.tzname() or ""
+    return name if _ZONE.fullmatch(name) else f"UTC{local:%z}"
+
+
+def _here(time: datetime) -> datetime:
+    try:
+        return time.astimezone()
+    except OverflowError:  # the first or the last day of the calendar
+        return time
 
 
 def backend_of(label: str) -> str:

@@ -1,0 +1,129 @@
+"""The conversation that a word on the command line stands for: an id, its beginning, or ``-``.
+
+``-`` is the conversation that was last active. A beginning counts only where a person sees what it
+stands for, which is at a terminal: ids are any texts, so that the id of a deleted conversation may
+be the beginning of another's, and a script must not go on with that one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from ..errors import ConfigError, NotFoundError
+from ._confirm import can_ask
+from .errors import print_to_stderr
+from .render.text import cut, one_line, title_of, when
+
+if TYPE_CHECKING:
+    from ..models import Conversation
+    from ..store import ConversationStore
+
+T = TypeVar("T")
+
+LAST: Final = "-"
+"""The word for the conversation that was last active."""
+
+_LOOKED_THROUGH: Final = 500
+"""The conversations at the head of the list among which the beginning of an id is looked for."""
+_RECENT: Final = 100
+"""Those among which the last active one is looked for; the head may be pinned."""
+_CANDIDATES: Final = 5
+_TITLE_WIDTH: Final = 50
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+
+def find_id(store: ConversationStore, word: str) -> str:
+    """Return the id that a word stands for; the word itself if nothing has it.
+
+    Raises:
+        ConfigError: It is the beginning of several ids.
+        NotFoundError: It is ``-``, and there is no conversation.
+    """
+    if word == LAST:
+        return _last_active(store).id
+    if not can_ask():
+        return word
+    try:
+        return store.get_conversation(word).id
+    except NotFoundError:
+        found = _beginning_with(store, word)
+        return word if found is None else found.id
+
+
+def with_id(
+    store: ConversationStore, word: str, act: Callable[[str], T], *, is_said: bool = True
+) -> T:
+    """Call a function with the id that a word stands for.
+
+    The word is tried as it is first, so that a whole id costs no request.
+
+    Args:
+        store: The store of the conversation.
+        word: From the command line.
+        act: What is done; it raises `NotFoundError` if there is no such conversation.
+        is_said: Whether people are told which conversation was meant.
+
+    Raises:
+        ConfigError: The word is the beginning of several ids.
+        NotFoundError: There is no such conversation.
+    """
+    if word == LAST:
+        return act(_said(_last_active(store), word, is_said=is_said))
+    try:
+        return act(word)
+    except NotFoundError:
+        found = _beginning_with(store, word) if can_ask() else None
+        if found is None:
+            raise
+    return act(_said(found, word, is_said=is_said))
+
+
+def _said(conversation: Conversation, word: str, *, is_said: bool) -> str:
+    if is_said and can_ask():
+        print_to_stderr(f"{one_line(word)} is {_described(conversation)}")
+    return conversation.id
+
+
+def _last_active(store: ConversationStore) -> Conversation:
+    """Return the conversation that was last active; of a list without times, the first.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    recent: list[Conversation] = []
+    for conversation in islice(store.conversations(), _LOOKED_THROUGH):
+        recent.append(conversation)
+        if len(recent) >= _RECENT and not conversation.pinned:
+            break
+    if not recent:
+        raise NotFoundError("there is no conversation yet")
+    return max(recent, key=lambda conversation: conversation.last_active_at or _NEVER)
+
+
+def _beginning_with(store: ConversationStore, word: str) -> Conversation | None:
+    """Return the one conversation whose id begins with a word; None if there is none.
+
+    Raises:
+        ConfigError: There are several.
+    """
+    head = islice(store.conversations(), _LOOKED_THROUGH)
+    found = [conversation for conversation in head if word and conversation.id.startswith(word)]
+    if len(found) > 1 and not any(conversation.id == word for conversation in found):
+        for line in _candidates(found):
+            print_to_stderr(f"  {line}")
+        raise ConfigError(f"{word!r} is the beginning of {len(found):,} ids: write more of one")
+    return found[0] if len(found) == 1 else None
+
+
+def _candidates(found: list[Conversation]) -> Iterator[str]:
+    yield from map(_described, found[:_CANDIDATES])
+    if (more := len(found) - _CANDIDATES) > 0:
+        yield f"and {more:,} more"
+
+
+def _described(conversation: Conversation) -> str:
+    title = cut(title_of(conversation.title), _TITLE_WIDTH)
+    return f"{one_line(conversation.id)}  {title} ({when(conversation.last_active_at)})"

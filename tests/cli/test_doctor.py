@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from convostore import Operation
+from convostore.adapters import OPERATIONS
 from convostore.cli.errors import ExitCode
 
 from ..support.cli import PATIENCE, TAIL, on_a_terminal, on_posix, run
@@ -76,8 +77,20 @@ def test_doctor_finds_all_well():
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert [line[0] for line in lines[:3]] == ["✓", "✓", "✓"]
-    assert [line.split()[-1] for line in lines[3:]] == list(Operation)
-    assert "- offers      suggest_questions" in lines
+    offered, lacking = lines[3:]
+    assert offered.startswith("✓ offers      read, create, append, ")
+    assert lacking == (
+        "- lacks       show run details, suggest questions, chat, answer interactions, "
+        "resume replies"
+    )
+
+
+def test_doctor_and_plugins_have_words_for_every_operation():
+    shown = ", ".join(OPERATIONS[operation].words for operation in Operation)
+    offered, lacking = (
+        line.split(maxsplit=2)[2] for line in run("doctor", "memory://").stdout.splitlines()[3:]
+    )
+    assert {*shown.split(", ")} == {*offered.split(", "), *lacking.split(", ")}
 
 
 def test_doctor_as_json():

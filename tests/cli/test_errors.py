@@ -249,6 +249,8 @@ def test_the_version_is_told():
 
 
 COMMANDS = [
+    "init",
+    "profiles",
     "plugins",
     "ls",
     "show",
@@ -464,7 +466,7 @@ with convostore.open("memory://seeded") as store:
     session = on_a_terminal("ls", "memory://seeded", before=before)
     assert session.status == 0
     assert "Last active" in session.shown
-    assert "more than these 50" in session.shown
+    assert "only the first 50 are shown" in session.shown
     assert "--limit" in session.shown
     whole = on_a_terminal("ls", "memory://seeded", "--limit", "70", before=before)
     assert "00059" in whole.shown

@@ -181,4 +181,4 @@ def test_a_shell_completes_the_commands_of_plugins_and_their_options(tmp_path):
     (broken / "entry_points.txt").write_text("[convostore]\nbroken = no_such\n", "utf-8")
     there = {"PYTHONPATH": str(tmp_path)}
     assert completions("convostore wa", there) == ["wave"]
-    assert completions("convostore wave --t", there) == ["--times"]
+    assert completions("convostore wave --t", there) == ["--times", "--target"]

@@ -123,7 +123,7 @@ def _quickly_opened(target: str, given: Any) -> ConversationStore:
 
     if "://" not in target and _runs_a_command(profiles_table(read_settings()).get(target)):
         raise ConfigError("a completion runs no command")
-    options = dict(store_options(list(given or [])))
+    options: dict[str, Any] = dict(store_options(list(given or [])))
     fields = type(open_adapter(target, **options)).Options.model_fields
     quick = {name: value for name, value in _QUICK.items() if name in fields}
     return open_store(target, **{**options, **quick})

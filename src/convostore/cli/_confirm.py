@@ -33,7 +33,7 @@ _TITLE_WIDTH: Final = 60
 _SHOWN: Final = 10
 """The number of conversations that are shown one by one."""
 
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for scripts.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation; for scripts.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ def confirm(what: str, losses: Iterable[str], warnings: Iterable[str], *, yes: b
     Raises:
         typer.Exit: The answer was no.
     """
-    print_to_stderr(f"Will be deleted for good: {what}")
+    print_to_stderr(f"This will be deleted permanently: {what}")
     for line in losses:
         print_to_stderr(f"  {line}")
     for warning in warnings:

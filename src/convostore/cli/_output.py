@@ -29,12 +29,15 @@ T = TypeVar("T")
 PATIENCE: Final = 0.8
 """Seconds until people are shown what they wait for."""
 
-AsJSON = Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")]
+_MARKS: Final = {True: "✓", False: "✗", None: "-"}
+_MARKS_IN_ASCII: Final = {True: "ok", False: "NO", None: "-"}
+
+AsJSON = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
 AsLines = Annotated[
-    bool, typer.Option("--jsonl", help="A line of JSON for each, written as it is read.")
+    bool, typer.Option("--jsonl", help="Print a line of JSON for each item as it is read.")
 ]
 WithRaw = Annotated[
-    bool, typer.Option("--raw", help="In JSON also `raw`, what the service itself sent.")
+    bool, typer.Option("--raw", help="Include `raw`, the backend's own object, in the JSON.")
 ]
 
 
@@ -97,12 +100,25 @@ def display_paged(blocks: Iterable[RenderableType]) -> None:
 
     from ._pager import PagedOutput
 
-    with PagedOutput(Console().height) as output:
+    terminal = Console()
+    if terminal.legacy_windows:  # which has no codes for colours
+        display(*blocks)
+        return
+    with PagedOutput(terminal.height) as output:
         console = Console(file=cast("IO[str]", output), force_terminal=True)
         for block in blocks:
             console.print(block)
             if output.is_closed:
                 return
+
+
+def mark_of(value: bool | None) -> str:
+    """Return a mark for yes, no or not known, in characters that the output's encoding has."""
+    try:
+        _MARKS[value].encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return _MARKS_IN_ASCII[value]
+    return _MARKS[value]
 
 
 def write_json(value: Any, *, indent: int | None = None) -> None:

@@ -32,7 +32,7 @@ class _Choice:
     is_on = True
 
 
-def use_pager(is_on: bool) -> None:  # noqa: FBT001  # its one argument
+def use_pager(is_on: bool) -> None:  # its one argument
     """Say whether long output goes through a pager from now on."""
     _Choice.is_on = is_on
 

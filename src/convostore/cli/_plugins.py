@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import typer
+from typer.core import TyperCommand
 
+from ._targets import TargetCommand
 from .render.text import one_line
 
 SETTINGS: Final[dict[str, Any]] = {  # Any: Typer's arguments have many types
@@ -54,7 +56,9 @@ def load_plugin_commands() -> PluginCommands:
 def _build(name: str, command: Any) -> Any:
     host = typer.Typer(**SETTINGS)
     if isinstance(command, typer.Typer):
+        for inner in command.registered_commands:
+            inner.cls = TargetCommand if inner.cls in {None, TyperCommand} else inner.cls
         host.add_typer(command, name=name)
     else:
-        host.command(name)(command)
+        host.command(name, cls=TargetCommand)(command)
     return typer.main.get_group(host).commands[name]

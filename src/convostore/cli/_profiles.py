@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import Any, Final
 
-from ..config import config_file
 from ..errors import ConfigError
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -38,6 +36,13 @@ class Profile:
     name: str
     dsn: str
     options: tuple[str, ...]
+
+
+def config_file() -> Path:
+    """Return the path of the file; see `convostore.config.config_file`."""
+    from ..config import config_file
+
+    return config_file()
 
 
 def profile_names() -> frozenset[str]:
@@ -194,6 +199,8 @@ def _read() -> str | None:
 
 
 def _parse(text: str) -> dict[str, Any]:
+    import tomllib
+
     try:
         return tomllib.loads(text)
     except ValueError as error:
@@ -201,17 +208,16 @@ def _parse(text: str) -> dict[str, Any]:
 
 
 def _with_profile(settings: Mapping[str, Any], name: str, profile: str) -> dict[str, Any]:
-    added = tomllib.loads(profile)["profiles"][name]
+    added = _parse(profile)["profiles"][name]
     return {**settings, "profiles": {**profiles_table(settings), name: added}}
 
 
 def _replace(text: str, expected: Mapping[str, Any]) -> Path:
     """Replace the file by a text that means what is expected; the old file stays until then."""
     link = config_file()
-    try:
-        meaning = tomllib.loads(text)
-    except ValueError:
-        meaning = None
+    meaning = None
+    with suppress(ConfigError):
+        meaning = _parse(text)
     if meaning != expected:
         raise ConfigError(f"{link} is written in a way that cannot be changed here: edit it")
     file = link.resolve()  # a symbolic link stays one

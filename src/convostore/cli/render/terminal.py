@@ -35,8 +35,8 @@ from .text import (
     printable,
     problem_words,
     remarks,
-    unmarked_quotes,
     title_of,
+    unmarked_quotes,
     when,
     when_here,
     words,
@@ -52,6 +52,7 @@ __all__ = [
     "conversations_table",
     "endings",
     "hits_list",
+    "profiles_table",
     "sources_list",
     "transcript",
     "transcript_blocks",
@@ -156,6 +157,18 @@ def _marked_text(snippet: Snippet, style: str = "") -> Text:
     for start, stop in snippet.marks:
         text.stylize("bold yellow", start, stop)
     return text
+
+
+def profiles_table(rows: Iterable[tuple[bool, str, str, str]]) -> RenderableType:
+    """Return a table of profiles: whether each is the default, its name, DSN and options."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("Name", no_wrap=True)
+    for head in ("DSN", "Options"):
+        table.add_column(head, overflow="fold")
+    for is_default, *cells in rows:
+        name, dsn, options = map(one_line, cells)
+        table.add_row(Text(name + (" (default)" if is_default else "")), Text(dsn), Text(options))
+    return table
 
 
 def backends_table(rows: Iterable[tuple[str, Backend]]) -> RenderableType:

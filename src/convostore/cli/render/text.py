@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from itertools import count
+from itertools import accumulate, count
 from typing import TYPE_CHECKING, Final
+from unicodedata import combining, east_asian_width
 
 if TYPE_CHECKING:
     from ...models import (
@@ -31,9 +33,9 @@ if TYPE_CHECKING:
 __all__ = [
     "CONTROL",
     "backend_of",
-    "cut",
     "conversation_facts",
     "conversation_line",
+    "cut",
     "facts",
     "file_words",
     "hit_line",
@@ -82,10 +84,17 @@ def title_of(title: str | None) -> str:
 
 def cut(text: str, width: int) -> str:
     """Return a text on one line, cut where it is wider than a number of columns."""
-    from rich.cells import cell_len, set_cell_size
-
     line = one_line(text)
-    return line if cell_len(line) <= width else set_cell_size(line, width - 1).rstrip() + "…"
+    columns = list(accumulate(map(_columns, line)))
+    if not columns or columns[-1] <= width:
+        return line
+    return line[: bisect_right(columns, width - 1)].rstrip() + "…"
+
+
+def _columns(character: str) -> int:
+    if combining(character):
+        return 0
+    return 2 if east_asian_width(character) in {"W", "F"} else 1
 
 
 def when(time: datetime | None) -> str:

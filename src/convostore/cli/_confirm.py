@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -23,7 +24,7 @@ from ..errors import (
     UnsupportedError,
 )
 from .errors import ExitCode, print_to_stderr
-from .render.text import backend_of, cut, one_line, several, title_of, when
+from .render.text import backend_of, cut, one_line, several, title_of, when, wrapped
 
 if TYPE_CHECKING:
     from ..models import Conversation
@@ -96,14 +97,23 @@ def confirm(what: str, losses: Iterable[str], warnings: Iterable[str], *, yes: b
     Raises:
         typer.Exit: The answer was no.
     """
-    print_to_stderr(f"This will be deleted permanently: {what}")
+    print_wrapped(f"This will be deleted permanently: {what}")
     for line in losses:
         print_to_stderr(f"  {line}")
     for warning in warnings:
-        print_to_stderr(f"Note: {warning}.")
+        print_wrapped(f"Note: {warning}.")
     if not yes and not ask_yes_no("Delete?"):
         print_to_stderr("nothing was deleted")
         raise typer.Exit(ExitCode.FAILED)
+
+
+def print_wrapped(text: str) -> None:
+    """Print a text for people on stderr, broken between words where a terminal would break it."""
+    if not sys.stderr.isatty():
+        print_to_stderr(text)
+        return
+    for line in wrapped(text, get_terminal_size().columns):
+        print_to_stderr(line)
 
 
 def ask_yes_no(question: str) -> bool:

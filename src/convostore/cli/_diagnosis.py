@@ -18,7 +18,7 @@ from ..errors import (
     UnavailableError,
 )
 from ._confirm import reason_if_broken
-from .render.text import one_line
+from .errors import error_text
 
 if TYPE_CHECKING:
     from ..models import Problem
@@ -132,7 +132,7 @@ def _damaged_rows(store: ConversationStore) -> Iterator[DamagedRow]:
 
 
 def _failure(label: str, error: StoreError) -> Diagnosis:
-    text = one_line(str(error))
+    text = error_text(error)
     match error:
         case UnavailableError(retryable=True):
             return Diagnosis(store=label, reachable=False, error=text)

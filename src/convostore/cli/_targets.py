@@ -72,8 +72,9 @@ class TargetCommand(TyperCommand):
         if target is not None:
             return [target, *args]
         if not words:
-            raise typer.BadParameter(
-                "name a store, or set a default ('convostore init' helps)", ctx, param_hint=METAVAR
+            raise ConfigError(
+                "no store is named, and there is no default target: write a DSN or the name of a "
+                "profile, or set a default with 'convostore init'"
             )
         return args
 

@@ -35,8 +35,7 @@ EXAMPLES: Final[dict[Callable[..., None], list[str]]] = {
     init: [
         "convostore init sqlite:///history.db",
         "convostore init sqlite:///history.db --name work",
-        "convostore init fastgpt+https://chat.example.org -o app_id=0123456789abcdef01234567 "
-        "--command api_key='pass show fastgpt'",
+        "convostore init fastgpt+https://chat.example.org --command api_key='pass show fastgpt'",
     ],
     list_: ["convostore profiles list", "convostore profiles list --json"],
     add: [

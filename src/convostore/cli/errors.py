@@ -26,7 +26,7 @@ from ..errors import (
 from . import NEEDS
 from .render.text import one_line, printable
 
-__all__ = ["ExitCode", "error_message", "print_to_stderr"]
+__all__ = ["ExitCode", "error_message", "error_text", "print_to_stderr"]
 
 
 _ARGUMENT: Final = re.compile(r"\bpass (?:the option )?(?P<name>[a-z_]+)=(?P<value>[^\s,;:]*)")
@@ -101,7 +101,7 @@ def error_message(error: Exception) -> str:
         return NEEDS.format(missing)
     if not isinstance(error, StoreError):
         return f"unexpected {type(error).__name__}: --debug shows where it was raised"
-    text = _ARGUMENT.sub(_on_the_command_line, one_line(str(error)).rstrip("."))
+    text = error_text(error).rstrip(".")
     match error:
         case UnsupportedError(argument=str()):
             return _unsupported_argument(error, text)
@@ -118,6 +118,11 @@ def error_message(error: Exception) -> str:
             return f"{text}: try again later; 'convostore doctor' shows more"
         case _:
             return text
+
+
+def error_text(error: Exception) -> str:
+    """Return an error's own text in one line, with options as the command line has them."""
+    return _ARGUMENT.sub(_on_the_command_line, one_line(str(error)))
 
 
 def _unsupported_argument(error: UnsupportedError, text: str) -> str:

@@ -5,8 +5,10 @@ How an installed backend is loaded belongs to `_backends`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from enum import Enum
+from shutil import get_terminal_size
 from typing import Annotated, Any, Final
 
 import typer
@@ -17,10 +19,11 @@ from .._group import COMPLETE_VARIABLE, NAME
 from .._output import AsJSON, Form, choose_form, display, mark_of, waiting, write, write_json
 from ..errors import ExitCode
 from ..options import Given, Target, opened
-from ..render.text import one_line, tab_separated
+from ..render.text import one_line, tab_separated, wrapped
 
 __all__ = ["completion", "doctor", "plugins"]
 
+_NARROWEST: Final = 20
 _MOST_SHOWN: Final = 10
 """Damaged rows that are listed; the JSON has all."""
 
@@ -89,27 +92,38 @@ def doctor(
         write_json({**asdict(diagnosis), "ok": diagnosis.is_well, "offers": offers}, indent=2)
     else:
         for mark, name, text in (*_lines(diagnosis), *_offer_lines(offers)):
-            write(f"{mark_of(mark)} {name:<12}{text}".rstrip())
+            for line in _rows(f"{mark_of(mark)} {name:<12}", text, form):
+                write(line)
     if not diagnosis.is_well:
         raise typer.Exit(ExitCode.FAILED)
 
 
+def _rows(head: str, text: str, form: Form) -> Iterator[str]:
+    """Yield a line of the findings; on a terminal, as many as its width needs."""
+    if form is Form.PLAIN:
+        yield f"{head}{text}".rstrip()
+        return
+    for line in wrapped(text, max(_NARROWEST, get_terminal_size().columns - len(head))):
+        yield f"{head}{line}".rstrip()
+        head = " " * len(head)  # of the lines below
+
+
 def _lines(diagnosis: Diagnosis) -> list[tuple[bool | None, str, str]]:
     detail = f" ({diagnosis.detail})" if diagnosis.detail else ""
-    speaks = one_line((diagnosis.generation or "generation not known yet") + detail)
+    service = one_line((diagnosis.generation or "version not known yet") + detail)
     states = [diagnosis.reachable, diagnosis.understood, diagnosis.accepted]
     texts = [
         one_line(diagnosis.store),
-        speaks if diagnosis.understood else "",
+        service if diagnosis.understood else "",
         "accepted, or none is needed" if diagnosis.accepted else "",
     ]
     if diagnosis.error is not None:
         texts[states.index(False) if False in states else 0] = diagnosis.error
-    lines = list(zip(states, ["reachable", "speaks", "credential"], texts, strict=True))
-    shown = [(False, "row", one_line(str(row))) for row in diagnosis.damaged[:_MOST_SHOWN]]
+    lines = list(zip(states, ["reachable", "service", "credential"], texts, strict=True))
+    shown = [(False, "damaged", one_line(str(row))) for row in diagnosis.damaged[:_MOST_SHOWN]]
     more = len(diagnosis.damaged) - len(shown)
     if more:
-        shown.append((False, "row", f"and {more:,} more"))
+        shown.append((False, "damaged", f"and {more:,} more"))
     return [*lines, *shown]
 
 

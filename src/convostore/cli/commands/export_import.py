@@ -130,7 +130,7 @@ def _format_name(format: _OutputFormat | None, file: str) -> str | None:
         return format_of(Path(file))
     except InvalidError:
         raise typer.BadParameter(
-            "the file's name must end in .jsonl, .md or .html: name a format",
+            "the file's name must end in .jsonl, .md or .html: choose a format",
             param_hint="--format",
         ) from None
 

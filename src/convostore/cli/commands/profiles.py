@@ -26,7 +26,7 @@ from .._profiles import (
     read_profiles,
     set_default,
 )
-from ..errors import ExitCode
+from ..errors import ExitCode, error_text, print_to_stderr
 from ..options import opened
 from ..render.text import one_line, tab_separated
 
@@ -89,7 +89,7 @@ def init(
     """Create the configuration file with a first profile, which becomes the default.
 
     An existing file is never changed. Secrets are not written into the file: name the environment
-    variable or the command that they come from.
+    variable or the command that they come from. A SQLite file that is missing is created.
     """
     if dsn is None:
         if not can_ask():
@@ -98,6 +98,7 @@ def init(
         name = name or _ask("Name of its profile", _FIRST_NAME)
     name = name or _FIRST_NAME
     file = create_file(new_profile(name, dsn, given, environment, command), name)
+    _create_database(name, dsn)
     print_done(f"{file} is written; {name} is the default target. Try it: convostore doctor")
 
 
@@ -107,7 +108,9 @@ def _database() -> str:
 
     from ...config import file_dsn
 
-    return file_dsn(platformdirs.user_data_path("convostore") / "history.db")
+    folder = platformdirs.user_data_path("convostore")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return file_dsn(folder / "history.db")
 
 
 def _ask(question: str, default: str) -> str:
@@ -116,6 +119,17 @@ def _ask(question: str, default: str) -> str:
     if not line:
         raise typer.Exit(ExitCode.FAILED)
     return line.strip() or default
+
+
+def _create_database(name: str, dsn: str) -> None:
+    """Create a SQLite file that is missing, as commands that read do not; say why it cannot be."""
+    if DSN.parse(dsn).scheme != "sqlite":
+        return
+    try:
+        with opened(name, None, create=True) as store:
+            store.check()
+    except StoreError as error:
+        print_to_stderr(f"the profile is written, but the store does not work: {error_text(error)}")
 
 
 @profiles.callback(invoke_without_command=True)
@@ -196,6 +210,7 @@ def add(
     file = add_profile(new_profile(name, dsn, given, environment, command), name)
     if as_default:
         set_default(name)
+    _create_database(name, dsn)
     print_done(f"{name} is added to {file}")
 
 
@@ -252,7 +267,7 @@ def _tested(name: str) -> Diagnosis:
         with opened(name, None) as store:
             return diagnose(store)
     except StoreError as error:
-        return Diagnosis(store=name, reachable=False, error=one_line(str(error)))
+        return Diagnosis(store=name, reachable=False, error=error_text(error))
 
 
 def _outcome(result: Diagnosis) -> str:

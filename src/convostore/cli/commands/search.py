@@ -19,7 +19,7 @@ from ...errors import ConfigError
 from .._archive import archive_file, archive_target
 from .._arguments import Place
 from .._completion import complete_conversation
-from .._confirm import ask_yes_no, can_ask
+from .._confirm import ask_yes_no, can_ask, print_wrapped
 from .._filters import (
     MessagesSince,
     MessagesUntil,
@@ -215,7 +215,7 @@ def _wants_archive(store: ConversationStore) -> bool:
         raise ConfigError(
             f"{cannot}: --mirror copies it into a local archive and searches the archive"
         )
-    print_to_stderr(f"{cannot}. It can be copied into a local archive, which is searched instead:")
+    print_wrapped(f"{cannot}. It can be copied into a local archive, which is searched instead:")
     print_to_stderr(f"  {archive_file(store.label)}")
     if not ask_yes_no("Copy it?"):
         print_to_stderr("nothing was copied")

@@ -55,6 +55,7 @@ __all__ = [
     "when",
     "when_here",
     "words",
+    "wrapped",
     "zone_of",
 ]
 
@@ -89,6 +90,19 @@ def cut(text: str, width: int) -> str:
     if not columns or columns[-1] <= width:
         return line
     return line[: bisect_right(columns, width - 1)].rstrip() + "…"
+
+
+def wrapped(text: str, width: int) -> Iterator[str]:
+    """Yield lines of a text that are broken between words only; a long word is a line."""
+    line, room = "", width
+    for word in one_line(text).split(" "):
+        columns = sum(map(_columns, word))
+        if line and columns + 1 > room:
+            yield line
+            line, room = "", width
+        line = f"{line} {word}" if line else word
+        room = width - sum(map(_columns, line))
+    yield line
 
 
 def _columns(character: str) -> int:

@@ -24,13 +24,14 @@ from ..errors import (
     UnsupportedError,
 )
 from .errors import ExitCode, print_to_stderr
-from .render.text import backend_of, cut, one_line, several, title_of, when, wrapped
+from .render.text import backend_of, cut, one_line, several, text_width, title_of, when, wrapped
 
 if TYPE_CHECKING:
     from ..models import Conversation
     from ..store import ConversationStore
 
-_TITLE_WIDTH: Final = 60
+_NARROWEST: Final = 20
+_INDENT: Final = 2
 _SHOWN: Final = 10
 """The number of conversations that are shown one by one."""
 
@@ -61,7 +62,16 @@ class Loss:
             facts.append(when(self.active))
         if self.unreadable is not None:
             facts.append(f"cannot be read: {one_line(self.unreadable)}")
-        return f"{cut(title_of(self.title), _TITLE_WIDTH)}  ({', '.join(facts)})"
+        return titled(self.title, f"  ({', '.join(facts)})")
+
+
+def titled(title: str | None, rest: str, *, before: str = "") -> str:
+    """Return a title and more on one line: at a terminal the title is cut to fit its width."""
+    text = title_of(title)
+    if sys.stderr.isatty():
+        others = text_width(before) + text_width(rest) + _INDENT
+        text = cut(text, max(_NARROWEST, get_terminal_size().columns - others))
+    return f"{before}{text}{rest}"
 
 
 def prepare(store: ConversationStore, operation: str, *, yes: bool) -> None:

@@ -13,9 +13,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..errors import ConfigError, NotFoundError
-from ._confirm import can_ask
+from ._confirm import can_ask, titled
 from .errors import print_to_stderr
-from .render.text import cut, one_line, title_of, when
+from .render.text import one_line, when
 
 if TYPE_CHECKING:
     from ..models import Conversation
@@ -31,7 +31,6 @@ _LOOKED_THROUGH: Final = 500
 _RECENT: Final = 100
 """Those among which the last active one is looked for; the head may be pinned."""
 _CANDIDATES: Final = 5
-_TITLE_WIDTH: Final = 50
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -83,7 +82,7 @@ def with_id(
 
 def _said(conversation: Conversation, word: str, *, is_said: bool) -> str:
     if is_said and can_ask():
-        print_to_stderr(f"{one_line(word)} is {_described(conversation)}")
+        print_to_stderr(f"{one_line(word)} is {one_line(conversation.id)}")
     return conversation.id
 
 
@@ -125,5 +124,5 @@ def _candidates(found: list[Conversation]) -> Iterator[str]:
 
 
 def _described(conversation: Conversation) -> str:
-    title = cut(title_of(conversation.title), _TITLE_WIDTH)
-    return f"{one_line(conversation.id)}  {title} ({when(conversation.last_active_at)})"
+    time = when(conversation.last_active_at)
+    return titled(conversation.title, f"  ({time})", before=f"{one_line(conversation.id)}  ")

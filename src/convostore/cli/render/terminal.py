@@ -25,7 +25,6 @@ from ...search import Hit, Snippet
 from .text import (
     CONTROL,
     conversation_facts,
-    cut,
     facts,
     file_words,
     labels_of,
@@ -59,7 +58,6 @@ __all__ = [
 ]
 
 _TIME_WIDTH: Final = 16
-_HIT_TITLE_WIDTH: Final = 60
 _TITLE_WIDTH: Final = 30
 """The width of titles below which no ids are shown beside them."""
 _GAP: Final = 3
@@ -126,22 +124,29 @@ def hits_list(hits: Iterable[Hit]) -> RenderableType:
     for hit in hits:
         conversation = hit.conversation
         if hit.message is None:
-            lines.append(_hit_heading(_marked_text(hit.snippet, "bold"), conversation))
+            lines.append(_HitHeading(_marked_text(hit.snippet, "bold"), conversation))
         elif conversation.id != above:
-            title = Text(cut(title_of(conversation.title), _HIT_TITLE_WIDTH), "bold")
-            lines.append(_hit_heading(title, conversation))
+            title = Text(title_of(conversation.title), "bold")
+            lines.append(_HitHeading(title, conversation))
         above = conversation.id
         if hit.message is not None:
             lines += _hit_message(hit.message, hit)
     return Group(*lines)
 
 
-def _hit_heading(title: Text, conversation: Conversation) -> Text:
-    return Text.assemble(
-        title,
-        (f"  {when(conversation.last_active_at)}", "dim"),
-        (f"  {one_line(conversation.id)}", "dim"),
-    )
+@dataclass(frozen=True)
+class _HitHeading:
+    """The head of a conversation's hits on one line: its title is cut to leave room."""
+
+    title: Text
+    conversation: Conversation
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        time, id = when(self.conversation.last_active_at), one_line(self.conversation.id)
+        title = self.title.copy()
+        room = options.max_width - cell_len(f"  {time}  {id}")
+        title.truncate(max(_NARROWEST, room), overflow="ellipsis")
+        yield Text.assemble(title, (f"  {time}  {id}", "dim"))
 
 
 def _hit_message(message: Message, hit: Hit) -> Iterator[RenderableType]:

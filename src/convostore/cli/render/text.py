@@ -49,6 +49,7 @@ __all__ = [
     "remarks",
     "several",
     "tab_separated",
+    "text_width",
     "title_of",
     "transcript_text",
     "unmarked_quotes",
@@ -96,13 +97,18 @@ def wrapped(text: str, width: int) -> Iterator[str]:
     """Yield lines of a text that are broken between words only; a long word is a line."""
     line, room = "", width
     for word in one_line(text).split(" "):
-        columns = sum(map(_columns, word))
+        columns = text_width(word)
         if line and columns + 1 > room:
             yield line
             line, room = "", width
         line = f"{line} {word}" if line else word
-        room = width - sum(map(_columns, line))
+        room = width - text_width(line)
     yield line
+
+
+def text_width(text: str) -> int:
+    """Return the number of columns that a line takes on a terminal."""
+    return sum(map(_columns, text))
 
 
 def _columns(character: str) -> int:

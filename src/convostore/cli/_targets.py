@@ -28,6 +28,7 @@ _FREE_WORDS: Final = frozenset({"QUERY"})
 """Arguments that are words of any kind, which may be near to a profile's name by chance."""
 _SIMILARITY: Final = 0.75
 _FILE: Final = re.compile(r".+\.(?:db|sqlite3?)", re.IGNORECASE)
+_OPTION: Final = re.compile(r"--?[A-Za-z-]+")
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9.-]+)(?:\+https?)?:.*", re.IGNORECASE | re.DOTALL)
 
 
@@ -48,6 +49,8 @@ class TargetCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse a command line, with the target in its place."""
+        if ctx.resilient_parsing and args and _OPTION.fullmatch(args[-1]):
+            args = args[:-1]  # its value is completed; without one no argument would be parsed
         if self._target is not None:
             args = self._with_target(ctx, args)
         return super().parse_args(ctx, args)

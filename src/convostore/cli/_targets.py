@@ -75,7 +75,7 @@ class TargetCommand(TyperCommand):
         if target is not None:
             return [target, *args]
         if not words:
-            raise ConfigError(
+            ctx.fail(
                 "no store is named, and there is no default target: write a DSN or the name of a "
                 "profile, or set a default with 'convostore init'"
             )

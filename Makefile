@@ -58,6 +58,8 @@ check: lint types layers test
 lint: setup
 	$(RUN) ruff check
 	$(RUN) ruff format --check
+	$(VENV)/bin/codespell
+	$(VENV)/bin/python .ci/words.py
 
 types: setup
 	$(RUN) mypy

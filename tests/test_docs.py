@@ -359,6 +359,12 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def test_pictures_load_quickly() -> None:
+    sizes = {image.name: image.stat().st_size for image in (DOCS / "images").glob("*.png")}
+    assert "viewer.png" in sizes
+    assert [name for name, size in sizes.items() if size > 200_000] == []
+
+
 def test_the_index_leads_to_every_page() -> None:
     reached = {
         (index.parent / target.partition("#")[0]).resolve()

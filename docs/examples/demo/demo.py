@@ -32,7 +32,7 @@ def main() -> None:
     archive = f"sqlite:///{Path(tempfile.mkdtemp(prefix='convostore-')).as_posix()}/archive.db"
     with ExitStack() as running:
         dsns = services(running)
-        heading("Two services, which answer what real ones once answered")
+        heading("Two services, with what real ones once answered")
         show_services(dsns)
         heading("\nMirrored into one SQLite file, and again")
         for _ in range(2):

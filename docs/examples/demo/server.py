@@ -74,7 +74,7 @@ def look_at(target: str, console: Console) -> None:
         console.print(answers(url))
         viewer = f"{url}/viewer/"
         console.print(f"  the viewer        [bold]{viewer}[/]")
-        console.print(f"  from now on       convostore serve {target}", soft_wrap=True)
+        console.print(f"  serve it again    convostore serve {target}", soft_wrap=True)
         if console.is_terminal and sys.stdin.isatty():
             stay(viewer, console)
 

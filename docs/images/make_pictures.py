@@ -1,4 +1,4 @@
-"""Make the pictures of the viewer: `.venv/bin/python docs/images/make.py`.
+"""Make the pictures of the viewer: `.venv/bin/python docs/images/make_pictures.py`.
 
 Needs Chromium, which `.ci/install-chromium` installs. Run it when the viewer looks different.
 """
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from chats import SHOWN, chats
+from picture_chats import SHOWN, chats
 from playwright.sync_api import Browser, sync_playwright
 
 import convostore

@@ -43,7 +43,7 @@ def test_the_demo_ends_by_itself_where_nobody_watches(tmp_path):
         "什么是量子纠缠？",
         "13 chats",
         "13 histories",
-        "1 hit",
+        "Shinkai directed it",
         "/viewer/",
     ):
         assert line in done.stdout

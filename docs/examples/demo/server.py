@@ -46,12 +46,6 @@ QUESTIONS = (
         lambda response: f"{response['data']['total']} histories",
         {"appId": "65f000000000000000000010"},
     ),
-    Question(
-        "the native API",
-        "GET",
-        "/v1/search?q=shinkai",
-        lambda response: f"{len(response['items'])} hit",
-    ),
 )
 
 

@@ -158,6 +158,8 @@ async def delete_my_data(history: History) -> None:
 
 
 async def turn_of(question: Question, history: History) -> cs.AsyncReplyStream:
+    if not question.text.strip():
+        raise HTTPException(422, "the question is empty")
     if question.conversation_id is not None:  # a turn would create a missing conversation
         await history.get_conversation(question.conversation_id)
     return history.stream_reply(question.conversation_id, question.text)

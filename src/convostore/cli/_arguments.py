@@ -1,4 +1,4 @@
-"""Arguments and options of our own commands, and command lines to suggest to people.
+"""Arguments and options of the built-in commands, and command lines to suggest to people.
 
 No store is opened here.
 """

@@ -1,6 +1,6 @@
 """Confirmation before a delete: show what would be lost, then ask.
 
-What is deleted, and how, belongs to the commands.
+The commands decide what is deleted, and how.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def can_ask() -> bool:
 
 
 def confirm(what: str, losses: Iterable[str], warnings: Iterable[str], *, yes: bool) -> None:
-    """Print what would be lost and ask; return only if it is to be deleted.
+    """Print what would be lost and ask; return only if the answer is yes.
 
     Args:
         what: All that is deleted, in words.

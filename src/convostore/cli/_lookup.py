@@ -1,8 +1,8 @@
-"""The conversation that a word on the command line stands for: an id, its beginning, or ``-``.
+"""The conversation that a word on the command line means: an id, its beginning, or ``-``.
 
-``-`` is the conversation that was last active. A beginning counts only where a person sees what it
-stands for, which is at a terminal: ids are any texts, so that the id of a deleted conversation may
-be the beginning of another's, and a script must not go on with that one.
+``-`` is the conversation that was last active. A beginning counts at a terminal only, where a
+person sees the conversation: ids are any texts, so the id of a deleted conversation may be the
+beginning of another one, and a script must not continue with that.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def find_id(store: ConversationStore, word: str) -> str:
-    """Return the id that a word stands for; the word itself if nothing has it.
+    """Return the id that a word means; the word itself if nothing has it.
 
     Raises:
         ConfigError: It is the beginning of several ids.
@@ -55,15 +55,15 @@ def find_id(store: ConversationStore, word: str) -> str:
 def with_id(
     store: ConversationStore, word: str, act: Callable[[str], T], *, is_said: bool = True
 ) -> T:
-    """Call a function with the id that a word stands for.
+    """Call a function with the id that a word means.
 
     The word is tried as it is first, so that a whole id costs no request.
 
     Args:
         store: The store of the conversation.
         word: From the command line.
-        act: What is done; it raises `NotFoundError` if there is no such conversation.
-        is_said: Whether people are told which conversation was meant.
+        act: The function; it raises `NotFoundError` if there is no such conversation.
+        is_said: Whether to print the whole id for people.
 
     Raises:
         ConfigError: The word is the beginning of several ids.

@@ -1,6 +1,6 @@
 """Output of commands: lines, JSON, tables for terminals, and a notice while people wait.
 
-What a conversation looks like is decided in `render`.
+`render` decides how a conversation looks.
 """
 
 from __future__ import annotations

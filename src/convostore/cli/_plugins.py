@@ -1,7 +1,7 @@
 """Commands of plugins, built so that they run among ours.
 
-They are loaded when all commands are listed, or when a word is none of ours: the start of our own
-commands does not depend on what is installed. What the commands do is not known here.
+They are loaded when all commands are listed, or when a word is none of ours: the start of the built-in
+commands does not depend on what is installed. Nothing here knows what the commands do.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Progress of long operations: a bar if stderr is a terminal, and otherwise nothing.
 
-What is counted belongs to the commands.
+The commands do the counting.
 """
 
 from __future__ import annotations

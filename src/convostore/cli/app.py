@@ -1,6 +1,6 @@
 """The application of the `convostore` command: all commands, each with examples.
 
-What a command does belongs to `commands`.
+The commands themselves are in `commands`.
 """
 
 from __future__ import annotations

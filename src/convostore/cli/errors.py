@@ -30,7 +30,7 @@ __all__ = ["ExitCode", "error_message", "error_text", "print_to_stderr"]
 
 
 _ARGUMENT: Final = re.compile(r"\bpass (?:the option )?(?P<name>[a-z_]+)=(?P<value>[^\s,;:]*)")
-"""What the library advises to pass."""
+"""Advice of the library to pass an argument."""
 _OUR_OPTIONS: Final = {"format": "--format"}
 """Options of commands, by the argument of the library; the rest are options of a store."""
 _FILTERS_BY_OWNER: Final = "--owner or --without-owner"

@@ -48,8 +48,8 @@ def ask(
         str | None,
         typer.Argument(
             metavar="TEXT",
-            help="The message. What is piped in is added below it, or is the message if there is "
-            "no TEXT.",
+            help="The message. Piped input is added below it; without TEXT, the piped input is the "
+            "message.",
         ),
     ] = None,
     conversation_id: Annotated[

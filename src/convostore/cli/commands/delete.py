@@ -160,7 +160,7 @@ def _refuse_last(ids: Sequence[str]) -> None:
 
 
 def _whole_id(store: ConversationStore, word: str, *, yes: bool) -> str:
-    """Return the id that a word stands for; with `yes`, where nobody is asked, the word itself."""
+    """Return the id that a word means; with `yes`, where nobody is asked, the word itself."""
     return word if yes else find_id(store, word)
 
 

@@ -95,7 +95,7 @@ def tag(
 
 
 def _update(store: ConversationStore, word: str, **changes: Any) -> str:
-    """Change the conversation that a word stands for, and return its id."""
+    """Change the conversation that a word means, and return its id."""
 
     def update(id: str) -> str:
         store.update_conversation(id, **changes)

@@ -1,6 +1,6 @@
 """The commands `ls` and `show`: a list of conversations, and one of them.
 
-What they look like is decided in `render`.
+`render` decides how they look.
 """
 
 from __future__ import annotations

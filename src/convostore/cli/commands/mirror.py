@@ -1,6 +1,6 @@
 """The command `mirror`: copy all of a store into another, and update the copies.
 
-What is copied, and how, belongs to `convostore.transfer`.
+`convostore.transfer` does the copying.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ def _ask(question: str, default: str) -> str:
 
 
 def _create_database(name: str, dsn: str) -> None:
-    """Create a SQLite file that is missing, as commands that read do not; say why it cannot be."""
+    """Create a SQLite file that is missing, or print why that fails; reading commands do not."""
     if DSN.parse(dsn).scheme != "sqlite":
         return
     try:

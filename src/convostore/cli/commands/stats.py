@@ -1,6 +1,6 @@
 """The command `stats`: count messages by day, role, model and store.
 
-What the counts look like on a terminal is decided in `render`.
+`render` decides how the counts look on a terminal.
 """
 
 from __future__ import annotations

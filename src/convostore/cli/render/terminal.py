@@ -258,7 +258,7 @@ def block(label: str, text: str, *, keep_lines: bool = False) -> RenderableType:
     """Return a piece of a message, indented below its heading; see `words`.
 
     Args:
-        label: What it is; "" for a text.
+        label: The kind of the piece; "" for a text.
         text: The piece.
         keep_lines: Whether each line of a text begins a line, as people mean what they type.
     """

@@ -85,8 +85,8 @@ def prepare(store: ConversationStore, operation: str, *, yes: bool) -> None:
         raise UnsupportedError("not offered", adapter=backend_of(store.label), operation=operation)
     if not yes and not can_ask():
         raise ConfigError(
-            "nothing was deleted, as there is no terminal to ask at: "
-            "add --yes once you know what would be lost"
+            "nothing was deleted, because there is no terminal to ask for confirmation: add --yes "
+            "if you are sure"
         )
 
 

@@ -1,7 +1,7 @@
-"""Commands of plugins, built so that they run among ours.
+"""Commands of plugins, built so that they run beside the built-in ones.
 
-They are loaded when all commands are listed, or when a word is none of ours: the start of the built-in
-commands does not depend on what is installed. Nothing here knows what the commands do.
+They are loaded when all commands are listed, or when a word is not a built-in command: the start of
+those does not depend on what is installed. Nothing here knows what the commands do.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ class _Scope:
     """A store to search: the one that was named, or an archive with copies of it.
 
     Attributes:
-        query: What is searched for, with the whole id of the conversation if it names one.
+        query: The query, with the whole id of the conversation if it names one.
         copies_of: The name of the original store in its copies; None for the store itself.
         incomplete: Whether some conversations could not be copied.
     """

@@ -122,6 +122,47 @@ def test_what_is_changed_by_a_beginning_is_said(target, person):
     assert "tid is tides" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "changed"),
+    [
+        (("edit", "ti", "an", "New text"), "New text"),
+        (("feedback", "ti", "an", "good"), "feedback: good"),
+    ],
+)
+def test_the_beginning_of_a_messages_id_is_enough_for_people(target, person, words, changed):
+    command, *others = words
+    assert run(command, target, *others).exit_code == 0
+    assert changed in run("show", target, "tides").stdout
+
+
+def test_a_fork_at_the_beginning_of_an_id_ends_with_that_message(target, person):
+    copy = run("fork", target, "tides", "q").stdout.strip()
+    with convostore.open(target) as store:
+        assert [message.text for message in store.messages(copy)] == ["When is **high** tide?"]
+
+
+def test_the_beginning_of_several_messages_lists_them(target, person):
+    with convostore.open(target) as store:
+        store.append_messages("tides", [Message(id="answer-2", role="assistant")])
+    result = run("feedback", target, "tides", "ans", "good")
+    assert result.exit_code == ExitCode.USAGE
+    assert [line.split()[0] for line in result.stderr.splitlines()] == [
+        "answer-2",
+        "answer",
+        "convostore:",
+    ]
+
+
+def test_a_script_needs_the_whole_id_of_a_message(target):
+    assert run("feedback", target, "tides", "ans", "good").exit_code == ExitCode.NOT_FOUND
+
+
+def test_with_yes_the_beginning_of_a_messages_id_deletes_nothing(target, person):
+    run("rm", target, "tides", "--message", "ans", "--yes")
+    with convostore.open(target) as store:
+        assert len(list(store.messages("tides"))) == 2
+
+
 def test_no_more_than_the_head_of_the_list_is_looked_through(monkeypatch, person):
     asked = []
 

@@ -7,7 +7,8 @@ beginning of another one, and a script must not continue with that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -18,10 +19,11 @@ from .errors import print_to_stderr
 from .render.text import one_line, when
 
 if TYPE_CHECKING:
-    from ..models import Conversation
+    from ..models import Conversation, Message
     from ..store import ConversationStore
 
 T = TypeVar("T")
+Item = TypeVar("Item", "Conversation", "Message")
 
 LAST: Final = "-"
 """The word for the conversation that was last active."""
@@ -80,6 +82,24 @@ def with_id(
     return act(_said(found, word, is_said=is_said))
 
 
+def find_message_id(store: ConversationStore, conversation_id: str, word: str) -> str:
+    """Return the id of a message that a word means; the word itself if nothing has it.
+
+    Raises:
+        ConfigError: It is the beginning of several ids.
+        NotFoundError: There is no such conversation.
+    """
+    if not can_ask():
+        return word
+    if store.offers("get_message"):
+        with suppress(NotFoundError):
+            return store.get_message(conversation_id, word).id
+    newest = islice(store.messages(conversation_id, order="newest_first"), _LOOKED_THROUGH)
+    found = [message for message in newest if word and message.id.startswith(word)]
+    one = _only(found, word, _described_message)
+    return word if one is None else one.id
+
+
 def _said(conversation: Conversation, word: str, *, is_said: bool) -> str:
     if is_said and can_ask():
         print_to_stderr(f"{one_line(word)} is {one_line(conversation.id)}")
@@ -110,17 +130,29 @@ def _beginning_with(store: ConversationStore, word: str) -> Conversation | None:
     """
     head = islice(store.conversations(), _LOOKED_THROUGH)
     found = [conversation for conversation in head if word and conversation.id.startswith(word)]
-    if len(found) > 1 and not any(conversation.id == word for conversation in found):
-        for line in _candidates(found):
-            print_to_stderr(f"  {line}")
+    return _only(found, word, _described)
+
+
+def _only(found: Sequence[Item], word: str, described: Callable[[Item], str]) -> Item | None:
+    """Return the item whose id is a word, or the only one; None if there is none.
+
+    Raises:
+        ConfigError: There are several, which are listed for people.
+    """
+    for item in found:
+        if item.id == word:
+            return item
+    if len(found) > 1:
+        for item in found[:_CANDIDATES]:
+            print_to_stderr(f"  {described(item)}")
+        if (more := len(found) - _CANDIDATES) > 0:
+            print_to_stderr(f"  and {more:,} more")
         raise ConfigError(f"{word!r} is the beginning of {len(found):,} ids: write more of one")
-    return found[0] if len(found) == 1 else None
+    return found[0] if found else None
 
 
-def _candidates(found: list[Conversation]) -> Iterator[str]:
-    yield from map(_described, found[:_CANDIDATES])
-    if (more := len(found) - _CANDIDATES) > 0:
-        yield f"and {more:,} more"
+def _described_message(message: Message) -> str:
+    return titled(message.text, f"  ({message.role})", before=f"{one_line(message.id)}  ")
 
 
 def _described(conversation: Conversation) -> str:

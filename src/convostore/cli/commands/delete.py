@@ -15,7 +15,7 @@ from ...errors import NotFoundError
 from .._completion import complete_conversation, complete_message
 from .._confirm import Yes, confirm, delete_warnings, find_loss, first_losses, prepare
 from .._filters import OlderThan, Owner, WithoutOwner, parse_older_than, parse_owner
-from .._lookup import LAST, find_id
+from .._lookup import LAST, find_id, find_message_id
 from .._output import (
     AsJSON,
     Form,
@@ -229,6 +229,8 @@ def _remove_message(
 ) -> None:
     prepare(store, "delete_message", yes=yes)
     conversation_id = _whole_id(store, conversation_id, yes=yes)
+    if not yes:
+        message_id = _whole_message_id(store, conversation_id, message_id)
     with waiting("messages"):
         message = _find_message(store, conversation_id, message_id)
     if message is None:
@@ -236,6 +238,13 @@ def _remove_message(
     _confirm_message(store, conversation_id, message, yes=yes)
     is_gone_already = store.delete_message(conversation_id, message_id) is False
     print_done("another client has deleted it already" if is_gone_already else "deleted: 1 message")
+
+
+def _whole_message_id(store: ConversationStore, conversation_id: str, word: str) -> str:
+    try:
+        return find_message_id(store, conversation_id, word)
+    except NotFoundError:
+        return word  # which is reported where the message is looked for
 
 
 def _confirm_message(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from .._arguments import tag_values, text_or_stdin
-from .._lookup import with_id
+from .._lookup import find_message_id, with_id
 from .._output import print_done, write
 from ..options import ConversationId, Given, MessageId, Target, opened
 from ..render.text import one_line
@@ -125,14 +125,15 @@ def edit(
     if not new_text:
         raise typer.BadParameter("must not be empty", param_hint="TEXT")
 
-    def replace(id: str) -> None:
-        stored = store.get_message(id, message_id)
+    def replace(id: str) -> str:
+        stored = store.get_message(id, find_message_id(store, id, message_id))
         edited = stored.model_copy(update={"parts": _with_text(stored, new_text)})
         store.update_message(id, edited, was=stored)
+        return stored.id
 
     with opened(target, given) as store:
-        with_id(store, conversation_id, replace)
-    print_done(f"{message_id} is edited")
+        edited_id = with_id(store, conversation_id, replace)
+    print_done(f"{edited_id} is edited")
 
 
 def _with_text(message: Message, text: str) -> tuple[Part, ...]:
@@ -169,11 +170,15 @@ def feedback(
     from ...models import Feedback
 
     feedback = None if rating is None else Feedback(rating=_rating(rating), comment=comment)
+
+    def rate(id: str) -> str:
+        rated_id = find_message_id(store, id, message_id)
+        store.set_feedback(id, rated_id, feedback)
+        return rated_id
+
     with opened(target, given) as store:
-        with_id(
-            store, conversation_id, lambda whole: store.set_feedback(whole, message_id, feedback)
-        )
-    print_done(f"{message_id} is rated {rating.value}" if rating else f"{message_id} is not rated")
+        rated_id = with_id(store, conversation_id, rate)
+    print_done(f"{rated_id} is rated {rating.value}" if rating else f"{rated_id} is not rated")
 
 
 def _rating(rating: _Rating) -> Literal["good", "bad"]:
@@ -204,7 +209,7 @@ def fork(
             conversation_id,
             lambda whole: store.fork_conversation(
                 whole,
-                message_id,
+                find_message_id(store, whole, message_id),
                 title=UNSET if title is None else title,
                 owner=UNSET if owner is None else owner,
             ),

@@ -31,6 +31,8 @@ __all__ = ["ExitCode", "error_message", "error_text", "print_to_stderr"]
 
 _ARGUMENT: Final = re.compile(r"\bpass (?:the option )?(?P<name>[a-z_]+)=(?P<value>[^\s,;:]*)")
 """Advice of the library to pass an argument."""
+_UPLOAD: Final = re.compile(r"\bpass FilePart\(url='[^']*'\) or files=\['(?P<id>[^']*)'\]")
+"""Advice of the adapter of Perplexica for a file; ``--file`` takes no such address."""
 _OUR_OPTIONS: Final = {"format": "--format"}
 """Options of commands, by the argument of the library; the rest are options of a store."""
 _FILTERS_BY_OWNER: Final = "--owner or --without-owner"
@@ -122,7 +124,8 @@ def error_message(error: Exception) -> str:
 
 def error_text(error: Exception) -> str:
     """Return an error's own text in one line, with options as the command line has them."""
-    return _ARGUMENT.sub(_on_the_command_line, one_line(str(error)))
+    text = _UPLOAD.sub(r"""pass -t 'files=["\g<id>"]'""", one_line(str(error)))
+    return _ARGUMENT.sub(_on_the_command_line, text)
 
 
 def _unsupported_argument(error: UnsupportedError, text: str) -> str:

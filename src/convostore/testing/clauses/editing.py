@@ -89,7 +89,7 @@ class EditingClauses:
     async def test_an_edited_message_keeps_its_place(self, kit: Kit) -> None:
         """`update_message` changes one message in its place, and leaves its neighbours alone.
 
-        What the new value leaves out of feedback and `created_at`, the stored one keeps.
+        The stored feedback and `created_at` stay if the new value leaves them out.
         """
         store = await _open_with(kit, Operation.UPDATE_MESSAGE, messages=4)
         feedback = Feedback(rating="bad", comment="no")
@@ -112,7 +112,7 @@ class EditingClauses:
     async def test_an_edit_of_what_was_changed_meanwhile_is_a_conflict(self, kit: Kit) -> None:
         """An edit of a message that is not as it `was` is a `ConflictError`, and changes nothing.
 
-        Of two people who edit one message, the second must see what the first has written.
+        If two people edit one message, the second must see what the first has written.
         """
         store = await _open_with(kit, Operation.UPDATE_MESSAGE)
         read = (await _messages(store))[1]
@@ -179,7 +179,7 @@ class EditingClauses:
     async def test_an_edited_message_is_found_by_its_new_words(self, kit: Kit) -> None:
         """A search finds an edited message by its new text, and no longer by the old one.
 
-        What was taken back must not come up in a search.
+        Text that was taken back must not come up in a search.
         """
         store = await _open_with(kit, Operation.UPDATE_MESSAGE, messages=4)
         require(store, Operation.SEARCH)

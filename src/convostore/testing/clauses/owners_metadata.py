@@ -1,4 +1,4 @@
-"""Clauses of what an application says of a conversation: its owner and its metadata."""
+"""Clauses of what an application adds to a conversation: its owner and its metadata."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ class OwnerMetadataClauses:
         assert (await store.get_conversation(made.id)).metadata == {"b": "x" * 60_000}
 
     async def test_metadata_is_copied_in_and_out(self, kit: Kit) -> None:
-        """What a caller does to metadata that it passed or was returned changes nothing stored.
+        """Changing metadata that was passed or returned changes nothing that is stored.
 
         A dictionary is easily shared by accident.
         """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class OpenOptions(TypedDict, total=False):
-    """The options of our own backends, as arguments of `open` and `aopen`.
+    """The options of this project's backends, as arguments of `open` and `aopen`.
 
     No backend has all of them; see the page "DSNs and options" for those of each scheme.
 

@@ -49,7 +49,7 @@ _COMMAND_TIMEOUT: Final = 60.0
 _FEW_SLASHES: Final = re.compile(r"([a-z][a-z0-9.-]+(?:\+https?)?):(/?)(.*)", re.IGNORECASE)
 """A scheme without ``://``; one letter is the drive of a path."""
 _PATH: Final = re.compile(r"[/\\]|\.(?:db|sqlite3?)$", re.IGNORECASE)
-"""What a path has and the name of a profile seldom."""
+"""A path matches, and the name of a profile seldom does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,8 @@ def open(
         **options: The adapter's options; they override those of the DSN. A `Default` does not.
 
     Raises:
-        ConfigError: The target, an option or the profile is wrong; the message says which, and what
-            to do.
+        ConfigError: The target, an option or the profile is wrong; the message names it and the
+            remedy.
         PluginError: The backend's plugin is installed but did not load.
     """
     _check_arguments(transport, Transport, observe)

@@ -91,9 +91,9 @@ class Hooks:
         """Return commands of the command line by name.
 
         Each is a function with Typer's annotations, whose docstring is its help, or a Typer
-        application, which is a command with subcommands. What they raise is reported as for our
-        commands. A module with commands is imported when somebody asks for help: keep heavy imports
-        inside its functions.
+        application, which is a command with subcommands. Their errors are reported like those of
+        our commands. A module with commands is imported when somebody asks for help: keep heavy
+        imports inside its functions.
         """
 
 
@@ -151,7 +151,7 @@ def model_for(kind: str) -> ModelWrapper:
         kind: The model's API, such as ``"openai"``.
 
     Raises:
-        ConfigError: No installed plugin knows such models; the message says what to install.
+        ConfigError: No installed plugin knows such models; the message names the one to install.
         PluginError: The plugin did not load, or two distributions claim the kind.
     """
     points = _entry_points(MODELS_GROUP).get(kind, ())

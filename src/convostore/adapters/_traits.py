@@ -1,6 +1,6 @@
 """Traits: what an adapter declares about its backend, where no method shows it.
 
-What a store, a mirror or a client does with a trait must not be here.
+The use of a trait by a store, a mirror or a client must not be here.
 """
 
 from __future__ import annotations

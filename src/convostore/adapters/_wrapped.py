@@ -43,9 +43,9 @@ T = TypeVar("T")
 class WrappedAdapter(Adapter[Q, R]):
     """An adapter that delegates every operation and every attribute to an inner one.
 
-    A subclass overrides what it changes. What the inner adapter builds of its own operations, such
-    as `read_transcript` of `list_messages`, it goes on building of those: whoever overrides
-    `list_messages` overrides `messages_as_json` and `read_transcript` as well.
+    A subclass overrides what it changes. The inner adapter continues to build some operations from
+    others of its own, such as `read_transcript` from `list_messages`: a subclass that overrides
+    `list_messages` must override `messages_as_json` and `read_transcript` as well.
 
     Attributes:
         inner: The adapter that is wrapped.

@@ -1,6 +1,6 @@
 """Encoding and decoding: values of the schema to JSON data or text, and validated back.
 
-What cannot be loaded is not known here.
+Damaged values are not known here.
 """
 
 from __future__ import annotations

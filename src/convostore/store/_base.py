@@ -33,7 +33,7 @@ class BaseStore:
 
     @property
     def observer(self) -> Observer | None:
-        """The callback that is told of each operation."""
+        """The callback that is called after each operation."""
         return self._operations.observe
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
-"""Observations: what an `observe` callback is told after each operation of a store.
+"""Observations: what an `observe` callback gets after each operation of a store.
 
 It is called once for each call, however often a transport repeats its requests or runs its flow
-again; a `trace` callback of HTTP adapters is told of those. Nothing is carried out here.
+again; a `trace` callback of HTTP adapters is called for each of those. Nothing is carried out here.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Observation(NamedTuple):
 
 
 Observer: TypeAlias = Callable[[Observation], None]
-"""A callback that is told of each operation; what it raises is logged, and harms nothing."""
+"""A callback that is called after each operation; if it raises, the error is only logged."""
 
 
 @dataclass(slots=True)

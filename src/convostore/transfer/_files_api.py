@@ -49,7 +49,7 @@ def export_conversations(
         format: None for the one that the path ends in: ``.jsonl``, ``.md`` or ``.html``.
         ids: The conversations to export; None for all that `conversations` yields.
         raw: Whether the backends' own objects are written too (JSONL only).
-        on_error: ``"skip"`` leaves out what cannot be read and goes on.
+        on_error: ``"skip"`` leaves out what cannot be read and continues.
         progress: Called after each page of messages.
 
     Raises:
@@ -103,8 +103,8 @@ def import_conversations(
     """Write the conversations of a file into a store; doing it twice changes nothing.
 
     It reads this library's JSONL, a ChatGPT export (the zip, its folder, or a `conversations.json`)
-    and OpenAI-style messages. What the store has under the same id is continued where it is the
-    beginning of the same conversation, and otherwise left alone and reported as skipped.
+    and OpenAI-style messages. A conversation that the store has under the same id is continued if
+    it is the beginning of the same conversation, and otherwise left alone and reported as skipped.
 
     Args:
         source: A path, or a binary stream.
@@ -119,12 +119,12 @@ def import_conversations(
         progress: Called after each write and each conversation.
 
     Raises:
-        InvalidError: The file is broken, or nothing in it can be imported. What came before the
+        InvalidError: The file is broken, or nothing in it can be imported. Everything before the
             place where it is broken has been imported.
         UnsupportedError: The store cannot be written to, or has no owners or metadata.
         ForbiddenError: The store is read-only.
-        StoreError: The store is out of reach. What was written until then stays; importing again
-            goes on from there.
+        StoreError: The store is out of reach. Everything written until then stays; importing again
+            continues from there.
     """
     send = sender({TargetCall: store})
     given = ImportedFields(owner=owner, metadata=metadata)

@@ -39,8 +39,8 @@ def mirror(
     """Copy a store's conversations into another, and bring earlier copies up to date.
 
     Each copy's `origin` names the source and the id there. A mirror may be interrupted at any
-    point: the next run goes on, and nothing is copied twice. Two runs at a time into one target are
-    harmless.
+    point: the next run continues, and nothing is copied twice. Two runs at a time into one target
+    are harmless.
 
     Args:
         source: The store to read.
@@ -60,12 +60,12 @@ def mirror(
         What was done; look at its `skipped`.
 
     Raises:
-        UnsupportedError: The target cannot be written to, or cannot delete what is to be deleted.
+        UnsupportedError: The target cannot be written to, or cannot delete what `delete` requires.
         ForbiddenError: The target is read-only.
         InvalidError: Source and target are one store, or the arguments contradict each other.
         ConflictError: With `delete`, all copies would have to go, as the source is empty.
         StoreError: The source's list cannot be read, or one side is out of reach or refuses the
-            credential. What was written until then stays.
+            credential. Everything written until then stays.
     """
     policy = UpsertPolicy(full=full, new_only=new_only, delete=delete, dry_run=dry_run)
     send = sender({SourceCall: source, TargetCall: target})

@@ -53,9 +53,9 @@ def to_items(
     """Convert messages to items of OpenAI's Responses, the `input` of a request.
 
     A message that `from_items` made, and that says the same since, becomes the items that it was
-    made of: their ids and encrypted reasoning are what the API asks to have back. Of any other,
-    texts, tool calls and results, and a user's images and files are kept; what the API has no place
-    for is counted.
+    made of: their ids and encrypted reasoning are what the API asks to have back. Any other message
+    keeps its texts, tool calls and results, and a user's images and files; what the API has no
+    place for is counted.
 
     Args:
         messages: The messages, oldest first, as `store.messages` yields them.
@@ -76,8 +76,8 @@ def to_items(
 def from_items(items: Iterable[Mapping[str, JSON]]) -> list[Message]:
     """Convert items of OpenAI's Responses, of a request or a response, to messages.
 
-    What a model made in one step is one message; an output of a tool is one by itself. Messages get
-    new ids. Each keeps its items in `raw`, and an item that is not modelled is an `OtherPart`.
+    The output of a model in one step is one message; an output of a tool is one by itself. Messages
+    get new ids. Each keeps its items in `raw`, and an item that is not modelled is an `OtherPart`.
     Citations of URLs are `sources`.
 
     Args:

@@ -31,7 +31,7 @@ class EditingClauses:
     async def test_a_replacement_with_another_tip_is_a_conflict(self, kit: Kit) -> None:
         """Replacing with a `tip` that is not the last message is a `ConflictError`.
 
-        What somebody else appended since the caller has read must not be lost.
+        A message that somebody else appended since the caller has read must not be lost.
         """
         store = await _open_with(kit, Operation.REPLACE_MESSAGES, messages=3)
         read = await _messages(store)

@@ -50,7 +50,7 @@ _GLANCE: Final = 0.001
 """Seconds for which a client is looked at whose time does not pass by itself."""
 
 Ending: TypeAlias = Literal["close", "reset", "stall", "keep"]
-"""What becomes of the connection once a fault's bytes are sent."""
+"""The fate of the connection after a fault's bytes are sent."""
 
 
 @dataclass(frozen=True, slots=True)

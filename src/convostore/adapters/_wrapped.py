@@ -44,7 +44,7 @@ class WrappedAdapter(Adapter[Q, R]):
     """An adapter that delegates every operation and every attribute to an inner one.
 
     A subclass overrides what it changes. The inner adapter continues to build some operations from
-    others of its own, such as `read_transcript` from `list_messages`: a subclass that overrides
+    its others, such as `read_transcript` from `list_messages`: a subclass that overrides
     `list_messages` must override `messages_as_json` and `read_transcript` as well.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Metadata and owners: what the application says of a conversation, and its bounds.
+"""Metadata and owners: what the application adds to a conversation, and its bounds.
 
 No backend fills these values, so nothing here parses foreign data.
 """

@@ -125,8 +125,8 @@ class AsyncConversationStore(BaseStore):
             wrap: Wraps the adapter; see `convostore.adapters.WrappedAdapter`.
 
         Raises:
-            InvalidError: `wrap` returned neither its argument nor a wrapper of it, or one with a
-                transport of its own.
+            InvalidError: `wrap` returned neither its argument nor a wrapper of it, or one with its
+                own transport.
         """
         from ._views import wrapped
 
@@ -288,7 +288,7 @@ class AsyncConversationStore(BaseStore):
     ) -> Page[str]:
         """Return one page of `list_messages`, each message as a JSON text.
 
-        For machines that pass messages on, such as a server or an export: the messages of an SQL
+        For machines that pass messages on, such as a server or an export: the messages of a SQL
         store are then never made into objects.
 
         Args:
@@ -340,7 +340,7 @@ class AsyncConversationStore(BaseStore):
         Args:
             ids: The conversations to read; None for all that `conversations` yields.
             on_error: ``"yield"`` gives a transcript with its `error` for what cannot be read, and
-                goes on; an error of the list itself is always raised.
+                continues; an error of the list itself is always raised.
         """
 
         async def jobs() -> AsyncGenerator[Callable[[], Coroutine[Any, Any, Transcript]]]:
@@ -562,7 +562,7 @@ class AsyncConversationStore(BaseStore):
         return await self._run(self._operations.delete_conversations(which))
 
     async def clear_conversations(self) -> None:
-        """Delete every conversation of the store; `traits.clears` says whether more can go."""
+        """Delete every conversation of the store; `traits.clears` shows whether more can go."""
         return await self._run(self._operations.clear_conversations())
 
     async def delete_message(self, conversation_id: str, message_id: str) -> bool | None:
@@ -681,7 +681,7 @@ class AsyncConversationStore(BaseStore):
 
         Raises:
             InvalidError: The content or an option is wrong; nothing was sent.
-            ConflictError: An answer is being made in this conversation.
+            ConflictError: An answer is being generated in this conversation.
             UnavailableError: The model, or a step of its flow, failed.
         """
         return await self._whole(
@@ -753,15 +753,16 @@ class AsyncConversationStore(BaseStore):
         Raises:
             NotFoundError: Nothing of the turn is stored: it did not arrive. (A service that stores
                 a turn with its reply, as FastGPT did before 4.15, says so meanwhile, too.)
-            ConflictError: The reply is still being made: ask again later, or use `resume_reply`.
+            ConflictError: The reply is still being generated: ask again later, or use
+                `resume_reply`.
             UnavailableError: The model, or a step of its flow, failed.
         """
         return await self._run(self._operations.get_reply(conversation_id, turn_id))
 
     def resume_reply(self, conversation_id: str, turn_id: str) -> AsyncReplyStream:
-        """Return a stream of a reply that is being made, from its beginning.
+        """Return a stream of a reply that is being generated, from its beginning.
 
-        Of a finished one it may yield only the end.
+        If the reply is complete, the stream may yield only the end.
 
         Raises:
             NotFoundError: The turn did not arrive.
@@ -783,6 +784,6 @@ class AsyncConversationStore(BaseStore):
         """Check whether the service answers, in which generation, and accepts the credential.
 
         Raises:
-            StoreError: The check failed; the class says why.
+            StoreError: The check failed; the class shows why.
         """
         return await self._run(self._operations.check())

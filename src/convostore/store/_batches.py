@@ -37,8 +37,8 @@ class WriteCall:
     """One write of a batch: ``WriteCall("append_messages", "c", [message], after=None)``.
 
     The arguments are those of the store's method of that name; a list or dict among them,
-    or what else can change, is copied. What the method does not take is a TypeError when the batch
-    is written, before its first write.
+    or what else can change, is copied. An argument that the method does not take raises a TypeError
+    when the batch is written, before its first write.
 
     Attributes:
         arguments: The positional ones.

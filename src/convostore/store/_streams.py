@@ -229,7 +229,7 @@ class ReplyStream(_ReplyStream):
         return None
 
     def close(self) -> None:
-        """Close the connection; the service goes on. A second call does nothing."""
+        """Close the connection; the service continues. A second call does nothing."""
         self._end()
         self._connection.close()
 
@@ -337,7 +337,7 @@ class AsyncReplyStream(_ReplyStream):
         return None
 
     async def aclose(self) -> None:
-        """Close the connection; the service goes on. A second call does nothing.
+        """Close the connection; the service continues. A second call does nothing.
 
         Raises:
             InvalidError: Another task waits for an event: to cancel it closes the stream.

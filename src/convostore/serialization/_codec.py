@@ -57,7 +57,7 @@ def dumps(value: Conversation | Message, *, raw: bool = True) -> str:
 def message_json(message: Message) -> str:
     """Return a message as JSON, as fast as it can be written.
 
-    It reads back as what `dumps` writes does, though fields that hold their default may be there.
+    It loads like the output of `dumps`, but may include fields that hold their default.
 
     Raises:
         InvalidError: A field that is to hold JSON holds something else.

@@ -83,7 +83,7 @@ class UpdateBody(Value):
 
 
 class ForkBody(Value):
-    """The body of `fork_conversation`; of what is absent the copy has the original's."""
+    """The body of `fork_conversation`; what is absent is taken from the original."""
 
     message_id: str
     new_id: str | None = None

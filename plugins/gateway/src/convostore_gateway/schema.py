@@ -373,6 +373,8 @@ def complaint(error: ValidationError, kind: object = None) -> str:
         known = getattr(kind, "model_fields", {}) if len(first["loc"]) == 1 else {}
         return f"unknown field {where!r}{_suggestion(where, known)}"
     text = first["msg"].removeprefix("Value error, ")
+    if text.startswith("Input should "):
+        return f"{where or 'it'} must {text.removeprefix('Input should ')}"
     return f"{where}: {text}" if where else text
 
 

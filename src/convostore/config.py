@@ -54,7 +54,7 @@ _PATH: Final = re.compile(r"[/\\]|\.(?:db|sqlite3?)$", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """An option's value for where no other source has the option.
+    """An option's value that applies where no other source sets the option.
 
     For programs that open what their user names: it comes after the profile, and an adapter without
     such an option is opened without it, as in ``open(target, create=Default(False))``.

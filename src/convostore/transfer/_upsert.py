@@ -47,7 +47,7 @@ def upsert(
 ) -> Steps[UpsertResult]:
     """Bring one conversation of the target up to what is wanted; it may be cut short at any step.
 
-    Cut short, it leaves a conversation that says so in its problems; done again, it goes on.
+    Cut short, it leaves a conversation that says so in its problems; done again, it continues.
 
     Args:
         target: The store to write to; see `require_writable`.

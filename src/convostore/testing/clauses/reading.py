@@ -267,7 +267,7 @@ class ReadingClauses:
     async def test_ids_still_work_in_a_store_opened_later(self, kit: Kit) -> None:
         """Ids of conversations work in a store that is opened later.
 
-        Apps store them in links and in databases of their own.
+        Apps store them in links and in their own databases.
         """
         store = await open_filled(kit, numbered_conversations(3))
         ids = await conversation_ids(store)

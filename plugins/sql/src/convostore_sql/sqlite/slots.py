@@ -12,7 +12,7 @@ class Slots:
     """A limited number of slots, each of which one holder has at a time.
 
     A semaphore counts, so an interrupt between taking a slot and noting that it was taken would
-    lose the slot for ever. Here the note is the count: to give back twice, or what was never taken,
+    lose the slot forever. Here the note is the count: to give back twice, or what was never taken,
     is harmless.
     """
 

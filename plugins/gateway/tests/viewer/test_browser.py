@@ -1,6 +1,5 @@
 """Chromium walks through the viewer."""
 
-import os
 import re
 from datetime import timedelta
 
@@ -547,22 +546,3 @@ def test_a_conversation_of_five_thousand_messages_is_read_from_any_place(visit, 
     page.get_by_role("link", name="From the beginning").click()
     expect(page.locator("article").first).to_contain_text("Number 0,")
     visitor.see("five-thousand")
-
-
-@pytest.mark.skipif("CONVOSTORE_DOCS_SCREENSHOTS" not in os.environ, reason="makes the documents'")
-def test_the_documents_get_their_screenshots(visit, browser, pytestconfig, filled):
-    images = pytestconfig.rootpath / "docs" / "images"
-    for name, path, scheme in (
-        ("viewer-list", "/viewer/", "light"),
-        ("viewer-conversation", TELLING, "dark"),
-    ):
-        with served(SMALL) as url:
-            visitor = visit(url, color_scheme=scheme, viewport={"width": 1120, "height": 660})
-            visitor.go(path)
-            visitor.page.wait_for_load_state("networkidle")
-            if path == TELLING:
-                visitor.page.locator("table").scroll_into_view_if_needed()
-                visitor.page.locator(".cite").nth(1).click()
-            images.mkdir(exist_ok=True)
-            visitor.page.screenshot(path=images / f"{name}.png")
-        assert (images / f"{name}.png").stat().st_size < 150_000

@@ -69,6 +69,7 @@ RUN = [
     DOCS / "how-to" / "trace-and-log.md",
     DOCS / "how-to" / "write-an-adapter.md",
     DOCS / "reference" / "contract-kit.md",
+    DOCS / "reference" / "errors.md",
 ]
 ADDRESS = re.compile(r"http://localhost:300[01]")
 """Where the pages have their services: Perplexica and FastGPT both listen on 3000 by themselves."""

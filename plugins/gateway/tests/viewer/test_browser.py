@@ -377,7 +377,7 @@ def test_it_is_dark_where_that_is_preferred_and_light_when_asked(visit, gateway,
     visitor.go(TELLING)
     assert brightness(page) < 200
     visitor.see("dark")
-    page.get_by_role("button", name="Light or dark").click()
+    page.get_by_role("button", name="Light or dark theme").click()
     assert brightness(page) > 600
     visitor.go()
     assert brightness(page) > 600
@@ -411,11 +411,11 @@ def test_a_failure_is_told_and_leaves_the_page_as_it_is(reader):
     with convostore.open(SMALL) as store:
         store.delete_conversation("k/1")
     page.get_by_role("button", name="Unpin").click()
-    expect(page.locator("#notice")).to_contain_text("does not exist")
+    expect(page.locator("#notice")).to_contain_text("may have been deleted")
     expect(page.locator("article")).to_have_count(5)
     page.route("**/pin", lambda route: route.abort())
     page.get_by_role("button", name="Unpin").click()
-    expect(page.locator("#notice")).to_contain_text("cannot be reached")
+    expect(page.locator("#notice")).to_contain_text("Cannot reach the server")
 
 
 def hostile(text):
@@ -525,7 +525,7 @@ def test_very_many_conversations_are_scrolled_through(visit, large, many):
     page.locator("#list .row a").last.focus()
     page.keyboard.press("k")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("This conversation has no messages.")).to_be_visible()
+    expect(page.get_by_text("No messages yet.")).to_be_visible()
     visitor.see("very-many")
 
 

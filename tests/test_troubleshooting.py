@@ -50,7 +50,7 @@ def messages_of_services() -> Iterator[str]:
         host = url.removeprefix("http://")
         yield listed(f"perplexica://{host}").replace(url, SERVICE).replace(host, SERVICE[7:])
         yield listed(f"perplexica+http://{host}")
-        yield listed(f"gateway+http://{host}", token="a token of no use")
+        yield listed(f"gateway+http://{host}", token="a-token-of-no-use")
     yield listed(f"perplexica+http://{host}", retries=0).replace(url, SERVICE)
 
 

@@ -54,6 +54,7 @@ RUN = [
     DOCS / "tutorial" / "first-steps.md",
     DOCS / "how-to" / "answer-an-interaction.md",
     DOCS / "how-to" / "answer-with-a-model.md",
+    DOCS / "how-to" / "bring-your-own-history.md",
     DOCS / "how-to" / "edit-messages.md",
     DOCS / "how-to" / "export-and-import.md",
     DOCS / "how-to" / "fastgpt.md",

@@ -80,7 +80,7 @@ class Hooks:
 
     @hookspec
     def convostore_models(self) -> Mapping[str, ModelWrapper]:  # type: ignore[empty-body]
-        """Return the functions that put a model before a store, by the kind of its API.
+        """Return the functions that put a model in front of a store, by the kind of its API.
 
         A module with this hook is found by an entry point in the group ``convostore.models`` whose
         name is that kind, such as ``openai``.

@@ -144,7 +144,7 @@ class Adapter(ABC, Generic[Q, R]):
         return self.implements("enter_namespace") or self.implements("in_namespace")
 
     def in_namespace(self, name: str) -> Self:
-        """Return an adapter of another namespace, for the transport that this one's store has.
+        """Return an adapter of another namespace, over the transport of this one's store.
 
         It offers no further namespaces, and never reaches the one without a name. A backend that
         has namespaces overrides `enter_namespace`, which is called on a copy of this adapter.

@@ -50,7 +50,7 @@ class _ReplyStream:
 
     @property
     def message_id(self) -> str | None:
-        """The id of the answer's message, from the beginning where the backend can say it.
+        """The id of the answer's message, from the beginning where the backend knows it.
 
         None until then: some services choose it when the answer is finished.
         """
@@ -340,7 +340,8 @@ class AsyncReplyStream(_ReplyStream):
         """Close the connection; the service continues. A second call does nothing.
 
         Raises:
-            InvalidError: Another task waits for an event: to cancel it closes the stream.
+            InvalidError: Another task waits for an event: cancel that task, which closes the
+                stream.
         """
         if self._is_waiting:
             raise _taken_by_another()

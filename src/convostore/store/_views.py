@@ -68,7 +68,7 @@ class ViewOperations(Operations):
 
     @closed.setter
     def closed(self, value: bool) -> None:
-        """Do nothing: whoever closes a view leaves its store open."""
+        """Do nothing: closing a view leaves its store open."""
 
 
 class ViewTransport(Transport):

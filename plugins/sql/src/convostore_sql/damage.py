@@ -1,4 +1,4 @@
-"""Rows that another program damaged: what can be read of them, and an error of the rest.
+"""Rows that another program damaged: what can be read of them, and an error for the rest.
 
 SQLite lets a column hold anything. No statement may be known here.
 """

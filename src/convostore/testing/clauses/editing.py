@@ -221,7 +221,7 @@ class EditingClauses:
         assert await _messages(store) == before
 
     async def test_pops_side_by_side_return_different_messages(self, kit: Kit) -> None:
-        """Of messages that are popped at the same time, each is returned once.
+        """Messages that are popped at the same time are each returned once.
 
         Reading the last one and deleting it are one step, or two callers take the same.
         """

@@ -93,7 +93,7 @@ class NamespaceClauses:
         assert len({one.label, other.label, store.label}) == 3
 
     async def test_closing_a_namespace_closes_nothing(self, kit: Kit) -> None:
-        """To close a namespace does nothing; once its store is closed, it raises `InvalidError`.
+        """Closing a namespace does nothing; once its store is closed, it raises `InvalidError`.
 
         The connections are the store's, and others use them.
         """
@@ -113,7 +113,7 @@ class NamespaceClauses:
     async def test_a_namespace_has_no_further_ones(self, kit: Kit) -> None:
         """A namespace offers no others, and a store without them says so.
 
-        Code that has one must not reach those of others.
+        A user who has one must not reach those of others.
         """
         store = kit.open_refusing()
         if store.has_namespaces:

@@ -152,7 +152,7 @@ class PutForkAgeClauses:
         assert await read_pages(lambda at: store.list_conversations(limit=1, cursor=at)) == listed
 
     async def test_ids_beyond_utf8_survive(self, kit: Kit) -> None:
-        """Ids of any text, also not UTF-8, are kept and stay distinct.
+        """Ids of any text, even if it is not UTF-8, are kept and stay distinct.
 
         Copies keep the ids of other programs; careless escaping would make two ids one.
         """
@@ -176,7 +176,7 @@ class PutForkAgeClauses:
     async def test_what_has_an_id_beyond_utf8_is_written_to(self, kit: Kit) -> None:
         """Every write works under any id.
 
-        An id that can be stored but not deleted stays for ever.
+        An id that can be stored but not deleted stays forever.
         """
         store = kit.open()
         require(store, Operation.CREATE_CONVERSATION, Operation.APPEND_MESSAGES)

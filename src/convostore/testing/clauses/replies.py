@@ -217,7 +217,7 @@ class ReplyClauses:
     async def test_suggested_questions_are_texts_and_change_nothing(self, kit: Kit) -> None:
         """Suggested questions are texts that are not empty, and nothing is stored.
 
-        They are shown as buttons; who asks for them has not said anything.
+        They are shown as buttons; asking for them adds nothing to the conversation.
         """
         store, prompts = open_replying(kit, Operation.REPLY, Operation.SUGGEST_QUESTIONS)
         reply = await store.reply(None, QUESTION, **prompts.options)

@@ -113,7 +113,7 @@ class RevisionTimeClauses:
             assert [message.stored_at for message in read] == times
 
     async def test_a_history_keeps_its_times(self, kit: Kit) -> None:
-        """`updated_at` follows what is appended to a conversation made in the past, not back.
+        """`updated_at` follows what is appended to a conversation made in the past, never back.
 
         It holds where the store fills `stored_at`; imported histories are sorted by when they were.
         """

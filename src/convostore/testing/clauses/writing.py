@@ -179,7 +179,7 @@ class WritingClauses:
             assert read.fingerprint() == answer.fingerprint()
 
     async def test_the_update_time_moves_as_promised(self, kit: Kit) -> None:
-        """`updated_at` moves with new messages, and by nothing else than `traits.updated_at` says.
+        """`updated_at` moves with new messages, and otherwise only as `traits.updated_at` says.
 
         Lists are sorted, and copies skipped, by it.
         """
@@ -342,7 +342,7 @@ class WritingClauses:
     async def test_a_failed_batch_brings_back_what_it_deleted(self, kit: Kit) -> None:
         """A conversation that a failed batch deleted and made again is as it was before.
 
-        A caller who replaces a conversation by a batch would else lose it for nothing.
+        Otherwise an app that replaces a conversation with a batch could lose it.
         """
         store = await _open_with_conversation(kit, Operation.APPEND_MESSAGES)
         require(store, Operation.DELETE_CONVERSATION, Operation.CREATE_CONVERSATION)

@@ -76,7 +76,7 @@ class Fault:
         sent: The bytes that are sent first.
         then: Whether the connection is then closed, reset (so that the client's next read or write
             fails), stalled until the client has gone, or kept for its next request; or what is sent
-            for ever.
+            forever.
     """
 
     name: str
@@ -292,7 +292,7 @@ DELAYS: Final = (
     Fault("endless-body-without-a-length", _head(200), Repeat(b" " * 1024, 0)),
     Fault("endless-informing", b"", Repeat(b"HTTP/1.1 102 Processing\r\n\r\n", 0)),
 )
-"""Faults whose answer never ends: it stalls, drips, or continues for ever."""
+"""Faults whose answer never ends: it stalls, drips, or goes on forever."""
 
 NO_HTTP: Final = (
     Fault("garbage", b"\x00\xff\x16\x03\x01 this is no HTTP\r\n\r\n"),

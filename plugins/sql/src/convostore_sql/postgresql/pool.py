@@ -2,7 +2,7 @@
 
 A signal handler may raise between any two instructions of the main thread: after a session was
 taken and before that was noted, within a lock of Python's own. psycopg's pool, whose workers wait
-for such locks, then stays short of a connection for ever, or hangs. Here nothing is repaired: a
+for such locks, then stays short of a connection forever, or hangs. Here nothing is repaired: a
 pool that was interrupted is retired as a whole, which works in whatever state it is, as it only
 consists of queues whose operations are single steps. (The async face has psycopg's pool: a task is
 cancelled only where it awaits.)

@@ -562,7 +562,10 @@ class AsyncConversationStore(BaseStore):
         return await self._run(self._operations.delete_conversations(which))
 
     async def clear_conversations(self) -> None:
-        """Delete every conversation of the store; see `traits.clears` for others."""
+        """Delete every conversation of the store.
+
+        If `traits.clears` is ``may_clear_others``, the backend may delete others as well.
+        """
         return await self._run(self._operations.clear_conversations())
 
     async def delete_message(self, conversation_id: str, message_id: str) -> bool | None:

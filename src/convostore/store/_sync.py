@@ -522,7 +522,10 @@ class ConversationStore(BaseStore):
         return self._run(self._operations.delete_conversations(which))
 
     def clear_conversations(self) -> None:
-        """Delete every conversation of the store; see `traits.clears` for others."""
+        """Delete every conversation of the store.
+
+        If `traits.clears` is ``may_clear_others``, the backend may delete others as well.
+        """
         return self._run(self._operations.clear_conversations())
 
     def delete_message(self, conversation_id: str, message_id: str) -> bool | None:

@@ -95,8 +95,8 @@ def open(
         **options: The adapter's options; they override those of the DSN. A `Default` does not.
 
     Raises:
-        ConfigError: The target, an option or the profile is wrong; the message names it, and how to
-            fix it.
+        ConfigError: The target, an option or the profile is wrong; the message names it, and how
+            to correct it.
         PluginError: The backend's plugin is installed but did not load.
     """
     _check_arguments(transport, Transport, observe)

@@ -1,8 +1,8 @@
 """The operations of a store, and the facts about each that hold on every backend.
 
-One table says which operations change what is stored, which arguments they need, and which errors
-of their own they raise. The kit, the rights of the gateway, the words of the command line and the
-reference are made from it. What one backend offers is not here: see `Adapter.offers`.
+One table lists which operations change what is stored, which arguments they need, and which errors
+only they raise. The kit, the rights of the gateway, the words of the command line and the
+reference are made from it. The operations of one backend are not here: see `Adapter.offers`.
 """
 
 from __future__ import annotations

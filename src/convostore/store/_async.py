@@ -562,7 +562,7 @@ class AsyncConversationStore(BaseStore):
         return await self._run(self._operations.delete_conversations(which))
 
     async def clear_conversations(self) -> None:
-        """Delete every conversation of the store; `traits.clears` says whether others go, too."""
+        """Delete every conversation of the store; `traits.clears` shows whether others go, too."""
         return await self._run(self._operations.clear_conversations())
 
     async def delete_message(self, conversation_id: str, message_id: str) -> bool | None:

@@ -522,7 +522,7 @@ class ConversationStore(BaseStore):
         return self._run(self._operations.delete_conversations(which))
 
     def clear_conversations(self) -> None:
-        """Delete every conversation of the store; `traits.clears` says whether others go, too."""
+        """Delete every conversation of the store; `traits.clears` shows whether others go, too."""
         return self._run(self._operations.clear_conversations())
 
     def delete_message(self, conversation_id: str, message_id: str) -> bool | None:

@@ -1,8 +1,9 @@
 """The operations of a store, and the facts about each that hold on every backend.
 
-One table lists which operations change what is stored, which arguments they need, and which errors
-only they raise. The kit, the rights of the gateway, the words of the command line and the
-reference are made from it. The operations of one backend are not here: see `Adapter.offers`.
+One table lists the operations: whether they change what is stored, which arguments they need, and
+which errors they raise besides the common ones. The kit, the rights of the gateway, the words of
+the command line and the reference are made from it. The operations that one backend offers are not
+here: see `Adapter.offers`.
 """
 
 from __future__ import annotations

@@ -712,7 +712,8 @@ class ConversationStore(BaseStore):
         Raises:
             NotFoundError: Nothing of the turn is stored: it did not arrive. (A service that stores
                 a turn with its reply, as FastGPT did before 4.15, raises this meanwhile, too.)
-            ConflictError: The reply is still being generated: ask again later, or use `resume_reply`.
+            ConflictError: The reply is still being generated: ask again later, or use
+            `resume_reply`.
             UnavailableError: The model, or a step of its flow, failed.
         """
         return self._run(self._operations.get_reply(conversation_id, turn_id))

@@ -12,7 +12,7 @@ class Slots:
     """A limited number of slots, each of which one holder has at a time.
 
     A semaphore counts, so an interrupt between taking a slot and noting that it was taken would
-    lose the slot forever. Here the note is the count: to return a slot twice, or one that was never
+    lose the slot forever. Here the note is the count: returning a slot twice, or one that was never
     taken, is harmless.
     """
 

@@ -25,6 +25,7 @@ from convostore.testing.loopback import replay, serve
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
+API = DOCS / "reference" / "api"
 EXAMPLE = DOCS / "examples" / "convostore-notes"
 PERPLEXICA = ROOT / "plugins" / "perplexica" / "tests" / "cassettes" / "next-1.12.1"
 FASTGPT = ROOT / "plugins" / "fastgpt" / "tests" / "cassettes" / "v4.16.0"
@@ -190,7 +191,8 @@ def test_every_page_with_code_of_its_own_is_run() -> None:
     with_code = {
         page
         for page in PAGES
-        if any(block.language == "python" and block.file is None for block in blocks(page))
+        if API not in page.parents  # signatures are not run
+        and any(block.language == "python" and block.file is None for block in blocks(page))
     }
     assert with_code - {EXAMPLE / "README.md"} == set(RUN)
 
@@ -295,6 +297,11 @@ def test_what_is_generated_is_up_to_date() -> None:
     for page in pages:
         text = page.read_text(encoding="utf-8")
         assert text == generate.written(text), f"run generate.py: {name_of(page)} is out of date"
+    whole = generate.whole_files()
+    assert {page for page in whole if page.parent == API} == set(API.iterdir())
+    for file, text in whole.items():
+        now = file.read_text(encoding="utf-8")
+        assert now == text, f"run generate.py: {name_of(file)} is out of date"
 
 
 def test_every_generated_part_has_its_place() -> None:
@@ -335,7 +342,7 @@ def anchors(page: Path) -> set[str]:
 def test_the_index_leads_to_every_page() -> None:
     reached = {
         (index.parent / target.partition("#")[0]).resolve()
-        for index in (DOCS / "README.md", DOCS / "decisions" / "README.md")
+        for index in (DOCS / "README.md", DOCS / "decisions" / "README.md", API / "README.md")
         for target in LINK.findall(index.read_text(encoding="utf-8"))
     }
     pages = {page for page in DOCS.rglob("*.md") if DOCS / "examples" not in page.parents}

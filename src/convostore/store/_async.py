@@ -57,7 +57,10 @@ if TYPE_CHECKING:
 class AsyncConversationStore(BaseStore):
     """A store for asyncio; `aopen` makes one. It belongs to the event loop of its first call.
 
-    Use it in an ``async with``. Each method is that of `ConversationStore`, awaited.
+    Use it in an ``async with``. Its methods are those of `ConversationStore`. Await them, but
+    iterate over `conversations`, `messages` and `transcripts` with ``async for``, and use the
+    streams of replies in an ``async with``. A cancelled call has ended when `CancelledError` is
+    raised; a write may have been stored before.
     """
 
     def __init__(

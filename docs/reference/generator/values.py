@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Iterable
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Final, ForwardRef, get_args
+from typing import Final, ForwardRef, get_args, is_typeddict
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -22,6 +22,7 @@ def annotation(owner: type, name: str) -> str:
     for each in owner.__mro__:
         if written := inspect.get_annotations(each).get(name):
             text = written.__forward_arg__ if isinstance(written, ForwardRef) else written
+            text = " ".join(text.split()).replace("[ ", "[").replace(", ]", "]")
             return re.sub(r"^Annotated\[(.+), \w+\(.*\)\]$", r"\1", text)
     raise KeyError(name)
 
@@ -43,6 +44,8 @@ def fields_with_defaults(owner: type) -> Iterable[tuple[str, str]]:
     elif is_dataclass(owner):
         for each in fields(owner):
             yield each.name, _default(each.default, each.default_factory)
+    elif is_typeddict(owner):
+        yield from dict.fromkeys(owner.__annotations__, "").items()
     elif issubclass(owner, tuple) and hasattr(owner, "_fields"):
         defaults: dict[str, object] = vars(owner)["_field_defaults"]
         for name in owner._fields:

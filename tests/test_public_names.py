@@ -129,7 +129,7 @@ def test_the_names_at_the_top_are_those_of_public_modules():
 def test_the_reference_lists_each_exported_name():
     page = (ROOT / "docs/reference/public-names.md").read_text(encoding="utf-8")
     listed = {}
-    for section in page.split("### `")[1:]:
+    for section in page.split("## `")[1:]:
         module, _, rest = section.partition("`")
         listed[module] = set(re.findall(r"^\| \[`(\w+)`\]", rest, re.MULTILINE))
     exported = {

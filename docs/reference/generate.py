@@ -16,6 +16,7 @@ from typing import Final
 
 from generator import backends, errors, kit, modules, names, terminal, values
 from generator.api import FOLDER, api_pages
+from generator.index import LLMS, llms_txt
 
 ROOT: Final = names.ROOT
 SECTION: Final = re.compile(
@@ -73,7 +74,7 @@ def written(text: str) -> str:
 
 def whole_files() -> dict[Path, str]:
     """The files of which nothing is written by hand."""
-    return api_pages()
+    return {**api_pages(), LLMS: llms_txt()}
 
 
 def main() -> None:

@@ -87,7 +87,7 @@ def support() -> str:
         for operation in Operation
     ]
     rows.append(["`with_namespace`", "", *map(_has_namespaces, adapters.values())])
-    return table(["operation", "", *(f"`{scheme}://`" for scheme in adapters)], rows)
+    return table(["operation", "access", *(f"`{scheme}://`" for scheme in adapters)], rows)
 
 
 def _has_namespaces(adapter: type[Adapter]) -> str:
@@ -124,7 +124,7 @@ def support_short() -> str:
         offers = adapter_for(scheme).offers
         marks = ["yes" if offers.issuperset(group) else "–" for group in _GROUPS.values()]
         rows.append([f"`{scheme}://`", *marks, _has_namespaces(adapter_for(scheme))])
-    return table(["", *_GROUPS, "namespaces"], rows)
+    return table(["backend", *_GROUPS, "namespaces"], rows)
 
 
 def _trait_value(value: object) -> str:

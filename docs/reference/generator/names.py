@@ -108,7 +108,7 @@ def _section(name: str, module: ModuleType) -> str:
         told = summary_of(value) or first_sentence(note_of(name, each))
         rows.append([f"[`{each}`]({entry})", told])
     charter = first_sentence(module.__doc__)
-    return f"### `{name}`\n\n{charter}\n\n{table(['name', 'what it is'], rows)}"
+    return f"## `{name}`\n\n{charter}\n\n{table(['name', 'what it is'], rows)}"
 
 
 def summary_of(value: object) -> str:

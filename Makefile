@@ -67,7 +67,7 @@ types: setup
 layers: setup
 	$(VENV)/bin/lint-imports
 
-# The site, into docs/_build/site; without a request.
+# The site, into build/docs/site; without a request.
 docs: setup
 	$(VENV)/bin/python docs/reference/build_site.py
 
@@ -95,4 +95,4 @@ quick-on-%:
 	$(ON) quick
 
 clean:
-	rm -rf docs/_build .venv .venv-* .*_cache .hypothesis
+	rm -rf build/docs .venv .venv-* .*_cache .hypothesis

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
+from generator.decisions import STATUS
 
 from convostore import ConversationStore
 from convostore.errors import UnavailableError
@@ -359,6 +360,14 @@ def test_decisions_are_numbered_dated_and_listed() -> None:
         title, _, date = note.read_text(encoding="utf-8").splitlines()[:3]
         assert title.startswith(f"# {number} ")
         assert re.fullmatch(r"\d{4}-\d\d-\d\d", date)
+
+
+def test_each_decision_has_a_status_that_names_later_ones() -> None:
+    for note in sorted((DOCS / "decisions").glob("[0-9]*.md")):
+        status = STATUS.fullmatch(note.read_text(encoding="utf-8").splitlines()[4])
+        assert status, f"{note.name}: line 5 must be 'Status: in force.' or its like"
+        later = re.findall(r"\[(\d{4})\]\((\d{4})", status[0])
+        assert all(note.name[:4] < number == file for number, file in later), note.name
 
 
 def test_the_files_that_contributors_are_shown_are_there() -> None:

@@ -1,9 +1,9 @@
-"""Builds the site of the documents into `docs/_build/site`.
+"""Builds the site of the documents into `build/docs/site`.
 
     python docs/reference/build_site.py
 
 It makes no request. A warning of Sphinx, a link or an anchor that leads nowhere, and a page that
-the index does not link are errors. Links that lead out are listed in `docs/_build/links.txt`.
+the index does not link are errors. Links that lead out are listed in `build/docs/links.txt`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import shutil
 import sys
 from pathlib import Path
 
+from generator.names import ROOT
 from sphinx.cmd.build import main as build
 from website.links import check_site
 from website.pages import DOCS, copy_pages
 
 
 def main() -> int:
-    folder = DOCS / "_build"
+    folder = ROOT / "build" / "docs"
     shutil.rmtree(folder, ignore_errors=True)
     source, site = folder / "source", folder / "site"
     copy_pages(source)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from generator import backends, errors, kit, modules, names, terminal, values
+from generator import backends, decisions, errors, kit, modules, names, terminal, values
 from generator.api import FOLDER, api_pages
 from generator.index import LLMS, llms_txt
 
@@ -53,6 +53,7 @@ MAKERS: Final[dict[str, Callable[[], str]]] = {
     "cli-help": terminal.cli_help,
     "exit-codes": terminal.exit_codes,
     "public-names": names.public_names,
+    "decisions": decisions.decisions,
     "layers": modules.layers,
     "modules": modules.modules,
 }

@@ -20,6 +20,8 @@ suppress_warnings = [
     "misc.highlighting_failure"
 ]  # JSON with an ellipsis, output in a console block
 
+smartquotes = False
+
 myst_heading_anchors = 6
 myst_enable_extensions = ["strikethrough", "tasklist"]
 

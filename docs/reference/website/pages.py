@@ -69,7 +69,7 @@ def copy_pages(folder: Path, *, directives: bool = True) -> None:
 
 def _indexed(heading: re.Match[str]) -> str:
     """Put a name into the search's index without its class: people search `append_messages`."""
-    return f"```{{index}} {heading['name']}\n```\n\n{heading[0]}"
+    return f"```{{index}} ! {heading['name']}\n```\n\n{heading[0]}"
 
 
 def rewritten(file: Path, pages: dict[Path, str], image: Callable[[Path], str]) -> str:

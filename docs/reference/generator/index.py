@@ -43,7 +43,7 @@ class Entry:
 def sections() -> dict[str, list[Entry]]:
     """Return the pages of each section of the index, in order; a line may link several."""
     found: dict[str, list[Entry]] = {}
-    title = ""
+    title = "Start here"
     for block in _blocks((DOCS / "README.md").read_text(encoding="utf-8")):
         if heading := _HEADING.match(block):
             title = heading["heading"] or heading["bold"]

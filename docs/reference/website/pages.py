@@ -129,25 +129,28 @@ def _write(file: Path, text: str) -> None:
 
 def _trees(name: str, pages: dict[Path, str]) -> Iterator[str]:
     """Yield the parts of the table of contents that belong to a page."""
+    below = PurePosixPath(name).parent
     if name == "index":
-        yield _tree("", ["contents"])
-        for title, entries in sections().items():
-            linked = (
-                (entry, pages.get((DOCS / entry.target.partition("#")[0]).resolve()))
-                for entry in entries
-            )
-            yield _tree(title, (f"{entry.title} <{page}>" for entry, page in linked if page))
-        yield _tree("Project", sorted(each for each in pages.values() if _is_of_project(each)))
+        yield from _front_trees(pages)
     elif name in ("reference/api/index", "decisions/index"):
-        below = PurePosixPath(name).parent
-        yield _tree(
-            "",
-            sorted(
-                PurePosixPath(each).name
-                for each in pages.values()
-                if PurePosixPath(each).parent == below and each != name
-            ),
-        )
+        beside = (PurePosixPath(page) for page in pages.values() if page != name)
+        yield _tree("", sorted(page.name for page in beside if page.parent == below))
+
+
+def _front_trees(pages: dict[Path, str]) -> Iterator[str]:
+    """Yield the sections of the index, and then the pages that it has no place for."""
+    yield _tree("", ["contents"])
+    shown = set()
+    for title, entries in sections().items():
+        files = [(DOCS / entry.target.partition("#")[0]).resolve() for entry in entries]
+        found = [
+            (entry, pages[file])
+            for entry, file in zip(entries, files, strict=True)
+            if file in pages
+        ]
+        shown |= {page for _, page in found}
+        yield _tree(title, (f"{entry.title} <{page}>" for entry, page in found))
+    yield _tree("Plugins and examples", sorted(set(filter(_is_of_project, pages.values())) - shown))
 
 
 def _is_of_project(page: str) -> bool:

@@ -178,7 +178,9 @@ class Adapter(ABC, Generic[Q, R]):
     def _has_no_namespaces(self) -> StoreError:
         reason = f"{self.name} has no namespaces: open a store for each user, or set an owner"
         if self._is_view:
-            reason = "a namespace has no further ones: call with_namespace of the store it is of"
+            reason = (
+                "a namespace has no namespaces of its own: call with_namespace of the whole store"
+            )
         return UnsupportedError(reason, adapter=self.name, operation="with_namespace")
 
     @abstractmethod

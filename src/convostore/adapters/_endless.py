@@ -85,9 +85,9 @@ class EndlessListCheck:
         if page.cursor == asked:
             raise self._error("a page's cursor leads to the same page again")
         if self._cursors.count(page.cursor) > _FORGIVEN:
-            raise self._error("its cursors go round in a circle")
+            raise self._error("its cursors form a loop")
         if page.items and self._pages.count(_ids(page)) > _FORGIVEN:
-            raise self._error("the same pages come again and again, by other cursors")
+            raise self._error("the same pages come back under other cursors")
         self._fruitful += fresh
         self._barren = 0 if fresh else self._barren + 1
         if self._barren > self._most_barren + self._fruitful:

@@ -48,7 +48,8 @@ def _client_arguments(options: HTTPOptions, authorization: str | None) -> dict[s
             verify = ssl.create_default_context(cafile=verify)
         except OSError:
             raise ConfigError(
-                "verify must be a boolean or the path of a readable file of certificates"
+                "verify must be a boolean or the path of a readable file of certificates, "
+                f"got {verify!r}"
             ) from None
     return {
         "headers": headers,

@@ -57,5 +57,5 @@ class HTTPOptions(AdapterOptions):
         for name, value in headers.items():
             text = name + value.get_secret_value()
             if not name or not text.isprintable() or not text.isascii():
-                raise ValueError("a header must be printable ASCII on one line")
+                raise ValueError("must hold printable ASCII, each header on one line")
         return headers

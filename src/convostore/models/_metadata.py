@@ -38,7 +38,7 @@ def copy_changes(value: object) -> dict[str, JSON]:
         ValueError: They are not a mapping of texts to JSON, or too large.
     """
     if not isinstance(value, Mapping):
-        raise ValueError("must be a mapping of keys to JSON values")  # noqa: TRY004  # for pydantic
+        raise ValueError("must be a mapping of keys to JSON values, got a " + type(value).__name__)  # noqa: TRY004  # for pydantic
     for key in value:
         if not isinstance(key, str) or len(key) > LONGEST_KEY:
             raise ValueError(f"must have keys that are strings of at most {LONGEST_KEY} characters")

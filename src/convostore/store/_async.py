@@ -109,7 +109,7 @@ class AsyncConversationStore(BaseStore):
 
         loop = asyncio.get_running_loop()
         if self._loop not in (None, loop):
-            raise InvalidError("this store belongs to another event loop: open one per loop")
+            raise InvalidError("this store belongs to another event loop: open one for each loop")
         self._loop = loop
         return await self._transport.run(make)
 

@@ -144,7 +144,7 @@ class _Recorder(Transport):
 
 def _not_atomic(adapter: Adapter) -> UnsupportedError:
     return UnsupportedError(
-        f"{adapter.name} stores no batch as a whole: pass atomic=False to write its calls one "
+        f"{adapter.name} cannot write a batch as a whole: pass atomic=False to write its calls one "
         "after the other",
         adapter=adapter.name,
         operation="write_batch",

@@ -251,7 +251,7 @@ class Operations:
 
     def _lacking(self, what: str, argument: str) -> UnsupportedError:
         return UnsupportedError(
-            f"{self.adapter.name} cannot {what}: see the store's traits", argument=argument
+            f"{self.adapter.name} cannot {what}: check store.traits first", argument=argument
         )
 
     @operation(Operation.GET_CONVERSATION)

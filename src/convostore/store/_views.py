@@ -41,12 +41,15 @@ def wrapped(inner: Adapter, wrap: Callable[[Adapter], Adapter]) -> Adapter:
     while isinstance(link, WrappedAdapter) and link is not inner:
         if (type(link).transport, type(link).async_transport) != plain:
             raise InvalidError(
-                f"{type(link).__name__} has a transport of its own, and a view has its store's: "
-                "open a store of that adapter"
+                f"{type(link).__name__} has its own transport, but a view uses its store's: "
+                "open a store with that adapter"
             )
         link = link.inner
     if link is not inner:  # what was unwrapped, such as a read-only adapter, has lost its guard
-        raise InvalidError("wrap must return the adapter that it was given, or a wrapper of it")
+        raise InvalidError(
+            "wrap must return its argument or a WrappedAdapter around it, got another "
+            f"{type(adapter).__name__}"
+        )
     return adapter
 
 

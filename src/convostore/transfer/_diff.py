@@ -208,6 +208,6 @@ class Synchronizer:
 
     def _another(self, message: Message) -> ConflictError:
         return ConflictError(
-            f"there is another conversation {self._copy.wanted.id!r} already: it has another "
-            f"message in the place of {message.id!r}"
+            f"another conversation with the id {self._copy.wanted.id!r} exists already: it has a "
+            f"different message in place of {message.id!r}"
         )

@@ -147,7 +147,9 @@ def check_distinct_ids(messages: Iterable[Message], seen: set[str]) -> None:
     """
     for message in messages:
         if message.id in seen:
-            raise ProtocolError(f"the source shows the message id {message.id!r} twice")
+            raise ProtocolError(
+                f"message ids must be unique, but the source lists {message.id!r} twice"
+            )
         seen.add(message.id)
 
 

@@ -318,7 +318,9 @@ class TargetConversation:
         return results
 
     def _deleted_meanwhile(self) -> ConflictError:
-        return ConflictError(f"the copy {self.wanted.id!r} was deleted while it was looked at")
+        return ConflictError(
+            f"the copy {self.wanted.id!r} was deleted during the run: run it again"
+        )
 
     def _creation(self) -> WriteCall:
         wanted = _unproven(self.wanted)

@@ -111,7 +111,7 @@ def _find(wanted: Conversation) -> Steps[Conversation | None]:
     origin = existing.origin
     if origin is not None and wanted.origin is not None and origin != wanted.origin:
         raise ConflictError(
-            f"the id {existing.id!r} is taken by a copy of {origin.conversation_id!r} of "
+            f"the id {existing.id!r} already belongs to a copy of {origin.conversation_id!r} from "
             f"{origin.store}"
         )
     return existing

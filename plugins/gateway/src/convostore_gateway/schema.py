@@ -309,7 +309,7 @@ def read_page(kind: type[T], data: JSON) -> Page[T]:
     items = read_items(kind, data)
     cursor, total = data.get("cursor"), data.get("total")
     if not isinstance(cursor, str | None) or not isinstance(total, int | None):
-        raise ProtocolError("the answer is not a page: its cursor or total has another type")
+        raise ProtocolError("the answer is not a page: its cursor or total has the wrong type")
     return Page(items=items, cursor=cursor, total=total)
 
 

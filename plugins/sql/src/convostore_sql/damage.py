@@ -49,7 +49,7 @@ def salvaged_conversation(row: Row) -> Conversation:
     }
     problems = _damage_of_id(identity) + damage_of_numbers(stored_at=stored_at, rank=rank)
     problems += [
-        damage(name, "it is not a number of messages")
+        damage(name, "it is not a count of messages")
         for name, value in (("message_count", message_count), ("next_seq", next_seq))
         if not is_count(value)
     ]
@@ -57,7 +57,7 @@ def salvaged_conversation(row: Row) -> Conversation:
 
 
 def _damage_of_id(identity: object) -> list[Problem]:
-    return [] if is_encoded(identity) else [damage("id", "no item is found by it")]
+    return [] if is_encoded(identity) else [damage("id", "no item has it")]
 
 
 def damage_of_numbers(**columns: object) -> list[Problem]:

@@ -202,7 +202,7 @@ class MessageWrites(NamespaceAdapter):
         stored = yield from self._stored(key, end, messages, message_count)
         if stored is None:
             raise ConflictError(
-                "another writer added a message meanwhile: read it, then write again"
+                "another writer added a message in the meantime: read it, then write again"
             )
         return stored
 

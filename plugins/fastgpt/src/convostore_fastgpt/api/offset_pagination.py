@@ -267,4 +267,4 @@ def _beyond(rank: JSON, last: JSON) -> bool:
     try:
         return bool(rank >= last)
     except TypeError:
-        raise InvalidError("the cursor is of another list: start again without one") from None
+        raise InvalidError("the cursor belongs to another list: start again without one") from None

@@ -30,7 +30,7 @@ def refusal(request: Request, response: Response) -> StoreError | None:
     absent = request.path not in _NEVER_ABSENT and error is not None and error.detail is not None
     if response.status == 404 and not absent:
         return ProtocolError(
-            f"{request.method} {request.path} was answered 404, but not as this service does: "
+            f"{request.method} {request.path} was answered 404, but not by this service: "
             "check the base URL (releases before 1.7.1 cannot delete)",
             excerpt=response.excerpt,
         )
@@ -48,7 +48,7 @@ def _no_stream(request: Request, response: Response) -> StoreError | None:
     if response.media_type != "application/json":
         return None
     return ProtocolError(
-        f"{request.method} {request.path} was not answered by a stream: check the base URL",
+        f"{request.method} {request.path} was answered without a stream: check the base URL",
         excerpt=response.excerpt,
     )
 
@@ -59,7 +59,7 @@ def _turn_refused(error: StoreError, response: Response) -> StoreError:
         return InvalidError(f"the turn was refused: {detail or error}", detail=detail or None)
     if response.status == 500:
         return UnavailableError(
-            f"{error}; an unknown model has the same answer: check chat_model and embedding_model",
+            f"{error}; an unknown model gives the same error: check chat_model and embedding_model",
             detail=error.detail,
             retryable=False,
         )

@@ -59,12 +59,18 @@ def _may_succeed_again(state: str, text: str) -> bool:
 def _final(error: psycopg.Error, state: str, text: str) -> StoreError:
     if state in _LOCKED:
         return UnavailableError(
-            "another writer held this conversation for longer than the option timeout allows"
+            "another writer locked this conversation for longer than the option timeout allows: "
+            "try again, or raise it"
         )
     if state in _READ_ONLY:
-        return AuthError(f"PostgreSQL is read-only here, as a replica or for this user: {text}")
+        return AuthError(
+            f"PostgreSQL is read-only, as a replica or for this user: {text}: write to the "
+            "primary, or as a user with the right to write"
+        )
     if state in _REFUSED or "password authentication failed" in text or "no password" in text:
-        return AuthError(f"PostgreSQL refuses this user: {text}")
+        return AuthError(
+            f"PostgreSQL refuses this user: {text}: check the user, the password and the rights"
+        )
     if state in _NO_DATABASE or ("does not exist" in text and "database" in text):
         return ConfigError(f"{text}: create it first, or name another one")
     if state in _MAKE:
@@ -72,7 +78,10 @@ def _final(error: psycopg.Error, state: str, text: str) -> StoreError:
     if state.startswith("22") or isinstance(error, psycopg.DataError):
         return InvalidError(f"PostgreSQL refuses a value: {text}")
     if isinstance(error, psycopg.OperationalError):
-        return UnavailableError(f"PostgreSQL is out of reach or out of room: {text}")
+        return UnavailableError(
+            f"PostgreSQL cannot be reached or is out of resources: {text}: check the address and "
+            "the server"
+        )
     return ProtocolError(f"PostgreSQL failed: {text}")
 
 

@@ -84,7 +84,9 @@ class Pool:
 
     def _idle_or_new(self, deadline: float) -> Session:
         if self._retired:
-            raise Rerun("the connections of PostgreSQL were closed by another call's interruption")
+            raise Rerun(
+                "the connections to PostgreSQL were closed when another call was interrupted"
+            )
         with suppress(IndexError):  # the one used last: the others may be too many
             return self._idle.pop()
         return self._new(deadline)

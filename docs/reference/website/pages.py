@@ -11,6 +11,7 @@ import re
 import shutil
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -24,6 +25,8 @@ _TARGET: Final = re.compile(
 )
 _MEMBER: Final = re.compile(r"^##+ (?:\w+\.)?(?P<name>\w+)$", re.MULTILINE)
 _IMAGES: Final = frozenset({".png", ".svg", ".jpg", ".gif", ".webp"})
+_PARENTS: Final = frozenset({"reference/api/index", "decisions/index"})
+"""Pages whose own table of contents has the pages beside them."""
 _PROJECT: Final = {
     "README.md": "index",
     "CHANGELOG.md": "project/changelog",
@@ -117,7 +120,7 @@ def _target(
 
 def _copy_image(image: Path, folder: Path) -> str:
     place = f"images/{image.name}"
-    (folder / "images").mkdir(exist_ok=True)
+    (folder / "images").mkdir(parents=True, exist_ok=True)
     shutil.copyfile(image, folder / place)
     return place
 
@@ -132,7 +135,7 @@ def _trees(name: str, pages: dict[Path, str]) -> Iterator[str]:
     below = PurePosixPath(name).parent
     if name == "index":
         yield from _front_trees(pages)
-    elif name in ("reference/api/index", "decisions/index"):
+    elif name in _PARENTS:
         beside = (PurePosixPath(page) for page in pages.values() if page != name)
         yield _tree("", sorted(page.name for page in beside if page.parent == below))
 
@@ -149,7 +152,10 @@ def _front_trees(pages: dict[Path, str]) -> Iterator[str]:
             if file in pages
         ]
         shown |= {page for _, page in found}
-        yield _tree(title, (f"{entry.title} <{page}>" for entry, page in found))
+        for parent, group in groupby(found, key=lambda each: each[1] in _PARENTS):
+            entries = [f"{entry.title} <{page}>" for entry, page in group]
+            yield _tree(title, entries, nested=parent)
+            title = ""
     yield _tree("Plugins and examples", sorted(set(filter(_is_of_project, pages.values())) - shown))
 
 
@@ -157,8 +163,10 @@ def _is_of_project(page: str) -> bool:
     return page.startswith(("project/", "plugins/", "examples/"))
 
 
-def _tree(caption: str, entries: Iterable[str]) -> str:
+def _tree(caption: str, entries: Iterable[str], *, nested: bool = False) -> str:
+    """Return a table of contents; without a depth Sphinx copies all headings for every page."""
     head = f":caption: {caption}\n" if caption else ""
+    head += "" if nested else ":maxdepth: 1\n"
     lines = "\n".join(dict.fromkeys(entries))
     return f"```{{toctree}}\n:hidden:\n{head}\n{lines}\n```\n"
 

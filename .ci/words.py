@@ -2,8 +2,8 @@
 
     python .ci/words.py [FILE …]    the whole tree without arguments; exits with 1 if there is any
 
-It reads prose only: Markdown without its code, the text of templates, and in Python the docstrings
-and all other strings with a space. It does not read decisions, recordings or tests.
+It reads prose only: Markdown without its code and headings, the text of templates, and in Python
+the docstrings and all other strings with a space. It does not read decisions, recordings or tests.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PATTERNS: Final = (
 )
 CODE: Final = re.compile(
     r"^[ ]*(?P<fence>```|~~~).*?^[ ]*(?P=fence)[ ]*$|<!--.*?-->|``.+?``|`[^`\n]+(?:\n[^`\n]+)?`"
-    r"|\]\([^)\s]*\)",
+    r"|\]\([^)\s]*\)|^#+ .*?$",
     re.DOTALL | re.MULTILINE,
 )
 MARKUP: Final = re.compile(r"\{[{%#].*?[%#}]\}|<[^>]*>", re.DOTALL)

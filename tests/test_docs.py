@@ -20,7 +20,7 @@ import yaml
 from generator.decisions import STATUS
 
 import convostore
-from convostore import ConversationStore
+from convostore import ConversationStore, errors
 from convostore.errors import UnavailableError
 from convostore.http import Exchange, Request, Response
 from convostore.testing.loopback import replay, serve
@@ -56,6 +56,7 @@ RUN = [
     DOCS / "tutorial" / "first-steps.md",
     DOCS / "how-to" / "answer-an-interaction.md",
     DOCS / "how-to" / "answer-with-a-model.md",
+    DOCS / "how-to" / "bring-your-own-history.md",
     DOCS / "how-to" / "edit-messages.md",
     DOCS / "how-to" / "export-and-import.md",
     DOCS / "how-to" / "fastgpt.md",
@@ -214,6 +215,13 @@ def test_the_code_of_a_page_runs_and_prints_what_it_shows(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     run_blocks(page, service)
+
+
+def test_every_class_of_error_has_an_example() -> None:
+    page = blocks(DOCS / "reference" / "errors.md")
+    printed = "".join(block.text for block in page if block.language == "text")
+    classes = [name for name in errors.__all__ if name.endswith("Error") and name != "StoreError"]
+    assert [name for name in classes if f"\n{name}: " not in f"\n{printed}"] == []
 
 
 def test_every_page_with_code_of_its_own_is_run() -> None:

@@ -54,7 +54,7 @@ _PATH: Final = re.compile(r"[/\\]|\.(?:db|sqlite3?)$", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """An option's value for where no other source has the option.
+    """An option's value that applies where no other source sets the option.
 
     For programs that open what their user names: it comes after the profile, and an adapter without
     such an option is opened without it, as in ``open(target, create=Default(False))``.
@@ -95,8 +95,8 @@ def open(
         **options: The adapter's options; they override those of the DSN. A `Default` does not.
 
     Raises:
-        ConfigError: The target, an option or the profile is wrong; the message names it, and what to
-            do.
+        ConfigError: The target, an option or the profile is wrong; the message names it, and how
+            to mend it.
         PluginError: The backend's plugin is installed but did not load.
     """
     _check_arguments(transport, Transport, observe)

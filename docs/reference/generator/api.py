@@ -183,7 +183,7 @@ def _bases(owner: type) -> str:
     shown += [
         f"`{each.__name__}`"
         for each in owner.__bases__
-        if each is not object and getattr(builtins, each.__name__, None) is each
+        if each not in (object, dict) and getattr(builtins, each.__name__, None) is each
     ]
     return f"Bases: {', '.join(shown)}." if shown else ""
 

@@ -8,12 +8,12 @@ import re
 from dataclasses import dataclass, is_dataclass
 from functools import cache, cached_property
 from types import FunctionType, ModuleType
-from typing import Any, Final
+from typing import Any, Final, is_typeddict
 
 from pydantic import BaseModel
 
 from .names import CORE, homes, sources, tree_of
-from .signatures import WIDTH, layout, signatures_of, source_of, statements
+from .signatures import WIDTH, body_of, layout, signatures_of, source_of, statements
 
 _TOO_LONG: Final = 400
 
@@ -101,7 +101,9 @@ def function_of(value: Any) -> FunctionType:
 
 
 def constructor_of(owner: type) -> list[str]:
-    """Return how a class is called, where its own code says it."""
+    """Return how a class is called, where its own code says it; of a typed dict its keys."""
+    if is_typeddict(owner):
+        return [body_of(owner, owner.__module__)]
     if issubclass(owner, BaseModel) or is_dataclass(owner) or hasattr(owner, "_fields"):
         return []  # its fields say it
     found = [vars(each)["__init__"] for each in shown_classes(owner) if "__init__" in vars(each)]

@@ -55,6 +55,18 @@ def _meaning(name: str, module: str) -> str:
     return name
 
 
+def body_of(owner: type, module: str) -> str:
+    """Return a class as it is written, with its comments and without its docstring."""
+    for node in statements(tree_of(module).body):
+        if isinstance(node, ast.ClassDef) and node.name == owner.__name__:
+            lines = [line.decode() for line in _lines(module)]
+            first = node.body[0] if ast.get_docstring(node) else None
+            start = (first.end_lineno or 0) if first else node.lineno
+            body = "\n".join(lines[start : node.end_lineno]).strip("\n")
+            return f"{lines[node.lineno - 1]}\n{body}"
+    raise LookupError(f"{module} has no class {owner.__name__}")
+
+
 def _segment(module: str, node: ast.expr) -> str:
     """Return the source of a node; `ast.get_source_segment` splits the whole file each time."""
     lines = _lines(module)[node.lineno - 1 : node.end_lineno]

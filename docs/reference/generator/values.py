@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Iterable
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Final, ForwardRef, get_args, is_typeddict
+from typing import Final, ForwardRef, get_args
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -44,8 +44,6 @@ def fields_with_defaults(owner: type) -> Iterable[tuple[str, str]]:
     elif is_dataclass(owner):
         for each in fields(owner):
             yield each.name, _default(each.default, each.default_factory)
-    elif is_typeddict(owner):
-        yield from dict.fromkeys(owner.__annotations__, "").items()
     elif issubclass(owner, tuple) and hasattr(owner, "_fields"):
         defaults: dict[str, object] = vars(owner)["_field_defaults"]
         for name in owner._fields:

@@ -1,7 +1,7 @@
 """A check that a list which is read page by page comes to an end, in constant memory.
 
 A backend's pages may be empty, short, or overlap, and a list that others write to may show a page
-again. What leads nowhere is a list whose cursors or pages recur for ever. No request is made here.
+again. What leads nowhere is a list whose cursors or pages recur forever. No request is made here.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class _Recurrence:
 
 
 class EndlessListCheck:
-    """A check of one walk through a list, which is told of each page.
+    """A check of one walk through a list; pass each page to `accept`.
 
-    What makes up new items for ever cannot be told from a large list.
+    A list that invents new items forever cannot be distinguished from a long one.
 
     Args:
         adapter: The name of the adapter whose list it is.

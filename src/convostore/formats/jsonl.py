@@ -2,8 +2,8 @@ r"""JSONL: the lossless format, written and read line by line.
 
 The first line names the format and its version, the last one holds the counts, so that a truncated
 file is noticed. Between them is a line for each conversation, followed by a line for each of its
-messages. Every line is ASCII: what UTF-8 cannot hold is escaped. What a value looks like as JSON is
-decided in `serialization`.
+messages. Every line is ASCII: what UTF-8 cannot hold is escaped. The JSON of a value is decided in
+`serialization`.
 """
 
 from __future__ import annotations

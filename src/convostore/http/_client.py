@@ -131,8 +131,8 @@ def install_backend(
     on some versions only would be worse.
 
     The lock of a blocking pool is replaced as well. httpcore's is a class in Python, and what a
-    signal handler raises in its methods comes after the lock was taken, or before it was given
-    back; one of `threading` is taken and given back in one step.
+    signal handler raises in its methods comes after the lock was taken, or before it was
+    released; one of `threading` is taken and released in one step.
 
     Args:
         client: A client that has sent nothing yet.

@@ -1,7 +1,7 @@
 """Incremental, bounded decoders of a byte stream: lines, and server-sent events.
 
-Both take chunks of any size and keep what is incomplete. What a frame means belongs in an adapter's
-decoder.
+Both take chunks of any size and keep what is incomplete. The meaning of a frame belongs in an
+adapter's decoder.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def check_messages(values: object) -> tuple[Message, ...]:
     """Return messages as a tuple, each checked.
 
     Raises:
-        InvalidError: One of them is not a message, or wrong; the error says which.
+        InvalidError: One of them is not a message, or wrong; the error names it.
     """
     if isinstance(values, Message):
         raise InvalidError("messages must be a list, got one message: pass [message]")

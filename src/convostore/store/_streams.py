@@ -50,7 +50,7 @@ class _ReplyStream:
 
     @property
     def message_id(self) -> str | None:
-        """The id of the answer's message, from the beginning where the backend can say it.
+        """The id of the answer's message, from the beginning where the backend knows it.
 
         None until then: some services choose it when the answer is finished.
         """
@@ -229,7 +229,7 @@ class ReplyStream(_ReplyStream):
         return None
 
     def close(self) -> None:
-        """Close the connection; the service goes on. A second call does nothing."""
+        """Close the connection; the service continues. A second call does nothing."""
         self._end()
         self._connection.close()
 
@@ -337,10 +337,11 @@ class AsyncReplyStream(_ReplyStream):
         return None
 
     async def aclose(self) -> None:
-        """Close the connection; the service goes on. A second call does nothing.
+        """Close the connection; the service continues. A second call does nothing.
 
         Raises:
-            InvalidError: Another task waits for an event: to cancel it closes the stream.
+            InvalidError: Another task waits for an event: cancel that task, which closes the
+                stream.
         """
         if self._is_waiting:
             raise _taken_by_another()

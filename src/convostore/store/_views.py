@@ -1,6 +1,7 @@
 """Views: a store through a wrapped adapter, over the connections of the original store.
 
-A view closes nothing, and is closed when its store is. What the wrapper changes is not known here.
+A view closes nothing, and is closed when its store is. The changes of the wrapper are not known
+here.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ def wrapped(inner: Adapter, wrap: Callable[[Adapter], Adapter]) -> Adapter:
     """Return the adapter of a view.
 
     Raises:
-        InvalidError: `wrap` returned neither its argument nor a wrapper of it, or one with a
-            transport of its own, whose requests the store's connections cannot carry.
+        InvalidError: `wrap` returned neither its argument nor a wrapper of it, or one with its own
+            transport, whose requests the store's connections cannot carry.
     """
     plain = WrappedAdapter.transport, WrappedAdapter.async_transport
     adapter = link = wrap(inner)
@@ -67,7 +68,7 @@ class ViewOperations(Operations):
 
     @closed.setter
     def closed(self, value: bool) -> None:
-        """Do nothing: whoever closes a view leaves its store open."""
+        """Do nothing: closing a view leaves its store open."""
 
 
 class ViewTransport(Transport):

@@ -1,4 +1,7 @@
-"""What a store of one face says to the syntax of the other; type checkers see nothing of it."""
+"""TypeErrors for the other face's syntax, such as ``async with`` on a sync store.
+
+Type checkers see nothing of it.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Export as a flow: conversations are read page by page and written to a file in some format.
 
-What a format's text looks like is known in `formats` alone.
+The text of a format is known in `formats` alone.
 """
 
 from __future__ import annotations

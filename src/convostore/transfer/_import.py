@@ -46,7 +46,7 @@ class ImportReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedFields:
-    """What the importer says of every conversation that is new; see `import_conversations`."""
+    """The importer's values for every new conversation; see `import_conversations`."""
 
     owner: str | Unset | None = UNSET
     metadata: Mapping[str, JSON] = field(default_factory=dict)
@@ -110,7 +110,7 @@ class Import:
         self._skipped: list[Skipped] = []
 
     def flow(self) -> Steps[ImportReport]:
-        """Import everything; broken off and begun anew, it goes on."""
+        """Import everything; if it is interrupted and begun again, it continues."""
         try:
             while (entry := (yield from self._next())) is not None:
                 yield from self._import_or_skip(entry)

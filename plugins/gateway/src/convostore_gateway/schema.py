@@ -83,7 +83,7 @@ class UpdateBody(Value):
 
 
 class ForkBody(Value):
-    """The body of `fork_conversation`; of what is absent the copy has the original's."""
+    """The body of `fork_conversation`; what is absent is taken from the original."""
 
     message_id: str
     new_id: str | None = None
@@ -373,6 +373,8 @@ def complaint(error: ValidationError, kind: object = None) -> str:
         known = getattr(kind, "model_fields", {}) if len(first["loc"]) == 1 else {}
         return f"unknown field {where!r}{_suggestion(where, known)}"
     text = first["msg"].removeprefix("Value error, ")
+    if text.startswith("Input should "):
+        return f"{where or 'it'} must {text.removeprefix('Input should ')}"
     return f"{where}: {text}" if where else text
 
 

@@ -1,6 +1,6 @@
 """The options of a store whose replies a model makes, and of a turn.
 
-What is sent for them is decided in `requests`.
+`requests` decides what is sent for them.
 """
 
 from __future__ import annotations

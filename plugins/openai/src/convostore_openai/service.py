@@ -1,7 +1,7 @@
 """The model's server as an adapter that stores nothing, and transports that join it to a store.
 
-These carry the flows of a store, and the one request of a turn to the model. What a request holds
-is decided in `requests`.
+These carry the flows of a store, and the one request of a turn to the model. `requests` decides
+what a request holds.
 """
 
 from __future__ import annotations

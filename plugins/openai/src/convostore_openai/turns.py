@@ -257,7 +257,7 @@ def _missing(turn_id: str, question: Message | None) -> StoreError:
     time = question.created_at
     if time is not None and (datetime.now(UTC) - time).total_seconds() < _LOST_AFTER:
         return ConflictError(
-            f"the reply to the turn {turn_id!r} is still being made: ask again later"
+            f"the reply to the turn {turn_id!r} is still being generated: ask again later"
         )
     return UnavailableError(
         f"the reply to the turn {turn_id!r} never came: send a new turn", retryable=False

@@ -1,6 +1,6 @@
 """Writes of messages as flows of queries, each flow one transaction.
 
-What they check and which values they store is decided in the core's `write_rules`.
+The core's `write_rules` decides what they check and which values they store.
 """
 
 from __future__ import annotations

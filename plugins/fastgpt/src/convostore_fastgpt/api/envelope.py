@@ -126,7 +126,7 @@ def _error(request: Request, response: Response, envelope: dict[str, Any]) -> St
             return AbsentAppError(f"{text}; there is no such app: check app_id", detail=detail)
         case 504001:
             return ConflictError(
-                f"{text}; an answer is being made in this conversation: try again when it is done",
+                f"{text}; an answer is being generated here: try again when it is done",
                 detail=detail,
                 retryable=True,
             )

@@ -51,7 +51,7 @@ _ERRORS: Final[tuple[tuple[type[StoreError], int, str], ...]] = (
     (UnavailableError, 503, "The store cannot be reached right now. Try again in a moment."),
     (ProtocolError, 502, "The store sent an invalid response."),
 )
-_UNEXPECTED: Final = (500, "The gateway failed. Its log says where.")
+_UNEXPECTED: Final = (500, "The gateway failed. See its log.")
 
 
 def html(text: str, status: int = 200) -> Response:

@@ -82,7 +82,7 @@ def _complaint(row: Row) -> str:
 def _not_resumed(error: StoreError, response: Response) -> StoreError:
     if response.status == 404:
         return UnavailableError(
-            "this answer is no longer being made, and it is not stored: its model failed, the "
+            "this answer is no longer being generated, and is not stored: its model failed, the "
             "server was restarted, or half an hour has passed; ask again with a new turn",
             detail=error.detail,
             retryable=False,

@@ -31,7 +31,7 @@ _READ_ONLY: Final = frozenset({"25006"})
 _STATEMENT_MODE: Final = "not allowed in statement pooling mode"
 """What PgBouncer says to a BEGIN; there is no state for it."""
 _ENDED: Final = ("server closed the connection", "terminating connection")
-"""What libpq says of a connection that ended while it was made; it has no state then."""
+"""The messages of libpq for a connection that ended while it was made; it has no state then."""
 
 
 def translate(error: psycopg.Error, *, broken: bool) -> StoreError:
@@ -143,7 +143,7 @@ def _cause(error: BaseException, handled: BaseException | None) -> BaseException
     """Return the cancellation or interrupt that an error hides, or what was raised first.
 
     One that strikes in a pipeline of psycopg (3.3) makes it fail to leave that, with an
-    AssertionError or an error of its own, which takes the place of the first.
+    AssertionError or another error, which takes the place of the first.
 
     Args:
         error: What was raised in the end.

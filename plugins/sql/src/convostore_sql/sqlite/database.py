@@ -172,7 +172,7 @@ class Database:
             raise replaced(self.path)
 
     def take(self) -> sqlite3.Connection:
-        """Return a connection for the caller's exclusive use until it is given back.
+        """Return a connection for the caller's exclusive use until it is returned.
 
         Raises:
             StoreError: The database cannot be opened.

@@ -86,7 +86,7 @@ def _charter(path: str, file: str) -> str:
     told = [each if each.startswith("    ") else _for_readers(each) for each in paragraphs]
     charter = render("\n\n".join(filter(None, told)), linker(path))
     if path == f"{CORE}.store":
-        charter += "\nThe classes for asyncio have [a page of their own](store-async.md).\n"
+        charter += "\nThe classes for asyncio have [a separate page](store-async.md).\n"
     return charter
 
 

@@ -96,8 +96,13 @@ def open(
 
     Raises:
         ConfigError: The target, an option or the profile is wrong; the message names it, and how
-            to mend it.
+            to correct it.
         PluginError: The backend's plugin is installed but did not load.
+
+    Example:
+        with convostore.open("sqlite:///history.db", timeout=5) as store:
+            for conversation in store.conversations():
+                print(conversation.title)
     """
     _check_arguments(transport, Transport, observe)
     adapter = open_adapter(target, **options)

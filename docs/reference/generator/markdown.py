@@ -25,7 +25,9 @@ def code_spans(text: str) -> str:
 def summary(documented: object) -> str:
     """A docstring without its sections, as Markdown."""
     told = inspect.getdoc(documented) or ""
-    return code_spans(re.sub(r"\n\nAttributes:\n(?:(?: {4}.*)?\n?)+(?=\S|$)", "\n\n", told).strip())
+    return code_spans(
+        re.sub(r"\n\n(?:Attributes|Example):\n(?:(?: {4}.*)?\n?)+(?=\S|$)", "\n\n", told).strip()
+    )
 
 
 def attributes(documented: type, convert: Callable[[str], str] = code_spans) -> dict[str, str]:

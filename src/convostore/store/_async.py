@@ -61,6 +61,13 @@ class AsyncConversationStore(BaseStore):
     iterate over `conversations`, `messages` and `transcripts` with ``async for``, and use the
     streams of replies in an ``async with``. A cancelled call has ended when `CancelledError` is
     raised; a write may have been stored before.
+
+    Example:
+        async with convostore.aopen("sqlite:///history.db") as store:
+            chat = await store.create_conversation(title="Moon")
+            await store.append_messages(chat.id, [Message.user("How far is the moon?")])
+            async for message in store.messages(chat.id):
+                print(message.role, message.text)
     """
 
     def __init__(
@@ -565,7 +572,7 @@ class AsyncConversationStore(BaseStore):
         return await self._run(self._operations.delete_conversations(which))
 
     async def clear_conversations(self) -> None:
-        """Delete every conversation of the store; `traits.clears` says whether others go, too."""
+        """Delete every conversation of the store; see `traits.clears` for whose."""
         return await self._run(self._operations.clear_conversations())
 
     async def delete_message(self, conversation_id: str, message_id: str) -> bool | None:
@@ -643,6 +650,10 @@ class AsyncConversationStore(BaseStore):
 
         Raises:
             InvalidError: The cursor is of another search, or a time has no time zone.
+
+        Example:
+            for hit in (await store.search('moon "far side"', role="assistant")).items:
+                print(hit.conversation.title, hit.snippet.text)
         """
         return await self._run(
             self._operations.search(
@@ -757,7 +768,7 @@ class AsyncConversationStore(BaseStore):
         Raises:
             NotFoundError: Nothing of the turn is stored: it did not arrive. (A service that stores
                 a turn with its reply, as FastGPT did before 4.15, raises this meanwhile, too.)
-            ConflictError: The reply is still being made: ask again later, or use `resume_reply`.
+            ConflictError: The reply is still being generated: ask again later, or use `resume_reply`.
             UnavailableError: The model, or a step of its flow, failed.
         """
         return await self._run(self._operations.get_reply(conversation_id, turn_id))

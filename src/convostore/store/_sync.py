@@ -54,6 +54,13 @@ class ConversationStore(BaseStore):
 
     Use it in a ``with``. Each method may also raise `UnsupportedError` (ask `offers`), `AuthError`,
     `RateLimitError`, `UnavailableError` and `ProtocolError`, and `InvalidError` once it is closed.
+
+    Example:
+        with convostore.open("sqlite:///history.db") as store:
+            chat = store.create_conversation(title="Moon")
+            store.append_messages(chat.id, [Message.user("How far is the moon?")])
+            for message in store.messages(chat.id):
+                print(message.role, message.text)
     """
 
     def __init__(
@@ -522,7 +529,7 @@ class ConversationStore(BaseStore):
         return self._run(self._operations.delete_conversations(which))
 
     def clear_conversations(self) -> None:
-        """Delete every conversation of the store; `traits.clears` says whether others go, too."""
+        """Delete every conversation of the store; see `traits.clears` for whose."""
         return self._run(self._operations.clear_conversations())
 
     def delete_message(self, conversation_id: str, message_id: str) -> bool | None:
@@ -600,6 +607,10 @@ class ConversationStore(BaseStore):
 
         Raises:
             InvalidError: The cursor is of another search, or a time has no time zone.
+
+        Example:
+            for hit in store.search('moon "far side"', role="assistant").items:
+                print(hit.conversation.title, hit.snippet.text)
         """
         return self._run(
             self._operations.search(
@@ -712,7 +723,7 @@ class ConversationStore(BaseStore):
         Raises:
             NotFoundError: Nothing of the turn is stored: it did not arrive. (A service that stores
                 a turn with its reply, as FastGPT did before 4.15, raises this meanwhile, too.)
-            ConflictError: The reply is still being made: ask again later, or use `resume_reply`.
+            ConflictError: The reply is still being generated: ask again later, or use `resume_reply`.
             UnavailableError: The model, or a step of its flow, failed.
         """
         return self._run(self._operations.get_reply(conversation_id, turn_id))

@@ -153,9 +153,9 @@ def _front_trees(pages: dict[Path, str]) -> Iterator[str]:
         ]
         shown |= {page for _, page in found}
         for parent, group in groupby(found, key=lambda each: each[1] in _PARENTS):
-            entries = [f"{entry.title} <{page}>" for entry, page in group]
-            yield _tree(title, entries, nested=parent)
-            title = ""
+            lines = [f"{entry.title} <{page}>" for entry, page in group]
+            yield _tree(title, lines, nested=parent)
+            title = ""  # a group that follows has no caption, and so looks like one with it
     yield _tree("Plugins and examples", sorted(set(filter(_is_of_project, pages.values())) - shown))
 
 

@@ -27,23 +27,24 @@ from .members import (
     public_bases,
     shown_classes,
 )
-from .names import CORE, ROOT, exporters, exports_of, note_of, page_of
+from .names import CORE, ROOT, anchor_of, exporters, exports_of, note_of, page_of
 from .signatures import signatures_of
 from .values import annotation, fields_with_defaults
 
 FOLDER: Final = ROOT / "docs" / "reference" / "api"
 _NOTICE: Final = "<!-- Written by docs/reference/generate.py from the docstrings: edit those. -->"
 _GROUPS: Final = {
-    "Applications": (
+    "For applications": (
         *("config", "store", "store-async", "models", "errors", "transfer", "search", "dsn"),
         *("formats", "serialization", "timeline"),
     ),
-    "Backends and plugins": (
+    "For authors of backends": (
         *("adapters", "http", "parsing", "flow", "plugins", "dialects", "testing"),
     ),
-    "Distributions beside the core": ("fastgpt", "gateway", "openai", "perplexica"),
-    "The command": ("cli",),
+    "Our plugins": ("fastgpt", "gateway", "openai", "perplexica"),
+    "The command line": ("cli",),
 }
+_FEW: Final = 8
 _FOR_MAINTAINERS: Final = re.compile(r"\b(?:here|belongs?|loads?|loaded|one module)\b|^Nothing ")
 """Sentences of a module's docstring that say what it may not have, and not what it is for."""
 
@@ -111,7 +112,14 @@ def _index(pages: dict[str, dict[str, list[str]]]) -> str:
             charter = code_spans(first_sentence(module.__doc__))
             if stem == "store-async":
                 charter = "The async class of a store, and of a reply as it arrives."
-            rows.append([f"[{_title(f'{stem}.md')}]({stem}.md)", charter])
+            names = [name for found in pages[f"{stem}.md"].values() for name in found]
+            used = [
+                f"[`{name}`]({stem}.md#{anchor_of(name)})"
+                for name in names
+                if name in convostore.__all__
+            ]
+            main = f" {', '.join(used)}" if len(used) <= _FEW else ""
+            rows.append([f"[{_title(f'{stem}.md')}]({stem}.md)", (charter + main).strip()])
         parts += [f"## {title}", table(["package", "what it has"], rows)]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 

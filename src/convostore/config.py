@@ -99,6 +99,11 @@ def open(
         ConfigError: The target, an option or the profile is wrong; the message names it, and how
             to correct it.
         PluginError: The backend's plugin is installed but did not load.
+
+    Example:
+        with convostore.open("sqlite:///history.db", timeout=5) as store:
+            for conversation in store.conversations():
+                print(conversation.title)
     """
     _check_arguments(transport, Transport, observe)
     adapter = open_adapter(target, **options)

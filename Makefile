@@ -61,7 +61,8 @@ lint: setup
 
 types: setup
 	$(RUN) mypy
-	$(RUN) pyright
+	$(RUN) pyright --pythonpath $(VENV)/bin/python
+	$(RUN) tests.typing.pages README.md docs/tutorial/*.md
 
 layers: setup
 	$(VENV)/bin/lint-imports

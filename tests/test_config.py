@@ -131,7 +131,7 @@ def test_a_default_of_the_program_comes_last_and_only_where_the_adapter_has_the_
 
 # What is opened.
 
-NO_SQLITE = "no installed plugin serves sqlite://: pip install convostore-sql"
+NO_SQLITE = 'no installed plugin serves sqlite://: pip install "convostore[sqlite]"'
 """Here is the plugin of these tests only."""
 
 

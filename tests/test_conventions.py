@@ -128,7 +128,8 @@ def test_type_checkers_are_told_the_same_public_names():
         for each in statements
         if isinstance(each, ast.If) and ast.unparse(each.test) == "TYPE_CHECKING"
     ]
-    named = {(each.module, alias.name, alias.asname) for each in block.body for alias in each.names}
+    imports = [each for each in block.body if isinstance(each, ast.ImportFrom)]
+    named = {(each.module, alias.name, alias.asname) for each in imports for alias in each.names}
     homes = convostore._HOMES.items()
     assert named == {(home, name, name) for home, names in homes for name in names}
 

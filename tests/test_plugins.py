@@ -172,18 +172,9 @@ def test_a_misspelt_scheme_gets_the_nearest_name(site):
     assert "did you mean perplexica://?" in str(refused("perplexika", ConfigError))
 
 
-@pytest.mark.parametrize(
-    ("scheme", "distribution"),
-    [
-        ("fastgpt", "convostore-fastgpt"),
-        ("perplexica", "convostore-perplexica"),
-        ("sqlite", "convostore-sql"),
-        ("postgresql", "convostore-sql"),
-        ("gateway", "convostore-gateway"),
-    ],
-)
-def test_a_scheme_of_ours_that_is_not_installed_gets_its_pip_line(site, scheme, distribution):
-    assert f"pip install {distribution}" in str(refused(scheme, ConfigError))
+@pytest.mark.parametrize("scheme", ["fastgpt", "perplexica", "sqlite", "postgresql", "gateway"])
+def test_a_scheme_of_ours_that_is_not_installed_gets_its_pip_line(site, scheme):
+    assert f'pip install "convostore[{scheme}]"' in str(refused(scheme, ConfigError))
 
 
 @pytest.mark.parametrize(
@@ -315,7 +306,7 @@ def test_a_plugin_of_models_is_no_backend(site):
 
 
 def test_a_kind_of_ours_that_is_not_installed_gets_its_pip_line(site):
-    assert "pip install convostore-openai" in str(refused_model("openai", ConfigError))
+    assert 'pip install "convostore[openai]"' in str(refused_model("openai", ConfigError))
 
 
 def test_an_unknown_kind_of_models_is_named(site):

@@ -4,12 +4,18 @@ import ast
 import importlib
 import re
 from collections import Counter
+from importlib import metadata
 from pathlib import Path
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
 from docs.reference.generate import public_modules
+from pydantic import SecretStr
 
 import convostore
+from convostore import OpenOptions
+from convostore.http import Exchange
+from convostore.plugins import adapter_for, installed
 
 ROOT = Path(__file__).parents[1]
 OUTSIDE = sorted(
@@ -139,3 +145,31 @@ def test_no_page_imports_a_private_module():
         for page in pages
     }
     assert {page: lines for page, lines in found.items() if lines} == {}
+
+
+def test_open_s_options_are_those_of_our_backends():
+    names = {"Exchange": Exchange, "SecretStr": SecretStr}
+    hints = get_type_hints(OpenOptions, localns=names)
+    fields = {}
+    for entry in installed():
+        if entry.scheme in _OURS:
+            for name, field in adapter_for(entry.scheme).Options.model_fields.items():
+                fields.setdefault(name, []).append(field.annotation)
+    assert set(hints) == set(fields)
+    assert {name: literals(hint) for name, hint in hints.items()} == {
+        name: set().union(*map(literals, annotations)) for name, annotations in fields.items()
+    }
+
+
+_OURS = {"echo", "fastgpt", "gateway", "memory", "perplexica", "postgresql", "sqlite"}
+
+
+def literals(hint):
+    """The values that a hint lists."""
+    if get_origin(hint) is Literal:
+        return set(get_args(hint))
+    return set().union(*map(literals, get_args(hint)))
+
+
+def test_the_version_is_that_of_the_distribution():
+    assert convostore.__version__ == metadata.version("convostore")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from .adapters import Operation as Operation
     from .adapters import Traits as Traits
+    from .config import OpenOptions as OpenOptions
     from .config import aopen as aopen
     from .config import open as open
     from .dsn import DSN as DSN
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from .models import InteractionRequested as InteractionRequested
     from .models import Listing as Listing
     from .models import Message as Message
+    from .models import MessageFields as MessageFields
     from .models import Origin as Origin
     from .models import OtherEvent as OtherEvent
     from .models import OtherPart as OtherPart
@@ -91,12 +93,16 @@ if TYPE_CHECKING:
     from .transfer import import_conversations as import_conversations
     from .transfer import mirror as mirror
 
+    __version__: str
+    """The version of the installed distribution."""
+
 _HOMES: Final = {
     "adapters": (
         "Operation",
         "Traits",
     ),
     "config": (
+        "OpenOptions",
         "aopen",
         "open",
     ),
@@ -128,6 +134,7 @@ _HOMES: Final = {
         "InteractionRequested",
         "Listing",
         "Message",
+        "MessageFields",
         "Origin",
         "OtherEvent",
         "OtherPart",
@@ -196,12 +203,20 @@ if not TYPE_CHECKING:  # type checkers would take any name for one that is there
 
     def __getattr__(name: str) -> object:
         """Import a public name, or the module that defines it, when it is first used."""
+        if name == "__version__":
+            return _version()
         if name in _HOMES:
             return import_module(f".{name}", __name__)
         if name not in _HOME_OF:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = globals()[name] = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
         return value
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version(__name__)
 
 
 def __dir__() -> list[str]:

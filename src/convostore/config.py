@@ -20,9 +20,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Unpack, overload
 from urllib.parse import quote
 
+from ._known_options import OpenOptions
 from .adapters import AsyncTransport, Transport, validate_options
 from .dsn import DSN
 from .errors import ConfigError
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Default",
+    "OpenOptions",
     "aopen",
     "config_file",
     "file_dsn",
@@ -61,6 +63,22 @@ class Default:
     value: object
 
 
+@overload
+def open(
+    target: str | os.PathLike[str],
+    *,
+    transport: Transport | None = None,
+    observe: Observer | None = None,
+    **options: Unpack[OpenOptions],
+) -> ConversationStore: ...
+@overload
+def open(
+    target: str | os.PathLike[str],
+    *,
+    transport: Transport | None = None,
+    observe: Observer | None = None,
+    **options: object,  # of other plugins' backends
+) -> ConversationStore: ...
 def open(
     target: str | os.PathLike[str],
     *,
@@ -86,6 +104,22 @@ def open(
     return ConversationStore(adapter, transport or adapter.transport(), observe=observe)
 
 
+@overload
+def aopen(
+    target: str | os.PathLike[str],
+    *,
+    transport: AsyncTransport | None = None,
+    observe: Observer | None = None,
+    **options: Unpack[OpenOptions],
+) -> AsyncConversationStore: ...
+@overload
+def aopen(
+    target: str | os.PathLike[str],
+    *,
+    transport: AsyncTransport | None = None,
+    observe: Observer | None = None,
+    **options: object,  # of other plugins' backends
+) -> AsyncConversationStore: ...
 def aopen(
     target: str | os.PathLike[str],
     *,

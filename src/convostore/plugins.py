@@ -51,14 +51,9 @@ _BUILT_IN: Final = {
     "memory": ("convostore.adapters.memory", "MemoryAdapter"),
     "echo": ("convostore.adapters.echo", "EchoAdapter"),
 }
-_OURS: Final = {
-    "fastgpt": "convostore-fastgpt",
-    "perplexica": "convostore-perplexica",
-    "sqlite": "convostore-sql",
-    "postgresql": "convostore-sql",
-    "gateway": "convostore-gateway",
-}
-_OUR_MODELS: Final = {"openai": "convostore-openai"}
+_OUR_SCHEMES: Final = ("fastgpt", "gateway", "perplexica", "postgresql", "sqlite")
+"""The schemes of this project's plugins; `convostore` has an extra of each name."""
+_OUR_MODELS: Final = ("openai",)
 
 ModelWrapper: TypeAlias = "Callable[..., Adapter]"
 """A function that wraps a store's adapter in one whose replies a model makes.
@@ -161,8 +156,8 @@ def model_for(kind: str) -> ModelWrapper:
     """
     points = _entry_points(MODELS_GROUP).get(kind, ())
     if not points:
-        pip = f": pip install {_OUR_MODELS[kind]}" if kind in _OUR_MODELS else ""
-        raise ConfigError(f"no installed plugin puts a model of {kind} before a store{pip}")
+        advice = f": {_pip_install(kind)}" if kind in _OUR_MODELS else ""
+        raise ConfigError(f"no installed plugin puts a model of {kind} before a store{advice}")
     point = _only(points, f"models of {kind}")
     for value in _hook_values("convostore_models", point, f"models of {kind}"):
         if callable(value):
@@ -284,12 +279,16 @@ def _too_new(point: metadata.EntryPoint) -> str | None:
     return None
 
 
+def _pip_install(extra: str) -> str:
+    return f'pip install "convostore[{extra}]"'
+
+
 def _unknown(scheme: str) -> ConfigError:
     names = sorted({entry.scheme for entry in installed()})
     message = f"no installed plugin serves {scheme}://"
-    if scheme in _OURS:
-        return ConfigError(f"{message}: pip install {_OURS[scheme]}")
-    near = difflib.get_close_matches(scheme, [*names, *_OURS], n=1)
+    if scheme in _OUR_SCHEMES:
+        return ConfigError(f"{message}: {_pip_install(scheme)}")
+    near = difflib.get_close_matches(scheme, [*names, *_OUR_SCHEMES], n=1)
     hint = f"; did you mean {near[0]}://?" if near else ""
     return ConfigError(f"{message}; installed: {', '.join(names)}{hint}")
 

@@ -309,7 +309,7 @@ def test_lines_for_a_pipe_wait_for_nothing_that_draws():
     assert not {"httpx", "rich"} & loaded
 
 
-NEEDED = "the convostore command needs {}: pip install 'convostore[cli]'"
+NEEDED = 'the convostore command needs {}: pip install "convostore[cli]"'
 
 
 def test_without_the_extra_the_command_says_what_to_install():

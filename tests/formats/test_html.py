@@ -368,5 +368,5 @@ def test_without_its_libraries_it_tells_how_to_get_them(missing, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", refuse)
     for name in [name for name in sys.modules if name.partition(".")[0] == missing]:
         monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(ConfigError, match=r"pip install 'convostore\[export\]'"):
+    with pytest.raises(ConfigError, match=r'pip install "convostore\[export\]"'):
         writer("html")

@@ -21,6 +21,7 @@ from convostore import (
     InteractionOption,
     InteractionPart,
     Message,
+    MessageFields,
     Origin,
     OtherPart,
     Page,
@@ -226,6 +227,24 @@ def test_lists_become_tuples():
     message = Message(role="user", parts=[TextPart(text="a")], sources=[Source()])
     assert message.parts == (TextPart(text="a"),)
     assert message.sources == (Source(),)
+
+
+@pytest.mark.parametrize("role", ["user", "assistant", "system"])
+def test_a_message_of_a_role_is_written_from_a_text_or_from_parts(role):
+    write = getattr(Message, role)
+    message = write("hi", id="a", created_at=NOON)
+    assert message == Message(id="a", role=role, parts=(TextPart(text="hi"),), created_at=NOON)
+    assert write([TextPart(text="hi")], id="a").parts == message.parts
+
+
+def test_the_fields_of_a_message_are_its_arguments():
+    names = {"role", "parts", *MessageFields.__annotations__}
+    assert names == set(Message.model_fields)
+
+
+def test_a_text_in_the_place_of_parts_is_refused_with_what_to_call():
+    with pytest.raises(ValidationError, match=r"Message\.user\(text\)"):
+        Message(role="user", parts="hi")
 
 
 def test_a_message_without_an_id_chooses_one_of_its_own():

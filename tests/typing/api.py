@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal, assert_never, assert_type
 
 import convostore
@@ -25,6 +26,7 @@ from convostore import (
     InteractionPart,
     Message,
     NotFoundError,
+    OpenOptions,
     Operation,
     Origin,
     OtherPart,
@@ -51,6 +53,19 @@ from convostore.store import WriteCall
 def opening() -> None:
     assert_type(convostore.open("memory://"), ConversationStore)
     assert_type(convostore.open("work", timeout=5, api_key="key"), ConversationStore)
+    options: OpenOptions = {"namespace": "ann", "durability": "full"}
+    assert_type(convostore.aopen(Path("chats.db"), **options), AsyncConversationStore)
+    misspelt: OpenOptions = {"durability": "fool"}  # type: ignore[typeddict-item]
+    convostore.open("notes://", of_another_plugin=misspelt)
+    assert_type(convostore.__version__, str)
+
+
+def writing_shortly(parts: list[TextPart], sources: list[Source]) -> None:
+    assert_type(Message.user("hi"), Message)
+    assert_type(Message.assistant(parts, sources=sources, model="m").parts, tuple[Part, ...])
+    assert_type(Message(role="system", parts=parts), Message)
+    Message.user("hi", colour="red")  # type: ignore[call-arg]
+    Message(role="bot")  # type: ignore[arg-type]
     assert_type(convostore.aopen("memory://"), AsyncConversationStore)
     with convostore.open("memory://") as store:
         assert_type(store, ConversationStore)

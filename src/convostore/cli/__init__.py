@@ -9,7 +9,7 @@ import sys
 
 __all__ = ["NEEDS", "main"]
 
-NEEDS = "the convostore command needs {}: pip install 'convostore[cli]'"
+NEEDS = 'the convostore command needs {}: pip install "convostore[cli]"'
 """The message for a missing library, with its name to be filled in."""
 
 

@@ -23,7 +23,17 @@ from ._conversations import (
     RunStep,
     Transcript,
 )
-from ._messages import Citation, Feedback, Message, Problem, Role, Source, SourceKind, Status
+from ._messages import (
+    Citation,
+    Feedback,
+    Message,
+    MessageFields,
+    Problem,
+    Role,
+    Source,
+    SourceKind,
+    Status,
+)
 from ._metadata import merge_metadata
 from ._paging import ANY, UNSET, AnyTip, Listing, Order, Page, Unset
 from ._parts import (
@@ -79,6 +89,7 @@ __all__ = [
     "InteractionRequested",
     "Listing",
     "Message",
+    "MessageFields",
     "NewConversation",
     "Order",
     "Origin",

@@ -9,11 +9,23 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
-from typing import Annotated, ClassVar, Final, Literal, NamedTuple, TypeAlias
+from datetime import datetime
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    ClassVar,
+    Final,
+    Literal,
+    NamedTuple,
+    Self,
+    TypeAlias,
+    TypedDict,
+    Unpack,
+)
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from .._surrogates import may_hold_pairs, separate_surrogates
@@ -127,8 +139,35 @@ class Citation(NamedTuple):
     source: Source | None
 
 
+class MessageFields(TypedDict, total=False):
+    """The fields of a `Message` beside its role and its parts, as arguments."""
+
+    id: str
+    created_at: datetime | None
+    stored_at: datetime | None
+    sources: Sequence[Source]
+    feedback: Feedback | None
+    status: Status | None
+    model: str | None
+    parent_id: str | None
+    problems: Sequence[Problem]
+    raw: JSON
+
+
+def _no_text(parts: object) -> object:
+    if isinstance(parts, str):
+        raise ValueError(  # noqa: TRY004  # pydantic reports no TypeError
+            "must be a sequence of parts, got a text: Message.user(text), Message.assistant(text) "
+            "and Message.system(text) make a message of one"
+        )
+    return parts
+
+
 class Message(Value):
     """One utterance of a conversation.
+
+    `Message.user("…")`, `Message.assistant("…")` and `Message.system("…")` are short ways to write
+    one.
 
     Attributes:
         id: An opaque id, unique in its conversation. By default a new one is chosen, so that
@@ -151,7 +190,7 @@ class Message(Value):
         default_factory=lambda: secrets.token_hex(16)
     )
     role: Role
-    parts: tuple[Part, ...] = ()
+    parts: Annotated[tuple[Part, ...], BeforeValidator(_no_text)] = ()
     created_at: Timestamp | None = None
     stored_at: Timestamp | None = None
     sources: tuple[Source, ...] = ()
@@ -161,6 +200,35 @@ class Message(Value):
     parent_id: str | None = None
     problems: tuple[Problem, ...] = ()
     raw: JSON = Field(default=None, repr=False)
+
+    if TYPE_CHECKING:  # pydantic takes any sequence, and makes a tuple of it
+
+        def __init__(
+            self, *, role: Role, parts: Sequence[Part] = ..., **fields: Unpack[MessageFields]
+        ) -> None: ...
+
+    @classmethod
+    def user(cls, content: str | Sequence[Part], **fields: Unpack[MessageFields]) -> Self:
+        """Return a message of the user.
+
+        Args:
+            content: Its text, or its parts.
+            **fields: Further fields, such as `created_at`.
+
+        Raises:
+            pydantic.ValidationError: A value is wrong.
+        """
+        return cls(role="user", parts=_parts_of(content), **fields)
+
+    @classmethod
+    def assistant(cls, content: str | Sequence[Part], **fields: Unpack[MessageFields]) -> Self:
+        """Return a message of the model, such as an answer; see `user`."""
+        return cls(role="assistant", parts=_parts_of(content), **fields)
+
+    @classmethod
+    def system(cls, content: str | Sequence[Part], **fields: Unpack[MessageFields]) -> Self:
+        """Return a message with instructions for the model; see `user`."""
+        return cls(role="system", parts=_parts_of(content), **fields)
 
     @property
     def text(self) -> str:
@@ -190,3 +258,7 @@ class Message(Value):
             plain = separate_surrogates(plain)
             text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _parts_of(content: str | Sequence[Part]) -> Sequence[Part]:
+    return (TextPart(text=content),) if isinstance(content, str) else content

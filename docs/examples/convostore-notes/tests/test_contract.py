@@ -46,7 +46,8 @@ class NotesService:
             case "GET", [thread_id, "entries"]:
                 rows = self.entries[thread_id]
                 return _page(rows, request, shown={row["id"]: row for row in rows})
-        return _json(405, {"message": "this cannot be done here"})
+            case _:
+                return _json(405, {"message": "this cannot be done here"})
 
 
 def _entry(message: Message) -> Row:

@@ -69,7 +69,7 @@ def parser() -> MarkdownIt:
 
 def missing() -> ConfigError:
     """Return the error of a library that HTML needs and that is not installed."""
-    return ConfigError("HTML needs two more libraries: pip install 'convostore[export]'")
+    return ConfigError('HTML needs two more libraries: pip install "convostore[export]"')
 
 
 def _cite(state: StateInline, silent: bool) -> bool:

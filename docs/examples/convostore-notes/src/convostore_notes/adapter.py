@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from convostore import Conversation, Listing, Message, Page, TextPart, Traits
+from convostore import Conversation, Listing, Message, Page, Traits
 from convostore.http import HTTPAdapter, HTTPFlow, HTTPOptions, Request, path
 from convostore.parsing import Row, read_time
 
@@ -50,10 +50,10 @@ def _page(body: Row, read: Callable[[Row], Any]) -> Page[Any]:
 
 
 def _thread(row: Row) -> Conversation:
-    times = {"created_at": read_time(row["created"]), "updated_at": read_time(row["changed"])}
+    times: Row = {"created_at": read_time(row["created"]), "updated_at": read_time(row["changed"])}
     return Conversation(id=row["id"], title=row["subject"], **times, raw=row)
 
 
 def _entry(row: Row) -> Message:
-    role, said = "user" if row["by"] == "me" else "assistant", TextPart(text=row["text"])
-    return Message(id=row["id"], role=role, parts=(said,), created_at=read_time(row["at"]), raw=row)
+    message = Message.user if row["by"] == "me" else Message.assistant
+    return message(row["text"], id=row["id"], created_at=read_time(row["at"]), raw=row)

@@ -44,7 +44,8 @@ class NotesDialect(Dialect):
                 yield from ask(lambda store: store.get_conversation(thread_id))
                 yield from ask(lambda store: store.delete_conversation(thread_id))
                 return _answer(200, {"deleted": thread_id})
-        raise NotFoundError("there is nothing of that address")
+            case _:
+                raise NotFoundError("there is nothing of that address")
 
     def failed(self, request: IncomingRequest, error: StoreError) -> Response:
         status = status_of(error)

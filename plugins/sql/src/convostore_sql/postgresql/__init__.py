@@ -14,7 +14,7 @@ try:
     import psycopg_pool  # noqa: F401
 except ImportError as error:  # pragma: no cover - depends on what is installed
     raise ImportError(
-        "postgresql:// needs psycopg: pip install 'convostore-sql[postgresql]'"
+        'postgresql:// needs psycopg: pip install "convostore[postgresql]"'
     ) from error
 
 from convostore.adapters import AsyncTransport, Transport

@@ -52,7 +52,7 @@ class Trial:
         )
         self.call([self.python, "-m", "venv", str(self.folder / "environment")], self.folder)
         self.install("convostore")
-        # self.script("bare.py")
+        self.script("bare.py")
         for page in PAGES:
             text = (ROOT / page).read_text(encoding="utf-8")
             for wanted in PIP.findall(text):

@@ -20,7 +20,7 @@ NOTES_ITS_ADDRESS = "import pathlib, sys; pathlib.Path(sys.argv[1]).write_text(s
 
 
 def _environment(folder, **more):
-    return {**os.environ, "TMPDIR": str(folder), "COLUMNS": "100", **more}
+    return {**os.environ, "TMPDIR": str(folder), "COLUMNS": "80", **more}
 
 
 def test_the_demo_ends_by_itself_where_nobody_watches(tmp_path):
@@ -34,17 +34,20 @@ def test_the_demo_ends_by_itself_where_nobody_watches(tmp_path):
     )
     assert done.stderr == ""
     assert done.returncode == 0
-    for told in (
-        "7 copied, 0 unchanged: 16 messages written",
-        "6 copied, 0 unchanged: 26 messages written",
-        "0 copied, 7 unchanged: nothing written",
-        "0 copied, 6 unchanged: nothing written",
+    for line in (
+        "Perplexica 1.12  7 copied, 0 unchanged, 16 messages written",
+        "FastGPT 4.16     6 copied, 0 unchanged, 26 messages written",
+        "Perplexica 1.12  0 copied, 7 unchanged, nothing written",
+        "FastGPT 4.16     0 copied, 6 unchanged, nothing written",
+        "A late fee of",
+        "什么是量子纠缠？",
         "13 chats",
         "13 histories",
-        "found: title 1",
-        "13 conversations",
+        "Shinkai directed it",
+        "/viewer/",
     ):
-        assert told in done.stdout
+        assert line in done.stdout
+    assert len(done.stdout.splitlines()) <= 40
     with convostore.open(ARCHIVE.findall(done.stdout)[-1]) as archive:
         assert len(list(archive.conversations())) == 13
 
@@ -64,14 +67,13 @@ def test_at_a_terminal_the_demo_opens_a_browser_and_serves_until_it_is_interrupt
     ) as demo:
         os.close(its)
         try:
-            shown = _read_until(ours, b"Ctrl-C ends it")
+            shown = _read_until(ours, b"Press Ctrl-C to stop")
             address = noted.read_text()
             assert address.encode() in shown
             assert httpx.get(address).status_code == 200
             demo.send_signal(signal.SIGINT)
-            rest = _read_until(ours, b"archive.db")
             assert demo.wait(60) == 0
-            assert b"Traceback" not in rest
+            assert b"archive.db" in shown
         finally:
             demo.kill()
             os.close(ours)

@@ -18,10 +18,13 @@ from typing import Any
 import pytest
 import yaml
 
-from convostore import ConversationStore
+import convostore
+from convostore import ConversationStore, errors
 from convostore.errors import UnavailableError
 from convostore.http import Exchange, Request, Response
 from convostore.testing.loopback import replay, serve
+from convostore_gateway import create_app
+from convostore_gateway.server.run import running
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -51,6 +54,7 @@ RUN = [
     DOCS / "tutorial" / "first-steps.md",
     DOCS / "how-to" / "answer-an-interaction.md",
     DOCS / "how-to" / "answer-with-a-model.md",
+    DOCS / "how-to" / "bring-your-own-history.md",
     DOCS / "how-to" / "edit-messages.md",
     DOCS / "how-to" / "export-and-import.md",
     DOCS / "how-to" / "fastgpt.md",
@@ -65,9 +69,11 @@ RUN = [
     DOCS / "how-to" / "trace-and-log.md",
     DOCS / "how-to" / "write-an-adapter.md",
     DOCS / "reference" / "contract-kit.md",
+    DOCS / "reference" / "errors.md",
 ]
 ADDRESS = re.compile(r"http://localhost:300[01]")
 """Where the pages have their services: Perplexica and FastGPT both listen on 3000 by themselves."""
+SERVE = re.compile(r"^\$ convostore serve (?P<target>\S+) --port (?P<port>\d+)$", re.MULTILINE)
 FENCE = re.compile(
     r"^(?:<!-- (?P<file>\S+) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
@@ -99,28 +105,52 @@ def blocks(page: Path) -> list[Block]:
 
 
 def run_blocks(page: Path, service: str) -> dict[str, Any]:
-    """Runs a page's Python in one namespace; a text block next to one is what that prints."""
+    """Runs a page's Python in one namespace; a text block next to one is what that prints.
+
+    What the page serves with `convostore serve` is served while it runs, on a free port.
+    """
     namespace: dict[str, Any] = {"__name__": "__main__"}
-    try:
-        _run_blocks(page, service, namespace)
-    finally:  # a page that fails half-way has not come to closing what it opened
-        for value in namespace.values():
-            if isinstance(value, contextlib.ExitStack | ConversationStore):
-                value.close()
+    with contextlib.ExitStack() as servers:
+        try:
+            _run_blocks(page, service, namespace, servers)
+        finally:  # a page that fails half-way has not come to closing what it opened
+            for value in namespace.values():
+                if isinstance(value, contextlib.ExitStack | ConversationStore):
+                    value.close()
     return namespace
 
 
-def _run_blocks(page: Path, service: str, namespace: dict[str, Any]) -> None:
+def _run_blocks(
+    page: Path, service: str, namespace: dict[str, Any], servers: contextlib.ExitStack
+) -> None:
+    served: dict[str, str] = {}
     found = [block for block in blocks(page) if block.file is None]
     for block, following in zip(found, [*found[1:], None], strict=True):
+        if block.language == "console":
+            for command in SERVE.finditer(block.text):
+                url = servers.enter_context(a_gateway(command["target"]))
+                served[f"http://localhost:{command['port']}"] = url
         if block.language != "python":
             continue
         code = ADDRESS.sub(service, block.text)
+        for shown, url in served.items():
+            code = code.replace(shown, url)
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(compile("\n" * block.line + code, str(page), "exec"), namespace)
         if following is not None and following.language == "text":
-            assert printed.getvalue() == following.text, f"{name_of(page)}:{following.line}"
+            output = printed.getvalue()
+            for shown, url in served.items():
+                output = output.replace(url, shown)
+            assert output == following.text, f"{name_of(page)}:{following.line}"
+
+
+@contextlib.contextmanager
+def a_gateway(target: str) -> Iterator[str]:
+    """Serves a store as `convostore serve` does, and gives the URL."""
+    store = convostore.aopen(target)
+    with running(create_app(store, open_access=True), stores=[store]) as url:
+        yield url
 
 
 def load(file: Path) -> ModuleType:
@@ -181,9 +211,15 @@ def as_a_reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_the_code_of_a_page_runs_and_prints_what_it_shows(
     page: Path, service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if page.name != "first-steps.md":  # that one reads recordings of the project
-        monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path)
     run_blocks(page, service)
+
+
+def test_every_class_of_error_has_an_example() -> None:
+    page = blocks(DOCS / "reference" / "errors.md")
+    printed = "".join(block.text for block in page if block.language == "text")
+    classes = [name for name in errors.__all__ if name.endswith("Error") and name != "StoreError"]
+    assert [name for name in classes if f"\n{name}: " not in f"\n{printed}"] == []
 
 
 def test_every_page_with_code_of_its_own_is_run() -> None:
@@ -330,6 +366,12 @@ def anchors(page: Path) -> set[str]:
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_pictures_load_quickly() -> None:
+    sizes = {image.name: image.stat().st_size for image in (DOCS / "images").glob("*.png")}
+    assert "viewer.png" in sizes
+    assert [name for name, size in sizes.items() if size > 200_000] == []
 
 
 def test_the_index_leads_to_every_page() -> None:

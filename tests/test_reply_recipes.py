@@ -231,7 +231,7 @@ class Slow(EchoAdapter):
     def get_reply(self, conversation_id: str, turn_id: str) -> Any:
         self.looked += 1
         if self.looked == 1:
-            raise ConflictError("it is still being made")
+            raise ConflictError("it is still being generated")
         return (yield from super().get_reply(conversation_id, turn_id))
 
 

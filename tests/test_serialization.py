@@ -336,9 +336,9 @@ def test_text_that_is_not_a_message_is_refused_with_the_reason(text, reason):
 
 @pytest.mark.parametrize("more", ["", ',"raw":"\\ud800"'])
 def test_a_surrogate_elsewhere_leaves_the_reason_as_it_is(more):
-    with pytest.raises(InvalidError, match=r"^invalid message: role: Input should be"):
+    with pytest.raises(InvalidError, match=r"^invalid message: role must be"):
         parse_message(f'{{"id":"m","role":"pope"{more}}}')
-    with pytest.raises(InvalidError, match=r"^invalid conversation: title: Input should be"):
+    with pytest.raises(InvalidError, match=r"^invalid conversation: title must be"):
         parse_conversation(f'{{"id":"c","title":5{more}}}')
 
 
@@ -352,7 +352,7 @@ def test_text_that_is_not_a_conversation_is_refused_as_one(text):
 def test_a_problem_of_a_damaged_value_gives_the_bare_reason(more):
     (problem,) = salvaged(f'{{"status":"odd"{more}}}').problems
     assert problem.where == "status"
-    assert problem.what.startswith("is damaged in the store: Input should be")
+    assert problem.what.startswith("is damaged in the store: must be")
 
 
 # What is salvaged.

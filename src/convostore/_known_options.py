@@ -16,42 +16,36 @@ if TYPE_CHECKING:
 
 
 class OpenOptions(TypedDict, total=False):
-    """The options of our own backends, as arguments of `open` and `aopen`.
+    """The options of this project's backends, as arguments of `open` and `aopen`.
 
-    No backend has all of them; see the page "DSNs and options" for those of each scheme.
-
-    Attributes:
-        namespace: Of ``sqlite://``, ``postgresql://``, ``memory://`` and ``echo://``.
-        timeout: Seconds for one request or statement.
-        reply_timeout: Seconds without a word of a reply, over HTTP.
-        concurrency: The number of requests or transactions at a time.
-        durability: Of ``sqlite://``.
-        password: Of ``postgresql://``; so are ``host``, ``sslmode``, ``sslrootcert`` and
-            ``prepare``.
-        api_key: Of ``fastgpt://``; so are ``app_id``, ``source``, ``share_id``, ``outlink_uid`` and
-            ``user``.
-        chat_model: Of ``perplexica://``; so are ``embedding_model``, ``focus_mode``, ``sources``,
-            ``optimization_mode``, ``system_instructions`` and ``files``.
-        token: Of ``gateway://``.
+    No backend has all of them. The comments name the schemes; the page "DSNs and options" explains
+    each option.
     """
 
+    # the SQL stores, memory:// and echo://
     namespace: str
+    # all but memory:// and echo://; in seconds
     timeout: float
-    reply_timeout: float
     concurrency: int
+    # all over HTTP
+    reply_timeout: float
     retries: int
     headers: Mapping[str, str | SecretStr]
     verify: bool | str
     proxy: str | SecretStr | None
     max_body: int
     trace: Callable[[Exchange], None] | None
+    # sqlite:// and postgresql://
     create: bool
+    # sqlite://
     durability: Literal["normal", "full"]
+    # postgresql://
     password: str | SecretStr | None
     host: str | None
     sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None
     sslrootcert: str | None
     prepare: bool | None
+    # fastgpt://
     app_id: str | None
     api_key: str | SecretStr | None
     source: Literal[
@@ -71,6 +65,7 @@ class OpenOptions(TypedDict, total=False):
     share_id: str | SecretStr | None
     outlink_uid: str | SecretStr | None
     user: str | None
+    # perplexica://
     chat_model: str | None
     embedding_model: str | None
     focus_mode: str | None
@@ -78,4 +73,5 @@ class OpenOptions(TypedDict, total=False):
     optimization_mode: Literal["speed", "balanced", "quality"] | None
     system_instructions: str | None
     files: str | Sequence[str] | None
+    # gateway://
     token: str | SecretStr | None

@@ -9,7 +9,7 @@ for convostore, or from the file that ``CONVOSTORE_CONFIG`` names:
     app_id = "0123456789abcdef01234567"
     api_key = { env = "WORK_KEY" }            # or { command = ["pass", "show", "work"] }
 
-No backend may be known here, but the scheme of SQLite, which a path stands for.
+No backend may be known here except the scheme of SQLite, which a path means.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ _COMMAND_TIMEOUT: Final = 60.0
 _FEW_SLASHES: Final = re.compile(r"([a-z][a-z0-9.-]+(?:\+https?)?):(/?)(.*)", re.IGNORECASE)
 """A scheme without ``://``; one letter is the drive of a path."""
 _PATH: Final = re.compile(r"[/\\]|\.(?:db|sqlite3?)$", re.IGNORECASE)
-"""What a path has and the name of a profile seldom."""
+"""A text that is more likely a path than the name of a profile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """An option's value for where no other source has the option.
+    """An option's value that applies where no other source sets the option.
 
     For programs that open what their user names: it comes after the profile, and an adapter without
     such an option is opened without it, as in ``open(target, create=Default(False))``.
@@ -95,8 +95,8 @@ def open(
         **options: The adapter's options; they override those of the DSN. A `Default` does not.
 
     Raises:
-        ConfigError: The target, an option or the profile is wrong; the message says which, and what
-            to do.
+        ConfigError: The target, an option or the profile is wrong; the message names it, and how
+            to mend it.
         PluginError: The backend's plugin is installed but did not load.
     """
     _check_arguments(transport, Transport, observe)

@@ -168,19 +168,20 @@ class Dialect(ABC):
         return bearer(request.headers)
 
     def scope(self, request: IncomingRequest) -> str | None:  # noqa: ARG002
-        """Return which of several scopes that one server holds a request names; None for none."""
+        """Return the scope that a request names, of those that one server may have; or None."""
         return None
 
     @abstractmethod
     def handle(self, request: IncomingRequest) -> DialectFlow[DialectResponse]:
-        """Answer one request; a `StoreError` that it lets through goes to `failed`."""
+        """Answer one request; a `StoreError` that it does not catch goes to `failed`."""
 
     @abstractmethod
     def failed(self, request: IncomingRequest, error: StoreError) -> Response:
-        """Return the service's response to an error; it must not show what is inside.
+        """Return the service's response to an error; it must show nothing internal.
 
-        Besides the store's errors there are an `AuthError` of a request without the right token,
-        `ForbiddenError`, `AbsentScopeError`, and `InvalidError` of one out of the server's bounds.
+        Besides the store's errors there are an `AuthError` for a request without a valid token,
+        `ForbiddenError`, `AbsentScopeError`, and `InvalidError` for one that exceeds the server's
+        bounds.
         """
 
 
@@ -190,6 +191,6 @@ async def run_dialect(
     """Run a dialect's flow on a store.
 
     Raises:
-        StoreError: The flow let it through: `Dialect.failed` answers it.
+        StoreError: The flow did not catch it: `Dialect.failed` answers it.
     """
     return await arun(dialect.handle(request), lambda call: call.arun(store))

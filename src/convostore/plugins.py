@@ -80,7 +80,7 @@ class Hooks:
 
     @hookspec
     def convostore_models(self) -> Mapping[str, ModelWrapper]:  # type: ignore[empty-body]
-        """Return the functions that put a model before a store, by the kind of its API.
+        """Return the functions that put a model in front of a store, by the kind of its API.
 
         A module with this hook is found by an entry point in the group ``convostore.models`` whose
         name is that kind, such as ``openai``.
@@ -91,9 +91,9 @@ class Hooks:
         """Return commands of the command line by name.
 
         Each is a function with Typer's annotations, whose docstring is its help, or a Typer
-        application, which is a command with subcommands. What they raise is reported as for our
-        commands. A module with commands is imported when somebody asks for help: keep heavy imports
-        inside its functions.
+        application, which is a command with subcommands. Their errors are reported like those of
+        our commands. A module with commands is imported when somebody asks for help: keep heavy
+        imports inside its functions.
         """
 
 
@@ -151,7 +151,7 @@ def model_for(kind: str) -> ModelWrapper:
         kind: The model's API, such as ``"openai"``.
 
     Raises:
-        ConfigError: No installed plugin knows such models; the message says what to install.
+        ConfigError: No installed plugin knows such models; the message names the one to install.
         PluginError: The plugin did not load, or two distributions claim the kind.
     """
     points = _entry_points(MODELS_GROUP).get(kind, ())

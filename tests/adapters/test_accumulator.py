@@ -328,7 +328,7 @@ def test_an_answer_may_be_looked_at_after_each_of_its_events():
 def test_a_reply_that_grows_beyond_any_is_an_error(more):
     accumulator = ReplyAccumulator(largest=6)
     accumulator.add(TextDelta(text="12345"))
-    with pytest.raises(ProtocolError, match="exceeds 6 characters"):
+    with pytest.raises(ProtocolError, match="longer than 6 characters"):
         accumulator.add(more)
     assert accumulator.parts[0] == TextPart(text="12345")
 
@@ -344,5 +344,5 @@ def test_what_a_service_took_back_does_not_count():
 def test_what_stands_in_the_place_of_what_was_taken_back_counts():
     accumulator = ReplyAccumulator(largest=6)
     accumulator.add(PartsReplaced(parts=(TextPart(text="12345"),)))
-    with pytest.raises(ProtocolError, match="exceeds 6 characters"):
+    with pytest.raises(ProtocolError, match="longer than 6 characters"):
         accumulator.add(TextDelta(text="67"))

@@ -101,7 +101,7 @@ def test_a_backend_that_enters_namespaces_has_views_that_lead_no_further():
     assert view.label == "library://shelf?namespace=a%26b"
     assert (adapter.namespace, adapter.label) == ("", "library://shelf")
     assert not hasattr(adapter, "shelves")
-    with pytest.raises(UnsupportedError, match="no further ones"):
+    with pytest.raises(UnsupportedError, match="a namespace has no further namespaces"):
         view.in_namespace("c")
 
 

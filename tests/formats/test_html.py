@@ -234,7 +234,7 @@ def test_everything_is_shown():
         "widget",
         '{"nested":[1,2.5,null,{"deep":"er"}]}',
         "Rated bad: not helpful",
-        "Not read: metadata is not JSON",
+        "Unreadable: metadata is not JSON",
         "https://example.org/2",
         "a-model",
     ):

@@ -222,7 +222,7 @@ def test_what_the_schema_has_no_field_for_stays_in_raw():
             [{"role": "user", "content": "x"}, 3],
             "messages[1] must be a mapping, got int",
         ),
-        (from_messages, [{"content": "x"}], "messages[0].role must be a string, got none"),
+        (from_messages, [{"content": "x"}], "messages[0].role must be a string, got None"),
         (from_messages, [{"role": 3}], "messages[0].role must be a string, got int"),
         (
             from_messages,
@@ -255,16 +255,16 @@ def test_what_the_schema_has_no_field_for_stays_in_raw():
             [{"role": "user", "content": "x"}],
             "messages[0] must be a convostore.Message, got dict: from_items converts OpenAI's own",
         ),
-        (from_items, [QUESTION, {"id": "x"}], "items[1].type must be a string, got none"),
+        (from_items, [QUESTION, {"id": "x"}], "items[1].type must be a string, got None"),
         (
             from_items,
             [{"role": "user"}],
-            "items[0].content must be a string or a list of parts, got none",
+            "items[0].content must be a string or a list of parts, got None",
         ),
         (
             from_items,
             [{"type": "message", "content": ""}],
-            "items[0].role must be a string, got none",
+            "items[0].role must be a string, got None",
         ),
         (
             from_items,
@@ -274,7 +274,7 @@ def test_what_the_schema_has_no_field_for_stays_in_raw():
         (
             from_items,
             [{"type": "function_call_output", "output": ""}],
-            "items[0].call_id must be a string, got none",
+            "items[0].call_id must be a string, got None",
         ),
         (from_items, "items", "items must be a list, got str"),
     ],

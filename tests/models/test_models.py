@@ -242,11 +242,6 @@ def test_the_fields_of_a_message_are_its_arguments():
     assert names == set(Message.model_fields)
 
 
-def test_a_text_in_the_place_of_parts_is_refused_with_what_to_call():
-    with pytest.raises(ValidationError, match=r"Message\.user\(text\)"):
-        Message(role="user", parts="hi")
-
-
 def test_a_message_without_an_id_chooses_one_of_its_own():
     first, second = Message(role="user"), Message(role="user")
     assert first.id

@@ -193,7 +193,7 @@ def test_a_wrong_option_is_refused_by_name_and_without_its_value(face, adapter, 
     store = face.open(adapter)
     with pytest.raises(InvalidError, match=r"no option 'modle': did you mean 'model'\?"):
         store.stream_reply("c", "hi", modle="large")
-    with pytest.raises(InvalidError, match="the option 'temperature' is invalid") as caught:
+    with pytest.raises(InvalidError, match="the option 'temperature' must be a number") as caught:
         store.stream_answer("c", "a", temperature=SECRET)
     assert SECRET not in str(caught.value)
     assert caught.value.operation == "stream_answer"
@@ -213,7 +213,7 @@ def test_an_interaction_is_answered_by_a_value_or_by_fields(face, adapter, answe
 
 @pytest.mark.parametrize("answer", [None, 7, ["a"], {1: "a"}, b"a"])
 def test_another_answer_is_refused_before_anything_is_sent(face, adapter, service, answer):
-    with pytest.raises(InvalidError, match="answer must be the value") as caught:
+    with pytest.raises(InvalidError, match="answer must be the value of an option") as caught:
         face.open(adapter).stream_answer("c", answer)
     assert caught.value.operation == "stream_answer"
     assert service.asked == []
@@ -338,7 +338,7 @@ def test_an_interaction_is_asked_answered_and_over(face):
         assert stream.reply.interaction is None
         assert stream.reply.message.id == asked.message.id
         assert stream.reply.message.parts[0].answer == "tea"
-        with pytest.raises(ConflictError, match="nothing waits"):
+        with pytest.raises(ConflictError, match="no question is open"):
             await store.answer(asked.conversation_id, "coffee")
         with pytest.raises(NotFoundError):
             await store.answer("elsewhere", "tea")
@@ -351,7 +351,7 @@ def test_a_form_is_filled_in_by_key(face):
         store = face.open(echo())
         asked = await store.reply("c", "fill in name age")
         assert [each.key for each in asked.interaction.fields] == ["name", "age"]
-        with pytest.raises(InvalidError, match="fields of the form: age, name"):
+        with pytest.raises(InvalidError, match=r"fields of the form \(age, name\), got name"):
             await store.answer("c", {"name": "Ann"})
         done = await store.answer("c", {"name": "Ann", "age": 7})
         assert done.text == "You said name is Ann, age is 7."

@@ -228,7 +228,7 @@ def test_a_stream_that_is_not_entered_sends_nothing(face):
 
     async def main():
         stream = face.open(Scripted(service)).stream_reply(None, "hi")
-        with pytest.raises(InvalidError, match="entering sends the turn"):
+        with pytest.raises(InvalidError, match="which sends the turn"):
             await anext(stream)
         with pytest.raises(InvalidError, match="not finished"):
             _ = stream.reply
@@ -246,10 +246,10 @@ def test_a_stream_is_entered_once(face):
         stream = face.open(Scripted(service)).stream_reply(None, "hi")
         async with stream:
             await anext(stream)
-            with pytest.raises(InvalidError, match="used once"):
+            with pytest.raises(InvalidError, match="used only once"):
                 await stream.__aenter__()
             assert [getattr(event, "text", "") async for event in stream] == [*TOLD[1:3], ""]
-        with pytest.raises(InvalidError, match="used once"):
+        with pytest.raises(InvalidError, match="used only once"):
             await stream.__aenter__()
 
     face.run(main())
@@ -262,7 +262,7 @@ def test_a_stream_that_was_closed_before_it_was_entered_sends_nothing(face):
     async def main():
         stream = face.open(Scripted(service)).stream_reply(None, "hi")
         await stream.aclose()
-        with pytest.raises(InvalidError, match="used once"):
+        with pytest.raises(InvalidError, match="used only once"):
             await stream.__aenter__()
 
     face.run(main())
@@ -584,9 +584,9 @@ def test_a_stream_that_a_task_waits_for_is_neither_read_nor_closed_by_another():
         stream = StoreFace("async").open(Scripted(service)).stream_reply(None, "hi")
         task = asyncio.create_task(heard(stream))
         await waiting.wait()
-        with pytest.raises(InvalidError, match="another task reads"):
+        with pytest.raises(InvalidError, match="another task is reading"):
             await anext(stream)
-        with pytest.raises(InvalidError, match="another task reads"):
+        with pytest.raises(InvalidError, match="another task is reading"):
             await stream.aclose()
         assert service.open == 1
         task.cancel()
@@ -644,7 +644,7 @@ def test_a_second_thread_that_reads_is_refused_and_the_first_reads_on():
     refused = []
 
     def read_as_well():
-        with pytest.raises(InvalidError, match="another thread reads") as caught:
+        with pytest.raises(InvalidError, match="another thread is reading") as caught:
             next(stream)
         refused.append(caught.value)
 
@@ -758,7 +758,7 @@ def test_a_stream_that_was_read_too_early_can_still_be_entered(face):
 
     async def main():
         stream = face.open(Scripted(service)).stream_reply(None, "hi")
-        with pytest.raises(InvalidError, match="entering sends the turn"):
+        with pytest.raises(InvalidError, match="which sends the turn"):
             await anext(stream)
         await heard(stream)
 

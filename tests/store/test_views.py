@@ -106,8 +106,8 @@ class Connected(WrappedAdapter):
     ("wrap", "complaint"),
     [
         (lambda _: None, "an Adapter, got NoneType"),
-        (Connected, "Connected has a transport of its own"),
-        (lambda adapter: read_only(Connected(adapter)), "Connected has a transport of its own"),
+        (Connected, "Connected has its own transport"),
+        (lambda adapter: read_only(Connected(adapter)), "Connected has its own transport"),
     ],
     ids=["no adapter", "a transport", "a wrapped transport"],
 )
@@ -151,7 +151,7 @@ def test_a_view_cannot_be_unwrapped_nor_lead_to_another_store(opened):
         reader = view(read_only)
         other = open_adapter("memory://")
         for wrap in (lambda adapter: adapter.inner, lambda _: other, lambda _: read_only(other)):
-            with pytest.raises(InvalidError, match="a wrapper of it"):
+            with pytest.raises(InvalidError, match="a WrappedAdapter around it"):
                 reader.view(wrap)
         assert reader.view(lambda adapter: adapter).offers("create_conversation") is False
         assert store.offers("create_conversation")

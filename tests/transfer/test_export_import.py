@@ -344,7 +344,7 @@ def test_a_dry_run_writes_nothing_and_reports_the_same(face, full, tmp_path):
     [
         (written("jsonl").encode(), "nothing was imported: the file holds no conversation"),
         (b"[]", "nothing was imported: the file holds no conversation"),
-        (b'[{"id": "x"}]', "each of 1 conversations was skipped, .* has no .mapping"),
+        (b'[{"id": "x"}]', "all conversations .1. were skipped, .* has no .mapping"),
         (b"", "^the file is empty: there is nothing to import$"),
     ],
 )
@@ -401,7 +401,7 @@ def test_fewer_messages_in_the_store_than_in_the_file_are_reported(face):
     report = import_to(face, Place(), twice.encode())
     assert report.imported == 1
     (skipped,) = report.skipped
-    assert "holds 2 messages of conversation 'a', the store only 1" in str(skipped.error)
+    assert "holds 2 messages of conversation 'a', but the store has only 1" in str(skipped.error)
 
 
 def test_messages_are_counted_where_the_store_tells_no_total(face):

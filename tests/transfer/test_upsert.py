@@ -602,7 +602,7 @@ class TestOtherWriters:
     def test_an_id_that_a_copy_of_another_conversation_has_is_a_conflict(self, source, target):
         put(source, "c", numbered(1))
         put(target, "copy", numbered(7), origin=Origin(store="another", conversation_id="x"))
-        with pytest.raises(ConflictError, match="'x' of another"):
+        with pytest.raises(ConflictError, match="'x' from another"):
             kept(source, target)
         assert texts_of(target, "copy") == ["text 7"]
 
@@ -644,7 +644,9 @@ class TestWithoutRewriting:
     def test_other_messages_in_their_place_are_a_conflict_and_stay(self, target, other):
         put(target, "copy", numbered(*other), updated_at=later(5))
         target.watch.before = refuse_writes
-        with pytest.raises(ConflictError, match="another conversation 'copy' already"):
+        with pytest.raises(
+            ConflictError, match="another conversation with the id 'copy' exists already"
+        ):
             imported(numbered(1, 2, 3), target)
 
     def test_one_that_broke_off_goes_on(self, target):

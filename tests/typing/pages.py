@@ -20,6 +20,7 @@ SETTINGS = """{
     "typeCheckingMode": "strict",
     "pythonVersion": "3.11",
     "reportUnusedExpression": false,
+    "reportDuplicateImport": false,
     "reportUnusedCoroutine": true
 }"""
 

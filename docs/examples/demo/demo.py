@@ -1,9 +1,7 @@
-"""Any store behind two services' APIs: `make demo`.
+"""Mirror two services into a file, search it, and look at it: `make demo`.
 
-What a real Perplexica and a real FastGPT once answered goes into two stores, one in memory and one
-in a file. Two gateways on this machine serve them, and the library's adapters read them as if the
-programs were there, with the sync face and side by side with asyncio. Both are mirrored into one
-SQLite file, which is searched, served by a third gateway, and shown.
+What a real Perplexica and a real FastGPT once answered is served on this machine, in their own
+APIs. The library reads both as if the programs were here.
 """
 
 from __future__ import annotations
@@ -12,108 +10,83 @@ import asyncio
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from archive import keep_an_archive
-from gateways import gateway
-from looking import LOCAL, serve_it
-from pydantic import SecretStr
 from rich.console import Console
-from rich.markup import escape
-from samples import KEY, SERVICES, Service, fill
+from rich.table import Table
+from rich.text import Text
+from samples import Service, services
+from server import look_at
 
 import convostore
-from convostore import Conversation, Transcript
-from convostore.cli.render.terminal import conversations_table, transcript
-from convostore_gateway import Token
+from convostore import Hit
+from convostore.cli.render.terminal import transcript
 
-NEVER = datetime.min.replace(tzinfo=UTC)
+QUERIES = ("late fee", "shinkai", "量子")
+"""Words of both services, and a part of a Chinese word."""
 
 console = Console(highlight=False)
 
 
 def main() -> None:
-    folder = Path(tempfile.mkdtemp(prefix="convostore-"))
-    with ExitStack() as gateways:
-        dsns = start(folder, gateways)
-        show_merged([read_one(service, dsn) for service, dsn in dsns.items()])
-        for chat in asyncio.run(shown_together(dsns)):
-            show(chat)
-        archive = keep_an_archive(folder / "archive.db", dsns, console)
-    serve_it(archive, console)
+    archive = f"sqlite:///{Path(tempfile.mkdtemp(prefix='convostore-')).as_posix()}/archive.db"
+    with ExitStack() as running:
+        dsns = services(running)
+        heading("Two services, with what real ones once answered")
+        show_services(dsns)
+        heading("\nMirrored into one SQLite file, and again")
+        for _ in range(2):
+            asyncio.run(mirror_all(dsns, archive))
+    with convostore.open(archive) as store:
+        heading(f"\nSearched for {', '.join(QUERIES)}")
+        hits = [store.search(query, limit=1).items[0] for query in QUERIES]
+        show_hits(hits)
+        found = hits[0].conversation
+        console.print("", transcript(found, store.list_messages(found.id, limit=2).items), sep="\n")
+    heading("\nThe file, served")
+    look_at(archive, console)
 
 
-def start(folder: Path, gateways: ExitStack) -> dict[Service, str]:
-    """Fills a store for each service and serves it; returns what the adapters open."""
-    perplexica, fastgpt = SERVICES
-    stores: dict[Service, tuple[str, dict[str, Any]]] = {
-        perplexica: ("memory://perplexica", {"open_access": True, "hosts": LOCAL}),
-        fastgpt: (
-            f"sqlite:///{(folder / 'fastgpt.db').as_posix()}",
-            {"tokens": [Token(value=SecretStr(KEY), name="demo")]},
-        ),
-    }
-    dsns = {}
-    for service, (target, how) in stores.items():
-        count = fill(target, service)
-        url = gateways.enter_context(gateway(target, **how))
-        dsns[service] = f"{service.scheme}+{url}"
-        told = f"{count} conversations of a real {service.name}, served out of {target}"
-        console.print(f"[magenta]{url}[/]  [dim]{escape(told)}[/]")
-    return dsns
+def heading(title: str) -> None:
+    console.print(f"[bold magenta]{title}[/]")
 
 
-@dataclass(frozen=True)
-class Read:
-    """What a service holds."""
-
-    service: Service
-    dsn: str
-    generation: str | None
-    conversations: list[Conversation]
-
-
-def read_one(service: Service, dsn: str) -> Read:
-    """With the sync face: what the service is, and its list."""
-    with convostore.open(dsn, **service.options) as store:
-        return Read(service, dsn, store.check().generation, list(store.conversations()))
+def show_services(dsns: Mapping[Service, str]) -> None:
+    """Ask each service for its conversations, through its adapter."""
+    table = Table.grid(padding=(0, 2))
+    for service, dsn in dsns.items():
+        with convostore.open(dsn, **service.options) as store:
+            count = len(list(store.conversations()))
+        table.add_row(f"  {service.name}", f"[cyan]{dsn}[/]", f"{count} conversations")
+    console.print(table)
 
 
-async def shown_together(dsns: Mapping[Service, str]) -> list[Transcript]:
-    """With the asyncio face: a conversation of each, side by side."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(shown(service, dsn)) for service, dsn in dsns.items()]
-    return [task.result() for task in tasks]
+def show_hits(hits: Iterable[Hit]) -> None:
+    """Print a line for each hit, with the words that were found in bold."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(max_width=30)
+    for hit in hits:
+        snippet = Text(hit.snippet.text)
+        for start, end in hit.snippet.marks:
+            snippet.stylize("bold yellow", start, end)
+        lines = [Text(f"  {hit.conversation.title}"), snippet]
+        for line in lines:
+            line.no_wrap, line.overflow = True, "ellipsis"
+        table.add_row(*lines)
+    console.print(table)
 
 
-async def shown(service: Service, dsn: str) -> Transcript:
-    async with convostore.aopen(dsn, **service.options) as store:
-        (chat,) = [each async for each in store.transcripts([service.shown])]
-        return chat
-
-
-def show_merged(services: Iterable[Read]) -> None:
-    """The services' conversations in one list, the last active first."""
-    rows = [(each.service.scheme, chat) for each in services for chat in each.conversations]
-    for each in services:
-        speaks = f"[dim]speaks {each.generation}[/]"
-        console.print(f"[magenta]{each.service.scheme}[/]  {escape(each.dsn)}  {speaks}")
-    console.print("\n[dim]Both in one list, the last active first[/]")
-    console.print(conversations_table(sorted(rows, key=lambda row: activity(row[1]), reverse=True)))
-
-
-def activity(conversation: Conversation) -> datetime:
-    return conversation.last_active_at or NEVER
-
-
-def show(chat: Transcript) -> None:
-    """A conversation: whichever service it came from, it looks the same."""
-    assert chat.conversation is not None, "only with on_error='yield'"
-    console.print(transcript(chat.conversation, chat.messages))
-    console.print()
+async def mirror_all(dsns: Mapping[Service, str], archive: str) -> None:
+    """Bring the copies of all services in the archive up to date."""
+    async with convostore.aopen(archive) as target:
+        for service, dsn in dsns.items():
+            async with convostore.aopen(dsn, **service.options) as source:
+                report = await convostore.amirror(source, target, name=service.scheme)
+            written = (
+                f"{report.messages} messages written" if report.messages else "nothing written"
+            )
+            counts = f"{report.copied} copied, {report.unchanged} unchanged"
+            console.print(f"  {service.name:15}  {counts}, {written}")
 
 
 if __name__ == "__main__":

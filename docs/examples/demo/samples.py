@@ -1,7 +1,7 @@
-"""What the demo's two services hold: what real programs once answered, read through our adapters.
+"""The two services of the demo: what real programs once answered, served in their APIs.
 
-The recordings are those of the plugins' tests. A server on this machine replays them, the adapter
-reads it, and what it makes of them goes into a store, which a gateway then serves.
+The recordings are those of the plugins' tests. Replayed once, they are read by the adapter and kept
+in a store, which a gateway then serves.
 """
 
 from __future__ import annotations
@@ -9,37 +9,41 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import SecretStr
+from server import gateway
 
 import convostore
 from convostore.testing.loopback import replay, serve
+from convostore_gateway import Token
 
 PLUGINS = Path(__file__).parents[3] / "plugins"
-APP_ID = "65f000000000000000000010"
 KEY = "fastgpt-not-a-real-key"
 
 
 @dataclass(frozen=True)
 class Service:
-    """A program whose API a gateway is to speak.
+    """A program of which there are recordings.
 
     Attributes:
-        scheme: Of the adapter that reads it.
+        name: The program and its version.
+        scheme: The scheme of the adapter that reads it.
         recordings: The folder of a version, and the cases that are replayed.
-        shown: The id of the conversation that is shown whole.
-        told_apart_by: The field of requests' bodies that does, where one path serves all.
-        options: What its adapter is opened with.
+        access: The arguments of `create_app` for whom to admit.
+        by_field: The field of request bodies that distinguishes them, where one path serves all.
+        options: The options of the adapter.
     """
 
     name: str
     scheme: str
     recordings: tuple[str, Iterable[str]]
-    shown: str
-    told_apart_by: str | None = None
+    access: Mapping[str, Any] = field(hash=False)
+    by_field: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
@@ -48,7 +52,7 @@ SERVICES = (
         "Perplexica 1.12",
         "perplexica",
         ("next-1.12.1", ("list_made_by_program", "get_*")),
-        shown="3aa665c3abc235375f68f76415a1196a39776db1",
+        access={"open_access": True},
     ),
     Service(
         "FastGPT 4.16",
@@ -63,41 +67,51 @@ SERVICES = (
                 "completions_while*",
             ),
         ),
-        shown="seed-1",
-        told_apart_by="chatId",
-        options={"app_id": APP_ID, "api_key": KEY},
+        access={"tokens": [Token(value=SecretStr(KEY), name="demo")]},
+        by_field="chatId",
+        options={"app_id": "65f000000000000000000010", "api_key": KEY},
     ),
 )
 
 
-def fill(target: str, service: Service) -> int:
-    """Puts what a service answered into a store; returns how many conversations."""
+def services(running: ExitStack) -> dict[Service, str]:
+    """Serve each service until the stack is closed; return the DSNs."""
+    dsns = {}
+    for service in SERVICES:
+        target = f"memory://{service.scheme}"
+        fill(target, service)
+        url = running.enter_context(gateway(target, **service.access))
+        dsns[service] = f"{service.scheme}+{url}"
+    return dsns
+
+
+def fill(target: str, service: Service) -> None:
+    """Store what a service answered."""
     version, cases = service.recordings
     folder = PLUGINS / service.scheme / "tests/cassettes" / version
     text = io.StringIO()
     with (
-        serve(replay(recorded(folder, cases), by_field=service.told_apart_by)) as url,
+        serve(replay(recorded(folder, cases), by_field=service.by_field)) as url,
         convostore.open(f"{service.scheme}+{url}", **service.options) as source,
     ):
         # Of some conversations only the list was recorded.
         convostore.export_conversations(source, text, format="jsonl", on_error="skip")
     with convostore.open(target) as store:
-        read = io.BytesIO(text.getvalue().encode())
-        return convostore.import_conversations(read, store).imported
+        convostore.import_conversations(io.BytesIO(text.getvalue().encode()), store)
 
 
 def recorded(folder: Path, cases: Iterable[str]) -> Iterable[Any]:
-    """What the real program answered to those who read: its list, and its conversations.
+    """Return what the real program answered to readers: its list, and its conversations.
 
-    Of what was asked twice only the first answer: the histories then stand still.
+    Of what was asked twice only the first answer counts, so that the histories do not change.
     """
     first: dict[tuple[str, str, object], Any] = {}
     for case in cases:
         for file in sorted(folder.glob(f"{case}.yaml")):
             cassette = yaml.load(file.read_text("utf-8"), Loader=yaml.CSafeLoader)
             for exchange in cassette["interactions"]:
-                asked = exchange["request"]
-                body = json.loads(asked["body"]) if asked.get("body") else {}
-                key = (asked["method"], asked["uri"].partition("?")[0], body.get("chatId"))
+                request = exchange["request"]
+                body = json.loads(request["body"]) if request.get("body") else {}
+                key = (request["method"], request["uri"].partition("?")[0], body.get("chatId"))
                 first.setdefault(key, exchange)
     yield {"interactions": list(first.values())}

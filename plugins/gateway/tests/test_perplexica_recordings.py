@@ -98,12 +98,12 @@ def means_the_same(recorded: Any, answered: Any) -> bool:
 DIFFERENCES = {
     "order of the list": Difference(
         "the store's",
-        "the program's is that in which chats were inserted; stores put the last active first",
+        "the program lists chats as they were inserted; stores list the last active first",
         lambda recorded, answered: sorted(recorded) == sorted(answered),
     ),
     "chat.createdAt": Difference(
-        "as a server in UTC writes it; empty where it is no date",
-        "the program repeats what it once stored, in its server's zone and language",
+        "as a server in UTC writes it; empty if it is not a date",
+        "the program returns the stored text, in its server's zone and language",
         is_the_same_second,
     ),
     "chat.files": Difference(
@@ -112,13 +112,13 @@ DIFFERENCES = {
         lambda recorded, answered: (recorded, answered) == (None, []),
     ),
     "message.id": Difference(
-        "the place in the chat, from 1 on",
-        "the program's is the number of a row in its own table",
+        "the position in the chat, from 1 on",
+        "the program sends the number of a row in its own table",
         lambda recorded, answered: isinstance(recorded, int) and isinstance(answered, int),
     ),
     "message.messageId": Difference(
-        "one that came before in the chat gets `~2`, `~3`, …",
-        "up to 1.9.0 a question and its answer shared one; a store's are unique",
+        "a repeated id in a chat gets `~2`, `~3`, …",
+        "up to 1.9.0 a question and its answer shared an id; a store's ids are unique",
         lambda recorded, answered: answered == f"{recorded}~2",
     ),
     "message.role": Difference(
@@ -128,7 +128,7 @@ DIFFERENCES = {
     ),
     "message.metadata": Difference(
         "the JSON text that the program itself writes, with the same time and sources",
-        "odd rows hold null, objects, other JSON, text within text, sources that are no objects",
+        "odd rows hold null, objects, other JSON, text within text, sources that are not objects",
         means_the_same,
     ),
     "content-type": Difference(
@@ -147,7 +147,7 @@ DIFFERENCES = {
         lambda recorded, answered: (recorded, answered) == (405, 404),
     ),
     "an address of over 16 KB": Difference(
-        "the server's own bounds",
+        "the server's own limits",
         "both refuse with 431 and hang up; the recorded address was shortened",
         lambda recorded, answered: (recorded, answered) == (431, 404),
     ),
@@ -207,9 +207,9 @@ def test_what_the_program_wrote_itself_is_answered_to_the_letter(
 def test_the_reference_lists_the_same_differences() -> None:
     _, _, after = REFERENCE.read_text("utf-8").partition("## The /api/chats dialect")
     section, _, _ = after.partition("\n## ")
-    _, _, listed = section.partition("### Beside the recorded answers")
+    _, _, listed = section.partition("### Differences from the recorded answers")
     heading, _, *rows = re.findall(r"^\| (.+?) \| (.+?) \| (.+?) \|$", listed, re.MULTILINE)
-    assert heading == ("what", "here", "why")
+    assert heading == ("field or request", "here", "why")
     assert rows == [(name, each.here, each.why) for name, each in DIFFERENCES.items()]
     assert f"({len(CASES)} cases" in listed
 

@@ -563,7 +563,7 @@ def test_a_reply_that_is_being_made_is_a_conflict_until_it_is_there(talk, model,
     asking = threading.Thread(target=lambda: talk().reply("c", "one", turn_id="t1"))
     asking.start()
     assert asked.wait(60)
-    with pytest.raises(convostore.ConflictError, match="still being made"):
+    with pytest.raises(convostore.ConflictError, match="still being generated"):
         store.get_reply("c", "t1")
     go_on.set()
     asking.join()

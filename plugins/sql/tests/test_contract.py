@@ -217,7 +217,7 @@ def test_a_store_has_a_write_ahead_log(new_database):
 
 
 def test_a_dsn_that_names_no_file_is_no_memory():
-    with pytest.raises(convostore.ConfigError, match="names no file"):
+    with pytest.raises(convostore.ConfigError, match="must name a file"):
         convostore.open("sqlite:///")
 
 
@@ -228,7 +228,7 @@ def test_a_file_is_the_same_store_by_whatever_way_it_is_reached(tmp_path):
     ways = [file, tmp_path / "link.db", folder / ".." / "store.db"]
     opened = [convostore.open(f"sqlite:///{way.as_posix()}") for way in ways]
     assert len({item.label for item in opened}) == 1
-    with pytest.raises(convostore.InvalidError, match="one store"):
+    with pytest.raises(convostore.InvalidError, match="different stores"):
         convostore.mirror(opened[0], opened[1])
     for item in opened:
         item.close()

@@ -3,7 +3,7 @@
 An adapter's operations are flows, and it does no I/O; its `Transport` sends the requests. No
 service and no protocol may be known here.
 
-What replying adapters and wrappers need loads when it is first used.
+Names that only replying adapters and wrappers need load when they are first used.
 """
 
 from __future__ import annotations

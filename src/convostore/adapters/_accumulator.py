@@ -162,7 +162,7 @@ class ReplyAccumulator:
     def _lengthen(self, part: _Growing, delta: str) -> None:
         self._size += len(delta)
         if self._size > self._largest:
-            raise ProtocolError(f"the reply exceeds {self._largest:,} characters")
+            raise ProtocolError(f"the reply is longer than {self._largest:,} characters")
         part.add(delta)
 
     def _begin(self, kind: _Kind, **fixed: str) -> _Growing:

@@ -144,7 +144,7 @@ class Adapter(ABC, Generic[Q, R]):
         return self.implements("enter_namespace") or self.implements("in_namespace")
 
     def in_namespace(self, name: str) -> Self:
-        """Return an adapter of another namespace, for the transport that this one's store has.
+        """Return an adapter of another namespace, over the transport of this one's store.
 
         It offers no further namespaces, and never reaches the one without a name. A backend that
         has namespaces overrides `enter_namespace`, which is called on a copy of this adapter.
@@ -178,7 +178,7 @@ class Adapter(ABC, Generic[Q, R]):
     def _has_no_namespaces(self) -> StoreError:
         reason = f"{self.name} has no namespaces: open a store for each user, or set an owner"
         if self._is_view:
-            reason = "a namespace has no further ones: call with_namespace of the store it is of"
+            reason = "a namespace has no further namespaces: call with_namespace of the whole store"
         return UnsupportedError(reason, adapter=self.name, operation="with_namespace")
 
     @abstractmethod
@@ -200,7 +200,7 @@ class Adapter(ABC, Generic[Q, R]):
         in one transaction.
 
         Args:
-            flows: Flows of this adapter; each result is of its own type.
+            flows: Flows of this adapter; the results may have different types.
 
         Returns:
             Their results, in their order.

@@ -1,7 +1,7 @@
 """A check that a list which is read page by page comes to an end, in constant memory.
 
 A backend's pages may be empty, short, or overlap, and a list that others write to may show a page
-again. What leads nowhere is a list whose cursors or pages recur for ever. No request is made here.
+again. What leads nowhere is a list whose cursors or pages recur forever. No request is made here.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class _Recurrence:
 
 
 class EndlessListCheck:
-    """A check of one walk through a list, which is told of each page.
+    """A check of one walk through a list; pass each page to `accept`.
 
-    What makes up new items for ever cannot be told from a large list.
+    A list that invents new items forever cannot be distinguished from a long one.
 
     Args:
         adapter: The name of the adapter whose list it is.
@@ -85,9 +85,9 @@ class EndlessListCheck:
         if page.cursor == asked:
             raise self._error("a page's cursor leads to the same page again")
         if self._cursors.count(page.cursor) > _FORGIVEN:
-            raise self._error("its cursors go round in a circle")
+            raise self._error("its cursors form a loop")
         if page.items and self._pages.count(_ids(page)) > _FORGIVEN:
-            raise self._error("the same pages come again and again, by other cursors")
+            raise self._error("the same pages come back under other cursors")
         self._fruitful += fresh
         self._barren = 0 if fresh else self._barren + 1
         if self._barren > self._most_barren + self._fruitful:

@@ -1,7 +1,7 @@
 """The operations of a store, and the facts about each that hold on every backend.
 
 One table says which operations change what is stored, which arguments they need, and which errors
-they raise of their own. The kit, the rights of the gateway, the words of the command line and the
+of their own they raise. The kit, the rights of the gateway, the words of the command line and the
 reference are made from it. What one backend offers is not here: see `Adapter.offers`.
 """
 
@@ -65,11 +65,11 @@ class OperationInfo:
         access: ``write`` if it changes what is stored, and ``read`` if not. A turn is a write: its
             question and answer are stored.
         words: What it does, for people, such as in a list of what a store offers. Several
-            operations may be one thing to people.
+            operations may have the same words.
         arguments: The names of the arguments that a call needs, in order.
-        options: The names of those that it may have; the options of turns, which each adapter
-            names, are not among them.
-        errors: What it may raise beside what every operation may: `UnsupportedError`,
+        options: The names of the optional arguments, without the options of turns, which each
+            adapter names.
+        errors: The errors it may raise besides those of every operation: `UnsupportedError`,
             `AuthError`, `RateLimitError`, `UnavailableError`, `ProtocolError`, and `InvalidError`
             of an argument or a closed store.
     """

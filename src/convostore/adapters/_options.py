@@ -48,6 +48,14 @@ def _complaints(error: ValidationError, known: list[str]) -> list[str]:
         elif detail["type"] == "missing":
             complaints.append(f"the option {name!r} is required")
         else:
-            reason = detail["msg"].removeprefix("Value error, ")
-            complaints.append(f"the option {name!r} is invalid: {reason}")
+            complaints.append(f"the option {name!r} {_reason(detail['msg'])}")
     return complaints
+
+
+def _reason(message: str) -> str:
+    """Return what is wrong with an option, in this library's words."""
+    text = message.removeprefix("Value error, ").replace("Input should", "must", 1)
+    if not text.startswith("must "):
+        return f"is invalid: {text}"
+    text = text.partition(", unable to ")[0]
+    return text.replace("a valid integer", "an integer").replace("a valid ", "a ")

@@ -23,8 +23,8 @@ def paginate(
 ) -> Page[T]:
     """Return a page of a list that a backend returns whole; of messages, the oldest first.
 
-    It also does what a listing asks of `Traits.starts` and `Traits.orders`. The cursor holds the
-    ids of the last few items before it, so that some of them may be deleted.
+    It also handles `start` and `reverse` of a listing; see `Traits.starts` and `Traits.orders`. The
+    cursor holds the ids of the last few items before it, so that some of them may be deleted.
 
     Args:
         items: The whole list.

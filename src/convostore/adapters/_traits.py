@@ -1,6 +1,6 @@
 """Traits: what an adapter declares about its backend, where no method shows it.
 
-What a store, a mirror or a client does with a trait must not be here.
+The use of a trait by a store, a mirror or a client must not be here.
 """
 
 from __future__ import annotations
@@ -33,15 +33,14 @@ class Traits:
         deleted_readable: Whether a deleted conversation's messages can still be read by its id.
         max_page: The maximum number of items in a page; None if there is no limit.
         starts: The lists that can begin at an id: ``conversations``, ``messages``. Where `paging`
-            is ``whole``, both are among them by itself, as `paginate` cuts the list.
+            is ``whole``, both are always included, as `paginate` cuts the list.
         orders: The orders of the list of conversations; ``oldest_first`` is the backend's own order
-            reversed. Where `paging` is ``whole``, both are among them by itself.
+            reversed. Where `paging` is ``whole``, both are always included.
         filters: What conversations can be listed, searched and deleted by, besides their age.
-        keeps: The fields of conversations that the backend has, of those which not every one has;
-            the others always hold their default. What `update_conversation` can change is among
-            them by itself.
-        changes: The fields that `update_conversation` can change. With ``owner`` or ``metadata``
-            among them, they can be given where a conversation is made as well.
+        keeps: The optional fields of conversations that the backend stores; the others always hold
+            their default. What `update_conversation` can change is always included.
+        changes: The fields that `update_conversation` can change. An ``owner`` or ``metadata``
+            among them can also be set when a conversation is created.
         batches: ``atomic`` if a batch of writes is stored as a whole or not at all, and nobody sees
             a part of it; ``none`` if each write is stored by itself.
     """

@@ -31,8 +31,8 @@ class Turn:
         options: An instance of the adapter's `ReplyOptions`; typed loosely so that an adapter may
             name its subclass.
         begins: Whether the conversation's id was chosen for this turn, so that it cannot exist yet.
-        owner: The owner of a conversation that the turn makes; only if `Traits.changes` names it.
-        metadata: The metadata of a conversation that the turn makes; likewise.
+        owner: The owner of a conversation that the turn creates; only if `Traits.changes` names it.
+        metadata: The metadata of a conversation that the turn creates; likewise.
     """
 
     conversation_id: str
@@ -83,8 +83,8 @@ class Stream(Generic[Q, R]):
         finish: Makes the flow that reads the stored messages and returns the reply; it may wait
             until they are stored.
         turn_id: The turn's id, if it differs from the one that was asked for.
-        message_id: The id that the answer's message will have; None where only its end says so.
-        read_message_id: Reads that id from the head of the response, where that says it.
+        message_id: The id that the answer's message will have; None if only its end shows it.
+        read_message_id: Reads that id from the head of the response, where it is there.
     """
 
     request: Q

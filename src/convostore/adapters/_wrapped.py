@@ -1,4 +1,4 @@
-"""Wrapped adapters: an adapter that does all that another one does, except where it overrides it.
+"""Wrapped adapters: an adapter that does what another one does, except what it overrides.
 
 `read_only` is one; a cache, a log or a model in front of a store can be others. No service and no
 protocol may be known here, and nothing is sent but what the inner adapter asks for.
@@ -43,9 +43,9 @@ T = TypeVar("T")
 class WrappedAdapter(Adapter[Q, R]):
     """An adapter that delegates every operation and every attribute to an inner one.
 
-    A subclass overrides what it changes. What the inner adapter builds of its own operations, such
-    as `read_transcript` of `list_messages`, it goes on building of those: whoever overrides
-    `list_messages` overrides `messages_as_json` and `read_transcript` as well.
+    A subclass overrides what it changes. The inner adapter keeps building some operations from its
+    own others, such as `read_transcript` from `list_messages`: if you override `list_messages`,
+    override `messages_as_json` and `read_transcript` as well.
 
     Attributes:
         inner: The adapter that is wrapped.
@@ -306,8 +306,8 @@ def read_only(
 ) -> WrappedAdapter[Q, R]:
     """Wrap an adapter in one that refuses every operation that changes anything.
 
-    Whatever goes through it is refused with a `ForbiddenError` before any request: a store's
-    methods, a batch, a mirror, an import.
+    Every change is refused with a `ForbiddenError` before any request, whether by a store's method,
+    a batch, a mirror or an import.
 
     Args:
         adapter: The adapter to wrap; it stays as it is.

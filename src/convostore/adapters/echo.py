@@ -73,7 +73,7 @@ class EchoAdapter(MemoryAdapter):
         question = messages[-1] if messages else None
         interaction = pending_interaction(question) if question else None
         if question is None or interaction is None:
-            raise ConflictError("nothing waits for an answer in this conversation")
+            raise ConflictError("no question is open in this conversation: read its last message")
         answered = _fill_in(interaction, answer.answer)
         turn_id = question.id.removesuffix(_ANSWER)
         return (
@@ -212,12 +212,14 @@ def _fill_in(interaction: InteractionPart, answer: AnswerContent) -> Interaction
     """
     if isinstance(answer, str):
         if answer not in {option.value for option in interaction.options}:
-            raise InvalidError(f"answer must be one of the options, got {answer!r}")
+            choices = ", ".join(repr(option.value) for option in interaction.options) or "none"
+            raise InvalidError(f"answer must be one of the options ({choices}), got {answer!r}")
         return interaction.model_copy(update={"answered": True, "answer": answer})
     keys = {field.key for field in interaction.fields}
     if not interaction.fields or set(answer) != keys:
         raise InvalidError(
-            f"answer must have the fields of the form: {', '.join(sorted(keys)) or 'none'}"
+            f"answer must have the fields of the form ({', '.join(sorted(keys)) or 'none'}), "
+            f"got {', '.join(sorted(answer)) or 'none'}"
         )
     fields = tuple(
         [field.model_copy(update={"value": answer[field.key]}) for field in interaction.fields]

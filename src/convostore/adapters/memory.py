@@ -158,7 +158,7 @@ class _Shelf:
 
 
 class _Memory:
-    """What one address holds: the conversations of its namespaces, under one lock."""
+    """The contents of one address: the conversations of its namespaces, under one lock."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()

@@ -66,7 +66,9 @@ def absent_message(conversation_id: str, message_id: str) -> NotFoundError:
 
 def taken_conversation(conversation_id: str) -> ConflictError:
     """Make the error for an id that another conversation has."""
-    return ConflictError(f"another conversation with the id {conversation_id!r} exists already")
+    return ConflictError(
+        f"another conversation with the id {conversation_id!r} exists already: choose another id"
+    )
 
 
 def same_conversation(stored: Conversation, new: NewConversation) -> Conversation:
@@ -179,7 +181,9 @@ def unstored_messages(messages: Sequence[Message], stored: Mapping[str, Message]
         if known is None:
             fresh[message.id] = message
         elif known.fingerprint() != message.fingerprint():
-            raise ConflictError(f"another message with the id {message.id!r} is stored already")
+            raise ConflictError(
+                f"another message with the id {message.id!r} is stored already: choose another id"
+            )
     return list(fresh.values())
 
 
@@ -266,7 +270,9 @@ def edited_message(stored: Message, message: Message, was: Message | AnyTip) -> 
     if is_same_message(edited, stored):
         return stored
     if was is not ANY and not is_same_message(was, stored):
-        raise ConflictError(f"message {stored.id!r} was changed: read it again, then edit")
+        raise ConflictError(
+            f"message {stored.id!r} was changed meanwhile: read it again, then edit"
+        )
     return edited
 
 
@@ -281,7 +287,10 @@ def check_replacement(messages: Sequence[Message], head: Mapping[str, Message]) 
         ConflictError: One of them is among those that stay, or occurs twice.
     """
     if len(unstored_messages(messages, head)) != len(messages):
-        raise ConflictError("a message occurs twice, or before the point of the replacement")
+        raise ConflictError(
+            "each message must occur once, and not among those before the replaced ones: leave out "
+            "what is there already"
+        )
 
 
 def missing_tip(after: str) -> ConflictError:

@@ -1,7 +1,7 @@
 """Files of exports and imports: output files that appear when they are complete, and input streams.
 
-Everything here may block on a disk: async callers use a thread. What the files hold belongs to the
-formats.
+Everything here may block on a disk: async callers use a thread. The contents of the files belong to
+the formats.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Lines of JSON, read one at a time and within bounds; errors name the line's number.
 
-What the lines mean belongs to the formats.
+The meaning of the lines belongs to the formats.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@ r"""JSONL: the lossless format, written and read line by line.
 
 The first line names the format and its version, the last one holds the counts, so that a truncated
 file is noticed. Between them is a line for each conversation, followed by a line for each of its
-messages. Every line is ASCII: what UTF-8 cannot hold is escaped. What a value looks like as JSON is
-decided in `serialization`.
+messages. Every line is ASCII: what UTF-8 cannot hold is escaped. The JSON of a value is decided in
+`serialization`.
 """
 
 from __future__ import annotations
@@ -120,7 +120,10 @@ class _FileReader:
         self._advance()
         while (line := self.ahead) is not None and "message" in line.data:
             if line.data.get("in") != self.conversation_id:
-                line.fail(f"has a message of another conversation than {self.conversation_id!r}")
+                line.fail(
+                    f"must hold a message of conversation {self.conversation_id!r}, "
+                    f"got one of {line.data.get('in')!r}"
+                )
             message = line.parse(serialization.load_message, line.data["message"])
             self.messages += 1
             yield _without_storing(message)
@@ -145,7 +148,7 @@ class _FileReader:
         line, self.conversation_id = self.ahead, ""
         counts = line.data.get("end")
         if not isinstance(counts, dict):
-            line.fail("is neither a conversation, a message nor the closing line")
+            line.fail("must be a conversation, a message or the closing line")
         actual = {"conversations": self.conversations, "messages": self.messages}
         if counts != actual:
             line.fail(f"counts {_counts_text(counts)}, but the file has {_counts_text(actual)}")

@@ -97,7 +97,7 @@ def _about(conversation: Conversation) -> str:
         origin = conversation.origin
         facts.append(f"copied from {_code(origin.store)}, {_code(origin.conversation_id)}")
     if conversation.created_at is not None:
-        facts.append(f"begun {time_text(conversation.created_at)}")
+        facts.append(f"started {time_text(conversation.created_at)}")
     if conversation.updated_at is not None:
         facts.append(f"last changed {time_text(conversation.updated_at)}")
     if conversation.pinned:
@@ -120,7 +120,9 @@ def _about_message(message: Message) -> str:
 
 
 def _problems(problems: Sequence[Problem]) -> list[str]:
-    return [f"> Not read: {_escape(problem.where)} {_escape(problem.what)}" for problem in problems]
+    return [
+        f"> Unreadable: {_escape(problem.where)} {_escape(problem.what)}" for problem in problems
+    ]
 
 
 def _parts(message: Message, citing: Citing) -> Iterator[str]:

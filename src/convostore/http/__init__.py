@@ -1,7 +1,7 @@
 """HTTP for adapters: requests, responses, the transports that carry them, and stream framing.
 
-The only package that imports an HTTP client, and only inside functions, so that importing an
-adapter stays cheap. No httpx type may be in a public signature, except those of the raw clients,
+This is the only package that imports an HTTP client, and only inside functions, so that importing
+an adapter stays cheap. No httpx type may be in a public signature, except those of the raw clients,
 and no path or field of a service may be here.
 """
 

@@ -44,10 +44,14 @@ class HTTPAdapter(Adapter[Request, Response]):
         self.base_url = dsn.base_url.rstrip("/")
 
     def transport(self) -> Transport[Request, Response]:
-        return HTTPTransport(self.base_url, self.options, self.authorization())
+        return HTTPTransport(
+            self.base_url, self.options, self.authorization(), scheme=self.dsn.scheme
+        )
 
     def async_transport(self) -> AsyncTransport[Request, Response]:
-        return AsyncHTTPTransport(self.base_url, self.options, self.authorization())
+        return AsyncHTTPTransport(
+            self.base_url, self.options, self.authorization(), scheme=self.dsn.scheme
+        )
 
     def authorization(self) -> str | None:
         """Return the ``Authorization`` header: HTTP Basic if the DSN names a user, by default."""

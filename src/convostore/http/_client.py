@@ -48,7 +48,8 @@ def _client_arguments(options: HTTPOptions, authorization: str | None) -> dict[s
             verify = ssl.create_default_context(cafile=verify)
         except OSError:
             raise ConfigError(
-                "verify must be a boolean or the path of a readable file of certificates"
+                "verify must be a boolean or the path of a readable file of certificates, "
+                f"got {verify!r}"
             ) from None
     return {
         "headers": headers,
@@ -130,8 +131,8 @@ def install_backend(
     on some versions only would be worse.
 
     The lock of a blocking pool is replaced as well. httpcore's is a class in Python, and what a
-    signal handler raises in its methods comes after the lock was taken, or before it was given
-    back; one of `threading` is taken and given back in one step.
+    signal handler raises in its methods comes after the lock was taken, or before it was
+    released; one of `threading` is taken and released in one step.
 
     Args:
         client: A client that has sent nothing yet.

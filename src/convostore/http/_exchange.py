@@ -7,6 +7,8 @@ each exchange. Nothing is sent or read here.
 from __future__ import annotations
 
 import logging
+import re
+import socket
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -30,6 +32,7 @@ C = TypeVar("C")
 
 _log: Final = logging.getLogger("convostore.http")
 _LOCATION: Final = "convostore.location"
+_ERRNO: Final = re.compile(r"^\[Errno -?\d+\] ")
 _OTHER_PROTOCOLS: Final = (
     "WRONG_VERSION_NUMBER",
     "HTTP_REQUEST",
@@ -64,17 +67,32 @@ class BoundedBody:
         """
         self._size += len(chunk)
         if self._size > self._largest:
-            raise ProtocolError(f"the response exceeds {self._largest:,} bytes: raise max_body")
+            raise ProtocolError(
+                f"the response is larger than {self._largest:,} bytes: raise max_body"
+            )
         self.chunks.append(chunk)
 
 
 class HTTPExchange(ABC, Generic[C]):
-    """The base of both transports: all they do around their client `C`, except I/O."""
+    """The base of both transports: all they do around their client `C`, except I/O.
+
+    Args:
+        base_url: The URL that paths are appended to.
+        options: The options of the service.
+        authorization: The ``Authorization`` header; None to send none.
+        scheme: The scheme of the DSN, as errors name it; None if there was only a URL.
+    """
 
     def __init__(
-        self, base_url: str, options: HTTPOptions, authorization: str | None = None
+        self,
+        base_url: str,
+        options: HTTPOptions,
+        authorization: str | None = None,
+        *,
+        scheme: str | None = None,
     ) -> None:
         self.options = options
+        self._scheme = scheme
         self._base_url = base_url.rstrip("/")
         self._authorization = authorization
         self._closed = False
@@ -185,7 +203,8 @@ class HTTPExchange(ABC, Generic[C]):
         match error:
             case httpx.ConnectTimeout():
                 return UnavailableError(
-                    f"{summary}: no connection within {self.options.timeout:g} s"
+                    f"{summary}: cannot reach {self._origin()} within {self.options.timeout:g} s: "
+                    "check the address, or raise timeout"
                 )
             case TimeoutError() | httpx.TimeoutException():
                 return self._too_late(outgoing, streamed=streamed)
@@ -196,22 +215,35 @@ class HTTPExchange(ABC, Generic[C]):
                     return invalid_redirect(outgoing.request)
                 return ConfigError(f"{summary}: the base URL must be a valid http or https URL")
             case httpx.LocalProtocolError():
-                return InvalidError(f"{summary}: a header or the path is not valid HTTP")
+                return InvalidError(
+                    f"{summary}: headers and ids must be valid HTTP: check the option headers"
+                )
         if self.options.proxy is None and _speaks_no_tls(error):
             return self._no_tls(summary)
         # The text of a protocol error may repeat what the service sent, including a secret.
         reason = f": {error}" if isinstance(error, OSError | httpx.NetworkError) else ""
-        base = urlsplit(self._base_url)
+        if isinstance(error, httpx.ConnectError | socket.gaierror):
+            return self._unreachable(summary, _ERRNO.sub("", str(error)))
         return UnavailableError(
-            f"{summary}: no complete response from {base.scheme}://{base.netloc} "
+            f"{summary}: no complete response from {self._origin()} "
             f"({type(error).__name__}{reason})"
         )
 
+    def _origin(self) -> str:
+        base = urlsplit(self._base_url)
+        return f"{base.scheme}://{base.netloc}"
+
+    def _unreachable(self, summary: str, reason: str) -> UnavailableError:
+        advice = "check the address, and that the service is running"
+        if "CERTIFICATE" in reason:
+            advice = "check the certificate, or name its authority with verify"
+        return UnavailableError(f"{summary}: cannot reach {self._origin()} ({reason}): {advice}")
+
     def _no_tls(self, summary: str) -> ConfigError:
-        place = urlsplit(self._base_url).netloc
+        scheme = f"{self._scheme}+http" if self._scheme else "http"
         return ConfigError(
-            f"{summary}: what answers at https://{place} does not speak TLS: if it is plain HTTP, "
-            f"did you mean …+http://{place}? A DSN means https unless its scheme ends in +http"
+            f"{summary}: the service at {self._origin()} does not speak TLS: "
+            f"did you mean {scheme}://{urlsplit(self._base_url).netloc}?"
         )
 
     def _too_late(self, outgoing: OutgoingRequest, *, streamed: bool) -> UnavailableError:

@@ -1,7 +1,7 @@
 """Incremental, bounded decoders of a byte stream: lines, and server-sent events.
 
-Both take chunks of any size and keep what is incomplete. What a frame means belongs in an adapter's
-decoder.
+Both take chunks of any size and keep what is incomplete. The meaning of a frame belongs in an
+adapter's decoder.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Lines:
 
     def _check(self, size: int) -> None:
         if size > self._largest:
-            raise ProtocolError(f"a line of the stream exceeds {self._largest:,} bytes")
+            raise ProtocolError(f"a line of the stream is longer than {self._largest:,} bytes")
 
     def close(self) -> bytes:
         """Return the text after the last line end."""
@@ -133,4 +133,4 @@ class EventStream:
         self._data.append(value)
         self._size += len(value) + 1
         if self._size > self._largest + 1:
-            raise ProtocolError(f"an event of the stream exceeds {self._largest:,} bytes")
+            raise ProtocolError(f"an event of the stream is larger than {self._largest:,} bytes")

@@ -38,8 +38,8 @@ class Request:
         path: The path, percent-encoded; use `path` to insert ids.
         query: The parameters; the transport encodes them.
         json: The body, sent as JSON; None sends no body.
-        idempotent: Whether repeating it is harmless. None means that it is for GET and HEAD, and
-            for no other method.
+        idempotent: Whether repeating it is harmless. None means yes for GET and HEAD, and no for
+            any other method.
         patient: Whether a model has to answer first: `reply_timeout` then replaces `timeout`.
     """
 

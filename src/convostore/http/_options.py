@@ -34,7 +34,7 @@ class HTTPOptions(AdapterOptions):
         verify: Whether to verify TLS certificates, or the path of a file of trusted ones.
         proxy: The URL of a proxy; without it, the environment's proxies are used.
         max_body: The maximum size in bytes of a response that is read whole. For a streamed one,
-            the text of the reply is bounded (64 Mi characters), and each event.
+            the text of the reply (64 Mi characters) and each event are bounded.
         trace: A function that is called with an `Exchange` after each request; only as an argument,
             not in a DSN.
     """
@@ -57,5 +57,5 @@ class HTTPOptions(AdapterOptions):
         for name, value in headers.items():
             text = name + value.get_secret_value()
             if not name or not text.isprintable() or not text.isascii():
-                raise ValueError("a header must be printable ASCII on one line")
+                raise ValueError("must hold printable ASCII, each header on one line")
         return headers

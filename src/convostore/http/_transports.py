@@ -104,9 +104,14 @@ class HTTPTransport(HTTPExchange["httpx.Client"], Transport[Request, Response]):
     """A transport over one `httpx.Client`, made at the first request; threads may share it."""
 
     def __init__(
-        self, base_url: str, options: HTTPOptions, authorization: str | None = None
+        self,
+        base_url: str,
+        options: HTTPOptions,
+        authorization: str | None = None,
+        *,
+        scheme: str | None = None,
     ) -> None:
-        super().__init__(base_url, options, authorization)
+        super().__init__(base_url, options, authorization, scheme=scheme)
         self._deadline = Deadline()
         self._main_client: httpx.Client | None = None
         self._uses: Counter[httpx.Client] = Counter()
@@ -249,11 +254,16 @@ class AsyncHTTPTransport(HTTPExchange["httpx.AsyncClient"], AsyncTransport[Reque
     """A transport over one `httpx.AsyncClient`, which sends `concurrency` requests at a time."""
 
     def __init__(
-        self, base_url: str, options: HTTPOptions, authorization: str | None = None
+        self,
+        base_url: str,
+        options: HTTPOptions,
+        authorization: str | None = None,
+        *,
+        scheme: str | None = None,
     ) -> None:
         import asyncio
 
-        super().__init__(base_url, options, authorization)
+        super().__init__(base_url, options, authorization, scheme=scheme)
         self.concurrency = options.concurrency
         self._slots = asyncio.Semaphore(self.concurrency)
 

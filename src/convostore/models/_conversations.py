@@ -145,8 +145,8 @@ class ConversationChange:
     """The changes to a conversation; a field that is UNSET does not change.
 
     Attributes:
-        metadata: The values to merge, by top-level key: each replaces the one that is there, and
-            None takes it away. See `merge_metadata`.
+        metadata: The values to merge, by top-level key: each replaces the stored one, and None
+            removes it. See `merge_metadata`.
     """
 
     title: str | Unset | None = UNSET
@@ -162,10 +162,10 @@ class ConversationChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationFilter:
-    """Which conversations to delete: those that every field names.
+    """Which conversations to delete: those that match every field.
 
     Attributes:
-        owner: Only those of this owner, or with None those without one; UNSET for any.
+        owner: Only those of this owner; None for those without one, UNSET for any.
         older_than: Only those last active before this time; None for any.
     """
 

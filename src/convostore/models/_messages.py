@@ -25,7 +25,7 @@ from typing import (
     Unpack,
 )
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from .._surrogates import may_hold_pairs, separate_surrogates
@@ -154,15 +154,6 @@ class MessageFields(TypedDict, total=False):
     raw: JSON
 
 
-def _no_text(parts: object) -> object:
-    if isinstance(parts, str):
-        raise ValueError(  # noqa: TRY004  # pydantic reports no TypeError
-            "must be a sequence of parts, got a text: Message.user(text), Message.assistant(text) "
-            "and Message.system(text) make a message of one"
-        )
-    return parts
-
-
 class Message(Value):
     """One utterance of a conversation.
 
@@ -190,7 +181,7 @@ class Message(Value):
         default_factory=lambda: secrets.token_hex(16)
     )
     role: Role
-    parts: Annotated[tuple[Part, ...], BeforeValidator(_no_text)] = ()
+    parts: tuple[Part, ...] = ()
     created_at: Timestamp | None = None
     stored_at: Timestamp | None = None
     sources: tuple[Source, ...] = ()

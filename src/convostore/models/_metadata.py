@@ -1,4 +1,4 @@
-"""Metadata and owners: what the application says of a conversation, and its bounds.
+"""Metadata and owners: what the application adds to a conversation, and its bounds.
 
 No backend fills these values, so nothing here parses foreign data.
 """
@@ -32,13 +32,13 @@ def check_metadata(value: object) -> dict[str, JSON]:
 
 
 def copy_changes(value: object) -> dict[str, JSON]:
-    """Return a copy of changes to metadata, in which None takes a key away.
+    """Return a copy of changes to metadata, in which None removes a key.
 
     Raises:
         ValueError: They are not a mapping of texts to JSON, or too large.
     """
     if not isinstance(value, Mapping):
-        raise ValueError("must be a mapping of keys to JSON values")  # noqa: TRY004  # for pydantic
+        raise ValueError("must be a mapping of keys to JSON values, got a " + type(value).__name__)  # noqa: TRY004  # for pydantic
     for key in value:
         if not isinstance(key, str) or len(key) > LONGEST_KEY:
             raise ValueError(f"must have keys that are strings of at most {LONGEST_KEY} characters")
@@ -50,7 +50,7 @@ def copy_changes(value: object) -> dict[str, JSON]:
 
 
 def merge_metadata(stored: Mapping[str, JSON], changes: Mapping[str, JSON]) -> dict[str, JSON]:
-    """Return metadata with changes merged in by top-level key; None takes a key away.
+    """Return metadata with changes merged in by top-level key; None removes a key.
 
     Args:
         stored: The metadata before.

@@ -30,7 +30,7 @@ UNSET: Final = _Sentinel.UNSET
 
 
 ANY: Final = _Sentinel.ANY
-"""The value of `after`, `tip` or `was` for any: whichever message is there."""
+"""The value of `after`, `tip` or `was` that matches any message."""
 
 
 Unset: TypeAlias = Literal[_Sentinel.UNSET]
@@ -55,8 +55,8 @@ class Listing:
             others in any case; an adapter that can filter need not fetch them.
         start: The id of the item that the page begins with, in place of a cursor; only if
             `Traits.starts` names the list.
-        owner: Only conversations of this owner, or with None those without one; UNSET for any.
-            Only if `Traits.filters` says so.
+        owner: Only conversations of this owner; None for those without one, UNSET for any. Only if
+            `Traits.filters` says so.
     """
 
     limit: int | None = None

@@ -60,7 +60,7 @@ class FilePart(Value):
     media_type: str | None = None
 
     def portable(self) -> dict[str, JSON]:
-        """Return the plain data, without the query of `url`: services sign it anew on each read."""
+        """Return the plain data, without the query of `url`: services sign it on each read."""
         plain = super().portable()
         return plain if self.url is None else plain | {"url": self.url.partition("?")[0]}
 

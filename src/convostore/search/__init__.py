@@ -1,6 +1,6 @@
 """Search: queries, the texts that they match, and snippets that mark the matches.
 
-What matches is the same for all stores. How a store finds candidates belongs in its adapter.
+The same texts match in all stores. How a store finds candidates belongs in its adapter.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Offsets: map a position in a folded text back to the original text.
 
 Folding may lengthen and shorten a text, so one block at a time is folded again to map an offset.
-What folding does belongs in `_tokenizer`.
+Folding itself belongs in `_tokenizer`.
 """
 
 from __future__ import annotations

@@ -59,8 +59,7 @@ class Search:
         since: Only messages created at this time or later. If a message's time is not known, the
             time of storing counts; for a title, the time its conversation was created.
         until: Only messages created before this time.
-        owner: Only in conversations of this owner, or with None in those without one; UNSET for
-            any.
+        owner: Only in conversations of this owner; None for those without one, UNSET for any.
     """
 
     text: str

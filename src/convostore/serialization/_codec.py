@@ -1,6 +1,6 @@
 """Encoding and decoding: values of the schema to JSON data or text, and validated back.
 
-What cannot be loaded is not known here.
+Damaged values are not known here.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def dumps(value: Conversation | Message, *, raw: bool = True) -> str:
 def message_json(message: Message) -> str:
     """Return a message as JSON, as fast as it can be written.
 
-    It reads back as what `dumps` writes does, though fields that hold their default may be there.
+    It loads like the output of `dumps`, but may include fields that hold their default.
 
     Raises:
         InvalidError: A field that is to hold JSON holds something else.
@@ -208,7 +208,10 @@ def _validate(kind: type[T], data: JSON) -> T:
 def _reason(error: ValidationError) -> str:
     """Return the first reason of an error, without what was read."""
     first, *_ = error.errors(include_input=False, include_url=False, include_context=False)
-    return ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
+    where, text = ".".join(map(str, first["loc"])), first["msg"]
+    if text.startswith("Input should "):
+        return f"{where or 'it'} must {text.removeprefix('Input should ')}"
+    return f"{where}: {text}" if where else text
 
 
 def _parse(kind: type[T], text: str) -> T:

@@ -58,7 +58,8 @@ def damage(where: str, what: str) -> Problem:
         where: The field.
         what: Why it cannot be read, as "it is not a time"; the field's name before it is left out.
     """
-    return Problem(where=where, what=f"{_DAMAGED}: {what.removeprefix(f'{where}: ')}")
+    reason = what.removeprefix(f"{where}: ").removeprefix(f"{where} ")
+    return Problem(where=where, what=f"{_DAMAGED}: {reason}")
 
 
 def is_damage(problem: Problem) -> bool:

@@ -77,12 +77,12 @@ def check_messages(values: object) -> tuple[Message, ...]:
     """Return messages as a tuple, each checked.
 
     Raises:
-        InvalidError: One of them is not a message, or wrong; the error says which.
+        InvalidError: One of them is not a message, or wrong; the error names it.
     """
     if isinstance(values, Message):
         raise InvalidError("messages must be a list, got one message: pass [message]")
     if not isinstance(values, Sequence) or isinstance(values, str | bytes):
-        raise InvalidError("messages must be a list of convostore.Message")
+        raise InvalidError(f"messages must be a list of convostore.Message, got {shown(values)}")
     checked: list[Message] = []
     try:
         for value in values:
@@ -186,7 +186,7 @@ def to_utc(time: datetime | None, name: str) -> datetime | None:
     try:
         return time.astimezone(UTC)
     except OverflowError:
-        raise InvalidError(f"{name} is a time that UTC cannot hold") from None
+        raise InvalidError(f"{name} must be a time that UTC can represent, got {time}") from None
 
 
 def check_search(search: Search) -> Search:

@@ -106,27 +106,27 @@ class AsyncConversationStore(BaseStore):
 
         loop = asyncio.get_running_loop()
         if self._loop not in (None, loop):
-            raise InvalidError("this store belongs to another event loop: open one per loop")
+            raise InvalidError("this store belongs to another event loop: open one for each loop")
         self._loop = loop
         return await self._transport.run(make)
 
     @property
     def concurrency(self) -> int:
-        """The number of requests that may be under way at a time; 1 of a sync store."""
+        """The number of requests that may be under way at a time; 1 for a sync store."""
         return self._transport.concurrency
 
     def view(self, wrap: Callable[[Adapter], Adapter]) -> AsyncConversationStore:
         """Return this store through a wrapped adapter: ``store.view(read_only)``.
 
-        Both share the connections, and of an async store the event loop. To close a view does
-        nothing; once this store is closed, its views raise as well.
+        Both share the connections and, for asyncio, the event loop. Closing a view does nothing;
+        once this store is closed, its views raise as well.
 
         Args:
             wrap: Wraps the adapter; see `convostore.adapters.WrappedAdapter`.
 
         Raises:
-            InvalidError: `wrap` returned neither its argument nor a wrapper of it, or one with a
-                transport of its own.
+            InvalidError: `wrap` returned neither its argument nor a wrapper of it, or one with its
+                own transport.
         """
         from ._views import wrapped
 
@@ -160,8 +160,8 @@ class AsyncConversationStore(BaseStore):
     ) -> tuple[object, ...]:
         """Carry out several writes as one, and return their results in their order.
 
-        They are all stored or none, where `traits.batches` is ``atomic``; the whole batch is
-        repeated where a database asks for that.
+        Where `traits.batches` is ``atomic``, all of them are stored or none; the whole batch is
+        repeated where a database requires that.
 
         Args:
             calls: At most 1,000; an argument of one cannot depend on the result of another. Name
@@ -197,8 +197,8 @@ class AsyncConversationStore(BaseStore):
                 `traits.starts` has ``conversations``.
             older_than: Only those whose `last_active_at` is before this time; one without any time
                 is not older. If the backend cannot filter by age, a page may be short.
-            owner: Only those of this owner, or with None those without one, where `traits.filters`
-                has ``owner``; UNSET for any.
+            owner: Only those of this owner; None for those without one, UNSET for any. It needs
+                `traits.filters` to have ``owner``.
 
         Raises:
             InvalidError: The cursor is of another list, or the time has no time zone.
@@ -288,13 +288,13 @@ class AsyncConversationStore(BaseStore):
     ) -> Page[str]:
         """Return one page of `list_messages`, each message as a JSON text.
 
-        For machines that pass messages on, such as a server or an export: the messages of an SQL
+        For machines that pass messages on, such as a server or an export: the messages of a SQL
         store are then never made into objects.
 
         Args:
             conversation_id: The conversation of the messages.
             limit: As `list_messages`.
-            cursor: As `list_messages`, and each takes the other's.
+            cursor: As `list_messages`; the cursors of both methods are interchangeable.
             order: As `list_messages`.
             start: As `list_messages`.
 
@@ -339,8 +339,8 @@ class AsyncConversationStore(BaseStore):
 
         Args:
             ids: The conversations to read; None for all that `conversations` yields.
-            on_error: ``"yield"`` gives a transcript with its `error` for what cannot be read, and
-                goes on; an error of the list itself is always raised.
+            on_error: ``"yield"`` yields a transcript with its `error` for what cannot be read, and
+                continues; an error of the list itself is always raised.
         """
 
         async def jobs() -> AsyncGenerator[Callable[[], Coroutine[Any, Any, Transcript]]]:
@@ -457,7 +457,7 @@ class AsyncConversationStore(BaseStore):
 
         Raises:
             NotFoundError: The conversation does not exist.
-            ConflictError: Another message is the last, or an id is stored with another content.
+            ConflictError: Another message is the last, or an id is stored with other content.
         """
         return await self._run(self._operations.append_messages(conversation_id, messages, after))
 
@@ -518,15 +518,15 @@ class AsyncConversationStore(BaseStore):
         owner: str | Unset | None = UNSET,
         metadata: Mapping[str, JSON] | Unset = UNSET,
     ) -> None:
-        """Change what is given, and leave the rest as it is.
+        """Change the fields that are given, and leave the others as they are.
 
         Args:
             conversation_id: The conversation to change.
-            title: The new title; None for none.
-            pinned: Whether lists have it first.
-            owner: The new owner; None for none.
-            metadata: The values to merge, by top-level key: each replaces the one that is there,
-                and None takes the key away.
+            title: The new title; None removes it.
+            pinned: Whether lists show it first.
+            owner: The new owner; None removes it.
+            metadata: The values to merge, by top-level key: each replaces the stored one, and None
+                removes the key.
 
         Raises:
             NotFoundError: The conversation does not exist (where `traits.reports_absent`).
@@ -551,7 +551,7 @@ class AsyncConversationStore(BaseStore):
         Those are what `conversations` yields with the same arguments, pinned ones included.
 
         Args:
-            owner: Only those of this owner, or with None those without one; UNSET for any.
+            owner: Only those of this owner; None for those without one, UNSET for any.
             older_than: Only those last active before this time; None for any.
 
         Raises:
@@ -562,13 +562,14 @@ class AsyncConversationStore(BaseStore):
         return await self._run(self._operations.delete_conversations(which))
 
     async def clear_conversations(self) -> None:
-        """Delete every conversation of the store; `traits.clears` says whether more can go."""
+        """Delete every conversation of the store; `traits.clears` says whether others go, too."""
         return await self._run(self._operations.clear_conversations())
 
     async def delete_message(self, conversation_id: str, message_id: str) -> bool | None:
         """Delete a message; an absent one is not an error.
 
-        Where `traits.deletes` is ``may_delete_turn``, its question or answer may go with it.
+        Where `traits.deletes` is ``may_delete_turn``, its question or answer may be deleted with
+        it.
 
         Returns:
             Whether it was there; None if the backend does not say.
@@ -619,14 +620,14 @@ class AsyncConversationStore(BaseStore):
     ) -> Page[Hit]:
         """Search titles, messages' texts, and the titles of their sources.
 
-        All words of the query must occur, in any order, as whole words; those in ``"quotes"``
-        as a phrase. Case and accents do not matter, the parts of an identifier are words too, and
-        of Chinese, Japanese or Korean any piece is found, from one character up. Titles come first,
-        then messages, in both the newest first.
+        All words of the query must occur, in any order, as whole words; those in ``"quotes"`` as a
+        phrase. Case and accents do not matter, the parts of an identifier are words too, and in
+        Chinese, Japanese or Korean any substring matches, even a single character. Titles come
+        first, then messages, in both the newest first.
 
         Args:
-            query: What a user typed; nothing in it can be wrong. Without a letter or a digit it
-                finds nothing.
+            query: What a user typed: any text is valid. One without a letter or a digit finds
+                nothing.
             limit: The maximum number of hits in the page.
             cursor: The `cursor` of the previous page; None for the first page.
             conversation_id: Only in this conversation.
@@ -634,8 +635,8 @@ class AsyncConversationStore(BaseStore):
             since: Only messages of this time or later. If a message has no time, the time when it
                 was stored counts; for a title, the time when its conversation was created.
             until: Only messages before this time.
-            owner: Only in conversations of this owner, or with None in those without one, where
-                `traits.filters` has ``owner``; UNSET for any.
+            owner: Only in conversations of this owner; None for those without one, UNSET for any.
+                It needs `traits.filters` to have ``owner``.
 
         Raises:
             InvalidError: The cursor is of another search, or a time has no time zone.
@@ -681,7 +682,7 @@ class AsyncConversationStore(BaseStore):
 
         Raises:
             InvalidError: The content or an option is wrong; nothing was sent.
-            ConflictError: An answer is being made in this conversation.
+            ConflictError: An answer is being generated in this conversation.
             UnavailableError: The model, or a step of its flow, failed.
         """
         return await self._whole(
@@ -729,7 +730,7 @@ class AsyncConversationStore(BaseStore):
 
         Args:
             conversation_id: The conversation whose last message waits for an answer.
-            answer: The value of the choice, or a form's values by key.
+            answer: The value of the chosen option, or a form's values by key.
             **options: As for `reply`.
 
         Raises:
@@ -752,16 +753,16 @@ class AsyncConversationStore(BaseStore):
 
         Raises:
             NotFoundError: Nothing of the turn is stored: it did not arrive. (A service that stores
-                a turn with its reply, as FastGPT did before 4.15, says so meanwhile, too.)
+                a turn with its reply, as FastGPT did before 4.15, raises this meanwhile, too.)
             ConflictError: The reply is still being made: ask again later, or use `resume_reply`.
             UnavailableError: The model, or a step of its flow, failed.
         """
         return await self._run(self._operations.get_reply(conversation_id, turn_id))
 
     def resume_reply(self, conversation_id: str, turn_id: str) -> AsyncReplyStream:
-        """Return a stream of a reply that is being made, from its beginning.
+        """Return a stream of a reply that is being generated, from its beginning.
 
-        Of a finished one it may yield only the end.
+        For a finished reply it may yield only the end.
 
         Raises:
             NotFoundError: The turn did not arrive.
@@ -780,9 +781,9 @@ class AsyncConversationStore(BaseStore):
         return AsyncReplyStream(session, self._transport, self._carry_out)
 
     async def check(self) -> Health:
-        """Check whether the service answers, in which generation, and accepts the credential.
+        """Check that the service answers and accepts the credential, and detect its generation.
 
         Raises:
-            StoreError: The check failed; the class says why.
+            StoreError: The check failed; the class shows why.
         """
         return await self._run(self._operations.check())

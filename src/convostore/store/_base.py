@@ -33,7 +33,7 @@ class BaseStore:
 
     @property
     def observer(self) -> Observer | None:
-        """The callback that is told of each operation."""
+        """The callback that is called after each operation."""
         return self._operations.observe
 
     def __repr__(self) -> str:
@@ -56,12 +56,12 @@ class BaseStore:
 
     @property
     def reply_options(self) -> frozenset[str]:
-        """The names of the options that `reply` and its kin take on this backend."""
+        """The names of the options that `reply` and similar methods accept on this backend."""
         return frozenset(self._operations.adapter.ReplyOptions.model_fields)
 
     @property
     def concurrency(self) -> int:
-        """The number of requests that may be under way at a time; 1 of a sync store."""
+        """The number of requests that may be under way at a time; 1 for a sync store."""
         return 1
 
     def is_same_store(self, other: BaseStore) -> bool:

@@ -36,9 +36,9 @@ _BATCHED: Final = frozenset(Operation) - READING - _REPLYING
 class WriteCall:
     """One write of a batch: ``WriteCall("append_messages", "c", [message], after=None)``.
 
-    The arguments are those of the store's method of that name; a list or dict among them,
-    or what else can change, is copied. What the method does not take is a TypeError when the batch
-    is written, before its first write.
+    The arguments are those of the store's method of that name; those that can change, such as lists
+    and dicts, are copied. An argument that the method does not have raises a TypeError when the
+    batch is written, before its first write.
 
     Attributes:
         arguments: The positional ones.
@@ -144,7 +144,7 @@ class _Recorder(Transport):
 
 def _not_atomic(adapter: Adapter) -> UnsupportedError:
     return UnsupportedError(
-        f"{adapter.name} stores no batch as a whole: pass atomic=False to write its calls one "
+        f"{adapter.name} cannot write a batch as a whole: pass atomic=False to write its calls one "
         "after the other",
         adapter=adapter.name,
         operation="write_batch",

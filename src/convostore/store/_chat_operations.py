@@ -160,11 +160,14 @@ def _check_content(value: object) -> tuple[Part, ...]:
     if isinstance(value, TextPart | FilePart):
         raise InvalidError("content must be a list of parts, got one part: pass [part]")
     if isinstance(value, bytes) or not isinstance(value, Sequence) or not value:
-        raise InvalidError("content must be a string or a non-empty list of TextPart and FilePart")
+        given = "an empty one" if isinstance(value, Sequence) and not value else shown(value)
+        raise InvalidError(
+            f"content must be a string or a non-empty list of TextPart and FilePart, got {given}"
+        )
     for part in value:
         if not isinstance(part, TextPart | FilePart):
             raise InvalidError(
-                f"content must hold TextPart and FilePart only, got {type(part).__name__}"
+                f"content must hold only TextPart and FilePart, got {type(part).__name__}"
             )
         if not is_valid_part(part):
             raise InvalidError(
@@ -178,4 +181,6 @@ def _check_answer(value: object) -> AnswerContent:
         return value
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return dict(value)
-    raise InvalidError("answer must be the value of a choice, or a dict of a form's values by key")
+    raise InvalidError(
+        f"answer must be the value of an option, or a dict of a form's values, got {shown(value)}"
+    )

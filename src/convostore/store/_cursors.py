@@ -46,7 +46,7 @@ def decode_cursor(cursor: str | None, scope: list[str]) -> str | None:
     if encoded_scope != scope:
         origin = " ".join(map(str, encoded_scope)) or "nothing"
         raise InvalidError(
-            f"invalid cursor: it is of {origin}, not of {' '.join(scope)}; a cursor is good only "
-            "for the list it came from"
+            f"invalid cursor: it belongs to {origin}, not to {' '.join(scope)}: use a cursor only "
+            "for the list that it came from"
         )
     return position

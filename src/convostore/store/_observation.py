@@ -1,7 +1,7 @@
-"""Observations: what an `observe` callback is told after each operation of a store.
+"""Observations: what an `observe` callback receives after each operation of a store.
 
 It is called once for each call, however often a transport repeats its requests or runs its flow
-again; a `trace` callback of HTTP adapters is told of those. Nothing is carried out here.
+again; a `trace` callback of HTTP adapters receives those. Nothing is carried out here.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Observation(NamedTuple):
     A field may be added at the end.
 
     Attributes:
-        operation: The name of the store's method; of an iterator, that of each page's.
+        operation: The name of the store's method; for an iterator, the method that reads each page.
         adapter: The adapter's name.
         seconds: The duration. That of a streamed reply includes its reader's.
         error: The class of what was raised; None if nothing was, or a stream was left early.
-        items: The number of conversations, messages, hits or results; 0 of a call that returns
+        items: The number of conversations, messages, hits or results; 0 for a call that returns
             nothing or failed.
     """
 
@@ -40,7 +40,7 @@ class Observation(NamedTuple):
 
 
 Observer: TypeAlias = Callable[[Observation], None]
-"""A callback that is told of each operation; what it raises is logged, and harms nothing."""
+"""A callback for each operation; what it raises is logged and otherwise ignored."""
 
 
 @dataclass(slots=True)

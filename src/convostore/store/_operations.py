@@ -2,7 +2,7 @@
 
 How a call travels. A method of `ConversationStore` or `AsyncConversationStore` is one line: it
 takes a flow factory from the method of the same name here and gives it to the transport. The
-factory makes the flow anew each time it is called, since a transport with transactions may have to
+factory makes a new flow each time it is called, since a transport with transactions may have to
 run it again. Running the flow
 
 1. refuses a store that is closed, and an operation that its adapter does not offer, before any
@@ -110,7 +110,7 @@ class Operations:
 
     Attributes:
         adapter: The adapter whose operations they are.
-        observe: Told of each operation; see `Observation`.
+        observe: Called after each operation; see `Observation`.
         closed: Whether the store was closed; every operation is then refused.
     """
 
@@ -251,7 +251,7 @@ class Operations:
 
     def _lacking(self, what: str, argument: str) -> UnsupportedError:
         return UnsupportedError(
-            f"{self.adapter.name} cannot {what}: see the store's traits", argument=argument
+            f"{self.adapter.name} cannot {what}: check store.traits first", argument=argument
         )
 
     @operation(Operation.GET_CONVERSATION)

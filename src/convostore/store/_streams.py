@@ -50,7 +50,7 @@ class _ReplyStream:
 
     @property
     def message_id(self) -> str | None:
-        """The id of the answer's message, from the beginning where the backend can say it.
+        """The id of the answer's message, from the beginning where the backend knows it.
 
         None until then: some services choose it when the answer is finished.
         """
@@ -79,7 +79,9 @@ class _ReplyStream:
             InvalidError: It was begun before.
         """
         if self._state != "new":
-            raise InvalidError("a reply stream is used once: to send a turn again is another turn")
+            raise InvalidError(
+                "a reply stream can be used only once: call the store again for another turn"
+            )
         self._state = "open"
         return next(self._steps)
 
@@ -95,7 +97,9 @@ class _ReplyStream:
             InvalidError: The stream was not begun, was closed, or broke off.
         """
         if self._state == "new":
-            raise InvalidError("a reply stream is read in its with-block: entering sends the turn")
+            raise InvalidError(
+                "a reply stream must be entered with 'with' or 'async with', which sends the turn"
+            )
         step = self._step
         if self._state == "open" and isinstance(step, EmitEvents):
             step = next(self._steps, None)
@@ -111,7 +115,7 @@ class _ReplyStream:
 
 
 def _closed() -> InvalidError:
-    return InvalidError("the reply stream is closed: so_far has what had arrived")
+    return InvalidError("the reply stream is closed: so_far holds what arrived before")
 
 
 class ReplyStream(_ReplyStream):
@@ -171,7 +175,9 @@ class ReplyStream(_ReplyStream):
             StoreError: The reply broke off; `partial` is what had arrived.
         """
         if self._is_waiting:
-            raise InvalidError("another thread reads this reply stream: close it to end that")
+            raise InvalidError(
+                "another thread is reading this reply stream: close the stream to stop it"
+            )
         try:
             while (event := next(self._events, None)) is None:
                 self._advance()
@@ -223,7 +229,7 @@ class ReplyStream(_ReplyStream):
         return None
 
     def close(self) -> None:
-        """Close the connection; the service goes on. A second call does nothing."""
+        """Close the connection; the service continues. A second call does nothing."""
         self._end()
         self._connection.close()
 
@@ -331,10 +337,11 @@ class AsyncReplyStream(_ReplyStream):
         return None
 
     async def aclose(self) -> None:
-        """Close the connection; the service goes on. A second call does nothing.
+        """Close the connection; the service continues. A second call does nothing.
 
         Raises:
-            InvalidError: Another task waits for an event: to cancel it closes the stream.
+            InvalidError: Another task waits for an event: cancel that task, which closes the
+                stream.
         """
         if self._is_waiting:
             raise _taken_by_another()
@@ -343,4 +350,6 @@ class AsyncReplyStream(_ReplyStream):
 
 
 def _taken_by_another() -> InvalidError:
-    return InvalidError("another task reads this reply stream: cancel that, and it is closed")
+    return InvalidError(
+        "another task is reading this reply stream: cancel that task, which closes the stream"
+    )

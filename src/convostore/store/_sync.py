@@ -101,15 +101,15 @@ class ConversationStore(BaseStore):
     def view(self, wrap: Callable[[Adapter], Adapter]) -> ConversationStore:
         """Return this store through a wrapped adapter: ``store.view(read_only)``.
 
-        Both share the connections, and of an async store the event loop. To close a view does
-        nothing; once this store is closed, its views raise as well.
+        Both share the connections and, for asyncio, the event loop. Closing a view does nothing;
+        once this store is closed, its views raise as well.
 
         Args:
             wrap: Wraps the adapter; see `convostore.adapters.WrappedAdapter`.
 
         Raises:
-            InvalidError: `wrap` returned neither its argument nor a wrapper of it, or one with a
-                transport of its own.
+            InvalidError: `wrap` returned neither its argument nor a wrapper of it, or one with its
+                own transport.
         """
         from ._views import wrapped
 
@@ -141,8 +141,8 @@ class ConversationStore(BaseStore):
     def write_batch(self, calls: Iterable[WriteCall], *, atomic: bool = True) -> tuple[object, ...]:
         """Carry out several writes as one, and return their results in their order.
 
-        They are all stored or none, where `traits.batches` is ``atomic``; the whole batch is
-        repeated where a database asks for that.
+        Where `traits.batches` is ``atomic``, all of them are stored or none; the whole batch is
+        repeated where a database requires that.
 
         Args:
             calls: At most 1,000; an argument of one cannot depend on the result of another. Name
@@ -178,8 +178,8 @@ class ConversationStore(BaseStore):
                 `traits.starts` has ``conversations``.
             older_than: Only those whose `last_active_at` is before this time; one without any time
                 is not older. If the backend cannot filter by age, a page may be short.
-            owner: Only those of this owner, or with None those without one, where `traits.filters`
-                has ``owner``; UNSET for any.
+            owner: Only those of this owner; None for those without one, UNSET for any. It needs
+                `traits.filters` to have ``owner``.
 
         Raises:
             InvalidError: The cursor is of another list, or the time has no time zone.
@@ -266,13 +266,13 @@ class ConversationStore(BaseStore):
     ) -> Page[str]:
         """Return one page of `list_messages`, each message as a JSON text.
 
-        For machines that pass messages on, such as a server or an export: the messages of an SQL
+        For machines that pass messages on, such as a server or an export: the messages of a SQL
         store are then never made into objects.
 
         Args:
             conversation_id: The conversation of the messages.
             limit: As `list_messages`.
-            cursor: As `list_messages`, and each takes the other's.
+            cursor: As `list_messages`; the cursors of both methods are interchangeable.
             order: As `list_messages`.
             start: As `list_messages`.
 
@@ -311,8 +311,8 @@ class ConversationStore(BaseStore):
 
         Args:
             ids: The conversations to read; None for all that `conversations` yields.
-            on_error: ``"yield"`` gives a transcript with its `error` for what cannot be read, and
-                goes on; an error of the list itself is always raised.
+            on_error: ``"yield"`` yields a transcript with its `error` for what cannot be read, and
+                continues; an error of the list itself is always raised.
         """
         for conversation_id, known in self._wanted(ids):
             yield self._run(self._operations.read_transcript(conversation_id, known, on_error))
@@ -419,7 +419,7 @@ class ConversationStore(BaseStore):
 
         Raises:
             NotFoundError: The conversation does not exist.
-            ConflictError: Another message is the last, or an id is stored with another content.
+            ConflictError: Another message is the last, or an id is stored with other content.
         """
         return self._run(self._operations.append_messages(conversation_id, messages, after))
 
@@ -478,15 +478,15 @@ class ConversationStore(BaseStore):
         owner: str | Unset | None = UNSET,
         metadata: Mapping[str, JSON] | Unset = UNSET,
     ) -> None:
-        """Change what is given, and leave the rest as it is.
+        """Change the fields that are given, and leave the others as they are.
 
         Args:
             conversation_id: The conversation to change.
-            title: The new title; None for none.
-            pinned: Whether lists have it first.
-            owner: The new owner; None for none.
-            metadata: The values to merge, by top-level key: each replaces the one that is there,
-                and None takes the key away.
+            title: The new title; None removes it.
+            pinned: Whether lists show it first.
+            owner: The new owner; None removes it.
+            metadata: The values to merge, by top-level key: each replaces the stored one, and None
+                removes the key.
 
         Raises:
             NotFoundError: The conversation does not exist (where `traits.reports_absent`).
@@ -511,7 +511,7 @@ class ConversationStore(BaseStore):
         Those are what `conversations` yields with the same arguments, pinned ones included.
 
         Args:
-            owner: Only those of this owner, or with None those without one; UNSET for any.
+            owner: Only those of this owner; None for those without one, UNSET for any.
             older_than: Only those last active before this time; None for any.
 
         Raises:
@@ -522,13 +522,14 @@ class ConversationStore(BaseStore):
         return self._run(self._operations.delete_conversations(which))
 
     def clear_conversations(self) -> None:
-        """Delete every conversation of the store; `traits.clears` says whether more can go."""
+        """Delete every conversation of the store; `traits.clears` says whether others go, too."""
         return self._run(self._operations.clear_conversations())
 
     def delete_message(self, conversation_id: str, message_id: str) -> bool | None:
         """Delete a message; an absent one is not an error.
 
-        Where `traits.deletes` is ``may_delete_turn``, its question or answer may go with it.
+        Where `traits.deletes` is ``may_delete_turn``, its question or answer may be deleted with
+        it.
 
         Returns:
             Whether it was there; None if the backend does not say.
@@ -579,14 +580,14 @@ class ConversationStore(BaseStore):
     ) -> Page[Hit]:
         """Search titles, messages' texts, and the titles of their sources.
 
-        All words of the query must occur, in any order, as whole words; those in ``"quotes"``
-        as a phrase. Case and accents do not matter, the parts of an identifier are words too, and
-        of Chinese, Japanese or Korean any piece is found, from one character up. Titles come first,
-        then messages, in both the newest first.
+        All words of the query must occur, in any order, as whole words; those in ``"quotes"`` as a
+        phrase. Case and accents do not matter, the parts of an identifier are words too, and in
+        Chinese, Japanese or Korean any substring matches, even a single character. Titles come
+        first, then messages, in both the newest first.
 
         Args:
-            query: What a user typed; nothing in it can be wrong. Without a letter or a digit it
-                finds nothing.
+            query: What a user typed: any text is valid. One without a letter or a digit finds
+                nothing.
             limit: The maximum number of hits in the page.
             cursor: The `cursor` of the previous page; None for the first page.
             conversation_id: Only in this conversation.
@@ -594,8 +595,8 @@ class ConversationStore(BaseStore):
             since: Only messages of this time or later. If a message has no time, the time when it
                 was stored counts; for a title, the time when its conversation was created.
             until: Only messages before this time.
-            owner: Only in conversations of this owner, or with None in those without one, where
-                `traits.filters` has ``owner``; UNSET for any.
+            owner: Only in conversations of this owner; None for those without one, UNSET for any.
+                It needs `traits.filters` to have ``owner``.
 
         Raises:
             InvalidError: The cursor is of another search, or a time has no time zone.
@@ -641,7 +642,7 @@ class ConversationStore(BaseStore):
 
         Raises:
             InvalidError: The content or an option is wrong; nothing was sent.
-            ConflictError: An answer is being made in this conversation.
+            ConflictError: An answer is being generated in this conversation.
             UnavailableError: The model, or a step of its flow, failed.
         """
         return self._whole(
@@ -689,7 +690,7 @@ class ConversationStore(BaseStore):
 
         Args:
             conversation_id: The conversation whose last message waits for an answer.
-            answer: The value of the choice, or a form's values by key.
+            answer: The value of the chosen option, or a form's values by key.
             **options: As for `reply`.
 
         Raises:
@@ -710,16 +711,16 @@ class ConversationStore(BaseStore):
 
         Raises:
             NotFoundError: Nothing of the turn is stored: it did not arrive. (A service that stores
-                a turn with its reply, as FastGPT did before 4.15, says so meanwhile, too.)
+                a turn with its reply, as FastGPT did before 4.15, raises this meanwhile, too.)
             ConflictError: The reply is still being made: ask again later, or use `resume_reply`.
             UnavailableError: The model, or a step of its flow, failed.
         """
         return self._run(self._operations.get_reply(conversation_id, turn_id))
 
     def resume_reply(self, conversation_id: str, turn_id: str) -> ReplyStream:
-        """Return a stream of a reply that is being made, from its beginning.
+        """Return a stream of a reply that is being generated, from its beginning.
 
-        Of a finished one it may yield only the end.
+        For a finished reply it may yield only the end.
 
         Raises:
             NotFoundError: The turn did not arrive.
@@ -738,9 +739,9 @@ class ConversationStore(BaseStore):
         return ReplyStream(session, self._transport, self._carry_out)
 
     def check(self) -> Health:
-        """Check whether the service answers, in which generation, and accepts the credential.
+        """Check that the service answers and accepts the credential, and detect its generation.
 
         Raises:
-            StoreError: The check failed; the class says why.
+            StoreError: The check failed; the class shows why.
         """
         return self._run(self._operations.check())

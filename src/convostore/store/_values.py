@@ -3,8 +3,8 @@
 A value that its constructor made is right, but `model_construct` and `trusted_copy` validate
 nothing. So each value is looked at before it is sent or stored: its fields, parts and sources have
 the right types, and words are among those that there are. That takes a few microseconds. Only what
-fails is validated in full, which converts what the constructor would have converted, or says which
-field is wrong. Whether arbitrary JSON is JSON shows when it is encoded, and is not looked at here.
+fails is validated in full, which converts what the constructor would have converted, or names the
+wrong field. Whether arbitrary JSON is JSON shows when it is encoded, and is not looked at here.
 """
 
 from __future__ import annotations

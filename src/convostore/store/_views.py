@@ -1,6 +1,7 @@
 """Views: a store through a wrapped adapter, over the connections of the original store.
 
-A view closes nothing, and is closed when its store is. What the wrapper changes is not known here.
+A view closes nothing, and is closed when its store is. The changes of the wrapper are not known
+here.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ def wrapped(inner: Adapter, wrap: Callable[[Adapter], Adapter]) -> Adapter:
     """Return the adapter of a view.
 
     Raises:
-        InvalidError: `wrap` returned neither its argument nor a wrapper of it, or one with a
-            transport of its own, whose requests the store's connections cannot carry.
+        InvalidError: `wrap` returned neither its argument nor a wrapper of it, or one with its own
+            transport, whose requests the store's connections cannot carry.
     """
     plain = WrappedAdapter.transport, WrappedAdapter.async_transport
     adapter = link = wrap(inner)
@@ -41,12 +42,15 @@ def wrapped(inner: Adapter, wrap: Callable[[Adapter], Adapter]) -> Adapter:
     while isinstance(link, WrappedAdapter) and link is not inner:
         if (type(link).transport, type(link).async_transport) != plain:
             raise InvalidError(
-                f"{type(link).__name__} has a transport of its own, and a view has its store's: "
-                "open a store of that adapter"
+                f"{type(link).__name__} has its own transport, but a view uses its store's: "
+                "open a store with that adapter"
             )
         link = link.inner
     if link is not inner:  # what was unwrapped, such as a read-only adapter, has lost its guard
-        raise InvalidError("wrap must return the adapter that it was given, or a wrapper of it")
+        raise InvalidError(
+            "wrap must return its argument or a WrappedAdapter around it, got another "
+            f"{type(adapter).__name__}"
+        )
     return adapter
 
 
@@ -64,7 +68,7 @@ class ViewOperations(Operations):
 
     @closed.setter
     def closed(self, value: bool) -> None:
-        """Do nothing: whoever closes a view leaves its store open."""
+        """Do nothing: closing a view leaves its store open."""
 
 
 class ViewTransport(Transport):

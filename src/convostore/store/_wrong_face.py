@@ -1,4 +1,7 @@
-"""What a store of one face says to the syntax of the other; type checkers see nothing of it."""
+"""TypeErrors for the other face's syntax, such as ``async with`` on a sync store.
+
+Type checkers see nothing of it.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,17 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 NOT_ASYNC: Final = (
-    "this store is sync: write 'with' and no 'await', or open it with convostore.aopen"
+    "this store is synchronous: write 'with' and no 'await', or open it with convostore.aopen"
 )
 NOT_SYNC: Final = "this store is for asyncio: write 'async with', or open it with convostore.open"
-NOT_AWAITED: Final = "convostore.aopen is a plain call: write it without 'await', or 'async with'"
+NOT_AWAITED: Final = (
+    "convostore.aopen is a plain call: write it without 'await', or in 'async with'"
+)
 NOT_ITERATED: Final = (
-    "this is for asyncio: write 'async for', or open the store with convostore.open"
+    "this store is for asyncio: write 'async for', or open it with convostore.open"
 )
 NOT_ITERATED_ASYNC: Final = (
-    "this is sync: write 'for' without 'async', or open the store with convostore.aopen"
+    "this store is synchronous: write 'for' without 'async', or open it with convostore.aopen"
 )
 
 

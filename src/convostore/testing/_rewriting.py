@@ -1,6 +1,6 @@
 """Registration of the kit's modules with pytest, so that a failed clause shows what it compared.
 
-Whoever imports clauses imports this first; nothing else may be here.
+Modules that import clauses import this one first; nothing else may be here.
 """
 
 from __future__ import annotations

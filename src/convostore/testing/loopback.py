@@ -1,6 +1,6 @@
 """A small real HTTP server on 127.0.0.1, and a guard that fails any other use of the network.
 
-A test or a demonstration says what is answered, as a function from request to response. No
+A test or a demonstration determines the answers, with a function from request to response. No
 service's paths or fields may be here, and no HTTP client.
 """
 
@@ -62,7 +62,7 @@ class LoopbackServer:
         url: ``http://127.0.0.1:<port>``; empty before it runs.
         connections: How many connections it has accepted.
         requests: How many requests it has read.
-        errors: What the handler raised, in order; the clients were answered 500.
+        errors: The exceptions of the handler, in order; the clients were answered 500.
     """
 
     def __init__(self, handler: Handler, *, latency: float = 0.0) -> None:
@@ -146,7 +146,8 @@ def replay(cassettes: Iterable[Mapping[str, Any]], *, by_field: str | None = Non
     """Return a handler that answers from recordings, by method and path, in their order.
 
     The last answer of a method and path repeats, so that a thing can be read twice; the query does
-    not count. What was not recorded raises `LookupError`, which a server keeps in its `errors`.
+    not count. A request that was not recorded raises `LookupError`, which a server keeps in its
+    `errors`.
 
     Args:
         cassettes: In the format of vcrpy, parsed: reading the YAML is the caller's.
@@ -242,8 +243,8 @@ class _Listener(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep what went wrong here.
 
-        A client that goes away in the middle is no error, nor is what a connection meets that is
-        ended from here.
+        It is not an error if a client leaves in the middle, or if a connection that is ended from
+        here fails.
         """
         error = sys.exception()
         harmless = (OSError, ValueError) if self.hung_up else ConnectionError

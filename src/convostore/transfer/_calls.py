@@ -78,7 +78,7 @@ def _check_class(store: object, needed: type[Store], opener: str) -> None:
     if not isinstance(store, needed):
         other = isinstance(store, ConversationStore | AsyncConversationStore)
         name = "begins" if needed is ConversationStore else "does not begin"
-        advice = f"; or call the function whose name {name} with 'a'" if other else ""
+        advice = f", or call the function whose name {name} with 'a'" if other else ""
         raise InvalidError(
             f"the store must be what convostore.{opener} returns, got {type(store).__name__}"
             f"{advice}"

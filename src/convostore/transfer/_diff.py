@@ -1,8 +1,8 @@
 """Diff: the messages of a copy made equal to the source's, with as few writes as possible.
 
 Both sides are read in step. While they are alike nothing is held; from where they first differ the
-ids of both sides are, to tell apart what the source has lost and what it has rewritten. What is
-replaced is replaced only if the copy still ends as it did when it was read. Where it does not, the
+ids of both sides are, to tell apart what the source has lost and what it has rewritten. Messages
+are replaced only if the copy still ends as it did when it was read. Where it does not, the
 next attempt leaves alone what was put there since the first.
 """
 
@@ -46,10 +46,10 @@ class Synchronizer:
 
     Args:
         copy: The conversation to write to.
-        begin: Begins the source's messages anew.
+        begin: Begins the source's messages again.
 
     Attributes:
-        generating: Whether one of the source's answers is still being made.
+        generating: Whether one of the source's answers is still being generated.
     """
 
     def __init__(self, copy: TargetConversation, begin: Callable[[], Pages]) -> None:
@@ -171,7 +171,7 @@ class Synchronizer:
     # What is written
 
     def _rewrite(self, ahead: _Ahead) -> Steps[None]:
-        """Replace the rest; what only the copy has stays, unless it is to be deleted."""
+        """Replace the rest; what only the copy has stays, unless it must be deleted."""
         self._target.require(Operation.REPLACE_MESSAGES)
         surplus: Mapping[str | None, Sequence[Message]] = {}
         only = ahead.foreign if self._policy.delete else ahead.theirs.keys() - ahead.ours.keys()
@@ -197,7 +197,7 @@ class Synchronizer:
     def _append_all(
         self, messages: MessageReader | MergedMessages, *, replaced: _Ahead | None = None
     ) -> Steps[None]:
-        """Write all that follow, the first chunk in place of what is to be replaced."""
+        """Write all that follow, the first chunk in place of what must be replaced."""
         while chunk := (yield from messages.chunk()):
             self.generating |= any(message.status == "generating" for message in chunk)
             if replaced is None:
@@ -208,6 +208,6 @@ class Synchronizer:
 
     def _another(self, message: Message) -> ConflictError:
         return ConflictError(
-            f"there is another conversation {self._copy.wanted.id!r} already: it has another "
-            f"message in the place of {message.id!r}"
+            f"another conversation with the id {self._copy.wanted.id!r} exists already: it has a "
+            f"different message in place of {message.id!r}"
         )

@@ -1,6 +1,6 @@
 """Export as a flow: conversations are read page by page and written to a file in some format.
 
-What a format's text looks like is known in `formats` alone.
+The text of a format is known in `formats` alone.
 """
 
 from __future__ import annotations
@@ -166,6 +166,6 @@ class Export:
 def _writer(destination: PathOrText, format: str | None, raw: bool) -> Writer:
     if format is None:
         if not isinstance(destination, str | PathLike):
-            raise InvalidError("a stream has no name to tell the format by: pass format=")
+            raise InvalidError("a stream has no file name that shows the format: pass format=")
         format = format_of(Path(destination))
     return writer(format, raw=raw)

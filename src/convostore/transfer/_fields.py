@@ -14,7 +14,7 @@ from ..models import Conversation, Origin
 from ..models._metadata import check_metadata
 
 KEPT_FIELDS: Final = ("pinned", "owner", "metadata")
-"""The fields that a copy can have of its own, where its original has none; see `Traits.keeps`."""
+"""The fields that only a copy can have, if its original has none; see `Traits.keeps`."""
 
 
 def mirrored_fields(
@@ -43,11 +43,11 @@ def fields_to_write(
     followed: Collection[str],
     held: AbstractSet[str],
 ) -> tuple[Conversation, list[str]]:
-    """Return what a copy is to be, in which what is its own stays.
+    """Return what a copy should be, in which its own fields stay.
 
     Args:
-        existing: The copy; None if it is to be made.
-        wanted: What it would be if it were made anew.
+        existing: The copy; None if there is none yet.
+        wanted: What a new copy would be.
         followed: The fields of `Traits.keeps` in which it follows its original. Of metadata it
             follows the keys that a mirror wrote before, and those that it does not have.
         held: The fields of `Traits.keeps` that the target has.
@@ -70,7 +70,7 @@ def fields_to_write(
 def _merged(
     existing: Conversation, wanted: Conversation, followed: Collection[str]
 ) -> tuple[Conversation, bool]:
-    """Return what an existing copy is to be, and whether all the metadata fit."""
+    """Return what an existing copy should be, and whether all the metadata fit."""
     own = {name: getattr(existing, name) for name in KEPT_FIELDS if name not in followed}
     kept = wanted.trusted_copy(**own)
     if "metadata" in followed:
@@ -121,7 +121,7 @@ def update_arguments(existing: Conversation, wanted: Conversation) -> dict[str, 
 
 
 def are_alike(existing: Conversation, wanted: Conversation) -> bool:
-    """Return whether a copy is what it is to be, a mirror's notes included."""
+    """Return whether a copy is what it should be, a mirror's notes included."""
     return (
         existing.portable() == wanted.portable()
         and are_same_json(existing.metadata, wanted.metadata)

@@ -46,10 +46,10 @@ def export_conversations(
     Args:
         store: The store to read.
         destination: A path, or a text stream.
-        format: None for the one that the path ends in: ``.jsonl``, ``.md`` or ``.html``.
+        format: None for the one of the path's suffix: ``.jsonl``, ``.md`` or ``.html``.
         ids: The conversations to export; None for all that `conversations` yields.
         raw: Whether the backends' own objects are written too (JSONL only).
-        on_error: ``"skip"`` leaves out what cannot be read and goes on.
+        on_error: ``"skip"`` leaves out what cannot be read, and continues.
         progress: Called after each page of messages.
 
     Raises:
@@ -103,15 +103,15 @@ def import_conversations(
     """Write the conversations of a file into a store; doing it twice changes nothing.
 
     It reads this library's JSONL, a ChatGPT export (the zip, its folder, or a `conversations.json`)
-    and OpenAI-style messages. What the store has under the same id is continued where it is the
-    beginning of the same conversation, and otherwise left alone and reported as skipped.
+    and OpenAI-style messages. A conversation that the store has under the same id is continued if
+    it is the beginning of the same one. Otherwise it is left alone and reported as skipped.
 
     Args:
         source: A path, or a binary stream.
         store: The store to write to; it must offer `create_conversation` and `append_messages`.
-        format: ``jsonl``, ``chatgpt`` or ``openai``; None to look at the file.
-        name: The store that the conversations' `origin` is to name, where the format is not this
-            library's own; when None, ``"chatgpt"``, and no origin for OpenAI-style messages.
+        format: ``jsonl``, ``chatgpt`` or ``openai``; None to recognise it from the content.
+        name: The store to name in the conversations' `origin`, if the format is not this library's
+            own; when None, ``"chatgpt"``, and no origin for OpenAI-style messages.
         owner: The owner of each conversation that is new, or None for none; by default, what the
             file says.
         metadata: Values for each conversation that is new, besides those that the file has.
@@ -119,12 +119,12 @@ def import_conversations(
         progress: Called after each write and each conversation.
 
     Raises:
-        InvalidError: The file is broken, or nothing in it can be imported. What came before the
+        InvalidError: The file is broken, or nothing in it can be imported. Everything before the
             place where it is broken has been imported.
         UnsupportedError: The store cannot be written to, or has no owners or metadata.
         ForbiddenError: The store is read-only.
         StoreError: The store is out of reach. What was written until then stays; importing again
-            goes on from there.
+            continues from there.
     """
     send = sender({TargetCall: store})
     given = ImportedFields(owner=owner, metadata=metadata)

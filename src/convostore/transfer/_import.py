@@ -46,7 +46,7 @@ class ImportReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedFields:
-    """What the importer says of every conversation that is new; see `import_conversations`."""
+    """The importer's values for every new conversation; see `import_conversations`."""
 
     owner: str | Unset | None = UNSET
     metadata: Mapping[str, JSON] = field(default_factory=dict)
@@ -110,7 +110,7 @@ class Import:
         self._skipped: list[Skipped] = []
 
     def flow(self) -> Steps[ImportReport]:
-        """Import everything; broken off and begun anew, it goes on."""
+        """Import everything; if it is interrupted and begun again, it continues."""
         try:
             while (entry := (yield from self._next())) is not None:
                 yield from self._import_or_skip(entry)
@@ -140,7 +140,7 @@ class Import:
 
     def _import_or_skip(self, entry: Entry) -> Steps[None]:
         if entry.conversation is None or entry.error is not None:
-            self._skip(entry, entry.error or ProtocolError("there is no conversation"))
+            self._skip(entry, entry.error or ProtocolError("it holds no conversation"))
             return
         messages = _Counted(entry.messages)
         try:
@@ -185,8 +185,8 @@ class Import:
                 held += len(messages)
         if held < count:
             raise ProtocolError(
-                f"the file holds {count} messages of conversation {conversation_id!r}, the store "
-                f"only {held} of them: do several have one id?"
+                f"the file holds {count} messages of conversation {conversation_id!r}, but the "
+                f"store has only {held} of them: do several have the same id?"
             )
 
     def _skip(self, entry: Entry, error: StoreError) -> None:
@@ -198,7 +198,7 @@ class Import:
             return
         if self._skipped:
             raise InvalidError(
-                f"nothing was imported: each of {len(self._skipped)} conversations was skipped, "
+                f"nothing was imported: all conversations ({len(self._skipped)}) were skipped, "
                 f"the first because {self._skipped[0].error}"
             )
         raise InvalidError("nothing was imported: the file holds no conversation")

@@ -254,7 +254,7 @@ def copy_id(origin: Origin) -> str:
 def _check_name(name: object) -> None:
     if name is not None and (not isinstance(name, str) or not name):
         raise InvalidError(
-            f"name must be a non-empty string, got {name!r}: without one, it is the source's label"
+            f"name must be a non-empty string, got {name!r}: leave it out for the source's label"
         )
 
 
@@ -266,8 +266,8 @@ def refuse_to_delete_all(source: str, copies: int) -> None:
     """
     if copies:
         raise ConflictError(
-            f"{source} lists no conversation at all, and {copies:,} of it are in the target: none "
-            "was deleted. Is it the right store? If it was cleared, delete its copies there"
+            f"{source} lists no conversations, but the target holds {copies:,} copies from it: "
+            "none was deleted. Is it the right store? If it was cleared, delete the copies yourself"
         )
 
 
@@ -282,9 +282,9 @@ def _check_run(source: Store, target: Store, policy: UpsertPolicy) -> None:
         full=policy.full, new_only=policy.new_only, delete=policy.delete, dry_run=policy.dry_run
     )
     if policy.full and policy.new_only:
-        raise InvalidError("full looks at everything and new_only at nothing known: choose one")
+        raise InvalidError("full and new_only must not be given together: choose one")
     if source.is_same_store(target):
-        raise InvalidError(f"source and target are one store, {source.label}")
+        raise InvalidError(f"source and target must be different stores, both are {source.label}")
     require_writable(target)
     if policy.delete:
         target.require(Operation.DELETE_CONVERSATION)

@@ -39,20 +39,20 @@ def mirror(
     """Copy a store's conversations into another, and bring earlier copies up to date.
 
     Each copy's `origin` names the source and the id there. A mirror may be interrupted at any
-    point: the next run goes on, and nothing is copied twice. Two runs at a time into one target are
-    harmless.
+    point: the next run continues, and nothing is copied twice. Two runs into one target at the same
+    time are harmless.
 
     Args:
         source: The store to read.
         target: The store of the copies; it must offer `create_conversation` and `append_messages`.
-        name: The name of the source in the copies' origins; its `label` when None. Copies of
-            another name are other copies, so keep to one.
-        full: Whether to compare every message, also where a conversation's `updated_at` says that
-            nothing was written since: feedback need not move it.
-        new_only: Whether to pass over conversations that were copied whole before.
-        delete: Whether to delete the copies of what the source no longer has, and messages that it
-            no longer has of what it still has. Else they stay. A source that lists nothing at all
-            is more likely lost than cleared: its copies stay, and that is an error.
+        name: The name of the source in the copies' origins; its `label` when None. Copies made
+            under another name are separate copies, so always use the same name.
+        full: Whether to compare every message, even where a conversation's `updated_at` says that
+            nothing was written since: feedback may not change it.
+        new_only: Whether to skip conversations that were copied whole before.
+        delete: Whether to delete the copies of conversations and messages that the source no longer
+            has. Otherwise they stay. A source that lists nothing at all is more likely lost than
+            cleared: its copies stay, and an error is raised.
         dry_run: Whether to write nothing, and report what would be written.
         progress: Called with counts after each page of the list, each write and each conversation.
 
@@ -60,12 +60,12 @@ def mirror(
         What was done; look at its `skipped`.
 
     Raises:
-        UnsupportedError: The target cannot be written to, or cannot delete what is to be deleted.
+        UnsupportedError: The target cannot be written to, or cannot delete what `delete` requires.
         ForbiddenError: The target is read-only.
-        InvalidError: Source and target are one store, or the arguments contradict each other.
-        ConflictError: With `delete`, all copies would have to go, as the source is empty.
+        InvalidError: Source and target are the same store, or the arguments contradict each other.
+        ConflictError: With `delete`, the source is empty, so all copies would be deleted.
         StoreError: The source's list cannot be read, or one side is out of reach or refuses the
-            credential. What was written until then stays.
+            credential. Everything written until then stays.
     """
     policy = UpsertPolicy(full=full, new_only=new_only, delete=delete, dry_run=dry_run)
     send = sender({SourceCall: source, TargetCall: target})

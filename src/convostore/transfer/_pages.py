@@ -1,6 +1,6 @@
 """Conversations and messages read page by page, from a store or from a file.
 
-How a page is asked for, and which messages are held meanwhile. What is done with them is decided
+How a page is asked for, and which messages are held meanwhile. Their use is decided
 elsewhere.
 """
 
@@ -136,7 +136,7 @@ def _pages_of_store(
 
 
 def check_distinct_ids(messages: Iterable[Message], seen: set[str]) -> None:
-    """Check that messages of the source have ids of their own.
+    """Check that messages of the source have distinct ids.
 
     Args:
         messages: The messages.
@@ -147,7 +147,9 @@ def check_distinct_ids(messages: Iterable[Message], seen: set[str]) -> None:
     """
     for message in messages:
         if message.id in seen:
-            raise ProtocolError(f"the source shows the message id {message.id!r} twice")
+            raise ProtocolError(
+                f"message ids must be unique, but the source lists {message.id!r} twice"
+            )
         seen.add(message.id)
 
 
@@ -198,8 +200,8 @@ class MessageReader:
 class MergedMessages:
     """Messages of the source, and those that only the target has after the ones they followed.
 
-    What the target has where the source has something new is the end that the source rewrote, and
-    is left out, unless another writer has just put it there.
+    Messages that the target has where the source has something new are the end that the source
+    rewrote, and are left out, unless another writer has just put them there.
 
     Args:
         ours: What the source has.

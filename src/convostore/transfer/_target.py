@@ -37,7 +37,7 @@ class UpsertPolicy:
             continued, and another message in the place of one is a `ConflictError`.
         dry_run: Whether to write nothing, and report what would be written.
         attempts: How often to look when another writer comes between, the first look included;
-            each begins the pages anew.
+            each begins the pages again.
         followed: The fields of `Traits.keeps` in which a conversation that is there follows the
             source; in the others it keeps its own.
         trusts_times: Whether equal times say that nothing changed, where there is no revision.
@@ -98,7 +98,7 @@ class WriteStats:
             self.tip = tip
 
     def foreign(self, ids: Collection[str]) -> frozenset[str]:
-        """Return those of the ids that follow the tip; all where it is none of them."""
+        """Return those of the ids that follow the tip; all if the tip is not among them."""
         if self.tip is UNSET:
             return frozenset()
         after = dropwhile(lambda message_id: message_id != self.tip, ids)
@@ -153,13 +153,13 @@ class TargetConversation:
 
     Args:
         target: The store that it is in.
-        wanted: What it would be if it were made anew.
+        wanted: What a new copy would be.
         existing: What it is; None when it is not there.
-        policy: How far it is to follow.
+        policy: How far it follows.
         stats: Where each write is counted.
 
     Attributes:
-        wanted: What it is to be.
+        wanted: What it should be.
         lost: The fields that it cannot hold.
     """
 
@@ -318,7 +318,9 @@ class TargetConversation:
         return results
 
     def _deleted_meanwhile(self) -> ConflictError:
-        return ConflictError(f"the copy {self.wanted.id!r} was deleted while it was looked at")
+        return ConflictError(
+            f"the copy {self.wanted.id!r} was deleted during the run: run it again"
+        )
 
     def _creation(self) -> WriteCall:
         wanted = _unproven(self.wanted)
@@ -338,7 +340,7 @@ def _revision(copy: Conversation) -> str | None:
 
 
 def _unproven(copy: Conversation) -> Conversation:
-    """Return a copy that does not say of which revision it is whole."""
+    """Return a copy without the revision of which it is whole."""
     if copy.origin is None or copy.origin.revision is None:
         return copy
     return copy.trusted_copy(origin=copy.origin.trusted_copy(revision=None))

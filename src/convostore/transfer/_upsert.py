@@ -47,13 +47,13 @@ def upsert(
 ) -> Steps[UpsertResult]:
     """Bring one conversation of the target up to what is wanted; it may be cut short at any step.
 
-    Cut short, it leaves a conversation that says so in its problems; done again, it goes on.
+    Cut short, it leaves a conversation that says so in its problems; done again, it continues.
 
     Args:
         target: The store to write to; see `require_writable`.
         wanted: The conversation with the id and the origin that it is to have there, as it was
             before the first of its pages is read.
-        pages: Begins its messages anew; see `source_pages` and `file_pages`.
+        pages: Begins its messages again; see `source_pages` and `file_pages`.
         policy: How far to follow.
         report: Called after each write (in a dry run: instead of it) with the number of its
             messages.
@@ -111,7 +111,7 @@ def _find(wanted: Conversation) -> Steps[Conversation | None]:
     origin = existing.origin
     if origin is not None and wanted.origin is not None and origin != wanted.origin:
         raise ConflictError(
-            f"the id {existing.id!r} is taken by a copy of {origin.conversation_id!r} of "
+            f"the id {existing.id!r} already belongs to a copy of {origin.conversation_id!r} from "
             f"{origin.store}"
         )
     return existing

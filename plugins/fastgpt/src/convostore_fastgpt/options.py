@@ -107,7 +107,7 @@ class FastGPTOptions(HTTPOptions):
         """Check that the options name an app and a credential.
 
         Raises:
-            ConfigError: One is missing; the message says where to set it.
+            ConfigError: One is missing; the message names the places to set it.
         """
         if (self.share_id is None) != (self.outlink_uid is None):
             raise ConfigError("fastgpt: a share link needs both options: share_id and outlink_uid")

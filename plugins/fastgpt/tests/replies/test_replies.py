@@ -357,7 +357,7 @@ def test_what_a_record_tells_of_its_failure_is_told(face, way):
         ({"errorMsg": "no quota"}, "no quota"),
         ({"errorMsg": {"message": "deep"}}, "deep"),
         ({"errorText": "plain"}, "plain"),
-        ({"errorText": {"moduleName": "x"}}, "does not say why"),
+        ({"errorText": {"moduleName": "x"}}, "gives no reason"),
     ]:
 
         def telling(request, told=told):

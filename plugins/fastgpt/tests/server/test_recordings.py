@@ -72,18 +72,18 @@ DIFFERENCES = [
     Difference(
         "message", "parameters are checked as from 4.14.5 on; before, handlers threw texts", (OLD,)
     ),
-    Difference("code", "the same: 400 in the place of what was thrown or silently taken", (OLD,)),
+    Difference("code", "the same: 400 instead of a thrown text or silent acceptance", (OLD,)),
     Difference("zodError", "the same: the fields that were refused", (OLD,)),
-    Difference("errorType", "only the newer versions tell that an error is the user's", (OLD,)),
+    Difference("errorType", "only the newer versions report that an error is the user's", (OLD,)),
     # Conversations
     without_raw(
-        f"{RECORD}.customTitle", "a store has one title: it stands in title and in customTitle"
+        f"{RECORD}.customTitle", "a store has one title, which is both title and customTitle"
     ),
-    without_raw(
-        f"{RECORD}.title", "a store has one title: the one given by hand, where there is one"
-    ),
+    without_raw(f"{RECORD}.title", "a store has one title: the one set by hand, if there is one"),
     Difference(f"{RECORD}.chatGenerateStatus", "from 4.14.11 on", (OLD,)),
-    Difference(f"{RECORD}.hasBeenRead", "a store does not keep what was read: everything was"),
+    Difference(
+        f"{RECORD}.hasBeenRead", "a store does not keep what was read: everything counts as read"
+    ),
     # Records
     without_raw(f"{RECORD}.durationSeconds", "the schema does not keep how long an answer took"),
     without_raw(
@@ -97,22 +97,35 @@ DIFFERENCES = [
     without_raw(f"{RECORD}.hideInUI", "the schema does not keep that a record is hidden"),
     without_raw(f"{RECORD}.errorMsg", "the schema keeps that an answer failed, not why"),
     without_raw(f"{RECORD}.errorText", "the same", (NEW,)),
-    Difference(f"{RECORD}.userGoodFeedback", "one thumb: of both at once the bad one is kept"),
-    Difference(f"{RECORD}.userBadFeedback", "an empty feedback is none"),
+    Difference(
+        f"{RECORD}.userGoodFeedback", "a store keeps one thumb: the bad one if both are set"
+    ),
+    Difference(f"{RECORD}.userBadFeedback", "an empty feedback does not count"),
     without_raw(f"{RECORD}.totalQuoteList[].chunkIndex", "not in the schema"),
     without_raw(f"{RECORD}.totalQuoteList[].datasetId", "not in the schema"),
     without_raw(f"{RECORD}.totalQuoteList[].collectionId", "not in the schema"),
     without_raw(f"{RECORD}.totalQuoteList[].sourceId", "only addresses are kept"),
     without_raw(
-        f"{RECORD}.totalQuoteList[].score[]", "of several measures the first is kept", (NEW,)
+        f"{RECORD}.totalQuoteList[].score[]", "only the first of several scores is kept", (NEW,)
     ),
     without_raw(f"{RECORD}.totalQuoteList[].q", "question and answer are one passage", (OLD,)),
     without_raw(f"{RECORD}.totalQuoteList[].a", "question and answer are one passage", (OLD,)),
     without_raw(f"{RECORD}.value[].tools[].toolAvatar", "the schema keeps no pictures of tools"),
-    without_raw(f"{RECORD}.value[].tools[].functionName", "a tool has one name, that is shown"),
-    without_raw(f"{RECORD}.value[].interactive.entryNodeIds", "how a flow goes on is its own"),
-    without_raw(f"{RECORD}.value[].interactive.memoryEdges", "how a flow goes on is its own"),
-    without_raw(f"{RECORD}.value[].interactive.nodeOutputs", "how a flow goes on is its own"),
+    without_raw(
+        f"{RECORD}.value[].tools[].functionName", "a tool has one name, the one that is shown"
+    ),
+    without_raw(
+        f"{RECORD}.value[].interactive.entryNodeIds",
+        "how a flow continues is internal to the service",
+    ),
+    without_raw(
+        f"{RECORD}.value[].interactive.memoryEdges",
+        "how a flow continues is internal to the service",
+    ),
+    without_raw(
+        f"{RECORD}.value[].interactive.nodeOutputs",
+        "how a flow continues is internal to the service",
+    ),
     # One conversation and its app
     Difference(
         "data.app.chatConfig.*", "a store has no app: this one has neither greeting nor fields"
@@ -123,7 +136,7 @@ DIFFERENCES = [
     Difference("data.chatGenerateStatus", "from 4.14.11 on", (OLD,)),
     Difference("data.hasBeenRead", "from 4.14.11 on", (OLD,)),
     # What a store does not have
-    Difference("data[]", "nodes of runs and suggestions come only of stores that have them"),
+    Difference("data[]", "nodes of runs and suggestions come only from stores that have them"),
 ]
 
 
@@ -142,29 +155,29 @@ def each_of(version: str, *names: str) -> tuple[str, ...]:
 OTHERWISE = [
     Otherwise(
         each_of(NEW, "history_getHistories#12"),
-        "the source 'team', which went with 4.15, is still taken: its list is empty",
+        "the source 'team', removed in 4.15, is still accepted: its list is empty",
     ),
     Otherwise(
         each_of(NEW, "history_updateHistory#10") + each_of(OLD, "history_updateHistory#10"),
-        "an update moves no conversation to the top, and that is how a store's lists are sorted",
+        "an update moves no conversation to the top, where the service puts it",
     ),
     Otherwise(
         each_of(NEW, "history_status_and_read#0", "history_status_and_read#2"),
-        "what the service does between two recordings, such as to read, moves no time",
+        "what the service does between two recordings, such as marking as read, changes no time",
     ),
     Otherwise(
         each_of(NEW, "history_status_and_read#3"),
-        "an answer under way is not stopped: no such path",
+        "there is no path that stops an answer under way",
     ),
     Otherwise(
         each_of(NEW, "record_getRecords_v2#0", "record_getRecords_v2#2", "record_getRecords_v2#4"),
-        "items of value have no type; those of old records, where one was stored, had it",
+        "items of value have no type; old records had one if it was stored",
     ),
-    Otherwise(each_of(NEW, "record_getRecords_v2#9"), "what is deleted is gone"),
+    Otherwise(each_of(NEW, "record_getRecords_v2#9"), "deletes are permanent"),
     Otherwise(each_of(NEW, "chat_init#0"), "it was renamed between the two recordings"),
     Otherwise(
         each_of(NEW, "createQuestionGuide_v2#4") + each_of(OLD, "createQuestionGuide_v2#4"),
-        "a store suggests for its own conversations, and not for messages that are sent along",
+        "a store suggests only for its own conversations, not for messages in the request",
     ),
     Otherwise(
         each_of(
@@ -177,7 +190,7 @@ OTHERWISE = [
     ),
     Otherwise(
         each_of(OLD, "record_delete#6"),
-        "ids were taken from the query alone, and one by one; here from the body as well, and many",
+        "ids came only from the query, one by one; here also from the body, and several",
     ),
     Otherwise(
         each_of(
@@ -487,7 +500,7 @@ def _is_met(difference: Difference, version: str, met: set[tuple[str, str, str]]
 
 def test_the_reference_lists_every_difference():
     _, _, after = REFERENCE.read_text("utf-8").partition(
-        "### Beside the recorded answers of FastGPT"
+        "### Differences from the recorded answers of FastGPT"
     )
     section, _, _ = after.partition("\n## ")
     heading, _, *rows = re.findall(r"^\| (.+?) \| (.+?) \| (.+?) \|$", section, re.MULTILINE)

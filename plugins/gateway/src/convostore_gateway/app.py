@@ -122,7 +122,7 @@ def _views(
     tokens: Sequence[Token],
     scopes: Mapping[str, str],
 ) -> dict[str, AsyncConversationStore]:
-    """Return a view of each namespace that has no store of its own, over one store's connections.
+    """Return a view of each namespace without a separate store, over one store's connections.
 
     Raises:
         ConfigError: There is no store with namespaces.

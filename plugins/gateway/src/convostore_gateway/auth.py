@@ -81,7 +81,9 @@ class Access:
             for token in tokens
         ]
         if len({value for value, _ in self._grants}) < len(self._grants):
-            raise ConfigError("two tokens have the same value: each must differ")
+            raise ConfigError(
+                "tokens must differ, but two tokens have the same value: replace one of them"
+            )
 
     @property
     def is_open(self) -> bool:

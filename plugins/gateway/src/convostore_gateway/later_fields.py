@@ -1,7 +1,7 @@
 """Fields that a later version of the gateway has added, taken out of its answers.
 
-The schema is closed, so that a misspelt field is no success. What a newer gateway says besides is
-no error of this version: it is left out, and noted as a `Problem` where there is a place for one.
+The schema is closed, so that a misspelt field is an error. A field that a newer gateway adds is
+not: it is left out, and noted as a `Problem` where there is a place for one.
 """
 
 from __future__ import annotations

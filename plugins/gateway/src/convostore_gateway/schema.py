@@ -83,7 +83,7 @@ class UpdateBody(Value):
 
 
 class ForkBody(Value):
-    """The body of `fork_conversation`; of what is absent the copy has the original's."""
+    """The body of `fork_conversation`; what is absent is taken from the original."""
 
     message_id: str
     new_id: str | None = None
@@ -309,7 +309,7 @@ def read_page(kind: type[T], data: JSON) -> Page[T]:
     items = read_items(kind, data)
     cursor, total = data.get("cursor"), data.get("total")
     if not isinstance(cursor, str | None) or not isinstance(total, int | None):
-        raise ProtocolError("the answer is not a page: its cursor or total has another type")
+        raise ProtocolError("the answer is not a page: its cursor or total has the wrong type")
     return Page(items=items, cursor=cursor, total=total)
 
 
@@ -373,6 +373,8 @@ def complaint(error: ValidationError, kind: object = None) -> str:
         known = getattr(kind, "model_fields", {}) if len(first["loc"]) == 1 else {}
         return f"unknown field {where!r}{_suggestion(where, known)}"
     text = first["msg"].removeprefix("Value error, ")
+    if text.startswith("Input should "):
+        return f"{where or 'it'} must {text.removeprefix('Input should ')}"
     return f"{where}: {text}" if where else text
 
 

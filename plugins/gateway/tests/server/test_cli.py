@@ -135,8 +135,11 @@ def test_a_file_of_tokens_is_read_with_what_each_may_do(tmp_path, monkeypatch):
         ('[[tokens]]\nname = "a"', "'value' is required"),
         (f'[[tokens]]\nvalue = "{SECRET}"', "'name' is required"),
         (f'[[tokens]]\nname = "a"\nvalue = "{SECRET}"\nright = "read"', "did you mean 'rights'"),
-        (f'[[tokens]]\nname = "a"\nvalue = "{SECRET}"\nrights = "all"', "'rights' is invalid"),
-        (f'[[tokens]]\nname = "a"\nvalue = ["{SECRET}"]', "'value' is invalid"),
+        (
+            f'[[tokens]]\nname = "a"\nvalue = "{SECRET}"\nrights = "all"',
+            "'rights' must be 'read' or 'full'",
+        ),
+        (f'[[tokens]]\nname = "a"\nvalue = ["{SECRET}"]', "'value' must be a string"),
         ('[[tokens]]\nname = "a"\nvalue = {env = "NOBODY_HAS_THIS"}', "NOBODY_HAS_THIS is not set"),
         ('[[tokens]]\nname = "a"\nvalue = "short"', "at least 16"),
     ],

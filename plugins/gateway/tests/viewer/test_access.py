@@ -135,7 +135,7 @@ def test_the_cookie_stays_with_https_where_that_is_spoken(target):
 def test_a_wrong_token_is_told_and_kept_nowhere(browser):
     answer = log_in(browser, word="wrong" * 8)
     assert answer.status_code == 401
-    assert "not accepted" in answer.text
+    assert "not valid" in answer.text
     assert "wrongwrong" not in answer.text
     assert "set-cookie" not in answer.headers
     assert browser.get("/viewer/").status_code == 401

@@ -61,7 +61,7 @@ def test_the_root_leads_to_the_viewer(target):
     with served(target) as url:
         answer = got(url, follow_redirects=True)
     assert str(answer.url) == f"{url}/viewer/"
-    assert "no conversations yet" in page_of(answer).text
+    assert "No conversations yet" in page_of(answer).text
 
 
 def test_the_list_has_titles_times_origins_and_the_pinned_ones_first(look, target):
@@ -99,7 +99,7 @@ def test_what_is_typed_is_searched_for_in_the_store(look, target):
     assert hit["href"].startswith("/viewer/conversations/k%2F1?message=a1#m-")
     assert "fountains" in page.text
     assert page.all("mark")
-    assert "Nothing found" in page_of(look.get("/search", params={"q": "zeppelin"})).text
+    assert "No results" in page_of(look.get("/search", params={"q": "zeppelin"})).text
     assert "sourdough" in page_of(look.get("/search", params={"q": " "})).text
     whole = page_of(look.get("/search", params={"q": "tide"}, headers=WHOLE))
     assert whole.all("input", name="q", value="tide")
@@ -142,7 +142,7 @@ def test_titles_are_looked_through_where_the_store_cannot_search(target):
         page = page_of(got(f"{url}/viewer/search?q=SOURDOUGH+rye", headers=HTMX))
         assert "Filter by title" in str(page_of(got(f"{url}/viewer/")).all("input"))
     assert page.text.count("sourdough") == 59  # every twelfth of them
-    assert "59 by title" in page.text
+    assert "59 matching titles" in page.text
 
 
 def test_a_conversation_shows_all_that_it_holds(look, target):
@@ -181,7 +181,7 @@ def test_problems_and_files_of_a_conversation_are_told(look, target):
     )
     put(target, [(conversation, [everything])])
     page = page_of(look.get("/conversations/c"))
-    assert page.text.count("Not read: metadata is not JSON") == 2
+    assert page.text.count("Unreadable: metadata is not JSON") == 2
     assert page.text.count("笔记.txt") == 2
     assert "Untitled" in page.text
     assert '"deep": "er"' in page.text
@@ -255,7 +255,9 @@ def test_the_page_is_loaded_again_where_more_than_a_message_may_have_gone(target
     put(target, [telling()])
     with served(lambda: Offering(target, deletes="may_delete_turn")) as url:
         page = page_of(got(f"{url}/viewer{TELLING}", headers=HTMX))
-        assert any("may go with it" in each.get("hx-confirm", "") for each in page.all("button"))
+        assert any(
+            "may be deleted with it" in each.get("hx-confirm", "") for each in page.all("button")
+        )
         answer = asked("POST", f"{url}/viewer{TELLING}/messages/q1/delete", headers=HTMX)
     assert answer.headers["hx-refresh"] == "true"
 
@@ -354,7 +356,7 @@ def test_what_is_not_there_is_told_without_a_detail(look):
         assert piece.status_code == 404
         assert "<!DOCTYPE" not in piece.text
         page = page_of(look.get(path, headers=WHOLE), 404)
-        assert "To the conversations" in page.text
+        assert "Back to conversations" in page.text
     assert look.get("/static/../viewer.js").status_code == 404
 
 

@@ -54,8 +54,8 @@ class ModelAdapter(WrappedAdapter):
         missing = [operation.value for operation in _NEEDED if operation not in store.offers]
         if missing:
             raise ConfigError(
-                f"{store.label} cannot be answered by a model, which needs a store that offers "
-                f"{' and '.join(missing)}: mirror it into one of your own, such as sqlite:///"
+                f"a model needs a store that offers {' and '.join(missing)}, which {store.label} "
+                "does not: mirror it into your own, such as sqlite:///chats.db"
             )
         self.options = options
         self._model = ModelService(options)
@@ -169,5 +169,7 @@ def _adapter(target: str | Adapter, namespace: str | None) -> Adapter:
     if isinstance(target, str):
         return open_adapter(target, **options)
     if options:
-        raise ConfigError("namespace must not be given with an adapter: open the adapter with it")
+        raise ConfigError(
+            "namespace must not be given with an adapter: pass it when you open the adapter"
+        )
     return target

@@ -69,7 +69,7 @@ class ChatCompletionDecoder(Decoder[bytes]):
             return self._accumulated(self._frame_events(self._frames.feed(chunk)))
         self._body += chunk
         if len(self._body) > _LARGEST:
-            raise ProtocolError(f"the answer has more than {_LARGEST:,} bytes")
+            raise ProtocolError(f"the model's answer is larger than {_LARGEST:,} bytes")
         return iter(())
 
     def close(self) -> Iterator[ReplyEvent]:
@@ -84,7 +84,7 @@ class ChatCompletionDecoder(Decoder[bytes]):
             yield from self._accumulated(self._whole(decode_json(bytes(self._body))))
         if self.finish_reason is None:
             raise UnavailableError(
-                "the model's answer was cut off: it has neither an end mark nor a reason to finish"
+                "the model's answer was cut off: it has neither an end mark nor a finish_reason"
             )
 
     def answer(self, message_id: str, **fields: JSON) -> Message:
@@ -125,8 +125,8 @@ class ChatCompletionDecoder(Decoder[bytes]):
     def _whole(self, body: JSON) -> Iterator[ReplyEvent]:
         if not isinstance(body, dict) or not (body.get("choices") or error_in(body)):
             raise ProtocolError(
-                "the answer is not a completion, it has no field 'choices': check the address of "
-                "the model",
+                "the answer is not a chat completion, which has a field 'choices': check the URL "
+                "of the model",
                 excerpt=to_json(body)[:_EXCERPT],
             )
         yield from self._chunk(body)

@@ -1,6 +1,6 @@
 """The options of a store whose replies a model makes, and of a turn.
 
-What is sent for them is decided in `requests`.
+`requests` decides what is sent for them.
 """
 
 from __future__ import annotations
@@ -46,20 +46,20 @@ class ModelOptions(HTTPOptions):
     def _url_is_one_of_http(cls, url: str) -> str:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError(f"it must be an address such as {_EXAMPLE}")
+            raise ValueError(f"must be a URL such as {_EXAMPLE}")
         if "@" in parts.netloc:
-            raise ValueError("it holds a name or a password: pass the key as api_key")
+            raise ValueError("must hold no name and no password: pass the key as api_key")
         return url
 
 
 def _messages(value: tuple[dict[str, Any], ...] | None) -> tuple[dict[str, Any], ...] | None:
     for message in value or ():
         if not isinstance(message.get("role"), str):
-            raise ValueError('each must be an object with a "role"')  # noqa: TRY004  # for pydantic
+            raise ValueError('must hold objects with a "role"')  # noqa: TRY004  # for pydantic
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        raise ValueError("it must be JSON") from None
+        raise ValueError("must be JSON") from None
     return value
 
 

@@ -1,7 +1,7 @@
 """The model's server as an adapter that stores nothing, and transports that join it to a store.
 
-These carry the flows of a store, and the one request of a turn to the model. What a request holds
-is decided in `requests`.
+These carry the flows of a store, and the one request of a turn to the model. `requests` decides
+what a request holds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,14 @@ from convostore.adapters import (
 from convostore.dsn import DSN
 from convostore.errors import ConflictError, InvalidError, NotFoundError, ProtocolError, StoreError
 from convostore.flow import Flow
-from convostore.http import HTTPAdapter, Request, Response, status_error
+from convostore.http import (
+    AsyncHTTPTransport,
+    HTTPAdapter,
+    HTTPTransport,
+    Request,
+    Response,
+    status_error,
+)
 from convostore.models import JSON, Listing, Message
 from convostore.parsing import decode_json
 
@@ -46,6 +53,12 @@ class ModelService(HTTPAdapter):
 
     def __init__(self, options: ModelOptions) -> None:
         super().__init__(DSN.parse(f"upstream+{options.url}"), options)
+
+    def transport(self) -> HTTPTransport:
+        return HTTPTransport(self.base_url, self.options, self.authorization())
+
+    def async_transport(self) -> AsyncHTTPTransport:
+        return AsyncHTTPTransport(self.base_url, self.options, self.authorization())
 
     def authorization(self) -> str | None:
         key = self.options.api_key
@@ -70,9 +83,9 @@ class ModelService(HTTPAdapter):
         detail = _detail(response)
         error = status_error(request, response, detail)
         if isinstance(error, NotFoundError | ConflictError):
-            return InvalidError(f"{error}; check the model's name and its address", detail=detail)
+            return InvalidError(f"{error}; check the model's name and URL", detail=detail)
         if isinstance(error, InvalidError) and "stream_options" in (detail or ""):
-            return InvalidError(f"{error}; open it with usage=False", detail=detail)
+            return InvalidError(f"{error}; open the store with usage=False", detail=detail)
         return error
 
     def list_conversations(self, listing: Listing) -> NoReturn:  # noqa: ARG002

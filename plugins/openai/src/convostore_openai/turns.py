@@ -77,7 +77,9 @@ class Turns:
         )
         row = row_of(message)
         if row is None:
-            raise InvalidError("the turn must hold a text or a file for the model")
+            raise InvalidError(
+                "content must hold a text or a file for the model: an empty turn cannot be answered"
+            )
         before = yield from self._before(turn)
         question, *_ = yield from self._store.append_messages(turn.conversation_id, [message], ANY)
         body = body_of(model, [*before, row], self._options, turn.options)
@@ -108,7 +110,9 @@ class Turns:
     def _model_of(self, turn: ModelReplyOptions) -> str:
         model: str | None = self._options.model or turn.model
         if model is None:
-            raise InvalidError("no model is named: pass model with the turn")
+            raise InvalidError(
+                "model must be given: pass model=… with the turn, or when you open the store"
+            )
         return model
 
     def _before(self, turn: Turn) -> AnyFlow[list[Row]]:
@@ -148,7 +152,9 @@ class Turns:
                 turn.conversation_id, cursor, self._options.history_messages
             )
             if any(message.id == turn.turn_id for message in page.items):
-                raise ConflictError(f"the turn's id {turn.turn_id!r} is taken: choose another")
+                raise ConflictError(
+                    f"another message has the turn_id {turn.turn_id!r}: choose another"
+                )
             history.add(page.items)
             cursor = page.cursor
             if cursor is None:
@@ -250,8 +256,12 @@ def _missing(turn_id: str, question: Message | None) -> StoreError:
         return NotFoundError(f"no turn {turn_id!r} arrived")
     time = question.created_at
     if time is not None and (datetime.now(UTC) - time).total_seconds() < _LOST_AFTER:
-        return ConflictError(f"the reply to the turn {turn_id!r} is still being made")
-    return UnavailableError(f"the reply to the turn {turn_id!r} never came", retryable=False)
+        return ConflictError(
+            f"the reply to the turn {turn_id!r} is still being generated: ask again later"
+        )
+    return UnavailableError(
+        f"the reply to the turn {turn_id!r} never came: send a new turn", retryable=False
+    )
 
 
 def _is_finished(answer: Message) -> bool:

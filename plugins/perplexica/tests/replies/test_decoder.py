@@ -295,7 +295,7 @@ def test_an_error_line_is_a_failure_that_repeating_does_not_help(ending):
 def test_an_error_line_without_a_reason_says_so():
     assert raised_by({"type": "error"}) == (
         UnavailableError,
-        "the service could not answer: it does not say why",
+        "the service could not answer: it gives no reason",
     )
 
 

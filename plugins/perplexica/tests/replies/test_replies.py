@@ -555,7 +555,7 @@ def test_of_an_answer_that_is_stored_only_the_end_comes(version, talk):
 
 @for_each(
     "case, told",
-    [("reconnect_unknown", "no longer being made"), ("reconnect_finished", "get_reply")],
+    [("reconnect_unknown", "no longer being generated"), ("reconnect_finished", "get_reply")],
 )
 def test_a_session_that_is_gone_says_what_to_do(case, told, talk):
     service = Answering(recorded(f"next-1.12.1/{case}").response)

@@ -1,4 +1,4 @@
-"""Rows that another program damaged: what can be read of them, and an error of the rest.
+"""Rows that another program damaged: what can be read of them, and an error for the rest.
 
 SQLite lets a column hold anything. No statement may be known here.
 """
@@ -30,7 +30,7 @@ __all__ = [
 T = TypeVar("T", Conversation, Message)
 
 TRUTHS: Final = {0: False, 1: True}
-"""What columns of truths hold; SQLite has numbers there."""
+"""The values of columns of truths; SQLite has numbers there."""
 DAMAGE: Final = (InvalidError, TypeError, AttributeError, KeyError, OverflowError)
 """What reading a damaged row raises: not JSON of a value, or columns of another type."""
 
@@ -49,7 +49,7 @@ def salvaged_conversation(row: Row) -> Conversation:
     }
     problems = _damage_of_id(identity) + damage_of_numbers(stored_at=stored_at, rank=rank)
     problems += [
-        damage(name, "it is not a number of messages")
+        damage(name, "it is not a count of messages")
         for name, value in (("message_count", message_count), ("next_seq", next_seq))
         if not is_count(value)
     ]
@@ -57,7 +57,7 @@ def salvaged_conversation(row: Row) -> Conversation:
 
 
 def _damage_of_id(identity: object) -> list[Problem]:
-    return [] if is_encoded(identity) else [damage("id", "no item is found by it")]
+    return [] if is_encoded(identity) else [damage("id", "no item has it")]
 
 
 def damage_of_numbers(**columns: object) -> list[Problem]:
@@ -83,7 +83,7 @@ def shown_id(identity: object) -> str:
 
 
 def _iso_time(number: Any) -> object:
-    """Return the time of a column for salvage, or what stands there if it is not one."""
+    """Return the time of a column for salvage, or its value if it is not a time."""
     try:
         time = time_of(number)
     except (TypeError, OverflowError):

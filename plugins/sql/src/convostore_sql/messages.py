@@ -1,6 +1,6 @@
 """Writes of messages as flows of queries, each flow one transaction.
 
-What they check and which values they store is decided in the core's `write_rules`.
+The core's `write_rules` decides what they check and which values they store.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ class MessageWrites(NamespaceAdapter):
         stored = yield from self._stored(key, end, messages, message_count)
         if stored is None:
             raise ConflictError(
-                "another writer added a message meanwhile: read it, then write again"
+                "another writer added a message in the meantime: read it, then write again"
             )
         return stored
 

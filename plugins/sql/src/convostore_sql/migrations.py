@@ -41,8 +41,8 @@ def is_current(statements: Statements, *, create: bool = True) -> SQLFlow[bool]:
     version = yield from _version(statements)
     if not version and not create:
         raise ConfigError(
-            "this database has no tables of convostore: check which one you named; to make them, "
-            "pass the option create=true"
+            "this database has no tables of convostore: check its name; to create them, pass the "
+            "option create=true"
         )
     return version == VERSION
 

@@ -30,8 +30,8 @@ class SQLiteOptions(SQLOptions):
     """Options of SQLite.
 
     Attributes:
-        durability: What a power failure may lose: with ``normal`` the last writes, but never older
-            ones or the file; with ``full`` nothing that was acknowledged.
+        durability: The writes that a power failure may lose: with ``normal`` the last ones, but
+            never older ones or the file; with ``full`` none that was acknowledged.
     """
 
     durability: Literal["normal", "full"] = "normal"

@@ -1,7 +1,7 @@
 """Places of rows in an order, and the cursors that name them.
 
 SQLite lets another program write anything into any column, so that a row may have no place that a
-cursor can say: it is counted from the row before it. No statement may be known here.
+cursor can express: it is counted from the row before it. No statement may be known here.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def cursor_after(place: Place, rows: Iterable[tuple[Any, ...]], start: str | Non
         start: Id of the item that it begins with, instead of after the place.
 
     Raises:
-        ProtocolError: None of the rows has a place that can be said, nor do they follow one.
+        ProtocolError: None of the rows has a place that a cursor can express, nor do they follow
+            one.
     """
     after = place.after(rows)
     if start is not None and after.values is None:

@@ -106,4 +106,4 @@ def pause_after(run: int) -> float:
 
 def too_many_runs(last: Rerun) -> UnavailableError:
     """Make the error of a unit that failed in each of its runs."""
-    return UnavailableError(f"{last}: it failed {MOST_RUNS} times; try again later")
+    return UnavailableError(f"{last}, {MOST_RUNS} times in a row: try again later")

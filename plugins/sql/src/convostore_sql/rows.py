@@ -95,7 +95,7 @@ def conversation_row(conversation: Conversation, stored_at: int) -> dict[str, An
 def conversation_of(row: Row) -> Conversation:
     """Make a conversation from a row of `tables.CONVERSATION_COLUMNS`.
 
-    What cannot be read of a damaged row is among its problems.
+    The values of a damaged row that cannot be read are among its problems.
     """
     # Without a star, which would take as long as all checks together.
     (
@@ -197,7 +197,7 @@ def stored_message(
 def stored_message_json(
     seq: int, identity: str, role: str, body: str, stored_at: int | None, said_at: int
 ) -> str:
-    """Return the message of a row as JSON, without writing anew what is stored so.
+    """Return the message of a row as JSON, without encoding again what is stored so.
 
     The columns are those of `tables.MESSAGE_COLUMNS`.
     """

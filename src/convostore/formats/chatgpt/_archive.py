@@ -1,7 +1,7 @@
 """The files with the conversations of a ChatGPT export, in a zip or a folder.
 
 A zip is read as a stream and never unpacked; one that would unpack to an absurd size is refused.
-What the files hold is not known here.
+The contents of the files are not known here.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ TEMPLATES: Final = {
 <p class="about"><code>{{ conversation.id }}</code>
 {%- if conversation.origin %} · copied from {{ conversation.origin.store }},
 <code>{{ conversation.origin.conversation_id }}</code>{% endif %}
-{%- if conversation.created_at %} · begun {{ when(conversation.created_at) }}{% endif %}
+{%- if conversation.created_at %} · started {{ when(conversation.created_at) }}{% endif %}
 {%- if conversation.updated_at %} · last changed {{ when(conversation.updated_at) }}{% endif %}
 {%- if conversation.pinned %} · pinned{% endif %}</p>
 {% for each in conversation.files %}{{ file(each) }}

@@ -44,7 +44,7 @@ _PARTS: Final = """\
 {%- if each.content %} <span class="note">{{ each.content|shortened }}</span>{% endif %}
 {%- endmacro -%}
 {%- macro problems(several) -%}
-{%- for each in several %}<p class="note">Not read: {{ each.where }} {{ each.what }}</p>
+{%- for each in several %}<p class="note">Unreadable: {{ each.where }} {{ each.what }}</p>
 {% endfor -%}
 {%- endmacro -%}
 {%- macro part(part, body) -%}

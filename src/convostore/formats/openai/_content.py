@@ -224,5 +224,5 @@ def check_field(row: Row, name: str, where: str, *kinds: type, expected: str) ->
     """
     value = row.get(name)
     if not isinstance(value, kinds):
-        given = "none" if value is None else type(value).__name__
+        given = "None" if value is None else type(value).__name__
         raise InvalidError(f"{where}.{name} must be {expected}, got {given}")

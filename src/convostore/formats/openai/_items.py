@@ -52,15 +52,16 @@ def to_items(
 ) -> list[dict[str, JSON]]:
     """Convert messages to items of OpenAI's Responses, the `input` of a request.
 
-    A message that `from_items` made, and that says the same since, becomes the items that it was
-    made of: their ids and encrypted reasoning are what the API asks to have back. Of any other,
-    texts, tool calls and results, and a user's images and files are kept; what the API has no place
-    for is counted.
+    A message that `from_items` made, and that was not changed since, becomes the items that it was
+    made of: the API wants their ids and encrypted reasoning back. Of any other, texts, tool calls
+    and results, and a user's images and files are kept; what the API has no place for is left out
+    and counted.
 
     Args:
         messages: The messages, oldest first, as `store.messages` yields them.
-        raw: Whether items in `raw` may be used; False for another service than they came from.
-        losses: Where what is left out is counted, by names such as ``"message.parts.reasoning"``.
+        raw: Whether items in `raw` may be used; False for a service other than the one they came
+            from.
+        losses: A counter of what is left out, by names such as ``"message.parts.reasoning"``.
 
     Raises:
         InvalidError: One is not a `Message`.
@@ -76,12 +77,12 @@ def to_items(
 def from_items(items: Iterable[Mapping[str, JSON]]) -> list[Message]:
     """Convert items of OpenAI's Responses, of a request or a response, to messages.
 
-    What a model made in one step is one message; an output of a tool is one by itself. Messages get
-    new ids. Each keeps its items in `raw`, and an item that is not modelled is an `OtherPart`.
+    The output of a model in one step is one message; an output of a tool is one by itself. Messages
+    get new ids. Each keeps its items in `raw`, and an item that is not modelled is an `OtherPart`.
     Citations of URLs are `sources`.
 
     Args:
-        items: The items as dictionaries; of OpenAI's library, their `model_dump()`.
+        items: The items as dictionaries; for objects of OpenAI's library, their `model_dump()`.
 
     Raises:
         InvalidError: One is not an item; the error names its place and the field.

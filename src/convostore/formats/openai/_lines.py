@@ -1,6 +1,6 @@
 """Files of OpenAI-style messages: a line for each conversation, as in files for fine-tuning.
 
-What a message is written as, and read from, is in `_messages`; what the format lacks is counted.
+`_messages` converts single messages; what the format lacks is counted.
 """
 
 from __future__ import annotations

@@ -51,12 +51,12 @@ def to_messages(
     """Convert messages to those of OpenAI's Chat Completions, the `messages` of a request.
 
     A message with tool calls and their results becomes several. Texts, tool calls and results, and
-    a user's images and files are kept; what the API has no place for is counted. Calls without an
-    id get one, which their results share.
+    a user's images and files are kept; what the API has no place for is left out and counted. Calls
+    without an id get one, which their results share.
 
     Args:
         messages: The messages, oldest first, as `store.messages` yields them.
-        losses: Where what is left out is counted, by names such as ``"message.parts.reasoning"``.
+        losses: A counter of what is left out, by names such as ``"message.parts.reasoning"``.
 
     Raises:
         InvalidError: One is not a `Message`.
@@ -74,7 +74,8 @@ def from_messages(messages: Iterable[Mapping[str, JSON]]) -> list[Message]:
     `OtherPart` besides.
 
     Args:
-        messages: The messages as dictionaries; of OpenAI's library, their `model_dump()`.
+        messages: The messages as dictionaries; for objects of OpenAI's library, their
+            `model_dump()`.
 
     Raises:
         InvalidError: One is not a message; the error names its place and the field.

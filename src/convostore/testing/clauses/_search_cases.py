@@ -69,7 +69,7 @@ HOSTILE_QUERIES: Final = (
 
 TEXTS_BY_NAME: Final = {
     "quick": "The quick brown fox\n   jumps over it.",
-    "slow": "A slow fox, quickly told; brown bread.",
+    "slow": "A slow fox, quickly drawn; brown bread.",
     "accents": "Crème brûlée in the Straße of ΑΘΉΝΑ, ёлка, İstanbul",
     "wide": "Ｆｕｌｌ ｗｉｄｔｈ ４２",
     "chinese": "夏威夷大学在檀香山。",

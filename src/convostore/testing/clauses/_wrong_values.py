@@ -1,6 +1,6 @@
 """Wrong values of every argument of a store's methods, drawn from the methods' signatures.
 
-The annotation of a parameter says what is right; whatever else is in the pool is wrong. So an
+The annotation of a parameter names the right types; whatever else is in the pool is wrong. So an
 argument that is added to a method is tested without a line here.
 """
 

@@ -31,7 +31,7 @@ class EditingClauses:
     async def test_a_replacement_with_another_tip_is_a_conflict(self, kit: Kit) -> None:
         """Replacing with a `tip` that is not the last message is a `ConflictError`.
 
-        What somebody else appended since the caller has read must not be lost.
+        A message that somebody else appended since the caller has read must not be lost.
         """
         store = await _open_with(kit, Operation.REPLACE_MESSAGES, messages=3)
         read = await _messages(store)
@@ -89,7 +89,7 @@ class EditingClauses:
     async def test_an_edited_message_keeps_its_place(self, kit: Kit) -> None:
         """`update_message` changes one message in its place, and leaves its neighbours alone.
 
-        What the new value leaves out of feedback and `created_at`, the stored one keeps.
+        The stored feedback and `created_at` stay if the new value leaves them out.
         """
         store = await _open_with(kit, Operation.UPDATE_MESSAGE, messages=4)
         feedback = Feedback(rating="bad", comment="no")
@@ -112,7 +112,7 @@ class EditingClauses:
     async def test_an_edit_of_what_was_changed_meanwhile_is_a_conflict(self, kit: Kit) -> None:
         """An edit of a message that is not as it `was` is a `ConflictError`, and changes nothing.
 
-        Of two people who edit one message, the second must see what the first has written.
+        If two people edit one message, the second must see what the first has written.
         """
         store = await _open_with(kit, Operation.UPDATE_MESSAGE)
         read = (await _messages(store))[1]
@@ -179,7 +179,7 @@ class EditingClauses:
     async def test_an_edited_message_is_found_by_its_new_words(self, kit: Kit) -> None:
         """A search finds an edited message by its new text, and no longer by the old one.
 
-        What was taken back must not come up in a search.
+        Text that was taken back must not come up in a search.
         """
         store = await _open_with(kit, Operation.UPDATE_MESSAGE, messages=4)
         require(store, Operation.SEARCH)
@@ -221,7 +221,7 @@ class EditingClauses:
         assert await _messages(store) == before
 
     async def test_pops_side_by_side_return_different_messages(self, kit: Kit) -> None:
-        """Of messages that are popped at the same time, each is returned once.
+        """Messages that are popped at the same time are each returned once.
 
         Reading the last one and deleting it are one step, or two callers take the same.
         """

@@ -38,7 +38,7 @@ class InteractionClauses:
             assert pending_interaction(await _last_message(store, reply)) == interaction
 
     async def test_an_answer_goes_on_with_the_flow(self, kit: Kit) -> None:
-        """An answer goes on with the same message and turn, and marks the question answered.
+        """An answer continues the same message and turn, and marks the question answered.
 
         It is not a new turn: ids stay, parts are added.
         """
@@ -60,7 +60,7 @@ class InteractionClauses:
     async def test_a_streamed_answer_folds_to_what_the_flow_added(self, kit: Kit) -> None:
         """The events of a streamed answer add up to the parts that the flow added.
 
-        What was there before the question must not stream again.
+        Parts from before the question must not stream again.
         """
         store, prompts = open_replying(kit, Operation.REPLY, Operation.STREAM_ANSWER)
         for prompt in _asking_prompts(prompts):

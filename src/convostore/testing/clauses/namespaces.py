@@ -25,7 +25,7 @@ class NamespaceClauses:
     """The clauses of namespaces."""
 
     async def test_namespaces_do_not_mix(self, kit: Kit) -> None:
-        """What is written in a namespace shows in no other, whatever the names are.
+        """Data written in a namespace shows in no other, whatever the names are.
 
         One user's words must never show to another.
         """
@@ -93,7 +93,7 @@ class NamespaceClauses:
         assert len({one.label, other.label, store.label}) == 3
 
     async def test_closing_a_namespace_closes_nothing(self, kit: Kit) -> None:
-        """To close a namespace does nothing; once its store is closed, it raises `InvalidError`.
+        """Closing a namespace does nothing; once its store is closed, it raises `InvalidError`.
 
         The connections are the store's, and others use them.
         """
@@ -113,7 +113,7 @@ class NamespaceClauses:
     async def test_a_namespace_has_no_further_ones(self, kit: Kit) -> None:
         """A namespace offers no others, and a store without them says so.
 
-        Who holds one must not reach those of others.
+        A user who has one must not reach those of others.
         """
         store = kit.open_refusing()
         if store.has_namespaces:
@@ -140,7 +140,7 @@ class NamespaceClauses:
     async def test_a_namespace_of_a_read_only_view_is_read_only(self, kit: Kit) -> None:
         """A namespace of a read-only view refuses writes, and so does a read-only view of one.
 
-        Whoever may only read must not get round it by a namespace.
+        A client that may only read must not evade this by a namespace.
         """
         store = _open_spacious(kit)
         own = _own_name()
@@ -157,7 +157,7 @@ class NamespaceClauses:
     async def test_a_wrapper_wraps_its_namespaces(self, kit: Kit) -> None:
         """A namespace of a wrapped store is wrapped as the store is.
 
-        What a wrapper adds or takes away holds for every user.
+        The changes of a wrapper apply to every user.
         """
         store = _open_spacious(kit)
         own = _own_name()

@@ -1,4 +1,4 @@
-"""Clauses of what an application says of a conversation: its owner and its metadata."""
+"""Clauses of what an application adds to a conversation: its owner and its metadata."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class OwnerMetadataClauses:
     async def test_an_owner_is_given_changed_and_taken_away(self, kit: Kit) -> None:
         """An owner comes back as it was given, is changed by an update, and by None taken away.
 
-        It is what many users' conversations are told apart by.
+        It distinguishes the conversations of many users.
         """
         store = kit.open()
         _require_change(store, "owner", Operation.CREATE_CONVERSATION)
@@ -221,7 +221,7 @@ class OwnerMetadataClauses:
         assert (await store.get_conversation(made.id)).metadata == {"b": "x" * 60_000}
 
     async def test_metadata_is_copied_in_and_out(self, kit: Kit) -> None:
-        """What a caller does to metadata that it passed or was returned changes nothing stored.
+        """Changing metadata that was passed or returned changes nothing that is stored.
 
         A dictionary is easily shared by accident.
         """
@@ -249,7 +249,7 @@ class OwnerMetadataClauses:
             assert (await store.get_conversation("c")).metadata == {"put": ["kept"]}
 
     async def test_a_fork_keeps_the_owner_and_the_metadata(self, kit: Kit) -> None:
-        """A fork has its original's owner and metadata, but for what it is given.
+        """A fork has its original's owner and metadata, except where it is given others.
 
         Otherwise a user's own branch would belong to nobody.
         """

@@ -54,7 +54,7 @@ class PagingFromClauses:
     async def test_a_page_of_conversations_begins_with_its_start(self, kit: Kit) -> None:
         """With `start`, a page of conversations begins with that one, and the rest follows.
 
-        An app goes on where the user left the list, though others were deleted meanwhile.
+        An app continues where the user left the list, though others were deleted meanwhile.
         """
         store = await open_filled(kit, numbered_conversations(7, messages=1))
         _require_start(store, "conversations")
@@ -88,7 +88,7 @@ class PagingFromClauses:
                     )
 
     async def test_a_start_and_a_cursor_are_not_taken_together(self, kit: Kit) -> None:
-        """A `start` beside a cursor is an `InvalidError`: each says where the page begins.
+        """A `start` beside a cursor is an `InvalidError`: each is the place where a page begins.
 
         One of them would be overlooked silently.
         """

@@ -152,7 +152,7 @@ class PutForkAgeClauses:
         assert await read_pages(lambda at: store.list_conversations(limit=1, cursor=at)) == listed
 
     async def test_ids_beyond_utf8_survive(self, kit: Kit) -> None:
-        """Ids of any text, also not UTF-8, are kept and stay distinct.
+        """Ids of any text, even if it is not UTF-8, are kept and stay distinct.
 
         Copies keep the ids of other programs; careless escaping would make two ids one.
         """
@@ -176,7 +176,7 @@ class PutForkAgeClauses:
     async def test_what_has_an_id_beyond_utf8_is_written_to(self, kit: Kit) -> None:
         """Every write works under any id.
 
-        An id that can be stored but not deleted stays for ever.
+        An id that can be stored but not deleted stays forever.
         """
         store = kit.open()
         require(store, Operation.CREATE_CONVERSATION, Operation.APPEND_MESSAGES)
@@ -221,7 +221,7 @@ class PutForkAgeClauses:
         assert len(await collect(store.conversations())) == 5
 
     async def test_a_fork_and_its_original_go_separate_ways(self, kit: Kit) -> None:
-        """What is written to a fork or deleted from its original does not show in the other.
+        """A write to a fork, or a deletion from its original, does not show in the other.
 
         Shared rows would lose a user's branch with the original.
         """
@@ -292,7 +292,7 @@ class PutForkAgeClauses:
     async def test_a_list_by_age_is_of_what_was_last_active_before(self, kit: Kit) -> None:
         """A list with `older_than` has what was last active before that time, in the list's order.
 
-        What has no time is never old: it would be deleted by mistake.
+        A conversation without a time is never old: it would be deleted by mistake.
         """
         store = await _open_with_ages(kit)
         listed = await collect(store.conversations())

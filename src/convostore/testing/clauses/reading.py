@@ -225,7 +225,7 @@ class ReadingClauses:
                 await store.list_conversations(cursor=cursor)
 
     async def test_a_walk_survives_the_deletion_of_what_it_showed(self, kit: Kit) -> None:
-        """Paging goes on although conversations of the last page were deleted.
+        """Paging continues although conversations of the last page were deleted.
 
         An app that deletes while it iterates must neither fail nor miss the rest.
         """
@@ -243,7 +243,7 @@ class ReadingClauses:
     # Identity
 
     async def test_message_ids_are_unique_within_a_conversation(self, kit: Kit) -> None:
-        """Within a conversation every message has an id of its own, which is not empty.
+        """Within a conversation every message has a unique id, which is not empty.
 
         Feedback, deletion and copies name a message by its id.
         """
@@ -267,7 +267,7 @@ class ReadingClauses:
     async def test_ids_still_work_in_a_store_opened_later(self, kit: Kit) -> None:
         """Ids of conversations work in a store that is opened later.
 
-        Apps store them in links and in databases of their own.
+        Apps store them in links and in their own databases.
         """
         store = await open_filled(kit, numbered_conversations(3))
         ids = await conversation_ids(store)
@@ -375,7 +375,7 @@ class ReadingClauses:
     async def test_an_error_says_where_it_happened(self, kit: Kit) -> None:
         """An error names its adapter and its operation, and has a message.
 
-        With several stores open, a log line must say which of them failed, and at what.
+        With several stores open, a log line must name the one that failed, and the operation.
         """
         store = await open_filled(kit, numbered_conversations(1))
         with raises(NotFoundError) as caught:
@@ -389,7 +389,7 @@ class ReadingClauses:
     async def test_a_closed_store_refuses_every_call(self, kit: Kit) -> None:
         """A closed store raises `InvalidError`; closing twice is harmless.
 
-        Work that goes on after the end is a bug that must show, and clean-up code runs twice.
+        Work that continues after the end is a bug that must show, and clean-up code runs twice.
         """
         store = await open_filled(kit, numbered_conversations(1))
         await store.aclose()

@@ -1,6 +1,6 @@
 """Clauses of replies: what is stored, found again and refused.
 
-The backend's `Prompts` say what to ask and with which options. How replies stream is in
+The backend's `Prompts` have the texts and the options of the turns. How replies stream is in
 `streaming`, flows that ask are in `interactions`.
 """
 
@@ -32,7 +32,7 @@ _NO_CONTENT: Final[tuple[Any, ...]] = (
     7,
     (),
     [],
-    ["a text that is no part"],
+    ["a text that is not a part"],
     TextPart(text="alone"),
     [ToolCallPart(id="1", name="look", arguments="{}")],
     [TextPart(text="a part"), ReasoningPart(text="thoughts are the model's")],
@@ -90,7 +90,7 @@ class ReplyClauses:
         assert len({message.id for message in messages}) == 4
 
     async def test_a_turn_goes_on_with_a_conversation_that_was_there(self, kit: Kit) -> None:
-        """A turn may go on with a conversation that was not begun by a reply.
+        """A turn may continue a conversation that was not begun by a reply.
 
         Imported conversations are continued, and no other one is touched.
         """
@@ -217,7 +217,7 @@ class ReplyClauses:
     async def test_suggested_questions_are_texts_and_change_nothing(self, kit: Kit) -> None:
         """Suggested questions are texts that are not empty, and nothing is stored.
 
-        They are shown as buttons; who asks for them has not said anything.
+        They are shown as buttons; asking for them adds nothing to the conversation.
         """
         store, prompts = open_replying(kit, Operation.REPLY, Operation.SUGGEST_QUESTIONS)
         reply = await store.reply(None, QUESTION, **prompts.options)

@@ -73,7 +73,7 @@ class RevisionTimeClauses:
     async def test_a_revision_never_comes_again(self, kit: Kit) -> None:
         """A conversation that is deleted and created again has a `revision` that it never had.
 
-        A counter that begins anew would say that nothing has changed.
+        A counter that begins again would show that nothing has changed.
         """
         store = await _open_with_revisions(kit)
         require(store, Operation.CREATE_CONVERSATION, Operation.DELETE_CONVERSATION)
@@ -113,7 +113,7 @@ class RevisionTimeClauses:
             assert [message.stored_at for message in read] == times
 
     async def test_a_history_keeps_its_times(self, kit: Kit) -> None:
-        """`updated_at` follows what is appended to a conversation made in the past, not back.
+        """`updated_at` follows what is appended to a conversation made in the past, never back.
 
         It holds where the store fills `stored_at`; imported histories are sorted by when they were.
         """

@@ -241,7 +241,7 @@ class SearchClauses:
     async def test_texts_beyond_utf8_are_found(self, kit: Kit) -> None:
         """Texts with NUL or lone surrogates are found, whole and by their words.
 
-        What can be stored must not be lost to search.
+        A search must find all texts that can be stored.
         """
         store = await open_searchable(kit, dialogue("c", ["a question"]))
         require(store, Operation.APPEND_MESSAGES)
@@ -358,7 +358,7 @@ class SearchClauses:
             await store.search("same", limit=0)
 
     async def test_a_cursor_holds_while_hits_come_and_go(self, kit: Kit) -> None:
-        """A cursor goes on after the last hit although hits were added or deleted before it.
+        """A cursor continues after the last hit although hits were added or deleted before it.
 
         Paging by number would skip as many as were deleted.
         """
@@ -435,7 +435,7 @@ class SearchClauses:
             assert await search_matches(store, "put") == []
 
     async def test_what_is_deleted_is_found_no_more(self, kit: Kit) -> None:
-        """What was deleted is not found, however it was deleted.
+        """Deleted messages and titles are not found, however they were deleted.
 
         Deleted words must not live on in an index.
         """

@@ -36,7 +36,7 @@ class StreamingClauses:
     async def test_a_streamed_reply_folds_to_the_stored_message(self, kit: Kit) -> None:
         """The events of a stream add up to the parts of the finished message.
 
-        What a user saw arrive must be what is stored.
+        The stored message must be the one that the user saw arrive.
         """
         store, prompts = open_replying(kit, Operation.STREAM_REPLY)
         for text in filter(None, (QUESTION, prompts.thinking, prompts.choice, prompts.form)):

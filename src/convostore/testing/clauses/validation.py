@@ -42,7 +42,7 @@ class ValidationClauses:
     async def test_a_wrong_value_written_is_invalid_and_changes_nothing(self, kit: Kit) -> None:
         """A wrong value of any argument of a write is an `InvalidError`, and nothing changes.
 
-        What gets into a store by mistake cannot be read back: one bad value hides a conversation.
+        A wrong value in a store cannot be read back: one bad value hides a conversation.
         """
         writes = [operation.value for operation in Operation if operation not in READING]
         await _refuse_all(kit, writes)

@@ -42,7 +42,7 @@ class WritingClauses:
     # Write, then read
 
     async def test_a_created_conversation_is_there(self, kit: Kit) -> None:
-        """A created conversation is there, with its values and an id of its own.
+        """A created conversation is there, with its values and a new id.
 
         The returned conversation must be the stored one, or the next call fails.
         """
@@ -61,7 +61,7 @@ class WritingClauses:
     async def test_appended_messages_are_there(self, kit: Kit) -> None:
         """Appended messages are at the end, as they were returned.
 
-        The caller goes on with the returned ids.
+        The caller continues with the returned ids.
         """
         store = await _open_with_conversation(kit, Operation.APPEND_MESSAGES)
         before = await collect(store.messages("c0000"))
@@ -101,8 +101,7 @@ class WritingClauses:
     async def test_a_deleted_conversation_is_gone(self, kit: Kit) -> None:
         """A deleted conversation is neither listed nor found, and no other is touched.
 
-        What users delete is personal; its messages may be read only where `traits.deleted_readable`
-        says so.
+        Users delete personal things; the messages may be read only if `traits.deleted_readable`.
         """
         store = await open_filled(kit, numbered_conversations(3))
         require(store, Operation.DELETE_CONVERSATION)
@@ -180,7 +179,7 @@ class WritingClauses:
             assert read.fingerprint() == answer.fingerprint()
 
     async def test_the_update_time_moves_as_promised(self, kit: Kit) -> None:
-        """`updated_at` moves with new messages, and by nothing else than `traits.updated_at` says.
+        """`updated_at` moves with new messages, and otherwise only as `traits.updated_at` says.
 
         Lists are sorted, and copies skipped, by it.
         """
@@ -324,7 +323,7 @@ class WritingClauses:
     async def test_a_batch_is_stored_as_a_whole_or_not_at_all(self, kit: Kit) -> None:
         """A batch of writes is stored whole or not at all, where the trait `batches` promises it.
 
-        Whoever writes several things together must never find half of them.
+        A caller who writes several things together must never find half of them.
         """
         store = await _open_with_conversation(kit, Operation.APPEND_MESSAGES)
         before = await collect(store.messages("c0000"))
@@ -343,7 +342,7 @@ class WritingClauses:
     async def test_a_failed_batch_brings_back_what_it_deleted(self, kit: Kit) -> None:
         """A conversation that a failed batch deleted and made again is as it was before.
 
-        Whoever replaces a conversation by a batch would else lose it for nothing.
+        Otherwise an app that replaces a conversation with a batch could lose it.
         """
         store = await _open_with_conversation(kit, Operation.APPEND_MESSAGES)
         require(store, Operation.DELETE_CONVERSATION, Operation.CREATE_CONVERSATION)
@@ -423,7 +422,7 @@ class WritingClauses:
         assert len(read) == 40
 
     async def test_one_of_two_writers_behind_the_same_tip_is_told(self, kit: Kit) -> None:
-        """Of several writers after the same message one succeeds; the others get a `ConflictError`.
+        """If several write after the same message, one succeeds; the others get a `ConflictError`.
 
         The check and the write must be one step, or two answers follow one question.
         """
@@ -468,7 +467,7 @@ class WritingClauses:
     async def test_every_field_of_a_message_survives(self, kit: Kit) -> None:
         """Every field and every kind of part comes back as it was appended.
 
-        What an archive drops is lost for good.
+        If an archive drops something, it is lost for good.
         """
         store = await _open_with_conversation(kit, Operation.APPEND_MESSAGES)
         sent = full_message()
@@ -493,7 +492,7 @@ class WritingClauses:
     async def test_texts_beyond_utf8_survive(self, kit: Kit) -> None:
         """NUL and lone surrogates in a text survive.
 
-        Services have sent both; a store of your own must not be the place where they are lost.
+        Services have sent both; your own store must not be the place where they are lost.
         """
         store = await _open_with_conversation(kit, Operation.APPEND_MESSAGES)
         sent = [text_message(text, "user", 700 + n) for n, text in enumerate(BEYOND_UTF8)]

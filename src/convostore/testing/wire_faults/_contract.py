@@ -12,7 +12,7 @@ transports. Every fault meets every offered operation on both faces: the error i
 write is repeated, nothing hangs past its time-out, no connection, task or thread is left, and no
 secret shows in an error or a log. The same holds when an operation is cancelled or interrupted.
 
-A streamed reply, where the backend's `Prompts` say what makes it, is broken at each of its pieces:
+A streamed reply, if the backend has `Prompts` for it, is broken at each of its pieces:
 the error has what had arrived, the turn was sent once, and what is stored is found.
 """
 
@@ -296,7 +296,7 @@ class FaultContract:
     ) -> None:
         """Ctrl-C during an operation closes its flow, and the store works on.
 
-        A terminal program goes on after its user interrupted one request.
+        A terminal program continues after its user interrupted one request.
         """
         if not hasattr(signal, "pthread_kill"):
             pytest.skip("a thread cannot be interrupted here")

@@ -1,6 +1,6 @@
 """Cuts of a streamed response: at each of its pieces, in each way; values only.
 
-What must follow is checked in `_streams`.
+The effects are checked in `_streams`.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from .server import FaultServer
 __tracebackhide__ = True  # pytest shows the author's frames, not the kit's
 
 SHORT: Final = 1.0
-"""Seconds of the time-out where it is to be reached, by a clock that jumps there."""
+"""Seconds of a time-out that must be reached, by a clock that jumps there."""
 LONG: Final = 60.0
 """Seconds of the time-out where it is not to be reached."""
 HANG_SECONDS = 60.0

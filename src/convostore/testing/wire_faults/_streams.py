@@ -270,7 +270,7 @@ async def _assert_it_goes_on(
 
 
 async def check_no_mixing(streamed: StreamedReply, server: FaultServer, kit: Kit) -> None:
-    """Check several streams at a time, each over a connection of its own."""
+    """Check several streams at a time, each over its own connection."""
     store = kit.open(timeout=LONG, reply_timeout=LONG, retries=0, concurrency=2)
     texts = [f"question {number}" for number in range(8)]
 

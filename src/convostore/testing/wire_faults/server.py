@@ -50,7 +50,7 @@ _GLANCE: Final = 0.001
 """Seconds for which a client is looked at whose time does not pass by itself."""
 
 Ending: TypeAlias = Literal["close", "reset", "stall", "keep"]
-"""What becomes of the connection once a fault's bytes are sent."""
+"""The fate of the connection after a fault's bytes are sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Fault:
         sent: The bytes that are sent first.
         then: Whether the connection is then closed, reset (so that the client's next read or write
             fails), stalled until the client has gone, or kept for its next request; or what is sent
-            for ever.
+            forever.
     """
 
     name: str
@@ -292,7 +292,7 @@ DELAYS: Final = (
     Fault("endless-body-without-a-length", _head(200), Repeat(b" " * 1024, 0)),
     Fault("endless-informing", b"", Repeat(b"HTTP/1.1 102 Processing\r\n\r\n", 0)),
 )
-"""Faults whose answer never ends: it stalls, drips, or goes on for ever."""
+"""Faults whose answer never ends: it stalls, drips, or goes on forever."""
 
 NO_HTTP: Final = (
     Fault("garbage", b"\x00\xff\x16\x03\x01 this is no HTTP\r\n\r\n"),

@@ -126,12 +126,12 @@ def _error(request: Request, response: Response, envelope: dict[str, Any]) -> St
             return AbsentAppError(f"{text}; there is no such app: check app_id", detail=detail)
         case 504001:
             return ConflictError(
-                f"{text}; an answer is being made in this conversation: try again when it is done",
+                f"{text}; an answer is being generated here: try again when it is done",
                 detail=detail,
                 retryable=True,
             )
         case 507004:
-            return InvalidError(f"{text}; the request lacks something", detail=detail)
+            return InvalidError(f"{text}; a parameter is missing", detail=detail)
         case 400:
             return InvalidError(f"{text}{_fields(envelope)}", detail=detail)
         case 500:
@@ -162,7 +162,7 @@ def _thrown(text: str, detail: str | None) -> StoreError:
             return InvalidError(f"{text}; a turn needs a text or a file", detail=detail)
         case thrown if thrown.startswith("Chat dataId already exists"):
             return ConflictError(
-                f"{text}; this turn arrived before: get_reply reads it", detail=detail
+                f"{text}; this turn was sent before: get_reply reads its answer", detail=detail
             )
         case thrown if thrown.startswith(("Cast to ObjectId failed", "appId is empty")):
             return InvalidError(f"{text}; check app_id, 24 hexadecimal digits", detail=detail)

@@ -40,7 +40,7 @@ Rows are opaque here: what a row holds and what a list is sorted by, `lists` def
 # changed by the time of the answer, `Slice.start` says which rows really came.
 #
 # Short pages. An answer may hold no row although its total promises more: that is taken for the
-# end, or the window would move for ever. A list may show only some of its rows (`shows`); the
+# end, or the window would move forever. A list may show only some of its rows (`shows`); the
 # others count as seen, so a page without any shown row still has an end to go on from.
 from __future__ import annotations
 
@@ -267,4 +267,4 @@ def _beyond(rank: JSON, last: JSON) -> bool:
     try:
         return bool(rank >= last)
     except TypeError:
-        raise InvalidError("the cursor is of another list: start again without one") from None
+        raise InvalidError("the cursor belongs to another list: start again without one") from None

@@ -57,7 +57,7 @@ class StoredReplies:
             raise NotFoundError(f"no turn {turn_id!r} arrived in {conversation_id!r}")
         if stored[0].status == "generating":
             raise ConflictError(
-                f"the reply to the turn {turn_id!r} is still being made: ask again later",
+                f"the reply to the turn {turn_id!r} is still being generated: ask again later",
                 retryable=True,
             )
         return _reply(conversation_id, turn_id, stored, ReplyAccumulator())
@@ -125,15 +125,15 @@ def has_data_id(data_id: str) -> IsReply:
 
 
 def _failure(answer: Message, accumulator: ReplyAccumulator) -> str | None:
-    """Return the reason why the run failed; None where a node failed and the flow went on."""
+    """Return the reason why the run failed; None if a node failed and the flow continued."""
     if answer.status != "failed":
         return None
     row: Row = answer.raw
     error = row.get("errorText")
     node = read_error(error.get("errorText") if isinstance(error, dict) else error)
     if accumulator.run_details and not row.get("errorMsg"):
-        return None  # a node failed, and the flow went on without it
-    return read_error(row.get("errorMsg")) or node or "the service does not say why"
+        return None  # a node failed, and the flow continued without it
+    return read_error(row.get("errorMsg")) or node or "the service gives no reason"
 
 
 def _reply(

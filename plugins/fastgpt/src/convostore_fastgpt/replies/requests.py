@@ -79,7 +79,7 @@ def _piece(part: Part) -> JSON:
             if _is_image(part):
                 return {"type": "image_url", "image_url": {"url": url}}
             return {"type": "file_url", "name": part.name or _name_in(url), "url": url}
-    raise InvalidError("a file is sent by its URL: set url of the FilePart")
+    raise InvalidError("url of a FilePart must be set: FastGPT takes files by their URL")
 
 
 def _is_image(file: FilePart) -> bool:

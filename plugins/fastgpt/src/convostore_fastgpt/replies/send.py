@@ -143,8 +143,8 @@ class Replies:
         pending = _pending_in((yield from self._newest(conversation_id)))
         if pending is not None and not asks_for_a_new_turn(pending.row):
             raise ConflictError(
-                f"the flow waits for the answer to a question in {conversation_id!r}, and would "
-                "take the turn for it: use answer or stream_answer"
+                f"the flow is waiting for an answer in {conversation_id!r} and would take this "
+                "turn for it: use answer or stream_answer"
             )
 
     def _answer(
@@ -193,7 +193,7 @@ class Replies:
         pending = _pending_in(page.items)
         if pending is None:
             raise ConflictError(
-                f"nothing waits for an answer in {conversation_id!r}: it was answered, or another "
+                f"no question is open in {conversation_id!r}: it was answered, or another "
                 "turn was sent"
             )
         return pending

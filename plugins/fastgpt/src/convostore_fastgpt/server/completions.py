@@ -1,7 +1,7 @@
 """The completion endpoint: a turn, or the answer to a pending interaction, sent to any store.
 
-Replies are encoded in `encoder` and `completion_body`. What the service ignores in a request is
-ignored here; what the service would do and the store cannot is refused.
+Replies are encoded in `encoder` and `completion_body`. Parameters that the service ignores are
+ignored here; requests that the service would carry out and the store cannot are refused.
 """
 
 from __future__ import annotations

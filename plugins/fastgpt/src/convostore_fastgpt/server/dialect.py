@@ -1,7 +1,7 @@
 """FastGPT's dialect: its history, record, feedback and completion endpoints over any store.
 
-This module maps paths to endpoints, and finds the credential and the app of a request. What an
-endpoint answers belongs in the module that serves it.
+This module maps paths to endpoints, and finds the credential and the app of a request. The answer
+of an endpoint belongs in the module that serves it.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ _ENDPOINTS: Final[Mapping[str, _Endpoint]] = dict(_paths())
 class FastGPTDialect(Dialect):
     """The behaviour of 4.14.11 to 4.16, at the paths of either generation.
 
-    What is deleted is gone, as up to 4.14.4. No share link is valid: a store has none.
+    Deletes are permanent, as up to 4.14.4. No share link is valid: a store has none.
     """
 
     name: ClassVar[str] = "fastgpt"

@@ -1,7 +1,7 @@
 """Events of a reply encoded as a completion's stream: the inverse of `replies.decoder`. No I/O.
 
-What the service has no event for is left to the record. Text that was sent cannot be taken back;
-where the stored answer continues it, the rest is sent at the end.
+Data for which the service has no event is left to the record. Text that was sent cannot be taken
+back; where the stored answer continues it, the rest is sent at the end.
 """
 
 from __future__ import annotations

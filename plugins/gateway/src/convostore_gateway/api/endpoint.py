@@ -51,7 +51,7 @@ class Call:
 
     @property
     def wants_events(self) -> bool:
-        """Whether the reply is to be streamed."""
+        """Whether the client wants the reply streamed."""
         return EVENTS in self.headers.get("accept", "").lower()
 
     def value(self, parameter: Parameter[T]) -> T:

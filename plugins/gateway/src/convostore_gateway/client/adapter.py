@@ -119,7 +119,7 @@ class GatewayAdapter(HTTPAdapter):
             if isinstance(error, UnsupportedError):
                 self._offer(self.offers - {str(problem.get("operation"))})
             if response.status == 401:
-                error.args = (f"{error}; here: pass token=…, or set CONVOSTORE_GATEWAY_TOKEN",)
+                error.args = (f"{error}; in Python, pass token=…, or set CONVOSTORE_GATEWAY_TOKEN",)
             return error
         lacks_stream = wants_events(request) and not is_event_stream(response)
         if response.status == 404 or (response.status < 300 and lacks_stream):
@@ -325,6 +325,6 @@ def _sent(messages: Sequence[Message]) -> tuple[Message, ...]:
 
 def _lacks_endpoint(request: Request) -> StoreError:
     return UnsupportedError(
-        f"this gateway has no {request.method} {request.path}: it is older than this client, so "
-        "update it"
+        f"this gateway has no {request.method} {request.path}: it is older than this client: "
+        "upgrade it"
     )

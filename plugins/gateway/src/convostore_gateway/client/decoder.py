@@ -59,5 +59,7 @@ def _event(message: ServerSentEvent) -> ReplyEvent:
     """
     data = join_surrogates(decode_json(message.data, _SUBJECT))
     if message.event == "error":
-        raise error_in(data) or ProtocolError(f"{_SUBJECT} is an error of an unknown kind")
+        raise error_in(data) or ProtocolError(
+            f"{_SUBJECT} must be a known error, got one of an unknown kind: upgrade convostore"
+        )
     return schema.read_event(data)

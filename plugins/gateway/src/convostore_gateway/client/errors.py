@@ -30,7 +30,7 @@ def problem_in(response: Response) -> JSON:
 def foreign_answer(request: Request, response: Response) -> ProtocolError:
     """Return the error for an answer that no gateway gives."""
     return ProtocolError(
-        f"{request.method} {request.path} was answered {response.status}, not by a gateway: "
-        "check the base URL",
+        f"{request.method} {request.path} was answered {response.status} by something else than "
+        "a gateway: check the base URL",
         excerpt=response.excerpt,
     )

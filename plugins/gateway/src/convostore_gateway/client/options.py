@@ -17,7 +17,7 @@ from convostore.serialization import to_json
 def _sendable(token: SecretStr | None) -> SecretStr | None:
     text = token.get_secret_value() if token else ""
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("a token must be printable ASCII without spaces")
+        raise ValueError("must be printable ASCII without spaces")
     return token
 
 
@@ -55,5 +55,7 @@ def plain_options(options: AdapterOptions) -> dict[str, JSON]:
         try:
             to_json(value)
         except InvalidError:
-            raise InvalidError(f"option {name!r} must be plain JSON") from None
+            raise InvalidError(
+                f"the option {name!r} must be plain JSON, got a {type(value).__name__}"
+            ) from None
     return values

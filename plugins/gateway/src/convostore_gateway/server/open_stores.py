@@ -38,7 +38,7 @@ class OpenedStores:
 
     Attributes:
         stores: The stores by namespace; the empty one is the target itself.
-        namespaces: Further namespaces of the target, which need no store of their own.
+        namespaces: Further namespaces of the target, which need no separate store.
         scopes: Namespaces by app.
     """
 

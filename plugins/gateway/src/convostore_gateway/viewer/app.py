@@ -80,7 +80,7 @@ class Viewer:
 
     async def _answer(self, request: IncomingRequest, scope: Scope, at: Addresses) -> Response:
         if not sessions.is_own(request, scope):
-            return problem(403, "Only the viewer's own pages may do that.", at, as_piece=False)
+            return problem(403, "Only the viewer's own pages may do this.", at, as_piece=False)
         below = request.path.removeprefix("/viewer")
         method = "GET" if request.method == "HEAD" else request.method
         match (method, below):
@@ -163,8 +163,10 @@ def _not_found(
 ) -> Response:
     as_piece = wants_fragment(request)
     if not handlers:
-        return problem(404, "There is no such page.", at, as_piece=as_piece)
-    response = problem(405, "This address does not allow that method.", at, as_piece=as_piece)
+        return problem(404, "Page not found", at, as_piece=as_piece)
+    response = problem(
+        405, "This page does not accept this kind of request.", at, as_piece=as_piece
+    )
     response.headers["allow"] = ", ".join(handlers)
     return response
 
@@ -172,7 +174,7 @@ def _not_found(
 def _login(request: IncomingRequest, scope: Scope, at: Addresses) -> Response:
     """Return the login page in place of the requested one."""
     if wants_fragment(request):
-        response = problem(401, "The token is no longer accepted.", at, as_piece=True)
+        response = problem(401, "Your token is no longer valid. Log in again.", at, as_piece=True)
         response.headers["hx-redirect"] = at.home
         return response
     requested = at.root + request.path.removeprefix("/viewer")

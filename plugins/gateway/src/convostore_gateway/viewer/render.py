@@ -46,7 +46,7 @@ _MONTHS: Final = (
 _EXPORTS: Final = (
     ("html", "HTML page"),
     ("markdown", "Markdown"),
-    ("jsonl", "JSON lines, lossless"),
+    ("jsonl", "JSON Lines (lossless)"),
     ("openai", "OpenAI messages"),
 )
 _TAGS: Final = {

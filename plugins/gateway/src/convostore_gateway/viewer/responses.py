@@ -39,19 +39,19 @@ HEADERS: Final = {
     "vary": "HX-Request",
 }
 _ERRORS: Final[tuple[tuple[type[StoreError], int, str], ...]] = (
-    (ForbiddenError, 403, "This token may not do that."),
-    (AuthError, 502, "The service refused the credentials of the store."),
-    (NotFoundError, 404, "This does not exist, or no longer does."),
-    (ConflictError, 409, "Somebody else has changed this in the meantime. Reload the page."),
-    (TooLargeError, 413, "That is too large."),
-    (TooSlowError, 408, "That took too long to arrive."),
-    (UnsupportedError, 501, "This store cannot do that."),
+    (ForbiddenError, 403, "Your token does not allow this."),
+    (AuthError, 502, "The service behind this store refused its credentials."),
+    (NotFoundError, 404, "Not found. It may have been deleted."),
+    (ConflictError, 409, "Somebody else changed this in the meantime. Reload the page."),
+    (TooLargeError, 413, "The request is too large."),
+    (TooSlowError, 408, "The request took too long to arrive."),
+    (UnsupportedError, 501, "This store does not support this."),
     (InvalidError, 400, "The request is invalid. Reload the page."),
-    (RateLimitError, 429, "The store limits the rate of requests. Try again in a moment."),
+    (RateLimitError, 429, "The store receives too many requests. Try again in a moment."),
     (UnavailableError, 503, "The store cannot be reached right now. Try again in a moment."),
-    (ProtocolError, 502, "The store gave an invalid answer."),
+    (ProtocolError, 502, "The store sent an invalid response."),
 )
-_UNEXPECTED: Final = (500, "The gateway failed.")
+_UNEXPECTED: Final = (500, "The gateway failed. See its log.")
 
 
 def html(text: str, status: int = 200) -> Response:

@@ -30,7 +30,7 @@ def refusal(request: Request, response: Response) -> StoreError | None:
     absent = request.path not in _NEVER_ABSENT and error is not None and error.detail is not None
     if response.status == 404 and not absent:
         return ProtocolError(
-            f"{request.method} {request.path} was answered 404, but not as this service does: "
+            f"{request.method} {request.path} was answered 404, but not by this service: "
             "check the base URL (releases before 1.7.1 cannot delete)",
             excerpt=response.excerpt,
         )
@@ -48,7 +48,7 @@ def _no_stream(request: Request, response: Response) -> StoreError | None:
     if response.media_type != "application/json":
         return None
     return ProtocolError(
-        f"{request.method} {request.path} was not answered by a stream: check the base URL",
+        f"{request.method} {request.path} was answered without a stream: check the base URL",
         excerpt=response.excerpt,
     )
 
@@ -59,7 +59,7 @@ def _turn_refused(error: StoreError, response: Response) -> StoreError:
         return InvalidError(f"the turn was refused: {detail or error}", detail=detail or None)
     if response.status == 500:
         return UnavailableError(
-            f"{error}; an unknown model has the same answer: check chat_model and embedding_model",
+            f"{error}; an unknown model gives the same error: check chat_model and embedding_model",
             detail=error.detail,
             retryable=False,
         )
@@ -82,7 +82,7 @@ def _complaint(row: Row) -> str:
 def _not_resumed(error: StoreError, response: Response) -> StoreError:
     if response.status == 404:
         return UnavailableError(
-            "this answer is no longer being made, and it is not stored: its model failed, the "
+            "this answer is no longer being generated, and is not stored: its model failed, the "
             "server was restarted, or half an hour has passed; ask again with a new turn",
             detail=error.detail,
             retryable=False,

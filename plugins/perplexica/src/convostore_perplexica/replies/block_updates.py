@@ -1,6 +1,6 @@
 """Blocks of a streamed answer of 1.12, and the events by which a reader follows their changes.
 
-A block is parsed like a stored one. What its parts have beyond the parts that were emitted becomes
+A block is parsed like a stored one. The additions to the parts that were emitted become
 deltas; only a change that takes something back replaces all parts. The work for a line is in
 proportion to the line. No line is parsed here.
 """

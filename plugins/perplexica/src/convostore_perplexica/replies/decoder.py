@@ -107,7 +107,7 @@ class ChatDecoder(Decoder[bytes]):
         message = row.get("data")
         detail = message[:_EXCERPT] if isinstance(message, str) else None
         raise UnavailableError(
-            f"the service could not answer: {detail or 'it does not say why'}",
+            f"the service could not answer: {detail or 'it gives no reason'}",
             retryable=False,
             detail=detail,
         )

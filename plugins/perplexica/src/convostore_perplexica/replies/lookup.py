@@ -100,7 +100,7 @@ def finish(
         turn_id: Id of the turn.
         accumulator: The reply so far, from the stream's events.
         answer_id: Id of the answer, if the stream named it.
-        patience: Seconds to wait at the most.
+        patience: Seconds to wait at most.
 
     Raises:
         UnavailableError: The reply is not stored in time.

@@ -33,7 +33,7 @@ def read_turn(row: Row, ids: Ids) -> Iterator[Message]:
     """Parse a turn into a question and its answer.
 
     The server saves blocks only when the answer is done, and a failed model leaves the status
-    ``answering`` for ever; so a turn without blocks is unanswered, whatever its status says.
+    ``answering`` forever; so a turn without blocks is unanswered, whatever its status says.
     """
     problems: list[Problem] = []
     blocks = Blocks()

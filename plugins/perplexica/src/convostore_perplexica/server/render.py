@@ -1,7 +1,7 @@
 """Conversations and messages encoded in the format of 1.10.0 to 1.11.0-rc2 (A2).
 
-The inverse of `schema.chats`. What the format has no field for is left out without a replacement: a
-row's content is the message's text. No request and no response here.
+The inverse of `schema.chats`. Data for which the format has no field is left out without a
+replacement: a row's content is the message's text. No request and no response here.
 """
 
 from __future__ import annotations

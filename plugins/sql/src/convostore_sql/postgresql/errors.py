@@ -31,7 +31,7 @@ _READ_ONLY: Final = frozenset({"25006"})
 _STATEMENT_MODE: Final = "not allowed in statement pooling mode"
 """What PgBouncer says to a BEGIN; there is no state for it."""
 _ENDED: Final = ("server closed the connection", "terminating connection")
-"""What libpq says of a connection that ended while it was made; it has no state then."""
+"""The messages of libpq for a connection that ended while it was made; it has no state then."""
 
 
 def translate(error: psycopg.Error, *, broken: bool) -> StoreError:
@@ -59,12 +59,18 @@ def _may_succeed_again(state: str, text: str) -> bool:
 def _final(error: psycopg.Error, state: str, text: str) -> StoreError:
     if state in _LOCKED:
         return UnavailableError(
-            "another writer held this conversation for longer than the option timeout allows"
+            "another writer locked this conversation for longer than the option timeout allows: "
+            "try again, or raise it"
         )
     if state in _READ_ONLY:
-        return AuthError(f"PostgreSQL is read-only here, as a replica or for this user: {text}")
+        return AuthError(
+            f"PostgreSQL is read-only, as a replica or for this user: {text}: write to the "
+            "primary, or as a user with the right to write"
+        )
     if state in _REFUSED or "password authentication failed" in text or "no password" in text:
-        return AuthError(f"PostgreSQL refuses this user: {text}")
+        return AuthError(
+            f"PostgreSQL refuses this user: {text}: check the user, the password and the rights"
+        )
     if state in _NO_DATABASE or ("does not exist" in text and "database" in text):
         return ConfigError(f"{text}: create it first, or name another one")
     if state in _MAKE:
@@ -72,7 +78,10 @@ def _final(error: psycopg.Error, state: str, text: str) -> StoreError:
     if state.startswith("22") or isinstance(error, psycopg.DataError):
         return InvalidError(f"PostgreSQL refuses a value: {text}")
     if isinstance(error, psycopg.OperationalError):
-        return UnavailableError(f"PostgreSQL is out of reach or out of room: {text}")
+        return UnavailableError(
+            f"PostgreSQL cannot be reached or is out of resources: {text}: check the address and "
+            "the server"
+        )
     return ProtocolError(f"PostgreSQL failed: {text}")
 
 
@@ -134,7 +143,7 @@ def _cause(error: BaseException, handled: BaseException | None) -> BaseException
     """Return the cancellation or interrupt that an error hides, or what was raised first.
 
     One that strikes in a pipeline of psycopg (3.3) makes it fail to leave that, with an
-    AssertionError or an error of its own, which takes the place of the first.
+    AssertionError or another error, which takes the place of the first.
 
     Args:
         error: What was raised in the end.

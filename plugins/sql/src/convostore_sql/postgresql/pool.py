@@ -2,10 +2,10 @@
 
 A signal handler may raise between any two instructions of the main thread: after a session was
 taken and before that was noted, within a lock of Python's own. psycopg's pool, whose workers wait
-for such locks, then stays short of a connection for ever, or hangs. Here nothing is mended: a pool
-that was interrupted is retired as a whole, which works in whatever state it is, as it only consists
-of queues whose operations are single steps. (The async face has psycopg's pool: a task is cancelled
-only where it awaits.)
+for such locks, then stays short of a connection forever, or hangs. Here nothing is repaired: a
+pool that was interrupted is retired as a whole, which works in whatever state it is, as it only
+consists of queues whose operations are single steps. (The async face has psycopg's pool: a task is
+cancelled only where it awaits.)
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Pool:
         self._permit()
 
     def retire(self) -> None:
-        """Close the sessions that nobody uses, and the others when they are given back."""
+        """Close the sessions that nobody uses, and the others when they are returned."""
         self._retired = True
         self._close_idle(math.inf)
         self._permit(self._size)  # for all that wait: each wakes the next
@@ -84,7 +84,9 @@ class Pool:
 
     def _idle_or_new(self, deadline: float) -> Session:
         if self._retired:
-            raise Rerun("the connections of PostgreSQL were closed by another call's interruption")
+            raise Rerun(
+                "the connections to PostgreSQL were closed when another call was interrupted"
+            )
         with suppress(IndexError):  # the one used last: the others may be too many
             return self._idle.pop()
         return self._new(deadline)
@@ -105,7 +107,7 @@ class Pool:
         raise AssertionError  # `count` does not end
 
     def _close_idle(self, until: float) -> None:
-        """Close the sessions that were given back until then, which are first in the queue."""
+        """Close the sessions that were returned until then, which are first in the queue."""
         with suppress(IndexError):
             while self._idle[0].idle_since <= until:
                 self._idle.popleft().close()

@@ -2,8 +2,8 @@
 
 Behind a pooler, such as PgBouncer, a session may be lent: each transaction may run on another of
 the server's connections. A prepared statement, or a setting, would then be met by other clients,
-and theirs here. So a new connection compares the process that it was told with the one that
-answers, and where they differ, nothing outlasts a transaction.
+and theirs here. So a new connection compares the process that was announced with the one that
+answers, and if they differ, nothing outlasts a transaction.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Session(psycopg.Connection[Row]):
         is_lent: Whether each transaction may run on another of the server's connections.
         knows_version: Whether the statement that reads the tables' version is prepared.
         is_old_at: Time of the monotonic clock at which it is not used again.
-        idle_since: Time of the monotonic clock at which it was last given back.
+        idle_since: Time of the monotonic clock at which it was last returned.
     """
 
     is_lent: bool = True
@@ -71,7 +71,7 @@ AnySession: TypeAlias = Session | AsyncSession
 
 
 class Settings:
-    """What the connections of either face have in common, and the preparation of the tables.
+    """The common settings of the connections of either face, and the preparation of the tables.
 
     Attributes:
         parameters: What psycopg connects with.

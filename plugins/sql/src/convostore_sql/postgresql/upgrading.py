@@ -87,7 +87,7 @@ def _require_index(session: _Session) -> None:
 
 
 def _is_made(session: _Session) -> bool:
-    """Return whether the index is there, or is being made; make it otherwise."""
+    """Return whether the index is there, or is being built; build it otherwise."""
     found = session.execute(_INDEX, prepare=False).fetchone()
     if found is not None:
         is_valid, is_being_made = found

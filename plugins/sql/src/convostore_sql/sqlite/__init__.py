@@ -86,7 +86,8 @@ def _path(dsn: DSN) -> str:
         raise ConfigError("the path of a sqlite DSN must not contain NUL")
     if dsn.path and not path:
         raise ConfigError(
-            "sqlite:/// names no file: write sqlite:///file.db, or sqlite:// for a store in memory"
+            "sqlite:/// must name a file: write sqlite:///file.db, or sqlite:// for a store in "
+            "memory"
         )
     if path in {"", MEMORY}:
         return MEMORY

@@ -172,7 +172,7 @@ class Database:
             raise replaced(self.path)
 
     def take(self) -> sqlite3.Connection:
-        """Return a connection for the caller's exclusive use until it is given back.
+        """Return a connection for the caller's exclusive use until it is returned.
 
         Raises:
             StoreError: The database cannot be opened.
@@ -220,8 +220,8 @@ class Database:
             self._inherited, self._idle = [*self._open], []
         if self._inherited:
             raise ConfigError(
-                f"this process was forked while {Path(self.path).name!r} was in use: fork before, "
-                "start processes by spawn, or open the store in each of them"
+                f"this process was forked while {Path(self.path).name!r} was in use: fork earlier, "
+                "start processes with spawn, or open the store in each process"
             )
 
     def _connect(self) -> sqlite3.Connection:

@@ -50,7 +50,7 @@ def replaced(path: str) -> ConfigError:
 def absent(path: str) -> ConfigError:
     """Make the error of a file that is not there and must not be made."""
     return ConfigError(
-        f"there is no file {path!r}: check the path; to make one, pass the option create=true"
+        f"there is no file {path!r}: check the path; to create one, pass the option create=true"
     )
 
 
@@ -75,11 +75,23 @@ _BY_CODE: Final[dict[int, tuple[type[StoreError], str]]] = {
         "SQLite may only read {name!r}: check the permissions of the file and its folder",
     ),
     sqlite3.SQLITE_PERM: (AuthError, "SQLite may not use {name!r}: check its permissions"),
-    sqlite3.SQLITE_NOTADB: (ConfigError, "{name!r} is not a SQLite database"),
-    sqlite3.SQLITE_CORRUPT: (ProtocolError, "the SQLite database {name!r} is damaged: {error}"),
-    sqlite3.SQLITE_FULL: (UnavailableError, "there is no space left to write to {name!r}"),
+    sqlite3.SQLITE_NOTADB: (
+        ConfigError,
+        "{name!r} is not a SQLite database: check the path, or restore a backup",
+    ),
+    sqlite3.SQLITE_CORRUPT: (
+        ProtocolError,
+        "the SQLite database {name!r} is damaged: {error}: restore a backup",
+    ),
+    sqlite3.SQLITE_FULL: (
+        UnavailableError,
+        "there is no space left to write to {name!r}: free some",
+    ),
     sqlite3.SQLITE_IOERR: (UnavailableError, "the disk failed under {name!r}: {error}"),
-    sqlite3.SQLITE_TOOBIG: (InvalidError, "a value is larger than SQLite stores in one row"),
+    sqlite3.SQLITE_TOOBIG: (
+        InvalidError,
+        "a message or conversation is larger than SQLite stores in one row",
+    ),
 }
 
 

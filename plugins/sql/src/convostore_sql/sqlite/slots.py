@@ -12,7 +12,7 @@ class Slots:
     """A limited number of slots, each of which one holder has at a time.
 
     A semaphore counts, so an interrupt between taking a slot and noting that it was taken would
-    lose the slot for ever. Here the note is the count: to give back twice, or what was never taken,
+    lose the slot forever. Here the note is the count: to give back twice, or what was never taken,
     is harmless.
     """
 
@@ -26,7 +26,7 @@ class Slots:
         """Take a slot, and return whether there was one.
 
         Args:
-            holder: Who takes it; any object that can be hashed.
+            holder: The taker; any object that can be hashed.
             waits: The seconds of each wait; when they are over, there was none.
         """
         return self._taken(holder) or self._taken_later(holder, waits)

@@ -192,7 +192,7 @@
     if (event.target.id === "notice") say();
   });
   document.addEventListener("htmx:sendError", () => {
-    find("#notice").textContent = "The server cannot be reached.";
+    find("#notice").textContent = "Cannot reach the server.";
     say();
   });
   document.addEventListener("renamed", (event) => refreshRow(event.detail.key));

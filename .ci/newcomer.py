@@ -3,12 +3,12 @@
 It needs only the standard library, runs with the Python of a fresh environment in an empty folder,
 and sees nothing of the repository but the pages that it is given:
 
-    python newcomer.py README.md [--limits] [--screenshot viewer.png]
+    python newcomer.py README.md installs.json [--limits] [--screenshot viewer.png]
 
 A page runs as it stands, from top to bottom. The `python` blocks share one namespace, and a `text`
 block after one is exactly what it prints. In a `console` block each line with `$ ` is a command and
-what follows is its output, where `…` stands for anything. `pip install` is not run again: what it
-asks for must be installed. `convostore serve` goes on until the page ends, and must answer.
+what follows is its output, where `…` stands for anything. `pip install` installs the wheels that were
+built: the JSON file says by what. `convostore serve` goes on until the page ends, and must answer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import threading
 import time
 import traceback
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -69,7 +69,8 @@ class Counts:
 class Reader:
     """Somebody who goes through a page, with what is in front of them."""
 
-    screenshot: Path | None = None
+    installs: Mapping[str, Sequence[str]]
+    screenshot: Path | None
     namespace: dict[str, Any] = field(default_factory=lambda: {"__name__": "__main__"})
     servers: list[subprocess.Popen[str]] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
@@ -83,7 +84,7 @@ class Reader:
             log(textwrap.indent(step.text.rstrip(), "  >>> "))
             printed = self.run_python(step)
         elif re.match(r"(python3? -m )?pip install ", step.text):
-            printed = self.find_installed(step)
+            printed = self.install(step)
         elif step.text.startswith("convostore serve "):
             printed = self.serve(step)
         else:
@@ -113,15 +114,15 @@ class Reader:
             exec(code, self.namespace)
         return printed.getvalue()
 
-    def find_installed(self, step: Step) -> str:
-        """Have pip say whether what the page installs is here, extras and versions included."""
+    def install(self, step: Step) -> str:
+        """Install what the page says, and have pip say that it is all there."""
         _, _, wanted = step.text.partition("pip install ")
-        command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-index"]
-        asked = [*command, *(word for word in shlex.split(wanted) if not word.startswith("-"))]
-        result = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=SECONDS)
-        if result.returncode or "Would install" in result.stdout:
-            raise Failure(f"not installed:\n{result.stdout}{result.stderr}")
-        return "(already satisfied)"
+        pip = [sys.executable, "-m", "pip", "install"]
+        run_quietly([*pip, "-qq", *self.installs[wanted]])
+        printed = run_quietly([*pip, "--dry-run", "--no-index", *shlex.split(wanted)])
+        if "Would install" in printed:
+            raise Failure(f"it is not all installed:\n{printed}")
+        return ""
 
     def serve(self, step: Step) -> str:
         """Start a server, wait for its address, and look at what it serves."""
@@ -206,6 +207,18 @@ def first_lines_with_an_address(server: subprocess.Popen[str]) -> str:
     return "".join(lines)
 
 
+def run_quietly(command: Sequence[str]) -> str:
+    """Return what a command prints.
+
+    Raises:
+        Failure: It fails.
+    """
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
+    if result.returncode:
+        raise Failure(f"status {result.returncode}:\n{result.stdout}{result.stderr}")
+    return result.stdout
+
+
 def fetch(url: str) -> str:
     """Return the body at a URL; a server that is not up yet is asked again."""
     end = time.monotonic() + SECONDS
@@ -218,13 +231,15 @@ def fetch(url: str) -> str:
                 raise
 
 
-def go_through(page: Path, *, limits: bool, screenshot: Path | None) -> None:
+def go_through(
+    page: Path, installs: Mapping[str, Sequence[str]], *, limits: bool, screenshot: Path | None
+) -> None:
     """Run a page from top to bottom.
 
     Raises:
         Failure: A step fails, or it takes too many of them.
     """
-    reader = Reader(screenshot)
+    reader = Reader(installs, screenshot)
     steps = list(steps_of(page.read_text(encoding="utf-8")))
     if not steps:
         raise Failure("the page has nothing to do")
@@ -254,6 +269,7 @@ def main() -> None:
     """Run what the arguments say; the status is 1 if something fails."""
     parser = argparse.ArgumentParser()
     parser.add_argument("page", type=Path)
+    parser.add_argument("installs", type=Path)
     parser.add_argument("--limits", action="store_true")
     parser.add_argument("--screenshot", type=Path)
     arguments = parser.parse_args()
@@ -261,7 +277,10 @@ def main() -> None:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     log(f"Python {sys.version.split()[0]}, convostore {metadata.version('convostore')}")
     try:
-        go_through(arguments.page, limits=arguments.limits, screenshot=arguments.screenshot)
+        installs = json.loads(arguments.installs.read_text(encoding="utf-8"))
+        go_through(
+            arguments.page, installs, limits=arguments.limits, screenshot=arguments.screenshot
+        )
     except Failure as failure:
         sys.exit(f"    FAILED: {failure}")
     except Exception:

@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
-__all__ = ["ROOT", "Project", "constraints", "newest", "oldest", "projects", "wheels_for"]
+__all__ = ["EXAMPLE", "ROOT", "Project", "constraints", "newest", "oldest", "projects", "wheels_for"]
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 
@@ -61,6 +62,10 @@ class Project:
         return [Requirement(line) for line in itertools.chain(*lines)]
 
 
+EXAMPLE: Final = Project(ROOT / "docs" / "examples" / "fastapi-app")
+"""The example whose tests are run; it is not released."""
+
+
 def projects() -> tuple[Project, ...]:
     """Return all distributions, the core first."""
     plugins = sorted(file.parent for file in ROOT.glob("plugins/*/pyproject.toml"))
@@ -74,13 +79,15 @@ def newest() -> dict[str, str]:
 
 def oldest() -> dict[str, str]:
     """Return the lower bound of each direct requirement, and pins of all others."""
-    pins = newest() | pins_in("constraints-oldest.txt")
+    bounds: dict[str, Version] = {}
     ours = {project.name for project in projects()}
-    for project in projects():
+    for project in (*projects(), EXAMPLE):
         for requirement in project.requirements(project.extras):
             if requirement.name not in ours:
-                pins[canonicalize_name(requirement.name)] = lower_bound(requirement)
-    return pins
+                name = canonicalize_name(requirement.name)
+                bounds[name] = max(bounds.get(name, Version("0")), lower_bound(requirement))
+    direct = {name: str(bound) for name, bound in bounds.items()}
+    return newest() | pins_in("constraints-oldest.txt") | direct
 
 
 def pins_in(file: str) -> dict[str, str]:
@@ -90,7 +97,7 @@ def pins_in(file: str) -> dict[str, str]:
     return {canonicalize_name(name): version for name, version in pins}
 
 
-def lower_bound(requirement: Requirement) -> str:
+def lower_bound(requirement: Requirement) -> Version:
     """Return the oldest version that a requirement allows.
 
     Raises:
@@ -98,7 +105,7 @@ def lower_bound(requirement: Requirement) -> str:
     """
     for specifier in requirement.specifier:
         if specifier.operator in {">=", "~="}:
-            return specifier.version
+            return Version(specifier.version)
     raise ValueError(f"{requirement} needs a lower bound")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from projects import ROOT, constraints, newest, oldest, wheels_for
+from projects import EXAMPLE, ROOT, constraints, newest, oldest, wheels_for
 
 __all__ = ["try_all"]
 
 SCRIPTS: Final = ROOT / ".ci"
-PAGES: Final = ("README.md",)
-EXAMPLE: Final = ROOT / "docs" / "examples" / "fastapi-app"
+PAGES: Final = (ROOT / "README.md", *sorted(ROOT.glob("docs/tutorial/*.md")))
 PIP: Final = re.compile(r"^\$ (?:python3? -m )?pip install (.+)$", re.MULTILINE)
 
 
@@ -54,39 +55,38 @@ class Trial:
         self.install("convostore")
         self.script("bare.py")
         for page in PAGES:
-            text = (ROOT / page).read_text(encoding="utf-8")
-            for wanted in PIP.findall(text):
-                self.install(*wanted.replace('"', "").replace("'", "").split())
             self.read(page)
-        if EXAMPLE.is_dir():
-            self.example()
+        self.example()
         self.install("convostore[all]")
         self.call([str(self.interpreter), "-m", "pip", "check"], self.folder)
 
     def install(self, *wanted: str) -> None:
         """Install by pip, our own distributions from their wheels."""
         heading(f"{self.name}: pip install {' '.join(wanted)}")
-        command = [str(self.interpreter), "-m", "pip", "install", "--quiet"]
+        command = [str(self.interpreter), "-m", "pip", "install", "-qq"]
         self.call([*command, *wheels_for(wanted, self.wheels)], self.folder)
 
-    def read(self, page: str) -> None:
+    def read(self, page: Path) -> None:
         """Go through a page in an empty folder."""
-        heading(f"{self.name}: {page}")
-        copy = self.folder / Path(page).name
-        shutil.copy(ROOT / page, copy)
+        heading(f"{self.name}: {page.relative_to(ROOT)}")
+        copy = Path(shutil.copy(page, self.folder))
+        lines = PIP.findall(page.read_text(encoding="utf-8"))
+        installs = {line: wheels_for(shlex.split(line), self.wheels) for line in lines}
+        (self.folder / "installs.json").write_text(json.dumps(installs), encoding="utf-8")
         extra: list[str] = []
-        if page == "README.md":
+        if page.name == "README.md":
             picture = self.wheels / "newcomer" / f"viewer-{self.name}.png"
             picture.parent.mkdir(exist_ok=True)
             extra = ["--limits", "--screenshot", str(picture)]
-        self.script("newcomer.py", str(copy), *extra)
+        self.script("newcomer.py", str(copy), str(self.folder / "installs.json"), *extra)
 
     def example(self) -> None:
         """Run the tests of the FastAPI example, copied out of the tree."""
-        heading(f"{self.name}: the tests of {EXAMPLE.relative_to(ROOT)}")
-        copy = self.folder / EXAMPLE.name
-        shutil.copytree(EXAMPLE, copy)
-        self.install("-r", str(copy / "requirements.txt"))
+        heading(f"{self.name}: the tests of {EXAMPLE.name}")
+        copy = self.folder / EXAMPLE.folder.name
+        shutil.copytree(EXAMPLE.folder, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        self.install(*(str(line) for line in EXAMPLE.requirements(["test"])))
+        # In the project its tests use the project's options; here they have none.
         self.call([str(self.interpreter), "-m", "pytest", "-q", "tests"], copy)
 
     def script(self, name: str, *arguments: str) -> None:

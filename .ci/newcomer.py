@@ -149,7 +149,7 @@ class Reader:
         if self.counts.viewer is None:
             self.counts.viewer = self.counts.steps
         if self.screenshot is not None and not self.screenshot.exists():
-            log(f"      {take_screenshot(f'{url[0]}/viewer/', self.screenshot)}")
+            log(f"      {take_screenshot(f'{url[0]}/viewer/', self.screenshot)}".rstrip())
         return printed
 
     def stop_servers(self) -> None:
@@ -250,8 +250,9 @@ def go_through(
         reader.stop_servers()
     counts = reader.counts
     answer, viewer = counts.first_answer or "none", counts.viewer or "none"
-    log(f"commands from pip install to the first printed answer: {answer} (at most 2)")
-    log(f"commands from {page.name} to the viewer: {viewer} (at most 3)")
+    most = (" (at most 2)", " (at most 3)") if limits else ("", "")
+    log(f"commands from pip install to the first printed answer: {answer}{most[0]}")
+    log(f"commands from {page.name} to the viewer: {viewer}{most[1]}")
     if limits and not (counts.first_answer or 9) <= 2:
         raise Failure("the first answer comes too late")
     if limits and not (counts.viewer or 9) <= 3:

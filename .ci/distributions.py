@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email import message_from_bytes
 from email.message import Message
-from pathlib import Path
 from typing import Final
 
 from projects import ROOT, Project, projects

@@ -7,8 +7,8 @@ and sees nothing of the repository but the pages that it is given:
 
 A page runs as it stands, from top to bottom. The `python` blocks share one namespace, and a `text`
 block after one is exactly what it prints. In a `console` block each line with `$ ` is a command and
-what follows is its output, where `…` stands for anything. `pip install` installs the wheels that were
-built: the JSON file says by what. `convostore serve` goes on until the page ends, and must answer.
+what follows is its output, where `…` stands for anything. `pip install` takes the built wheels, by
+the words that the JSON file has for it. `convostore serve` runs until the page ends, and must answer.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import itertools
 import json
 import os
 import re
@@ -35,7 +36,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from screenshot import take_screenshot
-from terminal import SECONDS, Failure, bare_lines, run_command
+from terminal import SECONDS, StepError, bare_lines, run_command
 
 FENCE: Final = re.compile(
     r"^(?:<!-- (?P<file>\S+) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)^```$",
@@ -93,7 +94,7 @@ class Reader:
         more = [f"… {len(shown) - SHOWN_LINES} more lines"] if len(shown) > SHOWN_LINES else []
         log(textwrap.indent("\n".join([*shown[:SHOWN_LINES], *more]), "      "))
         if step.expected is not None and not shows(step, printed):
-            raise Failure(f"it should print:\n{step.expected}\nbut it prints:\n{printed}")
+            raise StepError(f"it should print:\n{step.expected}\nbut it prints:\n{printed}")
         log("    ok")
         self.count(step, printed)
 
@@ -121,7 +122,7 @@ class Reader:
         run_quietly([*pip, "-qq", *self.installs[wanted]])
         printed = run_quietly([*pip, "--dry-run", "--no-index", *shlex.split(wanted)])
         if "Would install" in printed:
-            raise Failure(f"it is not all installed:\n{printed}")
+            raise StepError(f"it is not all installed:\n{printed}")
         return ""
 
     def serve(self, step: Step) -> str:
@@ -138,14 +139,14 @@ class Reader:
         printed = first_lines_with_an_address(server)
         url = ADDRESS.search(printed)
         if url is None:
-            raise Failure(f"the server says no address:\n{printed}")
+            raise StepError(f"the server says no address:\n{printed}")
         listed = json.loads(fetch(f"{url[0]}/v1/conversations"))["items"]
         if not listed:
-            raise Failure("the server has no conversation, though the page made some")
+            raise StepError("the server has no conversation, though the page made some")
         viewer = fetch(f"{url[0]}/viewer/")
         titles = [title for entry in listed if (title := entry.get("title"))]
         if missing := [title for title in titles if title.split()[0] not in viewer]:
-            raise Failure(f"the viewer does not list {missing}")
+            raise StepError(f"the viewer does not list {missing}")
         if self.counts.viewer is None:
             self.counts.viewer = self.counts.steps
         if self.screenshot is not None and not self.screenshot.exists():
@@ -160,13 +161,13 @@ class Reader:
             status = server.wait(timeout=SECONDS)
             log(f"    the server ended with status {status}")
             if status not in {0, 130}:
-                raise Failure("a server should end with 0 or 130")
+                raise StepError("a server should end with 0 or 130")
 
 
 def steps_of(page: str) -> Iterator[Step]:
     """Yield what a reader of a page does, in order."""
     found = [block for block in FENCE.finditer(page) if block["file"] is None]
-    for block, following in zip(found, [*found[1:], None], strict=True):
+    for block, following in itertools.zip_longest(found, found[1:]):
         line = page.count("\n", 0, block.start("text"))
         if block["language"] == "python":
             printed = following is not None and following["language"] == "text"
@@ -211,11 +212,11 @@ def run_quietly(command: Sequence[str]) -> str:
     """Return what a command prints.
 
     Raises:
-        Failure: It fails.
+        StepError: It fails.
     """
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
     if result.returncode:
-        raise Failure(f"status {result.returncode}:\n{result.stdout}{result.stderr}")
+        raise StepError(f"status {result.returncode}:\n{result.stdout}{result.stderr}")
     return result.stdout
 
 
@@ -237,12 +238,12 @@ def go_through(
     """Run a page from top to bottom.
 
     Raises:
-        Failure: A step fails, or it takes too many of them.
+        StepError: A step fails, or it takes too many of them.
     """
     reader = Reader(installs, screenshot)
     steps = list(steps_of(page.read_text(encoding="utf-8")))
     if not steps:
-        raise Failure("the page has nothing to do")
+        raise StepError("the page has nothing to do")
     try:
         for step in steps:
             reader.take(step)
@@ -254,9 +255,9 @@ def go_through(
     log(f"commands from pip install to the first printed answer: {answer}{most[0]}")
     log(f"commands from {page.name} to the viewer: {viewer}{most[1]}")
     if limits and not (counts.first_answer or 9) <= 2:
-        raise Failure("the first answer comes too late")
+        raise StepError("the first answer comes too late")
     if limits and not (counts.viewer or 9) <= 3:
-        raise Failure("the viewer comes too late")
+        raise StepError("the viewer comes too late")
 
 
 def log(text: str) -> None:
@@ -282,7 +283,7 @@ def main() -> None:
         go_through(
             arguments.page, installs, limits=arguments.limits, screenshot=arguments.screenshot
         )
-    except Failure as failure:
+    except StepError as failure:
         sys.exit(f"    FAILED: {failure}")
     except Exception:
         traceback.print_exc()

@@ -15,7 +15,16 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-__all__ = ["EXAMPLE", "ROOT", "Project", "constraints", "newest", "oldest", "projects", "wheels_for"]
+__all__ = [
+    "EXAMPLE",
+    "ROOT",
+    "Project",
+    "constraints",
+    "newest",
+    "oldest",
+    "projects",
+    "wheels_for",
+]
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 

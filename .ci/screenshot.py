@@ -10,7 +10,7 @@ import tempfile
 import zlib
 from pathlib import Path
 
-from terminal import SECONDS, Failure
+from terminal import SECONDS, StepError
 
 __all__ = ["take_screenshot"]
 
@@ -21,7 +21,7 @@ def take_screenshot(url: str, file: Path) -> str:
     browser = next(filter(None, map(shutil.which, names)), None)
     if browser is None:
         if os.environ.get("CONVOSTORE_REQUIRE_CHROMIUM"):
-            raise Failure("no Chromium to take the screenshot")
+            raise StepError("no Chromium to take the screenshot")
         return "no Chromium here: the screenshot is NOT TAKEN\n"
     with tempfile.TemporaryDirectory() as profile:
         command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
@@ -33,7 +33,7 @@ def take_screenshot(url: str, file: Path) -> str:
     width, height = struct.unpack(">II", picture[16:24])
     rows = rows_of(picture, height)
     if (width, height) != (1280, 900) or len(rows) < 50:
-        raise Failure(f"the screenshot is {width} × {height} with {len(rows)} different rows")
+        raise StepError(f"the screenshot is {width} × {height} with {len(rows)} different rows")
     return f"screenshot: {width} × {height}, {len(picture)} bytes, {len(rows)} different rows\n"
 
 

@@ -16,7 +16,7 @@ ESCAPE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x
 SECONDS: Final = 120  # no command of a page may take that long
 
 
-class Failure(Exception):
+class StepError(Exception):
     """A step that does not do what it should; its text is the reason."""
 
 
@@ -45,7 +45,7 @@ def run_command(command: str) -> str:
     watch.cancel()
     text = ESCAPE.sub("", printed.decode()).replace("\r\n", "\n")
     if status:
-        raise Failure(f"status {status}:\n{text}")
+        raise StepError(f"status {status}:\n{text}")
     return text
 
 

@@ -48,9 +48,7 @@ class Trial:
     def run(self) -> None:
         """Make the environment and use it, step by step: install no more than a page says."""
         heading(f"{self.name}: a fresh environment of {self.python}")
-        (self.folder / "constraints.txt").write_text(
-            constraints(self.pins), encoding="utf-8"
-        )
+        (self.folder / "constraints.txt").write_text(constraints(self.pins), encoding="utf-8")
         self.call([self.python, "-m", "venv", str(self.folder / "environment")], self.folder)
         self.install("convostore")
         self.script("bare.py")

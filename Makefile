@@ -69,7 +69,7 @@ lint: setup
 types: setup
 	$(RUN) mypy
 	$(RUN) pyright --pythonpath $(VENV)/bin/python
-	$(RUN) tests.typing.pages README.md docs/tutorial/*.md
+	$(RUN) tests.typing.pages README.md docs/tutorial/*.md docs/how-to/bring-your-own-history.md docs/how-to/keep-many-users-apart.md
 
 layers: setup
 	$(VENV)/bin/lint-imports

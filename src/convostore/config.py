@@ -96,7 +96,7 @@ def open(
 
     Raises:
         ConfigError: The target, an option or the profile is wrong; the message names it, and how
-            to mend it.
+            to correct it.
         PluginError: The backend's plugin is installed but did not load.
     """
     _check_arguments(transport, Transport, observe)

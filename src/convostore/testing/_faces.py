@@ -77,7 +77,7 @@ class StoreFace:
         Args:
             target: A DSN, the name of a profile, or an adapter.
             service: Answers the requests of an HTTP adapter in this process, without a socket.
-            options: The options of the adapter; and ``transport``, in place of its own, and
+            options: The options of the adapter; and ``transport``, in place of the adapter's, and
                 ``observe``, which is called after each operation.
 
         Raises:

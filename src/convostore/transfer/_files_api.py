@@ -123,7 +123,7 @@ def import_conversations(
             place where it is broken has been imported.
         UnsupportedError: The store cannot be written to, or has no owners or metadata.
         ForbiddenError: The store is read-only.
-        StoreError: The store is out of reach. What was written until then stays; importing again
+        StoreError: The store is out of reach. Everything written so far stays; importing again
             continues from there.
     """
     send = sender({TargetCall: store})

@@ -7,8 +7,9 @@ and sees nothing of the repository but the pages that it is given:
 
 A page runs as it stands, from top to bottom. The `python` blocks share one namespace, and a `text`
 block after one is exactly what it prints. In a `console` block each line with `$ ` is a command and
-what follows is its output, where `…` stands for anything. `pip install` takes the built wheels, by
-the words that the JSON file has for it. `convostore serve` runs until the page ends, and must answer.
+what follows is its output, where `…` stands for anything. `pip install` takes the built wheels,
+by the words that the JSON file has for it. `convostore serve` runs until the page ends, and must
+answer.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export MALLOC_TRIM_THRESHOLD_ = 131072
 export MALLOC_MMAP_THRESHOLD_ = 131072
 
-.PHONY: setup demo test quick nightly shuffled mutants coverage check docs lint types layers bench test-pythons setup-pythons clean
+.PHONY: setup demo test quick nightly shuffled mutants coverage check docs lint types layers bench test-pythons setup-pythons dist version clean
 
 setup: $(VENV)/.ready
 
@@ -77,6 +77,14 @@ layers: setup
 # The site, into build/docs/site; without a request.
 docs: setup
 	$(VENV)/bin/python docs/reference/build_site.py
+
+# Wheels and sdists in dist/, built, checked, and tried in fresh environments: what a release uploads.
+dist: setup
+	$(VENV)/bin/python .ci/distributions.py
+
+# `make version V=0.3.0` sets the version of all distributions, and what requires it.
+version: setup
+	$(VENV)/bin/python .ci/version.py $(V)
 
 bench: setup
 	@$(VENV)/bin/python benchmarks/run.py

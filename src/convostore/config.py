@@ -328,7 +328,9 @@ def _output(name: str, command: object) -> str:
         return done.stdout.decode("utf-8").strip()
     except (OSError, IndexError, ValueError, subprocess.SubprocessError) as error:
         reason = type(error).__name__
-    raise ConfigError(f"{name}: the command {words[:1]} gave no secret ({reason})")
+    raise ConfigError(
+        f"{name}: the command {words[:1]} returned no secret ({reason}): run it yourself"
+    )
 
 
 def _words(value: object) -> list[str]:

@@ -152,7 +152,7 @@ def _entry(path: str, name: str, level: str) -> str:
         parts += [_code(signatures_of(function, name)), _imported(name)]
         parts.append(render(function.__doc__, linker(path, name, function=function)))
         if value in EXAMPLES:
-            parts.append(f"It is [a command](../command-line.md#{value.__name__}).")
+            parts.append(f"It is [a command](../command-line.md#{anchor_of(value.__name__)}).")
     else:
         definition = definition_of(exporters()[path], name)
         parts += [_code([definition]) if definition else "", _imported(name)]

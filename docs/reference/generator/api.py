@@ -46,7 +46,7 @@ _GROUPS: Final = {
 }
 _FEW: Final = 8
 _FOR_MAINTAINERS: Final = re.compile(r"\b(?:here|belongs?|loads?|loaded|one module)\b|^Nothing ")
-"""Sentences of a module's docstring that say what it may not have, and not what it is for."""
+"""Sentences of a module's docstring that are for its maintainers, not for its users."""
 
 
 def api_pages() -> dict[Path, str]:

@@ -46,7 +46,7 @@ _GROUPS: Final = {
 }
 _FEW: Final = 8
 _FOR_MAINTAINERS: Final = re.compile(r"\b(?:here|belongs?|loads?|loaded|one module)\b|^Nothing ")
-"""Sentences of a module's docstring that say what it may not have, and not what it is for."""
+"""Sentences of a module's docstring that are for its maintainers, not for its users."""
 
 
 def api_pages() -> dict[Path, str]:
@@ -152,7 +152,7 @@ def _entry(path: str, name: str, level: str) -> str:
         parts += [_code(signatures_of(function, name)), _imported(name)]
         parts.append(render(function.__doc__, linker(path, name, function=function)))
         if value in EXAMPLES:
-            parts.append(f"It is [a command](../command-line.md#{value.__name__}).")
+            parts.append(f"It is [a command](../command-line.md#{anchor_of(value.__name__)}).")
     else:
         definition = definition_of(exporters()[path], name)
         parts += [_code([definition]) if definition else "", _imported(name)]

@@ -51,7 +51,7 @@ def render(docstring: str | None, link: Callable[[str], str]) -> str:
 
 
 def _items(body: str) -> Iterator[str]:
-    """Yield the items of a section; a line that is indented goes on with the last one."""
+    """Yield the items of a section; an indented line continues the one before."""
     yield from (" ".join(item.split()) for item in re.split(r"\n(?! |$)", body))
 
 

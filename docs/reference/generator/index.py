@@ -33,7 +33,7 @@ All links lead to Markdown.
 
 @dataclass(frozen=True)
 class Entry:
-    """A page that the index links: its file as linked, and what the line says of it."""
+    """A page that the index links, with its file as linked and the description beside it."""
 
     title: str
     target: str

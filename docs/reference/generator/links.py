@@ -59,7 +59,7 @@ def _address(path: str, name: str) -> str:
 
 
 def _target(written: str, path: str, owner: type | None) -> str | None:
-    """Return where a name leads that stands in the docstring of a module, or of a class there."""
+    """Return the address of a name that a docstring of a module, or of a class there, contains."""
     if owner is not None and (address := _member_address(owner, written)):
         return address
     module, _, name = written.rpartition(".")

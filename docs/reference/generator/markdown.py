@@ -31,7 +31,7 @@ def summary(documented: object) -> str:
 
 
 def attributes(documented: type, convert: Callable[[str], str] = code_spans) -> dict[str, str]:
-    """What the docstrings of a class and its bases say of each attribute."""
+    """Return the description of each attribute in the docstrings of a class and its bases."""
     told: dict[str, str] = {}
     for each in reversed(documented.__mro__):
         section = re.search(

@@ -37,7 +37,7 @@ def home_of(value: type) -> str | None:
 
 
 def public_bases(owner: type) -> list[type]:
-    """Return the nearest bases that have entries of their own."""
+    """Return the nearest bases that have entries."""
     found: list[type] = []
     for base in owner.__mro__[1:]:
         if home_of(base) and not any(issubclass(nearer, base) for nearer in found):
@@ -67,7 +67,7 @@ def members_of(owner: type) -> list[Member]:
 
 
 def _is_news(owner: type, name: str, function: FunctionType) -> bool:
-    """Return whether no public base has the member, or this one is documented anew."""
+    """Return whether no public base has the member, or this one has a docstring."""
     return bool(function.__doc__) or not any(hasattr(base, name) for base in public_bases(owner))
 
 

@@ -18,7 +18,7 @@ from .markdown import code_spans, first_sentence, table
 ROOT: Final = Path(__file__).parents[3]
 CORE: Final = "convostore"
 ASYNC_STORE: Final = frozenset({"AsyncConversationStore", "AsyncReplyStream"})
-"""What has a page of its own: the async classes repeat the methods of the sync ones."""
+"""The classes on a separate page: they repeat the methods of the sync ones."""
 
 
 @cache

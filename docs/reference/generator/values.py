@@ -146,7 +146,7 @@ def reply_values() -> str:
 
 
 def _properties(*owners: type) -> str:
-    """What classes have beside their fields, in the order of their code."""
+    """List the properties of classes, in the order of their code."""
     lines = [
         f"* `{name}` (`{inspect.get_annotations(each.fget)['return']}`): {one_line(each)}\n"
         for owner in owners
@@ -157,7 +157,7 @@ def _properties(*owners: type) -> str:
 
 
 def reply_stream() -> str:
-    """What a reply stream has for its users."""
+    """Return the properties of a reply stream, and `close`."""
     properties = _properties(*reversed(ReplyStream.__mro__))
     return f"{summary(ReplyStream)}\n{properties}* `close()`: {one_line(ReplyStream.close)}\n"
 

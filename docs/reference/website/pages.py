@@ -1,7 +1,7 @@
 """The pages of the site: the Markdown files of the repository under other names.
 
-A page is copied with its links rewritten. What is linked and is not a page, such as a source file,
-leads to the repository.
+A page is copied with its links rewritten. A link to anything else, such as a source file, leads to
+the repository.
 """
 
 from __future__ import annotations

@@ -655,7 +655,8 @@ class AsyncConversationStore(BaseStore):
             InvalidError: The cursor is of another search, or a time has no time zone.
 
         Example:
-            for hit in (await store.search('moon "far side"', role="assistant")).items:
+            page = await store.search('moon "far side"', role="assistant")
+            for hit in page.items:
                 print(hit.conversation.title, hit.snippet.text)
         """
         return await self._run(

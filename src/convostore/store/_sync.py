@@ -612,7 +612,8 @@ class ConversationStore(BaseStore):
             InvalidError: The cursor is of another search, or a time has no time zone.
 
         Example:
-            for hit in store.search('moon "far side"', role="assistant").items:
+            page = store.search('moon "far side"', role="assistant")
+            for hit in page.items:
                 print(hit.conversation.title, hit.snippet.text)
         """
         return self._run(

@@ -2,8 +2,9 @@
 
     python .ci/words.py [FILE …]    the whole tree without arguments; exits with 1 if there is any
 
-It reads prose only: Markdown without its code and headings, the text of templates, and in Python
-the docstrings and all other strings with a space. It does not read decisions, recordings or tests.
+It reads prose only: Markdown without its code, headings and generated parts, the text of templates,
+and in Python the docstrings and all other strings with a space. It does not read decisions,
+recordings or tests.
 """
 
 from __future__ import annotations
@@ -24,14 +25,16 @@ PATTERNS: Final = (
     "benchmarks/*.md",
     "docs/*.md",
     "docs/[!d]*/**/*.md",
+    "docs/reference/**/*.py",
     "plugins/*/README.md",
     "plugins/*/src/**/*.html",
     "plugins/*/src/**/*.py",
     "src/**/*.py",
 )
 CODE: Final = re.compile(
-    r"^[ ]*(?P<fence>```|~~~).*?^[ ]*(?P=fence)[ ]*$|<!--.*?-->|``.+?``|`[^`\n]+(?:\n[^`\n]+)?`"
-    r"|\]\([^)\s]*\)|^#+ .*?$",
+    r"<!-- generated: .*?<!-- end -->|<!-- Written by .*|<!--.*?-->"
+    r"|^[ ]*(?P<fence>```|~~~).*?^[ ]*(?P=fence)[ ]*$"
+    r"|``.+?``|`[^`\n]+(?:\n[^`\n]+)?`|\]\([^)\s]*\)|^#+ [^\n]*",
     re.DOTALL | re.MULTILINE,
 )
 MARKUP: Final = re.compile(r"\{[{%#].*?[%#}]\}|<[^>]*>", re.DOTALL)

@@ -1,12 +1,14 @@
 """The rules for the project's English (`.ci/words.toml`), and the check of `make lint`."""
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+TABLE = re.compile(r"^(\|.*\|)\n\|(?: --- \|)+$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,16 @@ def test_a_phrase_in_markdown_is_found_across_lines_and_not_in_code(words, tmp_p
     assert found(words, page) == [(3, "goes on"), (15, "anew")]
 
 
+def test_what_is_generated_is_left_to_its_source(words, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "<!-- generated: x -->\nIt goes on.\n<!-- end -->\n\nIt goes on.\n\n"
+        "<!-- Written by a program -->\n\nIt goes on.\n",
+        encoding="utf-8",
+    )
+    assert found(words, page) == [(5, "goes on")]
+
+
 def test_docstrings_and_messages_are_read_and_names_are_not(words, tmp_path):
     module = tmp_path / "module.py"
     module.write_text(
@@ -93,3 +105,14 @@ def test_the_check_reads_documents_templates_and_sources_and_no_decisions_or_tes
     assert any(file.endswith(".html") for file in files)
     read = [ROOT / file for file in files]
     assert not [file for file in read if {"decisions", "tests", "cassettes"} & set(file.parts)]
+
+
+def test_every_column_of_a_table_has_a_heading(words):
+    nameless = [
+        f"{file.relative_to(ROOT)}: {heading}"
+        for file in words.find_files()
+        if file.suffix == ".md"
+        for heading in TABLE.findall(file.read_text(encoding="utf-8"))
+        if not all(column.strip() for column in heading.strip("|").split("|"))
+    ]
+    assert nameless == []

@@ -514,7 +514,7 @@ def faults() -> str:
 
 def cli_help() -> str:
     names = [command.__name__ for command in EXAMPLES]
-    sections = [f"### {name}\n\n```text\n{_help(name)}\n```\n" for name in names]
+    sections = [f"### {name}\n\n```text\n{_help(*name.split())}\n```\n" for name in names]
     return "\n".join([f"```text\n{_help()}\n```\n", *sections])
 
 

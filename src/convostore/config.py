@@ -38,6 +38,7 @@ __all__ = [
     "OpenOptions",
     "aopen",
     "config_file",
+    "default_target",
     "file_dsn",
     "open",
     "open_adapter",
@@ -213,6 +214,31 @@ def config_file() -> Path:
     import platformdirs
 
     return platformdirs.user_config_path("convostore") / "config.toml"
+
+
+def default_target() -> str | None:
+    """Return the target for commands that name none; None if no default is set.
+
+    It is ``CONVOSTORE_TARGET``, or else ``default`` at the top of the file of the profiles.
+
+    Raises:
+        ConfigError: The file cannot be read, or its default is not a text.
+    """
+    if target := os.environ.get("CONVOSTORE_TARGET"):
+        return target
+    import tomllib
+
+    file = config_file()
+    try:
+        with file.open("rb") as stream:
+            target = tomllib.load(stream).get("default")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read the default target from {file}: {error}") from None
+    if target is not None and not (isinstance(target, str) and target):
+        raise ConfigError(f'default in {file} must be a text: write default = "NAME"')
+    return target
 
 
 def _profile(name: str) -> Mapping[str, object]:

@@ -39,6 +39,7 @@ __all__ = [
     "hookimpl",
     "hookspec",
     "installed",
+    "installed_models",
     "lazy_attributes",
     "model_for",
 ]
@@ -118,6 +119,16 @@ def installed() -> tuple[Installed, ...]:
         Installed(scheme=scheme, distribution="convostore", version=ours) for scheme in _BUILT_IN
     ]
     return tuple(sorted(schemes, key=lambda entry: (entry.scheme, entry.distribution)))
+
+
+def installed_models() -> tuple[Installed, ...]:
+    """Return the installed kinds of models, sorted by name, without importing any of them."""
+    entries = [
+        Installed(scheme=point.name, distribution=_name(point), version=_version(point))
+        for points in _entry_points(MODELS_GROUP).values()
+        for point in points
+    ]
+    return tuple(sorted(entries, key=lambda entry: (entry.scheme, entry.distribution)))
 
 
 def adapter_for(scheme: str) -> type[Adapter]:

@@ -58,6 +58,16 @@ def test_what_is_said_may_come_through_a_pipe(target, words):
     assert result.stdout == "You said: one\ntwo\n"
 
 
+def test_what_is_piped_in_stands_below_the_text(target):
+    result = run("ask", target, "Explain this:", input="\n  one\ntwo\n\n")
+    assert result.stdout == "You said: Explain this:\n\n  one\ntwo\n"
+
+
+@pytest.mark.parametrize("piped", ["", " \n\n"])
+def test_an_empty_pipe_adds_nothing_to_the_text(target, piped):
+    assert run("ask", target, "Hello", input=piped).stdout == "You said: Hello\n"
+
+
 def test_a_turn_goes_to_the_conversation_that_is_named(target):
     assert run("ask", target, "hello", "--conversation", "moon").exit_code == 0
     assert stored(target, "moon") == ["hello", "You said: hello"]

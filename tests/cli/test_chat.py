@@ -75,7 +75,7 @@ def test_what_is_typed_is_said_and_the_answer_shown(target):
 
 def test_leaving_tells_how_to_come_back(target):
     shown = talk(target, "hello\r")
-    assert f"To come back: convostore chat {target} {newest(target)}" in shown
+    assert f"To continue: convostore chat {target} {newest(target)}" in shown
 
 
 def test_leaving_before_anything_was_said_has_nothing_to_tell(target):
@@ -120,7 +120,9 @@ def test_ctrl_c_while_an_answer_is_drawn_stops_it(target):
 
 def test_ctrl_c_at_any_other_time_leaves_and_tells_how_to_come_back(target):
     keys = "/nope\r", "hello\r"
-    shown = talk(target, *keys, conversation_id="moon", shown=Interrupted("no command /nope"))
+    shown = talk(
+        target, *keys, conversation_id="moon", shown=Interrupted("there is no command /nope")
+    )
     assert f"convostore chat {target} moon" in shown
     assert texts(target, "moon") == []
 
@@ -184,14 +186,14 @@ def test_a_form_is_filled_in_field_by_field(target):
 
 def test_what_is_asked_can_be_left_open_and_answered_later(target):
     shown = talk(target, "choose red blue\r", STOP, "/answer\r", "red\r")
-    assert "left open" in shown
+    assert "stays open" in shown
     assert "You said red." in shown
 
 
 def test_the_conversation_can_be_left_at_a_question_and_asks_it_again_on_return(target):
     shown = talk(target, "choose red blue\r")
     conversation_id = newest(target)
-    assert f"To come back: convostore chat {target} {conversation_id}" in shown
+    assert f"To continue: convostore chat {target} {conversation_id}" in shown
     assert "You said red." in talk(target, "red\r", conversation_id=conversation_id)
 
 
@@ -246,7 +248,7 @@ def test_help_tells_every_command(target):
 
 
 def test_a_command_that_there_is_not_is_not_said(target):
-    assert "no command /sorces" in talk(target, "/sorces\r", conversation_id="moon")
+    assert "there is no command /sorces" in talk(target, "/sorces\r", conversation_id="moon")
     assert texts(target, "moon") == []
 
 
@@ -283,7 +285,7 @@ def test_no_suggestion_need_be_taken(target, keys):
 @pytest.mark.parametrize("command", ["/suggest\r", "/resume\r"])
 def test_a_command_that_comes_too_early_says_so(target, command):
     shown = talk(target, command, "hello\r")
-    assert "first" in shown or "no turn was sent" in shown
+    assert "first" in shown or "nothing was sent" in shown
     assert "You said: hello" in shown
 
 
@@ -369,7 +371,7 @@ def test_ctrl_d_typed_while_an_answer_is_drawn_leaves_behind_it(tap, site, monke
         (READY, "When?\r"),
         ("High tide", LEAVE),
         ("answering", signal.SIGINT),
-        (f"To come back: convostore chat {dsn}", ""),
+        (f"To continue: convostore chat {dsn}", ""),
     ]
     assert on_a_terminal("chat", dsn, answers=answers, width=200).status == 0
 
@@ -389,7 +391,7 @@ def test_ctrl_c_stops_an_answer_and_keeps_the_conversation(tap, site, monkeypatc
         (READY, f"{CLEAR}/resume\r"),
         ("High tide is at six.", ""),
         (READY, LEAVE),
-        (f"To come back: convostore chat {dsn}", ""),
+        (f"To continue: convostore chat {dsn}", ""),
     ]
     session = on_a_terminal("chat", dsn, answers=answers, width=200)
     assert session.status == 0

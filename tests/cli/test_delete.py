@@ -189,11 +189,11 @@ def test_clear_of_an_empty_store_has_nothing_to_ask(name, target):
 
 def test_what_a_delete_takes_beyond_the_named_is_said(special, name):
     message = run("rm", f"far://{name}", "tides", "--message", "answer", "--yes")
-    assert "other half of its turn" in message.stderr
+    assert "other half of the turn" in message.stderr
     conversation = run("rm", f"far://{name}", "tides", "--yes")
     assert "only hides" in conversation.stderr
     everything = run("clear", f"far://{name}", "--yes")
-    assert "does not show may be deleted as well" in everything.stderr
+    assert "conversations that are not listed here" in everything.stderr
     assert "only hides" in everything.stderr
 
 

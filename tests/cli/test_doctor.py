@@ -2,13 +2,13 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 
 import pytest
 
 from convostore import Operation
+from convostore.adapters import OPERATIONS
 from convostore.cli.errors import ExitCode
 
 from ..support.cli import PATIENCE, TAIL, on_a_terminal, on_posix, run
@@ -76,8 +76,20 @@ def test_doctor_finds_all_well():
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert [line[0] for line in lines[:3]] == ["✓", "✓", "✓"]
-    assert [line.split()[-1] for line in lines[3:]] == list(Operation)
-    assert "- offers      suggest_questions" in lines
+    offered, lacking = lines[3:]
+    assert offered.startswith("✓ offers      read, create, append, ")
+    assert lacking == (
+        "- lacks       show run details, suggest questions, chat, answer interactions, "
+        "resume replies"
+    )
+
+
+def test_doctor_and_plugins_have_words_for_every_operation():
+    shown = ", ".join(OPERATIONS[operation].words for operation in Operation)
+    offered, lacking = (
+        line.split(maxsplit=2)[2] for line in run("doctor", "memory://").stdout.splitlines()[3:]
+    )
+    assert {*shown.split(", ")} == {*offered.split(", "), *lacking.split(", ")}
 
 
 def test_doctor_as_json():
@@ -209,72 +221,3 @@ def test_marks_are_plain_where_the_output_has_no_others():
         check=True,
     )
     assert done.stdout.startswith("ok reachable")
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
-def test_each_shell_has_a_completion_script(shell):
-    result = run("completion", shell)
-    assert result.exit_code == 0
-    assert "_CONVOSTORE_COMPLETE" in result.stdout
-    assert "convostore" in result.stdout
-
-
-def test_an_unknown_shell_is_refused_with_those_that_are_known():
-    result = run("completion", "cmd")
-    assert result.exit_code == ExitCode.USAGE
-    assert "powershell" in result.stderr
-
-
-def completed(*words):
-    """What the command answers to a shell that asks what comes next."""
-    environment = {
-        "_CONVOSTORE_COMPLETE": "complete_bash",
-        "COMP_WORDS": " ".join(words),
-        "COMP_CWORD": str(len(words) - 1),
-    }
-    result = run(env=environment)
-    assert result.exit_code == 0
-    assert not result.stderr
-    return result.stdout.split()
-
-
-def test_commands_and_options_are_completed():
-    assert completed("convostore", "do") == ["doctor"]
-    assert completed("convostore", "ls", "--js") == ["--json", "--jsonl"]
-
-
-def test_names_of_profiles_are_completed(tmp_path):
-    file = tmp_path / "config.toml"
-    file.write_text('[profiles.work]\ndsn = "memory://"\n[profiles.home]\ndsn = "memory://"\n')
-    assert completed("convostore", "ls", "wo") == ["work"]
-    assert completed("convostore", "doctor", "''") == ["home", "work"]
-
-
-@pytest.mark.parametrize("config", ["not toml [", "profiles = 3", "", "[profiles]\n"])
-def test_profiles_that_cannot_be_read_complete_to_nothing(tmp_path, config):
-    (tmp_path / "config.toml").write_text(config)
-    assert completed("convostore", "ls", "wo") == []
-
-
-@pytest.mark.rim
-@on_posix
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
-def test_bash_completes_with_the_script(tmp_path):
-    command = tmp_path / "convostore"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c \'{TAIL}\' "$@"\n')
-    command.chmod(0o755)
-    asked = (
-        'source /dev/stdin <<< "$(convostore completion bash)"; '
-        "COMP_WORDS=(convostore comp); COMP_CWORD=1; "
-        '_convostore_completion convostore; echo "${COMPREPLY[@]}"'
-    )
-    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-c", asked],
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=True,
-    )
-    assert done.stdout.split() == ["completion"]

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from convostore import errors
-from convostore.cli.errors import ExitCode
+from convostore.cli.errors import ExitCode, error_text
 from convostore.http import Response
 from convostore.testing.loopback import serve as serve_loopback
 
@@ -249,6 +249,8 @@ def test_the_version_is_told():
 
 
 COMMANDS = [
+    "init",
+    "profiles",
     "plugins",
     "ls",
     "show",
@@ -464,7 +466,7 @@ with convostore.open("memory://seeded") as store:
     session = on_a_terminal("ls", "memory://seeded", before=before)
     assert session.status == 0
     assert "Last active" in session.shown
-    assert "more than these 50" in session.shown
+    assert "only the first 50 are shown" in session.shown
     assert "--limit" in session.shown
     whole = on_a_terminal("ls", "memory://seeded", "--limit", "70", before=before)
     assert "00059" in whole.shown
@@ -504,3 +506,19 @@ def test_a_terminal_confirms_a_change():
     session = on_a_terminal("rename", "memory://seeded", "tides", "\x1b[2JTides")
     assert session.status == 0
     assert "tides is now called �[2JTides" in session.shown
+
+
+@pytest.mark.parametrize(
+    ("advice", "shown"),
+    [
+        ("pass format= as one of jsonl", "pass --format as one of jsonl"),
+        ("pass the option create=true", "pass -o create=true"),
+        ("pass app_id=…, or set A_VARIABLE", "pass -o app_id=…, or set A_VARIABLE"),
+        (
+            "pass FilePart(url='file_id:<its id>') or files=['<its id>']",
+            """pass -t 'files=["<its id>"]'""",
+        ),
+    ],
+)
+def test_advice_of_the_library_names_options_of_the_command_line(advice, shown):
+    assert error_text(errors.InvalidError(f"so it is: {advice}")) == f"so it is: {shown}"

@@ -36,6 +36,11 @@ def one() -> None:
     typer.echo("this is one")
 
 @several.command()
+def three(target: Target, times: int = 1) -> None:
+    '''Is three.'''
+    typer.echo(f"{target}{times}")
+
+@several.command()
 def two() -> None:
     '''Is two.'''
 
@@ -69,6 +74,13 @@ def test_help_lists_the_commands_of_plugins_behind_ours(waving):
     assert listed(result)[-6:-1] == ["doctor", "completion", "several", "stumble", "wave"]
     assert "Waves at a store." in result.stdout
     assert not result.stderr
+
+
+def test_a_plugins_command_uses_the_default_target(waving, monkeypatch):
+    monkeypatch.setenv("CONVOSTORE_TARGET", "memory://default")
+    assert run("wave").stdout == "wave memory://default\n"
+    assert run("wave", "-T", "memory://named").stdout == "wave memory://named\n"
+    assert run("several", "three", "--times", "2").stdout == "memory://default2\n"
 
 
 def test_a_plugins_function_is_a_command_with_its_arguments(waving):
@@ -181,4 +193,4 @@ def test_a_shell_completes_the_commands_of_plugins_and_their_options(tmp_path):
     (broken / "entry_points.txt").write_text("[convostore]\nbroken = no_such\n", "utf-8")
     there = {"PYTHONPATH": str(tmp_path)}
     assert completions("convostore wa", there) == ["wave"]
-    assert completions("convostore wave --t", there) == ["--times"]
+    assert completions("convostore wave --t", there) == ["--times", "--target"]

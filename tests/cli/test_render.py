@@ -1,5 +1,8 @@
 """What a terminal and a pipe show of a conversation: every part, and nothing that could harm."""
 
+import time
+from datetime import UTC, datetime, timedelta, timezone
+
 import pytest
 from rich.console import Console
 
@@ -20,6 +23,7 @@ from convostore import (
     ToolResultPart,
 )
 from convostore.cli.render import terminal, text
+from convostore.search import Hit, Snippet
 
 from ..support.cli import answer, question
 
@@ -279,3 +283,103 @@ def test_a_link_in_a_text_shows_where_it_leads():
     drawn = shown(terminal.transcript(Conversation(id="c"), [message]))
     assert "https://elsewhere.example" in drawn
     assert "\x1b]8;" not in drawn
+
+
+LINES = "first line\nsecond line\n\nafter a gap"
+
+
+def test_a_users_line_breaks_are_kept_on_a_terminal():
+    asked = Message(id="m", role="user", parts=(TextPart(text=LINES),))
+    drawn = plainly(terminal.transcript(Conversation(id="c"), [asked]))
+    assert [line.strip() for line in drawn.splitlines()[-4:]] == LINES.split("\n")
+
+
+def test_an_answers_lines_are_filled_as_markdown_says():
+    drawn = plainly(terminal.transcript(Conversation(id="c"), [said(TextPart(text=LINES))]))
+    assert "first line second line" in drawn
+
+
+def test_a_conversation_without_a_title_is_untitled_for_people_only():
+    nameless = Conversation(id="c", title=" \n")
+    assert "Untitled" in plainly(terminal.conversations_table([("s", nameless)]))
+    assert "Untitled" in plainly(terminal.transcript(nameless, []))
+    assert text.conversation_line(nameless) == "c\t\t"
+
+
+@pytest.fixture
+def zone(monkeypatch):
+    def set_zone(name):
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield set_zone
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone cannot be changed on Windows")
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("UTC", "2026-01-31 12:00 UTC"),
+        ("CET-1CEST,M3.5.0,M10.5.0/3", "2026-01-31 13:00 CET"),
+        ("<+0530>-5:30", "2026-01-31 17:30 +0530"),
+    ],
+)
+def test_a_time_is_shown_with_its_zone(zone, name, shown):
+    zone(name)
+    assert text.when(datetime(2026, 1, 31, 12, tzinfo=UTC)) == shown
+
+
+def test_a_zone_with_a_long_name_is_shown_as_its_offset(monkeypatch):
+    berlin = timezone(timedelta(hours=1), "W. Europe Standard Time")
+    monkeypatch.setattr(text, "_here", lambda time: time.astimezone(berlin))
+    assert text.when(datetime(2026, 1, 31, 12, tzinfo=UTC)) == "2026-01-31 13:00 UTC+0100"
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone cannot be changed on Windows")
+def test_the_head_of_a_list_names_the_zones_of_its_times(zone):
+    zone("CET-1CEST,M3.5.0,M10.5.0/3")
+    winter = Conversation(id="w", updated_at=datetime(2026, 1, 1, tzinfo=UTC))
+    summer = Conversation(id="s", updated_at=datetime(2026, 7, 1, tzinfo=UTC))
+    table = terminal.conversations_table([("", winter), ("", summer)], with_store=False)
+    assert "Last active CEST/CET " in plainly(table)
+    assert "Last active CET " in plainly(
+        terminal.conversations_table([("", winter)], with_store=False)
+    )
+
+
+@pytest.mark.parametrize(
+    ("title", "width", "shown"),
+    [
+        ("high tide", 9, "high tide"),
+        ("high tide", 8, "high ti…"),
+        ("潮汐表", 6, "潮汐表"),
+        ("潮汐表", 5, "潮汐…"),
+        ("潮汐表", 4, "潮…"),
+        ("e\u0301tude", 5, "e\u0301tude"),
+        ("a\nb", 3, "a b"),
+        ("", 3, ""),
+    ],
+)
+def test_a_title_is_cut_by_the_columns_that_it_takes(title, width, shown):
+    assert text.cut(title, width) == shown
+
+
+def test_words_are_not_broken_between_lines():
+    long = "sqlite:////home/ann/a-long-folder/history.db"
+    assert list(text.wrapped(f"1 conversation of {long} is lost", 20)) == [
+        "1 conversation of",
+        long,
+        "is lost",
+    ]
+
+
+def test_a_hits_title_leaves_room_for_its_id():
+    conversation = Conversation(id="tides", title="High tide and low tide " * 10)
+    hit = Hit(
+        conversation=conversation, message=question(), where="text", snippet=Snippet(text="x")
+    )
+    heading, *_ = plainly(terminal.hits_list([hit]), width=60).splitlines()
+    assert heading.endswith("…  -  tides")
+    assert len(heading) <= 60

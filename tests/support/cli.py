@@ -121,6 +121,7 @@ def on_a_terminal(
     answers: Iterable[tuple[str, str | signal.Signals]] = (),
     width: int = 80,
     fresh: bool = False,
+    pager: str = "cat",
 ) -> Session:
     """Runs the command on a pseudo-terminal.
 
@@ -131,6 +132,7 @@ def on_a_terminal(
             typed, or the signal sent.
         width: The terminal's.
         fresh: Whether the process is to start with nothing loaded.
+        pager: The pager; by default none.
     """
     import fcntl
     import termios
@@ -139,6 +141,7 @@ def on_a_terminal(
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     environment = {**os.environ, "TERM": "xterm-256color", "PYTHONUTF8": "1"}
     environment["PROMPT_TOOLKIT_NO_CPR"] = "1"  # nobody says here where the cursor is
+    environment["CONVOSTORE_PAGER"] = pager
     for name in ("NO_COLOR", "COLUMNS", "FORCE_COLOR"):
         environment.pop(name, None)
     start = _start if fresh else forking.fork

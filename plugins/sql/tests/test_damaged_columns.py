@@ -215,7 +215,7 @@ def test_whatever_a_column_holds_everything_is_read_and_the_doctor_names_it(dama
             result = run("doctor", dsn)
             if is_damaged:
                 assert result.exit_code == 1
-                row = "message " if is_message else "row         conversation "
+                row = "message " if is_message else "damaged     conversation "
                 lines = [line for line in result.stdout.splitlines() if row in line]
                 assert f"{name} is damaged in the store" in "".join(lines)
 

@@ -257,7 +257,7 @@ def test_doctor_names_the_damaged_rows_and_a_quick_one_reads_none(filled):
     filled.look("UPDATE convostore_conversations SET body = '{'")
     result = run("doctor", filled.dsn())
     assert result.exit_code == 1
-    lines = [line for line in result.stdout.splitlines() if line.startswith("✗ row")]
+    lines = [line for line in result.stdout.splitlines() if line.startswith("✗ damaged")]
     assert "conversation c: body is damaged in the store: it is not JSON" in lines[0]
     assert "message m of conversation c: body is damaged" in lines[1]
     found = json.loads(run("doctor", filled.dsn(), "--json").stdout)

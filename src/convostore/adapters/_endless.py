@@ -1,7 +1,7 @@
 """A check that a list which is read page by page comes to an end, in constant memory.
 
 A backend's pages may be empty, short, or overlap, and a list that others write to may show a page
-again. What leads nowhere is a list whose cursors or pages recur forever. No request is made here.
+again. A list whose cursors or pages recur forever has no end. No request is made here.
 """
 
 from __future__ import annotations

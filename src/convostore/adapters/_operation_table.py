@@ -1,8 +1,9 @@
 """The operations of a store, and the facts about each that hold on every backend.
 
-One table says which operations change what is stored, which arguments they need, and which errors
-of their own they raise. The kit, the rights of the gateway, the words of the command line and the
-reference are made from it. What one backend offers is not here: see `Adapter.offers`.
+One table lists the operations: whether they change what is stored, which arguments they need, and
+which errors they raise besides the common ones. The kit, the rights of the gateway, the words of
+the command line and the reference are made from it. The operations that one backend offers are not
+here: see `Adapter.offers`.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ OPERATIONS: Final[Mapping[Operation, OperationInfo]] = MappingProxyType(
         ),
         Operation.REPLACE_MESSAGES: OperationInfo(
             access="write",
-            words="replace",
+            words="replace messages",
             arguments=(*_ID, "messages", "after"),
             options=("tip",),
             errors=(NotFoundError, ConflictError),
@@ -143,7 +144,7 @@ OPERATIONS: Final[Mapping[Operation, OperationInfo]] = MappingProxyType(
             errors=(NotFoundError,),
         ),
         Operation.PUT_CONVERSATION: OperationInfo(
-            access="write", words="keep whole copies", arguments=("conversation",)
+            access="write", words="store copies", arguments=("conversation",)
         ),
         Operation.FORK_CONVERSATION: OperationInfo(
             access="write",
@@ -154,9 +155,9 @@ OPERATIONS: Final[Mapping[Operation, OperationInfo]] = MappingProxyType(
         ),
         Operation.DELETE_CONVERSATION: OperationInfo(access="write", words="delete", arguments=_ID),
         Operation.DELETE_CONVERSATIONS: OperationInfo(
-            access="write", words="delete by age", options=("owner", "older_than")
+            access="write", words="delete by age or owner", options=("owner", "older_than")
         ),
-        Operation.CLEAR_CONVERSATIONS: OperationInfo(access="write", words="clear"),
+        Operation.CLEAR_CONVERSATIONS: OperationInfo(access="write", words="delete everything"),
         Operation.DELETE_MESSAGE: OperationInfo(
             access="write", words="delete messages", arguments=_BOTH_IDS
         ),
@@ -168,7 +169,7 @@ OPERATIONS: Final[Mapping[Operation, OperationInfo]] = MappingProxyType(
         ),
         Operation.SET_FEEDBACK: OperationInfo(
             access="write",
-            words="feedback",
+            words="rate answers",
             arguments=(*_BOTH_IDS, "feedback"),
             errors=(NotFoundError,),
         ),
@@ -179,46 +180,46 @@ OPERATIONS: Final[Mapping[Operation, OperationInfo]] = MappingProxyType(
             options=(*_PAGE, "conversation_id", "role", "since", "until", "owner"),
         ),
         Operation.GET_RUN_DETAILS: OperationInfo(
-            access="read", words="run details", arguments=_BOTH_IDS
+            access="read", words="show run details", arguments=_BOTH_IDS
         ),
         Operation.SUGGEST_QUESTIONS: OperationInfo(
-            access="read", words="suggestions", arguments=_ID
+            access="read", words="suggest questions", arguments=_ID
         ),
         Operation.REPLY: OperationInfo(
             access="write",
-            words="reply",
+            words="chat",
             arguments=(*_ID, "content"),
             options=("turn_id", "owner", "metadata"),
             errors=(ConflictError,),
         ),
         Operation.STREAM_REPLY: OperationInfo(
             access="write",
-            words="reply",
+            words="chat",
             arguments=(*_ID, "content"),
             options=("turn_id", "owner", "metadata"),
             errors=(ConflictError,),
         ),
         Operation.ANSWER: OperationInfo(
             access="write",
-            words="answer",
+            words="answer interactions",
             arguments=(*_ID, "answer"),
             errors=(NotFoundError, ConflictError),
         ),
         Operation.STREAM_ANSWER: OperationInfo(
             access="write",
-            words="answer",
+            words="answer interactions",
             arguments=(*_ID, "answer"),
             errors=(NotFoundError, ConflictError),
         ),
         Operation.GET_REPLY: OperationInfo(
             access="read",
-            words="reply",
+            words="resume replies",
             arguments=_TURN_IDS,
             errors=(NotFoundError, ConflictError),
         ),
         Operation.RESUME_REPLY: OperationInfo(
             access="read",
-            words="resume",
+            words="resume replies",
             arguments=_TURN_IDS,
             errors=(NotFoundError,),
         ),

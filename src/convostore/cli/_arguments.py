@@ -1,4 +1,4 @@
-"""Arguments and options of our own commands, and command lines to suggest to people.
+"""Arguments and options of the built-in commands, and command lines to suggest to people.
 
 No store is opened here.
 """
@@ -15,22 +15,10 @@ import typer
 
 from ..dsn import DSN
 from ..errors import ConfigError
+from ._completion import complete_profile
 
 _STDIN: Final = "-"
 """The name of the standard input in the place of a text."""
-
-
-def complete_profile(incomplete: str) -> list[str]:
-    """Return the names of profiles that begin with a text; none when the file cannot be read."""
-    import tomllib
-
-    from ..config import config_file
-
-    try:
-        profiles = tomllib.loads(config_file().read_text(encoding="utf-8"))["profiles"]
-        return sorted(name for name in profiles if name.startswith(incomplete))
-    except (OSError, ValueError, LookupError, TypeError):
-        return []
 
 
 TurnOptions = Annotated[
@@ -39,8 +27,8 @@ TurnOptions = Annotated[
         "--turn-option",
         "-t",
         metavar="NAME=VALUE",
-        help="An option of the backend for each turn, such as a model or variables; VALUE is JSON, "
-        "or else a text. May be repeated.",
+        help="An option of each turn, such as a model or variables. VALUE is JSON, or else text. "
+        "May be repeated.",
     ),
 ]
 Source = Annotated[
@@ -48,7 +36,7 @@ Source = Annotated[
     typer.Argument(
         metavar="SRC",
         autocompletion=complete_profile,
-        help="The store that is read: a DSN, or a profile's name.",
+        help="The store to read: a DSN or the name of a profile.",
     ),
 ]
 Destination = Annotated[
@@ -56,13 +44,13 @@ Destination = Annotated[
     typer.Argument(
         metavar="DST",
         autocompletion=complete_profile,
-        help="The store that is written to: a DSN, or a profile's name.",
+        help="The store to write to: a DSN or the name of a profile.",
     ),
 ]
 DestinationOptions = Annotated[
     list[str] | None,
     typer.Option(
-        "--to-option", "-O", metavar="NAME=VALUE", help="An option of the backend of DST, as -o."
+        "--to-option", "-O", metavar="NAME=VALUE", help="An option of DST's backend, like -o."
     ),
 ]
 
@@ -114,7 +102,23 @@ def text_or_stdin(text: str | None) -> str:
     if text is not None and text != _STDIN:
         return text
     if sys.stdin.isatty():
-        raise typer.BadParameter("name a text, or pipe it in", param_hint="TEXT")
+        raise typer.BadParameter("write a text, or pipe one in", param_hint="TEXT")
+    return _piped()
+
+
+def text_and_stdin(text: str | None) -> str:
+    """Return a text from the command line, and below it, after an empty line, what is piped in.
+
+    Raises:
+        typer.BadParameter: There is neither, or what is piped in is not text.
+    """
+    if text is None or text == _STDIN or sys.stdin.isatty():
+        return text_or_stdin(text)
+    piped = _piped().strip("\r\n")
+    return f"{text}\n\n{piped}" if piped.strip() else text
+
+
+def _piped() -> str:
     try:
         piped = sys.stdin.read()
         piped.encode()

@@ -1,6 +1,6 @@
 """Confirmation before a delete: show what would be lost, then ask.
 
-What is deleted, and how, belongs to the commands.
+The commands decide what is deleted, and how.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -23,16 +24,18 @@ from ..errors import (
     UnsupportedError,
 )
 from .errors import ExitCode, print_to_stderr
-from .render.text import backend_of, one_line, several, when
+from .render.text import backend_of, cut, one_line, several, text_width, title_of, when, wrapped
 
 if TYPE_CHECKING:
     from ..models import Conversation
     from ..store import ConversationStore
 
+_NARROWEST: Final = 20
+_INDENT: Final = 2
 _SHOWN: Final = 10
 """The number of conversations that are shown one by one."""
 
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for scripts.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation; for scripts.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,16 @@ class Loss:
             facts.append(when(self.active))
         if self.unreadable is not None:
             facts.append(f"cannot be read: {one_line(self.unreadable)}")
-        return f"{one_line(self.title) or 'without a title'}  ({', '.join(facts)})"
+        return titled(self.title, f"  ({', '.join(facts)})")
+
+
+def titled(title: str | None, rest: str, *, before: str = "") -> str:
+    """Return a title and more on one line: at a terminal the title is cut to fit its width."""
+    text = title_of(title)
+    if sys.stderr.isatty():
+        others = text_width(before) + text_width(rest) + _INDENT
+        text = cut(text, max(_NARROWEST, get_terminal_size().columns - others))
+    return f"{before}{text}{rest}"
 
 
 def prepare(store: ConversationStore, operation: str, *, yes: bool) -> None:
@@ -73,8 +85,8 @@ def prepare(store: ConversationStore, operation: str, *, yes: bool) -> None:
         raise UnsupportedError("not offered", adapter=backend_of(store.label), operation=operation)
     if not yes and not can_ask():
         raise ConfigError(
-            "nothing was deleted, as there is no terminal to ask at: "
-            "add --yes once you know what would be lost"
+            "nothing was deleted, because there is no terminal to ask for confirmation: add --yes "
+            "if you are sure"
         )
 
 
@@ -84,7 +96,7 @@ def can_ask() -> bool:
 
 
 def confirm(what: str, losses: Iterable[str], warnings: Iterable[str], *, yes: bool) -> None:
-    """Print what would be lost and ask; return only if it is to be deleted.
+    """Print what would be lost and ask; return only if the answer is yes.
 
     Args:
         what: All that is deleted, in words.
@@ -95,14 +107,23 @@ def confirm(what: str, losses: Iterable[str], warnings: Iterable[str], *, yes: b
     Raises:
         typer.Exit: The answer was no.
     """
-    print_to_stderr(f"Will be deleted for good: {what}")
+    print_wrapped(f"This will be deleted permanently: {what}")
     for line in losses:
         print_to_stderr(f"  {line}")
     for warning in warnings:
-        print_to_stderr(f"Note: {warning}.")
+        print_wrapped(f"Note: {warning}.")
     if not yes and not ask_yes_no("Delete?"):
         print_to_stderr("nothing was deleted")
         raise typer.Exit(ExitCode.FAILED)
+
+
+def print_wrapped(text: str) -> None:
+    """Print a text for people on stderr, broken between words where a terminal would break it."""
+    if not sys.stderr.isatty():
+        print_to_stderr(text)
+        return
+    for line in wrapped(text, get_terminal_size().columns):
+        print_to_stderr(line)
 
 
 def ask_yes_no(question: str) -> bool:

@@ -17,15 +17,18 @@ if TYPE_CHECKING:
 
 OlderThan = Annotated[
     str | None,
-    typer.Option(metavar="WHEN", help="Not active since: an age (90d), a date, or a time."),
+    typer.Option(
+        metavar="WHEN",
+        help="Last active before WHEN: an age (90d), a date or a time.",
+    ),
 ]
 MessagesSince = Annotated[
     str | None,
-    typer.Option(metavar="WHEN", help="Said then or later: a date, time, or age (7d)."),
+    typer.Option(metavar="WHEN", help="Only messages since WHEN: a date, a time or an age (7d)."),
 ]
 MessagesUntil = Annotated[
     str | None,
-    typer.Option(metavar="WHEN", help="Said then or earlier; a date includes its day."),
+    typer.Option(metavar="WHEN", help="Only messages until WHEN; a date includes the whole day."),
 ]
 
 Owner = Annotated[

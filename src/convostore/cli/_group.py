@@ -26,6 +26,12 @@ NAME: Final = "convostore"
 COMPLETE_VARIABLE: Final = "_CONVOSTORE_COMPLETE"
 """Set by a shell's completion script when it asks for completions."""
 DEBUG: Final = "--debug"
+NO_PAGER: Final = "--no-pager"
+_ANYWHERE: Final = (DEBUG, NO_PAGER)
+"""Options of the group that may be written after the command as well."""
+
+_FIRST: Final = ("init", "profiles")
+"""The commands to begin with: Typer lists groups after all others."""
 
 # Not imported from click: newer releases of Typer bring a copy of it and do not depend on it.
 _ClickException: Final[Any] = next(
@@ -54,7 +60,7 @@ class CommandGroup(TyperGroup):
             completion_init()
         try:
             status = super().main(
-                _with_debug_first(arguments), NAME, COMPLETE_VARIABLE, standalone_mode=False
+                _in_order(arguments), NAME, COMPLETE_VARIABLE, standalone_mode=False
             )
             sys.stdout.flush()  # so that a failed write is reported here, not by the interpreter
         except _ClickException as error:
@@ -79,7 +85,8 @@ class CommandGroup(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         self._add_plugin_commands()
-        return super().list_commands(ctx)
+        names = super().list_commands(ctx)
+        return [*(name for name in _FIRST if name in names), *(n for n in names if n not in _FIRST)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in self.commands:
@@ -108,14 +115,13 @@ class CommandGroup(TyperGroup):
             print_to_stderr(f"{NAME}: {problem}")
 
 
-def _with_debug_first(arguments: list[str]) -> list[str]:
-    """Move ``--debug`` to the front, where it is parsed; without any argument, ask for help."""
+def _in_order(arguments: list[str]) -> list[str]:
+    """Move the group's options to the front, where they are parsed; with none, ask for help."""
     if not arguments:
         return ["--help"]
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    if DEBUG not in arguments[:end]:
-        return arguments
-    return [DEBUG, *(word for word in arguments[:end] if word != DEBUG), *arguments[end:]]
+    moved = [option for option in _ANYWHERE if option in arguments[:end]]
+    return [*moved, *(word for word in arguments[:end] if word not in moved), *arguments[end:]]
 
 
 def _report_misuse(error: Any, arguments: list[str]) -> ExitCode:

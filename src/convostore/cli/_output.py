@@ -1,6 +1,6 @@
 """Output of commands: lines, JSON, tables for terminals, and a notice while people wait.
 
-What a conversation looks like is decided in `render`.
+`render` decides how a conversation looks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Annotated, Any, Final, TypeVar, cast
 
 import typer
 
@@ -29,12 +29,15 @@ T = TypeVar("T")
 PATIENCE: Final = 0.8
 """Seconds until people are shown what they wait for."""
 
-AsJSON = Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")]
+_MARKS: Final = {True: "✓", False: "✗", None: "-"}
+_MARKS_IN_ASCII: Final = {True: "ok", False: "NO", None: "-"}
+
+AsJSON = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
 AsLines = Annotated[
-    bool, typer.Option("--jsonl", help="A line of JSON for each, written as it is read.")
+    bool, typer.Option("--jsonl", help="Print a line of JSON for each item as it is read.")
 ]
 WithRaw = Annotated[
-    bool, typer.Option("--raw", help="In JSON also `raw`, what the service itself sent.")
+    bool, typer.Option("--raw", help="Include `raw`, the backend's own object, in the JSON.")
 ]
 
 
@@ -84,11 +87,38 @@ def print_done(text: str) -> None:
         print_to_stderr(text)
 
 
-def display(renderable: RenderableType) -> None:
+def display(*renderables: RenderableType) -> None:
     """Print something on the terminal."""
     from rich.console import Console
 
-    Console().print(renderable)
+    Console().print(*renderables)
+
+
+def display_paged(blocks: Iterable[RenderableType]) -> None:
+    """Print blocks on the terminal, through the pager if they are longer than the screen."""
+    from rich.console import Console
+
+    from ._pager import PagedOutput
+
+    terminal = Console()
+    if terminal.legacy_windows:  # which has no codes for colours
+        display(*blocks)
+        return
+    with PagedOutput(terminal.height) as output:
+        console = Console(file=cast("IO[str]", output), force_terminal=True)
+        for block in blocks:
+            console.print(block)
+            if output.is_closed:
+                return
+
+
+def mark_of(value: bool | None) -> str:
+    """Return a mark for yes, no or not known, in characters that the output's encoding has."""
+    try:
+        _MARKS[value].encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return _MARKS_IN_ASCII[value]
+    return _MARKS[value]
 
 
 def write_json(value: Any, *, indent: int | None = None) -> None:

@@ -1,7 +1,7 @@
-"""Commands of plugins, built so that they run among ours.
+"""Commands of plugins, built so that they run beside the built-in ones.
 
-They are loaded when all commands are listed, or when a word is none of ours: the start of our own
-commands does not depend on what is installed. What the commands do is not known here.
+They are loaded when all commands are listed, or when a word is not a built-in command: the start of
+those does not depend on what is installed. Nothing here knows what the commands do.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import typer
+from typer.core import TyperCommand
 
+from ._targets import TargetCommand
 from .render.text import one_line
 
 SETTINGS: Final[dict[str, Any]] = {  # Any: Typer's arguments have many types
@@ -54,7 +56,9 @@ def load_plugin_commands() -> PluginCommands:
 def _build(name: str, command: Any) -> Any:
     host = typer.Typer(**SETTINGS)
     if isinstance(command, typer.Typer):
+        for inner in command.registered_commands:
+            inner.cls = TargetCommand if inner.cls in {None, TyperCommand} else inner.cls
         host.add_typer(command, name=name)
     else:
-        host.command(name)(command)
+        host.command(name, cls=TargetCommand)(command)
     return typer.main.get_group(host).commands[name]

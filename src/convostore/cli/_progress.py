@@ -1,6 +1,6 @@
 """Progress of long operations: a bar if stderr is a terminal, and otherwise nothing.
 
-What is counted belongs to the commands.
+The commands do the counting.
 """
 
 from __future__ import annotations
@@ -74,15 +74,26 @@ def progress_bar(label: str, *, advice: str | None, shown: bool = True) -> Itera
 @contextmanager
 def _display(label: str) -> Iterator[Callable[[Progress], None]]:
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Display
 
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}")
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[text]}"),
+        TimeRemainingColumn(compact=True),
+    )
     with Display(*columns, console=Console(stderr=True), transient=True) as display:
         task = display.add_task(label, total=None, text="")
 
         def show(progress: Progress) -> None:
             done, total = progress.conversations, progress.total
-            display.update(task, completed=done, total=total, text=str(progress))
+            rate = _rate(progress.messages, display.tasks[0].elapsed)
+            display.update(task, completed=done, total=total, text=f"{progress}{rate}")
 
         yield show
+
+
+def _rate(messages: int, seconds: float | None) -> str:
+    """Return the messages per second, once there was time to count."""
+    return f" ({messages / seconds:,.0f}/s)" if seconds and seconds >= 1 else ""

@@ -1,6 +1,6 @@
 """The application of the `convostore` command: all commands, each with examples.
 
-What a command does belongs to `commands`.
+The commands themselves are in `commands`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from typing import Annotated, Final
 
 import typer
 
-from ._group import DEBUG, CommandGroup
+from ._group import DEBUG, NO_PAGER, CommandGroup
+from ._pager import use_pager
 from ._plugins import SETTINGS
+from ._targets import TargetCommand
 from .commands.ask import ask
 from .commands.chat import chat
 from .commands.delete import clear, pop, rm
@@ -20,6 +22,7 @@ from .commands.edit import assign, edit, feedback, fork, pin, rename, tag
 from .commands.export_import import export, import_
 from .commands.list_show import ls, show
 from .commands.mirror import mirror
+from .commands.profiles import add, check, default, init, list_, profiles
 from .commands.search import search
 from .commands.stats import stats
 
@@ -29,6 +32,19 @@ app: Final = typer.Typer(name="convostore", cls=CommandGroup, **SETTINGS)
 """The Typer application, with the commands of installed plugins among ours."""
 
 EXAMPLES: Final[dict[Callable[..., None], list[str]]] = {
+    init: [
+        "convostore init sqlite:///history.db",
+        "convostore init sqlite:///history.db --name work",
+        "convostore init fastgpt+https://chat.example.org --command api_key='pass show fastgpt'",
+    ],
+    list_: ["convostore profiles list", "convostore profiles list --json"],
+    add: [
+        "convostore profiles add moon sqlite:///moon.db",
+        "convostore profiles add team perplexica+https://example.org --env headers=TEAM_HEADERS",
+        "convostore profiles add notes echo://notes --default",
+    ],
+    default: ["convostore profiles default work"],
+    check: ["convostore profiles test", "convostore profiles test work --json"],
     plugins: ["convostore plugins", "convostore plugins --json"],
     ls: [
         "convostore ls perplexica+http://localhost:3000",
@@ -41,6 +57,7 @@ EXAMPLES: Final[dict[Callable[..., None], list[str]]] = {
     show: [
         "convostore show work tides",
         "convostore show work tides --last 2",
+        "convostore show -",
         "convostore show work tides --json --raw",
     ],
     chat: [
@@ -52,7 +69,8 @@ EXAMPLES: Final[dict[Callable[..., None], list[str]]] = {
         "convostore ask work 'When is high tide?'",
         "convostore ask work --conversation tides 'And tomorrow?' --json",
         "convostore ask work 'Translate this:' --file https://example.org/tides.pdf",
-        "convostore ask work < question.txt > answer.md",
+        "convostore ask work 'Explain this:' < notes.txt",
+        "convostore ask --conversation - 'And tomorrow?'",
         "convostore ask work --conversation=forms --answer blue",
     ],
     search: [
@@ -105,10 +123,22 @@ EXAMPLES: Final[dict[Callable[..., None], list[str]]] = {
 }
 """Examples of each command, in the order of the list of commands; `work` is a profile."""
 
+
+def _epilog(examples: list[str]) -> str:
+    return "\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples)
+
+
 for _command, _examples in EXAMPLES.items():
-    app.command(epilog="\b\nExamples:\n" + "\n".join(f"  {example}" for example in _examples))(
-        _command
-    )
+    _group, _, _name = _command.__name__.rpartition(" ")
+    _host = profiles if _group else app
+    _host.command(_name, cls=TargetCommand, epilog=_epilog(_examples))(_command)
+app.add_typer(
+    profiles,
+    name="profiles",
+    epilog=_epilog(
+        [line for command in (list_, add, default, check) for line in EXAMPLES[command]]
+    ),
+)
 
 
 def _show_version(requested: bool) -> None:
@@ -119,17 +149,23 @@ def _show_version(requested: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog="'convostore COMMAND --help' shows more of each, with examples.")
+@app.callback(epilog="'convostore COMMAND --help' shows the options and examples of a command.")
 def _commands(
-    debug: Annotated[
-        bool, typer.Option(DEBUG, help="Show where an error comes from; may stand anywhere.")
+    debug: Annotated[  # noqa: ARG001  # read by the group
+        bool, typer.Option(DEBUG, help="Show where an error comes from. May be written anywhere.")
     ] = False,
-    version: Annotated[
+    no_pager: Annotated[
+        bool, typer.Option(NO_PAGER, help="Do not use a pager. May be written anywhere.")
+    ] = False,
+    version: Annotated[  # noqa: ARG001  # its callback does it
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Read and tend the chat history of any backend that is installed.
+    """List, read, edit, search and copy chat history in any installed backend.
 
-    A TARGET is the DSN of a store, or the name of a profile.
+    TARGET is a store: a DSN or the name of a profile. It may be left out if there is a default
+    target: CONVOSTORE_TARGET, or 'default' in the configuration file ('convostore init' creates
+    it).
     """
+    use_pager(not no_pager)

@@ -26,11 +26,13 @@ from ..errors import (
 from . import NEEDS
 from .render.text import one_line, printable
 
-__all__ = ["ExitCode", "error_message", "print_to_stderr"]
+__all__ = ["ExitCode", "error_message", "error_text", "print_to_stderr"]
 
 
 _ARGUMENT: Final = re.compile(r"\bpass (?:the option )?(?P<name>[a-z_]+)=(?P<value>[^\s,;:]*)")
-"""What the library advises to pass."""
+"""Advice of the library to pass an argument."""
+_UPLOAD: Final = re.compile(r"\bpass FilePart\(url='[^']*'\) or files=\['(?P<id>[^']*)'\]")
+"""Advice of the adapter of Perplexica for a file; ``--file`` takes no such address."""
 _OUR_OPTIONS: Final = {"format": "--format"}
 """Options of commands, by the argument of the library; the rest are options of a store."""
 _FILTERS_BY_OWNER: Final = "--owner or --without-owner"
@@ -101,7 +103,7 @@ def error_message(error: Exception) -> str:
         return NEEDS.format(missing)
     if not isinstance(error, StoreError):
         return f"unexpected {type(error).__name__}: --debug shows where it was raised"
-    text = _ARGUMENT.sub(_on_the_command_line, one_line(str(error)).rstrip("."))
+    text = error_text(error).rstrip(".")
     match error:
         case UnsupportedError(argument=str()):
             return _unsupported_argument(error, text)
@@ -118,6 +120,12 @@ def error_message(error: Exception) -> str:
             return f"{text}: try again later; 'convostore doctor' shows more"
         case _:
             return text
+
+
+def error_text(error: Exception) -> str:
+    """Return an error's own text in one line, with options as the command line has them."""
+    text = _UPLOAD.sub(r"""pass -t 'files=["\g<id>"]'""", one_line(str(error)))
+    return _ARGUMENT.sub(_on_the_command_line, text)
 
 
 def _unsupported_argument(error: UnsupportedError, text: str) -> str:

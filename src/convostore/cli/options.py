@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from ._arguments import complete_profile, parse_options
+from ._arguments import parse_options
+from ._completion import complete_conversation, complete_message, complete_profile, complete_target
+from ._targets import METAVAR
 
 if TYPE_CHECKING:
     from ..store import AsyncConversationStore, ConversationStore
@@ -19,6 +21,7 @@ __all__ = [
     "ConversationId",
     "Given",
     "MessageId",
+    "NamedTarget",
     "Target",
     "aopened",
     "opened",
@@ -28,29 +31,49 @@ __all__ = [
 Target = Annotated[
     str,
     typer.Argument(
-        metavar="TARGET",
-        autocompletion=complete_profile,
-        help="A DSN, such as perplexica+http://localhost:3000, or a profile's name.",
+        metavar=METAVAR,
+        autocompletion=complete_target,
+        help="The store: a DSN, such as perplexica+http://localhost:3000, or the name of a "
+        "profile. It may be left out if there is a default target.",
     ),
 ]
-"""The argument of a command that names the store."""
+"""The argument of a command that names the store; the default target can stand in for it."""
+NamedTarget = Annotated[
+    str,
+    typer.Argument(
+        metavar="STORE",
+        autocompletion=complete_profile,
+        help="The store: a DSN or the name of a profile. The default target is not used here.",
+    ),
+]
+"""The argument of a command that deletes: the store must be named."""
 Given = Annotated[
     list[str] | None,
     typer.Option(
         "--option",
         "-o",
         metavar="NAME=VALUE",
-        help="An option of the backend, such as timeout=5; may be repeated. Wins over the DSN, "
-        "the environment and the profile.",
+        help="An option of the backend, such as timeout=5. It overrides the DSN, the environment "
+        "and the profile. May be repeated.",
     ),
 ]
 """The option ``-o NAME=VALUE`` of a command that opens a store."""
 ConversationId = Annotated[
-    str, typer.Argument(metavar="ID", help="The conversation's id, as ls shows it.")
+    str,
+    typer.Argument(
+        metavar="ID",
+        autocompletion=complete_conversation,
+        help="The conversation's id, as shown by ls; - is the last active one.",
+    ),
 ]
 """The argument of a command that names a conversation."""
 MessageId = Annotated[
-    str, typer.Argument(metavar="MESSAGE_ID", help="The message's id, as show shows it.")
+    str,
+    typer.Argument(
+        metavar="MESSAGE_ID",
+        autocompletion=complete_message,
+        help="The message's id, as shown by show.",
+    ),
 ]
 """The argument of a command that names a message."""
 

@@ -562,7 +562,10 @@ class AsyncConversationStore(BaseStore):
         return await self._run(self._operations.delete_conversations(which))
 
     async def clear_conversations(self) -> None:
-        """Delete every conversation of the store; see `traits.clears` for whose."""
+        """Delete every conversation of the store.
+
+        If `traits.clears` is ``may_clear_others``, the backend may delete others as well.
+        """
         return await self._run(self._operations.clear_conversations())
 
     async def delete_message(self, conversation_id: str, message_id: str) -> bool | None:
@@ -754,7 +757,8 @@ class AsyncConversationStore(BaseStore):
         Raises:
             NotFoundError: Nothing of the turn is stored: it did not arrive. (A service that stores
                 a turn with its reply, as FastGPT did before 4.15, raises this meanwhile, too.)
-            ConflictError: The reply is still being generated: ask again later, or use `resume_reply`.
+            ConflictError: The reply is still being generated: ask again later, or use
+                `resume_reply`.
             UnavailableError: The model, or a step of its flow, failed.
         """
         return await self._run(self._operations.get_reply(conversation_id, turn_id))

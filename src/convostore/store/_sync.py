@@ -522,7 +522,10 @@ class ConversationStore(BaseStore):
         return self._run(self._operations.delete_conversations(which))
 
     def clear_conversations(self) -> None:
-        """Delete every conversation of the store; see `traits.clears` for whose."""
+        """Delete every conversation of the store.
+
+        If `traits.clears` is ``may_clear_others``, the backend may delete others as well.
+        """
         return self._run(self._operations.clear_conversations())
 
     def delete_message(self, conversation_id: str, message_id: str) -> bool | None:
@@ -712,7 +715,8 @@ class ConversationStore(BaseStore):
         Raises:
             NotFoundError: Nothing of the turn is stored: it did not arrive. (A service that stores
                 a turn with its reply, as FastGPT did before 4.15, raises this meanwhile, too.)
-            ConflictError: The reply is still being generated: ask again later, or use `resume_reply`.
+            ConflictError: The reply is still being generated: ask again later, or use
+                `resume_reply`.
             UnavailableError: The model, or a step of its flow, failed.
         """
         return self._run(self._operations.get_reply(conversation_id, turn_id))

@@ -88,6 +88,7 @@ def test_without_a_token_every_page_is_a_login(browser):
             page = Page(answer.text)
             page.assert_safe()
             assert page.all("input", name="token", type="password")
+            assert "with --token, --tokens-file or CONVOSTORE_GATEWAY_TOKENS" in page.text
             assert "lauea" not in page.text
             piece = browser.get(path, headers=HTMX)
             assert (piece.status_code, piece.headers["hx-redirect"]) == (401, "/viewer/")

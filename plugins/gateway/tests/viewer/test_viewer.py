@@ -64,6 +64,16 @@ def test_the_root_leads_to_the_viewer(target):
     assert "No conversations yet" in page_of(answer).text
 
 
+def test_an_empty_store_says_how_to_fill_it_and_exports_nothing(look, target):
+    page = page_of(look.get("/", headers=WHOLE))
+    assert "import a file with convostore import" in page.text
+    assert "Export everything" not in page.text
+    put(target, [telling()])
+    page = page_of(look.get("/", headers=WHOLE))
+    assert "convostore import" not in page.text
+    assert "Export everything" in page.text
+
+
 def test_the_list_has_titles_times_origins_and_the_pinned_ones_first(look, target):
     put(target, [*[(each, ()) for each in ordinary(10)], telling()])
     page = page_of(look.get("/", headers=WHOLE))

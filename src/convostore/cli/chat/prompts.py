@@ -1,6 +1,6 @@
 """Keyboard input of a chat: turns, and answers to menus and forms.
 
-Only here is the keyboard read. What was typed may be kept in memory and nowhere else.
+Only here is the keyboard read. Typed text may be kept in memory and nowhere else.
 """
 
 from __future__ import annotations

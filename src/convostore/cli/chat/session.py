@@ -77,7 +77,7 @@ class ChatSession:
         Raises:
             StoreError: The conversation to continue cannot be read.
         """
-        self._note(f"{self._store.label}: Ctrl-D leaves, /help shows the commands")
+        self._note(f"{self._store.label}: Ctrl-D ends the chat, /help lists the commands")
         if conversation_id is not None:
             self._reopen(conversation_id)
         try:
@@ -109,12 +109,12 @@ class ChatSession:
         self._console.print(transcript(conversation, shown))
         if more or len(messages) > len(shown):
             command = command_line("show", self._place, conversation.id)
-            self._note(f"these are the last {len(shown)} messages; all of them: {command}")
+            self._note(f"only the last {len(shown)} messages are shown; to see all: {command}")
 
     def _show_way_back(self) -> None:
         if self._conversation_id is not None:
             command = command_line("chat", self._place, self._conversation_id)
-            self._note(f"To come back: {command}")
+            self._note(f"To continue: {command}")
 
     def _handle(self, text: str) -> None:
         """Run what was typed as a command, or send it."""
@@ -122,12 +122,12 @@ class ChatSession:
         if command is not None:
             self._attempt(lambda: command(self))
         elif text.startswith("/") and len(text.split()) == 1:
-            self._note(f"no command {printable(text)}: /help shows the commands")
+            self._note(f"there is no command {printable(text)}: /help lists the commands")
         else:
             self._send(text)
 
     def _attempt(self, command: Callable[[], None]) -> None:
-        """Run a command and show its error, so that the conversation goes on."""
+        """Run a command and show its error, so that the chat continues."""
         try:
             command()
         except KeyboardInterrupt:
@@ -147,7 +147,7 @@ class ChatSession:
             try:
                 answer = self._prompt.answer(question)
             except KeyboardInterrupt:
-                self._note("left open: /answer asks again")
+                self._note("the question stays open: /answer asks it again")
                 return
             self._send_answer(question, answer)
 
@@ -211,14 +211,14 @@ class ChatSession:
         self._console.print(Text(line, "yellow"))
 
     def _show_help(self) -> None:
-        """Show the commands."""
+        """List the commands."""
         for name, command in self._COMMANDS.items():
             self._note(f"{name:10}{(command.__doc__ or '').rstrip('.')}")
-        self._note("Alt-Enter begins another line; the arrow keys bring back former turns.")
-        self._note("Ctrl-C stops an answer; at an empty line it leaves, as Ctrl-D does.")
+        self._note("Alt-Enter starts a new line; the arrow keys recall earlier messages.")
+        self._note("Ctrl-C stops an answer; on an empty line it ends the chat, as Ctrl-D does.")
 
     def _start_anew(self) -> None:
-        """Begin another conversation."""
+        """Start a new conversation."""
         self._show_way_back()
         self._reset()
 
@@ -231,7 +231,7 @@ class ChatSession:
             self._console.print(source)
 
     def _suggest(self) -> None:
-        """Ask for questions that could come next."""
+        """Suggest questions to ask next."""
         if self._conversation_id is None:
             self._note("send something first")
             return
@@ -248,7 +248,7 @@ class ChatSession:
         """Look for the answer to the last turn, which was stopped or lost."""
         conversation_id, turn_id = self._conversation_id, self._turn_id
         if conversation_id is None or turn_id is None:
-            self._note("no turn was sent yet")
+            self._note("nothing was sent yet")
             return
         self._receive(lambda: resume(self._store, conversation_id, turn_id))
 
@@ -259,7 +259,7 @@ class ChatSession:
             self._note("no question is open")
 
     def _leave(self) -> NoReturn:
-        """Leave."""
+        """End the chat."""
         raise EOFError
 
     _COMMANDS: ClassVar[dict[str, Callable[[ChatSession], None]]] = {

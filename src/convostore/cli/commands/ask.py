@@ -9,13 +9,15 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ...errors import StoreError, UnavailableError
-from .._arguments import Place, TurnOptions, command_line, text_or_stdin, turn_options
+from .._arguments import Place, TurnOptions, command_line, text_and_stdin, turn_options
+from .._completion import complete_conversation
+from .._lookup import LAST, find_id
 from .._output import AsJSON, Form, WithRaw, choose_form, plain_event, plain_reply, write_json
 from ..chat.receive import Events, can_resume, listen, may_have_arrived, prepare, resume
 from ..errors import ExitCode, print_to_stderr
@@ -45,52 +47,63 @@ def ask(
     text: Annotated[
         str | None,
         typer.Argument(
-            metavar="TEXT", help="What is said; - or nothing for what comes through a pipe."
+            metavar="TEXT",
+            help="The message. Piped input is added below it; without TEXT, the piped input is the "
+            "message.",
         ),
     ] = None,
     conversation_id: Annotated[
         str | None,
         typer.Option(
-            "--conversation", "-c", metavar="ID", help="Whose next turn it is; else a new one's."
+            "--conversation",
+            "-c",
+            metavar="ID",
+            autocompletion=complete_conversation,
+            help="Continue this conversation; - is the last active one. By default a new one is "
+            "started.",
         ),
     ] = None,
     files: Annotated[
         list[str] | None,
-        typer.Option("--file", metavar="URL", help="A file's address; may be repeated."),
+        typer.Option(
+            "--file", metavar="URL", help="The address of a file to send. May be repeated."
+        ),
     ] = None,
     answer: Annotated[
         str | None,
         typer.Option(
             metavar="VALUE",
-            help="Answers what the flow asked: a choice's value, or a form as a JSON object.",
+            help="Answer a question of the flow: a choice's value, or a form as a JSON object.",
         ),
     ] = None,
     resume: Annotated[
         str | None,
         typer.Option(
-            metavar="TURN_ID", help="Sends nothing: looks for the answer to a turn of before."
+            metavar="TURN_ID", help="Send nothing, but look for the answer to an earlier turn."
         ),
     ] = None,
     as_json: AsJSON = False,
     as_events: Annotated[
-        bool, typer.Option("--events", help="A line of JSON for each event, as it comes.")
+        bool, typer.Option("--events", help="Print a line of JSON for each event as it arrives.")
     ] = False,
     raw: WithRaw = False,
     turn_given: TurnOptions = None,
     given: Given = None,
 ) -> None:
-    """Say something to a backend, and print what it answers.
+    """Send a message and print the answer.
 
-    The text is printed as it comes: rendered on a terminal, as it is in a pipe. Sources, and what
-    the flow asks, are printed to stderr.
+    The text is printed as it arrives: rendered on a terminal, unchanged in a pipe. Sources, and
+    questions of the flow, are printed on stderr.
 
-    Ends with 5 when the answer is a question, which --answer goes on from. Nothing is sent twice:
-    after an error that leaves open whether the turn arrived, --resume looks for its answer.
+    Exits with 5 if the answer is a question; reply to it with --answer. Nothing is sent twice: if
+    an error leaves open whether the message arrived, --resume looks for its answer.
     """
     form = choose_form(as_json=as_json, as_lines=as_events, raw=raw, lines="--events")
     request = _parse_request(text, conversation_id, files, answer, resume, turn_options(turn_given))
     place = Place(target, given)
     with opened(target, given) as store:
+        if request.conversation_id == LAST:
+            request = replace(request, conversation_id=find_id(store, LAST))
         reply = _listen(store, place, request, form, raw=raw)
     if reply is not None:
         _report_end(reply, place)
@@ -107,7 +120,7 @@ def _parse_request(
     others = {"--answer": answer, "--resume": resume}
     names = [name for name, value in others.items() if value is not None]
     if not names:
-        part = _text_part(text_or_stdin(text), options)
+        part = _text_part(text_and_stdin(text), options)
         content: list[TextPart | FilePart] = [part, *_file_parts(files)]
         return _Request(conversation_id=conversation_id, content=content, options=options)
     conflicts = {

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ...errors import NotFoundError
+from .._completion import complete_conversation, complete_message
 from .._confirm import Yes, confirm, delete_warnings, find_loss, first_losses, prepare
 from .._filters import OlderThan, Owner, WithoutOwner, parse_older_than, parse_owner
+from .._lookup import LAST, find_id, find_message_id
 from .._output import (
     AsJSON,
     Form,
@@ -27,7 +29,7 @@ from .._output import (
     write_json,
 )
 from ..errors import print_to_stderr
-from ..options import ConversationId, Given, Target, opened
+from ..options import Given, NamedTarget, opened
 from ..render.text import one_line, printable, several, when
 
 if TYPE_CHECKING:
@@ -40,15 +42,22 @@ _EXCERPT: Final = 60
 
 
 def rm(
-    target: Target,
+    target: NamedTarget,
     conversation_ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="ID", help="The conversations' ids, as ls shows them."),
+        typer.Argument(
+            metavar="ID",
+            autocompletion=complete_conversation,
+            help="The conversations' ids, as shown by ls.",
+        ),
     ] = None,
     message_id: Annotated[
         str | None,
         typer.Option(
-            "--message", metavar="MESSAGE_ID", help="Only this message of the one conversation."
+            "--message",
+            metavar="MESSAGE_ID",
+            autocompletion=complete_message,
+            help="Delete only this message of the conversation.",
         ),
     ] = None,
     older_than: OlderThan = None,
@@ -59,19 +68,22 @@ def rm(
 ) -> None:
     """Delete conversations, or one message.
 
-    Those that are named, or all of an age, of an owner, or of both. What will be lost is shown
-    first, and nothing is deleted before you agree. What is not there counts as deleted.
+    Name the conversations, or delete all that are older than an age or belong to an owner. You are
+    shown what will be lost, and asked before anything is deleted. Deleting what does not exist is
+    not an error.
     """
-    ids = list(dict.fromkeys(conversation_ids or []))
+    ids = list(conversation_ids or [])
     by_filter = older_than is not None or owner is not None or without_owner
     if bool(ids) is by_filter:
         raise typer.BadParameter(
-            "name conversations, or an age or an owner", param_hint="ID / --older-than / --owner"
+            "after the store, name conversations, or an age or an owner",
+            param_hint="ID / --older-than / --owner",
         )
     if message_id is not None and len(ids) != 1:
         raise typer.BadParameter("requires exactly one conversation", param_hint="--message")
     limit = parse_older_than(older_than)
     whose = parse_owner(owner, without=without_owner)
+    _refuse_last(ids)
     with opened(target, given) as store:
         if by_filter:
             _remove_matching(store, limit, whose, yes=yes)
@@ -82,8 +94,15 @@ def rm(
 
 
 def pop(
-    target: Target,
-    conversation_id: ConversationId,
+    target: NamedTarget,
+    conversation_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            autocompletion=complete_conversation,
+            help="The conversation's id, as shown by ls.",
+        ),
+    ],
     yes: Yes = False,
     as_json: AsJSON = False,
     raw: WithRaw = False,
@@ -91,11 +110,13 @@ def pop(
 ) -> None:
     """Delete the last message of a conversation, and print it.
 
-    It is shown first, and deleted only if it is still the last one. In a pipe its text is printed.
+    You are shown the message and asked. It is deleted only if it is still the last one.
     """
     form = choose_form(as_json=as_json, as_lines=False, raw=raw)
+    _refuse_last([conversation_id])
     with opened(target, given) as store:
         prepare(store, "pop_message", yes=yes)
+        conversation_id = _whole_id(store, conversation_id, yes=yes)
         page = store.list_messages(conversation_id, limit=1, order="newest_first")
         if not page.items:
             print_to_stderr("no messages: nothing to delete")
@@ -109,10 +130,10 @@ def pop(
         write(printable(message.text))
 
 
-def clear(target: Target, yes: Yes = False, given: Given = None) -> None:
-    """Delete every conversation of a store.
+def clear(target: NamedTarget, yes: Yes = False, given: Given = None) -> None:
+    """Delete all conversations of a store.
 
-    What will be lost is shown first, and nothing is deleted before you agree.
+    You are shown what will be lost, and asked before anything is deleted.
     """
     with opened(target, given) as store:
         prepare(store, "clear_conversations", yes=yes)
@@ -131,10 +152,23 @@ def clear(target: Target, yes: Yes = False, given: Given = None) -> None:
         print_done("deleted")
 
 
+def _refuse_last(ids: Sequence[str]) -> None:
+    if LAST in ids:
+        raise typer.BadParameter(
+            f"must name the conversation to delete from, not {LAST}", param_hint="ID"
+        )
+
+
+def _whole_id(store: ConversationStore, word: str, *, yes: bool) -> str:
+    """Return the id that a word means; with `yes`, where nobody is asked, the word itself."""
+    return word if yes else find_id(store, word)
+
+
 def _remove_conversations(store: ConversationStore, ids: list[str], *, yes: bool) -> None:
     prepare(store, "delete_conversation", yes=yes)
     with waiting("what would be deleted"):
-        losses = [loss for id in ids if (loss := find_loss(store, id)) is not None]
+        whole = dict.fromkeys(_whole_id(store, id, yes=yes) for id in ids)
+        losses = [loss for id in whole if (loss := find_loss(store, id)) is not None]
     if not losses:
         return
     confirm(
@@ -185,7 +219,7 @@ def _delete_each(store: ConversationStore, ids: Sequence[str]) -> None:
     finally:
         if deleted < len(ids) and len(ids) > 1:
             print_to_stderr(
-                f"deleted the first {deleted} of {len(ids)}; the state of the next is not known"
+                f"deleted the first {deleted} of {len(ids)}; the next one may be deleted or not"
             )
     print_done(f"deleted: {several(deleted, 'conversation')}")
 
@@ -194,13 +228,23 @@ def _remove_message(
     store: ConversationStore, conversation_id: str, message_id: str, *, yes: bool
 ) -> None:
     prepare(store, "delete_message", yes=yes)
+    conversation_id = _whole_id(store, conversation_id, yes=yes)
+    if not yes:
+        message_id = _whole_message_id(store, conversation_id, message_id)
     with waiting("messages"):
         message = _find_message(store, conversation_id, message_id)
     if message is None:
         return
     _confirm_message(store, conversation_id, message, yes=yes)
     is_gone_already = store.delete_message(conversation_id, message_id) is False
-    print_done("it was deleted meanwhile" if is_gone_already else "deleted: 1 message")
+    print_done("another client has deleted it already" if is_gone_already else "deleted: 1 message")
+
+
+def _whole_message_id(store: ConversationStore, conversation_id: str, word: str) -> str:
+    try:
+        return find_message_id(store, conversation_id, word)
+    except NotFoundError:
+        return word  # which is reported where the message is looked for
 
 
 def _confirm_message(
@@ -219,15 +263,12 @@ def _confirm_message(
 
 def _message_warnings(store: ConversationStore) -> Iterator[str]:
     if store.traits.deletes == "may_delete_turn":
-        yield "the other half of its turn, the question or the answer, may be deleted as well"
+        yield "the other half of the turn, its question or its answer, may be deleted as well"
 
 
 def _clear_warnings(store: ConversationStore) -> Iterator[str]:
     if store.traits.clears == "may_clear_others":
-        yield (
-            "conversations that this list does not show may be deleted as well: "
-            "the delete empties the whole app"
-        )
+        yield ("this empties the whole app, including conversations that are not listed here")
     yield from delete_warnings(store)
 
 

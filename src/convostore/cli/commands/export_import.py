@@ -16,6 +16,8 @@ import typer
 
 from ...errors import InvalidError, StoreError
 from .._arguments import Destination
+from .._completion import complete_conversation
+from .._lookup import find_id
 from .._output import AsJSON, choose_form, print_done
 from .._progress import Bar, Progress, progress_bar
 from ..errors import ExitCode, print_to_stderr
@@ -54,7 +56,11 @@ def export(
     target: Target,
     conversation_ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="ID", help="Only these conversations; without any, all."),
+        typer.Argument(
+            metavar="ID",
+            autocompletion=complete_conversation,
+            help="Only these conversations; - is the last active one. By default all.",
+        ),
     ] = None,
     file: Annotated[
         str,
@@ -62,26 +68,27 @@ def export(
             "--file",
             "-f",
             metavar="FILE",
-            help="Where it is written; the standard output without it. A file that is there is "
-            "replaced once the new one is whole.",
+            help="The file to write; by default the standard output. An existing file is replaced "
+            "once the new one is complete.",
         ),
     ] = _STREAM,
     format: Annotated[
         _OutputFormat | None,
-        typer.Option(help="Without it, what the file's name ends in: .jsonl, .md or .html."),
+        typer.Option(help="The format; by default it follows from the file's name."),
     ] = None,
     without_raw: Annotated[
         bool,
-        typer.Option("--no-raw", help="JSONL without `raw`, what services themselves sent."),
+        typer.Option("--no-raw", help="Leave `raw`, the backend's own objects, out of JSONL."),
     ] = False,
     given: Given = None,
 ) -> None:
-    """Write conversations to a file.
+    """Export conversations to a file.
 
-    As JSONL, which loses nothing and can be imported; Markdown or HTML to be read; or OpenAI-style
-    messages.
+    JSONL is lossless and can be imported. Markdown and HTML are for reading. OpenAI-style messages
+    are for other programs.
 
-    What cannot be read is left out of an export of all, which then ends with 1.
+    If all are exported, conversations that cannot be read are left out, and the command exits with
+    1.
     """
     format_name = _format_name(format, file)
     to_file = file != _STREAM
@@ -90,7 +97,8 @@ def export(
         opened(target, given) as store,
         progress_bar("exporting", advice=advice, shown=to_file) as bar,
     ):
-        report = _export(store, conversation_ids, file, format_name, raw=not without_raw, bar=bar)
+        ids = [find_id(store, word) for word in conversation_ids or ()]
+        report = _export(store, ids, file, format_name, raw=not without_raw, bar=bar)
         label = store.label
     for line in skipped_lines(report.skipped):
         print_to_stderr(line)
@@ -122,7 +130,7 @@ def _format_name(format: _OutputFormat | None, file: str) -> str | None:
         return format_of(Path(file))
     except InvalidError:
         raise typer.BadParameter(
-            "the file's name must end in .jsonl, .md or .html: name a format",
+            "the file's name must end in .jsonl, .md or .html: choose a format",
             param_hint="--format",
         ) from None
 
@@ -174,39 +182,39 @@ def import_(
         str,
         typer.Argument(
             metavar="FILE",
-            help="JSONL that was exported, a ChatGPT export (the zip, its folder, or a "
-            "conversations.json) or OpenAI-style messages; - for the standard input.",
+            help="Exported JSONL, a ChatGPT export (the zip, its folder, or a conversations.json) "
+            "or OpenAI-style messages; - is the standard input.",
         ),
     ],
     target: Destination,
     format: Annotated[
         _InputFormat | None,
-        typer.Option(help="The file's format; without it, the file is looked at."),
+        typer.Option(help="The file's format; by default it is detected."),
     ] = None,
     name: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="The store that the conversations are said to come from."
+            metavar="NAME", help="The name of the store that the conversations come from."
         ),
     ] = None,
     owner: Annotated[
         str | None,
         typer.Option(
-            metavar="OWNER", help="Whose the new conversations are; without it, as the file says."
+            metavar="OWNER", help="The owner of new conversations; by default as in the file."
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Write nothing; tell what would be written.")
+        bool, typer.Option("--dry-run", help="Write nothing; report what would be written.")
     ] = False,
     as_json: AsJSON = False,
     given: Given = None,
 ) -> None:
-    """Write the conversations of a file into a store.
+    """Import conversations from a file into a store.
 
-    To import again changes nothing. What the store has under the same id with other messages stays
-    as it is, and is reported as skipped.
+    Importing a file again changes nothing. A conversation that the store has under the same id, but
+    with other messages, is left unchanged and reported as skipped.
 
-    Ends with 1 when a conversation had to be skipped, or when there was nothing to import.
+    Exits with 1 if a conversation had to be skipped, or if there was nothing to import.
     """
     form = choose_form(as_json=as_json)
     advice = "import it again to continue from there"

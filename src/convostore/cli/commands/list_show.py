@@ -1,6 +1,6 @@
 """The commands `ls` and `show`: a list of conversations, and one of them.
 
-What they look like is decided in `render`.
+`render` decides how they look.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from .._completion import complete_conversation, complete_message
 from .._filters import (
     OlderThan,
     Owner,
@@ -21,6 +22,7 @@ from .._filters import (
     parse_since,
     parse_until,
 )
+from .._lookup import find_id, with_id
 from .._output import (
     AsJSON,
     AsLines,
@@ -28,7 +30,7 @@ from .._output import (
     WithRaw,
     choose_form,
     collect,
-    display,
+    display_paged,
     plain,
     waiting,
     write,
@@ -52,32 +54,35 @@ def ls(
     target: Target,
     since: Annotated[
         str | None,
-        typer.Option(metavar="WHEN", help="Last active then or later: a date, time, or age (7d)."),
+        typer.Option(metavar="WHEN", help="Last active since WHEN: a date, a time or an age (7d)."),
     ] = None,
     until: Annotated[
         str | None,
-        typer.Option(metavar="WHEN", help="Last active then or earlier; a date includes its day."),
+        typer.Option(metavar="WHEN", help="Last active until WHEN; a date includes the whole day."),
     ] = None,
     older_than: OlderThan = None,
     title: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="With this in the title, in capitals or not."),
+        typer.Option(metavar="TEXT", help="Title contains TEXT (case-insensitive)."),
     ] = None,
-    pinned: Annotated[bool, typer.Option("--pinned", help="Pinned ones only.")] = False,
+    pinned: Annotated[bool, typer.Option("--pinned", help="Only pinned conversations.")] = False,
     owner: Owner = None,
     without_owner: WithoutOwner = False,
-    reverse: Annotated[
-        bool, typer.Option("--reverse", help="The other way round, the oldest first.")
-    ] = False,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Oldest first.")] = False,
     start: Annotated[
-        str | None, typer.Option(metavar="ID", help="Begin the list with this conversation.")
+        str | None,
+        typer.Option(
+            metavar="ID",
+            autocompletion=complete_conversation,
+            help="Start the list at this conversation.",
+        ),
     ] = None,
     limit: Annotated[
         int | None,
         typer.Option(
             metavar="N",
             min=1,
-            help=f"The most to list; without it, {_FOR_PEOPLE} on a terminal and all elsewhere.",
+            help=f"List at most N. Without it: {_FOR_PEOPLE} on a terminal, all in a pipe.",
         ),
     ] = None,
     as_json: AsJSON = False,
@@ -87,7 +92,8 @@ def ls(
 ) -> None:
     """List conversations.
 
-    A table on a terminal; in a pipe a line for each, of id, time and title with tabs between.
+    On a terminal this is a table. In a pipe it is one line per conversation: id, time and title,
+    separated by tabs.
     """
     form = choose_form(as_json=as_json, as_lines=as_lines, raw=raw)
     selection = Selection(
@@ -130,20 +136,22 @@ def _show_table(
     if not shown:
         print_to_stderr("no conversations")
         return
-    display(conversations_table([(store.label, row) for row in shown], with_store=False))
+    display_paged([conversations_table([(store.label, row) for row in shown], with_store=False)])
     if more:
-        print_to_stderr(f"there are more than these {_FOR_PEOPLE}: --limit N shows more")
+        print_to_stderr(f"only the first {_FOR_PEOPLE} are shown: --limit N shows more")
 
 
 def show(
     target: Target,
     conversation_id: ConversationId,
     last: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Only the last N messages.")
+        int | None, typer.Option(metavar="N", min=1, help="Show only the last N messages.")
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option(metavar="MESSAGE_ID", help="Begin with this message."),
+        typer.Option(
+            metavar="MESSAGE_ID", autocompletion=complete_message, help="Start at this message."
+        ),
     ] = None,
     as_json: AsJSON = False,
     as_lines: AsLines = False,
@@ -152,18 +160,21 @@ def show(
 ) -> None:
     """Show a conversation with its messages.
 
-    On a terminal with Markdown, numbered sources and links; plain text in a pipe. As --json, an
-    object of the conversation and its messages; as --jsonl, a line for each message.
+    On a terminal, Markdown is rendered and sources are numbered and linked. In a pipe it is plain
+    text. --json prints an object with the conversation and its messages, --jsonl one line per
+    message.
     """
     form = choose_form(as_json=as_json, as_lines=as_lines, raw=raw)
     if last is not None and start is not None:
         raise typer.BadParameter("cannot be combined with --last", param_hint="--start")
     with opened(target, given) as store:
         if form is Form.JSON_LINES:
-            for message in _messages(store, conversation_id, last, start):
+            for message in _messages(store, find_id(store, conversation_id), last, start):
                 write_json(plain(message, raw=raw))
             return
-        conversation, messages = _read(store, conversation_id, last, start)
+        conversation, messages = with_id(
+            store, conversation_id, lambda whole: _read(store, whole, last, start), is_said=False
+        )
     if form is Form.JSON:
         document = {
             "conversation": plain(conversation, raw=raw),
@@ -171,9 +182,9 @@ def show(
         }
         write_json(document, indent=2)
     elif form is Form.TERMINAL:
-        from ..render.terminal import transcript
+        from ..render.terminal import transcript_blocks
 
-        display(transcript(conversation, messages))
+        display_paged(transcript_blocks(conversation, messages))
     else:
         write(transcript_text(conversation, messages))
 

@@ -1,6 +1,6 @@
 """The command `mirror`: copy all of a store into another, and update the copies.
 
-What is copied, and how, belongs to `convostore.transfer`.
+`convostore.transfer` does the copying.
 """
 
 from __future__ import annotations
@@ -44,34 +44,36 @@ def mirror(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="What the copies know SRC by; without it, its address. Copies of another name "
-            "are other copies.",
+            help="The name of SRC in its copies; by default its address. Under another name, new "
+            "copies are made.",
         ),
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="Look at every message, whatever the times say.")
+        bool,
+        typer.Option(
+            "--full", help="Compare every message, even where times say that nothing changed."
+        ),
     ] = False,
     new_only: Annotated[
-        bool, typer.Option("--new-only", help="Leave what was copied whole before as it is.")
+        bool, typer.Option("--new-only", help="Copy only new conversations; do not update copies.")
     ] = False,
     delete: Annotated[
-        bool, typer.Option("--delete", help="Delete the copies of what SRC no longer has.")
+        bool, typer.Option("--delete", help="Delete copies of what SRC no longer has.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Write nothing; tell what would be written.")
+        bool, typer.Option("--dry-run", help="Write nothing; report what would be written.")
     ] = False,
     yes: Yes = False,
     as_json: AsJSON = False,
     given: Given = None,
     given_to_destination: DestinationOptions = None,
 ) -> None:
-    """Copy all of a store into another one.
+    """Copy a whole store into another one, and keep the copy up to date.
 
-    Copies that were made before are brought up to date, and only what changed is written. It may
-    be broken off at any point, and goes on when it is run again. With --delete you are shown what
-    would go, and asked.
+    Only what changed is written. You can interrupt it at any time, and run it again to continue.
+    With --delete you are shown what would be deleted, and asked.
 
-    Ends with 1 when a conversation had to be skipped.
+    Exits with 1 if a conversation had to be skipped.
     """
     if full and new_only:
         raise typer.BadParameter("cannot be combined: choose one", param_hint="--full / --new-only")
@@ -124,7 +126,7 @@ def _confirm_deletions(source: Place, destination: Place, name: str | None) -> N
         prepare(target_store, "delete_conversation", yes=False)
         copies = _abandoned(source_store, target_store, name or source_store.label)
         confirm(
-            f"{len(copies):,} of the copies in {target_store.label}, and from the others the "
+            f"{len(copies):,} of the copies in {target_store.label}, and in the other copies the "
             f"messages that {source_store.label} no longer has",
             list(first_losses(target_store, copies)),
             delete_warnings(target_store),

@@ -18,7 +18,8 @@ import typer
 from ...errors import ConfigError
 from .._archive import archive_file, archive_target
 from .._arguments import Place
-from .._confirm import ask_yes_no, can_ask
+from .._completion import complete_conversation
+from .._confirm import ask_yes_no, can_ask, print_wrapped
 from .._filters import (
     MessagesSince,
     MessagesUntil,
@@ -28,6 +29,7 @@ from .._filters import (
     parse_since,
     parse_until,
 )
+from .._lookup import find_id
 from .._output import (
     AsJSON,
     AsLines,
@@ -35,7 +37,7 @@ from .._output import (
     WithRaw,
     choose_form,
     collect,
-    display,
+    display_paged,
     plain,
     write,
     write_json,
@@ -84,15 +86,21 @@ def search(
     query: Annotated[
         list[str],
         typer.Argument(
-            metavar="QUERY", help="Words, all of which must be there; '\"in quotes\"' a phrase."
+            metavar="QUERY", help="Words that must all occur; '\"in quotes\"' is a phrase."
         ),
     ],
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="The most to show.")] = _LIMIT,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Show at most N hits.")] = _LIMIT,
     role: Annotated[
-        _Role | None, typer.Option(help="Only messages of this role, and no titles.")
+        _Role | None, typer.Option(help="Only messages of this role; titles are not searched.")
     ] = None,
     conversation_id: Annotated[
-        str | None, typer.Option("--in", metavar="ID", help="Only in this conversation.")
+        str | None,
+        typer.Option(
+            "--in",
+            metavar="ID",
+            autocompletion=complete_conversation,
+            help="Only in this conversation; - is the last active one.",
+        ),
     ] = None,
     since: MessagesSince = None,
     until: MessagesUntil = None,
@@ -101,14 +109,14 @@ def search(
     mirror: Annotated[
         bool,
         typer.Option(
-            "--mirror", help="Copy the store into a local archive first, and search that."
+            "--mirror", help="Copy the store into a local archive and search the archive."
         ),
     ] = False,
     archive: Annotated[
         str | None,
         typer.Option(
             metavar="DSN",
-            help="The archive, instead of a file of its own for each store; goes with --mirror.",
+            help="The archive to use with --mirror; by default each store has its own file.",
         ),
     ] = None,
     as_json: AsJSON = False,
@@ -118,11 +126,11 @@ def search(
 ) -> None:
     """Search titles, messages, and the titles of their sources.
 
-    Titles come first, then messages, in both the newest first. In a pipe a line for each, of
-    conversation, message, time, role, title and what was found, with tabs between.
+    Hits in titles come first, then hits in messages, each with the newest first. In a pipe it is
+    one line per hit: conversation, message, time, role, title and snippet, separated by tabs.
 
-    A store that cannot search is searched with --mirror; at a terminal you are asked. Ends with 1
-    when a conversation of it could not be copied.
+    If the backend cannot search, use --mirror; at a terminal you are asked. Exits with 1 if a
+    conversation could not be copied into the archive.
     """
     if archive is not None and not mirror:
         raise typer.BadParameter("requires --mirror", param_hint="--archive")
@@ -135,8 +143,8 @@ def search(
         until=parse_until(until),
         owner=parse_owner(owner, without=without_owner),
     )
-    with _open_scope(Place(target, given), archive, mirror=mirror) as scope:
-        hits = scope.hits(terms, size=min(limit + 1, _LARGEST_PAGE))
+    with _open_scope(Place(target, given), terms, archive, mirror=mirror) as scope:
+        hits = scope.hits(size=min(limit + 1, _LARGEST_PAGE))
         _show(hits, limit, form, raw=raw)
     if scope.incomplete:
         raise typer.Exit(ExitCode.FAILED)
@@ -147,17 +155,19 @@ class _Scope:
     """A store to search: the one that was named, or an archive with copies of it.
 
     Attributes:
+        query: The query, with the whole id of the conversation if it names one.
         copies_of: The name of the original store in its copies; None for the store itself.
         incomplete: Whether some conversations could not be copied.
     """
 
     store: ConversationStore
+    query: _Query
     copies_of: str | None = None
     incomplete: bool = False
 
-    def hits(self, query: _Query, *, size: int) -> Iterator[Hit]:
+    def hits(self, *, size: int) -> Iterator[Hit]:
         """Yield the hits, with their ids in the store that was named."""
-        local = replace(query, conversation_id=self._local_id(query.conversation_id))
+        local = replace(self.query, conversation_id=self._local_id(self.query.conversation_id))
         for hit in _hits(self.store, local, size):
             if self.copies_of is None:
                 yield hit
@@ -175,10 +185,14 @@ class _Scope:
 
 
 @contextmanager
-def _open_scope(place: Place, archive: str | None, *, mirror: bool) -> Iterator[_Scope]:
+def _open_scope(
+    place: Place, query: _Query, archive: str | None, *, mirror: bool
+) -> Iterator[_Scope]:
     with opened(place.target, place.options) as store:
+        if query.conversation_id is not None:
+            query = replace(query, conversation_id=find_id(store, query.conversation_id))
         if not mirror and (store.offers("search") or not _wants_archive(store)):
-            yield _Scope(store=store)
+            yield _Scope(store=store, query=query)
             return
         label = store.label
     archive_dsn = archive if archive is not None else archive_target(label)
@@ -186,7 +200,7 @@ def _open_scope(place: Place, archive: str | None, *, mirror: bool) -> Iterator[
     for line in skipped_lines(report.skipped):
         print_to_stderr(line)
     with opened(archive_dsn, None, create=True) as copies:  # of an empty store there is no file
-        yield _Scope(store=copies, copies_of=label, incomplete=bool(report.skipped))
+        yield _Scope(store=copies, query=query, copies_of=label, incomplete=bool(report.skipped))
 
 
 def _wants_archive(store: ConversationStore) -> bool:
@@ -199,9 +213,9 @@ def _wants_archive(store: ConversationStore) -> bool:
     cannot = f"{backend_of(store.label)} does not offer search"
     if not can_ask():
         raise ConfigError(
-            f"{cannot}: --mirror copies it into a local archive first, and searches that"
+            f"{cannot}: --mirror copies it into a local archive and searches the archive"
         )
-    print_to_stderr(f"{cannot}. It can be copied into a local archive, which is then searched:")
+    print_wrapped(f"{cannot}. It can be copied into a local archive, which is searched instead:")
     print_to_stderr(f"  {archive_file(store.label)}")
     if not ask_yes_no("Copy it?"):
         print_to_stderr("nothing was copied")
@@ -241,7 +255,7 @@ def _show(hits: Iterator[Hit], limit: int, form: Form, *, raw: bool) -> None:
             else:
                 write(hit_line(hit))
     if next(hits, None) is not None:
-        print_to_stderr("there are more hits than these: --limit N shows more")
+        print_to_stderr("there are more hits: --limit N shows more")
 
 
 def _show_on_terminal(hits: list[Hit]) -> None:
@@ -250,7 +264,7 @@ def _show_on_terminal(hits: list[Hit]) -> None:
         return
     from ..render.terminal import hits_list
 
-    display(hits_list(hits))
+    display_paged([hits_list(hits)])
 
 
 def _document(hit: Hit, *, raw: bool) -> dict[str, Any]:

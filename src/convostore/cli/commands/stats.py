@@ -1,6 +1,6 @@
 """The command `stats`: count messages by day, role, model and store.
 
-What the counts look like on a terminal is decided in `render`.
+`render` decides how the counts look on a terminal.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import typer
 from ...errors import NotFoundError, StoreError
 from .._confirm import reason_if_broken
 from .._filters import MessagesSince, MessagesUntil, Selection, parse_since, parse_until
-from .._output import AsJSON, Form, choose_form, display, waiting, write, write_json
+from .._output import AsJSON, Form, choose_form, display_paged, waiting, write, write_json
 from .._statistics import Statistics
 from ..errors import ExitCode, print_to_stderr
 from ..options import Given, Target, opened
@@ -33,12 +33,12 @@ def stats(
     as_json: AsJSON = False,
     given: Given = None,
 ) -> None:
-    """Count messages: by day, role, model and store.
+    """Count messages by day, role, model and store.
 
-    Charts on a terminal; in a pipe a line for each count, of what is counted, its name and the
-    number with tabs between. Copies count for the store that they come from.
+    On a terminal the counts are charts. In a pipe they are one line per count: what is counted, its
+    name and the number, separated by tabs. A copy counts for the store that it was copied from.
 
-    Ends with 1 when a conversation could not be read.
+    Exits with 1 if a conversation could not be read.
     """
     form = choose_form(as_json=as_json)
     span = Selection(since=parse_since(since), before=parse_until(until))
@@ -85,7 +85,7 @@ def _show(statistics: Statistics, form: Form) -> None:
     elif form is Form.TERMINAL:
         from ..render.charts import charts
 
-        display(charts(statistics))
+        display_paged([charts(statistics)])
     else:
         for line in _lines(statistics):
             write(line)

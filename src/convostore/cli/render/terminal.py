@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from rich import box
@@ -33,9 +34,12 @@ from .text import (
     printable,
     problem_words,
     remarks,
+    title_of,
     unmarked_quotes,
     when,
+    when_here,
     words,
+    zone_of,
 )
 
 if TYPE_CHECKING:
@@ -47,8 +51,10 @@ __all__ = [
     "conversations_table",
     "endings",
     "hits_list",
+    "profiles_table",
     "sources_list",
     "transcript",
+    "transcript_blocks",
 ]
 
 _TIME_WIDTH: Final = 16
@@ -82,11 +88,13 @@ class _ConversationsTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         stores = max((cell_len(name) for name, _ in self.rows), default=5) if self.with_store else 0
         ids = max((cell_len(row.id) for _, row in self.rows), default=2)
-        room = options.max_width - _TIME_WIDTH - _GAP - (stores + _GAP if stores else 0)
+        head = _head_of_times([row.last_active_at for _, row in self.rows])
+        times = max(_TIME_WIDTH, cell_len(head))
+        room = options.max_width - times - _GAP - (stores + _GAP if stores else 0)
         with_ids = not self.with_store or room - ids - _GAP >= _TITLE_WIDTH
         ids = max(_NARROWEST, min(ids, room - _GAP - _NARROWEST))
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-        table.add_column("Last active", width=_TIME_WIDTH, style="dim")
+        table.add_column(head, width=times, style="dim", no_wrap=True)
         if self.with_store:
             table.add_column("Store", width=stores, style="magenta")
         width = max(_NARROWEST, room - ids - _GAP if with_ids else room)
@@ -94,13 +102,19 @@ class _ConversationsTable:
         if with_ids:
             table.add_column("Id", width=ids, overflow="fold", style="dim")
         for store, row in self.rows:
-            title = ("📌 " if row.pinned else "") + one_line(row.title)
-            cells = [when(row.last_active_at), printable(store), title, printable(row.id)]
+            title = ("📌 " if row.pinned else "") + title_of(row.title)
+            cells = [when_here(row.last_active_at), printable(store), title, printable(row.id)]
             shown = (True, self.with_store, True, with_ids)
             table.add_row(
                 *[Text(cell) for cell, is_shown in zip(cells, shown, strict=True) if is_shown]
             )
         yield table
+
+
+def _head_of_times(times: Iterable[datetime | None]) -> str:
+    """Return the head of a column of times with its time zones: two where the clocks changed."""
+    zones = "/".join(sorted({zone_of(time) for time in times if time is not None}))
+    return f"Last active {zones}".rstrip()
 
 
 def hits_list(hits: Iterable[Hit]) -> RenderableType:
@@ -110,22 +124,29 @@ def hits_list(hits: Iterable[Hit]) -> RenderableType:
     for hit in hits:
         conversation = hit.conversation
         if hit.message is None:
-            lines.append(_hit_heading(_marked_text(hit.snippet, "bold"), conversation))
+            lines.append(_HitHeading(_marked_text(hit.snippet, "bold"), conversation))
         elif conversation.id != above:
-            title = one_line(conversation.title) or "without a title"
-            lines.append(_hit_heading(Text(title, "bold"), conversation))
+            title = Text(title_of(conversation.title), "bold")
+            lines.append(_HitHeading(title, conversation))
         above = conversation.id
         if hit.message is not None:
             lines += _hit_message(hit.message, hit)
     return Group(*lines)
 
 
-def _hit_heading(title: Text, conversation: Conversation) -> Text:
-    return Text.assemble(
-        title,
-        (f"  {when(conversation.last_active_at)}", "dim"),
-        (f"  {one_line(conversation.id)}", "dim"),
-    )
+@dataclass(frozen=True)
+class _HitHeading:
+    """The head of a conversation's hits on one line: its title is cut to leave room."""
+
+    title: Text
+    conversation: Conversation
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        time, id = when(self.conversation.last_active_at), one_line(self.conversation.id)
+        title = self.title.copy()
+        room = options.max_width - cell_len(f"  {time}  {id}")
+        title.truncate(max(_NARROWEST, room), overflow="ellipsis")
+        yield Text.assemble(title, (f"  {time}  {id}", "dim"))
 
 
 def _hit_message(message: Message, hit: Hit) -> Iterator[RenderableType]:
@@ -141,6 +162,18 @@ def _marked_text(snippet: Snippet, style: str = "") -> Text:
     for start, stop in snippet.marks:
         text.stylize("bold yellow", start, stop)
     return text
+
+
+def profiles_table(rows: Iterable[tuple[bool, str, str, str]]) -> RenderableType:
+    """Return a table of profiles: whether each is the default, its name, DSN and options."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("Name", no_wrap=True)
+    for head in ("DSN", "Options"):
+        table.add_column(head, overflow="fold")
+    for is_default, *cells in rows:
+        name, dsn, options = map(one_line, cells)
+        table.add_row(Text(name + (" (default)" if is_default else "")), Text(dsn), Text(options))
+    return table
 
 
 def backends_table(rows: Iterable[tuple[str, Backend]]) -> RenderableType:
@@ -162,21 +195,30 @@ def backends_table(rows: Iterable[tuple[str, Backend]]) -> RenderableType:
 
 def transcript(conversation: Conversation, messages: Iterable[Message]) -> RenderableType:
     """Return a conversation: Markdown, reasoning dimmed, sources numbered and linked."""
-    title = one_line(conversation.title) or one_line(conversation.id)
-    blocks: list[RenderableType] = [Rule(Text(title, "bold"), align="left")]
-    blocks += [Text(fact, "dim") for fact in conversation_facts(conversation)]
-    blocks += [Text(f"file: {file_words(file)}", "dim") for file in conversation.files]
-    blocks += [Text(problem_words(problem), "yellow") for problem in conversation.problems]
+    return Group(*transcript_blocks(conversation, messages))
+
+
+def transcript_blocks(
+    conversation: Conversation, messages: Iterable[Message]
+) -> Iterator[RenderableType]:
+    """Yield the blocks of a conversation one by one, as a pager is filled; see `transcript`."""
+    yield Rule(Text(title_of(conversation.title), "bold"), align="left")
+    yield Text(one_line(conversation.id), "dim")
+    for fact in conversation_facts(conversation):
+        yield Text(fact, "dim")
+    for file in conversation.files:
+        yield Text(f"file: {file_words(file)}", "dim")
+    for problem in conversation.problems:
+        yield Text(problem_words(problem), "yellow")
     for message in messages:
-        blocks += _message(message)
-    return Group(*blocks)
+        yield from _message(message)
 
 
 def _message(message: Message) -> Iterator[RenderableType]:
     yield _heading(message)
     labels = labels_of(message)
     for part in message.parts:
-        yield block(*words(part, message, labels))
+        yield block(*words(part, message, labels), keep_lines=message.role == "user")
     yield from endings(message, labels)
 
 
@@ -212,15 +254,30 @@ def _heading(message: Message, *, above: str = "\n") -> Text:
     return heading
 
 
-def block(label: str, text: str) -> RenderableType:
-    """Return a piece of a message, indented below its heading; see `words`."""
-    return Padding(_part(label, text), (0, 0, 0, 2))
+def block(label: str, text: str, *, keep_lines: bool = False) -> RenderableType:
+    """Return a piece of a message, indented below its heading; see `words`.
+
+    Args:
+        label: The kind of the piece; "" for a text.
+        text: The piece.
+        keep_lines: Whether each line of a text begins a line, as people mean what they type.
+    """
+    return Padding(_part(label, text, keep_lines=keep_lines), (0, 0, 0, 2))
 
 
-def _part(label: str, text: str) -> RenderableType:
+def _markdown(text: str, *, keep_lines: bool) -> Markdown:
+    markdown = Markdown(text, hyperlinks=False)  # so that the text shows where a link leads
+    for token in markdown.parsed if keep_lines else ():
+        for child in token.children or ():
+            if child.type == "softbreak":
+                child.type = "hardbreak"
+    return markdown
+
+
+def _part(label: str, text: str, *, keep_lines: bool) -> RenderableType:
     match label:
         case "":
-            return Markdown(text, hyperlinks=False)  # so that the text shows where a link leads
+            return _markdown(text, keep_lines=keep_lines)
         case "reasoning":
             return Text(text, "dim italic")
         case "question":

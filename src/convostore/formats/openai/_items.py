@@ -53,8 +53,8 @@ def to_items(
     """Convert messages to items of OpenAI's Responses, the `input` of a request.
 
     A message that `from_items` made, and that was not changed since, becomes the items that it was
-    made of: the API wants their ids and encrypted reasoning back. Any other message keeps its texts,
-    tool calls and results, and a user's images and files; the rest is left out and counted.
+    made of: the API wants their ids and encrypted reasoning back. Any other message keeps its
+    texts, tool calls and results, and a user's images and files; the rest is left out and counted.
 
     Args:
         messages: The messages, oldest first, as `store.messages` yields them.

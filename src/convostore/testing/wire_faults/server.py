@@ -292,7 +292,7 @@ DELAYS: Final = (
     Fault("endless-body-without-a-length", _head(200), Repeat(b" " * 1024, 0)),
     Fault("endless-informing", b"", Repeat(b"HTTP/1.1 102 Processing\r\n\r\n", 0)),
 )
-"""Faults whose answer never ends: it stalls, drips, or never ends."""
+"""Faults whose answer never ends: it stalls, drips, or continues forever."""
 
 NO_HTTP: Final = (
     Fault("garbage", b"\x00\xff\x16\x03\x01 this is no HTTP\r\n\r\n"),

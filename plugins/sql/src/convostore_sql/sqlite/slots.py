@@ -12,8 +12,8 @@ class Slots:
     """A limited number of slots, each of which one holder has at a time.
 
     A semaphore counts, so an interrupt between taking a slot and noting that it was taken would
-    lose the slot forever. Here the note is the count: to give back twice, or what was never taken,
-    is harmless.
+    lose the slot forever. Here the note is the count: returning a slot twice, or one that was never
+    taken, is harmless.
     """
 
     def __init__(self, number: int) -> None:

@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export MALLOC_TRIM_THRESHOLD_ = 131072
 export MALLOC_MMAP_THRESHOLD_ = 131072
 
-.PHONY: setup demo test quick nightly shuffled mutants coverage check lint types layers bench test-pythons setup-pythons dist version clean
+.PHONY: setup demo test quick nightly shuffled mutants coverage check docs lint types layers bench test-pythons setup-pythons dist version clean
 
 setup: $(VENV)/.ready
 
@@ -58,7 +58,7 @@ coverage: setup
 	$(RUN) coverage run -m pytest -q $(ARGS)
 	$(RUN) coverage report
 
-check: lint types layers test
+check: lint types layers docs test
 
 lint: setup
 	$(RUN) ruff check
@@ -73,6 +73,10 @@ types: setup
 
 layers: setup
 	$(VENV)/bin/lint-imports
+
+# The site, into build/docs/site; without a request.
+docs: setup
+	$(VENV)/bin/python docs/reference/build_site.py
 
 # Wheels and sdists in dist/, built, checked, and tried in fresh environments: what a release uploads.
 dist: setup
@@ -106,4 +110,4 @@ quick-on-%:
 	$(ON) quick
 
 clean:
-	rm -rf .venv .venv-* .*_cache .hypothesis
+	rm -rf build/docs .venv .venv-* .*_cache .hypothesis

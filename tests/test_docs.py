@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
+from generator.decisions import STATUS
 
 import convostore
 from convostore import ConversationStore, errors
@@ -28,6 +29,7 @@ from convostore_gateway.server.run import running
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
+API = DOCS / "reference" / "api"
 EXAMPLE = DOCS / "examples" / "convostore-notes"
 PERPLEXICA = ROOT / "plugins" / "perplexica" / "tests" / "cassettes" / "next-1.12.1"
 FASTGPT = ROOT / "plugins" / "fastgpt" / "tests" / "cassettes" / "v4.16.0"
@@ -226,7 +228,8 @@ def test_every_page_with_code_of_its_own_is_run() -> None:
     with_code = {
         page
         for page in PAGES
-        if any(block.language == "python" and block.file is None for block in blocks(page))
+        if API not in page.parents  # signatures are not run
+        and any(block.language == "python" and block.file is None for block in blocks(page))
     }
     assert with_code - {EXAMPLE / "README.md"} == set(RUN)
 
@@ -331,6 +334,11 @@ def test_what_is_generated_is_up_to_date() -> None:
     for page in pages:
         text = page.read_text(encoding="utf-8")
         assert text == generate.written(text), f"run generate.py: {name_of(page)} is out of date"
+    whole = generate.whole_files()
+    assert {page for page in whole if page.parent == API} == set(API.iterdir())
+    for file, text in whole.items():
+        now = file.read_text(encoding="utf-8")
+        assert now == text, f"run generate.py: {name_of(file)} is out of date"
 
 
 def test_every_generated_part_has_its_place() -> None:
@@ -377,7 +385,7 @@ def test_pictures_load_quickly() -> None:
 def test_the_index_leads_to_every_page() -> None:
     reached = {
         (index.parent / target.partition("#")[0]).resolve()
-        for index in (DOCS / "README.md", DOCS / "decisions" / "README.md")
+        for index in (DOCS / "README.md", DOCS / "decisions" / "README.md", API / "README.md")
         for target in LINK.findall(index.read_text(encoding="utf-8"))
     }
     pages = {page for page in DOCS.rglob("*.md") if DOCS / "examples" not in page.parents}
@@ -394,6 +402,14 @@ def test_decisions_are_numbered_dated_and_listed() -> None:
         title, _, date = note.read_text(encoding="utf-8").splitlines()[:3]
         assert title.startswith(f"# {number} ")
         assert re.fullmatch(r"\d{4}-\d\d-\d\d", date)
+
+
+def test_each_decision_has_a_status_that_names_later_ones() -> None:
+    for note in sorted((DOCS / "decisions").glob("[0-9]*.md")):
+        status = STATUS.fullmatch(note.read_text(encoding="utf-8").splitlines()[4])
+        assert status, f"{note.name}: line 5 must be 'Status: in force.' or its like"
+        later = re.findall(r"\[(\d{4})\]\((\d{4})", status[0])
+        assert all(note.name[:4] < number == file for number, file in later), note.name
 
 
 def test_the_files_that_contributors_are_shown_are_there() -> None:

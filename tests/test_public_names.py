@@ -1,7 +1,9 @@
 """The line between public and private: who may import what, and where each public name is."""
 
 import ast
+import functools
 import importlib
+import inspect
 import re
 from collections import Counter
 from importlib import metadata
@@ -9,7 +11,7 @@ from pathlib import Path
 from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
-from docs.reference.generate import public_modules
+from generator.names import exporters, plugin_modules, public_modules
 from pydantic import SecretStr
 
 import convostore
@@ -18,6 +20,7 @@ from convostore.http import Exchange
 from convostore.plugins import adapter_for, installed
 
 ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "docs/reference"
 OUTSIDE = sorted(
     [
         *ROOT.glob("plugins/*/src/**/*.py"),
@@ -126,15 +129,71 @@ def test_the_names_at_the_top_are_those_of_public_modules():
 def test_the_reference_lists_each_exported_name():
     page = (ROOT / "docs/reference/public-names.md").read_text(encoding="utf-8")
     listed = {}
-    for section in page.split("### `")[1:]:
+    for section in page.split("## `")[1:]:
         module, _, rest = section.partition("`")
-        listed[module] = set(re.findall(r"^\| `(\w+)`", rest, re.MULTILINE))
+        listed[module] = set(re.findall(r"^\| \[`(\w+)`\]", rest, re.MULTILINE))
     exported = {
         path: set(module.__all__)
-        for path, module in public_modules().items()
+        for path, module in {**public_modules(), **plugin_modules()}.items()
         if getattr(module, "__all__", ())
     }
     assert listed == exported
+
+
+@pytest.mark.parametrize("module", sorted(exporters()))
+def test_the_reference_has_an_entry_for_each_public_name_and_member(module):
+    """A member may be in the entry of a base, and the clauses of the kit have their own page."""
+    entries = reference_entries()
+    missing = []
+    for name in exporters()[module].__all__:
+        value = getattr(exporters()[module], name)
+        bases = inspect.getmro(value) if inspect.isclass(value) else ()
+        names = {base.__name__ for base in bases} | {name}
+        if name not in entries:
+            missing.append(name)
+        missing += [
+            f"{name}.{member}"
+            for member in own_members(value)
+            if member not in entries  # a clause
+            and not any(f"{owner}.{member}" in entries for owner in names)
+        ]
+    assert missing == []
+
+
+@functools.cache
+def reference_entries():
+    """What has a heading, or a row in the table below one, and the clauses of the kit."""
+    entries = set()
+    for page in (REFERENCE / "api").glob("*.md"):
+        for section in re.split(r"^##+ ", page.read_text(encoding="utf-8"), flags=re.MULTILINE):
+            heading = section.partition("\n")[0]
+            rows = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+            entries |= {heading, *(f"{heading}.{row}" for row in rows)}
+    clauses = (REFERENCE / "contract-kit.md").read_text(encoding="utf-8")
+    return entries | set(re.findall(r"^\* `(test_\w+)`", clauses, re.MULTILINE))
+
+
+def own_members(value):
+    """The public methods and properties of a class that our code defines."""
+    if not inspect.isclass(value):
+        return
+    for owner in inspect.getmro(value):
+        if owner.__module__.split(".")[0].startswith("convostore"):
+            for name, member in vars(owner).items():
+                kinds = (property, classmethod, staticmethod, functools.cached_property)
+                if not name.startswith("_") and (
+                    inspect.isfunction(member) or isinstance(member, kinds)
+                ):
+                    yield name
+
+
+def test_the_reference_names_nothing_private():
+    private = re.compile(r"(?<![\w`/\[#(-])_[a-zA-Z]\w*|(?<=[a-z])\._[a-z]\w*")
+    found = {
+        page.name: private.findall(page.read_text(encoding="utf-8"))
+        for page in (REFERENCE / "api").glob("*.md")
+    }
+    assert {page: names for page, names in found.items() if names} == {}
 
 
 def test_no_page_imports_a_private_module():

@@ -99,6 +99,11 @@ def open(
         ConfigError: The target, an option or the profile is wrong; the message names it, and how
             to correct it.
         PluginError: The backend's plugin is installed but did not load.
+
+    Example:
+        with convostore.open("sqlite:///history.db", timeout=5) as store:
+            for conversation in store.conversations():
+                print(conversation.title)
     """
     _check_arguments(transport, Transport, observe)
     adapter = open_adapter(target, **options)
@@ -323,7 +328,9 @@ def _output(name: str, command: object) -> str:
         return done.stdout.decode("utf-8").strip()
     except (OSError, IndexError, ValueError, subprocess.SubprocessError) as error:
         reason = type(error).__name__
-    raise ConfigError(f"{name}: the command {words[:1]} gave no secret ({reason})")
+    raise ConfigError(
+        f"{name}: the command {words[:1]} returned no secret ({reason}): run it yourself"
+    )
 
 
 def _words(value: object) -> list[str]:

@@ -141,7 +141,8 @@ def adapter_for(scheme: str) -> type[Adapter]:
     if scheme in _BUILT_IN:
         if points := _entry_points().get(scheme):
             raise PluginError(
-                f"{_name(points[0])} claims {scheme}://, which convostore has built in"
+                f"{_name(points[0])} claims {scheme}://, which is built into convostore: "
+                "uninstall it"
             )
         module, name = _BUILT_IN[scheme]
         return cast("type[Adapter]", getattr(importlib.import_module(module), name))
@@ -150,7 +151,7 @@ def adapter_for(scheme: str) -> type[Adapter]:
         if _is_adapter(value):
             return cast("type[Adapter]", value)
     raise PluginError(
-        f"{_name(point)} is installed but brings no adapter of {scheme}://: "
+        f"{_name(point)} is installed but provides no adapter for {scheme}://: "
         "its convostore_adapters() must return a dict with the adapter's class under that name"
     )
 
@@ -168,13 +169,13 @@ def model_for(kind: str) -> ModelWrapper:
     points = _entry_points(MODELS_GROUP).get(kind, ())
     if not points:
         advice = f": {_pip_install(kind)}" if kind in _OUR_MODELS else ""
-        raise ConfigError(f"no installed plugin puts a model of {kind} before a store{advice}")
+        raise ConfigError(f"no installed plugin lets a model of {kind} reply for a store{advice}")
     point = _only(points, f"models of {kind}")
     for value in _hook_values("convostore_models", point, f"models of {kind}"):
         if callable(value):
             return cast("ModelWrapper", value)
     raise PluginError(
-        f"{_name(point)} is installed but brings no models of {kind}: its "
+        f"{_name(point)} is installed but provides no models of {kind}: its "
         "convostore_models() must return a dict with a function under that name"
     )
 

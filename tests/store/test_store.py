@@ -180,7 +180,7 @@ def test_both_faces_say_what_each_name_does():
         with naming(name):
             assert inspect.getdoc(one)
             assert inspect.getdoc(other)
-            of_the_async = inspect.getdoc(other).replace("async with", "with")
+            of_the_async = inspect.getdoc(other).replace("async with", "with").replace("await ", "")
             assert inspect.getdoc(one) == of_the_async or name == "transcripts"
 
 

@@ -22,7 +22,7 @@ __all__ = ["PagedOutput", "use_pager"]
 _DEFAULT: Final = "less"
 _NONE: Final = frozenset({"", "cat"})
 _SETTINGS: Final = {"LESS": "FRX", "LV": "-c"}
-"""What git sets where the user has not: quit below a screen, show colours, leave the screen."""
+"""As git sets them if the user has not: quit below a screen, show colours, leave the screen."""
 _PROMPT_LINES: Final = 1
 
 

@@ -1,6 +1,6 @@
 """Arguments and options that commands share, and opening a store with them: for plugins, too.
 
-What only our own commands need does not belong here.
+Options that only our own commands need do not belong here.
 """
 
 from __future__ import annotations

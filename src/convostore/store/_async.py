@@ -57,7 +57,17 @@ if TYPE_CHECKING:
 class AsyncConversationStore(BaseStore):
     """A store for asyncio; `aopen` makes one. It belongs to the event loop of its first call.
 
-    Use it in an ``async with``. Each method is that of `ConversationStore`, awaited.
+    Use it in an ``async with``. Its methods are those of `ConversationStore`. Await them, but
+    iterate over `conversations`, `messages` and `transcripts` with ``async for``, and use the
+    streams of replies in an ``async with``. A cancelled call has ended when `CancelledError` is
+    raised; a write may have been stored before.
+
+    Example:
+        async with convostore.aopen("sqlite:///history.db") as store:
+            chat = await store.create_conversation(title="Moon")
+            await store.append_messages(chat.id, [Message.user("How far is the moon?")])
+            async for message in store.messages(chat.id):
+                print(message.role, message.text)
     """
 
     def __init__(
@@ -643,6 +653,11 @@ class AsyncConversationStore(BaseStore):
 
         Raises:
             InvalidError: The cursor is of another search, or a time has no time zone.
+
+        Example:
+            page = await store.search('moon "far side"', role="assistant")
+            for hit in page.items:
+                print(hit.conversation.title, hit.snippet.text)
         """
         return await self._run(
             self._operations.search(

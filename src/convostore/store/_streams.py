@@ -123,6 +123,13 @@ class ReplyStream(_ReplyStream):
 
     Leaving early closes the connection. It does not stop the service, which finishes the answer and
     stores it: `get_reply` finds it later. One thread at a time reads it; any may close it.
+
+    Example:
+        with store.stream_reply(None, "How far is the moon?") as stream:
+            for event in stream:
+                if event.kind == "text_delta":
+                    print(event.text, end="")
+        print(stream.reply.conversation_id)
     """
 
     def __init__(
@@ -235,7 +242,14 @@ class ReplyStream(_ReplyStream):
 
 
 class AsyncReplyStream(_ReplyStream):
-    """The async counterpart of `ReplyStream`; a cancellation closes it."""
+    """The async counterpart of `ReplyStream`; a cancellation closes it.
+
+    Example:
+        async with store.stream_reply(None, "How far is the moon?") as stream:
+            async for event in stream:
+                if event.kind == "text_delta":
+                    print(event.text, end="")
+    """
 
     def __init__(
         self,

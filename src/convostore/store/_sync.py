@@ -54,6 +54,13 @@ class ConversationStore(BaseStore):
 
     Use it in a ``with``. Each method may also raise `UnsupportedError` (ask `offers`), `AuthError`,
     `RateLimitError`, `UnavailableError` and `ProtocolError`, and `InvalidError` once it is closed.
+
+    Example:
+        with convostore.open("sqlite:///history.db") as store:
+            chat = store.create_conversation(title="Moon")
+            store.append_messages(chat.id, [Message.user("How far is the moon?")])
+            for message in store.messages(chat.id):
+                print(message.role, message.text)
     """
 
     def __init__(
@@ -603,6 +610,11 @@ class ConversationStore(BaseStore):
 
         Raises:
             InvalidError: The cursor is of another search, or a time has no time zone.
+
+        Example:
+            page = store.search('moon "far side"', role="assistant")
+            for hit in page.items:
+                print(hit.conversation.title, hit.snippet.text)
         """
         return self._run(
             self._operations.search(

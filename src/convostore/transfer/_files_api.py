@@ -56,6 +56,11 @@ def export_conversations(
         InvalidError: The format is unknown, or the file cannot be written.
         ConfigError: The format needs libraries that are not installed.
         StoreError: The store cannot be read; no file is left.
+
+    Example:
+        with convostore.open("sqlite:///history.db") as store:
+            report = convostore.export_conversations(store, "history.jsonl")
+        print(report.conversations, "conversations,", report.messages, "messages")
     """
     send = sender({SourceCall: store})
     return run(Export(store, destination, format, ids, raw, on_error, progress).flow(), send)

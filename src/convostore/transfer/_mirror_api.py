@@ -66,6 +66,14 @@ def mirror(
         ConflictError: With `delete`, the source is empty, so all copies would be deleted.
         StoreError: The source's list cannot be read, or one side is out of reach or refuses the
             credential. Everything written until then stays.
+
+    Example:
+        with (
+            convostore.open("sqlite:///history.db") as source,
+            convostore.open("sqlite:///archive.db") as archive,
+        ):
+            report = convostore.mirror(source, archive)
+        print(report.copied, "copied,", report.unchanged, "unchanged")
     """
     policy = UpsertPolicy(full=full, new_only=new_only, delete=delete, dry_run=dry_run)
     send = sender({SourceCall: source, TargetCall: target})

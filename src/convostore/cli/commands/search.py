@@ -1,6 +1,6 @@
 """The command `search`: in the store itself, or in a local archive of it.
 
-What matches is decided by the stores.
+The stores decide what matches.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What `generate.py` writes: parts of pages, whole pages, and `llms.txt`."""

@@ -254,7 +254,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     folder = tmp_path / "site"
     folder.mkdir()
     made = Site(folder)
-    made.install("convostore", {}, version="0.1.0")
+    made.install("convostore", {}, version="0.2.0")
     without_others = [each for each in sys.path if not list(Path(each).glob("*.dist-info"))]
     monkeypatch.setattr(sys, "path", [str(folder), *without_others])
     plugins.forget()

@@ -57,9 +57,9 @@ def test_what_is_installed_is_listed_and_not_imported(site):
     listed = [(each.scheme, each.distribution, each.version) for each in installed()]
     assert listed == [
         ("broken", "acme-broken", "1.0"),
-        ("echo", "convostore", "0.1.0"),
+        ("echo", "convostore", "0.2.0"),
         ("good", "acme-good", "2.5"),
-        ("memory", "convostore", "0.1.0"),
+        ("memory", "convostore", "0.2.0"),
     ]
     assert not {"acme_good_good", "acme_broken_broken"} & set(sys.modules)
 
@@ -134,17 +134,19 @@ def test_a_plugin_may_serve_several_schemes(site):
 
 
 @pytest.mark.parametrize("source", [GOOD, BROKEN], ids=["that loads", "that does not load"])
-def test_a_plugin_that_needs_a_newer_core_says_so(site, source):
-    site.install("acme-new", {"good": source}, "convostore>=99")
+@pytest.mark.parametrize("needed", [">=99", "~=0.3.0", "~=0.1.0", "~=0.2.1"])
+def test_a_plugin_that_needs_another_core_says_what_to_upgrade(site, source, needed):
+    site.install("acme-new", {"good": source}, f"convostore{needed}")
     error = refused("good")
     assert "acme-new 1.0" in str(error)
-    assert "convostore>=99" in str(error)
-    assert "0.1.0" in str(error)
+    assert f"convostore{needed}, this is 0.2.0" in str(error)
+    assert "pip install --upgrade convostore acme-new" in str(error)
 
 
 @pytest.mark.parametrize(
     "requirement",
     [
+        "convostore~=0.2.0",
         "convostore>=0.1,<1",
         "Convostore",
         "convostore>=99; python_version < '3'",

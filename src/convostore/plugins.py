@@ -260,12 +260,12 @@ def _load(point: metadata.EntryPoint, served: str) -> Any:
         manager.register(point.load())
         manager.check_pending()
     except Exception as error:
-        reason = _too_new(point) or _description(error)
+        reason = _misfit(point) or _description(error)
         raise PluginError(
             f"{_name(point)} {_version(point)}, which serves {served}, did not load: {reason}"
         ) from error
-    if too_new := _too_new(point):
-        raise PluginError(f"{_name(point)} {_version(point)} cannot serve {served}: {too_new}")
+    if misfit := _misfit(point):
+        raise PluginError(f"{_name(point)} {_version(point)} cannot serve {served}: {misfit}")
     return manager.hook
 
 
@@ -273,7 +273,7 @@ def _description(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _too_new(point: metadata.EntryPoint) -> str | None:
+def _misfit(point: metadata.EntryPoint) -> str | None:
     """Return a complaint where the plugin's metadata requires another convostore than this."""
     from packaging.requirements import InvalidRequirement, Requirement
 
@@ -287,7 +287,8 @@ def _too_new(point: metadata.EntryPoint) -> str | None:
         if _normalised(requirement.name) != "convostore" or (marker and not marker.evaluate()):
             continue
         if not specifier.contains(ours, prereleases=True):
-            return f"it needs convostore{specifier}, this is {ours}: upgrade convostore"
+            pip = f"pip install --upgrade convostore {_name(point)}"
+            return f"it needs convostore{specifier}, this is {ours}: {pip}"
     return None
 
 

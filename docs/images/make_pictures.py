@@ -1,6 +1,6 @@
 """Make the pictures of the viewer: `.venv/bin/python docs/images/make_pictures.py`.
 
-Needs Chromium, which `.ci/install-chromium` installs. Run it when the viewer looks different.
+Needs Chromium, which `.ci/install-package chromium` installs. Run it when the viewer looks different.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PICTURES = (
 def main() -> None:
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
     if found is None:
-        sys.exit("there is no Chromium: run .ci/install-chromium")
+        sys.exit("there is no Chromium: run .ci/install-package chromium")
     with convostore.open(STORE) as store:
         for conversation, messages in chats():
             store.put_conversation(conversation)

@@ -20,6 +20,8 @@ GUIDE = ROOT / "docs" / "how-to" / "deploy-the-gateway.md"
 CERTIFICATE = ROOT / "tests" / "http" / "loopback.pem"
 REQUIRED = "CONVOSTORE_REQUIRE_NGINX"
 _SHOWN = re.compile(r"^```nginx\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_ATTEMPTS = 5
+"""Another program may take a free port before nginx does."""
 _UNTIL_NOBODY_LISTENS = '"$0" -p "$1" -c nginx.conf -e stderr & read -r _; kill $!; wait'
 """It ends with whoever holds its standard input, even if that is killed."""
 
@@ -38,24 +40,35 @@ def before(gateway: str, folder: Path) -> Iterator[Nginx]:
     program = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
     if program is None:
         report = pytest.fail if os.environ.get(REQUIRED) else pytest.skip
-        report("there is no nginx to test on: install it, as .ci/install-nginx does")
-    plain, secure = _free_port(), _free_port()
-    settings = _settings(urlsplit(gateway).netloc, plain, secure)
-    (folder / "nginx.conf").write_text(settings, encoding="utf-8")
-    process = subprocess.Popen(
-        ["sh", "-c", _UNTIL_NOBODY_LISTENS, program, f"{folder}/"],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    try:
-        for line in process.stderr:
-            assert "emerg" not in line, line
-            if "start worker process" in line:
-                break
-        yield Nginx(f"http://localhost:{plain}", f"https://localhost:{secure}")
-    finally:
-        process.communicate(input="")
+        report("there is no nginx to test on: install it, as .ci/install-package does")
+    for _ in range(_ATTEMPTS):
+        plain, secure = _free_port(), _free_port()
+        settings = _settings(urlsplit(gateway).netloc, plain, secure)
+        (folder / "nginx.conf").write_text(settings, encoding="utf-8")
+        process = subprocess.Popen(
+            ["sh", "-c", _UNTIL_NOBODY_LISTENS, program, f"{folder}/"],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        try:
+            problem = _problem_at_start(process)
+            if problem is None:
+                yield Nginx(f"http://localhost:{plain}", f"https://localhost:{secure}")
+                return
+            assert "Address already in use" in problem
+        finally:
+            process.communicate(input="")
+    pytest.fail("nginx found no free port")
+
+
+def _problem_at_start(process: subprocess.Popen[str]) -> str | None:
+    for line in process.stderr:
+        if "emerg" in line:
+            return line
+        if "start worker process" in line:
+            return None
+    return "it ended without a word"
 
 
 def _free_port() -> int:

@@ -46,7 +46,7 @@ def running(server: servers.Server, mode: str = "transaction") -> Iterator[serve
     if not shutil.which("pgbouncer", path=path):
         raise servers.NoServer(
             "there is no PgBouncer to test on: install your system's package pgbouncer, as "
-            ".ci/install-pgbouncer does"
+            ".ci/install-package does"
         )
     with tempfile.TemporaryDirectory(prefix="pgbouncer-", ignore_cleanup_errors=True) as folder:
         port = servers.free_port()

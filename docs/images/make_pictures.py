@@ -1,6 +1,6 @@
 """Make the pictures of the viewer: `.venv/bin/python docs/images/make_pictures.py`.
 
-Needs Chromium, which `.ci/install-package chromium` installs. Run it when the viewer looks different.
+Needs Chromium (`.ci/install-package chromium`). Run it when the looks of the viewer change.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def chromium() -> Iterator[object]:
     if found is None:
         told = "no Chromium with Playwright: the viewer is NOT TESTED in a browser"
         if os.environ.get(REQUIRED) == "1":
-            pytest.fail(f"{told}, and {REQUIRED}=1: run .ci/install-package chromium", pytrace=False)
+            pytest.fail(f"{told}, and {REQUIRED}=1: see .ci/install-package", pytrace=False)
         pytest.skip(told)
     # Where one is root, as in a container, Chromium's sandbox cannot be had.
     root = ["--no-sandbox"] if os.geteuid() == 0 else []

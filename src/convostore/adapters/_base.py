@@ -230,6 +230,14 @@ class Adapter(ABC, Generic[Q, R]):
             NotFoundError: The conversation does not exist.
         """
 
+    def count_conversations(self) -> Flow[Q, R, int]:
+        """Return how many conversations there are, if that is cheap.
+
+        Override it where pages have no `total`. It is asked once at the beginning of a long run
+        whose progress is shown.
+        """
+        raise self.unsupported(Operation.LIST_CONVERSATIONS)
+
     def get_message(self, conversation_id: str, message_id: str) -> Flow[Q, R, Message]:
         """Return a message; by default, where lists are whole, it is found in the list.
 

@@ -147,6 +147,9 @@ class WrappedAdapter(Adapter[Q, R]):
     def list_conversations(self, listing: Listing) -> Flow[Q, R, Page[Conversation]]:
         return self.inner.list_conversations(listing)
 
+    def count_conversations(self) -> Flow[Q, R, int]:
+        return self.inner.count_conversations()
+
     def get_conversation(self, conversation_id: str) -> Flow[Q, R, Conversation]:
         return self.inner.get_conversation(conversation_id)
 

@@ -238,6 +238,9 @@ class MemoryAdapter(Adapter[Call, object]):
 
         return _do(call)
 
+    def count_conversations(self) -> Flow[Call, object, int]:
+        return _do(lambda: len(self._shelf.kept))
+
     def _matching(self, older_than: datetime | None, owner: object) -> Iterator[_Entry]:
         for entry in self._shelf.kept.values():
             active = entry.conversation.last_active_at

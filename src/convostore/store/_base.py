@@ -11,7 +11,10 @@ from ._operations import Operations
 from ._values import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from ..search import Search
+    from ._async import AsyncConversationStore
     from ._batches import Batches
     from ._chat_operations import ChatOperations
     from ._observation import Observer
@@ -113,6 +116,11 @@ class BaseStore:
 def adapter_of(store: BaseStore) -> Adapter:
     """Return the adapter of a store, for other modules of this library."""
     return store._operations.adapter  # noqa: SLF001  # no caller of a store needs it
+
+
+def count_of(store: AsyncConversationStore) -> Awaitable[int]:
+    """Call `Adapter.count_conversations`; of a sync store, the result is returned at once."""
+    return store._run(store._operations.count_conversations())  # noqa: SLF001  # as above
 
 
 def search_of(*values: Any) -> Search:

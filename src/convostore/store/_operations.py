@@ -224,6 +224,10 @@ class Operations:
         )
         return _check_start(_only_wanted(page, listing), listing)
 
+    @operation(Operation.LIST_CONVERSATIONS)
+    def count_conversations(self) -> AnyFlow[int]:
+        return self.adapter.count_conversations()
+
     def _require_filter(self, owner: object) -> None:
         if owner is not UNSET and "owner" not in self.adapter.traits.filters:
             raise self._lacking("filter conversations by owner", "owner")

@@ -94,7 +94,7 @@ class Export:
 
     def _write_all(self) -> Steps[None]:
         yield from self._write(self._writer.start)
-        reader = ConversationReader(self._store, SourceCall)
+        reader = ConversationReader(self._store, SourceCall, counts=self._progress.is_reported)
         while (page := (yield from reader.next_page())) is not None:
             self._progress.total = reader.total
             for conversation in page:

@@ -93,7 +93,7 @@ class MirrorRun:
         self._name = name or source.label
         self._policy = policy
         self._progress = progress
-        self._reader = ConversationReader(source, SourceCall)
+        self._reader = ConversationReader(source, SourceCall, counts=progress is not None)
         self._listed: set[bytes] = set()
         self._counts = Counter[str]()
         self._losses = Counter[str]()

@@ -9,13 +9,14 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from ..adapters._endless import EndlessListCheck
 from ..errors import ProtocolError, StoreError
 from ..models import Conversation, Listing, Message, Page
-from ..store._base import adapter_of
+from ..store._base import adapter_of, count_of
 from ..store._iteration import PageIterator
 from ._calls import FileCall, SourceCall, Steps, Store, TargetCall
 
@@ -43,13 +44,19 @@ class UnreadError(Exception):
 class ConversationReader:
     """The conversations of a store, page by page, while others may write to it.
 
+    Args:
+        store: The store.
+        side: Its part in the transfer.
+        counts: Whether to ask once for the total, where pages do not have it.
+
     Attributes:
         total: How many there are, where the store says so.
     """
 
-    def __init__(self, store: Store, side: Side) -> None:
+    def __init__(self, store: Store, side: Side, *, counts: bool = False) -> None:
         self._pages = PageIterator[Conversation](adapter_of(store), Listing())
         self._side = side
+        self._counts = counts and adapter_of(store).implements("count_conversations")
         self.total: int | None = None
 
     def next_page(self) -> Steps[list[Conversation] | None]:
@@ -65,7 +72,12 @@ class ConversationReader:
         page: Page[Conversation] = yield self._side(
             lambda store: store.list_conversations(limit=limit, cursor=listing.cursor)
         )
-        self.total = page.total
+        if page.total is not None:
+            self.total = page.total
+        elif self._counts and page.cursor is not None:
+            with suppress(StoreError):  # progress is not worth a run
+                self.total = yield self._side(count_of)
+        self._counts = False
         return self._pages.accept(page)
 
 

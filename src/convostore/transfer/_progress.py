@@ -37,6 +37,11 @@ class ProgressCounter:
         self.messages = 0
         self.total: int | None = None
 
+    @property
+    def is_reported(self) -> bool:
+        """Whether there is a callback."""
+        return self._report is not None
+
     def add(self, *, conversations: int = 0, messages: int = 0) -> None:
         """Count what is done, and report it."""
         self.conversations += conversations

@@ -102,6 +102,10 @@ class SQLAdapter(MessageWrites):
             cursor = cursor_after(place, places, listing.start)
         return Page(items=tuple([conversation_of(row) for row in page]), cursor=cursor)
 
+    def count_conversations(self) -> SQLFlow[int]:
+        query = self._sql.conversation_count(namespace=self._encoded_namespace)
+        return int((yield query).rows[0][0])
+
     def _end_of_list(self, listing: Listing) -> tuple[Any, ...]:
         """Return the place before the first conversation, or after the last one."""
         tables = self._sql.tables

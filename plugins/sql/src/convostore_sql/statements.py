@@ -65,6 +65,9 @@ class Statements:
     def _compile_conversations(self) -> None:
         c = self._c
         self.conversation = self._read(select(*self._conversation).where(self._own))
+        self.conversation_count = self._read(
+            select(func.count()).select_from(c).where(c.c.namespace == bindparam("namespace"))
+        )
         self.locked_conversation = self._locked(select(*self._conversation).where(self._own))
         end = ("pinned", "created_at", "updated_at", "stored_at", "message_count", "next_seq")
         self.locked_end = self._locked(

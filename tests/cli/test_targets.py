@@ -16,6 +16,9 @@ dsn = "echo://{work}"
 
 [profiles.archive]
 dsn = "echo://{archive}"
+
+[profiles.dev]
+dsn = "echo://dev"
 """
 
 
@@ -91,6 +94,8 @@ def test_arguments_that_are_all_there_begin_with_the_target(work):
     "words",
     [
         ("ask", "wrok"),
+        ("ask", "WORK"),
+        ("ask", "dve"),
         ("show", "wrok"),
         ("export", "wrok"),
         ("export", "archiv", "tides"),
@@ -106,6 +111,26 @@ def test_what_is_nearly_a_profile_is_an_error_and_nothing_is_sent(work, words):
     assert "--target" in result.stderr
     assert result.stderr.count("\n") == 1
     assert (said(work, "tides"), stored(work)) == before
+
+
+@pytest.mark.parametrize(
+    "words", [("ask", ""), ("ls", "-T", ""), ("ls", "--target="), ("chat", ""), ("ls", "")]
+)
+def test_an_empty_word_of_an_unset_variable_is_no_target(work, words):
+    before = said(work, "tides"), stored(work)
+    result = run(*words, input="of great secrecy")
+    assert result.exit_code == ExitCode.USAGE
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert (said(work, "tides"), stored(work)) == before
+
+
+@pytest.mark.parametrize("target", ["-x", "--json", "--option=create=true", "--target=archive"])
+def test_a_default_target_is_never_an_option(work, monkeypatch, target):
+    monkeypatch.setenv("CONVOSTORE_TARGET", target)
+    result = run("ls")
+    assert result.exit_code == ExitCode.USAGE
+    assert "begins with '-'" in result.stderr
 
 
 @pytest.mark.parametrize("word", ["history.db", "sqlite:/history.db", "fastgpt+http:/host"])

@@ -27,6 +27,9 @@ METAVAR: Final = "TARGET"
 _FREE_WORDS: Final = frozenset({"QUERY"})
 """Arguments that are words of any kind, which may be near to a profile's name by chance."""
 _SIMILARITY: Final = 0.75
+_SIMILARITY_OF_SHORT: Final = 0.66
+"""That of words in which one letter is a third of all: `dve` is nearly `dev`."""
+_SHORT: Final = 3
 _FILE: Final = re.compile(r".+\.(?:db|sqlite3?)", re.IGNORECASE)
 _OPTION: Final = re.compile(r"--?[A-Za-z-]+")
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9.-]+)(?:\+https?)?:.*", re.IGNORECASE | re.DOTALL)
@@ -59,8 +62,9 @@ class TargetCommand(TyperCommand):
         given, extra, _ = self.make_parser(ctx).parse_args(list(args))
         if any(param.is_eager and given.get(param.name) for param in self.get_params(ctx)):
             return args  # such as --help
-        if named := given.get(_option().name):
-            return [str(named), *args]
+        named = given.get(_option().name)
+        if named is not None:
+            return args if ctx.resilient_parsing and not named else [_checked(str(named)), *args]
         arguments = _arguments(self.params)
         words = [*_words(given.get(param.name) for param in arguments), *extra]
         others = arguments[1:]
@@ -73,13 +77,27 @@ class TargetCommand(TyperCommand):
             return args
         target = _default_for(words, is_full=is_full, is_free=is_free)
         if target is not None:
-            return [target, *args]
+            return [_checked(target), *args]
         if not words:
             ctx.fail(
                 "no store is named, and there is no default target: write a DSN or the name of a "
                 "profile, or set a default with 'convostore init'"
             )
         return args
+
+
+def _checked(target: str) -> str:
+    """Return a target that a command line can hold as an argument.
+
+    Raises:
+        ConfigError: It is empty, as an unset variable of a script is, or would be an option.
+    """
+    if not target or (target.startswith("-") and target != "-"):
+        raise ConfigError(
+            "the target must be a DSN or the name of a profile, not "
+            + ("an empty text" if not target else "a text that begins with '-'")
+        )
+    return target
 
 
 def _arguments(params: Iterable[Any]) -> list[Any]:
@@ -115,15 +133,29 @@ def _default_for(words: Sequence[str], *, is_full: bool, is_free: bool) -> str |
     profiles = profile_names()
     if first in profiles or (default := default_target()) is None:
         return None
+    if words and not first:
+        raise ConfigError(
+            "the first argument is empty: it is not clear which store is meant: name it with "
+            "--target, or leave the argument out"
+        )
     if not is_free:
         if _is_like_a_dsn(first):
             return None
-        if near := get_close_matches(first, profiles, 1, _SIMILARITY):
+        if (near := _near(first, profiles)) is not None:
             raise ConfigError(
-                f"there is no profile {first!r}: did you mean {near[0]!r}? If {first!r} is not a "
+                f"there is no profile {first!r}: did you mean {near!r}? If {first!r} is not a "
                 "store, name the store with --target"
             )
     return default
+
+
+def _near(word: str, profiles: Iterable[str]) -> str | None:
+    """Return the profile whose name a word is nearly, in any case; None if there is none."""
+    names = {name.casefold(): name for name in profiles}
+    folded = word.casefold()
+    similarity = _SIMILARITY_OF_SHORT if len(folded) <= _SHORT else _SIMILARITY
+    near = get_close_matches(folded, names, 1, similarity)
+    return names[near[0]] if near else None
 
 
 def _is_like_a_dsn(word: str) -> bool:

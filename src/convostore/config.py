@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Final, Unpack, overload
+from typing import TYPE_CHECKING, Any, Final, Unpack, overload
 from urllib.parse import quote
 
 from ._known_options import OpenOptions
@@ -231,12 +231,9 @@ def default_target() -> str | None:
     """
     if target := os.environ.get("CONVOSTORE_TARGET"):
         return target
-    import tomllib
-
     file = config_file()
     try:
-        with file.open("rb") as stream:
-            target = tomllib.load(stream).get("default")
+        target = _settings(file).get("default")
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -246,13 +243,16 @@ def default_target() -> str | None:
     return target
 
 
-def _profile(name: str) -> Mapping[str, object]:
+def _settings(file: Path) -> dict[str, Any]:  # Any: what the user wrote
     import tomllib
 
+    return tomllib.loads(file.read_bytes().decode("utf-8-sig"))  # some editors write a BOM
+
+
+def _profile(name: str) -> Mapping[str, object]:
     file = config_file()
     try:
-        with file.open("rb") as stream:
-            profiles = tomllib.load(stream).get("profiles", {})
+        profiles = _settings(file).get("profiles", {})
     except FileNotFoundError:
         raise _no_such_profile(
             name,

@@ -2,10 +2,13 @@
 
 import json
 import sys
+import threading
 import tomllib
 
 import pytest
 
+from convostore.cli import _profiles
+from convostore.cli._profiles import add_profile
 from convostore.cli.errors import ExitCode
 from convostore.config import config_file, default_target
 
@@ -88,6 +91,15 @@ def test_no_secret_is_written_in_clear(command, words):
     assert not config_file().exists()
 
 
+@pytest.mark.parametrize("value", ["fastgpt-s3cr3t", "s3cr3t=", "$S3CR3T", "sk s3cr3t"])
+def test_a_secret_in_place_of_its_variable_is_not_written(value):
+    result = run("init", "fastgpt+http://host", "--env", f"api_key={value}")
+    assert result.exit_code == ExitCode.USAGE
+    assert "environment variable" in result.stderr
+    assert "s3cr3t" not in result.stderr.lower()
+    assert not config_file().exists()
+
+
 def test_where_secrets_come_from_is_written():
     result = run(
         *("init", "fastgpt+http://host", "-o", "app_id=0123456789abcdef01234567"),
@@ -160,6 +172,40 @@ def test_a_file_of_another_shape_is_left_alone(text):
     assert text in config_file().read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("first", ["", "default = 'home'\n"])
+def test_line_ends_and_a_byte_order_mark_stay(mark, first):
+    text = f'{mark}{first}# mine\n[profiles.home]\ndsn = "memory://home"'.replace("\n", "\r\n")
+    config_file().write_bytes(text.encode())
+    assert run("ls", "home").exit_code == 0
+    assert run("profiles", "add", "work", "memory://work", "--default").exit_code == 0
+    changed = config_file().read_bytes().decode()
+    assert changed.startswith(f'{mark}default = "work"\r\n# mine\r\n[profiles.home]\r\n')
+    assert changed.endswith('\r\n\r\n[profiles.work]\r\ndsn = "memory://work"\r\n')
+    assert "\n" not in changed.replace("\r\n", "")
+    assert default_target() == "work"
+
+
+@on_posix
+def test_profiles_that_are_added_at_the_same_time_are_all_kept(monkeypatch):
+    """The second one is added while the first one has read the file and not yet written it."""
+    write(COMMENTED)
+    parsed = threading.Event()
+    others = [threading.Thread(target=add_profile, args=('[profiles.b]\ndsn="echo://"\n', "b"))]
+
+    def parse(text):
+        if not parsed.is_set():
+            parsed.set()
+            others[0].start()
+            others[0].join(0.3)
+        return tomllib.loads(text)
+
+    monkeypatch.setattr(_profiles, "_parse", parse)
+    add_profile('[profiles.a]\ndsn="echo://"\n', "a")
+    others[0].join()
+    assert set(settings()["profiles"]) == {"home", "a", "b"}
+
+
 @on_posix
 def test_a_link_to_the_file_stays_a_link(tmp_path):
     real = tmp_path / "dotfiles.toml"
@@ -200,6 +246,12 @@ def test_profiles_are_listed_without_secrets(words):
         ["work", "fastgpt+https://ann:***@chat.example.org", "default", "api_key"],
         ["home", "memory://home", "", ""],
     ]
+
+
+def test_what_is_no_dsn_may_hold_a_secret_and_is_not_listed():
+    write('[profiles.work]\ndsn = "postgresql:ann:s3cr3t@host"\n')
+    assert "s3cr3t" not in run("profiles").stdout
+    assert "s3cr3t" not in run("profiles", "list", "--json").stdout
 
 
 def test_profiles_as_json():

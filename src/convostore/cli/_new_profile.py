@@ -5,6 +5,7 @@ The file is written elsewhere, and no store is opened.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from ..errors import ConfigError
 from ._arguments import parse_options
 from ._profiles import check_name, profile_text
 
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_OPTIONS: Final = frozenset({"dsn", "target", "transport", "observe"})
 
 
@@ -36,7 +38,8 @@ def new_profile(
     address = DSN.parse(dsn)
     options = _pairs(given, "--option")
     secrets: dict[str, Mapping[str, object]] = {
-        option: {"env": variable} for option, variable in _pairs(environment, "--env").items()
+        option: {"env": _variable(variable)}
+        for option, variable in _pairs(environment, "--env").items()
     }
     for option, words in _pairs(command, "--command").items():
         secrets[option] = {"command": _command_words(words)}
@@ -51,6 +54,15 @@ def new_profile(
 
 def _pairs(options: list[str] | None, hint: str) -> dict[str, str]:
     return dict(parse_options(options or [], hint, reserved=_NOT_OPTIONS))
+
+
+def _variable(name: str) -> str:
+    """Return the name of a variable; what is no such name may be the secret itself."""
+    if not _VARIABLE.fullmatch(name):
+        raise typer.BadParameter(
+            "must be NAME=VARIABLE, with the name of an environment variable", param_hint="--env"
+        )
+    return name
 
 
 def _command_words(words: str) -> list[str]:

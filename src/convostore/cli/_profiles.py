@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkstemp
@@ -19,6 +19,7 @@ from ..errors import ConfigError
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 _DEFAULT_LINE: Final = re.compile(r"""^default[ \t]*=[ \t]*("[^"\n]*"|'[^'\n]*')""", re.MULTILINE)
+_BOM: Final = "\ufeff"
 _DELETE: Final = "\x7f"
 _PRIVATE: Final = 0o600
 _PRIVATE_FOLDER: Final = 0o700
@@ -133,16 +134,17 @@ def add_profile(profile: str, name: str) -> Path:
     Raises:
         ConfigError: There is a profile of this name, or the file cannot be changed.
     """
-    text = _read() or ""
-    before = _parse(text)
-    if name in profiles_table(before):
-        raise ConfigError(
-            f"there is a profile {name!r} in {config_file()} already: choose another name, or edit "
-            "the file"
-        )
-    gap = "\n" if text.endswith("\n\n") or not text else "\n\n" if not text.endswith("\n") else "\n"
-    added = text + (gap if text else "") + profile
-    return _replace(added, _with_profile(before, name, profile))
+    with _alone():
+        text = _read() or ""
+        before = _parse(text)
+        if name in profiles_table(before):
+            raise ConfigError(
+                f"there is a profile {name!r} in {config_file()} already: choose another name, or "
+                "edit the file"
+            )
+        gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
+        added = text + (gap + profile).replace("\n", _line_end(text))
+        return _replace(added, _with_profile(before, name, profile))
 
 
 def set_default(name: str) -> Path:
@@ -151,17 +153,22 @@ def set_default(name: str) -> Path:
     Raises:
         ConfigError: There is no such profile, or the file cannot be changed.
     """
-    text = _read() or ""
-    before = _parse(text)
-    if name not in profiles_table(before):
-        known = ", ".join(sorted(profiles_table(before))) or "none"
-        raise ConfigError(f"there is no profile {name!r} in {config_file()}; there are: {known}")
-    line = f"default = {_quoted(name)}"
-    if "default" in before:
-        changed = _DEFAULT_LINE.sub(lambda _: line, text, count=1)
-    else:
-        changed = f"{line}\n{text}"
-    return _replace(changed, {**before, "default": name})
+    with _alone():
+        text = _read() or ""
+        before = _parse(text)
+        if name not in profiles_table(before):
+            known = ", ".join(sorted(profiles_table(before))) or "none"
+            raise ConfigError(
+                f"there is no profile {name!r} in {config_file()}; there are: {known}"
+            )
+        mark = _BOM if text.startswith(_BOM) else ""
+        lines = text.removeprefix(_BOM)
+        line = f"default = {_quoted(name)}"
+        if "default" in before:
+            changed = _DEFAULT_LINE.sub(lambda _: line, lines, count=1)
+        else:
+            changed = f"{line}{_line_end(text)}{lines}"
+        return _replace(mark + changed, {**before, "default": name})
 
 
 def profile_text(
@@ -188,10 +195,31 @@ def _quoted(value: object) -> str:
     return json.dumps(value, ensure_ascii=False).replace(_DELETE, "\\u007f")
 
 
+def _line_end(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep other processes from changing the file meanwhile, where the system has such locks."""
+    folder = None
+    with suppress(ImportError, OSError):
+        import fcntl
+
+        folder = os.open(config_file().resolve().parent, os.O_RDONLY)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if folder is not None:
+            os.close(folder)
+
+
 def _read() -> str | None:
+    """Return the file's text, with its line ends and its BOM; None if it does not exist."""
     file = config_file()
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_bytes().decode("utf-8")
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -202,7 +230,7 @@ def _parse(text: str) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text.removeprefix(_BOM))
     except ValueError as error:
         raise ConfigError(f"{config_file()} is not valid TOML: {error}") from None
 
@@ -226,7 +254,7 @@ def _replace(text: str, expected: Mapping[str, Any]) -> Path:
         mode = file.stat().st_mode & 0o777 if file.exists() else _PRIVATE
         descriptor, temporary = mkstemp(dir=file.parent, prefix=".config-")
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
                 stream.write(text)
             Path(temporary).chmod(mode)
             Path(temporary).replace(file)

@@ -182,14 +182,14 @@ def _facts(profile: Profile) -> tuple[str, str]:
     return _masked(profile.dsn), ", ".join(profile.options)
 
 
-def _masked(dsn: str) -> str:
-    """Return a DSN without secrets; a text that is not a DSN may be a secret itself."""
-    if "://" not in dsn:
-        return dsn
+def _masked(target: str) -> str:
+    """Return a DSN without secrets, or a name; a text that is neither may be a secret itself."""
+    if "://" not in target:
+        return "…" if set(target) & set(":@/?=") else target
     try:
-        return str(DSN.parse(dsn))
+        return str(DSN.parse(target))
     except ConfigError:
-        return dsn.partition("://")[0] + "://…"
+        return target.partition("://")[0] + "://…"
 
 
 def add(

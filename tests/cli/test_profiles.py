@@ -296,3 +296,27 @@ def test_a_store_that_does_not_work_is_said_when_its_profile_is_written(tmp_path
     assert result.exit_code == 0
     assert "the store does not work" in result.stderr
     assert default_target() == "main"
+
+
+@on_posix
+@pytest.mark.parametrize("words", [("init", "echo://x"), ("profiles", "add", "x", "echo://x")])
+def test_a_device_is_never_replaced_by_a_file(words, tmp_path, monkeypatch):
+    device = tmp_path / "device"
+    device.symlink_to("/dev/null")
+    monkeypatch.setenv("CONVOSTORE_CONFIG", str(device))
+    replaced = []
+    monkeypatch.setattr(_profiles.Path, "replace", lambda *paths: replaced.append(paths))
+    assert run(*words).exit_code == ExitCode.USAGE
+    assert replaced == []
+
+
+@on_posix
+def test_a_link_to_itself_is_an_error_in_one_line(tmp_path, monkeypatch):
+    link = tmp_path / "link.toml"
+    link.symlink_to(link)
+    monkeypatch.setenv("CONVOSTORE_CONFIG", str(link))
+    for words in (("profiles",), ("profiles", "add", "x", "echo://x"), ("ls",), ("ask", "hello")):
+        result = run(*words)
+        assert result.exit_code == ExitCode.USAGE
+        assert str(link) in result.stderr
+        assert result.stderr.count("\n") == 1

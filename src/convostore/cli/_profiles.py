@@ -203,7 +203,7 @@ def _line_end(text: str) -> str:
 def _alone() -> Iterator[None]:
     """Keep other processes from changing the file meanwhile, where the system has such locks."""
     folder = None
-    with suppress(ImportError, OSError):
+    with suppress(ImportError, OSError, RuntimeError):  # of a link to itself
         import fcntl
 
         folder = os.open(config_file().resolve().parent, os.O_RDONLY)
@@ -249,6 +249,8 @@ def _replace(text: str, expected: Mapping[str, Any]) -> Path:
     if meaning != expected:
         raise ConfigError(f"{link} is written in a way that cannot be changed here: edit it")
     file = link.resolve()  # a symbolic link stays one
+    if file.exists() and not file.is_file():
+        raise ConfigError(f"{link} is not a regular file: name another one in CONVOSTORE_CONFIG")
     try:
         file.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
         mode = file.stat().st_mode & 0o777 if file.exists() else _PRIVATE

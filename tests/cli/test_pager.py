@@ -65,17 +65,34 @@ def test_a_pager_that_cannot_be_run_is_said_and_all_is_shown():
         ({"PAGER": "more", "CONVOSTORE_PAGER": "less -S"}, ["less", "-S"]),
         ({"PAGER": "more", "CONVOSTORE_PAGER": ""}, None),
         ({"PAGER": "cat"}, None),
+        ({"PAGER": "more", "TERM": "dumb"}, None),
     ],
 )
 def test_the_pager_is_the_one_that_the_environment_names(monkeypatch, variables, command):
-    for name in ("PAGER", "CONVOSTORE_PAGER"):
+    for name in ("PAGER", "CONVOSTORE_PAGER", "TERM"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert pager._command() == command
 
 
+def test_less_shows_colours_whatever_its_own_settings_are(monkeypatch, tmp_path):
+    less = tmp_path / "less"
+    less.write_text(f'#!/bin/sh\necho "$LESS $@" > {tmp_path}/said\ncat > {tmp_path}/paged\n')
+    less.chmod(0o755)
+    monkeypatch.setenv("LESS", "-i")
+    monkeypatch.setenv("CONVOSTORE_PAGER", f"{less} -S")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    use_pager(is_on=True)
+    with PagedOutput(height=2) as output:
+        output.write("one\ntwo\nthree\n")
+    assert (tmp_path / "said").read_text() == "-i -S -R\n"
+    assert (tmp_path / "paged").read_text() == "one\ntwo\nthree\n"
+
+
 def test_an_interrupt_while_people_read_waits_for_them(monkeypatch, tmp_path):
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("CONVOSTORE_PAGER", f"tee {tmp_path / 'paged'}")
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     use_pager(is_on=True)

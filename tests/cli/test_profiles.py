@@ -5,12 +5,15 @@ import sys
 import threading
 import tomllib
 
+import platformdirs
 import pytest
 
 from convostore.cli import _profiles
 from convostore.cli._profiles import add_profile
+from convostore.cli.commands import profiles
 from convostore.cli.errors import ExitCode
 from convostore.config import config_file, default_target
+from convostore.errors import ConfigError
 
 from ..support.cli import on_a_terminal, on_posix, run, seeded
 
@@ -69,6 +72,13 @@ def test_init_asks_at_a_terminal():
     session = on_a_terminal("init", answers=answers)
     assert session.status == 0, session.shown
     assert settings() == {"default": "mine", "profiles": {"mine": {"dsn": "memory://asked"}}}
+
+
+def test_a_folder_for_data_that_cannot_be_made_is_said(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(platformdirs, "user_data_path", lambda _: tmp_path / "file" / "folder")
+    with pytest.raises(ConfigError, match=r"cannot create .*: name a store"):
+        profiles._database()
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
@@ -20,6 +21,9 @@ from .errors import print_to_stderr
 __all__ = ["PagedOutput", "use_pager"]
 
 _DEFAULT: Final = "less"
+_COLOURS: Final = "-R"
+"""Said to less even if the user's own LESS does not: it would show codes in place of colours."""
+_DUMB: Final = "dumb"
 _NONE: Final = frozenset({"", "cat"})
 _SETTINGS: Final = {"LESS": "FRX", "LV": "-c"}
 """As git sets them if the user has not: quit below a screen, show colours, leave the screen."""
@@ -135,7 +139,9 @@ def _pipe(process: subprocess.Popen[bytes]) -> IO[bytes]:
 
 
 def _command() -> list[str] | None:
-    """Return the command of the pager; None for none."""
+    """Return the command of the pager; None for none, and for a terminal that no pager can move."""
+    if os.environ.get("TERM") == _DUMB:
+        return None
     named = os.environ.get("CONVOSTORE_PAGER", os.environ.get("PAGER", _DEFAULT))
     try:
         words = shlex.split(named)
@@ -147,9 +153,10 @@ def _command() -> list[str] | None:
 def _start() -> subprocess.Popen[bytes] | None:
     """Start the pager; None, with a line on stderr unless it is the default, if there is none."""
     command = _command() or [_DEFAULT]
+    colours = [_COLOURS] if Path(command[0]).stem == _DEFAULT else []
     try:
         return subprocess.Popen(  # noqa: S603  # the user's own settings say what to run
-            command, stdin=subprocess.PIPE, env={**_SETTINGS, **os.environ}
+            [*command, *colours], stdin=subprocess.PIPE, env={**_SETTINGS, **os.environ}
         )
     except OSError as error:
         if command != [_DEFAULT]:

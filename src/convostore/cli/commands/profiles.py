@@ -109,7 +109,12 @@ def _database() -> str:
     from ...config import file_dsn
 
     folder = platformdirs.user_data_path("convostore")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot create {folder}: {error.strerror}: name a store, as in 'convostore init DSN'"
+        ) from None
     return file_dsn(folder / "history.db")
 
 

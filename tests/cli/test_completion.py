@@ -118,6 +118,15 @@ def test_nothing_that_a_shell_could_evaluate_gets_through(work, shell):
     assert not set("$`'\";()\\{}&|<>*?!#~:\x1b") & set(told)
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_names_of_profiles_that_a_shell_could_evaluate_are_left_out(shell):
+    names = ["a b", "$(id)", "x`id`", "it's", "x:y", "-dash", 'say \\"id\\"', "good"]
+    config_file().write_text("".join(f'[profiles."{name}"]\ndsn = "echo://x"\n' for name in names))
+    shown = "\n".join(completed("convostore", "ls", "", shell=shell))
+    assert "good" in shown
+    assert not any(part in shown for part in ("id", "a b", "it's", "x:", "-dash"))
+
+
 def test_what_fails_completes_to_nothing(work):
     config_file().write_text('[profiles.gone]\ndsn = "sqlite:///no-such-file.db"\n')
     assert completed("convostore", "show", "gone", "t") == []

@@ -35,7 +35,8 @@ def complete_profile(incomplete: str) -> list[str]:
     try:
         from ._profiles import profile_names
 
-        return sorted(name for name in profile_names() if name.startswith(incomplete))
+        names = filter(_ID.fullmatch, profile_names())
+        return sorted(name for name in names if name.startswith(incomplete))
     except Exception:
         return []
 

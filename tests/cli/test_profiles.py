@@ -258,6 +258,17 @@ def test_profiles_are_listed_without_secrets(words):
     ]
 
 
+@pytest.mark.parametrize(
+    "dsn", ["postgresql://ann:s3cr3t@127.0.0.1:1/db", "nothing://h?key=s3cr3t", "nothing:ann:s3cr3t@h"]
+)
+@pytest.mark.parametrize("words", [("default",), ("test",), ("test", "--json")])
+def test_a_dsn_in_place_of_a_profile_is_shown_without_its_secret(words, dsn):
+    write(COMMENTED)
+    result = run("profiles", *words, dsn)
+    assert result.exit_code != ExitCode.DONE
+    assert "s3cr3t" not in result.stdout + result.stderr
+
+
 def test_what_is_no_dsn_may_hold_a_secret_and_is_not_listed():
     write('[profiles.work]\ndsn = "postgresql:ann:s3cr3t@host"\n')
     assert "s3cr3t" not in run("profiles").stdout

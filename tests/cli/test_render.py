@@ -324,6 +324,7 @@ def zone(monkeypatch):
         ("UTC", "2026-01-31 12:00 UTC"),
         ("CET-1CEST,M3.5.0,M10.5.0/3", "2026-01-31 13:00 CET"),
         ("<+0530>-5:30", "2026-01-31 17:30 +0530"),
+        ("XYZ-99", "2026-01-31 12:00 UTC"),  # a mistyped zone, more than a day away
     ],
 )
 def test_a_time_is_shown_with_its_zone(zone, name, shown):

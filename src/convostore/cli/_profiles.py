@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import Any, Final
 
+from ..dsn import DSN
 from ..errors import ConfigError
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -159,7 +160,7 @@ def set_default(name: str) -> Path:
         if name not in profiles_table(before):
             known = ", ".join(sorted(profiles_table(before))) or "none"
             raise ConfigError(
-                f"there is no profile {name!r} in {config_file()}; there are: {known}"
+                f"there is no profile {masked(name)!r} in {config_file()}; there are: {known}"
             )
         mark = _BOM if text.startswith(_BOM) else ""
         lines = text.removeprefix(_BOM)
@@ -188,6 +189,16 @@ def profile_text(
         ((kind, value),) = source.items()
         lines.append(f"{option} = {{ {kind} = {_quoted(value)} }}")
     return "\n".join(lines) + "\n"
+
+
+def masked(target: str) -> str:
+    """Return a DSN without secrets, or a name; a text that is neither may be a secret itself."""
+    if "://" not in target:
+        return "…" if set(target) & set(":@/?=") else target
+    try:
+        return str(DSN.parse(target))
+    except ConfigError:
+        return target.partition("://")[0] + "://…"
 
 
 def _quoted(value: object) -> str:

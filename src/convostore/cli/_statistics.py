@@ -50,5 +50,5 @@ class Statistics:
 def _day(time: datetime) -> date:
     try:
         return time.astimezone().date()
-    except OverflowError:  # the first or the last day of the calendar, in another time zone
+    except (OverflowError, ValueError):  # an end of the calendar, or a zone a day away
         return time.date()

@@ -23,6 +23,7 @@ from .._profiles import (
     Profile,
     add_profile,
     create_file,
+    masked,
     read_profiles,
     set_default,
 )
@@ -158,7 +159,7 @@ def list_(as_json: AsJSON = False) -> None:
         documents = [
             {
                 "name": profile.name,
-                "dsn": _masked(profile.dsn),
+                "dsn": masked(profile.dsn),
                 "default": profile.name == target,
                 "options": list(profile.options),
             }
@@ -177,24 +178,14 @@ def list_(as_json: AsJSON = False) -> None:
     if not found:
         print_done(f"no profiles: 'convostore init' creates {config_file()}")
     elif target is not None and target not in {profile.name for profile in found}:
-        print_done(f"the default target is {one_line(_masked(target))}")
+        print_done(f"the default target is {one_line(masked(target))}")
 
 
 list_.__name__ = "profiles list"
 
 
 def _facts(profile: Profile) -> tuple[str, str]:
-    return _masked(profile.dsn), ", ".join(profile.options)
-
-
-def _masked(target: str) -> str:
-    """Return a DSN without secrets, or a name; a text that is neither may be a secret itself."""
-    if "://" not in target:
-        return "…" if set(target) & set(":@/?=") else target
-    try:
-        return str(DSN.parse(target))
-    except ConfigError:
-        return target.partition("://")[0] + "://…"
+    return masked(profile.dsn), ", ".join(profile.options)
 
 
 def add(
@@ -247,11 +238,12 @@ def check(
     form = choose_form(as_json=as_json)
     results = []
     for name in names or [profile.name for profile in read_profiles()]:
-        with waiting(f"the state of {one_line(name)}"):
+        shown = one_line(masked(name))
+        with waiting(f"the state of {shown}"):
             result = _tested(name)
-        results.append((name, result))
+        results.append((masked(name), result))
         if form is not Form.JSON:
-            write(f"{mark_of(result.is_well)} {one_line(name)}  {_outcome(result)}")
+            write(f"{mark_of(result.is_well)} {shown}  {_outcome(result)}")
     if form is Form.JSON:
         write_document(
             [
@@ -272,7 +264,7 @@ def _tested(name: str) -> Diagnosis:
         with opened(name, None) as store:
             return diagnose(store)
     except StoreError as error:
-        return Diagnosis(store=name, reachable=False, error=error_text(error))
+        return Diagnosis(store=masked(name), reachable=False, error=error_text(error))
 
 
 def _outcome(result: Diagnosis) -> str:

@@ -137,7 +137,7 @@ def zone_of(time: datetime) -> str:
 def _here(time: datetime) -> datetime:
     try:
         return time.astimezone()
-    except OverflowError:  # the first or the last day of the calendar
+    except (OverflowError, ValueError):  # an end of the calendar, or a zone a day away
         return time
 
 

@@ -259,7 +259,9 @@ def test_profiles_are_listed_without_secrets(words):
 
 
 @pytest.mark.parametrize(
-    "dsn", ["postgresql://ann:s3cr3t@127.0.0.1:1/db", "nothing://h?key=s3cr3t", "nothing:ann:s3cr3t@h"]
+    "dsn",
+    ["postgresql://ann:s3cr3t@127.0.0.1:1/db", "nothing://h?key=s3cr3t", "nothing:ann:s3cr3t@h"],
+    ["postgresql://ann:s3cr3t@127.0.0.1:1/db", "nothing://h?key=s3cr3t", "nothing:ann:s3cr3t@h"],
 )
 @pytest.mark.parametrize("words", [("default",), ("test",), ("test", "--json")])
 def test_a_dsn_in_place_of_a_profile_is_shown_without_its_secret(words, dsn):

@@ -137,7 +137,7 @@ def add_profile(profile: str, name: str) -> Path:
     before = _parse(text)
     if name in profiles_table(before):
         raise ConfigError(
-            f"there is already a profile {name!r} in {config_file()}: choose another name, or edit "
+            f"there is a profile {name!r} in {config_file()} already: choose another name, or edit "
             "the file"
         )
     gap = "\n" if text.endswith("\n\n") or not text else "\n\n" if not text.endswith("\n") else "\n"

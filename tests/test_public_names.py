@@ -188,7 +188,7 @@ def own_members(value):
 
 
 def test_the_reference_names_nothing_private():
-    private = re.compile(r"(?<![\w`/\[#(-])_[a-zA-Z]\w*|(?<=[a-z])\._[a-z]\w*")
+    private = re.compile(r"(?<![\w/#-])_[a-zA-Z]\w*")
     found = {
         page.name: private.findall(page.read_text(encoding="utf-8"))
         for page in (REFERENCE / "api").glob("*.md")

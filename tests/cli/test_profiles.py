@@ -202,6 +202,17 @@ def test_profiles_are_listed_without_secrets(words):
     ]
 
 
+@pytest.mark.parametrize("dsn", ["postgresql:ann:s3cr3t@host/db", "postgresql:/ann:s3cr3t@host/db"])
+def test_a_mistyped_dsn_is_listed_without_secrets(dsn):
+    write(f'default = "{dsn}"\n[profiles.work]\ndsn = "{dsn}"\n[profiles.home]\ndsn = "home.db"\n')
+    for words in (("list",), ("list", "--json"), ("test",)):
+        result = run("profiles", *words)
+        assert "s3cr3t" not in result.stdout + result.stderr
+        assert "work" in result.stdout
+    assert "\tpostgresql:" in run("profiles").stdout
+    assert "\thome.db\t" in run("profiles").stdout
+
+
 def test_profiles_as_json():
     write(LISTED)
     result = run("profiles", "list", "--json")

@@ -104,6 +104,25 @@ def test_a_whole_id_wins_over_what_it_is_the_beginning_of(target, person):
     assert "# Renamed" in run("show", target, "tid").stdout
 
 
+@pytest.mark.parametrize(
+    ("command", "more"),
+    [("feedback", ["sent", "good"]), ("fork", ["sent"]), ("edit", ["sent", "New"])],
+)
+def test_an_absent_message_is_not_looked_for_in_a_conversation_with_a_longer_id(
+    name, person, command, more
+):
+    ids = ["user-1", *map(str, range(lookup._LOOKED_THROUGH)), "user-10"]
+    create(f"memory://{name}", *ids)
+    with convostore.open(f"memory://{name}") as store:
+        store.append_messages("user-10", [Message.assistant("Hello", id="sent")])
+    before = stored(f"memory://{name}")
+    assert run(command, f"memory://{name}", "user-1", *more).exit_code == ExitCode.NOT_FOUND
+    with convostore.open(f"memory://{name}") as store:
+        message = store.get_message("user-10", "sent")
+    assert (message.text, message.feedback) == ("Hello", None)
+    assert stored(f"memory://{name}") == before
+
+
 def test_the_beginning_of_several_lists_them_and_does_nothing(target, person):
     create(target, *[f"tides-{number}" for number in range(7)])
     result = run("rename", target, "tides-", "Renamed")

@@ -132,6 +132,16 @@ def test_an_added_profile_leaves_every_comment():
     assert default_target() == "home"
 
 
+def test_the_line_ends_of_the_file_stay():
+    text = '# Mine\r\n[profiles.home]\r\ndsn = "memory://home"'
+    config_file().write_bytes(text.encode())
+    assert run("profiles", "add", "work", "memory://work", "--default").exit_code == 0
+    changed = config_file().read_bytes().decode()
+    assert text in changed
+    assert "\n" not in changed.replace("\r\n", "")
+    assert (default_target(), list(settings()["profiles"])) == ("work", ["home", "work"])
+
+
 def test_another_default_leaves_every_comment():
     write(COMMENTED)
     run("profiles", "add", "work", "memory://work", "--default")

@@ -198,6 +198,23 @@ def test_no_more_than_the_head_of_the_list_is_looked_through(monkeypatch, person
     assert len(asked) == 500
 
 
+@pytest.mark.parametrize(("older", "meant"), [(0, "m10"), (lookup._LOOKED_THROUGH, "m1")])
+def test_an_older_message_may_have_the_whole_id_where_the_store_gets_no_single_one(
+    person, older, meant
+):
+    newest = [Message.user("Hi", id="m10")]
+    rest = [Message.user("Hi", id=str(number)) for number in range(older)]
+
+    class Listed:
+        def offers(self, operation):
+            return False
+
+        def messages(self, conversation_id, order):
+            return iter([*newest, *rest])
+
+    assert lookup.find_message_id(Listed(), "c", "m1") == meant
+
+
 @pytest.mark.rim
 @on_posix
 def test_rm_of_a_beginning_shows_the_whole_id_and_asks():

@@ -84,16 +84,21 @@ def with_id(
 def find_message_id(store: ConversationStore, conversation_id: str, word: str) -> str:
     """Return the id of a message that a word means; the word itself if nothing has it.
 
+    It is also the word itself where an older message might have it as its whole id.
+
     Raises:
         ConfigError: It is the beginning of several ids.
         NotFoundError: There is no such conversation.
     """
     if not can_ask():
         return word
-    if store.offers("get_message"):
+    is_asked = store.offers("get_message")
+    if is_asked:
         with suppress(NotFoundError):
             return store.get_message(conversation_id, word).id
-    newest = islice(store.messages(conversation_id, order="newest_first"), _LOOKED_THROUGH)
+    newest = list(islice(store.messages(conversation_id, order="newest_first"), _LOOKED_THROUGH))
+    if not is_asked and len(newest) == _LOOKED_THROUGH:
+        return word
     found = [message for message in newest if word and message.id.startswith(word)]
     one = _only(found, word, _described_message)
     return word if one is None else one.id

@@ -274,7 +274,7 @@ def _description(error: Exception) -> str:
 
 
 def _misfit(point: metadata.EntryPoint) -> str | None:
-    """Return a complaint where the plugin's metadata requires another convostore than this."""
+    """Return a complaint where the plugin's metadata requires a different convostore."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     ours = metadata.version("convostore")

@@ -21,8 +21,8 @@ class Traits:
         paging: ``native``, or ``whole`` if each response holds the whole list.
         order: The order of conversations: ``pinned_then_active`` (pinned ones first, then by
             `last_active_at`, the latest first, then by id), or the ``backend``'s own.
-        updated_at: What changes it: a conversation's ``content`` and nothing else, or ``any`` write
-            or even a read; ``none`` if there is no such time.
+        updated_at: What changes it: only the ``content`` of a conversation, or ``any`` write or
+            even a read; ``none`` if there is no such time.
         deletes: ``message`` if `delete_message` deletes just that message, ``may_delete_turn`` if
             it may delete the other half of the turn as well.
         clears: ``listed`` if `clear_conversations` deletes just what the store lists,

@@ -73,8 +73,8 @@ class Feedback(Value):
 class Source(Portable):
     """A source of an answer.
 
-    It is by far the most numerous value, and so a dataclass with slots, which halves the number of
-    objects for the garbage collector.
+    Sources are by far the most numerous values. So this is a dataclass with slots, which halves the
+    number of objects for the garbage collector.
 
     Attributes:
         content: The passage that was used.
@@ -140,7 +140,7 @@ class Citation(NamedTuple):
 
 
 class MessageFields(TypedDict, total=False):
-    """The fields of a `Message` beside its role and its parts, as arguments."""
+    """The fields of a `Message` except its role and its parts, as arguments."""
 
     id: str
     created_at: datetime | None
@@ -155,7 +155,7 @@ class MessageFields(TypedDict, total=False):
 
 
 class Message(Value):
-    """One utterance of a conversation.
+    """One message of a conversation.
 
     `Message.user("…")`, `Message.assistant("…")` and `Message.system("…")` are short ways to write
     one.

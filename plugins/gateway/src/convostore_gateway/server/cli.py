@@ -113,7 +113,7 @@ def serve(
     """Serve a store over HTTP, with a viewer for people.
 
     The native API and the dialects of installed plugins are served until Ctrl-C. Without a token
-    only programs of this machine are admitted.
+    only programs on this machine are admitted.
 
     \b
     Examples:

@@ -132,6 +132,16 @@ def test_an_added_profile_leaves_every_comment():
     assert default_target() == "home"
 
 
+def test_the_line_ends_of_the_file_stay():
+    text = '# Mine\r\n[profiles.home]\r\ndsn = "memory://home"'
+    config_file().write_bytes(text.encode())
+    assert run("profiles", "add", "work", "memory://work", "--default").exit_code == 0
+    changed = config_file().read_bytes().decode()
+    assert text in changed
+    assert "\n" not in changed.replace("\r\n", "")
+    assert (default_target(), list(settings()["profiles"])) == ("work", ["home", "work"])
+
+
 def test_another_default_leaves_every_comment():
     write(COMMENTED)
     run("profiles", "add", "work", "memory://work", "--default")
@@ -200,6 +210,17 @@ def test_profiles_are_listed_without_secrets(words):
         ["work", "fastgpt+https://ann:***@chat.example.org", "default", "api_key"],
         ["home", "memory://home", "", ""],
     ]
+
+
+@pytest.mark.parametrize("dsn", ["postgresql:ann:s3cr3t@host/db", "postgresql:/ann:s3cr3t@host/db"])
+def test_a_mistyped_dsn_is_listed_without_secrets(dsn):
+    write(f'default = "{dsn}"\n[profiles.work]\ndsn = "{dsn}"\n[profiles.home]\ndsn = "home.db"\n')
+    for words in (("list",), ("list", "--json"), ("test",)):
+        result = run("profiles", *words)
+        assert "s3cr3t" not in result.stdout + result.stderr
+        assert "work" in result.stdout
+    assert "\tpostgresql:" in run("profiles").stdout
+    assert "\thome.db\t" in run("profiles").stdout
 
 
 def test_profiles_as_json():

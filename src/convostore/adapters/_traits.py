@@ -10,7 +10,6 @@ from typing import Literal, TypeAlias, get_args
 
 from ..models import Order
 
-_List: TypeAlias = Literal["conversations", "messages"]
 KeptField: TypeAlias = Literal["pinned", "owner", "metadata"]
 
 
@@ -53,7 +52,7 @@ class Traits:
     reports_absent: bool = True
     deleted_readable: bool = False
     max_page: int | None = None
-    starts: frozenset[_List] = frozenset()
+    starts: frozenset[Literal["conversations", "messages"]] = frozenset()
     orders: frozenset[Order] = frozenset({"newest_first"})
     filters: frozenset[Literal["owner"]] = frozenset()
     keeps: frozenset[KeptField] = frozenset()
@@ -64,5 +63,5 @@ class Traits:
 
     def __post_init__(self) -> None:
         if self.paging == "whole":
-            object.__setattr__(self, "starts", frozenset(get_args(_List)))
+            object.__setattr__(self, "starts", frozenset({"conversations", "messages"}))
             object.__setattr__(self, "orders", frozenset(get_args(Order)))

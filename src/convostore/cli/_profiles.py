@@ -140,9 +140,8 @@ def add_profile(profile: str, name: str) -> Path:
             f"there is a profile {name!r} in {config_file()} already: choose another name, or edit "
             "the file"
         )
-    gap = "\n" if text.endswith("\n\n") or not text else "\n\n" if not text.endswith("\n") else "\n"
-    added = text + (gap if text else "") + profile
-    return _replace(added, _with_profile(before, name, profile))
+    gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
+    return _replace(text + _with_ends_of(text, gap + profile), _with_profile(before, name, profile))
 
 
 def set_default(name: str) -> Path:
@@ -160,7 +159,7 @@ def set_default(name: str) -> Path:
     if "default" in before:
         changed = _DEFAULT_LINE.sub(lambda _: line, text, count=1)
     else:
-        changed = f"{line}\n{text}"
+        changed = _with_ends_of(text, f"{line}\n") + text
     return _replace(changed, {**before, "default": name})
 
 
@@ -188,10 +187,17 @@ def _quoted(value: object) -> str:
     return json.dumps(value, ensure_ascii=False).replace(_DELETE, "\\u007f")
 
 
+def _with_ends_of(text: str, added: str) -> str:
+    """Return what is added to a text with the line ends that the text has."""
+    return added.replace("\n", "\r\n") if "\r\n" in text else added
+
+
 def _read() -> str | None:
+    """Return the text of the file with its own line ends; None if it does not exist."""
     file = config_file()
     try:
-        return file.read_text(encoding="utf-8")
+        with file.open(encoding="utf-8", newline="") as stream:
+            return stream.read()
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -226,7 +232,7 @@ def _replace(text: str, expected: Mapping[str, Any]) -> Path:
         mode = file.stat().st_mode & 0o777 if file.exists() else _PRIVATE
         descriptor, temporary = mkstemp(dir=file.parent, prefix=".config-")
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
                 stream.write(text)
             Path(temporary).chmod(mode)
             Path(temporary).replace(file)

@@ -5,6 +5,7 @@ How the file is read and written belongs to `_profiles`.
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Annotated, Final
 
@@ -36,6 +37,8 @@ profiles: Final = typer.Typer(**SETTINGS)
 """The commands below `profiles`."""
 
 _FIRST_NAME: Final = "main"
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/{0,2}")
+"""The beginning of a DSN; one letter is the drive of a path."""
 
 Address = Annotated[
     str, typer.Argument(metavar="DSN", help="The store's DSN, such as sqlite:///history.db.")
@@ -184,13 +187,12 @@ def _facts(profile: Profile) -> tuple[str, str]:
 
 
 def _masked(dsn: str) -> str:
-    """Return a DSN without secrets; a text that is not a DSN may be a secret itself."""
-    if "://" not in dsn:
-        return dsn
+    """Return a DSN without secrets; of a text that is not quite a DSN, only the scheme."""
     try:
         return str(DSN.parse(dsn))
     except ConfigError:
-        return dsn.partition("://")[0] + "://…"
+        scheme = _SCHEME.match(dsn)
+        return f"{scheme[0]}…" if scheme else dsn
 
 
 def add(

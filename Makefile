@@ -110,4 +110,4 @@ quick-on-%:
 	$(ON) quick
 
 clean:
-	rm -rf build/docs .venv .venv-* .*_cache .hypothesis
+	rm -rf build dist .venv .venv-* .*_cache .hypothesis

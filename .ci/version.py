@@ -19,6 +19,7 @@ REQUIREMENT: Final = re.compile(r'(?<=")(convostore[\w-]*(?:\[[\w,-]+\])?)~=[^"]
 PINNED: Final = (
     ROOT / "docs" / "examples" / "convostore-notes" / "pyproject.toml",
     ROOT / "docs" / "examples" / "fastapi-app" / "pyproject.toml",
+    ROOT / "docs" / "how-to" / "deploy-the-gateway.md",
     ROOT / "docs" / "how-to" / "write-an-adapter.md",
 )
 """What requires the core and has a version of its own."""

@@ -18,6 +18,7 @@ EXAMPLES = sorted(ROOT.glob("docs/examples/*/pyproject.toml"))
 FOLDERS = [file.parent.relative_to(ROOT).as_posix() for file in [*PLUGINS, *EXAMPLES]]
 NEITHER = {"cli", "export", "testing", "all"}
 """The extras that stand for no plugin."""
+REQUIREMENT = re.compile(r'"convostore[^"\n]*~=([^"\n]+)"')
 
 
 def read(file):
@@ -120,7 +121,10 @@ def run_version(tree, version):
 
 @pytest.mark.rim
 def test_one_command_sets_every_version(tmp_path):
-    kept = [*PROJECTS, *EXAMPLES, ROOT / "docs" / "how-to" / "write-an-adapter.md"]
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("plugins/*/README.md")]
+    requiring = [page for page in pages if REQUIREMENT.search(page.read_text(encoding="utf-8"))]
+    assert ROOT / "docs" / "how-to" / "write-an-adapter.md" in requiring
+    kept = [*PROJECTS, *EXAMPLES, *requiring]
     for file in [*kept, *(ROOT / ".ci" / name for name in ("version.py", "projects.py"))]:
         copy = tmp_path / file.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -130,7 +134,7 @@ def test_one_command_sets_every_version(tmp_path):
     assert {project(file)["version"] for file in copies} == {"7.1.0"}
     for file in kept:
         text = (tmp_path / file.relative_to(ROOT)).read_text(encoding="utf-8")
-        assert set(re.findall(r'"convostore[^"]*~=([^"]+)"', text)) == {"7.1.0"}, file
+        assert set(REQUIREMENT.findall(text)) == {"7.1.0"}, file
     run_version(tmp_path, core()["version"])
     for file in kept:
         copy = tmp_path / file.relative_to(ROOT)

@@ -87,6 +87,12 @@ def test_a_plugin_that_fails_to_import_spoils_no_other_scheme(site):
     assert adapter_for("memory").name == "memory"
 
 
+def test_a_plugin_that_says_what_it_needs_is_quoted_and_nothing_else(site):
+    needs = "from convostore.errors import ConfigError\n" + hook("raise ConfigError('run pip')")
+    site.install("acme-needy", {"needy": needs})
+    assert str(refused("needy", PluginError)) == "run pip"
+
+
 @pytest.mark.parametrize(
     "source", ["raise ValueError('no')", "syntax error", "1 / 0", "raise AssertionError"]
 )
@@ -172,6 +178,21 @@ def test_a_misspelt_scheme_gets_the_nearest_name(site):
     site.install("acme-good", {"good": GOOD})
     assert "did you mean good://?" in str(refused("goood", ConfigError))
     assert "did you mean perplexica://?" in str(refused("perplexika", ConfigError))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "hint"),
+    [
+        ("postgres", "did you mean postgresql://?"),
+        ("sqlite3", "did you mean sqlite://?"),
+        ("file", "did you mean sqlite:///?"),
+        ("http", "such as perplexica+http://"),
+        ("https", "such as perplexica+https://"),
+        ("openai", "openai is a model, which replies for a store: call open_answered"),
+    ],
+)
+def test_a_natural_wrong_scheme_is_answered_with_what_is_meant(site, scheme, hint):
+    assert str(refused(scheme, ConfigError)).endswith(hint)
 
 
 @pytest.mark.parametrize("scheme", ["fastgpt", "perplexica", "sqlite", "postgresql", "gateway"])

@@ -12,6 +12,7 @@ import pytest
 import convostore
 from convostore import Message
 from convostore.cli import NEEDS
+from convostore.cli._plugins import missing_plugin
 from convostore.http import Response
 from convostore.plugins import _unknown
 from convostore.testing.loopback import serve
@@ -41,6 +42,9 @@ def messages_of_addresses() -> Iterator[str]:
     yield said(lambda: convostore.open(key))
     yield str(_unknown("sqlite"))
     yield NEEDS.format("typer")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("convostore.plugins.installed", lambda: ())
+        yield str(missing_plugin("serve"))
 
 
 def messages_of_services() -> Iterator[str]:

@@ -1,17 +1,17 @@
 """The exceptions, classified by what the caller can do next.
 
     StoreError
-    ├── ConfigError (ValueError)            fix the DSN, the profile or the environment
-    │   └── PluginError                     a plugin is installed, but does not load
+    ├── ConfigError (ValueError)                fix the DSN, the profile or the environment
+    │   └── PluginError                         a plugin is installed, but does not load
     ├── UnsupportedError (NotImplementedError)  the backend cannot do this: check `offers` first
-    ├── NotFoundError (LookupError)         it does not exist
-    ├── ConflictError                       another writer was first: re-read and decide
-    ├── InvalidError (ValueError)           the arguments were refused: fix them
-    ├── AuthError (PermissionError)         the credential is missing or wrong
-    │   └── ForbiddenError                  the credential is valid, but may not do this
-    ├── RateLimitError                      wait `retry_after` seconds, then retry
-    ├── UnavailableError (ConnectionError)  the service is out of reach, too slow, or broken
-    └── ProtocolError                       the service's response cannot be understood
+    ├── NotFoundError (LookupError)             it does not exist
+    ├── ConflictError                           another writer was first: re-read and decide
+    ├── InvalidError (ValueError)               the arguments were refused: fix them
+    ├── AuthError (PermissionError)             the credential is missing or wrong
+    │   └── ForbiddenError                      the credential is valid, but may not do this
+    ├── RateLimitError                          wait `retry_after` seconds, then retry
+    ├── UnavailableError (ConnectionError)      the service is out of reach, too slow, or broken
+    └── ProtocolError                           the service's response cannot be understood
 
 Nothing else may be here, and no message, detail or excerpt may contain a secret.
 """

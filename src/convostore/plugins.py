@@ -231,6 +231,8 @@ def _hook_values(hook: str, point: metadata.EntryPoint, served: str) -> list[obj
 
 
 def _failed_in(hook: str, point: metadata.EntryPoint, error: Exception) -> PluginError:
+    if isinstance(error, ConfigError):  # the plugin says what is missing, in words for users
+        return PluginError(str(error))
     return PluginError(f"{_name(point)} failed in {hook}(): {_description(error)}")
 
 
@@ -274,7 +276,7 @@ def _description(error: Exception) -> str:
 
 
 def _misfit(point: metadata.EntryPoint) -> str | None:
-    """Return a complaint where the plugin's metadata requires another convostore than this."""
+    """Return a complaint where the plugin's metadata requires a different convostore."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     ours = metadata.version("convostore")
@@ -301,9 +303,18 @@ def _unknown(scheme: str) -> ConfigError:
     message = f"no installed plugin serves {scheme}://"
     if scheme in _OUR_SCHEMES:
         return ConfigError(f"{message}: {_pip_install(scheme)}")
+    return ConfigError(f"{message}; installed: {', '.join(names)}{_hint(scheme, names)}")
+
+
+def _hint(scheme: str, names: Sequence[str]) -> str:
+    if scheme in {"http", "https"}:
+        return f"; begin with the name of the service's backend, such as perplexica+{scheme}://"
+    if scheme in _OUR_MODELS:
+        return f"; {scheme} is a model, which replies for a store: call open_answered"
+    if scheme == "file":
+        return "; did you mean sqlite:///?"
     near = difflib.get_close_matches(scheme, [*names, *_OUR_SCHEMES], n=1)
-    hint = f"; did you mean {near[0]}://?" if near else ""
-    return ConfigError(f"{message}; installed: {', '.join(names)}{hint}")
+    return f"; did you mean {near[0]}://?" if near else ""
 
 
 def forget() -> None:

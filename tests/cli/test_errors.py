@@ -522,3 +522,10 @@ def test_a_terminal_confirms_a_change():
 )
 def test_advice_of_the_library_names_options_of_the_command_line(advice, shown):
     assert error_text(errors.InvalidError(f"so it is: {advice}")) == f"so it is: {shown}"
+
+
+def test_the_advice_of_perplexica_for_a_file_names_options_of_the_command_line():
+    result = run("ask", "perplexica+http://127.0.0.1:1", "Hi", "--file", "https://a.test/a.pdf")
+    assert result.exit_code == ExitCode.FAILED
+    assert result.stderr.endswith("""pass -t 'files=["<its id>"]'\n""")
+    assert "FilePart" not in result.stderr

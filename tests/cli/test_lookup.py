@@ -104,6 +104,25 @@ def test_a_whole_id_wins_over_what_it_is_the_beginning_of(target, person):
     assert "# Renamed" in run("show", target, "tid").stdout
 
 
+@pytest.mark.parametrize(
+    ("command", "more"),
+    [("feedback", ["sent", "good"]), ("fork", ["sent"]), ("edit", ["sent", "New"])],
+)
+def test_an_absent_message_is_not_looked_for_in_a_conversation_with_a_longer_id(
+    name, person, command, more
+):
+    ids = ["user-1", *map(str, range(lookup._LOOKED_THROUGH)), "user-10"]
+    create(f"memory://{name}", *ids)
+    with convostore.open(f"memory://{name}") as store:
+        store.append_messages("user-10", [Message.assistant("Hello", id="sent")])
+    before = stored(f"memory://{name}")
+    assert run(command, f"memory://{name}", "user-1", *more).exit_code == ExitCode.NOT_FOUND
+    with convostore.open(f"memory://{name}") as store:
+        message = store.get_message("user-10", "sent")
+    assert (message.text, message.feedback) == ("Hello", None)
+    assert stored(f"memory://{name}") == before
+
+
 def test_the_beginning_of_several_lists_them_and_does_nothing(target, person):
     create(target, *[f"tides-{number}" for number in range(7)])
     result = run("rename", target, "tides-", "Renamed")
@@ -177,6 +196,23 @@ def test_no_more_than_the_head_of_the_list_is_looked_through(monkeypatch, person
 
     assert lookup.find_id(Listed(), "x") == "x"
     assert len(asked) == 500
+
+
+@pytest.mark.parametrize(("older", "meant"), [(0, "m10"), (lookup._LOOKED_THROUGH, "m1")])
+def test_an_older_message_may_have_the_whole_id_where_the_store_gets_no_single_one(
+    person, older, meant
+):
+    newest = [Message.user("Hi", id="m10")]
+    rest = [Message.user("Hi", id=str(number)) for number in range(older)]
+
+    class Listed:
+        def offers(self, operation):
+            return False
+
+        def messages(self, conversation_id, order):
+            return iter([*newest, *rest])
+
+    assert lookup.find_message_id(Listed(), "c", "m1") == meant
 
 
 @pytest.mark.rim

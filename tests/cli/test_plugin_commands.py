@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
+from convostore.cli._plugins import _EXTRAS
 from convostore.cli.errors import ExitCode
+from convostore.plugins import commands
 
 from ..support.cli import run
 
@@ -133,6 +135,35 @@ def test_a_plugin_that_does_not_load_is_told_of_where_a_command_is_unknown(site)
     assert result.exit_code == ExitCode.USAGE
     assert "acme-broken 1.0" in result.stderr
     assert "no such command 'greet'" in result.stderr
+
+
+def test_a_command_of_our_plugin_that_is_not_installed_names_the_pip_line(site):
+    for words in (
+        ["serve"],
+        ["serve", "sqlite:///chats.db", "--port", "8421"],
+        ["serve", "--help"],
+    ):
+        result = run(*words)
+        assert result.exit_code == ExitCode.USAGE
+        assert result.stderr == (
+            "convostore: the command 'serve' comes with the gateway, which is not installed: "
+            'pip install "convostore[cli,gateway]"\n'
+        )
+
+
+def test_our_plugin_that_is_installed_and_does_not_load_is_not_to_be_installed(site):
+    site.install("convostore-gateway", {"gateway": BROKEN})
+    result = run("serve")
+    assert "convostore-gateway 1.0" in result.stderr
+    assert "no such command 'serve'" in result.stderr
+    assert "pip install" not in result.stderr
+
+
+def test_every_command_of_our_plugins_has_a_pip_line():
+    brought = {
+        name: function.__module__.partition(".")[0] for name, function in commands()[0].items()
+    }
+    assert brought == {name: f"convostore_{extra}" for name, extra in _EXTRAS.items()}
 
 
 def test_a_plugin_that_does_not_load_is_no_concern_of_our_commands(site):

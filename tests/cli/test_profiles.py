@@ -154,6 +154,16 @@ def test_an_added_profile_leaves_every_comment():
     assert default_target() == "home"
 
 
+def test_the_line_ends_of_the_file_stay():
+    text = '# Mine\r\n[profiles.home]\r\ndsn = "memory://home"'
+    config_file().write_bytes(text.encode())
+    assert run("profiles", "add", "work", "memory://work", "--default").exit_code == 0
+    changed = config_file().read_bytes().decode()
+    assert text in changed
+    assert "\n" not in changed.replace("\r\n", "")
+    assert (default_target(), list(settings()["profiles"])) == ("work", ["home", "work"])
+
+
 def test_another_default_leaves_every_comment():
     write(COMMENTED)
     run("profiles", "add", "work", "memory://work", "--default")
@@ -274,6 +284,17 @@ def test_what_is_no_dsn_may_hold_a_secret_and_is_not_listed():
     write('[profiles.work]\ndsn = "postgresql:ann:s3cr3t@host"\n')
     assert "s3cr3t" not in run("profiles").stdout
     assert "s3cr3t" not in run("profiles", "list", "--json").stdout
+
+
+@pytest.mark.parametrize("dsn", ["postgresql:ann:s3cr3t@host/db", "postgresql:/ann:s3cr3t@host/db"])
+def test_a_mistyped_dsn_is_listed_without_secrets(dsn):
+    write(f'default = "{dsn}"\n[profiles.work]\ndsn = "{dsn}"\n[profiles.home]\ndsn = "home.db"\n')
+    for words in (("list",), ("list", "--json"), ("test",)):
+        result = run("profiles", *words)
+        assert "s3cr3t" not in result.stdout + result.stderr
+        assert "work" in result.stdout
+    assert "\tpostgresql:" in run("profiles").stdout
+    assert "\thome.db\t" in run("profiles").stdout
 
 
 def test_profiles_as_json():

@@ -161,6 +161,11 @@ def test_a_file_that_was_cut_within_a_line_gives_what_is_whole_and_names_the_lin
             '{"in":"b","message":{"id":"m","role":"user"}}',
             "line 3 must hold a message of conversation 'a', got one of 'b'",
         ),
+        (
+            3,
+            '{"in":[1,2,3],"message":{"id":"m","role":"user"}}',
+            "line 3 must hold a message of conversation 'a', got one that names none",
+        ),
         (3, "[1]", "line 3 must be a JSON object, got list"),
         (3, "nonsense", "line 3 is not valid JSON"),
         (3, "[" * 100_000, "line 3 is (nested too deeply|not valid JSON)"),

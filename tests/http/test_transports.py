@@ -848,6 +848,18 @@ def test_a_refused_connection_is_unavailable_and_may_be_tried_again(fetch):
     )
 
 
+def test_a_proxy_that_refuses_the_connection_is_named_without_its_url(fetch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        proxy = f"http://user:a-secret@127.0.0.1:{taken.getsockname()[1]}"
+        error = fail(fetch, notes("http://a.test", proxy=proxy), GET, error=UnavailableError)
+    assert error.retryable
+    assert "cannot reach http://a.test through the proxy (" in str(error)
+    assert str(error).endswith("): check the option proxy, and the address")
+    assert "a-secret" not in str(error)
+    assert "127.0.0.1" not in str(error)
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -229,6 +229,27 @@ def test_lists_become_tuples():
     assert message.sources == (Source(),)
 
 
+@pytest.mark.parametrize(
+    "fields", [{"text": "hi"}, {"content": "hi"}, {"parts": "hi"}, {"parts": ["hi"]}]
+)
+def test_a_text_in_place_of_parts_is_refused_and_the_error_shows_how_to_write_it(fields):
+    with pytest.raises(ValidationError) as caught:
+        Message(role="user", **fields)
+    assert caught.value.__notes__ == [
+        'A message consists of parts: write Message.user("…"), or parts=[TextPart(text="…")].'
+    ]
+
+
+def test_what_else_is_wrong_with_a_message_says_nothing_of_texts():
+    with pytest.raises(ValidationError) as caught:
+        Message(role="human", parts=[TextPart(text="hi")])
+    assert not hasattr(caught.value, "__notes__")
+
+
+def test_pydantic_validates_messages_without_calling_their_constructor():
+    assert not Message.__pydantic_custom_init__
+
+
 @pytest.mark.parametrize("role", ["user", "assistant", "system"])
 def test_a_message_of_a_role_is_written_from_a_text_or_from_parts(role):
     write = getattr(Message, role)

@@ -41,7 +41,10 @@ B = TypeVar("B")
 
 HERE: Final = Path(__file__).resolve().parent
 ROOT: Final = HERE.parents[1]
-LEFT_OUT: Final = (".git", ".venv*", "__pycache__", ".*_cache", ".hypothesis", "test-output")
+LEFT_OUT: Final = (
+    *(".git", ".venv*", "__pycache__", ".*_cache", ".hypothesis", "test-output"),
+    *("build", "dist"),
+)
 PYTEST: Final = (
     *(sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=short"),
     *("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "tests.mutants.own_copy"),

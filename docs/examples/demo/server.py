@@ -90,8 +90,8 @@ def stay(url: str, console: Console) -> None:
     if has_windows():
         with suppress(webbrowser.Error):
             webbrowser.open(url)
-    console.print("  [dim]Press Ctrl-C to stop[/]")
     with suppress(KeyboardInterrupt):
+        console.print("  [dim]Press Ctrl-C to stop[/]")
         threading.Event().wait()
 
 

@@ -75,7 +75,7 @@ class Question(BaseModel):
 
 class ASCIIResponse(JSONResponse):
     def render(self, content: object) -> bytes:
-        return json.dumps(content).encode()  # models may send half a character, as UTF-8 cannot
+        return json.dumps(content).encode()  # UTF-8 cannot hold half a character
 
 
 @asynccontextmanager
@@ -170,7 +170,7 @@ async def ask(
     request: Request, turn: Annotated[cs.AsyncReplyStream, Depends(turn_of)]
 ) -> AsyncIterator[ServerSentEvent]:
     events = asyncio.Queue[ServerSentEvent | None]()
-    answer = asyncio.create_task(read(turn, events))  # goes on if the browser leaves
+    answer = asyncio.create_task(read(turn, events))  # continues if the browser leaves
     request.app.state.answers.add(answer)
     answer.add_done_callback(request.app.state.answers.discard)
     while (event := await events.get()) is not None:
@@ -181,7 +181,7 @@ async def read(turn: cs.AsyncReplyStream, events: asyncio.Queue[ServerSentEvent 
     def emit(name: str, data: dict[str, Any]) -> None:
         events.put_nowait(ServerSentEvent(event=name, data=data))
 
-    emit("begun", {"conversation_id": turn.conversation_id, "turn_id": turn.turn_id})
+    emit("started", {"conversation_id": turn.conversation_id, "turn_id": turn.turn_id})
     try:
         async with turn:
             async for event in turn:

@@ -6,6 +6,7 @@ import builtins
 import enum
 import inspect
 import re
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -84,11 +85,16 @@ def _charter(path: str, file: str) -> str:
             "[`convostore.store`](store.md)."
         )
     paragraphs = inspect.cleandoc(exporters()[path].__doc__ or "").split("\n\n")
-    told = [each if each.startswith("    ") else _for_readers(each) for each in paragraphs]
+    told = [_fenced(each) if each.startswith("    ") else _for_readers(each) for each in paragraphs]
     charter = render("\n\n".join(filter(None, told)), linker(path))
     if path == f"{CORE}.store":
         charter += "\nThe classes for asyncio have [a separate page](store-async.md).\n"
     return charter
+
+
+def _fenced(block: str) -> str:
+    """Return an indented block as a fenced one, which keeps its lines wherever it is put."""
+    return f"```text\n{textwrap.dedent(block)}\n```"
 
 
 def _for_readers(paragraph: str) -> str:

@@ -132,7 +132,7 @@ class Adapter(ABC, Generic[Q, R]):
 
     @property
     def store_key(self) -> object:
-        """A value that all adapters of one store share: they are equal if and only if it is."""
+        """A value that is equal for two adapters if, and only if, they are of one store."""
         place = self.label.partition("://")[2].partition("?")[0]
         return self.label if place else self  # a private memory has no place
 

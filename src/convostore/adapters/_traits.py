@@ -10,7 +10,6 @@ from typing import Literal, TypeAlias, get_args
 
 from ..models import Order
 
-_List: TypeAlias = Literal["conversations", "messages"]
 KeptField: TypeAlias = Literal["pinned", "owner", "metadata"]
 
 
@@ -22,8 +21,8 @@ class Traits:
         paging: ``native``, or ``whole`` if each response holds the whole list.
         order: The order of conversations: ``pinned_then_active`` (pinned ones first, then by
             `last_active_at`, the latest first, then by id), or the ``backend``'s own.
-        updated_at: What changes it: a conversation's ``content`` and nothing else, or ``any`` write
-            or even a read; ``none`` if there is no such time.
+        updated_at: What changes it: only the ``content`` of a conversation, or ``any`` write or
+            even a read; ``none`` if there is no such time.
         deletes: ``message`` if `delete_message` deletes just that message, ``may_delete_turn`` if
             it may delete the other half of the turn as well.
         clears: ``listed`` if `clear_conversations` deletes just what the store lists,
@@ -53,7 +52,7 @@ class Traits:
     reports_absent: bool = True
     deleted_readable: bool = False
     max_page: int | None = None
-    starts: frozenset[_List] = frozenset()
+    starts: frozenset[Literal["conversations", "messages"]] = frozenset()
     orders: frozenset[Order] = frozenset({"newest_first"})
     filters: frozenset[Literal["owner"]] = frozenset()
     keeps: frozenset[KeptField] = frozenset()
@@ -64,5 +63,5 @@ class Traits:
 
     def __post_init__(self) -> None:
         if self.paging == "whole":
-            object.__setattr__(self, "starts", frozenset(get_args(_List)))
+            object.__setattr__(self, "starts", frozenset({"conversations", "messages"}))
             object.__setattr__(self, "orders", frozenset(get_args(Order)))

@@ -32,7 +32,7 @@ class Turn:
             name its subclass.
         begins: Whether the conversation's id was chosen for this turn, so that it cannot exist yet.
         owner: The owner of a conversation that the turn creates; only if `Traits.changes` names it.
-        metadata: The metadata of a conversation that the turn creates; likewise.
+        metadata: The metadata of a conversation that the turn creates; under the same condition.
     """
 
     conversation_id: str

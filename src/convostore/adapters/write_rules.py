@@ -135,7 +135,7 @@ def changed_fields(stored: Conversation, change: ConversationChange) -> dict[str
 
 
 def are_same_json(one: JSON, other: JSON) -> bool:
-    """Return whether two JSON values are written alike: Python takes 1, 1.0 and True for equal."""
+    """Return whether two values are the same JSON; to Python, 1, 1.0 and True are equal."""
     return bool(one == other) and _sorted_json(one) == _sorted_json(other)
 
 
@@ -233,9 +233,9 @@ def are_same_messages(stored: Sequence[Message], messages: Sequence[Message]) ->
 
 
 def is_same_message(one: Message, other: Message) -> bool:
-    """Return whether two messages are stored alike, whenever that was.
+    """Return whether two messages are stored alike, whatever their `stored_at` is.
 
-    Python takes 1, 1.0 and True for equal, and no NaN for equal to itself; in the JSON that
+    Python considers 1, 1.0 and True equal, and a NaN not equal to itself; in the JSON that
     messages hold it is the other way round.
     """
     if one == other:
@@ -257,10 +257,10 @@ def _as_json(message: Message) -> str:
 
 
 def edited_message(stored: Message, message: Message, was: Message | AnyTip) -> Message:
-    """Return a stored message with the content of another one; itself if nothing is to change.
+    """Return a stored message with the content of another one; itself if nothing changes.
 
     Raises:
-        ConflictError: `was` is another message than the stored one.
+        ConflictError: `was` is not the stored message.
     """
     edited = message.trusted_copy(
         created_at=message.created_at or stored.created_at,
@@ -299,7 +299,7 @@ def missing_tip(after: str) -> ConflictError:
 
 
 def absent_start(item_id: str, list_name: str = "list") -> NotFoundError:
-    """Make the error for a page that is to begin with an item that is not in the list."""
+    """Make the error for a page that should begin with an item that is not in the list."""
     return NotFoundError(f"start must be an id in the {list_name}, got {item_id!r}")
 
 

@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 
 from ..dsn import DSN
 from ..errors import ConfigError, ProtocolError, StoreError
-from ._plugins import PluginCommands, load_plugin_commands
+from ._plugins import PluginCommands, load_plugin_commands, missing_plugin
 from .errors import ExitCode, error_message, print_to_stderr
 from .render.text import one_line
 
@@ -102,6 +102,8 @@ class CommandGroup(TyperGroup):
             return super().resolve_command(ctx, args)
         except _ClickException:
             self._report_broken_plugins()  # one of them may have been to bring the command
+            if error := missing_plugin(args[0]):
+                raise error from None
             raise
 
     def _add_plugin_commands(self) -> None:

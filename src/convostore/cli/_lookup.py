@@ -47,11 +47,8 @@ def find_id(store: ConversationStore, word: str) -> str:
         return _last_active(store).id
     if not can_ask():
         return word
-    try:
-        return store.get_conversation(word).id
-    except NotFoundError:
-        found = _beginning_with(store, word)
-        return word if found is None else found.id
+    found = None if _exists(store, word) else _beginning_with(store, word)
+    return word if found is None else found.id
 
 
 def with_id(
@@ -76,7 +73,9 @@ def with_id(
     try:
         return act(word)
     except NotFoundError:
-        found = _beginning_with(store, word) if can_ask() else None
+        if not can_ask() or _exists(store, word):  # then one of its messages is absent
+            raise
+        found = _beginning_with(store, word)
         if found is None:
             raise
     return act(_said(found, word, is_said=is_said))
@@ -85,19 +84,32 @@ def with_id(
 def find_message_id(store: ConversationStore, conversation_id: str, word: str) -> str:
     """Return the id of a message that a word means; the word itself if nothing has it.
 
+    It is also the word itself where an older message might have it as its whole id.
+
     Raises:
         ConfigError: It is the beginning of several ids.
         NotFoundError: There is no such conversation.
     """
     if not can_ask():
         return word
-    if store.offers("get_message"):
+    is_asked = store.offers("get_message")
+    if is_asked:
         with suppress(NotFoundError):
             return store.get_message(conversation_id, word).id
-    newest = islice(store.messages(conversation_id, order="newest_first"), _LOOKED_THROUGH)
+    newest = list(islice(store.messages(conversation_id, order="newest_first"), _LOOKED_THROUGH))
+    if not is_asked and len(newest) == _LOOKED_THROUGH:
+        return word
     found = [message for message in newest if word and message.id.startswith(word)]
     one = _only(found, word, _described_message)
     return word if one is None else one.id
+
+
+def _exists(store: ConversationStore, conversation_id: str) -> bool:
+    try:
+        store.get_conversation(conversation_id)
+    except NotFoundError:
+        return False
+    return True
 
 
 def _said(conversation: Conversation, word: str, *, is_said: bool) -> str:

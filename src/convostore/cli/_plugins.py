@@ -12,8 +12,12 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand
 
+from ..errors import ConfigError
 from ._targets import TargetCommand
 from .render.text import one_line
+
+_EXTRAS: Final = {"serve": "gateway"}
+"""The commands of this project's plugins, and the schemes and extras that bring them."""
 
 SETTINGS: Final[dict[str, Any]] = {  # Any: Typer's arguments have many types
     "add_completion": False,
@@ -51,6 +55,19 @@ def load_plugin_commands() -> PluginCommands:
             reason = f"{type(error).__name__}: {error}"
             problems.append(one_line(f"cannot build the command {name!r} of a plugin: {reason}"))
     return PluginCommands(built, problems)
+
+
+def missing_plugin(command: str) -> ConfigError | None:
+    """Return the error that names the plugin to install for a command; None if there is none."""
+    from ..plugins import installed
+
+    extra = _EXTRAS.get(command)
+    if extra is None or any(entry.scheme == extra for entry in installed()):
+        return None
+    return ConfigError(
+        f"the command {command!r} comes with the {extra}, which is not installed: "
+        f'pip install "convostore[cli,{extra}]"'
+    )
 
 
 def _build(name: str, command: Any) -> Any:

@@ -20,6 +20,8 @@ from ..errors import ConfigError
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 _DEFAULT_LINE: Final = re.compile(r"""^default[ \t]*=[ \t]*("[^"\n]*"|'[^'\n]*')""", re.MULTILINE)
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/{0,2}")
+"""The beginning of a DSN; one letter is the drive of a path."""
 _BOM: Final = "\ufeff"
 _DELETE: Final = "\x7f"
 _PRIVATE: Final = 0o600
@@ -192,13 +194,12 @@ def profile_text(
 
 
 def masked(target: str) -> str:
-    """Return a DSN without secrets, or a name; a text that is neither may be a secret itself."""
-    if "://" not in target:
-        return "…" if set(target) & set(":@/?=") else target
+    """Return a DSN without secrets, or a name; of a text that is not quite a DSN, the scheme."""
     try:
         return str(DSN.parse(target))
     except ConfigError:
-        return target.partition("://")[0] + "://…"
+        scheme = _SCHEME.match(target)
+        return f"{scheme[0]}…" if scheme else "…" if "@" in target else target
 
 
 def _quoted(value: object) -> str:

@@ -3,7 +3,7 @@
 A first argument is the target if it can be one: a DSN, a profile's name, or the first of as many
 arguments as the command takes. Otherwise the default is the target, and all arguments are the
 command's. A word that is nearly a profile's name is neither: it is an error, so that nothing is
-sent to another store than the one that was meant.
+sent to a store that was not meant.
 """
 
 from __future__ import annotations

@@ -119,10 +119,10 @@ class _FileReader:
     def _messages(self) -> Iterator[Message]:
         self._advance()
         while (line := self.ahead) is not None and "message" in line.data:
-            if line.data.get("in") != self.conversation_id:
+            if (other := line.data.get("in")) != self.conversation_id:
+                given = f"one of {other!r}" if isinstance(other, str) else "one that names none"
                 line.fail(
-                    f"must hold a message of conversation {self.conversation_id!r}, "
-                    f"got one of {line.data.get('in')!r}"
+                    f"must hold a message of conversation {self.conversation_id!r}, got {given}"
                 )
             message = line.parse(serialization.load_message, line.data["message"])
             self.messages += 1

@@ -203,8 +203,8 @@ class HTTPExchange(ABC, Generic[C]):
         match error:
             case httpx.ConnectTimeout():
                 return UnavailableError(
-                    f"{summary}: cannot reach {self._origin()} within {self.options.timeout:g} s: "
-                    "check the address, or raise timeout"
+                    f"{summary}: cannot reach {self._destination()} within "
+                    f"{self.options.timeout:g} s: check the address, or raise timeout"
                 )
             case TimeoutError() | httpx.TimeoutException():
                 return self._too_late(outgoing, streamed=streamed)
@@ -237,7 +237,15 @@ class HTTPExchange(ABC, Generic[C]):
         advice = "check the address, and that the service is running"
         if "CERTIFICATE" in reason:
             advice = "check the certificate, or name its authority with verify"
-        return UnavailableError(f"{summary}: cannot reach {self._origin()} ({reason}): {advice}")
+        elif self.options.proxy is not None:
+            advice = "check the option proxy, and the address"
+        return UnavailableError(
+            f"{summary}: cannot reach {self._destination()} ({reason}): {advice}"
+        )
+
+    def _destination(self) -> str:
+        """Return the service's address, and whether a proxy leads there; its URL is a secret."""
+        return self._origin() + (" through the proxy" if self.options.proxy is not None else "")
 
     def _no_tls(self, summary: str) -> ConfigError:
         scheme = f"{self._scheme}+http" if self._scheme else "http"

@@ -24,11 +24,11 @@ class HTTPOptions(AdapterOptions):
 
     Attributes:
         timeout: The seconds one request may take, from connecting to the end of its response. Each
-            attempt has as many, and the waits between attempts do not count.
+            attempt gets the full time, and the waits between attempts do not count.
         reply_timeout: The seconds a model may take: for the whole of a reply that is not streamed,
             and between two chunks of one that is.
-        retries: How often a request that is harmless to repeat is retried after a passing failure;
-            0 turns retries off.
+        retries: How often a request that is harmless to repeat is retried after a temporary
+            failure; 0 turns retries off.
         concurrency: How many requests of one async store run at a time.
         headers: Headers of every request; in a DSN or the environment as ``Name: value`` lines.
         verify: Whether to verify TLS certificates, or the path of a file of trusted ones.

@@ -51,12 +51,12 @@ class Conversation(Value):
         updated_at: A time in UTC; None if the service reports none (the `/api/chats` service never
             does).
         owner: The user it belongs to, in the application's words: a label to filter by inside a
-            namespace, and never a right. None if it has none, or the service reports none.
+            namespace, never a permission. None if it has none, or the service reports none.
         metadata: The application's own JSON values by key, which every copy keeps whole: at most
             64 KiB and 64 levels of it. Services and adapters never fill it.
-        revision: A word that every write to the conversation or its messages changes; equal ones
-            mean that nothing was written in between. None if the backend has none. Values that
-            differ in nothing else are equal.
+        revision: An opaque string that every write to the conversation or its messages changes;
+            equal ones mean that nothing was written in between. None if the backend has none.
+            Values that differ in nothing else are equal.
         origin: The source of a conversation that was copied from another store.
         files: The files uploaded to the conversation as a whole.
         problems: The fields of the conversation that could not be parsed.

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import (
     TYPE_CHECKING,
     Annotated,
+    Any,
     ClassVar,
     Final,
     Literal,
@@ -25,7 +26,7 @@ from typing import (
     Unpack,
 )
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from .._surrogates import may_hold_pairs, separate_surrogates
@@ -73,8 +74,8 @@ class Feedback(Value):
 class Source(Portable):
     """A source of an answer.
 
-    It is by far the most numerous value, and so a dataclass with slots, which halves the number of
-    objects for the garbage collector.
+    Sources are by far the most numerous values. So this is a dataclass with slots, which halves the
+    number of objects for the garbage collector.
 
     Attributes:
         content: The passage that was used.
@@ -140,7 +141,7 @@ class Citation(NamedTuple):
 
 
 class MessageFields(TypedDict, total=False):
-    """The fields of a `Message` beside its role and its parts, as arguments."""
+    """The fields of a `Message` except its role and its parts, as arguments."""
 
     id: str
     created_at: datetime | None
@@ -154,8 +155,19 @@ class MessageFields(TypedDict, total=False):
     raw: JSON
 
 
+_NOT_A_TEXT: Final = (
+    'A message consists of parts: write Message.user("…"), or parts=[TextPart(text="…")].'
+)
+
+
+def _holds_text(parts: object) -> bool:
+    return isinstance(parts, str) or (
+        isinstance(parts, list | tuple) and any(isinstance(part, str) for part in parts)
+    )
+
+
 class Message(Value):
-    """One utterance of a conversation.
+    """One message of a conversation.
 
     `Message.user("…")`, `Message.assistant("…")` and `Message.system("…")` are short ways to write
     one.
@@ -197,6 +209,19 @@ class Message(Value):
         def __init__(
             self, *, role: Role, parts: Sequence[Part] = ..., **fields: Unpack[MessageFields]
         ) -> None: ...
+
+    else:
+
+        def __init__(self, **fields: Any) -> None:
+            try:
+                super().__init__(**fields)
+            except ValidationError as error:
+                if {"text", "content"} & fields.keys() or _holds_text(fields.get("parts")):
+                    error.add_note(_NOT_A_TEXT)
+                raise
+
+        # Without it pydantic would call `__init__` wherever it validates, and read JSON slowly.
+        __init__.__pydantic_base_init__ = True
 
     @classmethod
     def user(cls, content: str | Sequence[Part], **fields: Unpack[MessageFields]) -> Self:

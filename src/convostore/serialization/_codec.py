@@ -60,7 +60,7 @@ def message_json(message: Message) -> str:
     It loads like the output of `dumps`, but may include fields that hold their default.
 
     Raises:
-        InvalidError: A field that is to hold JSON holds something else.
+        InvalidError: A field for JSON holds something else.
     """
     try:
         return to_json_bytes(message, exclude_none=True).decode()

@@ -223,7 +223,7 @@ def check_listing(listing: Listing, max_page: int | None) -> Listing:
 
     Args:
         listing: What the caller asked for.
-        max_page: The most items of a page; None where there is no bound.
+        max_page: The maximum number of items in a page; None where there is no bound.
     """
     limit = listing.limit
     if listing.start is not None:

@@ -239,8 +239,8 @@ class AsyncConversationStore(BaseStore):
     ) -> AsyncIterator[Conversation]:
         """Iterate over all conversations, page by page; see `list_conversations`.
 
-        While others write, none comes twice, and none that was there throughout is missed. With
-        `start`, one that meanwhile moves to a place before it is missed.
+        While others write, no conversation comes twice, and none that was there throughout is
+        missed. With `start`, one that moves to a place before it during the iteration is missed.
         """
         pages = self._operations.walk_conversations(
             Listing(reverse=is_reversed(order), start=start, older_than=older_than, owner=owner)
@@ -298,8 +298,8 @@ class AsyncConversationStore(BaseStore):
     ) -> Page[str]:
         """Return one page of `list_messages`, each message as a JSON text.
 
-        For machines that pass messages on, such as a server or an export: the messages of a SQL
-        store are then never made into objects.
+        For programs that pass messages on, such as a server or an export: a SQL store then never
+        makes objects of its messages.
 
         Args:
             conversation_id: The conversation of the messages.
@@ -494,7 +494,7 @@ class AsyncConversationStore(BaseStore):
         Raises:
             NotFoundError: The conversation does not exist.
             ConflictError: The message `after` is gone, one of the new ones is stored before it, or
-                another message than `tip` is the last.
+                the last message is not `tip`.
         """
         return await self._run(
             self._operations.replace_messages(conversation_id, messages, after, tip)
@@ -515,7 +515,7 @@ class AsyncConversationStore(BaseStore):
 
         Raises:
             NotFoundError: The conversation or the message does not exist.
-            ConflictError: Another message than `was` is stored: somebody has changed it.
+            ConflictError: The stored message is not `was`: somebody has changed it.
         """
         return await self._run(self._operations.update_message(conversation_id, message, was))
 
@@ -556,7 +556,7 @@ class AsyncConversationStore(BaseStore):
     async def delete_conversations(
         self, *, owner: str | Unset | None = UNSET, older_than: datetime | None = None
     ) -> int:
-        """Delete the conversations of an owner, of an age, or of both; return how many.
+        """Delete the conversations of an owner, of an age, or both; return their number.
 
         Those are what `conversations` yields with the same arguments, pinned ones included.
 
@@ -695,7 +695,8 @@ class AsyncConversationStore(BaseStore):
             content: A text, or text and file parts.
             turn_id: The id by which `get_reply` finds the reply; chosen if None.
             owner: The owner of a conversation that the turn begins; one that exists keeps its own.
-            metadata: The metadata of a conversation that the turn begins; likewise.
+            metadata: The metadata of a conversation that the turn begins; one that exists keeps
+                its own.
             **options: The backend's options of a turn; `reply_options` has their names.
 
         Raises:
@@ -771,7 +772,7 @@ class AsyncConversationStore(BaseStore):
 
         Raises:
             NotFoundError: Nothing of the turn is stored: it did not arrive. (A service that stores
-                a turn with its reply, as FastGPT did before 4.15, raises this meanwhile, too.)
+                a turn with its reply, as FastGPT did before 4.15, raises this until then, too.)
             ConflictError: The reply is still being generated: ask again later, or use
                 `resume_reply`.
             UnavailableError: The model, or a step of its flow, failed.

@@ -31,7 +31,7 @@ class BaseStore:
 
     @property
     def closed(self) -> bool:
-        """Whether the store was closed; of a view, whether its store was."""
+        """Whether the store is closed; for a view, whether its store is."""
         return self._operations.closed
 
     @property

@@ -50,9 +50,9 @@ class _ReplyStream:
 
     @property
     def message_id(self) -> str | None:
-        """The id of the answer's message, from the beginning where the backend knows it.
+        """The id of the answer's message, from the beginning if the backend knows it then.
 
-        None until then: some services choose it when the answer is finished.
+        Otherwise None at first: some services choose it when the answer is finished.
         """
         return self._session.message_id
 
@@ -76,7 +76,7 @@ class _ReplyStream:
         """Return the first step.
 
         Raises:
-            InvalidError: It was begun before.
+            InvalidError: It was entered before.
         """
         if self._state != "new":
             raise InvalidError(
@@ -94,7 +94,7 @@ class _ReplyStream:
         """Return the step after the event that was handed out last; None at the end.
 
         Raises:
-            InvalidError: The stream was not begun, was closed, or broke off.
+            InvalidError: The stream was not entered, was closed, or broke off.
         """
         if self._state == "new":
             raise InvalidError(
@@ -122,7 +122,7 @@ class ReplyStream(_ReplyStream):
     """A reply as it arrives: use it in a ``with``, which sends the turn, and iterate over it.
 
     Leaving early closes the connection. It does not stop the service, which finishes the answer and
-    stores it: `get_reply` finds it later. One thread at a time reads it; any may close it.
+    stores it: `get_reply` finds it later. One thread at a time may read it; any may close it.
 
     Example:
         with store.stream_reply(None, "How far is the moon?") as stream:

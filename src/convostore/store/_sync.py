@@ -216,8 +216,8 @@ class ConversationStore(BaseStore):
     ) -> Iterator[Conversation]:
         """Iterate over all conversations, page by page; see `list_conversations`.
 
-        While others write, none comes twice, and none that was there throughout is missed. With
-        `start`, one that meanwhile moves to a place before it is missed.
+        While others write, no conversation comes twice, and none that was there throughout is
+        missed. With `start`, one that moves to a place before it during the iteration is missed.
         """
         pages = self._operations.walk_conversations(
             Listing(reverse=is_reversed(order), start=start, older_than=older_than, owner=owner)
@@ -273,8 +273,8 @@ class ConversationStore(BaseStore):
     ) -> Page[str]:
         """Return one page of `list_messages`, each message as a JSON text.
 
-        For machines that pass messages on, such as a server or an export: the messages of a SQL
-        store are then never made into objects.
+        For programs that pass messages on, such as a server or an export: a SQL store then never
+        makes objects of its messages.
 
         Args:
             conversation_id: The conversation of the messages.
@@ -453,7 +453,7 @@ class ConversationStore(BaseStore):
         Raises:
             NotFoundError: The conversation does not exist.
             ConflictError: The message `after` is gone, one of the new ones is stored before it, or
-                another message than `tip` is the last.
+                the last message is not `tip`.
         """
         return self._run(self._operations.replace_messages(conversation_id, messages, after, tip))
 
@@ -472,7 +472,7 @@ class ConversationStore(BaseStore):
 
         Raises:
             NotFoundError: The conversation or the message does not exist.
-            ConflictError: Another message than `was` is stored: somebody has changed it.
+            ConflictError: The stored message is not `was`: somebody has changed it.
         """
         return self._run(self._operations.update_message(conversation_id, message, was))
 
@@ -513,7 +513,7 @@ class ConversationStore(BaseStore):
     def delete_conversations(
         self, *, owner: str | Unset | None = UNSET, older_than: datetime | None = None
     ) -> int:
-        """Delete the conversations of an owner, of an age, or of both; return how many.
+        """Delete the conversations of an owner, of an age, or both; return their number.
 
         Those are what `conversations` yields with the same arguments, pinned ones included.
 
@@ -652,7 +652,8 @@ class ConversationStore(BaseStore):
             content: A text, or text and file parts.
             turn_id: The id by which `get_reply` finds the reply; chosen if None.
             owner: The owner of a conversation that the turn begins; one that exists keeps its own.
-            metadata: The metadata of a conversation that the turn begins; likewise.
+            metadata: The metadata of a conversation that the turn begins; one that exists keeps
+                its own.
             **options: The backend's options of a turn; `reply_options` has their names.
 
         Raises:
@@ -726,7 +727,7 @@ class ConversationStore(BaseStore):
 
         Raises:
             NotFoundError: Nothing of the turn is stored: it did not arrive. (A service that stores
-                a turn with its reply, as FastGPT did before 4.15, raises this meanwhile, too.)
+                a turn with its reply, as FastGPT did before 4.15, raises this until then, too.)
             ConflictError: The reply is still being generated: ask again later, or use
                 `resume_reply`.
             UnavailableError: The model, or a step of its flow, failed.

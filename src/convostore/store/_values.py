@@ -41,7 +41,7 @@ _Fields = Mapping[str, Any]  # a value's fields may hold anything: that is what 
 _Check = Callable[[Any], bool]
 
 _LONGEST: Final = 80
-"""The most characters of a wrong argument that an error shows."""
+"""The maximum number of characters of a wrong argument that an error shows."""
 _NOTHING: Final = type(None)
 _TEXT: Final = (str, _NOTHING)
 _ROLES: Final = frozenset(get_args(Role))

@@ -168,7 +168,7 @@ class StoreFace:
 def both_faces(test: Callable[..., Any]) -> Callable[..., None]:
     """Run a test once on the sync face and once on the async one.
 
-    The test takes an argument `face`, a `StoreFace`, beside its fixtures; it may be a coroutine.
+    The test takes an argument `face`, a `StoreFace`, besides its fixtures; it may be a coroutine.
 
         @both_faces
         async def test_a_title_is_kept(face):

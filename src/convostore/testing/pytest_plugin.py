@@ -1,6 +1,8 @@
-"""A pytest plugin for apps, loaded where a conftest asks for it.
+"""A pytest plugin with fixtures for the tests of an app.
 
-pytest_plugins = ["convostore.testing.pytest_plugin"]
+Enable it in a `conftest.py`:
+
+    pytest_plugins = ["convostore.testing.pytest_plugin"]
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ async def _one_after_the_other(items: Iterable[T]) -> AsyncIterator[T]:
 
 
 class RefusingTransport(Transport):
-    """A transport that raises at any request, to show that something is refused before."""
+    """A transport that raises at any request, to show that a call is refused before."""
 
     def send(self, request: Any) -> Any:
         raise AssertionError(f"a request left: {request!r}")

@@ -110,7 +110,7 @@ class Import:
         self._skipped: list[Skipped] = []
 
     def flow(self) -> Steps[ImportReport]:
-        """Import everything; if it is interrupted and begun again, it continues."""
+        """Import everything; if it is interrupted and started again, it continues."""
         try:
             while (entry := (yield from self._next())) is not None:
                 yield from self._import_or_skip(entry)

@@ -21,7 +21,7 @@ from ..store._iteration import PageIterator
 from ._calls import FileCall, SourceCall, Steps, Store, TargetCall
 
 CHUNK: Final = 500
-"""The most messages of one write, and of one page that the target is read by."""
+"""The maximum number of messages in one write, and in one page that is read from the target."""
 _PAGE: Final = 100
 _WHOLE: Final = sys.maxsize
 """The limit of a page of a store whose one answer holds everything."""

@@ -51,7 +51,7 @@ def upsert(
 
     Args:
         target: The store to write to; see `require_writable`.
-        wanted: The conversation with the id and the origin that it is to have there, as it was
+        wanted: The conversation with the id and the origin that it will have there, as it was
             before the first of its pages is read.
         pages: Begins its messages again; see `source_pages` and `file_pages`.
         policy: How far to follow.

@@ -95,8 +95,8 @@ def events(text: str) -> Iterator[tuple[str, Any]]:
 
 async def begin(browser: httpx.AsyncClient, text: str) -> str:
     """Ask a question, and return the id of the conversation that it begins."""
-    (_, begun), *_ = await ask(browser, text)
-    return begun["conversation_id"]
+    (_, ids), *_ = await ask(browser, text)
+    return ids["conversation_id"]
 
 
 async def texts(browser: httpx.AsyncClient, conversation_id: str) -> list[str]:
@@ -106,8 +106,8 @@ async def texts(browser: httpx.AsyncClient, conversation_id: str) -> list[str]:
 
 @in_browsers
 async def test_an_answer_is_streamed_and_kept(ann: httpx.AsyncClient) -> None:
-    (begun, ids), *deltas, (finished, message) = await ask(ann, "Hello")
-    assert (begun, finished) == ("begun", "finished")
+    (started, ids), *deltas, (finished, message) = await ask(ann, "Hello")
+    assert (started, finished) == ("started", "finished")
     assert "".join(data["text"] for _, data in deltas) == "You said: Hello"
     assert {kind for kind, _ in deltas} == {"text_delta"}
     listed = (await ann.get("/conversations")).json()

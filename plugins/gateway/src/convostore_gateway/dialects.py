@@ -30,7 +30,7 @@ _log = logging.getLogger("convostore.gateway")
 _LARGE: Final = 256 * 1024
 """Bytes up to which a body is decoded in the event loop."""
 _UNAUTHENTICATED_BODY: Final = 64 * 2**10
-"""The most bytes of a body that are read without an accepted token."""
+"""The maximum number of bytes of a body that are read without an accepted token."""
 
 
 class Dialects:

@@ -10,15 +10,15 @@ class Limits:
     """Bounds on what one client may ask for.
 
     Attributes:
-        body: The most bytes of a request's body.
-        head: The most bytes of a request's line and headers.
-        id: The most characters of an id or an owner.
-        page: The most items of a page; a larger limit is lowered to this.
+        body: The maximum size of a request's body in bytes.
+        head: The maximum size of a request's line and headers in bytes.
+        id: The maximum number of characters in an id or an owner.
+        page: The maximum number of items in a page; a larger limit is lowered to this.
         arrival: Seconds within which a request's head, and then its body, must arrive.
         departure: Seconds over which a client must read at least 4 KiB of an answer a second on
             average; one that reads less is disconnected.
         idle: Seconds that a connection may be idle between two requests.
-        connections: The most connections at a time; further ones are answered 503.
+        connections: The maximum number of connections at a time; further ones are answered 503.
     """
 
     body: int = 64 * 2**20

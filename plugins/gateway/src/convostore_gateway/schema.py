@@ -165,7 +165,7 @@ class Info(Value):
         version: The version of the gateway.
         offers: The names of the operations that this token may call.
         traits: The traits of the served store; see `convostore.adapters.Traits`.
-        max_page: The most items of a page.
+        max_page: The maximum number of items in a page.
         reply_options: The names of the options of a turn.
     """
 

@@ -491,10 +491,11 @@ def test_an_error_is_of_its_class_again(error):
 
 
 def test_a_missing_token_says_where_to_put_it():
-    read = adapter().failure(Request("GET", "/v1"), told(AuthError("a token is needed")))
+    advice = "a token is required: send the header Authorization: Bearer <token>"
+    read = adapter().failure(Request("GET", "/v1"), told(AuthError(advice)))
     assert type(read) is AuthError
-    assert read.detail == "a token is needed"
-    assert "CONVOSTORE_GATEWAY_TOKEN" in str(read)
+    assert read.detail == advice
+    assert str(read) == "a token is required: pass token=…, or set CONVOSTORE_GATEWAY_TOKEN"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,9 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import pytest
 from pydantic import SecretStr
@@ -14,7 +17,8 @@ from convostore import ConfigError, Message, TextPart
 from convostore.cli.app import app as cli
 from convostore.cli.errors import ExitCode
 from convostore_gateway import Token
-from convostore_gateway.server.open_stores import Upstream, open_stores
+from convostore_gateway.server.cli import _startup_message
+from convostore_gateway.server.open_stores import OpenedStores, Upstream, open_stores
 from convostore_gateway.server.run import listen
 from convostore_gateway.server.tokens_file import VARIABLE, load_tokens, read_tokens
 
@@ -211,9 +215,25 @@ def test_only_a_server_that_may_be_written_to_makes_a_file(tmp_path):
 
 @pytest.mark.rim
 def test_a_missing_file_is_not_served_read_only(tmp_path):
-    with served(f"sqlite:///{tmp_path / 'typo.db'}", "--read-only") as server:
-        assert server.ended() == ExitCode.USAGE
-    assert "there is no file" in server.lines[-1]
+    words = ["serve", f"sqlite:///{tmp_path / 'typo.db'}", "--read-only", "--port", "0"]
+    refused = subprocess.run(
+        [sys.executable, "-m", "convostore", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert refused.returncode == ExitCode.USAGE
+    assert refused.stderr.startswith("convostore: there is no file")
+    assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.rim
+def test_a_service_that_does_not_answer_yet_is_named_and_served():
+    with served("gateway+http://127.0.0.1:9", "-o", "retries=0") as server:
+        pass
+    assert "gateway+http://127.0.0.1:9 does not answer yet: UnavailableError" in server.lines[0]
+    assert "is served at" in server.lines[1]
 
 
 def test_a_store_that_answers_itself_is_left_alone_by_a_model():
@@ -322,6 +342,26 @@ def test_people_are_told_what_is_served_where_and_no_secret(operated):
     assert f"{operated.url}/viewer/" in told
     assert "a token is required" in told
     assert not [token for token in (FULL, READ, TEAM) if token in told]
+
+
+@pytest.mark.parametrize(
+    ("stores", "namespaces", "told"),
+    [
+        ([""], [], "memory://a is served at"),
+        ([""], ["ann"], "memory://a (with 1 namespace) is served at"),
+        (
+            ["", "app"],
+            ["ann", "bob"],
+            "memory://a (with 2 namespaces and 1 other store) is served at",
+        ),
+        (["", "app", "old"], [], "memory://a (with 2 other stores) is served at"),
+    ],
+)
+def test_what_is_served_is_counted_in_words(stores, namespaces, told):
+    store = SimpleNamespace(label="memory://a")
+    opened = OpenedStores(stores=dict.fromkeys(stores, store), namespaces=frozenset(namespaces))
+    line = _startup_message(opened, "http://127.0.0.1:8000", is_open=True, viewer=False)
+    assert line.startswith(f"convostore: {told} http://127.0.0.1:8000; no token is required")
 
 
 @pytest.fixture(scope="module")

@@ -78,9 +78,7 @@ def _free_port() -> int:
 
 def _settings(gateway: str, plain: int, secure: int) -> str:
     """The guide's configuration, in a frame that needs no rights and no folder of the system."""
-    (shown,) = re.findall(
-        r"^```nginx\n(.*?)^```$", GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL
-    )
+    (shown,) = _SHOWN.findall(GUIDE.read_text("utf-8"))
     for old, new in {
         "127.0.0.1:8000": gateway,
         "listen 80;": f"listen 127.0.0.1:{plain};",

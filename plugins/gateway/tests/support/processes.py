@@ -68,7 +68,8 @@ def _read(server: Process, begun: threading.Event) -> None:
         if found := re.search(r"is served at (http://\S+?:\d+)", line):
             server.url = found[1]
         server.lines.append(line)
-        begun.set()
+        if server.url:
+            begun.set()
     begun.set()
 
 

@@ -28,9 +28,10 @@ class ModelOptions(HTTPOptions):
         model: The model of every turn, whatever the turn says; None leaves it to the turn.
         system: The system message before each conversation.
         usage: Whether to request the number of tokens; use False for a server that refuses that.
-        history_messages: The most messages of the conversation that are sent; 0 sends none.
-        history_characters: The most characters of them. Messages are sent whole or not at all, the
-            newest first.
+        history_messages: The maximum number of the conversation's messages that are sent; 0 sends
+            none.
+        history_characters: The maximum number of their characters. Messages are sent whole or not
+            at all, the newest first.
     """
 
     url: str = Field(repr=False)  # its query may hold a key
@@ -69,7 +70,7 @@ class ModelReplyOptions(AdapterOptions):
     Attributes:
         context: Messages, as OpenAI's API has them, that are sent in place of the stored ones.
         model: The model of the reply, where the store's options name none.
-        max_tokens: The most tokens of the reply.
+        max_tokens: The maximum number of tokens in the reply.
     """
 
     context: tuple[dict[str, Any], ...] | None = None

@@ -16,8 +16,9 @@ class SQLOptions(AdapterOptions):
         namespace: Namespace of the conversations; those of other namespaces are out of reach.
         timeout: Seconds that a call waits for other writers.
         concurrency: Number of calls that one store runs at a time.
-        create: Whether a file or tables that are missing are made. With ``false`` they are an
-            error: for a store that is only read, where a mistyped name would read as an empty one.
+        create: Whether to create a missing file or missing tables. With ``false`` they are an
+            error: use it for a store that is only read, where a mistyped name would look like an
+            empty store.
     """
 
     namespace: str = ""
@@ -47,7 +48,7 @@ class PostgreSQLOptions(SQLOptions):
         sslmode: TLS mode of libpq; ``verify-full`` checks the server's certificate.
         sslrootcert: File of the certificates that are trusted.
         prepare: Whether the server keeps prepared statements. By default it does, unless a pooler
-            such as PgBouncer is found between.
+            such as PgBouncer is detected in between.
     """
 
     password: SecretStr | None = None

@@ -23,7 +23,7 @@ __all__ = ["PipedReply"]
 _BETWEEN: Final = frozenset(
     {"reasoning_delta", "tool_call_started", "part_added", "interaction_requested"}
 )
-"""The kinds of events after which a text is another part than the one before."""
+"""The kinds of events after which a text begins a new part."""
 
 
 class PipedReply:

@@ -77,7 +77,8 @@ def init(
     dsn: Annotated[
         str | None,
         typer.Argument(
-            metavar="DSN", help="The store's DSN, such as sqlite:///history.db; without it, asked."
+            metavar="DSN",
+            help="The store's DSN, such as sqlite:///history.db; by default you are asked for it.",
         ),
     ] = None,
     name: Annotated[

@@ -1,7 +1,7 @@
 """The ChatGPT export: its conversations are trees; the current branch is the conversation.
 
-Each other branch is a fork: another conversation, with all messages from the root. One message is
-parsed in `_messages`, and the files are found in `_archive`.
+Each other branch is a fork: another conversation, with all messages from the root. Parsing a single
+message and finding the files of an export must not be here.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ class EditingClauses:
             assert after.updated_at > before.updated_at
 
     async def test_an_edit_of_a_json_type_alone_is_a_write(self, kit: Kit) -> None:
-        """An edit from 1 to True or 1.0 within JSON is stored; Python takes them for equal."""
+        """An edit from 1 to True or 1.0 within JSON is stored; Python considers them equal."""
         store = await _open_with(kit, Operation.UPDATE_MESSAGE)
         message = (await _messages(store))[1]
         for number in (1, True, 1.0):

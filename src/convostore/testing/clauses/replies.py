@@ -90,7 +90,7 @@ class ReplyClauses:
         assert len({message.id for message in messages}) == 4
 
     async def test_a_turn_goes_on_with_a_conversation_that_was_there(self, kit: Kit) -> None:
-        """A turn may continue a conversation that was not begun by a reply.
+        """A turn may continue a conversation that no reply started.
 
         Imported conversations are continued, and no other one is touched.
         """

@@ -63,7 +63,7 @@ class StreamedReply:
         content: Its body.
         conversation_id: The conversation of its turn.
         turn_id: Its turn.
-        begun: Is set when a broken stream has brought an event.
+        begun: Set when a broken stream has returned an event.
     """
 
     fixture: FaultFixture

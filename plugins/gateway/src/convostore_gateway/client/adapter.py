@@ -119,7 +119,8 @@ class GatewayAdapter(HTTPAdapter):
             if isinstance(error, UnsupportedError):
                 self._offer(self.offers - {str(problem.get("operation"))})
             if response.status == 401:
-                error.args = (f"{error}; in Python, pass token=…, or set CONVOSTORE_GATEWAY_TOKEN",)
+                problem, _, _ = str(error).partition(": ")  # then follows what others do
+                error.args = (f"{problem}: pass token=…, or set CONVOSTORE_GATEWAY_TOKEN",)
             return error
         lacks_stream = wants_events(request) and not is_event_stream(response)
         if response.status == 404 or (response.status < 300 and lacks_stream):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from functools import partial
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -113,7 +114,7 @@ def serve(
     """Serve a store over HTTP, with a viewer for people.
 
     The native API and the dialects of installed plugins are served until Ctrl-C. Without a token
-    only programs of this machine are admitted.
+    only programs on this machine are admitted.
 
     \b
     Examples:
@@ -157,8 +158,8 @@ def serve(
             viewer=not no_viewer,
         )
         log_to_stderr(access=not quiet)
-        print_to_stderr(
-            _startup_message(opened, url_of(listening), is_open=not tokens, viewer=not no_viewer)
+        message = _startup_message(
+            opened, url_of(listening), is_open=not tokens, viewer=not no_viewer
         )
         collect_less()
         is_graceful = run_server(
@@ -167,6 +168,7 @@ def serve(
             stores=opened.stores.values(),
             limits=limits,
             proxies=behind_proxy or (),
+            announce=partial(print_to_stderr, message),
         )
     if not is_graceful:
         raise typer.Exit(ExitCode.INTERRUPTED)
@@ -259,9 +261,9 @@ def _hosts(host: str, public: Sequence[str], *, is_open: bool) -> list[str]:
 
 def _startup_message(opened: OpenedStores, url: str, *, is_open: bool, viewer: bool) -> str:
     """Return the line that is printed at start-up; a store's label holds no secret."""
-    label = opened.stores[""].label
-    others = len(opened.stores) - 1 + len(opened.namespaces)
-    more = f" and {others} more" if others else ""
+    counts = {"namespace": len(opened.namespaces), "other store": len(opened.stores) - 1}
+    more = [f"{count} {noun}{'s' * (count > 1)}" for noun, count in counts.items() if count]
+    served = opened.stores[""].label + (f" (with {' and '.join(more)})" if more else "")
     pages = f", viewer at {url}/viewer/" if viewer else ""
     token = "no token is required on this machine" if is_open else "a token is required"
-    return f"convostore: {label}{more} is served at {url}{pages}; {token}; press Ctrl-C to stop"
+    return f"convostore: {served} is served at {url}{pages}; {token}; press Ctrl-C to stop"

@@ -12,7 +12,7 @@ import logging
 import socket
 import threading
 from asyncio import Task
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Final
@@ -82,6 +82,7 @@ def serve(
     limits: Limits | None = None,
     proxies: Sequence[str] = (),
     grace: float = GRACE,
+    announce: Callable[[], None] = lambda: None,
 ) -> bool:
     """Serve until SIGINT or SIGTERM, then shut down gracefully; a second signal stops at once.
 
@@ -92,6 +93,7 @@ def serve(
         limits: The limits of the application.
         proxies: The addresses or networks of proxies whose ``X-Forwarded-…`` headers are trusted.
         grace: Seconds for requests and replies in progress to end.
+        announce: Called when the server answers.
 
     Returns:
         Whether the shutdown was graceful, without a second signal.
@@ -100,7 +102,7 @@ def serve(
         ConfigError: A store cannot be served as it is configured, such as a missing file that must
             not be made.
     """
-    server = _Server(app, stores, limits or Limits(), proxies, grace, requires_config=True)
+    server = _Server(app, stores, limits or Limits(), proxies, grace, announce)
     asyncio.run(server.serve(sockets=[listening]))
     return not server.is_forced
 
@@ -188,8 +190,7 @@ class _Server(uvicorn.Server):
         limits: Limits,
         proxies: Sequence[str],
         grace: float,
-        *,
-        requires_config: bool = False,
+        announce: Callable[[], None] | None = None,
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -207,7 +208,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._stores = tuple(stores)
         self._grace = grace
-        self._requires_config = requires_config
+        self._announce = announce
         self._forced = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -218,11 +219,17 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
-        for failure in await asyncio.gather(*map(_check, self._stores)):
-            if self._requires_config and isinstance(failure, ConfigError):
+        failures = await asyncio.gather(*map(_check, self._stores))
+        for store, failure in zip(self._stores, failures, strict=True):
+            if self._announce and isinstance(failure, ConfigError):
                 await self._close_stores()
                 raise failure
+            if failure is not None:
+                reason = type(failure).__name__
+                _log.warning("%s does not answer yet: %s", public_name(store.label), reason)
         await super().startup(sockets)
+        if self._announce:
+            self._announce()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Stop at the first signal, at once at the second; signals are not raised again."""
@@ -274,7 +281,6 @@ async def _check(store: AsyncConversationStore) -> Exception | None:
         async with asyncio.timeout(_CHECK_TIMEOUT):
             await store.check()
     except Exception as error:  # it may answer later; the readiness probe checks again
-        _log.warning("%s does not answer yet: %s", public_name(store.label), type(error).__name__)
         return error
     return None
 

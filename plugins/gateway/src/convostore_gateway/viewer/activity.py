@@ -20,7 +20,7 @@ from convostore.timeline import Periods, Unit, group_days
 from .render import store_name
 
 MOST: Final = 20_000
-"""The most conversations that are counted."""
+"""The maximum number of conversations that are counted."""
 _TIME_LIMIT: Final = 10.0
 """Seconds after which no further page of the list is asked for."""
 _MOST_BARS: Final = 40

@@ -31,7 +31,7 @@ from .urls import Addresses, id_of
 _log = logging.getLogger("convostore.gateway")
 Handler: TypeAlias = Callable[[Visit], Awaitable[Response]]
 _FORM: Final = 64 * 2**10
-"""The most bytes of a form."""
+"""The maximum size of a form in bytes."""
 _CONVERSATION: Final = "conversations/*"
 _MESSAGE: Final = "conversations/*/messages/*"
 _HANDLERS: Final[Mapping[str, Mapping[str, Handler]]] = {

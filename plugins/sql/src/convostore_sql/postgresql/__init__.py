@@ -9,17 +9,17 @@ import re
 from typing import Any, ClassVar, Final
 from urllib.parse import unquote
 
+from convostore.adapters import AsyncTransport, Transport
+from convostore.dsn import DSN
+from convostore.errors import ConfigError
+
 try:
     import psycopg  # noqa: F401  # what is installed is found out here
     import psycopg_pool  # noqa: F401
 except ImportError as error:  # pragma: no cover - depends on what is installed
-    raise ImportError(
+    raise ConfigError(
         'postgresql:// needs psycopg: pip install "convostore[postgresql]"'
     ) from error
-
-from convostore.adapters import AsyncTransport, Transport
-from convostore.dsn import DSN
-from convostore.errors import ConfigError
 
 from ..adapter import SQLAdapter
 from ..options import PostgreSQLOptions

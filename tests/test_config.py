@@ -344,7 +344,7 @@ def test_a_missing_profile_lists_those_that_there_are():
 
 def test_a_file_without_profiles_says_so():
     profiles("")
-    assert "there are: none" in refused("work")
+    assert "(it has none)" in refused("work")
 
 
 @pytest.mark.parametrize(

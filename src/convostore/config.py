@@ -264,7 +264,7 @@ def _profile(name: str) -> Mapping[str, object]:
         raise ConfigError(f"profiles in {file} must be a table: write [profiles.{name}]")
     if name not in profiles:
         known = ", ".join(sorted(profiles)) or "none"
-        raise _no_such_profile(name, f"there is no profile {name!r} in {file}; there are: {known}")
+        raise _no_such_profile(name, f"there is no profile {name!r} in {file} (it has {known})")
     profile = profiles[name]
     if not isinstance(profile, dict) or not isinstance(profile.get("dsn"), str):
         raise ConfigError(f'the profile {name!r} in {file} has no dsn = "scheme://…"')

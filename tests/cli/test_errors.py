@@ -13,7 +13,17 @@ from convostore.cli.errors import ExitCode, error_text
 from convostore.http import Response
 from convostore.testing.loopback import serve as serve_loopback
 
-from ..support.cli import PATIENCE, SEEDED, SILENCE, TAIL, child, on_a_terminal, on_posix, run
+from ..support.cli import (
+    PATIENCE,
+    SEEDED,
+    SILENCE,
+    TAIL,
+    child,
+    on_a_terminal,
+    on_posix,
+    run,
+    seeded,
+)
 
 pytestmark = pytest.mark.rim
 
@@ -65,6 +75,17 @@ def test_each_kind_of_error_has_its_status_and_one_line(failing, kind, status):
     assert result.stderr.startswith("convostore: ")
     assert result.stderr.count("\n") == 1
     assert "it is so for a reason" in result.stderr or kind == "UnsupportedError"
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [(("show", "absent"), "ls"), (("feedback", "tides", "absent", "good"), "show")],
+)
+def test_an_absent_conversation_is_looked_for_in_ls_and_an_absent_message_in_show(words, command):
+    first, *rest = words
+    result = run(first, f"memory://{seeded()}", *rest)
+    assert result.exit_code == ExitCode.NOT_FOUND
+    assert f"'convostore {command}' lists what is there" in result.stderr
 
 
 PLAIN = """

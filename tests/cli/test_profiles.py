@@ -242,7 +242,7 @@ def test_an_unknown_profile_is_no_default():
     write(COMMENTED)
     result = run("profiles", "default", "hmoe")
     assert result.exit_code == ExitCode.USAGE
-    assert "there are: home" in result.stderr
+    assert "(it has home)" in result.stderr
 
 
 LISTED = """

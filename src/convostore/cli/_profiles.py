@@ -142,7 +142,7 @@ def add_profile(profile: str, name: str) -> Path:
         before = _parse(text)
         if name in profiles_table(before):
             raise ConfigError(
-                f"there is a profile {name!r} in {config_file()} already: choose another name, or "
+                f"there is already a profile {name!r} in {config_file()}: choose another name, or "
                 "edit the file"
             )
         gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
@@ -162,7 +162,7 @@ def set_default(name: str) -> Path:
         if name not in profiles_table(before):
             known = ", ".join(sorted(profiles_table(before))) or "none"
             raise ConfigError(
-                f"there is no profile {masked(name)!r} in {config_file()}; there are: {known}"
+                f"there is no profile {masked(name)!r} in {config_file()} (it has {known})"
             )
         mark = _BOM if text.startswith(_BOM) else ""
         lines = text.removeprefix(_BOM)

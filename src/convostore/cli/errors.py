@@ -111,7 +111,8 @@ def error_message(error: Exception) -> str:
             text = f"{error.adapter} does not offer {error.operation}"
             return f"{text}: 'convostore doctor' lists what it offers"
         case NotFoundError():
-            return f"{text}: 'convostore ls' lists what is there"
+            command = "show" if "message" in text.partition("'")[0] else "ls"
+            return f"{text}: 'convostore {command}' lists what is there"
         case RateLimitError(retry_after=float(seconds)):
             return f"{text}: try again in {seconds:.0f} s"
         case UnavailableError(retryable=True) | ProtocolError() if error.partial is not None:

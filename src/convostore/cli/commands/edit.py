@@ -197,9 +197,10 @@ def fork(
     ] = None,
     given: Given = None,
 ) -> None:
-    """Copy a conversation, up to and including a message, into a new one.
+    """Copy a conversation up to a message.
 
-    The original is left unchanged. The new conversation's id is printed.
+    The copy includes the message. The original is left unchanged. The new conversation's id is
+    printed.
     """
     from ...models import UNSET
 

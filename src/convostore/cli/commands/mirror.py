@@ -68,10 +68,10 @@ def mirror(
     given: Given = None,
     given_to_destination: DestinationOptions = None,
 ) -> None:
-    """Copy a whole store into another one, and keep the copy up to date.
+    """Copy a store into another one, again and again.
 
-    Only what changed is written. You can interrupt it at any time, and run it again to continue.
-    With --delete you are shown what would be deleted, and asked.
+    A later run writes only what changed. You can interrupt it at any time, and run it again to
+    continue. With --delete you are shown what would be deleted, and asked.
 
     Exits with 1 if a conversation had to be skipped.
     """

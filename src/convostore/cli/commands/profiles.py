@@ -88,10 +88,11 @@ def init(
     environment: FromEnvironment = None,
     command: FromCommand = None,
 ) -> None:
-    """Create the configuration file with a first profile, which becomes the default.
+    """Create the configuration file, with a first profile.
 
-    An existing file is never changed. Secrets are not written into the file: name the environment
-    variable or the command that they come from. A SQLite file that is missing is created.
+    The profile becomes the default. An existing file is never changed. Secrets are not written into
+    the file: name the environment variable or the command that they come from. A SQLite file that
+    is missing is created.
     """
     if dsn is None:
         if not can_ask():

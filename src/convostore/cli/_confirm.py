@@ -24,7 +24,9 @@ from ..errors import (
     UnsupportedError,
 )
 from .errors import ExitCode, print_to_stderr
-from .render.text import backend_of, cut, one_line, several, text_width, title_of, when, wrapped
+from .render.columns import cut, text_width, wrapped
+from .render.text import backend_of, one_line, several, title_of
+from .render.times import when
 
 if TYPE_CHECKING:
     from ..models import Conversation

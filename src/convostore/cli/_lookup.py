@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from ..errors import ConfigError, NotFoundError
 from ._confirm import can_ask, titled
 from .errors import print_to_stderr
-from .render.text import one_line, when
+from .render.text import one_line
+from .render.times import when
 
 if TYPE_CHECKING:
     from ..models import Conversation, Message

@@ -30,7 +30,8 @@ from .._output import (
 )
 from ..errors import print_to_stderr
 from ..options import Given, NamedTarget, opened
-from ..render.text import one_line, printable, several, when
+from ..render.text import one_line, printable, several
+from ..render.times import when
 
 if TYPE_CHECKING:
     from ...models import Message, Unset

@@ -19,7 +19,8 @@ from .._group import COMPLETE_VARIABLE, NAME
 from .._output import AsJSON, Form, choose_form, display, mark_of, waiting, write, write_json
 from ..errors import ExitCode
 from ..options import Given, Target, opened
-from ..render.text import one_line, tab_separated, wrapped
+from ..render.columns import wrapped
+from ..render.text import one_line, tab_separated
 
 __all__ = ["completion", "doctor", "plugins"]
 
@@ -49,7 +50,7 @@ def plugins(as_json: AsJSON = False) -> None:
             [{**asdict(backend), "offers": list(backend.offers)} for backend in backends], indent=2
         )
     elif form is Form.TERMINAL:
-        from ..render.terminal import backends_table
+        from ..render.tables import backends_table
 
         display(backends_table([(mark_of(backend.loads), backend) for backend in backends]))
     else:

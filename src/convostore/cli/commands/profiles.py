@@ -169,7 +169,7 @@ def list_(as_json: AsJSON = False) -> None:
         ]
         write_document(documents, indent=2)
     elif form is Form.TERMINAL and found:
-        from ..render.terminal import profiles_table
+        from ..render.tables import profiles_table
 
         display(profiles_table([(p.name == target, p.name, *_facts(p)) for p in found]))
     elif form is Form.PLAIN:

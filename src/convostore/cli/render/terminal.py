@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rich import box
 from rich.cells import cell_len
@@ -36,22 +36,15 @@ from .text import (
     remarks,
     title_of,
     unmarked_quotes,
-    when,
-    when_here,
     words,
-    zone_of,
 )
-
-if TYPE_CHECKING:
-    from .._backends import Backend
+from .times import when, when_here, zone_of
 
 __all__ = [
-    "backends_table",
     "block",
     "conversations_table",
     "endings",
     "hits_list",
-    "profiles_table",
     "sources_list",
     "transcript",
     "transcript_blocks",
@@ -162,35 +155,6 @@ def _marked_text(snippet: Snippet, style: str = "") -> Text:
     for start, stop in snippet.marks:
         text.stylize("bold yellow", start, stop)
     return text
-
-
-def profiles_table(rows: Iterable[tuple[bool, str, str, str]]) -> RenderableType:
-    """Return a table of profiles: whether each is the default, its name, DSN and options."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("Name", no_wrap=True)
-    for head in ("DSN", "Options"):
-        table.add_column(head, overflow="fold")
-    for is_default, *cells in rows:
-        name, dsn, options = map(one_line, cells)
-        table.add_row(Text(name + (" (default)" if is_default else "")), Text(dsn), Text(options))
-    return table
-
-
-def backends_table(rows: Iterable[tuple[str, Backend]]) -> RenderableType:
-    """Return a table of installed backends, each with a mark for whether it loads."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("")
-    for head in ("Scheme", "Distribution", "Version"):
-        table.add_column(head, overflow="fold")
-    table.add_column("Offers", ratio=1)
-    for mark, backend in rows:
-        facts = (backend.scheme, backend.distribution, backend.version)
-        table.add_row(
-            Text(mark, "green" if backend.loads else "red"),
-            *[Text(one_line(fact)) for fact in facts],
-            Text(backend.summary, "dim" if backend.loads else "red"),
-        )
-    return table
 
 
 def transcript(conversation: Conversation, messages: Iterable[Message]) -> RenderableType:

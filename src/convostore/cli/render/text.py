@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from datetime import datetime
-from itertools import accumulate, count
+from itertools import count
 from typing import TYPE_CHECKING, Final
-from unicodedata import combining, east_asian_width
+
+from .times import when
 
 if TYPE_CHECKING:
     from ...models import (
@@ -35,7 +34,6 @@ __all__ = [
     "backend_of",
     "conversation_facts",
     "conversation_line",
-    "cut",
     "facts",
     "file_words",
     "hit_line",
@@ -49,24 +47,16 @@ __all__ = [
     "remarks",
     "several",
     "tab_separated",
-    "text_width",
     "title_of",
     "transcript_text",
     "unmarked_quotes",
-    "when",
-    "when_here",
     "words",
-    "wrapped",
-    "zone_of",
 ]
 
 CONTROL: Final = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 """Characters that command a terminal or reverse its lines, and lone surrogates."""
-
-_ZONE: Final = re.compile(r"[A-Z][A-Za-z]{1,4}|[+-]\d\d(?:\d\d)?")
-"""The name of a time zone that is short enough for people; Windows has sentences."""
 
 
 def printable(text: str) -> str:
@@ -82,63 +72,6 @@ def one_line(text: str | None) -> str:
 def title_of(title: str | None) -> str:
     """Return a conversation's title for people: on one line, and never empty."""
     return one_line(title) or "Untitled"
-
-
-def cut(text: str, width: int) -> str:
-    """Return a text on one line, cut where it is wider than a number of columns."""
-    line = one_line(text)
-    columns = list(accumulate(map(_columns, line)))
-    if not columns or columns[-1] <= width:
-        return line
-    return line[: bisect_right(columns, width - 1)].rstrip() + "…"
-
-
-def wrapped(text: str, width: int) -> Iterator[str]:
-    """Yield lines of a text that are broken between words only; a long word is a line."""
-    line, room = "", width
-    for word in one_line(text).split(" "):
-        columns = text_width(word)
-        if line and columns + 1 > room:
-            yield line
-            line, room = "", width
-        line = f"{line} {word}" if line else word
-        room = width - text_width(line)
-    yield line
-
-
-def text_width(text: str) -> int:
-    """Return the number of columns that a line takes on a terminal."""
-    return sum(map(_columns, text))
-
-
-def _columns(character: str) -> int:
-    if combining(character):
-        return 0
-    return 2 if east_asian_width(character) in {"W", "F"} else 1
-
-
-def when(time: datetime | None) -> str:
-    """Return a time in the local time zone, to the minute and with the zone; ``-`` for None."""
-    return f"{when_here(time)} {zone_of(time)}" if time else "-"
-
-
-def when_here(time: datetime | None) -> str:
-    """Return a time in the local time zone, to the minute and without the zone."""
-    return f"{_here(time):%Y-%m-%d %H:%M}" if time else "-"
-
-
-def zone_of(time: datetime) -> str:
-    """Return the local time zone at a time: a name such as ``CET``, or else the offset."""
-    local = _here(time)
-    name = local.tzname() or ""
-    return name if _ZONE.fullmatch(name) else f"UTC{local:%z}"
-
-
-def _here(time: datetime) -> datetime:
-    try:
-        return time.astimezone()
-    except (OverflowError, ValueError):  # an end of the calendar, or a zone a day away
-        return time
 
 
 def backend_of(label: str) -> str:

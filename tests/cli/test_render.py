@@ -22,7 +22,7 @@ from convostore import (
     ToolCallPart,
     ToolResultPart,
 )
-from convostore.cli.render import terminal, text
+from convostore.cli.render import columns, terminal, text, times
 from convostore.search import Hit, Snippet
 
 from ..support.cli import answer, question
@@ -153,6 +153,12 @@ def test_feedback_status_model_and_problems_are_told():
         assert "some-model" in output
         assert "feedback: bad (too long)" in output
         assert "could not be read: metadata is not JSON" in output
+
+
+def test_what_is_said_of_a_conversation_ends_before_its_first_message():
+    conversation = Conversation(id="c", title="Tides", owner="ann")
+    shown = text.transcript_text(conversation, (question(),))
+    assert shown.startswith("# Tides\n\nowner: ann\n\n## user")
 
 
 def test_files_and_problems_of_the_conversation_are_told():
@@ -329,13 +335,13 @@ def zone(monkeypatch):
 )
 def test_a_time_is_shown_with_its_zone(zone, name, shown):
     zone(name)
-    assert text.when(datetime(2026, 1, 31, 12, tzinfo=UTC)) == shown
+    assert times.when(datetime(2026, 1, 31, 12, tzinfo=UTC)) == shown
 
 
 def test_a_zone_with_a_long_name_is_shown_as_its_offset(monkeypatch):
     berlin = timezone(timedelta(hours=1), "W. Europe Standard Time")
-    monkeypatch.setattr(text, "_here", lambda time: time.astimezone(berlin))
-    assert text.when(datetime(2026, 1, 31, 12, tzinfo=UTC)) == "2026-01-31 13:00 UTC+0100"
+    monkeypatch.setattr(times, "_here", lambda time: time.astimezone(berlin))
+    assert times.when(datetime(2026, 1, 31, 12, tzinfo=UTC)) == "2026-01-31 13:00 UTC+0100"
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone cannot be changed on Windows")
@@ -364,12 +370,12 @@ def test_the_head_of_a_list_names_the_zones_of_its_times(zone):
     ],
 )
 def test_a_title_is_cut_by_the_columns_that_it_takes(title, width, shown):
-    assert text.cut(title, width) == shown
+    assert columns.cut(title, width) == shown
 
 
 def test_words_are_not_broken_between_lines():
     long = "sqlite:////home/ann/a-long-folder/history.db"
-    assert list(text.wrapped(f"1 conversation of {long} is lost", 20)) == [
+    assert list(columns.wrapped(f"1 conversation of {long} is lost", 20)) == [
         "1 conversation of",
         long,
         "is lost",

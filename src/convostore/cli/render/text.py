@@ -117,9 +117,12 @@ def tab_separated(*cells: str) -> str:
 def transcript_text(conversation: Conversation, messages: tuple[Message, ...]) -> str:
     """Return a conversation with its messages as text."""
     lines = [f"# {one_line(conversation.title) or one_line(conversation.id)}", ""]
-    lines += conversation_facts(conversation)
-    lines += [f"file: {file_words(file)}" for file in conversation.files]
-    lines += [problem_words(problem) for problem in conversation.problems]
+    head = [
+        *conversation_facts(conversation),
+        *(f"file: {file_words(file)}" for file in conversation.files),
+        *map(problem_words, conversation.problems),
+    ]
+    lines += [*head, ""] if head else []
     for message in messages:
         lines += _message_lines(message)
     return "\n".join(lines).rstrip()

@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 import tomllib
+from functools import partial
 
 import platformdirs
 import pytest
@@ -211,7 +212,8 @@ def test_profiles_that_are_added_at_the_same_time_are_all_kept(monkeypatch):
     """The second one is added while the first one has read the file and not yet written it."""
     write(COMMENTED)
     parsed = threading.Event()
-    others = [threading.Thread(target=add_profile, args=('[profiles.b]\ndsn="echo://"\n', "b"))]
+    add = partial(add_profile, as_default=False)
+    others = [threading.Thread(target=add, args=('[profiles.b]\ndsn="echo://"\n', "b"))]
 
     def parse(text):
         if not parsed.is_set():
@@ -221,7 +223,7 @@ def test_profiles_that_are_added_at_the_same_time_are_all_kept(monkeypatch):
         return tomllib.loads(text)
 
     monkeypatch.setattr(_profiles, "_parse", parse)
-    add_profile('[profiles.a]\ndsn="echo://"\n', "a")
+    add('[profiles.a]\ndsn="echo://"\n', "a")
     others[0].join()
     assert set(settings()["profiles"]) == {"home", "a", "b"}
 
@@ -236,6 +238,14 @@ def test_a_link_to_the_file_stays_a_link(tmp_path):
     assert config_file().is_symlink()
     assert "work" in real.read_text(encoding="utf-8")
     assert real.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_profile_that_cannot_become_the_default_is_not_added():
+    before = 'default = """\nhome"""\n[profiles.home]\ndsn = "memory://"\n'
+    write(before)
+    result = run("profiles", "add", "work", "memory://", "--default")
+    assert result.exit_code == ExitCode.USAGE
+    assert config_file().read_text(encoding="utf-8") == before
 
 
 def test_an_unknown_profile_is_no_default():

@@ -131,8 +131,8 @@ def create_file(profile: str, name: str) -> Path:
     return file
 
 
-def add_profile(profile: str, name: str) -> Path:
-    """Append a profile to the file; return its path.
+def add_profile(profile: str, name: str, *, as_default: bool) -> Path:
+    """Append a profile to the file, and make it the default if asked; return the file's path.
 
     Raises:
         ConfigError: There is a profile of this name, or the file cannot be changed.
@@ -147,7 +147,10 @@ def add_profile(profile: str, name: str) -> Path:
             )
         gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
         added = text + (gap + profile).replace("\n", _line_end(text))
-        return _replace(added, _with_profile(before, name, profile))
+        meant = _with_profile(before, name, profile)
+        if as_default:
+            added, meant = _with_default(added, meant, name)
+        return _replace(added, meant)
 
 
 def set_default(name: str) -> Path:
@@ -164,14 +167,19 @@ def set_default(name: str) -> Path:
             raise ConfigError(
                 f"there is no profile {masked(name)!r} in {config_file()} (it has {known})"
             )
-        mark = _BOM if text.startswith(_BOM) else ""
-        lines = text.removeprefix(_BOM)
-        line = f"default = {_quoted(name)}"
-        if "default" in before:
-            changed = _DEFAULT_LINE.sub(lambda _: line, lines, count=1)
-        else:
-            changed = f"{line}{_line_end(text)}{lines}"
-        return _replace(mark + changed, {**before, "default": name})
+        return _replace(*_with_default(text, before, name))
+
+
+def _with_default(text: str, before: Mapping[str, Any], name: str) -> tuple[str, dict[str, Any]]:
+    """Return a file's text with a default, and the settings that it must mean."""
+    mark = _BOM if text.startswith(_BOM) else ""
+    lines = text.removeprefix(_BOM)
+    line = f"default = {_quoted(name)}"
+    if "default" in before:
+        changed = _DEFAULT_LINE.sub(lambda _: line, lines, count=1)
+    else:
+        changed = f"{line}{_line_end(text)}{lines}"
+    return mark + changed, {**before, "default": name}
 
 
 def profile_text(

@@ -205,9 +205,8 @@ def add(
     The rest of the file, with its comments, is left unchanged. Secrets are not written: name the
     environment variable or the command that they come from.
     """
-    file = add_profile(new_profile(name, dsn, given, environment, command), name)
-    if as_default:
-        set_default(name)
+    profile = new_profile(name, dsn, given, environment, command)
+    file = add_profile(profile, name, as_default=as_default)
     _create_database(name, dsn)
     print_done(f"{name} is added to {file}")
 
